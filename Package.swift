@@ -1,0 +1,129 @@
+// swift-tools-version: 6.2
+import PackageDescription
+
+// The Swift 6 language mode comes with the tools version. CI sets FAIRLEAD_WARNINGS_AS_ERRORS; a
+// user's build never breaks over a newer compiler's warning.
+let settings: [SwiftSetting] =
+    [
+        .enableUpcomingFeature("ExistentialAny"),
+        .enableUpcomingFeature("InternalImportsByDefault"),
+        .enableUpcomingFeature("MemberImportVisibility"),
+        .enableUpcomingFeature("NonisolatedNonsendingByDefault"),
+    ]
+    + (Context.environment["FAIRLEAD_WARNINGS_AS_ERRORS"] == nil
+        ? [] : [.treatAllWarnings(as: .error)])
+
+func room(_ name: String, _ dependencies: [Target.Dependency] = []) -> Target {
+    .target(name: name, dependencies: dependencies, swiftSettings: settings)
+}
+
+func program(_ name: String, path: String? = nil, _ dependencies: [Target.Dependency]) -> Target {
+    .executableTarget(
+        name: name,
+        dependencies: dependencies,
+        path: path,
+        swiftSettings: settings
+    )
+}
+
+func tests(
+    _ name: String,
+    _ dependencies: [Target.Dependency],
+    exclude: [String] = []
+) -> Target {
+    .testTarget(
+        name: name,
+        dependencies: dependencies,
+        exclude: exclude,
+        swiftSettings: settings
+    )
+}
+
+let argumentParser = Target.Dependency.product(
+    name: "ArgumentParser",
+    package: "swift-argument-parser"
+)
+let logging = Target.Dependency.product(name: "Logging", package: "swift-log")
+let yams = Target.Dependency.product(name: "Yams", package: "Yams")
+
+let package = Package(
+    name: "fairlead",
+    products: [.executable(name: "fairlead", targets: ["fairlead"])],
+    dependencies: [
+        .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
+        .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
+        .package(url: "https://github.com/jpsim/Yams", from: "6.2.2"),
+    ],
+    targets: [
+        .systemLibrary(name: "CIPTables", pkgConfig: "libiptc", providers: [.apt(["libiptc-dev"])]),
+
+        // The models: values, no I/O.
+        room("Addressing"),
+        room("ServiceModel", ["Addressing"]),
+        room("DataplaneModel", ["Addressing"]),
+
+        // Pure: from what is wanted to rules, and from rules to what becomes of a packet.
+        room("Planning", ["Addressing", "ServiceModel", "DataplaneModel"]),
+        room("Tracing", ["Addressing", "DataplaneModel"]),
+
+        // Effects, each at one edge.
+        room("LinuxKernel", ["Addressing", "DataplaneModel", "CIPTables"]),
+        room("AnnotatedYAML", [yams]),
+        room("ServiceSources", ["Addressing", "ServiceModel", "AnnotatedYAML"]),
+        room("DaemonConfiguration", ["Addressing", "ServiceModel", "AnnotatedYAML"]),
+        room("Telemetry"),
+        room("Reconciling", ["Addressing", "ServiceModel", "DataplaneModel", "Planning"]),
+
+        // The composition root.
+        program(
+            "fairlead",
+            [
+                "Addressing", "ServiceModel", "DataplaneModel", "Planning", "Tracing",
+                "LinuxKernel", "ServiceSources", "DaemonConfiguration", "Telemetry",
+                "Reconciling", argumentParser, logging,
+            ]
+        ),
+
+        // A small network in namespaces, for the demo, the tests and the benchmarks.
+        room("NamespaceLab", ["Addressing"]),
+        program("fairlead-lab-agent", ["Addressing", "NamespaceLab"]),
+
+        room(
+            "TestSupport",
+            [
+                "Addressing", "ServiceModel", "DataplaneModel", "Planning", "Tracing",
+                "ServiceSources", "DaemonConfiguration",
+            ]
+        ),
+        tests("AddressingTests", ["Addressing"]),
+        tests("DataplaneModelTests", ["Addressing", "DataplaneModel"]),
+        tests(
+            "PlanningTests",
+            [
+                "Addressing", "ServiceModel", "DataplaneModel", "Planning", "Tracing",
+                "TestSupport",
+            ],
+            exclude: ["Goldens"]
+        ),
+        tests("TracingTests", ["Addressing", "DataplaneModel", "Tracing"]),
+        tests("LinuxKernelTests", ["Addressing", "DataplaneModel", "LinuxKernel", "NamespaceLab"]),
+        tests("AnnotatedYAMLTests", ["AnnotatedYAML"]),
+        tests("ServiceSourcesTests", ["Addressing", "ServiceModel", "ServiceSources"]),
+        tests(
+            "DaemonConfigurationTests",
+            ["Addressing", "ServiceModel", "DaemonConfiguration"]
+        ),
+        tests(
+            "ReconcilingTests",
+            ["Addressing", "ServiceModel", "DataplaneModel", "Planning", "Reconciling"]
+        ),
+        tests("NamespaceLabTests", ["Addressing", "NamespaceLab"]),
+        tests(
+            "IntegrationTests",
+            [
+                "Addressing", "ServiceModel", "DataplaneModel", "Planning", "LinuxKernel",
+                "NamespaceLab", "TestSupport", "fairlead", "fairlead-lab-agent",
+            ]
+        ),
+    ]
+)

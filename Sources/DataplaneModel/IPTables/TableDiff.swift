@@ -1,0 +1,106 @@
+/// One chain that has to change, with what it replaces.
+package enum ChainChange: Sendable, Equatable {
+    case create(Chain)
+    case replace(from: Chain, to: Chain)
+    case delete(Chain)
+
+    package var name: ChainName {
+        switch self {
+        case .create(let chain), .delete(let chain), .replace(_, let chain): chain.name
+        }
+    }
+}
+
+/// One jump that has to change.
+package enum JumpChange: Sendable, Equatable {
+    /// Goes to the head of its built-in chain.
+    case insert(Jump)
+    case delete(Jump)
+}
+
+/// What turns one table from one state into another; the kernel takes it as one transaction.
+package struct TableDiff: Sendable, Equatable {
+    package var table: TableName
+    /// Sorted by chain name.
+    package var chains: [ChainChange]
+    /// Deletions first; insertions in reverse, so that each going to the head ends in order.
+    package var jumps: [JumpChange]
+
+    package init(table: TableName, chains: [ChainChange] = [], jumps: [JumpChange] = []) {
+        self.table = table
+        self.chains = chains
+        self.jumps = jumps
+    }
+
+    package var isEmpty: Bool { chains.isEmpty && jumps.isEmpty }
+    /// Number of changed objects.
+    package var count: Int { chains.count + jumps.count }
+}
+
+/// What turns one family's state into another, in the order in which it is applied.
+package struct IPTablesDiff: Sendable, Equatable {
+    package var tables: [TableDiff]
+
+    package init(tables: [TableDiff]) {
+        self.tables = tables.filter { !$0.isEmpty }
+    }
+
+    package var isEmpty: Bool { tables.isEmpty }
+    /// Number of changed objects.
+    package var count: Int { tables.reduce(0) { $0 + $1.count } }
+
+    /// Everything that differs between two whole states.
+    package init(from old: IPTablesState, to new: IPTablesState) {
+        self.init(
+            tables: TableName.allCases.map {
+                TableDiff(table: $0, from: old[$0], to: new[$0])
+            }
+        )
+    }
+}
+
+extension TableDiff {
+    /// Everything that differs between two whole tables.
+    package init(table: TableName, from old: OwnedTable, to new: OwnedTable) {
+        var names = Set(old.chains.keys)
+        names.formUnion(new.chains.keys)
+        self.init(table: table, from: old, to: new, chains: names)
+    }
+
+    /// What differs in `names` and in the jumps; the other chains are known to be equal.
+    package init(
+        table: TableName,
+        from old: OwnedTable,
+        to new: OwnedTable,
+        chains names: Set<ChainName>
+    ) {
+        var changes: [ChainChange] = []
+        for name in names {
+            switch (old.chains[name], new.chains[name]) {
+            case (nil, let wanted?): changes.append(.create(wanted))
+            case (let present?, nil): changes.append(.delete(present))
+            case (let present?, let wanted?) where present != wanted:
+                changes.append(.replace(from: present, to: wanted))
+            default: break
+            }
+        }
+        changes.sort { $0.name < $1.name }
+        self.init(table: table, chains: changes, jumps: Self.jumpChanges(old.jumps, new.jumps))
+    }
+
+    /// A wanted jump that is there counts wherever it stands in its chain; a second copy of it
+    /// and a jump nobody wants go.
+    private static func jumpChanges(_ old: [Jump], _ new: [Jump]) -> [JumpChange] {
+        if old == new { return [] }
+        var missing = new
+        var changes: [JumpChange] = []
+        for jump in old {
+            if let index = missing.firstIndex(of: jump) {
+                missing.remove(at: index)
+            } else {
+                changes.append(.delete(jump))
+            }
+        }
+        return changes + missing.reversed().map { .insert($0) }
+    }
+}

@@ -1,0 +1,20 @@
+package import Addressing
+
+/// What a rule does with a packet that meets all its conditions.
+package enum Target: Sendable, Hashable {
+    case accept
+    case drop
+    case returnToCaller
+    /// Goes on behind this rule when the chain ends.
+    case jump(ChainName)
+    /// Goes on behind the rule that jumped to *this* chain when the other chain ends.
+    case goto(ChainName)
+    /// `DNAT --to-destination`.
+    case destinationNAT(SocketAddress)
+    /// `MASQUERADE --random-fully`: source becomes the outgoing interface's address.
+    case masquerade
+    /// `MARK --set-xmark value/mask`: clears `mask`, then XORs `value`.
+    case mark(PacketMark)
+    /// `REJECT` with ICMP or ICMPv6 port unreachable.
+    case reject
+}

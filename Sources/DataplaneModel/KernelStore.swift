@@ -1,0 +1,28 @@
+/// A part of the kernel's state that can be read, compared and changed.
+///
+/// All calls block and must come from the dataplane thread.
+package protocol KernelStore {
+    /// What we own there; the same type serves as wanted and as observed state.
+    associatedtype State: Sendable & Equatable
+    /// What turns one state into another.
+    associatedtype Diff: Sendable
+
+    /// Reads what we own, and nothing else.
+    func observe() throws(DataplaneError) -> State
+
+    /// Makes the changes. After an error the state is unknown: observe again.
+    func apply(_ diff: Diff) throws(DataplaneError) -> ApplyReport
+}
+
+/// What an `apply` did.
+package struct ApplyReport: Sendable, Equatable {
+    /// Changed objects: chains, jumps.
+    package var operations: Int
+    /// How often the work was done again because somebody else changed the table meanwhile.
+    package var conflicts: Int
+
+    package init(operations: Int = 0, conflicts: Int = 0) {
+        self.operations = operations
+        self.conflicts = conflicts
+    }
+}

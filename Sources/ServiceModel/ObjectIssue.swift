@@ -1,0 +1,30 @@
+/// One thing wrong with one object of the input, in words a person can act on.
+///
+/// Its Service keeps its last good version; no other object is affected.
+package struct ObjectIssue: Sendable, Hashable, Comparable, CustomStringConvertible {
+    /// File path, or the name of another kind of source.
+    package var source: String
+    /// 1-based line in the source; nil when there is none.
+    package var line: Int?
+    /// `namespace/name`, as far as it is known.
+    package var object: String?
+    package var reason: String
+
+    package init(source: String, line: Int? = nil, object: String? = nil, reason: String) {
+        self.source = source
+        self.line = line
+        self.object = object
+        self.reason = reason
+    }
+
+    /// `file:line: namespace/name: reason`, absent parts left out.
+    package var description: String {
+        let place = line.map { "\(source):\($0)" } ?? source
+        return [place, object, reason].compactMap { $0 }.joined(separator: ": ")
+    }
+
+    package static func < (left: ObjectIssue, right: ObjectIssue) -> Bool {
+        (left.source, left.line ?? 0, left.object ?? "", left.reason)
+            < (right.source, right.line ?? 0, right.object ?? "", right.reason)
+    }
+}

@@ -1,0 +1,96 @@
+package import Addressing
+
+/// A Service as the proxy sees it: its frontends and how to spread connections.
+///
+/// The source has canonicalised it: `None` and empty ClusterIPs are absent, `ipMode: Proxy` and
+/// host-name-only ingress entries are gone, defaults are filled in (`spec` fields of Kubernetes v1).
+package struct Service: Sendable, Hashable {
+    package var name: ServiceName
+    package var kind: ServiceKind
+    /// At most one per family; a family without one does not see this Service at all.
+    package var clusterIPs: [IPAddress]
+    package var ports: [ServicePort]
+    package var externalIPs: [IPAddress]
+    /// `status.loadBalancer.ingress[].ip` with `ipMode` VIP.
+    package var loadBalancerAddresses: [IPAddress]
+    /// Clients that may use the load-balancer addresses; none for a family means all of them may.
+    package var loadBalancerSourceRanges: [IPPrefix]
+    package var sessionAffinity: SessionAffinity
+    package var externalTrafficPolicy: TrafficPolicy
+    package var internalTrafficPolicy: TrafficPolicy
+    /// Only meaningful for kind LoadBalancer with external policy Local.
+    package var healthCheckNodePort: PortNumber?
+
+    package init(
+        name: ServiceName,
+        kind: ServiceKind = .clusterIP,
+        clusterIPs: [IPAddress] = [],
+        ports: [ServicePort] = [],
+        externalIPs: [IPAddress] = [],
+        loadBalancerAddresses: [IPAddress] = [],
+        loadBalancerSourceRanges: [IPPrefix] = [],
+        sessionAffinity: SessionAffinity = .none,
+        externalTrafficPolicy: TrafficPolicy = .cluster,
+        internalTrafficPolicy: TrafficPolicy = .cluster,
+        healthCheckNodePort: PortNumber? = nil
+    ) {
+        self.name = name
+        self.kind = kind
+        self.clusterIPs = clusterIPs
+        self.ports = ports
+        self.externalIPs = externalIPs
+        self.loadBalancerAddresses = loadBalancerAddresses
+        self.loadBalancerSourceRanges = loadBalancerSourceRanges
+        self.sessionAffinity = sessionAffinity
+        self.externalTrafficPolicy = externalTrafficPolicy
+        self.internalTrafficPolicy = internalTrafficPolicy
+        self.healthCheckNodePort = healthCheckNodePort
+    }
+
+    /// The ClusterIP of a family, if the Service exists in it.
+    package func clusterIP(_ family: IPFamily) -> IPAddress? {
+        clusterIPs.first { $0.family == family }
+    }
+}
+
+/// One port of a Service (Kubernetes `ServicePort`). `targetPort` is absent on purpose: the
+/// EndpointSlice says where endpoints listen.
+package struct ServicePort: Sendable, Hashable {
+    package var name: String
+    package var transport: TransportProtocol
+    package var port: PortNumber
+    package var nodePort: PortNumber?
+
+    package init(
+        name: String = "",
+        transport: TransportProtocol = .tcp,
+        port: PortNumber,
+        nodePort: PortNumber? = nil
+    ) {
+        self.name = name
+        self.transport = transport
+        self.port = port
+        self.nodePort = nodePort
+    }
+}
+
+/// Kubernetes `spec.type`, without ExternalName, which no proxy serves.
+package enum ServiceKind: String, Sendable, Hashable, CaseIterable {
+    case clusterIP = "ClusterIP"
+    case nodePort = "NodePort"
+    case loadBalancer = "LoadBalancer"
+}
+
+/// Which endpoints a frontend may use: all, or only those on this node.
+package enum TrafficPolicy: String, Sendable, Hashable, CaseIterable {
+    case cluster = "Cluster"
+    case local = "Local"
+}
+
+/// Whether a client keeps its endpoint.
+package enum SessionAffinity: Sendable, Hashable {
+    case none
+    /// A client address stays with its endpoint until `timeoutSeconds` pass without a new
+    /// connection; 1...86400.
+    case clientIP(timeoutSeconds: UInt32)
+}
