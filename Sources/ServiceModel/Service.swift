@@ -7,7 +7,10 @@ package import Addressing
 package struct Service: Sendable, Hashable {
     package var name: ServiceName
     package var kind: ServiceKind
-    /// At most one per family; a family without one does not see this Service at all.
+    /// The families in which the Service exists. In Kubernetes those of its ClusterIPs: without
+    /// one, its external IPs and NodePorts do not work in that family either.
+    package var families: Set<IPFamily>
+    /// At most one per family.
     package var clusterIPs: [IPAddress]
     package var ports: [ServicePort]
     package var externalIPs: [IPAddress]
@@ -21,9 +24,11 @@ package struct Service: Sendable, Hashable {
     /// Only meaningful for kind LoadBalancer with external policy Local.
     package var healthCheckNodePort: PortNumber?
 
+    /// `families` defaults to those of `clusterIPs`.
     package init(
         name: ServiceName,
         kind: ServiceKind = .clusterIP,
+        families: Set<IPFamily>? = nil,
         clusterIPs: [IPAddress] = [],
         ports: [ServicePort] = [],
         externalIPs: [IPAddress] = [],
@@ -36,6 +41,7 @@ package struct Service: Sendable, Hashable {
     ) {
         self.name = name
         self.kind = kind
+        self.families = families ?? Set(clusterIPs.map(\.family))
         self.clusterIPs = clusterIPs
         self.ports = ports
         self.externalIPs = externalIPs

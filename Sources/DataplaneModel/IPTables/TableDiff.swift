@@ -18,6 +18,28 @@ package enum JumpChange: Sendable, Equatable {
     case delete(Jump)
 }
 
+extension OwnedTable {
+    /// Sets chains, or with nil removes them, and returns what really changed, sorted by name.
+    package mutating func replaceChains(_ wanted: [ChainName: Chain?]) -> [ChainChange] {
+        var changes: [ChainChange] = []
+        for (name, new) in wanted {
+            switch (chains[name], new) {
+            case (nil, let new?): changes.append(.create(new))
+            case (let old?, nil): changes.append(.delete(old))
+            case (let old?, let new?) where old != new:
+                changes.append(.replace(from: old, to: new))
+            case (_, let new?):
+                // Equal for the kernel, but its title may be new.
+                chains[name] = new
+                continue
+            case (nil, nil): continue
+            }
+            chains[name] = new
+        }
+        return changes.sorted { $0.name < $1.name }
+    }
+}
+
 /// What turns one table from one state into another; the kernel takes it as one transaction.
 package struct TableDiff: Sendable, Equatable {
     package var table: TableName
@@ -88,9 +110,9 @@ extension TableDiff {
         self.init(table: table, chains: changes, jumps: Self.jumpChanges(old.jumps, new.jumps))
     }
 
-    /// A wanted jump that is there counts wherever it stands in its chain; a second copy of it
+    /// What turns one list of jumps into the other. A wanted jump that is there counts wherever it stands in its chain; a second copy of it
     /// and a jump nobody wants go.
-    private static func jumpChanges(_ old: [Jump], _ new: [Jump]) -> [JumpChange] {
+    package static func jumpChanges(_ old: [Jump], _ new: [Jump]) -> [JumpChange] {
         if old == new { return [] }
         var missing = new
         var changes: [JumpChange] = []

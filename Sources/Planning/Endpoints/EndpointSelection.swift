@@ -1,0 +1,116 @@
+package import Addressing
+package import ServiceModel
+
+/// The endpoints one Service port may use on this node, in one family.
+///
+/// Readiness, the fallback to terminating endpoints, traffic policies and topology hints are
+/// decided here (KEP-1669, KEP-2433, KEP-4444, KEP-3015). Lists are sorted by address, then port.
+package struct EndpointSelection: Sendable, Equatable {
+    /// For frontends with policy Cluster: ready endpoints that the hints allow, or else the
+    /// serving terminating ones.
+    package var cluster: [SocketAddress] = []
+    /// For frontends with policy Local: the ready ones on this node, or else its serving
+    /// terminating ones. Hints do not count.
+    package var local: [SocketAddress] = []
+    /// Any usable endpoint anywhere: decides between reject and drop.
+    package var hasAny = false
+
+    package init() {}
+
+    /// Everything some frontend may send connections to.
+    package var reachable: [SocketAddress] {
+        local.isEmpty ? cluster : Set(cluster).union(local).sorted()
+    }
+
+    /// Selects for the Service port (`portName`, `transport`).
+    ///
+    /// `slices` are those of the Service in one family, sorted by name.
+    package init(
+        portName: String,
+        transport: TransportProtocol,
+        slices: [EndpointSlice],
+        usesCluster: Bool,
+        usesLocal: Bool,
+        node: NodeIdentity
+    ) {
+        let candidates = Self.candidates(portName, transport, slices, node)
+        if usesCluster {
+            cluster = Self.clusterList(candidates, node)
+            hasAny = !cluster.isEmpty
+        }
+        guard usesLocal else { return }
+        hasAny = candidates.contains { $0.isReady || $0.isDraining }
+        let here = candidates.filter(\.isLocal)
+        local = here.filter(\.isReady).map(\.address)
+        if local.isEmpty { local = here.filter(\.isDraining).map(\.address) }
+    }
+
+    /// One endpoint at one port.
+    private struct Candidate {
+        var address: SocketAddress
+        var endpoint: Endpoint
+        var isLocal: Bool
+
+        var isReady: Bool { endpoint.ready }
+        /// Shutting down, but still answering: better than nothing.
+        var isDraining: Bool { !endpoint.ready && endpoint.serving && endpoint.terminating }
+    }
+
+    /// Each address and port once, sorted. Of duplicates the later wins unless it is terminating,
+    /// so that an endpoint moving between slices does not flap.
+    private static func candidates(
+        _ portName: String,
+        _ transport: TransportProtocol,
+        _ slices: [EndpointSlice],
+        _ node: NodeIdentity
+    ) -> [Candidate] {
+        var found: [Candidate] = []
+        for slice in slices {
+            for port in slice.ports where port.name == portName && port.transport == transport {
+                for endpoint in slice.endpoints {
+                    found.append(
+                        Candidate(
+                            address: SocketAddress(endpoint.address, port.port),
+                            endpoint: endpoint,
+                            isLocal: !node.name.isEmpty && endpoint.nodeName == node.name
+                        )
+                    )
+                }
+            }
+        }
+        let order = found.indices.sorted { (found[$0].address, $0) < (found[$1].address, $1) }
+        var result: [Candidate] = []
+        result.reserveCapacity(found.count)
+        for candidate in order.lazy.map({ found[$0] }) {
+            if result.last?.address != candidate.address {
+                result.append(candidate)
+            } else if !candidate.endpoint.terminating {
+                result[result.count - 1] = candidate
+            }
+        }
+        return result
+    }
+
+    private static func clusterList(
+        _ candidates: [Candidate],
+        _ node: NodeIdentity
+    ) -> [SocketAddress] {
+        let ready = candidates.filter(\.isReady)
+        if ready.isEmpty { return candidates.filter(\.isDraining).map(\.address) }
+        return (hinted(ready, node) ?? ready).map(\.address)
+    }
+
+    /// The ready endpoints whose hints name this node, or else this zone. Hints of a kind count
+    /// only if every endpoint has them and at least one names us; nil when no kind counts.
+    private static func hinted(_ ready: [Candidate], _ node: NodeIdentity) -> [Candidate]? {
+        if ready.allSatisfy({ !$0.endpoint.nodeHints.isEmpty }) {
+            let mine = ready.filter { $0.endpoint.nodeHints.contains(node.name) }
+            if !mine.isEmpty { return mine }
+        }
+        if let zone = node.zone, ready.allSatisfy({ !$0.endpoint.zoneHints.isEmpty }) {
+            let mine = ready.filter { $0.endpoint.zoneHints.contains(zone) }
+            if !mine.isEmpty { return mine }
+        }
+        return nil
+    }
+}

@@ -1,0 +1,179 @@
+package import Addressing
+package import DataplaneModel
+package import ServiceModel
+
+/// Plans legacy iptables for one family: pure, total, and incremental.
+///
+/// The plan after any sequence of changes equals the plan made at once from the last state.
+package struct IPTablesPlanner: Sendable {
+    package let family: IPFamily
+    package let settings: PlannerSettings
+    /// The whole wanted state.
+    package private(set) var plan: IPTablesState
+
+    private let statics: StaticChains
+    private var fragments: [ServiceName: PlannedService] = [:]
+    private var contests = FrontendContests()
+    private var natTree: DispatchTree
+    private var natNodePortTree: DispatchTree
+    private var filterTree: DispatchTree
+    private var filterNodePortTree: DispatchTree
+    private var healthCheckTree: DispatchTree
+    /// Which Service owns a chain name; only a broken hash makes two want one.
+    private var chainOwners: [ChainName: ServiceName] = [:]
+    private var serviceIssues: [ServiceName: [PlanIssue]] = [:]
+
+    /// The names of a Service's chains and what it claimed, to take back when it changes.
+    private struct PlannedService {
+        var natChains: [ChainName]
+        var filterChains: [ChainName]
+        var claims: [FrontendClaim]
+    }
+
+    /// A plan without Services.
+    package init(family: IPFamily, settings: PlannerSettings) {
+        self.family = family
+        self.settings = settings
+        let statics = StaticChains(family: family, settings: settings)
+        self.statics = statics
+        natTree = statics.natTree
+        natNodePortTree = statics.natNodePortTree
+        filterTree = statics.filterTree
+        filterNodePortTree = statics.filterNodePortTree
+        healthCheckTree = statics.healthCheckTree
+        plan = IPTablesState()
+        let nat = statics.natChains + natTree.initialChains + natNodePortTree.initialChains
+        let filter =
+            statics.filterChains(guardsLocalhost: false) + filterTree.initialChains
+            + filterNodePortTree.initialChains + healthCheckTree.initialChains
+        plan.nat.chains = Dictionary(uniqueKeysWithValues: nat.map { ($0.name, $0) })
+        plan.nat.jumps = statics.natJumps
+        plan.filter.chains = Dictionary(uniqueKeysWithValues: filter.map { ($0.name, $0) })
+        plan.filter.jumps = statics.filterJumps(guardsLocalhost: false)
+    }
+
+    /// Wishes that could not be planned, sorted.
+    package var issues: [PlanIssue] {
+        (serviceIssues.values.flatMap { $0 } + contests.issues).sorted()
+    }
+
+    /// NodePorts are served on 127.0.0.1, which works only with `route_localnet` on.
+    package var needsRouteLocalnet: Bool {
+        !natNodePortTree.keys.isEmpty && settings.servesLocalhost(family)
+    }
+
+    /// Plans the named Services anew and returns what that changes.
+    package mutating func plan(_ names: [ServiceName], of desired: DesiredState) -> IPTablesDiff {
+        var change = PlanChange()
+        for name in names {
+            withdraw(name, &change)
+            if let service = desired.services[name] { place(service, &change) }
+        }
+        merge(natTree.update(change.natAddresses), into: &change.natChains)
+        merge(natNodePortTree.update(change.natNodePorts), into: &change.natChains)
+        merge(filterTree.update(change.filterAddresses), into: &change.filterChains)
+        merge(filterNodePortTree.update(change.filterNodePorts), into: &change.filterChains)
+        merge(healthCheckTree.update(change.healthChecks), into: &change.filterChains)
+        return commit(change)
+    }
+
+    /// What a pass wants to be different, keyed so that the last word counts.
+    private struct PlanChange {
+        var natChains: [ChainName: Chain?] = [:]
+        var filterChains: [ChainName: Chain?] = [:]
+        var natAddresses: [DispatchKey: Rule?] = [:]
+        var natNodePorts: [DispatchKey: Rule?] = [:]
+        var filterAddresses: [DispatchKey: Rule?] = [:]
+        var filterNodePorts: [DispatchKey: Rule?] = [:]
+        var healthChecks: [DispatchKey: Rule?] = [:]
+
+        /// A contest was decided: `winner` has the frontend now, nil if nobody wants it.
+        mutating func decide(_ frontend: FrontendContests.Frontend, _ winner: FrontendClaim?) {
+            switch frontend.space {
+            case .address:
+                natAddresses[frontend.key] = .some(winner?.natRule)
+                filterAddresses[frontend.key] = .some(winner?.filterRule)
+            case .nodePort:
+                natNodePorts[frontend.key] = .some(winner?.natRule)
+                filterNodePorts[frontend.key] = .some(winner?.filterRule)
+            case .healthCheck:
+                healthChecks[frontend.key] = .some(winner?.filterRule)
+            }
+        }
+    }
+
+    private mutating func withdraw(_ name: ServiceName, _ change: inout PlanChange) {
+        serviceIssues[name] = nil
+        guard let planned = fragments.removeValue(forKey: name) else { return }
+        for chain in planned.natChains {
+            change.natChains[chain] = .some(nil)
+            chainOwners[chain] = nil
+        }
+        for chain in planned.filterChains { change.filterChains[chain] = .some(nil) }
+        for claim in planned.claims {
+            change.decide(FrontendContests.Frontend(claim), contests.withdraw(claim))
+        }
+    }
+
+    private mutating func place(_ service: ServiceState, _ change: inout PlanChange) {
+        let fragment = ServiceChains(service, family: family, settings: settings).fragment
+        var issues = service.refusedExternalIPs.flatMap { address in
+            service.ports.map {
+                PlanIssue($0.name, reason: "external IP \(address) is outside the allowed ranges")
+            }
+        }
+        let taken = fragment.natChains.first { chainOwners[$0.name] != nil }
+        if let taken, let owner = chainOwners[taken.name], let port = service.ports.first {
+            issues.append(
+                PlanIssue(
+                    port.name,
+                    reason: "not served: chain name \(taken.name) belongs to \(owner)"
+                )
+            )
+            serviceIssues[service.name] = issues
+            return
+        }
+        if !issues.isEmpty { serviceIssues[service.name] = issues }
+        for chain in fragment.natChains {
+            change.natChains[chain.name] = .some(chain)
+            chainOwners[chain.name] = service.name
+        }
+        for chain in fragment.filterChains { change.filterChains[chain.name] = .some(chain) }
+        for claim in fragment.claims {
+            change.decide(FrontendContests.Frontend(claim), contests.enter(claim))
+        }
+        fragments[service.name] = PlannedService(
+            natChains: fragment.natChains.map(\.name),
+            filterChains: fragment.filterChains.map(\.name),
+            claims: fragment.claims
+        )
+    }
+
+    private func merge(
+        _ changes: [ChainName: Chain?],
+        into result: inout [ChainName: Chain?]
+    ) {
+        result.merge(changes) { _, new in new }
+    }
+
+    /// Puts the change into the plan and tells what really differs.
+    private mutating func commit(_ change: PlanChange) -> IPTablesDiff {
+        var filterChains = change.filterChains
+        let jumpsBefore = plan.filter.jumps
+        let guarded = plan.filter.chains[StaticChains.localhostGuard] != nil
+        if guarded != needsRouteLocalnet {
+            plan.filter.jumps = statics.filterJumps(guardsLocalhost: needsRouteLocalnet)
+            filterChains[StaticChains.localhostGuard] = .some(
+                statics.filterChains(guardsLocalhost: needsRouteLocalnet)
+                    .first { $0.name == StaticChains.localhostGuard }
+            )
+        }
+        let filter = TableDiff(
+            table: .filter,
+            chains: plan.filter.replaceChains(filterChains),
+            jumps: TableDiff.jumpChanges(jumpsBefore, plan.filter.jumps)
+        )
+        let nat = TableDiff(table: .nat, chains: plan.nat.replaceChains(change.natChains))
+        return IPTablesDiff(tables: [filter, nat])
+    }
+}

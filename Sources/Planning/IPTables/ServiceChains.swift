@@ -1,0 +1,301 @@
+import Addressing
+import DataplaneModel
+import ServiceModel
+
+/// What one Service contributes to the plan: chains of its own, and claims on frontends.
+struct ServiceFragment {
+    var natChains: [Chain] = []
+    var filterChains: [Chain] = []
+    var claims: [FrontendClaim] = []
+}
+
+/// A wish to decide what happens to packets for one destination. Of several for the same
+/// destination the first in order gets it.
+struct FrontendClaim: Equatable {
+    /// The dispatch trees a frontend can stand in.
+    enum Space {
+        case address
+        case nodePort
+        case healthCheck
+    }
+
+    /// Why an address belongs to a Service; the lower value wins a contest, so that nobody takes a
+    /// ClusterIP away by naming it as an external IP (CVE-2020-8554).
+    enum Rank: Int, Comparable {
+        case clusterIP
+        case loadBalancer
+        case externalIP
+        case nodePort
+        case healthCheck
+        /// The rest of a ClusterIP's ports.
+        case remainder
+
+        static func < (left: Rank, right: Rank) -> Bool { left.rawValue < right.rawValue }
+
+        var noun: String {
+            switch self {
+            case .clusterIP: "ClusterIP"
+            case .loadBalancer: "load-balancer address"
+            case .externalIP: "external IP"
+            case .nodePort: "node port"
+            case .healthCheck: "health check node port"
+            case .remainder: "address"
+            }
+        }
+    }
+
+    var space: Space
+    var key: DispatchKey
+    var rank: Rank
+    var owner: ServicePortName
+    /// `10.96.0.10:80/tcp`, for people.
+    var subject: String
+    var natRule: Rule?
+    var filterRule: Rule?
+}
+
+/// Builds the fragment of one Service in the lean layout: a chain per Service port whose rules
+/// translate directly.
+struct ServiceChains {
+    let family: IPFamily
+    let settings: PlannerSettings
+    let service: ServiceState
+    private(set) var fragment = ServiceFragment()
+
+    init(_ service: ServiceState, family: IPFamily, settings: PlannerSettings) {
+        self.family = family
+        self.settings = settings
+        self.service = service
+        for port in service.ports { build(port) }
+        buildRemainder()
+        buildHealthCheck()
+    }
+
+    private mutating func build(_ port: ServicePortState) {
+        let cluster = port.endpoints.cluster
+        let local = port.endpoints.local
+        let needsCluster = !port.internalPolicyIsLocal || port.isExternallyAccessible
+        if needsCluster, !cluster.isEmpty { addBalancing(.cluster, of: port, over: cluster) }
+        if !local.isEmpty { addBalancing(.local, of: port, over: local) }
+        buildClusterIP(port)
+        guard port.isExternallyAccessible else { return }
+        if port.endpoints.hasAny { addExternalChain(port) }
+        buildExternalFrontends(port)
+    }
+
+    // MARK: - Frontends
+
+    private mutating func buildClusterIP(_ port: ServicePortState) {
+        guard let address = port.clusterIP else { return }
+        let role: NameScheme.ChainRole = port.internalPolicyIsLocal ? .local : .cluster
+        let target: Target? =
+            port.internalEndpoints.isEmpty ? nil : .goto(NameScheme.chain(role, of: port.name))
+        claim(
+            address,
+            port,
+            rank: .clusterIP,
+            nat: target,
+            filter: target != nil ? nil : port.endpoints.hasAny ? .drop : .reject
+        )
+    }
+
+    private mutating func buildExternalFrontends(_ port: ServicePortState) {
+        let external = NameScheme.chain(.external, of: port.name)
+        let nat: Target? = port.endpoints.hasAny ? .goto(external) : nil
+        let filter: Target? =
+            !port.externalEndpoints.isEmpty ? nil : port.endpoints.hasAny ? .drop : .reject
+        for address in port.externalIPs where address != port.clusterIP {
+            claim(address, port, rank: .externalIP, nat: nat, filter: filter)
+        }
+        if let nodePort = port.nodePort {
+            claimNodePort(nodePort, port, nat: nat, filter: filter)
+        }
+        guard !port.loadBalancerAddresses.isEmpty else { return }
+        let addresses = port.loadBalancerAddresses.filter {
+            $0 != port.clusterIP && !port.externalIPs.contains($0)
+        }
+        guard !port.sourceRanges.isEmpty else {
+            for address in addresses {
+                claim(address, port, rank: .loadBalancer, nat: nat, filter: filter)
+            }
+            return
+        }
+        let restricted = NameScheme.chain(.sourceRanges, of: port.name)
+        addSourceRangeChains(port, named: restricted)
+        for address in addresses {
+            // Whoever is let in gets translated; what still has the address in `filter` is not.
+            claim(
+                address,
+                port,
+                rank: .loadBalancer,
+                nat: port.endpoints.hasAny ? .goto(restricted) : nil,
+                filter: port.endpoints.hasAny ? .drop : .goto(restricted)
+            )
+        }
+    }
+
+    /// What comes for a ClusterIP on a port no Service has is refused, so that a wrong port is
+    /// noticed at once. Never on an address the node itself has: a person's ssh goes there.
+    private mutating func buildRemainder() {
+        guard let owner = service.ports.first, let address = owner.clusterIP else { return }
+        fragment.claims.append(
+            FrontendClaim(
+                space: .address,
+                key: DispatchKey(anythingTo: address),
+                rank: .remainder,
+                owner: owner.name,
+                subject: "\(address)",
+                natRule: nil,
+                filterRule: Rule(
+                    destination: PrefixMatch(address),
+                    matches: [.destinationIsLocal(inverted: true)],
+                    target: .reject
+                )
+            )
+        )
+    }
+
+    private mutating func buildHealthCheck() {
+        guard let port = service.healthCheckNodePort, let owner = service.ports.first else {
+            return
+        }
+        fragment.claims.append(
+            FrontendClaim(
+                space: .healthCheck,
+                key: DispatchKey(nil, .tcp, port),
+                rank: .healthCheck,
+                owner: owner.name,
+                subject: "\(port)/tcp",
+                natRule: nil,
+                filterRule: portRule(nil, .tcp, port, target: .accept)
+            )
+        )
+    }
+
+    private mutating func claim(
+        _ address: IPAddress,
+        _ port: ServicePortState,
+        rank: FrontendClaim.Rank,
+        nat: Target?,
+        filter: Target?
+    ) {
+        let transport = port.name.transport
+        fragment.claims.append(
+            FrontendClaim(
+                space: .address,
+                key: DispatchKey(address, transport, port.port),
+                rank: rank,
+                owner: port.name,
+                subject: "\(SocketAddress(address, port.port))/\(transport.keyword)",
+                natRule: nat.map { portRule(address, transport, port.port, target: $0) },
+                filterRule: filter.map { portRule(address, transport, port.port, target: $0) }
+            )
+        )
+    }
+
+    private mutating func claimNodePort(
+        _ nodePort: PortNumber,
+        _ port: ServicePortState,
+        nat: Target?,
+        filter: Target?
+    ) {
+        let transport = port.name.transport
+        fragment.claims.append(
+            FrontendClaim(
+                space: .nodePort,
+                key: DispatchKey(nil, transport, nodePort),
+                rank: .nodePort,
+                owner: port.name,
+                subject: "\(nodePort)/\(transport.keyword)",
+                natRule: nat.map { portRule(nil, transport, nodePort, target: $0) },
+                filterRule: filter.map { portRule(nil, transport, nodePort, target: $0) }
+            )
+        )
+    }
+
+    private func portRule(
+        _ address: IPAddress?,
+        _ transport: TransportProtocol,
+        _ port: PortNumber,
+        target: Target
+    ) -> Rule {
+        Rule(
+            destination: address.map { PrefixMatch($0) },
+            transport: transport,
+            matches: [.destinationPort(transport, port.value...port.value)],
+            target: target
+        )
+    }
+
+    // MARK: - Chains
+
+    /// The chain that decides for traffic to external addresses and node ports.
+    private mutating func addExternalChain(_ port: ServicePortState) {
+        let cluster = NameScheme.chain(.cluster, of: port.name)
+        let mark = Target.mark(PacketMark(bit: settings.masqueradeBit))
+        var rules: [Rule] = []
+        if port.externalPolicyIsLocal {
+            if !port.endpoints.cluster.isEmpty {
+                // Pods and the node itself are inside: they may use every endpoint.
+                rules += settings.localPodRules(family, target: .goto(cluster))
+                rules.append(Rule(matches: [.sourceIsLocal()], target: mark))
+                rules.append(Rule(matches: [.sourceIsLocal()], target: .goto(cluster)))
+            }
+            if !port.endpoints.local.isEmpty {
+                rules.append(Rule(target: .goto(NameScheme.chain(.local, of: port.name))))
+            }
+        } else {
+            rules.append(Rule(target: mark))
+            rules.append(Rule(target: .goto(cluster)))
+        }
+        fragment.natChains.append(
+            Chain(
+                NameScheme.chain(.external, of: port.name),
+                rules: rules,
+                title:
+                    "\(port.name): from outside, policy \(port.externalPolicyIsLocal ? "Local" : "Cluster")"
+            )
+        )
+    }
+
+    /// With endpoints: lets the source ranges through to translation (nat). Without any: refuses
+    /// them, and drops the others (filter).
+    private mutating func addSourceRangeChains(_ port: ServicePortState, named name: ChainName) {
+        var sources = port.sourceRanges
+        if port.sourceRangesIncludeNode {
+            sources += port.loadBalancerAddresses.map { IPPrefix($0) }
+        }
+        let external = NameScheme.chain(.external, of: port.name)
+        let admitted: Target = port.endpoints.hasAny ? .goto(external) : .reject
+        var rules = sources.map { Rule(source: PrefixMatch($0), target: admitted) }
+        let title = "\(port.name): load-balancer source ranges"
+        if port.endpoints.hasAny {
+            fragment.natChains.append(Chain(name, rules: rules, title: title))
+        } else {
+            rules.append(Rule(target: .drop))
+            fragment.filterChains.append(Chain(name, rules: rules, title: title))
+        }
+    }
+
+    private mutating func addBalancing(
+        _ role: NameScheme.ChainRole,
+        of port: ServicePortState,
+        over endpoints: [SocketAddress]
+    ) {
+        var head: [Rule] = []
+        let isInternal = port.internalPolicyIsLocal == (role == .local)
+        if isInternal, let address = port.clusterIP, settings.masqueradesClusterIPs(family) {
+            head.append(
+                Rule(
+                    destination: PrefixMatch(address),
+                    target: .jump(StaticChains.clusterMasquerade)
+                )
+            )
+        }
+        fragment.natChains += BalancingChains(
+            port: port.name,
+            role: role,
+            affinityTimeoutSeconds: port.affinityTimeoutSeconds
+        ).chains(over: endpoints, head: head)
+    }
+}

@@ -1,0 +1,48 @@
+package import Addressing
+package import ServiceModel
+
+/// Everything besides the Services that decides what a plan holds: configuration and node facts.
+package struct PlannerSettings: Sendable, Equatable {
+    package var node: NodeIdentity
+    /// Addresses on the node's interfaces, for NodePort ranges.
+    package var localAddresses: [IPAddress]
+    package var detector: LocalTrafficDetector
+    package var nodePortAddresses: NodePortAddresses
+    /// NodePorts answer on 127.0.0.0/8 too, where the accepted addresses include it.
+    package var localhostNodePorts: Bool
+    /// Masquerade all ClusterIP traffic, from pods too.
+    package var masqueradeAll: Bool
+    /// The mark bit that asks for masquerading; one bit set.
+    package var masqueradeBit: UInt32
+    /// Ranges ClusterIPs come from: unallocated addresses in them are dropped.
+    package var serviceCIDRs: [IPPrefix]
+    /// External IPs outside these ranges are refused; nil allows all.
+    package var allowedExternalIPs: [IPPrefix]?
+    /// Drop forwarded packets that connection tracking calls invalid, so that a late segment never
+    /// reaches a client untranslated. Off where `nf_conntrack_tcp_be_liberal` is on.
+    package var dropInvalid: Bool
+
+    package init(
+        node: NodeIdentity,
+        localAddresses: [IPAddress] = [],
+        detector: LocalTrafficDetector = .absent,
+        nodePortAddresses: NodePortAddresses = .all,
+        localhostNodePorts: Bool = true,
+        masqueradeAll: Bool = false,
+        masqueradeBit: UInt32 = 1 << 14,
+        serviceCIDRs: [IPPrefix] = [],
+        allowedExternalIPs: [IPPrefix]? = nil,
+        dropInvalid: Bool = true
+    ) {
+        self.node = node
+        self.localAddresses = localAddresses
+        self.detector = detector
+        self.nodePortAddresses = nodePortAddresses
+        self.localhostNodePorts = localhostNodePorts
+        self.masqueradeAll = masqueradeAll
+        self.masqueradeBit = masqueradeBit
+        self.serviceCIDRs = serviceCIDRs
+        self.allowedExternalIPs = allowedExternalIPs
+        self.dropInvalid = dropInvalid
+    }
+}
