@@ -177,3 +177,11 @@ package struct IPTablesPlanner: Sendable {
         return IPTablesDiff(tables: [filter, nat])
     }
 }
+
+extension IPTablesPlanner: Planner {
+    package static func diff(from old: IPTablesState, to new: IPTablesState) -> IPTablesDiff {
+        IPTablesDiff(from: old, to: new)
+    }
+}
+
+extension IPTablesDiff: PlanDiff {}

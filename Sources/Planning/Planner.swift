@@ -1,0 +1,28 @@
+package import ServiceModel
+
+/// Turns desired state into the wanted kernel state of one mode and family. Pure and total: what
+/// cannot be planned becomes an issue.
+package protocol Planner: Sendable {
+    /// The kernel state of this mode.
+    associatedtype State: Sendable & Equatable
+    /// What turns one state into another.
+    associatedtype Diff: PlanDiff
+
+    /// The whole wanted state.
+    var plan: State { get }
+    /// Wishes that could not be planned, sorted.
+    var issues: [PlanIssue] { get }
+
+    /// Plans the named Services anew and returns what that changes.
+    mutating func plan(_ names: [ServiceName], of desired: DesiredState) -> Diff
+
+    /// Everything that differs between two states.
+    static func diff(from old: State, to new: State) -> Diff
+}
+
+/// Changes that can be counted.
+package protocol PlanDiff: Sendable {
+    var isEmpty: Bool { get }
+    /// Number of changed objects.
+    var count: Int { get }
+}

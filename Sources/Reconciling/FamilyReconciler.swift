@@ -1,0 +1,84 @@
+package import DataplaneModel
+package import Planning
+package import ServiceModel
+
+/// Brings one family's kernel state to the plan and keeps it there.
+///
+/// One pass is one synchronous call on the dataplane thread; nothing else writes in between.
+package struct FamilyReconciler<P: Planner, Store: KernelStore>
+where P.State == Store.State, P.Diff == Store.Diff {
+    package private(set) var desired: DesiredState
+    package private(set) var planner: P
+    private let store: Store
+    /// The kernel is known to equal the plan as of the last pass.
+    private var isInSync = false
+
+    /// `planner` and `desired` are empty and of the same family and settings.
+    package init(desired: DesiredState, planner: P, store: Store) {
+        self.desired = desired
+        self.planner = planner
+        self.store = store
+    }
+
+    /// Selects, plans and applies what `update` brings; with `observe`, or when the kernel's state
+    /// is not known, against what the kernel really holds.
+    ///
+    /// After an error the plan holds already, and the next pass observes.
+    package mutating func pass(
+        _ update: SnapshotUpdate, observe: Bool
+    ) throws(DataplaneError) -> FamilyPassReport {
+        let names = desired.select(update)
+        let planned = planner.plan(names, of: desired)
+        var report = FamilyPassReport(changedServices: names.count)
+        guard observe || !isInSync else {
+            guard !planned.isEmpty else { return report }
+            isInSync = false
+            report.apply = try store.apply(planned)
+            isInSync = true
+            return report
+        }
+        let wasInSync = isInSync
+        isInSync = false
+        let wanted = P.diff(from: try store.observe(), to: planner.plan)
+        if wasInSync {
+            // What planning does not explain, somebody else did.
+            report.drift = max(0, wanted.count - planned.count)
+        }
+        if !wanted.isEmpty { report.apply = try store.apply(wanted) }
+        isInSync = true
+        return report
+    }
+
+    /// What would change, without changing it.
+    package mutating func preview(
+        _ update: SnapshotUpdate
+    ) throws(DataplaneError) -> P.Diff {
+        let names = desired.select(update)
+        _ = planner.plan(names, of: desired)
+        return P.diff(from: try store.observe(), to: planner.plan)
+    }
+
+    /// Takes over new settings: everything is planned anew, and the next pass observes.
+    package mutating func replace(desired: DesiredState, planner: P) {
+        self.desired = desired
+        self.planner = planner
+        isInSync = false
+    }
+}
+
+/// What a pass did in one family.
+package struct FamilyPassReport: Sendable, Equatable {
+    /// Services whose state on this node changed.
+    package var changedServices: Int
+    /// Objects that differed from what was left there, though no Service changed them.
+    package var drift: Int
+    package var apply: ApplyReport
+
+    package init(
+        changedServices: Int = 0, drift: Int = 0, apply: ApplyReport = ApplyReport()
+    ) {
+        self.changedServices = changedServices
+        self.drift = drift
+        self.apply = apply
+    }
+}

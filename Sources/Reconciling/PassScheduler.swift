@@ -1,0 +1,94 @@
+/// Decides when the next pass runs: soon after a change, not too often, again after a failure, and
+/// now and then in full.
+///
+/// Pure: the caller brings the time. Between the end of a pass and the next at least `minInterval`
+/// goes by, and never less than `restFactor` times what the pass took, so that a huge table is not
+/// rewritten all day. The first request after a quiet time runs at once.
+package struct PassScheduler: Sendable {
+    /// Rest, in multiples of the last pass's duration: a busy daemon spends at most a sixth of
+    /// its time in passes.
+    package static let restFactor = 5
+
+    package typealias Instant = ContinuousClock.Instant
+
+    private let minInterval: Duration
+    private let retryInterval: Duration
+    private let maxRetryInterval: Duration
+    private let fullInterval: Duration
+
+    private var requestedAt: Instant?
+    private var earliest: Instant?
+    private var retryAt: Instant?
+    private var fullAt: Instant
+    private var wantsFull = true
+    private var failures = 0
+
+    /// The first pass is a full one and is due at `start`.
+    ///
+    /// - Parameters:
+    ///   - minInterval: least time between the end of a pass and the next.
+    ///   - retryInterval: time to the first repetition after a failure; it doubles each time.
+    ///   - maxRetryInterval: the most it doubles to.
+    ///   - fullInterval: time between passes that read the kernel as a matter of course.
+    ///   - start: now.
+    package init(
+        minInterval: Duration, retryInterval: Duration, maxRetryInterval: Duration,
+        fullInterval: Duration, start: Instant
+    ) {
+        self.minInterval = minInterval
+        self.retryInterval = retryInterval
+        self.maxRetryInterval = maxRetryInterval
+        self.fullInterval = fullInterval
+        requestedAt = start
+        fullAt = start.advanced(by: fullInterval)
+    }
+
+    /// What a pass does.
+    package enum PassKind: Sendable, Equatable {
+        /// Applies changes since the last pass.
+        case incremental
+        /// Observes the kernel first.
+        case full
+    }
+
+    /// Something changed; `full` when the kernel itself may have.
+    package mutating func request(at now: Instant, full: Bool = false) {
+        requestedAt = requestedAt ?? now
+        wantsFull = wantsFull || full
+    }
+
+    /// When to ask `due` again.
+    package var nextWake: Instant {
+        var wake = fullAt
+        if let retryAt { wake = min(wake, retryAt) }
+        if let requestedAt, failures == 0 { wake = min(wake, requestedAt) }
+        return max(wake, earliest ?? wake)
+    }
+
+    /// The pass to run at `now`; nil if it is not time yet.
+    package func due(at now: Instant) -> PassKind? {
+        guard nextWake <= now else { return nil }
+        return wantsFull || failures > 0 || fullAt <= now ? .full : .incremental
+    }
+
+    /// A pass that began when `due` said so has ended.
+    package mutating func completed(
+        _ kind: PassKind, at now: Instant, duration: Duration, succeeded: Bool
+    ) {
+        earliest = now.advanced(by: max(minInterval, duration * Self.restFactor))
+        requestedAt = nil
+        guard succeeded else {
+            let delay = retryInterval * (1 << min(failures, 20))
+            failures += 1
+            retryAt = now.advanced(by: min(delay, maxRetryInterval))
+            wantsFull = true
+            return
+        }
+        failures = 0
+        retryAt = nil
+        if kind == .full {
+            wantsFull = false
+            fullAt = now.advanced(by: fullInterval)
+        }
+    }
+}

@@ -1,0 +1,67 @@
+import Glibc
+
+/// Talks to the service manager that started the daemon (sd_notify(3)): one datagram a message.
+///
+/// Without `NOTIFY_SOCKET` in the environment every call does nothing.
+package struct ServiceManager: Sendable {
+    private let socketPath: String?
+    /// How often the service manager wants a sign of life; nil without a watchdog.
+    package let watchdogInterval: Duration?
+
+    /// Reads `NOTIFY_SOCKET`, `WATCHDOG_USEC` and `WATCHDOG_PID`.
+    package init(environment: [String: String]) {
+        socketPath = environment["NOTIFY_SOCKET"].flatMap { path in
+            path.hasPrefix("/") || path.hasPrefix("@") ? path : nil
+        }
+        let isForUs = environment["WATCHDOG_PID"].map { $0 == String(getpid()) } ?? true
+        watchdogInterval = environment["WATCHDOG_USEC"].flatMap(Int64.init).flatMap {
+            isForUs && $0 > 0 ? .microseconds($0) : nil
+        }
+    }
+
+    /// Everything works: the first pass of every family succeeded.
+    package func ready(status: String) {
+        send("READY=1\nSTATUS=\(Self.line(status))")
+    }
+
+    /// A reload begins; `ready` ends it.
+    package func reloading() {
+        var now = timespec()
+        clock_gettime(CLOCK_MONOTONIC, &now)
+        let microseconds = Int64(now.tv_sec) * 1_000_000 + Int64(now.tv_nsec) / 1000
+        send("RELOADING=1\nMONOTONIC_USEC=\(microseconds)")
+    }
+
+    package func status(_ text: String) { send("STATUS=\(Self.line(text))") }
+
+    package func keepAlive() { send("WATCHDOG=1") }
+
+    package func stopping() { send("STOPPING=1") }
+
+    /// A message field ends at the line's end, whatever names from outside it holds.
+    private static func line(_ text: String) -> String {
+        String(text.map { $0.isNewline ? " " : $0 })
+    }
+
+    private func send(_ message: String) {
+        guard let socketPath else { return }
+        var address = sockaddr_un()
+        address.sun_family = sa_family_t(AF_UNIX)
+        var path = Array(socketPath.utf8)
+        guard path.count < MemoryLayout.size(ofValue: address.sun_path) else { return }
+        // A leading @ stands for the NUL of the abstract name space.
+        if path.first == UInt8(ascii: "@") { path[0] = 0 }
+        withUnsafeMutableBytes(of: &address.sun_path) { $0.copyBytes(from: path) }
+        let length = socklen_t(MemoryLayout<sa_family_t>.size + path.count)
+        let descriptor = socket(AF_UNIX, Int32(SOCK_DGRAM.rawValue | SOCK_CLOEXEC.rawValue), 0)
+        guard descriptor >= 0 else { return }
+        defer { close(descriptor) }
+        let bytes = Array(message.utf8)
+        // A service manager that does not listen is no reason to stop serving.
+        _ = withUnsafePointer(to: &address) { pointer in
+            pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) {
+                sendto(descriptor, bytes, bytes.count, Int32(MSG_NOSIGNAL), $0, length)
+            }
+        }
+    }
+}
