@@ -25,7 +25,8 @@ where P.State == Store.State, P.Diff == Store.Diff {
     ///
     /// After an error the plan holds already, and the next pass observes.
     package mutating func pass(
-        _ update: SnapshotUpdate, observe: Bool
+        _ update: SnapshotUpdate,
+        observe: Bool
     ) throws(DataplaneError) -> FamilyPassReport {
         let names = desired.select(update)
         let planned = planner.plan(names, of: desired)
@@ -75,7 +76,9 @@ package struct FamilyPassReport: Sendable, Equatable {
     package var apply: ApplyReport
 
     package init(
-        changedServices: Int = 0, drift: Int = 0, apply: ApplyReport = ApplyReport()
+        changedServices: Int = 0,
+        drift: Int = 0,
+        apply: ApplyReport = ApplyReport()
     ) {
         self.changedServices = changedServices
         self.drift = drift

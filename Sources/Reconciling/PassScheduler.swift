@@ -32,8 +32,11 @@ package struct PassScheduler: Sendable {
     ///   - fullInterval: time between passes that read the kernel as a matter of course.
     ///   - start: now.
     package init(
-        minInterval: Duration, retryInterval: Duration, maxRetryInterval: Duration,
-        fullInterval: Duration, start: Instant
+        minInterval: Duration,
+        retryInterval: Duration,
+        maxRetryInterval: Duration,
+        fullInterval: Duration,
+        start: Instant
     ) {
         self.minInterval = minInterval
         self.retryInterval = retryInterval
@@ -73,7 +76,10 @@ package struct PassScheduler: Sendable {
 
     /// A pass that began when `due` said so has ended.
     package mutating func completed(
-        _ kind: PassKind, at now: Instant, duration: Duration, succeeded: Bool
+        _ kind: PassKind,
+        at now: Instant,
+        duration: Duration,
+        succeeded: Bool
     ) {
         earliest = now.advanced(by: max(minInterval, duration * Self.restFactor))
         requestedAt = nil
