@@ -71,7 +71,7 @@ let package = Package(
         room("AnnotatedYAML", [yams]),
         room("ServiceSources", ["Addressing", "ServiceModel", "AnnotatedYAML"]),
         room("DaemonConfiguration", ["Addressing", "ServiceModel", "AnnotatedYAML"]),
-        room("Telemetry"),
+        room("Telemetry", [logging]),
         room("Reconciling", ["Addressing", "ServiceModel", "DataplaneModel", "Planning"]),
 
         // The composition root.

@@ -1,0 +1,110 @@
+import Reconciling
+import Testing
+
+@Suite struct PassSchedulerTests {
+    private let start = ContinuousClock.now
+
+    private func scheduler() -> PassScheduler {
+        PassScheduler(
+            minInterval: .milliseconds(200),
+            retryInterval: .seconds(1),
+            maxRetryInterval: .seconds(5),
+            fullInterval: .seconds(600),
+            start: start
+        )
+    }
+
+    private func at(_ duration: Duration) -> ContinuousClock.Instant {
+        start.advanced(by: duration)
+    }
+
+    /// A scheduler whose first pass took 10 ms and succeeded.
+    private func settled() -> PassScheduler {
+        var scheduler = scheduler()
+        scheduler.completed(
+            .full,
+            at: at(.milliseconds(10)),
+            duration: .milliseconds(10),
+            succeeded: true
+        )
+        return scheduler
+    }
+
+    @Test("The first pass is full and due at once")
+    func firstPass() {
+        #expect(scheduler().due(at: start) == .full)
+    }
+
+    @Test("A request after a quiet time runs at once, and as an increment")
+    func quietRequest() {
+        var scheduler = settled()
+        #expect(scheduler.due(at: at(.seconds(60))) == nil)
+        scheduler.request(at: at(.seconds(60)))
+        #expect(scheduler.due(at: at(.seconds(60))) == .incremental)
+    }
+
+    @Test("Requests soon after a pass wait for the minimum interval and coalesce")
+    func minimumInterval() {
+        var scheduler = settled()
+        scheduler.request(at: at(.milliseconds(20)))
+        scheduler.request(at: at(.milliseconds(50)))
+        #expect(scheduler.due(at: at(.milliseconds(209))) == nil)
+        #expect(scheduler.due(at: at(.milliseconds(210))) == .incremental)
+        scheduler.completed(
+            .incremental,
+            at: at(.milliseconds(215)),
+            duration: .milliseconds(5),
+            succeeded: true
+        )
+        #expect(scheduler.due(at: at(.seconds(10))) == nil)
+    }
+
+    @Test("A long pass earns a long rest")
+    func rest() {
+        var scheduler = settled()
+        scheduler.completed(
+            .incremental,
+            at: at(.seconds(2)),
+            duration: .milliseconds(300),
+            succeeded: true
+        )
+        scheduler.request(at: at(.seconds(2)))
+        #expect(scheduler.due(at: at(.milliseconds(3400))) == nil)
+        #expect(scheduler.due(at: at(.milliseconds(3500))) == .incremental)
+    }
+
+    @Test("A failure is repeated in full, later each time up to the maximum")
+    func backoff() {
+        var scheduler = settled()
+        var now = Duration.seconds(10)
+        for delay in [1, 2, 4, 5, 5] {
+            scheduler.completed(.incremental, at: at(now), duration: .zero, succeeded: false)
+            // A new request does not shorten the wait.
+            scheduler.request(at: at(now))
+            #expect(scheduler.due(at: at(now + .seconds(delay) - .milliseconds(1))) == nil)
+            #expect(scheduler.due(at: at(now + .seconds(delay))) == .full)
+            now += .seconds(delay)
+        }
+        scheduler.completed(.full, at: at(now), duration: .zero, succeeded: true)
+        scheduler.request(at: at(now + .seconds(1)))
+        #expect(scheduler.due(at: at(now + .seconds(1))) == .incremental)
+    }
+
+    @Test("A suspicion about the kernel makes the next pass full, and only that one")
+    func suspicion() {
+        var scheduler = settled()
+        scheduler.request(at: at(.seconds(1)), full: true)
+        scheduler.request(at: at(.seconds(1)))
+        #expect(scheduler.due(at: at(.seconds(1))) == .full)
+        scheduler.completed(.full, at: at(.seconds(1)), duration: .zero, succeeded: true)
+        scheduler.request(at: at(.seconds(2)))
+        #expect(scheduler.due(at: at(.seconds(2))) == .incremental)
+    }
+
+    @Test("Without any request a full pass runs at the full interval")
+    func backstop() {
+        let scheduler = settled()
+        #expect(scheduler.due(at: at(.seconds(600))) == nil)
+        #expect(scheduler.due(at: at(.seconds(601))) == .full)
+    }
+}
