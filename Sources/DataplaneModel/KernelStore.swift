@@ -20,9 +20,13 @@ package struct ApplyReport: Sendable, Equatable {
     package var operations: Int
     /// How often the work was done again because somebody else changed the table meanwhile.
     package var conflicts: Int
+    /// Objects that could not be changed although all the rest was; only in them does the kernel
+    /// differ from what was wanted.
+    package var failures: [DataplaneError]
 
-    package init(operations: Int = 0, conflicts: Int = 0) {
+    package init(operations: Int = 0, conflicts: Int = 0, failures: [DataplaneError] = []) {
         self.operations = operations
         self.conflicts = conflicts
+        self.failures = failures
     }
 }

@@ -35,8 +35,12 @@ package struct ConnectionState: OptionSet, Sendable, Hashable {
     package static let established = ConnectionState(rawValue: 1 << 1)
     package static let related = ConnectionState(rawValue: 1 << 2)
     package static let new = ConnectionState(rawValue: 1 << 3)
+    /// The original source was translated.
+    package static let snat = ConnectionState(rawValue: 1 << 6)
     /// The original destination was translated.
     package static let dnat = ConnectionState(rawValue: 1 << 7)
+    /// Excluded from connection tracking.
+    package static let untracked = ConnectionState(rawValue: 1 << 8)
 }
 
 /// A value under a mask of the packet's mark.

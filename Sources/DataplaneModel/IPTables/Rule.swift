@@ -11,6 +11,8 @@ package struct Rule: Sendable, Hashable {
     package var matches: [Match]
     package var target: Target
 
+    /// A range of all addresses (/0) that is not inverted becomes nil: the kernel keeps no trace of
+    /// it, so that a rule read back would differ for ever.
     package init(
         source: PrefixMatch? = nil,
         destination: PrefixMatch? = nil,
@@ -20,8 +22,8 @@ package struct Rule: Sendable, Hashable {
         matches: [Match] = [],
         target: Target
     ) {
-        self.source = source
-        self.destination = destination
+        self.source = source?.normalized
+        self.destination = destination?.normalized
         self.inInterface = inInterface
         self.outInterface = outInterface
         self.transport = transport
@@ -43,6 +45,11 @@ package struct PrefixMatch: Sendable, Hashable {
     /// Exactly one address.
     package init(_ address: IPAddress) {
         self.init(IPPrefix(address))
+    }
+
+    /// Nil if every address matches.
+    fileprivate var normalized: PrefixMatch? {
+        prefix.length == 0 && !inverted ? nil : self
     }
 }
 

@@ -17,4 +17,10 @@ package enum Target: Sendable, Hashable {
     case mark(PacketMark)
     /// `REJECT` with ICMP or ICMPv6 port unreachable.
     case reject
+    /// A whole rule that says something this model has no words for, as the kernel's bytes (with
+    /// the target's name in place and counters zeroed); all other fields of such a rule are empty.
+    ///
+    /// Only ever observed: it differs from every planned rule and so is replaced, and it cannot be
+    /// encoded. Somebody else wrote it, into a chain of ours or as a jump to one.
+    case opaque([UInt8])
 }

@@ -1,0 +1,118 @@
+package import Addressing
+
+/// The text of rules exactly as `iptables-legacy-save` prints them, or `ip6tables-legacy-save`.
+///
+/// A whole state renders as input for `iptables-legacy-restore --noflush`; a line that no tool
+/// would print is a comment: a chain's title, or an observed rule that has no text (`# opaque`).
+package struct IPTablesRenderer: Sendable {
+    package let family: IPFamily
+
+    package init(family: IPFamily) {
+        self.family = family
+    }
+
+    /// Conditions and target without the chain: `-p tcp -m tcp --dport 80 -j ACCEPT`.
+    package func render(_ rule: Rule) -> String {
+        var text = RuleText()
+        text.append(rule, family: family)
+        return String(text.string.dropFirst())
+    }
+
+    /// `-A CHAIN …`, as iptables-save prints it.
+    package func render(_ rule: Rule, in chain: ChainName) -> String {
+        var text = RuleText()
+        append(rule, "-A ", chain.text, to: &text)
+        return text.string
+    }
+
+    /// `-A PREROUTING …`, as iptables-save prints it.
+    package func render(_ jump: Jump) -> String {
+        var text = RuleText()
+        append(jump.rule, "-A ", jump.from.rawValue, to: &text)
+        return text.string
+    }
+
+    /// The chain's rules, a line each, below a comment with its title if it has one.
+    package func render(_ chain: Chain) -> String {
+        var text = RuleText()
+        append(chain, to: &text)
+        return text.string
+    }
+
+    /// One table's block, from `*nat` to `COMMIT`; nothing if we own nothing there.
+    package func render(_ table: OwnedTable, name: TableName) -> String {
+        var text = RuleText(reserving: Self.capacity(for: table))
+        append(table, name: name, to: &text)
+        return text.string
+    }
+
+    /// All tables; the input of `iptables-legacy-restore --noflush` that makes this state on a
+    /// kernel where we own nothing yet.
+    ///
+    /// Jumps stand before the chains, as a packet meets them. Each goes to the head of its
+    /// built-in chain, so the last comes first.
+    package func render(_ state: IPTablesState) -> String {
+        var text = RuleText(
+            reserving: Self.capacity(for: state.filter) + Self.capacity(for: state.nat)
+        )
+        for name in TableName.allCases { append(state[name], name: name, to: &text) }
+        return text.string
+    }
+}
+
+extension IPTablesRenderer {
+    private func append(_ table: OwnedTable, name: TableName, to text: inout RuleText) {
+        if table.chains.isEmpty, table.jumps.isEmpty { return }
+        let chains = table.sortedChains
+        text.append("*")
+        text.append(name.rawValue)
+        text.append("\n")
+        for chain in chains {
+            text.append(":")
+            text.append(chain.name.text)
+            text.append(" - [0:0]\n")
+        }
+        for jump in table.jumps.reversed() { appendInsertion(jump, to: &text) }
+        for chain in chains { append(chain, to: &text) }
+        text.append("COMMIT\n")
+    }
+
+    private func append(_ chain: Chain, to text: inout RuleText) {
+        if chain.rules.isEmpty { return }
+        if let title = chain.title {
+            text.append("# ")
+            text.append(title: title)
+            text.append("\n")
+        }
+        for rule in chain.rules {
+            append(rule, "-A ", chain.name.text, to: &text)
+            text.append("\n")
+        }
+    }
+
+    private func appendInsertion(_ jump: Jump, to text: inout RuleText) {
+        if case .opaque = jump.rule.target { text.append("# ") }
+        text.append("-I ")
+        text.append(jump.from.rawValue)
+        text.append(" 1")
+        text.append(jump.rule, family: family)
+        text.append("\n")
+    }
+
+    /// One rule in its chain; a comment if it has no text.
+    func append(
+        _ rule: Rule,
+        _ command: StaticString,
+        _ chain: String,
+        to text: inout RuleText
+    ) {
+        if case .opaque = rule.target { text.append("# ") }
+        text.append(command)
+        text.append(chain)
+        text.append(rule, family: family)
+    }
+
+    private static func capacity(for table: OwnedTable) -> Int {
+        table.chains.values.reduce(table.jumps.count * 128) { $0 + 64 + $1.rules.count * 144 }
+    }
+}
