@@ -19,5 +19,6 @@ struct Fairlead: AsyncParsableCommand {
         subcommands: [
             RunCommand.self, PlanCommand.self, ApplyCommand.self, TraceCommand.self,
             CheckCommand.self, CleanupCommand.self, VersionCommand.self,
-        ])
+        ]
+    )
 }

@@ -2,7 +2,9 @@ import ArgumentParser
 
 struct VersionCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "version", abstract: "Print the version.")
+        commandName: "version",
+        abstract: "Print the version."
+    )
 
     func run() {
         print("fairlead \(Version.text)")

@@ -1,0 +1,212 @@
+/// The fields of one mapping, read by name and type. Every error names line and path.
+///
+/// A field that is null counts as absent.
+package struct Fields: Sendable {
+    package let line: Int
+    package let path: String
+    private let entries: [YAMLValue.Entry]
+
+    /// Fails unless `value` is a mapping.
+    package init(_ value: YAMLValue, path: String = "") throws(FieldError) {
+        guard case .mapping(let entries) = value.content else {
+            throw FieldError(
+                line: value.line,
+                path: path,
+                reason: "must be a mapping, not \(value.kind)"
+            )
+        }
+        line = value.line
+        self.path = path
+        self.entries = entries
+    }
+
+    /// The names of all fields that are there.
+    package var names: [String] { entries.map(\.key) }
+
+    /// The line of a field, or of the mapping if the field is absent.
+    package func line(of name: String) -> Int {
+        entries.first { $0.key == name }?.value.line ?? line
+    }
+
+    /// An error about a field.
+    package func error(_ name: String, _ reason: String) -> FieldError {
+        FieldError(line: line(of: name), path: subpath(name), reason: reason)
+    }
+
+    /// The value of a field; nil if absent or null.
+    package func value(_ name: String) -> YAMLValue? {
+        guard let value = entries.first(where: { $0.key == name })?.value, value.content != .null
+        else { return nil }
+        return value
+    }
+
+    package func string(_ name: String) throws(FieldError) -> String? {
+        guard let value = value(name) else { return nil }
+        guard case .scalar(let text, _) = value.content else {
+            throw error(name, "must be text, not \(value.kind)")
+        }
+        return text
+    }
+
+    /// As `string`, but the field must be there and hold something.
+    package func requiredString(_ name: String) throws(FieldError) -> String {
+        guard let text = try string(name), !text.isEmpty else {
+            throw error(name, "is missing")
+        }
+        return text
+    }
+
+    package func integer(_ name: String, in range: ClosedRange<Int>) throws(FieldError) -> Int? {
+        guard let value = value(name) else { return nil }
+        guard case .scalar(let text, true) = value.content, let number = Int(text) else {
+            throw error(name, "must be a whole number, not \(value.shown)")
+        }
+        guard range.contains(number) else {
+            throw error(name, "\(number) is not in \(range.lowerBound)...\(range.upperBound)")
+        }
+        return number
+    }
+
+    package func boolean(_ name: String) throws(FieldError) -> Bool? {
+        guard let value = value(name) else { return nil }
+        switch value.content {
+        case .scalar("true", true): return true
+        case .scalar("false", true): return false
+        default: throw error(name, "must be true or false, not \(value.shown)")
+        }
+    }
+
+    /// One of a fixed set of words.
+    package func choice<Choice: RawRepresentable<String> & CaseIterable>(
+        _ name: String,
+        of type: Choice.Type
+    ) throws(FieldError) -> Choice? {
+        guard let text = try string(name) else { return nil }
+        guard let choice = Choice(rawValue: text) else {
+            let words = Choice.allCases.map(\.rawValue).joined(separator: ", ")
+            throw error(name, "\(quoted(text)) is not one of \(words)")
+        }
+        return choice
+    }
+
+    /// The elements of a list with their paths; empty if the field is absent.
+    package func list(_ name: String) throws(FieldError) -> [(value: YAMLValue, path: String)] {
+        guard let value = value(name) else { return [] }
+        guard case .sequence(let elements) = value.content else {
+            throw error(name, "must be a list, not \(value.kind)")
+        }
+        return elements.enumerated().map { ($1, "\(subpath(name))[\($0)]") }
+    }
+
+    /// The texts of a list.
+    package func strings(
+        _ name: String
+    ) throws(FieldError) -> [(text: String, line: Int, path: String)] {
+        var result: [(String, Int, String)] = []
+        for (value, path) in try list(name) {
+            guard case .scalar(let text, _) = value.content else {
+                throw FieldError(
+                    line: value.line,
+                    path: path,
+                    reason: "must be text, not \(value.kind)"
+                )
+            }
+            result.append((text, value.line, path))
+        }
+        return result
+    }
+
+    /// The fields of a mapping inside this one.
+    package func fields(_ name: String) throws(FieldError) -> Fields? {
+        guard let value = value(name) else { return nil }
+        return try Fields(value, path: subpath(name))
+    }
+
+    /// A time such as `500ms`, `30s`, `5m` or `1h`.
+    package func duration(
+        _ name: String,
+        in range: ClosedRange<Duration>
+    ) throws(FieldError) -> Duration? {
+        guard let text = try string(name) else { return nil }
+        let units: [(String, Duration)] = [
+            ("ms", .milliseconds(1)), ("s", .seconds(1)), ("m", .seconds(60)),
+            ("h", .seconds(3600)),
+        ]
+        guard let (suffix, unit) = units.first(where: { text.hasSuffix($0.0) }),
+            let number = Int(text.dropLast(suffix.count)), (0...1_000_000_000).contains(number)
+        else { throw error(name, "\(quoted(text)) is no time such as 500ms, 30s, 5m or 1h") }
+        let duration = unit * number
+        guard range.contains(duration) else {
+            throw error(name, "\(text) is not in \(range.lowerBound)...\(range.upperBound)")
+        }
+        return duration
+    }
+
+    /// Refuses fields that are not in `known`, with the likeliest meant one.
+    package func refuseUnknown(_ known: [String]) throws(FieldError) {
+        guard let entry = entries.first(where: { !known.contains($0.key) }) else { return }
+        let close = known.min { editDistance($0, entry.key) < editDistance($1, entry.key) }
+        var reason = "unknown field"
+        if let close, editDistance(close, entry.key) <= 3 {
+            reason += "; did you mean \(close)?"
+        } else if !known.isEmpty {
+            reason += "; known are \(known.joined(separator: ", "))"
+        }
+        throw FieldError(line: entry.keyLine, path: subpath(entry.key), reason: reason)
+    }
+
+    private func subpath(_ name: String) -> String {
+        let safe = printable(name)
+        return path.isEmpty ? safe : "\(path).\(safe)"
+    }
+}
+
+extension YAMLValue {
+    /// What kind of value it is, for messages.
+    package var kind: String {
+        switch content {
+        case .null: "nothing"
+        case .scalar: "a single value"
+        case .sequence: "a list"
+        case .mapping: "a mapping"
+        }
+    }
+
+    /// The value itself if it is short, for messages.
+    package var shown: String {
+        if case .scalar(let text, _) = content { return quoted(text) }
+        return kind
+    }
+}
+
+/// `text` in quotes, cut and without control characters: it may come from anybody.
+package func quoted(_ text: String) -> String {
+    "\"\(printable(text))\""
+}
+
+/// At most 80 characters of `text`, control characters replaced.
+package func printable(_ text: String) -> String {
+    var result = ""
+    for scalar in text.unicodeScalars.prefix(80) {
+        let isControl = scalar.value < 0x20 || (0x7f...0x9f).contains(scalar.value)
+        result.unicodeScalars.append(isControl ? "\u{fffd}" : scalar)
+    }
+    return text.unicodeScalars.count > 80 ? result + "…" : result
+}
+
+/// How many insertions, deletions and replacements turn one text into the other.
+private func editDistance(_ left: String, _ right: String) -> Int {
+    let left = Array(left.lowercased())
+    let right = Array(right.lowercased().prefix(64))
+    var row = Array(0...right.count)
+    for (index, character) in left.enumerated() {
+        var diagonal = row[0]
+        row[0] = index + 1
+        for column in right.indices {
+            let cost = character == right[column] ? diagonal : diagonal + 1
+            diagonal = row[column + 1]
+            row[column + 1] = min(cost, row[column] + 1, diagonal + 1)
+        }
+    }
+    return row[right.count]
+}

@@ -1,0 +1,105 @@
+package import Addressing
+package import ServiceModel
+
+/// Everything an administrator can set, with its default. `config/fairlead.yaml` shows each field.
+package struct DaemonConfiguration: Sendable, Equatable {
+    package var mode = Mode.iptables
+    /// The families to serve; nil means those the kernel has tables for.
+    package var families: [IPFamily]?
+    package var node = Node()
+    package var sources = Sources()
+    /// A network namespace to work in: a name under /run/netns, or an absolute path; nil is the
+    /// daemon's own.
+    package var networkNamespace: String?
+    package var localDetector = LocalTrafficDetector.absent
+    package var nodePorts = NodePorts()
+    package var masquerade = Masquerade()
+    /// Ranges ClusterIPs come from; unallocated addresses in them are dropped.
+    package var serviceCIDRs: [IPPrefix] = []
+    /// External IPs outside these ranges are refused; nil allows all.
+    package var allowedExternalIPs: [IPPrefix]?
+    package var reconcile = Reconcile()
+    package var iptables = IPTables()
+    package var log = Log()
+
+    package init() {}
+
+    /// How the kernel is programmed.
+    package enum Mode: String, Sendable, CaseIterable {
+        case iptables
+    }
+
+    /// The node this is.
+    package struct Node: Sendable, Equatable {
+        /// Compared with endpoints' node names; nil means the host name in lower case.
+        package var name: String?
+        /// Compared with endpoints' zone hints.
+        package var zone: String?
+        /// At most one per family; empty means found on the interfaces.
+        package var addresses: [IPAddress] = []
+    }
+
+    /// Where Services come from.
+    package struct Sources: Sendable, Equatable {
+        /// A directory of manifests, or one file.
+        package var filePath = "/etc/fairlead/services.d"
+        /// Copies of good manifests, for a restart in the middle of an edit; nil keeps none.
+        package var stateDirectory: String? = "/var/lib/fairlead"
+        /// Serve Services labelled for this proxy instead of those without a label.
+        package var serviceProxyName = ""
+    }
+
+    /// Which of the node's addresses answer on node ports.
+    package struct NodePorts: Sendable, Equatable {
+        package var addresses = NodePortAddresses.all
+        /// On 127.0.0.0/8 too.
+        package var localhost = true
+    }
+
+    /// When connections get the node's address as their source.
+    package struct Masquerade: Sendable, Equatable {
+        /// All ClusterIP traffic, even from pods.
+        package var all = false
+        /// The packet mark's bit that asks for it, 0...31.
+        package var markBit = 14
+    }
+
+    /// When passes run.
+    package struct Reconcile: Sendable, Equatable {
+        package var minInterval = Duration.milliseconds(200)
+        package var retryInterval = Duration.seconds(1)
+        package var maxRetryInterval = Duration.seconds(30)
+        package var fullResyncInterval = Duration.seconds(600)
+        package var driftCheckInterval = Duration.seconds(1)
+    }
+
+    /// Legacy iptables.
+    package struct IPTables: Sendable, Equatable {
+        /// Every iptables program on the host must lock the same file.
+        package var lockFile = "/run/xtables.lock"
+        package var lockTimeout = Duration.seconds(5)
+    }
+
+    /// Log lines, on standard error.
+    package struct Log: Sendable, Equatable {
+        package var level = Level.info
+        package var format = Format.auto
+
+        /// Lines below it are left out.
+        package enum Level: String, Sendable, CaseIterable {
+            case debug
+            case info
+            case notice
+            case warning
+            case error
+        }
+
+        /// How lines look.
+        package enum Format: String, Sendable, CaseIterable {
+            /// For journald under systemd, else text.
+            case auto
+            case text
+            case json
+        }
+    }
+}

@@ -1,0 +1,92 @@
+import Addressing
+import AnnotatedYAML
+import ServiceModel
+
+extension Fields {
+    func port(_ name: String) throws(FieldError) -> PortNumber? {
+        try integer(name, in: 1...65535).flatMap { PortNumber($0) }
+    }
+
+    func requiredPort(_ name: String) throws(FieldError) -> PortNumber {
+        guard let port = try port(name) else { throw error(name, "is missing") }
+        return port
+    }
+
+    /// A node port; 0 and absent mean none.
+    func nodePort(_ name: String) throws(FieldError) -> PortNumber? {
+        try integer(name, in: 0...65535).flatMap { PortNumber($0) }
+    }
+
+    /// TCP if absent.
+    func transport(ignoringCase: Bool = false) throws(FieldError) -> TransportProtocol {
+        guard let text = try string("protocol"), !text.isEmpty else { return .tcp }
+        let found =
+            ignoringCase
+            ? TransportProtocol(keyword: text) : TransportProtocol(rawValue: text)
+        guard let found else {
+            throw error("protocol", "\(quoted(text)) is not one of TCP, UDP, SCTP")
+        }
+        return found
+    }
+
+    func address(_ name: String) throws(FieldError) -> IPAddress? {
+        guard let text = try string(name), !text.isEmpty else { return nil }
+        guard let address = IPAddress(text) else {
+            throw error(name, "\(quoted(text)) is no IP address")
+        }
+        return address
+    }
+
+    /// The addresses of a list. Blank elements are skipped, as Kubernetes proxies do.
+    func addresses(_ name: String) throws(FieldError) -> [IPAddress] {
+        var result: [IPAddress] = []
+        for (text, line, path) in try strings(name) {
+            let trimmed = text.trimmed
+            guard !trimmed.isEmpty else { continue }
+            guard let address = IPAddress(trimmed) else {
+                throw FieldError(
+                    line: line,
+                    path: path,
+                    reason: "\(quoted(text)) is no IP address"
+                )
+            }
+            result.append(address)
+        }
+        return result
+    }
+
+    /// The CIDR ranges of a list.
+    func prefixes(_ name: String) throws(FieldError) -> [IPPrefix] {
+        var result: [IPPrefix] = []
+        for (text, line, path) in try strings(name) {
+            let trimmed = text.trimmed
+            guard !trimmed.isEmpty else { continue }
+            guard let prefix = IPPrefix(trimmed) else {
+                throw FieldError(
+                    line: line,
+                    path: path,
+                    reason: "\(quoted(text)) is no address range such as 192.0.2.0/24"
+                )
+            }
+            result.append(prefix)
+        }
+        return result
+    }
+
+    /// Kubernetes' nested form of the affinity timeout; 10800 s if absent.
+    func clientIPAffinity() throws(FieldError) -> SessionAffinity {
+        let seconds = try fields("clientIP")?.integer("timeoutSeconds", in: 1...86400)
+        return .clientIP(timeoutSeconds: UInt32(seconds ?? 10800))
+    }
+}
+
+extension String {
+    /// Without blanks at the ends.
+    var trimmed: String {
+        let blanks: (Character) -> Bool = { $0 == " " || $0 == "\t" || $0 == "\n" || $0 == "\r" }
+        guard let first = firstIndex(where: { !blanks($0) }),
+            let last = lastIndex(where: { !blanks($0) })
+        else { return "" }
+        return String(self[first...last])
+    }
+}

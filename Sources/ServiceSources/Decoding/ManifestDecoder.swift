@@ -1,0 +1,191 @@
+import AnnotatedYAML
+import ServiceModel
+
+/// Reads a manifest: Kubernetes objects as `kubectl get -o yaml` or `-o json` prints them, lists of
+/// them, and the short form, in any mix. Other Kubernetes kinds are passed over.
+package struct ManifestDecoder: Sendable {
+    /// Which Services are ours (label `service.kubernetes.io/service-proxy-name`); empty for those
+    /// without the label.
+    package var serviceProxyName: String
+
+    package init(serviceProxyName: String = "") {
+        self.serviceProxyName = serviceProxyName
+    }
+
+    /// Total: whatever the text, the good objects in it come out.
+    package func decode(_ text: String, isJSON: Bool = false) -> DecodedManifest {
+        var manifest = DecodedManifest()
+        for document in YAMLText.documents(text, isJSON: isJSON) {
+            switch document {
+            case .success(let value): decode(value, path: "", into: &manifest)
+            case .failure(let error):
+                manifest.isTorn = true
+                manifest.bad.append(
+                    BadObject(key: nil, line: error.line, reason: error.description)
+                )
+            }
+        }
+        return manifest
+    }
+
+    private func decode(_ value: YAMLValue, path: String, into manifest: inout DecodedManifest) {
+        do throws(FieldError) {
+            let fields = try Fields(value, path: path)
+            if fields.value("services") != nil || fields.names.isEmpty {
+                try decodeShortForm(fields, into: &manifest)
+                return
+            }
+            let kind = try fields.requiredString("kind")
+            if kind == "List" || kind.hasSuffix("List") {
+                // The items of a typed list come without a kind of their own.
+                let itemKind = kind == "List" ? nil : String(kind.dropLast(4))
+                for (item, itemPath) in try fields.list("items") {
+                    decodeItem(item, path: itemPath, kind: itemKind, into: &manifest)
+                }
+                return
+            }
+            decodeObject(fields, kind: kind, into: &manifest)
+        } catch {
+            manifest.isTorn = true
+            manifest.bad.append(
+                BadObject(key: nil, line: error.line, reason: error.description)
+            )
+        }
+    }
+
+    private func decodeItem(
+        _ item: YAMLValue,
+        path: String,
+        kind: String?,
+        into manifest: inout DecodedManifest
+    ) {
+        guard let kind, let fields = try? Fields(item, path: path),
+            fields.value("kind") == nil
+        else {
+            decode(item, path: path, into: &manifest)
+            return
+        }
+        decodeObject(fields, kind: kind, into: &manifest)
+    }
+
+    private func decodeShortForm(
+        _ fields: Fields,
+        into manifest: inout DecodedManifest
+    ) throws(FieldError) {
+        try fields.refuseUnknown(["apiVersion", "services"])
+        if let version = try fields.string("apiVersion"), version != "fairlead.dev/v1" {
+            throw fields.error("apiVersion", "\(quoted(version)) is not fairlead.dev/v1")
+        }
+        for (value, path) in try fields.list("services") {
+            decodeShortService(value, path: path, into: &manifest)
+        }
+    }
+
+    private func decodeShortService(
+        _ value: YAMLValue,
+        path: String,
+        into manifest: inout DecodedManifest
+    ) {
+        var key: DecodedObject.Key?
+        do throws(FieldError) {
+            let fields = try Fields(value, path: path)
+            let name = try ShortForm.name(fields)
+            let known = DecodedObject.Key(
+                kind: "Service",
+                namespace: name.namespace,
+                name: name.name
+            )
+            key = known
+            let (service, slices) = try ShortForm.decode(fields, name)
+            manifest.add(
+                DecodedObject(
+                    key: known,
+                    line: value.line,
+                    contents: [.service(service)] + slices.map { .slice($0) }
+                )
+            )
+        } catch {
+            manifest.isTorn = manifest.isTorn || key == nil
+            manifest.bad.append(
+                BadObject(key: key, line: error.line, reason: error.description)
+            )
+        }
+    }
+
+    private func decodeObject(
+        _ fields: Fields,
+        kind: String,
+        into manifest: inout DecodedManifest
+    ) {
+        guard ["Service", "EndpointSlice", "Endpoints"].contains(kind) else { return }
+        var key: DecodedObject.Key?
+        do throws(FieldError) {
+            guard let metadata = try fields.fields("metadata") else {
+                throw fields.error("metadata", "is missing")
+            }
+            let namespace =
+                metadata.value("namespace") == nil
+                ? "default" : try metadata.objectName("namespace")
+            let name = try metadata.objectName("name")
+            let known = DecodedObject.Key(kind: kind, namespace: namespace, name: name)
+            key = known
+            manifest.add(
+                DecodedObject(
+                    key: known,
+                    line: fields.line,
+                    contents: try contents(fields, known)
+                )
+            )
+        } catch {
+            manifest.isTorn = manifest.isTorn || key == nil
+            manifest.bad.append(
+                BadObject(key: key, line: error.line, reason: error.description)
+            )
+        }
+    }
+
+    private func contents(
+        _ fields: Fields,
+        _ key: DecodedObject.Key
+    ) throws(FieldError) -> [DecodedObject.Content] {
+        switch key.kind {
+        case "Service":
+            let service = try KubernetesService(serviceProxyName: serviceProxyName).decode(
+                fields,
+                ServiceName(namespace: key.namespace, name: key.name)
+            )
+            return [service.map { .service($0) } ?? .ignored]
+        case "EndpointSlice":
+            let slice = try KubernetesEndpoints.slice(
+                fields,
+                namespace: key.namespace,
+                name: key.name
+            )
+            return [slice.map { .slice($0) } ?? .ignored]
+        default:
+            return try KubernetesEndpoints.legacy(
+                fields,
+                namespace: key.namespace,
+                name: key.name
+            ).map { .slice($0) }
+        }
+    }
+}
+
+extension DecodedManifest {
+    /// Of two objects with one name in a file the first counts.
+    fileprivate mutating func add(_ object: DecodedObject) {
+        if let first = lines[object.key] {
+            bad.append(
+                BadObject(
+                    key: object.key,
+                    line: object.line,
+                    reason: "given twice; the one on line \(first) counts"
+                )
+            )
+            return
+        }
+        lines[object.key] = object.line
+        objects.append(object)
+    }
+}

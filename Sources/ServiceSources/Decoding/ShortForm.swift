@@ -1,0 +1,210 @@
+import Addressing
+import AnnotatedYAML
+import ServiceModel
+
+/// Decodes one element of a `services:` list: a Service and its endpoints in one place, for people
+/// without a cluster. Unknown fields are refused.
+enum ShortForm {
+    static let fieldNames = [
+        "name", "address", "addresses", "ports", "endpoints", "sessionAffinity",
+        "externalTrafficPolicy", "internalTrafficPolicy", "externalIPs", "loadBalancer",
+        "healthCheckNodePort",
+    ]
+
+    /// `web` is in namespace `default`; `shop/web` names its own.
+    static func name(_ fields: Fields) throws(FieldError) -> ServiceName {
+        let text = try fields.requiredString("name")
+        let parts = text.split(separator: "/", omittingEmptySubsequences: false).map(String.init)
+        guard parts.count <= 2, parts.allSatisfy(ObjectNames.isObjectName) else {
+            throw fields.error("name", "\(quoted(text)) is no valid name")
+        }
+        return ServiceName(
+            namespace: parts.count == 2 ? parts[0] : "default",
+            name: parts[parts.count - 1]
+        )
+    }
+
+    static func decode(
+        _ fields: Fields,
+        _ name: ServiceName
+    ) throws(FieldError) -> (Service, [EndpointSlice]) {
+        try fields.refuseUnknown(fieldNames)
+        var service = Service(name: name)
+        service.clusterIPs = try clusterIPs(fields)
+        let ports = try ports(fields)
+        service.ports = ports.map(\.port)
+        service.externalIPs = try fields.addresses("externalIPs")
+        try decodeLoadBalancer(fields, into: &service)
+        service.externalTrafficPolicy = try fields.policy("externalTrafficPolicy") ?? .cluster
+        service.internalTrafficPolicy = try fields.policy("internalTrafficPolicy") ?? .cluster
+        service.sessionAffinity = try affinity(fields)
+        service.healthCheckNodePort = try fields.port("healthCheckNodePort")
+        let slices = try ShortFormEndpoints(service: name, ports: ports).decode(fields)
+        service.kind =
+            !service.loadBalancerAddresses.isEmpty
+            ? .loadBalancer
+            : service.ports.contains { $0.nodePort != nil } ? .nodePort : .clusterIP
+        service.families = families(service, slices)
+        guard !service.families.isEmpty else {
+            throw fields.error(
+                "address",
+                "is missing, and no endpoint or other address tells a family"
+            )
+        }
+        return (service, slices)
+    }
+
+    /// Without an address of its own a Service is there in the families of its other addresses,
+    /// or with node ports alone, in those of its endpoints.
+    private static func families(_ service: Service, _ slices: [EndpointSlice]) -> Set<IPFamily> {
+        let own = service.clusterIPs + service.externalIPs + service.loadBalancerAddresses
+        let families = Set(own.map(\.family))
+        let hasNodePort = service.ports.contains { $0.nodePort != nil }
+        guard hasNodePort || families.isEmpty else { return families }
+        return families.union(slices.map(\.family))
+    }
+
+    private static func clusterIPs(_ fields: Fields) throws(FieldError) -> [IPAddress] {
+        var addresses = try fields.addresses("addresses")
+        if let address = try fields.address("address") {
+            guard addresses.isEmpty else {
+                throw fields.error("address", "give either address or addresses")
+            }
+            addresses = [address]
+        }
+        guard Set(addresses.map(\.family)).count == addresses.count else {
+            throw fields.error(
+                "addresses",
+                "at most one address a family; put others under externalIPs"
+            )
+        }
+        return addresses
+    }
+
+    private static func ports(
+        _ fields: Fields
+    ) throws(FieldError) -> [(port: ServicePort, target: PortNumber)] {
+        var ports: [(port: ServicePort, target: PortNumber)] = []
+        for (value, path) in try fields.list("ports") {
+            let entry = try Fields(value, path: path)
+            try entry.refuseUnknown(["name", "port", "targetPort", "protocol", "nodePort"])
+            let port = ServicePort(
+                name: try entry.portName(),
+                transport: try entry.transport(ignoringCase: true),
+                port: try entry.requiredPort("port"),
+                nodePort: try entry.port("nodePort")
+            )
+            let isTwin = ports.contains {
+                $0.port.name == port.name && $0.port.transport == port.transport
+            }
+            guard !isTwin else {
+                throw entry.error(
+                    "name",
+                    port.name.isEmpty
+                        ? "ports of one protocol need names to tell them apart"
+                        : "port \(quoted(port.name)) is given twice"
+                )
+            }
+            ports.append((port, try entry.port("targetPort") ?? port.port))
+        }
+        guard !ports.isEmpty else { throw fields.error("ports", "is missing") }
+        return ports
+    }
+
+    private static func decodeLoadBalancer(
+        _ fields: Fields,
+        into service: inout Service
+    ) throws(FieldError) {
+        guard let balancer = try fields.fields("loadBalancer") else { return }
+        try balancer.refuseUnknown(["addresses", "sourceRanges"])
+        service.loadBalancerAddresses = try balancer.addresses("addresses")
+        service.loadBalancerSourceRanges = try balancer.prefixes("sourceRanges")
+    }
+
+    /// `ClientIP`, or with a timeout `clientIP: {timeoutSeconds: 60}`.
+    private static func affinity(_ fields: Fields) throws(FieldError) -> SessionAffinity {
+        guard let value = fields.value("sessionAffinity") else { return .none }
+        switch value.content {
+        case .scalar("None", _): return .none
+        case .scalar("ClientIP", _): return .clientIP(timeoutSeconds: 10800)
+        case .mapping:
+            guard let nested = try fields.fields("sessionAffinity") else { return .none }
+            try nested.refuseUnknown(["clientIP"])
+            try nested.fields("clientIP")?.refuseUnknown(["timeoutSeconds"])
+            return try nested.clientIPAffinity()
+        default:
+            throw fields.error(
+                "sessionAffinity",
+                "\(value.shown) is not one of None, ClientIP, clientIP: {timeoutSeconds: N}"
+            )
+        }
+    }
+}
+
+/// The endpoints of a short-form Service, as slices: one for each family and set of ports.
+private struct ShortFormEndpoints {
+    let service: ServiceName
+    let ports: [(port: ServicePort, target: PortNumber)]
+
+    private struct Group: Hashable {
+        var family: IPFamily
+        /// What an endpoint says instead of `targetPort`.
+        var port: PortNumber?
+    }
+
+    func decode(_ fields: Fields) throws(FieldError) -> [EndpointSlice] {
+        var groups: [Group: [Endpoint]] = [:]
+        for (value, path) in try fields.list("endpoints") {
+            let entry = try Fields(value, path: path)
+            let endpoint = try endpoint(entry)
+            let port = try entry.port("port")
+            guard port == nil || ports.count == 1 else {
+                throw entry.error("port", "only where the Service has a single port")
+            }
+            groups[Group(family: endpoint.address.family, port: port), default: []]
+                .append(endpoint)
+        }
+        return groups.map(slice).sorted { $0.name < $1.name }
+    }
+
+    private func slice(_ group: Group, _ endpoints: [Endpoint]) -> EndpointSlice {
+        let suffix = group.port.map { "-\($0)" } ?? ""
+        return EndpointSlice(
+            name: "\(service.name)-\(group.family.rawValue.lowercased())\(suffix)",
+            service: service,
+            family: group.family,
+            ports: ports.map {
+                EndpointPort(
+                    name: $0.port.name,
+                    transport: $0.port.transport,
+                    port: group.port ?? $0.target
+                )
+            },
+            endpoints: endpoints
+        )
+    }
+
+    private func endpoint(_ fields: Fields) throws(FieldError) -> Endpoint {
+        guard fields.value("weight") == nil else {
+            throw fields.error(
+                "weight",
+                "is reserved: this mode gives every endpoint the same share"
+            )
+        }
+        try fields.refuseUnknown([
+            "address", "port", "node", "zone", "ready", "serving", "terminating",
+        ])
+        guard let address = try fields.address("address") else {
+            throw fields.error("address", "is missing")
+        }
+        let terminating = try fields.boolean("terminating") ?? false
+        return Endpoint(
+            address: address,
+            ready: try fields.boolean("ready") ?? !terminating,
+            serving: try fields.boolean("serving") ?? true,
+            terminating: terminating,
+            nodeName: try fields.string("node"),
+            zone: try fields.string("zone")
+        )
+    }
+}

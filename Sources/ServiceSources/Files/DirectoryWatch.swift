@@ -1,0 +1,75 @@
+import Dispatch
+import Glibc
+
+/// Tells when files of a directory change (inotify(7)). Calls back on the queue it was given.
+final class DirectoryWatch {
+    /// What happened.
+    enum Event {
+        /// The named file was written and closed, or moved here.
+        case completed(name: String)
+        /// Something else about the directory's files.
+        case changed
+        /// The directory itself is gone; this watch is of no use any more.
+        case lost
+    }
+
+    private let source: any DispatchSourceRead
+
+    /// Nil if there is no directory at `path`, or the kernel has no watch left.
+    init?(_ path: String, queue: DispatchQueue, _ handler: @escaping ([Event]) -> Void) {
+        let descriptor = inotify_init1(Int32(IN_CLOEXEC | IN_NONBLOCK))
+        guard descriptor >= 0 else { return nil }
+        let mask =
+            UInt32(IN_CLOSE_WRITE) | UInt32(IN_MOVED_TO) | UInt32(IN_MOVED_FROM)
+            | UInt32(IN_DELETE) | UInt32(IN_CREATE) | UInt32(IN_ATTRIB) | UInt32(IN_DELETE_SELF)
+            | UInt32(IN_MOVE_SELF) | UInt32(IN_ONLYDIR)
+        guard inotify_add_watch(descriptor, path, mask) >= 0 else {
+            close(descriptor)
+            return nil
+        }
+        source = DispatchSource.makeReadSource(fileDescriptor: descriptor, queue: queue)
+        source.setEventHandler { handler(Self.read(descriptor)) }
+        source.setCancelHandler { close(descriptor) }
+        source.resume()
+    }
+
+    deinit { source.cancel() }
+
+    private static func read(_ descriptor: Int32) -> [Event] {
+        var events: [Event] = []
+        var buffer = [UInt8](repeating: 0, count: 1 << 16)
+        while true {
+            let count = buffer.withUnsafeMutableBytes {
+                Glibc.read(descriptor, $0.baseAddress, $0.count)
+            }
+            guard count > 0 else { return events }
+            buffer.withUnsafeBytes {
+                events += parse(UnsafeRawBufferPointer(rebasing: $0[..<count]))
+            }
+        }
+    }
+
+    /// Each event is `struct inotify_event` and a NUL-padded name.
+    private static func parse(_ bytes: UnsafeRawBufferPointer) -> [Event] {
+        var events: [Event] = []
+        var offset = 0
+        while offset + 16 <= bytes.count {
+            let mask = bytes.loadUnaligned(fromByteOffset: offset + 4, as: UInt32.self)
+            let length = Int(bytes.loadUnaligned(fromByteOffset: offset + 12, as: UInt32.self))
+            guard offset + 16 + length <= bytes.count else { break }
+            let name = String(
+                decoding: bytes[(offset + 16)..<(offset + 16 + length)].prefix { $0 != 0 },
+                as: UTF8.self
+            )
+            offset += 16 + length
+            if mask & (UInt32(IN_DELETE_SELF) | UInt32(IN_MOVE_SELF) | UInt32(IN_IGNORED)) != 0 {
+                events.append(.lost)
+            } else if mask & (UInt32(IN_CLOSE_WRITE) | UInt32(IN_MOVED_TO)) != 0 {
+                events.append(.completed(name: name))
+            } else {
+                events.append(.changed)
+            }
+        }
+        return events
+    }
+}

@@ -1,0 +1,50 @@
+import Glibc
+
+/// Copies of manifests that were good, so that a restart in the middle of an edit brings back what
+/// worked. Everything here is best effort: without a copy a restart just starts from the file.
+struct LastGoodCopies {
+    /// A directory of ours, such as /var/lib/fairlead; created if absent.
+    let directory: String
+
+    func save(_ text: String, of path: String) {
+        mkdir(directory, 0o700)
+        let copy = copyPath(path)
+        let temporary = copy + ".new"
+        let descriptor = open(
+            temporary,
+            O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW,
+            0o600
+        )
+        guard descriptor >= 0 else { return }
+        var bytes = Array(text.utf8)[...]
+        while !bytes.isEmpty {
+            let count = bytes.withUnsafeBytes { write(descriptor, $0.baseAddress, $0.count) }
+            guard count > 0 else { break }
+            bytes = bytes.dropFirst(count)
+        }
+        close(descriptor)
+        if bytes.isEmpty { rename(temporary, copy) } else { unlink(temporary) }
+    }
+
+    func load(_ path: String) -> ManifestStore.FileContent? {
+        guard case .text(let text, _) = ManifestFiles.read(copyPath(path)) else { return nil }
+        return .text(text, isJSON: path.hasSuffix(".json"))
+    }
+
+    func remove(_ path: String) {
+        unlink(copyPath(path))
+    }
+
+    /// One name for each path: slashes are escaped, and a long path keeps its end.
+    private func copyPath(_ path: String) -> String {
+        var name = ""
+        for character in path {
+            switch character {
+            case "%": name += "%25"
+            case "/": name += "%2F"
+            default: name.append(character)
+            }
+        }
+        return "\(directory)/\(name.suffix(200)).good"
+    }
+}
