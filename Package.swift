@@ -13,8 +13,12 @@ let settings: [SwiftSetting] =
     + (Context.environment["FAIRLEAD_WARNINGS_AS_ERRORS"] == nil
         ? [] : [.treatAllWarnings(as: .error)])
 
-func room(_ name: String, _ dependencies: [Target.Dependency] = []) -> Target {
-    .target(name: name, dependencies: dependencies, swiftSettings: settings)
+func room(
+    _ name: String,
+    _ dependencies: [Target.Dependency] = [],
+    _ more: [SwiftSetting] = []
+) -> Target {
+    .target(name: name, dependencies: dependencies, swiftSettings: settings + more)
 }
 
 func program(_ name: String, path: String? = nil, _ dependencies: [Target.Dependency]) -> Target {
@@ -67,7 +71,11 @@ let package = Package(
         room("Tracing", ["Addressing", "DataplaneModel"]),
 
         // Effects, each at one edge.
-        room("LinuxKernel", ["Addressing", "DataplaneModel", "CIPTables"]),
+        room(
+            "LinuxKernel",
+            ["Addressing", "DataplaneModel", "CIPTables"],
+            [.strictMemorySafety()]
+        ),
         room("AnnotatedYAML", [yams]),
         room("ServiceSources", ["Addressing", "ServiceModel", "AnnotatedYAML"]),
         room("DaemonConfiguration", ["Addressing", "ServiceModel", "AnnotatedYAML"]),

@@ -1,0 +1,125 @@
+package import Addressing
+package import DataplaneModel
+import Glibc
+
+/// Our chains and jumps in the legacy `filter` and `nat` tables of one family.
+///
+/// Works in the network namespace of the calling thread, which must be the dataplane thread.
+package final class IPTablesStore: KernelStore {
+    package let family: IPFamily
+    private let owns: (String) -> Bool
+    private var lock: XTablesLock
+    /// Refilled for every rule that is written, compared or read.
+    private var entry = RuleEntry()
+    private var scratch = RuleEntry()
+
+    /// `owns` says by its name whether a chain is ours; nothing else is ever changed but rules of
+    /// built-in chains that lead into such a chain.
+    package init(
+        family: IPFamily,
+        lock: XTablesLock.Configuration = XTablesLock.Configuration(),
+        owns: @escaping (String) -> Bool
+    ) {
+        self.family = family
+        self.owns = owns
+        self.lock = XTablesLock(lock)
+    }
+
+    /// Reads both tables, without the lock: a commit replaces a table at once, so that a reader
+    /// sees all of it or nothing.
+    package func observe() throws(DataplaneError) -> IPTablesState {
+        switch family {
+        case .ipv4: try observe(with: IPv4Tables.self)
+        case .ipv6: try observe(with: IPv6Tables.self)
+        }
+    }
+
+    /// Changes table after table, each in one transaction under the lock.
+    ///
+    /// Rules that stay in place keep their counters, foreign ones always. A chain to delete that
+    /// somebody else's rule leads to is emptied and left, and reported in `failures`.
+    package func apply(_ diff: IPTablesDiff) throws(DataplaneError) -> ApplyReport {
+        var report = ApplyReport()
+        for table in diff.tables {
+            let done =
+                switch family {
+                case .ipv4: try apply(table, with: IPv4Tables.self)
+                case .ipv6: try apply(table, with: IPv6Tables.self)
+                }
+            report.operations += done.operations
+            report.conflicts += done.conflicts
+            report.failures += done.failures
+        }
+        return report
+    }
+}
+
+// MARK: Observing
+
+extension IPTablesStore {
+    private func observe<Library: XTablesLibrary>(
+        with library: Library.Type
+    ) throws(DataplaneError) -> IPTablesState {
+        var state = IPTablesState()
+        for name in TableName.allCases {
+            let table = try IPTablesTable<Library>(name)
+            state[name] = observe(table)
+        }
+        return state
+    }
+
+    private func observe<Library: XTablesLibrary>(
+        _ table: borrowing IPTablesTable<Library>
+    ) -> OwnedTable {
+        let codec = RuleCodec(family: family)
+        let (builtin, own) = table.chainNames()
+        var owned = OwnedTable()
+        for name in builtin {
+            guard let chain = BuiltinChain(rawValue: name) else { continue }
+            for rule in table.rules(of: ChainLabel(name)) where owns(table.targetName(of: rule)) {
+                table.read(rule, into: &entry)
+                // An extension of that name would be no chain, however it is called.
+                guard entry.hasVerdict else { continue }
+                owned.jumps.append(Jump(from: chain, rule: codec.decode(entry, scratch: &scratch)))
+            }
+        }
+        for name in own where owns(name) && name.utf8.count <= ChainName.maximumLength {
+            let rules = table.rules(of: ChainLabel(name)).map { rule in
+                table.read(rule, into: &entry)
+                return codec.decode(entry, scratch: &scratch)
+            }
+            let chain = ChainName(name)
+            owned.chains[chain] = Chain(chain, rules: rules)
+        }
+        return owned
+    }
+}
+
+// MARK: Applying
+
+extension IPTablesStore {
+    /// How often a table is written anew because somebody who ignores the lock changed it.
+    private static let attempts = 5
+
+    private func apply<Library: XTablesLibrary>(
+        _ diff: TableDiff,
+        with library: Library.Type
+    ) throws(DataplaneError) -> ApplyReport {
+        try lock.withLock { () throws(DataplaneError) -> ApplyReport in
+            var conflicts = 0
+            while true {
+                do throws(DataplaneError) {
+                    var edit = TableEdit<Library>(diff)
+                    var report = try edit.run(&entry, &scratch)
+                    report.conflicts = conflicts
+                    return report
+                } catch {
+                    guard error.kind == .conflict, conflicts + 1 < Self.attempts else {
+                        throw error
+                    }
+                    conflicts += 1
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,172 @@
+import Addressing
+import CIPTables
+
+/// libiptc for IPv4.
+enum IPv4Tables: XTablesLibrary {
+    static let family = IPFamily.ipv4
+    static let functionPrefix = "iptc"
+
+    static func initialize(_ table: String) -> OpaquePointer? {
+        unsafe iptc_init(table)
+    }
+
+    static func free(_ handle: OpaquePointer) {
+        unsafe iptc_free(handle)
+    }
+
+    static func firstChain(_ handle: OpaquePointer) -> UnsafePointer<CChar>? {
+        unsafe iptc_first_chain(handle)
+    }
+
+    static func nextChain(_ handle: OpaquePointer) -> UnsafePointer<CChar>? {
+        unsafe iptc_next_chain(handle)
+    }
+
+    static func isChain(_ chain: [CChar], _ handle: OpaquePointer) -> Bool {
+        unsafe iptc_is_chain(chain, handle) != 0
+    }
+
+    static func isBuiltin(_ chain: UnsafePointer<CChar>, _ handle: OpaquePointer) -> Bool {
+        unsafe iptc_builtin(chain, handle) != 0
+    }
+
+    static func firstRule(_ chain: [CChar], _ handle: OpaquePointer) -> UnsafeRawPointer? {
+        unsafe UnsafeRawPointer(iptc_first_rule(chain, handle))
+    }
+
+    static func nextRule(_ rule: UnsafeRawPointer, _ handle: OpaquePointer) -> UnsafeRawPointer? {
+        let entry = unsafe rule.assumingMemoryBound(to: ipt_entry.self)
+        return unsafe UnsafeRawPointer(iptc_next_rule(entry, handle))
+    }
+
+    static func target(_ rule: UnsafeRawPointer, _ handle: OpaquePointer) -> UnsafePointer<CChar>? {
+        unsafe iptc_get_target(rule.assumingMemoryBound(to: ipt_entry.self), handle)
+    }
+
+    static func append(
+        _ chain: [CChar],
+        _ entry: UnsafeRawPointer,
+        _ handle: OpaquePointer
+    ) -> Int32 {
+        unsafe iptc_append_entry(chain, entry.assumingMemoryBound(to: ipt_entry.self), handle)
+    }
+
+    static func insert(
+        _ chain: [CChar],
+        _ entry: UnsafeRawPointer,
+        _ index: UInt32,
+        _ handle: OpaquePointer
+    ) -> Int32 {
+        let entry = unsafe entry.assumingMemoryBound(to: ipt_entry.self)
+        return unsafe iptc_insert_entry(chain, entry, index, handle)
+    }
+
+    static func delete(_ chain: [CChar], _ index: UInt32, _ handle: OpaquePointer) -> Int32 {
+        unsafe iptc_delete_num_entry(chain, index, handle)
+    }
+
+    static func flush(_ chain: [CChar], _ handle: OpaquePointer) -> Int32 {
+        unsafe iptc_flush_entries(chain, handle)
+    }
+
+    static func createChain(_ chain: [CChar], _ handle: OpaquePointer) -> Int32 {
+        unsafe iptc_create_chain(chain, handle)
+    }
+
+    static func deleteChain(_ chain: [CChar], _ handle: OpaquePointer) -> Int32 {
+        unsafe iptc_delete_chain(chain, handle)
+    }
+
+    static func commit(_ handle: OpaquePointer) -> Int32 {
+        unsafe iptc_commit(handle)
+    }
+
+    static func message(_ errno: Int32) -> UnsafePointer<CChar>? {
+        unsafe iptc_strerror(errno)
+    }
+}
+
+/// libiptc for IPv6.
+enum IPv6Tables: XTablesLibrary {
+    static let family = IPFamily.ipv6
+    static let functionPrefix = "ip6tc"
+
+    static func initialize(_ table: String) -> OpaquePointer? {
+        unsafe ip6tc_init(table)
+    }
+
+    static func free(_ handle: OpaquePointer) {
+        unsafe ip6tc_free(handle)
+    }
+
+    static func firstChain(_ handle: OpaquePointer) -> UnsafePointer<CChar>? {
+        unsafe ip6tc_first_chain(handle)
+    }
+
+    static func nextChain(_ handle: OpaquePointer) -> UnsafePointer<CChar>? {
+        unsafe ip6tc_next_chain(handle)
+    }
+
+    static func isChain(_ chain: [CChar], _ handle: OpaquePointer) -> Bool {
+        unsafe ip6tc_is_chain(chain, handle) != 0
+    }
+
+    static func isBuiltin(_ chain: UnsafePointer<CChar>, _ handle: OpaquePointer) -> Bool {
+        unsafe ip6tc_builtin(chain, handle) != 0
+    }
+
+    static func firstRule(_ chain: [CChar], _ handle: OpaquePointer) -> UnsafeRawPointer? {
+        unsafe UnsafeRawPointer(ip6tc_first_rule(chain, handle))
+    }
+
+    static func nextRule(_ rule: UnsafeRawPointer, _ handle: OpaquePointer) -> UnsafeRawPointer? {
+        let entry = unsafe rule.assumingMemoryBound(to: ip6t_entry.self)
+        return unsafe UnsafeRawPointer(ip6tc_next_rule(entry, handle))
+    }
+
+    static func target(_ rule: UnsafeRawPointer, _ handle: OpaquePointer) -> UnsafePointer<CChar>? {
+        unsafe ip6tc_get_target(rule.assumingMemoryBound(to: ip6t_entry.self), handle)
+    }
+
+    static func append(
+        _ chain: [CChar],
+        _ entry: UnsafeRawPointer,
+        _ handle: OpaquePointer
+    ) -> Int32 {
+        unsafe ip6tc_append_entry(chain, entry.assumingMemoryBound(to: ip6t_entry.self), handle)
+    }
+
+    static func insert(
+        _ chain: [CChar],
+        _ entry: UnsafeRawPointer,
+        _ index: UInt32,
+        _ handle: OpaquePointer
+    ) -> Int32 {
+        let entry = unsafe entry.assumingMemoryBound(to: ip6t_entry.self)
+        return unsafe ip6tc_insert_entry(chain, entry, index, handle)
+    }
+
+    static func delete(_ chain: [CChar], _ index: UInt32, _ handle: OpaquePointer) -> Int32 {
+        unsafe ip6tc_delete_num_entry(chain, index, handle)
+    }
+
+    static func flush(_ chain: [CChar], _ handle: OpaquePointer) -> Int32 {
+        unsafe ip6tc_flush_entries(chain, handle)
+    }
+
+    static func createChain(_ chain: [CChar], _ handle: OpaquePointer) -> Int32 {
+        unsafe ip6tc_create_chain(chain, handle)
+    }
+
+    static func deleteChain(_ chain: [CChar], _ handle: OpaquePointer) -> Int32 {
+        unsafe ip6tc_delete_chain(chain, handle)
+    }
+
+    static func commit(_ handle: OpaquePointer) -> Int32 {
+        unsafe ip6tc_commit(handle)
+    }
+
+    static func message(_ errno: Int32) -> UnsafePointer<CChar>? {
+        unsafe ip6tc_strerror(errno)
+    }
+}

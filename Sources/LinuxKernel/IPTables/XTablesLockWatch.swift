@@ -1,0 +1,76 @@
+package import DataplaneModel
+import Glibc
+
+/// Tells when another program let go of the xtables lock, and so may have changed a table even if
+/// its size is the same.
+///
+/// Listens for *closing*: iptables holds the file open until it exits, which is after its commit.
+/// Our own stores keep the file open and so cause no events. A program that keeps it open like us
+/// goes unnoticed here; `TableFingerprint` and the periodic observation remain.
+package struct XTablesLockWatch: ~Copyable {
+    private let path: String
+    private let notifier: FileDescriptor
+    private var watch: Int32
+
+    /// Begins to listen; makes the lock file if there is none. The corresponding C function is
+    /// `inotify_add_watch`.
+    package init(_ configuration: XTablesLock.Configuration) throws(DataplaneError) {
+        let number = inotify_init1(Int32(IN_NONBLOCK) | Int32(IN_CLOEXEC))
+        guard number >= 0 else { throw .system("inotify_init1", configuration.path, errno) }
+        let owned = FileDescriptor(owning: number)
+        watch = try Self.add(configuration.path, to: owned.number)
+        path = configuration.path
+        notifier = owned
+    }
+
+    /// Becomes readable when there is something to drain; stays ours.
+    package var fileDescriptor: Int32 { notifier.number }
+
+    /// Takes what was heard since the last call, without waiting: true if another program closed
+    /// the file, or replaced it.
+    package mutating func drainEvents() throws(DataplaneError) -> Bool {
+        var heard = false
+        var buffer = [UInt8](repeating: 0, count: 4096)
+        while true {
+            let count = unsafe buffer.withUnsafeMutableBytes {
+                unsafe read(notifier.number, $0.baseAddress, $0.count)
+            }
+            if count < 0, errno == EINTR { continue }
+            if count < 0, errno == EAGAIN { break }
+            guard count >= 0 else { throw .system("read", "inotify of \(path)", errno) }
+            heard = true
+            if Self.isGone(buffer[..<count]) {
+                // The kernel may have dropped the watch with the file already.
+                _ = inotify_rm_watch(notifier.number, watch)
+                watch = try Self.add(path, to: notifier.number)
+            }
+        }
+        return heard
+    }
+
+    private static func add(_ path: String, to number: Int32) throws(DataplaneError) -> Int32 {
+        // Opened and closed before the watch begins, so this is no event.
+        do {
+            _ = try XTablesLock.open(path)
+        }
+        let events = IN_CLOSE_WRITE | IN_CLOSE_NOWRITE | IN_DELETE_SELF | IN_MOVE_SELF | IN_ATTRIB
+        let watch = unsafe inotify_add_watch(number, path, UInt32(events))
+        guard watch >= 0 else { throw .system("inotify_add_watch", path, errno) }
+        return watch
+    }
+
+    /// True if an event says that the path leads elsewhere now. A deletion shows as a changed link
+    /// count (`IN_ATTRIB`) while a program, such as ours, has the file open.
+    private static func isGone(_ events: ArraySlice<UInt8>) -> Bool {
+        // struct inotify_event before its name, which is empty in a file's own watch
+        let header = 16
+        return stride(from: events.startIndex, to: events.endIndex - header + 1, by: header)
+            .contains { place in
+                let mask = (0..<4).reduce(UInt32(0)) {
+                    $0 | UInt32(events[place + 4 + $1]) << (8 * UInt32($1))
+                }
+                let gone = IN_DELETE_SELF | IN_MOVE_SELF | IN_ATTRIB | Int32(IN_IGNORED)
+                return mask & UInt32(gone) != 0
+            }
+    }
+}
