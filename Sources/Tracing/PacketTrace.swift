@@ -40,6 +40,12 @@ package struct FlowResult: Sendable, Hashable, Comparable {
         self.masqueraded = masqueraded
     }
 
+    /// Where it was delivered to; nil for all other ends.
+    package var endpoint: SocketAddress? {
+        guard case .delivered(let endpoint) = verdict else { return nil }
+        return endpoint
+    }
+
     /// Endpoints first, by address and port.
     package static func < (left: FlowResult, right: FlowResult) -> Bool {
         switch (left.verdict, right.verdict) {

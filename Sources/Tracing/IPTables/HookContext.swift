@@ -81,7 +81,9 @@ extension HookContext {
         case .source:
             guard let match = rule.source else { return .holds }
             guard let source = packet.source else {
-                if match.prefix.length == 0 { return ConditionAnswer(true, inverted: match.inverted) }
+                if match.prefix.length == 0 {
+                    return ConditionAnswer(true, inverted: match.inverted)
+                }
                 return .unknown("the source after masquerading is not known here")
             }
             return ConditionAnswer(match.prefix.contains(source), inverted: match.inverted)
