@@ -113,7 +113,7 @@ let package = Package(
             ],
             exclude: ["Goldens"]
         ),
-        tests("TracingTests", ["Addressing", "DataplaneModel", "Tracing"]),
+        tests("TracingTests", ["Addressing", "DataplaneModel", "Tracing", "TestSupport"]),
         tests("LinuxKernelTests", ["Addressing", "DataplaneModel", "LinuxKernel", "NamespaceLab"]),
         tests("AnnotatedYAMLTests", ["AnnotatedYAML"]),
         tests("ServiceSourcesTests", ["Addressing", "ServiceModel", "ServiceSources"]),

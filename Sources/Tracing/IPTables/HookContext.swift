@@ -1,0 +1,235 @@
+import Addressing
+import DataplaneModel
+
+/// What can be said of a packet's interface at some hook.
+enum InterfaceKnowledge: Hashable {
+    /// The hook has none; the kernel then compares with the empty name.
+    case absent
+    case named(String)
+    /// There may be one, and its name cannot be told for this reason.
+    case unknown(String)
+}
+
+/// Where and how the rules of one table meet a packet.
+struct HookContext {
+    let table: TableName
+    let chain: BuiltinChain
+    let input: InterfaceKnowledge
+    let network: NodeNetwork
+
+    /// `nat PREROUTING`.
+    var name: String { "\(table.rawValue) \(chain.rawValue)" }
+
+    /// The interface a packet leaves by, by its present destination.
+    func output(of packet: PacketState) -> InterfaceKnowledge {
+        switch chain {
+        case .prerouting, .input: .absent
+        case .forward, .output, .postrouting:
+            network.interface(toward: packet.destination).map { .named($0) }
+                ?? .unknown("no known link leads to \(packet.destination)")
+        }
+    }
+}
+
+/// Whether a condition holds.
+enum ConditionAnswer: Equatable {
+    case holds
+    case fails
+    /// Cannot be told, and why.
+    case unknown(String)
+
+    init(_ holds: Bool, inverted: Bool = false) {
+        self = holds != inverted ? .holds : .fails
+    }
+}
+
+/// The conditions of a rule that are no match extensions.
+enum HeaderCondition: CaseIterable {
+    case source
+    case destination
+    case inInterface
+    case outInterface
+    case transport
+}
+
+extension HookContext {
+    /// Whether all header conditions hold; one that fails outweighs one that cannot be told.
+    func header(of rule: Rule, meets packet: PacketState) -> ConditionAnswer {
+        var result = ConditionAnswer.holds
+        for condition in HeaderCondition.allCases {
+            switch answer(condition, of: rule, packet) {
+            case .holds: continue
+            case .fails: return .fails
+            case .unknown(let why): result = .unknown(why)
+            }
+        }
+        return result
+    }
+
+    /// Whether some condition of the rule fails for sure, whatever the others do.
+    func surelyFails(_ rule: Rule, _ packet: PacketState) -> Bool {
+        header(of: rule, meets: packet) == .fails
+            || rule.matches.contains { answer($0, packet) == .fails }
+    }
+
+    func answer(
+        _ condition: HeaderCondition,
+        of rule: Rule,
+        _ packet: PacketState
+    ) -> ConditionAnswer {
+        switch condition {
+        case .source:
+            guard let match = rule.source else { return .holds }
+            guard let source = packet.source else {
+                if match.prefix.length == 0 {
+                    return ConditionAnswer(true, inverted: match.inverted)
+                }
+                return .unknown("the source after masquerading is not known here")
+            }
+            return ConditionAnswer(match.prefix.contains(source), inverted: match.inverted)
+        case .destination:
+            guard let match = rule.destination else { return .holds }
+            return ConditionAnswer(
+                match.prefix.contains(packet.destination),
+                inverted: match.inverted
+            )
+        case .inInterface:
+            return rule.inInterface.map { answer($0, input, "input") } ?? .holds
+        case .outInterface:
+            return rule.outInterface.map { answer($0, output(of: packet), "output") } ?? .holds
+        case .transport:
+            return ConditionAnswer(rule.transport == nil || rule.transport == packet.transport)
+        }
+    }
+
+    private func answer(
+        _ match: InterfaceMatch,
+        _ interface: InterfaceKnowledge,
+        _ direction: String
+    ) -> ConditionAnswer {
+        let name: String
+        switch interface {
+        case .absent: name = ""
+        case .named(let known): name = known
+        case .unknown(let why):
+            return .unknown("the \(direction) interface is not known: \(why)")
+        }
+        let equal = match.isPrefix ? name.hasPrefix(match.name) : name == match.name
+        return ConditionAnswer(equal, inverted: match.inverted)
+    }
+
+    /// The answer of a match that neither branches nor changes anything; nil for the others.
+    func answer(_ match: Match, _ packet: PacketState) -> ConditionAnswer? {
+        switch match {
+        case .destinationPort(let transport, let range):
+            let inRange = packet.port.map { range.contains($0.value) } ?? false
+            return ConditionAnswer(inRange && packet.transport == transport)
+        case .connectionState(let states, let inverted):
+            var state = ConnectionState.new
+            if packet.destinationChanged { state.insert(.dnat) }
+            return ConditionAnswer(!states.isDisjoint(with: state), inverted: inverted)
+        case .mark(let mark, let inverted):
+            return ConditionAnswer(packet.mark & mark.mask == mark.value, inverted: inverted)
+        case .sourceIsLocal(let inverted):
+            let local = packet.source.map { network.isLocal($0) } ?? true
+            return ConditionAnswer(local, inverted: inverted)
+        case .destinationIsLocal(let inverted):
+            return ConditionAnswer(network.isLocal(packet.destination), inverted: inverted)
+        case .bpf(let program):
+            switch ClassicBPF.run(program, over: packet.networkBytes) {
+            case .value(let value): return ConditionAnswer(value != 0)
+            case .cannotTell(let reason): return .unknown("the BPF program: \(reason)")
+            }
+        case .comment: return .holds
+        case .random, .recent: return nil
+        }
+    }
+}
+
+extension HookContext {
+    /// What made a rule match, as far as its text does not show it.
+    func reasons(for rule: Rule, matching packet: PacketState) -> [String] {
+        var reasons: [String] = []
+        if let source = rule.source, source.inverted, let address = packet.source {
+            reasons.append("source \(address) is not in \(source.prefix)")
+        }
+        if rule.inInterface != nil { reasons.append(text(of: input, "input")) }
+        if rule.outInterface != nil { reasons.append(text(of: output(of: packet), "output")) }
+        for match in rule.matches {
+            switch match {
+            case .destinationPort, .comment, .random: break
+            case .connectionState(_, let inverted):
+                if packet.destinationChanged || inverted {
+                    reasons.append(
+                        "the connection is new"
+                            + (packet.destinationChanged ? " and translated" : "")
+                    )
+                }
+            case .mark: reasons.append("the mark is \(hex(packet.mark))")
+            case .sourceIsLocal(let inverted):
+                let address = packet.source?.description ?? "the masqueraded source"
+                reasons.append("\(address) is \(inverted ? "not " : "")an address of this node")
+            case .destinationIsLocal(let inverted):
+                reasons.append(
+                    "\(packet.destination) is \(inverted ? "not " : "")an address of this node"
+                )
+            case .bpf: reasons.append(reasonOfProgram(packet))
+            case .recent(let recent):
+                if case .update(let seconds) = recent.action {
+                    reasons.append("if the client was seen within \(seconds) s")
+                }
+            }
+        }
+        return reasons
+    }
+
+    private func reasonOfProgram(_ packet: PacketState) -> String {
+        packet.source == packet.destination
+            ? "the BPF program says yes: source and destination are \(packet.destination)"
+            : "the BPF program says yes"
+    }
+
+    /// The first condition that fails, in words.
+    func failure(of rule: Rule, _ packet: PacketState) -> String {
+        for condition in HeaderCondition.allCases
+        where answer(condition, of: rule, packet) != .holds {
+            switch condition {
+            case .source:
+                return packet.source.map { "source is \($0)" } ?? "source is not known"
+            case .destination: return "destination is \(packet.destination)"
+            case .inInterface: return text(of: input, "input")
+            case .outInterface: return text(of: output(of: packet), "output")
+            case .transport: return "protocol is \(packet.transport?.keyword ?? "icmp")"
+            }
+        }
+        for match in rule.matches {
+            guard let answer = answer(match, packet), answer != .holds else { continue }
+            switch match {
+            case .destinationPort:
+                return packet.port.map { "port is \($0)" } ?? "it has no port"
+            case .connectionState:
+                return "the connection is new"
+                    + (packet.destinationChanged ? " and translated" : "")
+            case .mark: return "the mark is \(hex(packet.mark))"
+            case .sourceIsLocal(let inverted):
+                return "the source is \(inverted ? "" : "not ")an address of this node"
+            case .destinationIsLocal(let inverted):
+                return "the destination is \(inverted ? "" : "not ")an address of this node"
+            case .bpf:
+                return answer == .fails ? "the BPF program says no" : "the BPF program is unclear"
+            case .comment, .random, .recent: continue
+            }
+        }
+        return "the client is not on the list"
+    }
+
+    private func text(of interface: InterfaceKnowledge, _ direction: String) -> String {
+        switch interface {
+        case .absent: "there is no \(direction) interface"
+        case .named(let name): "the \(direction) interface is \(name)"
+        case .unknown: "the \(direction) interface is not known"
+        }
+    }
+
+    private func hex(_ mark: UInt32) -> String { "0x" + String(mark, radix: 16) }
+}

@@ -1,0 +1,203 @@
+package import Addressing
+
+/// Something that can tell where a packet goes: one type for each proxy mode.
+package protocol FlowTracer {
+    /// Follows the first packet of a new connection. Never fails: what cannot be told is a problem
+    /// of the trace.
+    func trace(_ packet: TracedPacket, detail: TraceDetail) -> PacketTrace
+}
+
+/// How much of the path a trace keeps.
+package enum TraceDetail: Sendable, Hashable {
+    /// Rules that matched.
+    case matches
+    /// Also the rules that were tested and did not match.
+    case everything
+}
+
+/// How a packet ends.
+package enum FlowVerdict: Sendable, Hashable {
+    /// Its destination was translated to this endpoint.
+    case delivered(SocketAddress)
+    /// It goes on to the destination it had.
+    case untouched
+    /// The sender is told that nobody listens.
+    case rejected
+    /// Silently.
+    case dropped
+    /// The rules are broken there, or a limit was hit; the problems say how.
+    case undecided
+}
+
+/// How a packet ends, and with which source.
+package struct FlowResult: Sendable, Hashable, Comparable {
+    package var verdict: FlowVerdict
+    /// The source was replaced by an address of this node.
+    package var masqueraded: Bool
+
+    package init(_ verdict: FlowVerdict, masqueraded: Bool = false) {
+        self.verdict = verdict
+        self.masqueraded = masqueraded
+    }
+
+    /// Where it was delivered to; nil for all other ends.
+    package var endpoint: SocketAddress? {
+        guard case .delivered(let endpoint) = verdict else { return nil }
+        return endpoint
+    }
+
+    /// Endpoints first, by address and port.
+    package static func < (left: FlowResult, right: FlowResult) -> Bool {
+        switch (left.verdict, right.verdict) {
+        case (.delivered(let one), .delivered(let other)) where one != other:
+            return one < other
+        default:
+            let (one, other) = (left.verdict.rank, right.verdict.rank)
+            return one == other ? !left.masqueraded && right.masqueraded : one < other
+        }
+    }
+}
+
+extension FlowVerdict {
+    /// The place in sorted output.
+    var rank: Int {
+        switch self {
+        case .delivered: 0
+        case .untouched: 1
+        case .rejected: 2
+        case .dropped: 3
+        case .undecided: 4
+        }
+    }
+}
+
+/// One end of a packet, and how many connections of new clients take it.
+package struct FlowOutcome: Sendable, Hashable {
+    package var result: FlowResult
+    /// In 0...1; the outcomes of a trace add up to 1.
+    package var probability: Double
+
+    package init(_ result: FlowResult, probability: Double) {
+        self.result = result
+        self.probability = probability
+    }
+}
+
+/// A client keeps its endpoint (Kubernetes session affinity `ClientIP`).
+package struct FlowAffinity: Sendable, Hashable {
+    /// How long a client is remembered after its last new connection.
+    package var timeoutSeconds: UInt32
+    /// Where clients go that were seen before, sorted.
+    package var returning: [FlowResult]
+
+    package init(timeoutSeconds: UInt32, returning: [FlowResult]) {
+        self.timeoutSeconds = timeoutSeconds
+        self.returning = returning
+    }
+}
+
+/// One rule on the way, or what corresponds to a rule in other modes, as text.
+package struct TraceStep: Sendable, Hashable {
+    /// Which connections the step is about.
+    package enum Clients: Sendable, Hashable {
+        case all
+        /// Only clients that session affinity remembers.
+        case returning
+    }
+
+    /// The chain or its like.
+    package var chain: String
+    package var chainTitle: String?
+    /// Nesting below the hook, 0 for the hook itself.
+    package var depth: Int
+    /// 1-based place in the chain; in a built-in chain it counts our own rules only.
+    package var ruleIndex: Int?
+    package var rule: String
+    package var matched: Bool
+    /// What happened: `goes to FAIRLEAD-X`, `DNAT to 10.0.0.1:80`.
+    package var effect: String
+    /// Why it matched or did not, where the rule's text does not show it.
+    package var reasons: [String]
+    /// The share of the connections of new clients that take this step; nil for all that came to
+    /// this hook.
+    package var share: Double?
+    package var clients: Clients
+    /// The destinations that take this step; empty for all that came to this hook.
+    package var destinations: [String]
+
+    package init(
+        chain: String,
+        chainTitle: String? = nil,
+        depth: Int = 0,
+        ruleIndex: Int? = nil,
+        rule: String,
+        matched: Bool = true,
+        effect: String,
+        reasons: [String] = [],
+        share: Double? = nil,
+        clients: Clients = .all,
+        destinations: [String] = []
+    ) {
+        self.chain = chain
+        self.chainTitle = chainTitle
+        self.depth = depth
+        self.ruleIndex = ruleIndex
+        self.rule = rule
+        self.matched = matched
+        self.effect = effect
+        self.reasons = reasons
+        self.share = share
+        self.clients = clients
+        self.destinations = destinations
+    }
+}
+
+/// The steps at one place where the kernel consults rules.
+package struct TraceHook: Sendable, Hashable {
+    /// `nat PREROUTING`.
+    package var name: String
+    package var steps: [TraceStep]
+
+    package init(name: String, steps: [TraceStep] = []) {
+        self.name = name
+        self.steps = steps
+    }
+}
+
+/// Where a packet goes and why.
+package struct PacketTrace: Sendable, Hashable {
+    package var packet: TracedPacket
+    /// For a client not seen before; sorted, equal results merged.
+    package var outcomes: [FlowOutcome]
+    package var affinity: FlowAffinity?
+    /// Whose endpoints these are, as far as the rules say: `default/web:http`.
+    package var title: String?
+    /// Why it was rejected or dropped, as far as the rules say.
+    package var reason: String?
+    /// In the order in which the kernel consults them.
+    package var path: [TraceHook]
+    /// The answer may be wrong because of these.
+    package var problems: [TraceProblem]
+    /// What a reader should know, without being a fault.
+    package var notes: [String]
+
+    package init(
+        packet: TracedPacket,
+        outcomes: [FlowOutcome] = [],
+        affinity: FlowAffinity? = nil,
+        title: String? = nil,
+        reason: String? = nil,
+        path: [TraceHook] = [],
+        problems: [TraceProblem] = [],
+        notes: [String] = []
+    ) {
+        self.packet = packet
+        self.outcomes = outcomes
+        self.affinity = affinity
+        self.title = title
+        self.reason = reason
+        self.path = path
+        self.problems = problems
+        self.notes = notes
+    }
+}

@@ -1,0 +1,115 @@
+import Addressing
+
+/// A trace as text for people: the answer first, then where it goes, then why.
+package struct TraceReport: Sendable, CustomStringConvertible {
+    package let trace: PacketTrace
+    /// Long lists are shown to the end.
+    package let isComplete: Bool
+    private static let shortList = 20
+
+    package init(_ trace: PacketTrace, isComplete: Bool = false) {
+        self.trace = trace
+        self.isComplete = isComplete
+    }
+
+    /// Ends with a line break.
+    package var description: String {
+        var lines = [TraceSummary(trace).line]
+        lines += trace.problems.map { "  problem: \($0)" }
+        lines += outcomeLines
+        if let affinity = trace.affinity {
+            lines.append(
+                "  sticky: a client seen within \(affinity.timeoutSeconds) s keeps its endpoint;"
+                    + " the shares are those of a new client"
+            )
+        }
+        for hook in trace.path { lines += self.lines(of: hook) }
+        lines += trace.notes.map { "note: \($0)" }
+        return lines.joined(separator: "\n") + "\n"
+    }
+
+    private var outcomeLines: [String] {
+        let outcomes = trace.outcomes
+        // A single end is in the first line already, unless it is an endpoint.
+        if outcomes.count == 1, outcomes[0].result.endpoint == nil { return [] }
+        let names = outcomes.map { Self.name(of: $0.result.verdict) }
+        let width = names.map(\.count).max() ?? 0
+        let shown = isComplete ? outcomes.count : min(outcomes.count, Self.shortList)
+        var lines = (0..<shown).map { index in
+            let padding = String(repeating: " ", count: width - names[index].count)
+            let masqueraded = outcomes[index].result.masqueraded ? ", source masqueraded" : ""
+            let share = ShareText(outcomes[index].probability)
+            return "  \(names[index])\(padding)  \(share)\(masqueraded)"
+        }
+        if shown < outcomes.count { lines.append("  … and \(outcomes.count - shown) more") }
+        return lines
+    }
+
+    static func name(of verdict: FlowVerdict) -> String {
+        switch verdict {
+        case .delivered(let endpoint): endpoint.description
+        case .untouched: "not translated"
+        case .rejected: "rejected"
+        case .dropped: "dropped"
+        case .undecided: "cannot be told"
+        }
+    }
+}
+
+extension TraceReport {
+    /// Steps of one chain at one depth stand below its name.
+    private func lines(of hook: TraceHook) -> [String] {
+        var lines = [hook.name]
+        if hook.steps.isEmpty { return lines + ["  no rule of ours applies"] }
+        var open: (chain: String, depth: Int)?
+        var index = 0
+        while index < hook.steps.count {
+            let step = hook.steps[index]
+            let indent = String(repeating: "  ", count: step.depth + 1)
+            if step.depth > 0, open?.chain != step.chain || open?.depth != step.depth {
+                lines.append(indent + step.chain + (step.chainTitle.map { " (\($0))" } ?? ""))
+            }
+            open = (step.chain, step.depth)
+            let end = similarSteps(from: index, in: hook.steps)
+            if !isComplete, end - index > Self.shortList {
+                let shown = Self.shortList / 2
+                for step in hook.steps[index..<index + shown] {
+                    lines += self.lines(of: step, indent)
+                }
+                lines.append("\(indent)  … \(end - index - shown) more of this kind")
+                index = end
+            } else {
+                lines += self.lines(of: step, indent)
+                index += 1
+            }
+        }
+        return lines
+    }
+
+    /// The end of the run of steps that do the same sort of thing in the same chain.
+    private func similarSteps(from start: Int, in steps: [TraceStep]) -> Int {
+        let first = steps[start]
+        func kind(_ step: TraceStep) -> Substring { step.effect.prefix { $0 != " " } }
+        let next = steps[start...].firstIndex {
+            $0.chain != first.chain || $0.depth != first.depth || $0.matched != first.matched
+                || kind($0) != kind(first) || $0.clients != first.clients
+        }
+        return next ?? steps.count
+    }
+
+    private func lines(of step: TraceStep, _ indent: String) -> [String] {
+        let number = step.ruleIndex.map { "\($0): " } ?? ""
+        var effect = step.effect
+        if let share = step.share { effect += ", \(ShareText(share)) of new clients" }
+        if step.clients == .returning { effect += ", returning clients only" }
+        if !step.destinations.isEmpty {
+            let shown = step.destinations.prefix(isComplete ? step.destinations.count : 3)
+            let rest = step.destinations.count - shown.count
+            effect += ", for " + shown.joined(separator: ", ")
+            if rest > 0 { effect += " and \(rest) more" }
+        }
+        if !step.reasons.isEmpty { effect += " – \(step.reasons.joined(separator: "; "))" }
+        let sign = step.matched ? "→" : "✗"
+        return ["\(indent)  \(number)\(step.rule)", "\(indent)       \(sign) \(effect)"]
+    }
+}
