@@ -1,4 +1,5 @@
 package import Addressing
+import CIPTables
 package import DataplaneModel
 import Glibc
 

@@ -134,6 +134,15 @@ struct TableWalk {
         case .masquerade: end(flows.map { $0.changing { $0.source = nil } }, .accepted)
         case .mark(let mark):
             return flows.map { $0.changing { $0.mark = $0.mark & ~mark.mask ^ mark.value } }
+        case .opaque:
+            findings.report(
+                TraceProblem(
+                    .undecidable,
+                    at: text(place, index),
+                    "somebody else's rule, not understood; taken as not matching"
+                )
+            )
+            return flows
         }
         return []
     }
@@ -177,7 +186,7 @@ struct TableWalk {
     /// Where the kernel's extensions may stand; it refuses a table that breaks this.
     private func isAllowed(_ target: Target, for flows: [Flow]) -> Bool {
         switch target {
-        case .accept, .drop, .returnToCaller, .jump, .goto, .mark: true
+        case .accept, .drop, .returnToCaller, .jump, .goto, .mark, .opaque: true
         case .destinationNAT(let endpoint):
             context.table == .nat && [.prerouting, .output].contains(context.chain)
                 && flows.allSatisfy { $0.packet.destination.family == endpoint.address.family }
@@ -345,6 +354,7 @@ extension TableWalk {
         case .mark(let mark):
             "mark bits 0x\(String(mark.mask, radix: 16)) become 0x\(String(mark.value, radix: 16))"
         case .reject: "rejected"
+        case .opaque: "cannot be told"
         }
     }
 }
