@@ -17,8 +17,8 @@ struct Fairlead: AsyncParsableCommand {
             """,
         version: Version.text,
         subcommands: [
-            RunCommand.self, PlanCommand.self, ApplyCommand.self, TraceCommand.self,
-            CheckCommand.self, CleanupCommand.self, VersionCommand.self,
+            PlanCommand.self, ApplyCommand.self, TraceCommand.self,
+            CleanupCommand.self, VersionCommand.self,
         ]
     )
 }

@@ -1,0 +1,80 @@
+import Addressing
+import ArgumentParser
+import DaemonConfiguration
+import DataplaneModel
+import LinuxKernel
+import Planning
+import Reconciling
+import ServiceModel
+import ServiceSources
+
+struct ApplyCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "apply",
+        abstract: "Bring the kernel to the plan once, and exit.",
+        discussion: """
+            Manifests with errors are refused as a whole: without the daemon's memory of what \
+            worked before, a Service that cannot be read would be taken away.
+            """)
+
+    @OptionGroup var options: ConfigurationOptions
+
+    @Option(name: .shortAndLong, help: "text or json.")
+    var output = OutputFormat.text
+
+    private struct Result: Encodable {
+        var family: String
+        var services: Int
+        var operations: Int
+        var failures: [String]
+    }
+
+    func run() throws {
+        let configuration = try options.load()
+        let update = try FileSource.loadOnce(configuration)
+        guard update.snapshot.issues.isEmpty else {
+            throw CommandFailure("nothing applied: correct the manifests first")
+        }
+        let results = try withAdvice { try apply(configuration, update) }
+        switch output {
+        case .json: try OutputFormat.printJSON(results)
+        case .text:
+            for result in results {
+                let what = result.operations == 0 ? "nothing to change" : "\(result.operations) changes"
+                print("\(result.family): \(result.services) Services, \(what)")
+            }
+        }
+        let failures = results.flatMap(\.failures)
+        for failure in failures { complain(failure) }
+        if !failures.isEmpty { throw ExitCode(1) }
+    }
+
+    private func apply(
+        _ configuration: DaemonConfiguration, _ update: SnapshotUpdate
+    ) throws(DataplaneError) -> [Result] {
+        let kernel = try Kernel(configuration)
+        let settings = PlannerSettings(configuration, facts: NodeFacts.observe())
+        var results: [Result] = []
+        for family in try kernel.families() {
+            var reconciler = FamilyReconciler(
+                desired: DesiredState(family: family, settings: settings),
+                planner: IPTablesPlanner(family: family, settings: settings),
+                store: kernel.store(family))
+            let report = try reconciler.pass(update, observe: true)
+            var failures = report.apply.failures.map(\.description)
+            if reconciler.planner.needsRouteLocalnet {
+                do throws(DataplaneError) {
+                    try RouteLocalnet.enable()
+                } catch {
+                    failures.append("node ports will not answer on 127.0.0.1: \(error)")
+                }
+            }
+            for issue in reconciler.planner.issues { complain("\(family.rawValue): \(issue)") }
+            results.append(
+                Result(
+                    family: family.rawValue, services: reconciler.desired.services.count,
+                    operations: report.apply.operations, failures: failures))
+        }
+        return results
+    }
+}

@@ -1,0 +1,94 @@
+import Addressing
+import ArgumentParser
+import DaemonConfiguration
+import DataplaneModel
+import LinuxKernel
+import Planning
+import ServiceSources
+import Tracing
+
+struct TraceCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "trace",
+        abstract: "Show where a new connection would go, rule by rule, and why.",
+        discussion: """
+            Walks the plan made from the manifests, or with --kernel the rules that are in the \
+            kernel now. Nothing is sent.
+
+              fairlead trace --from 10.244.1.7 --to 10.96.0.10:80/tcp
+              fairlead trace --from 203.0.113.9 --to '[fd00:96::10]:53/udp' --kernel
+              fairlead trace --from 10.244.1.7 --to 10.96.0.10/icmp
+            """)
+
+    @OptionGroup var options: ConfigurationOptions
+
+    @Option(help: "The client's address; one of the node's own for a client on the node.")
+    var from: String
+
+    @Option(help: "Address, port and protocol: 10.96.0.10:80/tcp, [fd00::1]:53/udp, 10.96.0.10/icmp.")
+    var to: String
+
+    @Option(help: "The interface the packet comes in on, for detectors by interface.")
+    var via: String?
+
+    @Flag(help: "Read the rules from the kernel (needs root) instead of planning them.")
+    var kernel = false
+
+    @Option(
+        help: "An address of the node, in place of those on its interfaces. Can be repeated.")
+    var local: [String] = []
+
+    @Flag(name: .shortAndLong, help: "Show rules that were tested and did not match, too.")
+    var verbose = false
+
+    @Option(name: .shortAndLong, help: "text or json.")
+    var output = OutputFormat.text
+
+    func run() throws {
+        let packet = try packet()
+        var configuration = try options.load()
+        configuration.families = [packet.family]
+        let locals = try local.map { text in
+            guard let address = IPAddress(text) else {
+                throw ValidationError("--local: \(text) is no IP address")
+            }
+            return address
+        }
+        let (state, facts) = try withAdvice { try rules(configuration, packet.family) }
+        let network = NodeNetwork(
+            localAddresses: Set(local.isEmpty ? facts.localAddresses : locals))
+        let tracer = PacketTracer(state, network: network) {
+            IPTablesRenderer(family: $1).render($0)
+        }
+        let trace = tracer.trace(packet, detail: verbose ? .everything : .matches)
+        switch output {
+        case .text: print(TraceReport(trace, isComplete: verbose), terminator: "")
+        case .json: try OutputFormat.printJSON(TraceDocument(trace))
+        }
+    }
+
+    private func packet() throws -> TracedPacket {
+        guard let source = IPAddress(from) else {
+            throw ValidationError("--from: \(from) is no IP address")
+        }
+        guard let destination = PacketDestination(to) else {
+            throw ValidationError(
+                "--to: \(to) is not of the form 10.96.0.10:80/tcp, [fd00::1]:53/udp or 10.96.0.10/icmp"
+            )
+        }
+        return TracedPacket(from: source, via: via, to: destination)
+    }
+
+    private func rules(
+        _ configuration: DaemonConfiguration, _ family: IPFamily
+    ) throws -> (IPTablesState, NodeFacts) {
+        if kernel {
+            let kernel = try Kernel(configuration)
+            return (try kernel.store(family).observe(), NodeFacts.observe())
+        }
+        let update = try FileSource.loadOnce(configuration)
+        let facts = NodeFacts.observe()
+        let plans = PlannedFamily.all(configuration, update, facts: facts)
+        return (plans.first?.planner.plan ?? IPTablesState(), facts)
+    }
+}

@@ -1,0 +1,63 @@
+import Addressing
+import DaemonConfiguration
+import DataplaneModel
+import LinuxKernel
+import Planning
+
+/// The kernel as the configuration names it, for commands that run once on their own thread.
+struct Kernel {
+    let configuration: DaemonConfiguration
+
+    /// Enters the configured namespace for good. The calling thread must not be shared.
+    init(_ configuration: DaemonConfiguration) throws(DataplaneError) {
+        self.configuration = configuration
+        if let namespace = configuration.networkNamespace {
+            try NetworkNamespace.enter(namespace)
+        }
+    }
+
+    /// The configured families, or else those with legacy tables; none is an error.
+    func families() throws(DataplaneError) -> [IPFamily] {
+        if let families = configuration.families { return families }
+        var found: [IPFamily] = []
+        for family in IPFamily.allCases {
+            do throws(DataplaneError) {
+                for table in TableName.allCases { _ = try TableFingerprint(of: table, family) }
+                found.append(family)
+            } catch where error.kind == .unsupported && (family == .ipv6 || !found.isEmpty) {
+                continue
+            }
+        }
+        return found
+    }
+
+    func store(_ family: IPFamily) -> IPTablesStore {
+        IPTablesStore(family: family, lock: lock, owns: NameScheme.owns(chain:))
+    }
+
+    var lock: XTablesLock.Configuration {
+        XTablesLock.Configuration(
+            path: configuration.iptables.lockFile, timeout: configuration.iptables.lockTimeout)
+    }
+}
+
+extension DataplaneError {
+    /// The error in words, with what to do about it where that is known.
+    var advice: String {
+        switch kind {
+        case .notPermitted:
+            "\(self)\nThis needs root, or the capabilities CAP_NET_ADMIN and CAP_NET_RAW."
+        case .busy: "\(self)\nAnother program holds the lock; look for a stuck iptables."
+        default: "\(self)"
+        }
+    }
+}
+
+/// Runs `body` and turns kernel errors into words.
+func withAdvice<Result>(_ body: () throws -> Result) throws -> Result {
+    do {
+        return try body()
+    } catch let error as DataplaneError {
+        throw CommandFailure(error.advice)
+    }
+}
