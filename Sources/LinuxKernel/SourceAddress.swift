@@ -10,7 +10,9 @@ extension LocalAddresses {
         let isIPv4 = family == .ipv4
         let descriptor = socket(
             isIPv4 ? AF_INET : AF_INET6,
-            Int32(SOCK_DGRAM.rawValue) | Int32(SOCK_CLOEXEC.rawValue), 0)
+            Int32(SOCK_DGRAM.rawValue) | Int32(SOCK_CLOEXEC.rawValue),
+            0
+        )
         guard descriptor >= 0 else { return nil }
         let file = FileDescriptor(owning: descriptor)
         return isIPv4 ? primaryIPv4(file) : primaryIPv6(file)
@@ -42,7 +44,8 @@ extension LocalAddresses {
 
     /// Connects to `address` and puts the socket's own address in its place.
     private static func exchange<Address>(
-        _ file: borrowing FileDescriptor, _ address: inout Address
+        _ file: borrowing FileDescriptor,
+        _ address: inout Address
     ) -> Bool {
         let number = file.number
         var length = socklen_t(MemoryLayout<Address>.size)

@@ -17,7 +17,7 @@ struct Fairlead: AsyncParsableCommand {
             """,
         version: Version.text,
         subcommands: [
-            PlanCommand.self, ApplyCommand.self, TraceCommand.self,
+            RunCommand.self, PlanCommand.self, ApplyCommand.self, TraceCommand.self,
             CleanupCommand.self, VersionCommand.self,
         ]
     )

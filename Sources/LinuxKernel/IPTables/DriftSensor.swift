@@ -26,7 +26,8 @@ package final class DriftSensor {
 
     /// Begins to listen; the measures are unknown until `acknowledge`.
     package init(
-        families: [IPFamily], lock: XTablesLock.Configuration
+        families: [IPFamily],
+        lock: XTablesLock.Configuration
     ) throws(DataplaneError) {
         self.families = families
         lockWatch = try XTablesLockWatch(lock)

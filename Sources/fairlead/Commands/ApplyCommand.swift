@@ -15,7 +15,8 @@ struct ApplyCommand: ParsableCommand {
         discussion: """
             Manifests with errors are refused as a whole: without the daemon's memory of what \
             worked before, a Service that cannot be read would be taken away.
-            """)
+            """
+    )
 
     @OptionGroup var options: ConfigurationOptions
 
@@ -40,7 +41,8 @@ struct ApplyCommand: ParsableCommand {
         case .json: try OutputFormat.printJSON(results)
         case .text:
             for result in results {
-                let what = result.operations == 0 ? "nothing to change" : "\(result.operations) changes"
+                let what =
+                    result.operations == 0 ? "nothing to change" : "\(result.operations) changes"
                 print("\(result.family): \(result.services) Services, \(what)")
             }
         }
@@ -50,7 +52,8 @@ struct ApplyCommand: ParsableCommand {
     }
 
     private func apply(
-        _ configuration: DaemonConfiguration, _ update: SnapshotUpdate
+        _ configuration: DaemonConfiguration,
+        _ update: SnapshotUpdate
     ) throws(DataplaneError) -> [Result] {
         let kernel = try Kernel(configuration)
         let settings = PlannerSettings(configuration, facts: NodeFacts.observe())
@@ -59,7 +62,8 @@ struct ApplyCommand: ParsableCommand {
             var reconciler = FamilyReconciler(
                 desired: DesiredState(family: family, settings: settings),
                 planner: IPTablesPlanner(family: family, settings: settings),
-                store: kernel.store(family))
+                store: kernel.store(family)
+            )
             let report = try reconciler.pass(update, observe: true)
             var failures = report.apply.failures.map(\.description)
             if reconciler.planner.needsRouteLocalnet {
@@ -72,8 +76,12 @@ struct ApplyCommand: ParsableCommand {
             for issue in reconciler.planner.issues { complain("\(family.rawValue): \(issue)") }
             results.append(
                 Result(
-                    family: family.rawValue, services: reconciler.desired.services.count,
-                    operations: report.apply.operations, failures: failures))
+                    family: family.rawValue,
+                    services: reconciler.desired.services.count,
+                    operations: report.apply.operations,
+                    failures: failures
+                )
+            )
         }
         return results
     }

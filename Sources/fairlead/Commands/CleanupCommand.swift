@@ -7,7 +7,8 @@ struct CleanupCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "cleanup",
         abstract: "Remove everything Fairlead put into the kernel, and nothing else.",
-        discussion: "Stop the daemon first, or it will put everything back.")
+        discussion: "Stop the daemon first, or it will put everything back."
+    )
 
     @OptionGroup var options: ConfigurationOptions
 

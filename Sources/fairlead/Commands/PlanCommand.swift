@@ -15,7 +15,8 @@ struct PlanCommand: ParsableCommand {
             The rules are text as iptables-save prints it, each family's part headed by a comment. \
             One family's text (--family) is taken by iptables-legacy-restore as it stands. Needs \
             neither root nor a configuration file, unless --diff asks for the kernel's state.
-            """)
+            """
+    )
 
     @OptionGroup var options: ConfigurationOptions
 
@@ -63,11 +64,14 @@ struct PlanCommand: ParsableCommand {
                 print(
                     "# Fairlead's rules for \(plan.family.rawValue), mode iptables",
                     IPTablesRenderer(family: plan.family).render(plan.planner.plan),
-                    separator: "\n", terminator: "")
+                    separator: "\n",
+                    terminator: ""
+                )
             }
         case .json:
             try OutputFormat.printJSON(
-                plans.map { IPTablesDocument($0.planner.plan, family: $0.family) })
+                plans.map { IPTablesDocument($0.planner.plan, family: $0.family) }
+            )
         }
     }
 
@@ -75,7 +79,9 @@ struct PlanCommand: ParsableCommand {
         switch output {
         case .text:
             for (family, diff) in changes {
-                print("# \(family.rawValue): \(diff.isEmpty ? "nothing to change" : "\(diff.count) changes")")
+                print(
+                    "# \(family.rawValue): \(diff.isEmpty ? "nothing to change" : "\(diff.count) changes")"
+                )
                 print(IPTablesRenderer(family: family).render(diff), terminator: "")
             }
         case .json:

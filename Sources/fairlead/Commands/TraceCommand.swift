@@ -18,14 +18,17 @@ struct TraceCommand: ParsableCommand {
               fairlead trace --from 10.244.1.7 --to 10.96.0.10:80/tcp
               fairlead trace --from 203.0.113.9 --to '[fd00:96::10]:53/udp' --kernel
               fairlead trace --from 10.244.1.7 --to 10.96.0.10/icmp
-            """)
+            """
+    )
 
     @OptionGroup var options: ConfigurationOptions
 
     @Option(help: "The client's address; one of the node's own for a client on the node.")
     var from: String
 
-    @Option(help: "Address, port and protocol: 10.96.0.10:80/tcp, [fd00::1]:53/udp, 10.96.0.10/icmp.")
+    @Option(
+        help: "Address, port and protocol: 10.96.0.10:80/tcp, [fd00::1]:53/udp, 10.96.0.10/icmp."
+    )
     var to: String
 
     @Option(help: "The interface the packet comes in on, for detectors by interface.")
@@ -35,7 +38,8 @@ struct TraceCommand: ParsableCommand {
     var kernel = false
 
     @Option(
-        help: "An address of the node, in place of those on its interfaces. Can be repeated.")
+        help: "An address of the node, in place of those on its interfaces. Can be repeated."
+    )
     var local: [String] = []
 
     @Flag(name: .shortAndLong, help: "Show rules that were tested and did not match, too.")
@@ -56,7 +60,8 @@ struct TraceCommand: ParsableCommand {
         }
         let (state, facts) = try withAdvice { try rules(configuration, packet.family) }
         let network = NodeNetwork(
-            localAddresses: Set(local.isEmpty ? facts.localAddresses : locals))
+            localAddresses: Set(local.isEmpty ? facts.localAddresses : locals)
+        )
         let tracer = PacketTracer(state, network: network) {
             IPTablesRenderer(family: $1).render($0)
         }
@@ -80,7 +85,8 @@ struct TraceCommand: ParsableCommand {
     }
 
     private func rules(
-        _ configuration: DaemonConfiguration, _ family: IPFamily
+        _ configuration: DaemonConfiguration,
+        _ family: IPFamily
     ) throws -> (IPTablesState, NodeFacts) {
         if kernel {
             let kernel = try Kernel(configuration)

@@ -24,7 +24,7 @@ struct Kernel {
             do throws(DataplaneError) {
                 for table in TableName.allCases { _ = try TableFingerprint(of: table, family) }
                 found.append(family)
-            } catch where error.kind == .unsupported && (family == .ipv6 || !found.isEmpty) {
+            } catch  where error.kind == .unsupported && (family == .ipv6 || !found.isEmpty) {
                 continue
             }
         }
@@ -37,7 +37,9 @@ struct Kernel {
 
     var lock: XTablesLock.Configuration {
         XTablesLock.Configuration(
-            path: configuration.iptables.lockFile, timeout: configuration.iptables.lockTimeout)
+            path: configuration.iptables.lockFile,
+            timeout: configuration.iptables.lockTimeout
+        )
     }
 }
 

@@ -22,7 +22,8 @@ struct NodeFacts: Equatable, Sendable {
             hostName: hostName(),
             localAddresses: (try? LocalAddresses.observe())?.map(\.address) ?? [],
             primaryAddresses: IPFamily.allCases.compactMap { LocalAddresses.primary($0) },
-            tcpIsLiberal: (try? Sysctl.read("net.netfilter.nf_conntrack_tcp_be_liberal")) == "1")
+            tcpIsLiberal: (try? Sysctl.read("net.netfilter.nf_conntrack_tcp_be_liberal")) == "1"
+        )
     }
 
     /// In lower case, as node names are in Kubernetes.
@@ -43,7 +44,8 @@ extension PlannerSettings {
             node: NodeIdentity(
                 name: configuration.node.name ?? facts.hostName,
                 zone: configuration.node.zone,
-                addresses: configured.isEmpty ? facts.primaryAddresses : configured),
+                addresses: configured.isEmpty ? facts.primaryAddresses : configured
+            ),
             localAddresses: facts.localAddresses,
             detector: configuration.localDetector,
             nodePortAddresses: configuration.nodePorts.addresses,
@@ -52,6 +54,7 @@ extension PlannerSettings {
             masqueradeBit: 1 << UInt32(configuration.masquerade.markBit),
             serviceCIDRs: configuration.serviceCIDRs,
             allowedExternalIPs: configuration.allowedExternalIPs,
-            dropInvalid: !facts.tcpIsLiberal)
+            dropInvalid: !facts.tcpIsLiberal
+        )
     }
 }

@@ -11,7 +11,8 @@ struct ConfigurationOptions: ParsableArguments {
 
     @Option(
         name: .shortAndLong,
-        help: "Configuration file. (default: \(defaultPath) if it is there)")
+        help: "Configuration file. (default: \(defaultPath) if it is there)"
+    )
     var config: String?
 
     @Option(help: "Manifests: a directory or one file. Overrides sources.files.")
@@ -44,7 +45,8 @@ struct ConfigurationOptions: ParsableArguments {
                 configuration = try DaemonConfiguration(text: text, file: path)
             } catch {
                 throw CommandFailure(
-                    "\(error)\nconfig/fairlead.yaml in the source shows every field.")
+                    "\(error)\nconfig/fairlead.yaml in the source shows every field."
+                )
             }
         }
         if let services { configuration.sources.filePath = services }
@@ -71,7 +73,9 @@ extension FileSource {
     static func loadOnce(_ configuration: DaemonConfiguration) throws -> SnapshotUpdate {
         let sources = configuration.sources
         let source = FileSource(
-            path: sources.filePath, serviceProxyName: sources.serviceProxyName)
+            path: sources.filePath,
+            serviceProxyName: sources.serviceProxyName
+        )
         guard let update = source.load() else {
             throw CommandFailure(
                 "\(sources.filePath): cannot be read. Name your manifests with --services, or sources.files in the configuration"

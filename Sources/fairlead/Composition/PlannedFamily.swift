@@ -20,7 +20,9 @@ struct PlannedFamily {
 
     /// For each family that is asked for; both if none is.
     static func all(
-        _ configuration: DaemonConfiguration, _ update: SnapshotUpdate, facts: NodeFacts
+        _ configuration: DaemonConfiguration,
+        _ update: SnapshotUpdate,
+        facts: NodeFacts
     ) -> [PlannedFamily] {
         let settings = PlannerSettings(configuration, facts: facts)
         return (configuration.families ?? IPFamily.allCases).map {

@@ -1,0 +1,34 @@
+import DataplaneModel
+import Reconciling
+
+/// What one pass over all families did.
+struct PassReport: Sendable {
+    var kind: PassScheduler.PassKind
+    var duration = Duration.zero
+    /// Services in the family that has most.
+    var services = 0
+    var changedServices = 0
+    var operations = 0
+    var conflicts = 0
+    /// Objects that somebody else had changed.
+    var drift = 0
+    /// Wishes that could not be planned.
+    var issues: [String] = []
+    /// Single objects that could not be changed; the rest stands.
+    var failures: [String] = []
+    /// What kept a family from being brought up to date.
+    var errors: [String] = []
+
+    init(kind: PassScheduler.PassKind) {
+        self.kind = kind
+    }
+
+    var succeeded: Bool { errors.isEmpty }
+
+    mutating func add(_ family: FamilyPassReport) {
+        changedServices = max(changedServices, family.changedServices)
+        operations += family.apply.operations
+        conflicts += family.apply.conflicts
+        drift += family.drift
+    }
+}
