@@ -7,6 +7,7 @@ struct PacketPassage {
     private let state: IPTablesState
     private let network: NodeNetwork
     private let detail: TraceDetail
+    private let limits: TableWalk.Limits
     private let ruleText: (Rule) -> String
     private var path: [TraceHook] = []
     private var settled: [(flow: Flow, verdict: FlowVerdict)] = []
@@ -18,12 +19,14 @@ struct PacketPassage {
         through state: IPTablesState,
         network: NodeNetwork,
         detail: TraceDetail,
+        limits: TableWalk.Limits,
         ruleText: @escaping (Rule) -> String
     ) {
         self.packet = packet
         self.state = state
         self.network = network
         self.detail = detail
+        self.limits = limits
         self.ruleText = ruleText
     }
 
@@ -83,7 +86,7 @@ struct PacketPassage {
             HookContext(table: table, chain: chain, input: input, network: network),
             over: state[table],
             detail: detail,
-            limits: TableWalk.Limits(),
+            limits: limits,
             findings: findings,
             ruleText: ruleText
         )

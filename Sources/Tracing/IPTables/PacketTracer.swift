@@ -7,16 +7,20 @@ package import DataplaneModel
 package struct PacketTracer: FlowTracer {
     private let state: IPTablesState
     private let network: NodeNetwork
+    private let maximumTests: Int
     private let ruleText: (Rule, IPFamily) -> String
 
-    /// `state` is wanted or observed; `ruleText` renders a rule for the steps.
+    /// `state` is wanted or observed; `ruleText` renders a rule for the steps. A trace is cut short
+    /// when flows times rules exceed `maximumTests`.
     package init(
         _ state: IPTablesState,
         network: NodeNetwork,
+        maximumTests: Int = 20_000_000,
         ruleText: @escaping (Rule, IPFamily) -> String
     ) {
         self.state = state
         self.network = network
+        self.maximumTests = maximumTests
         self.ruleText = ruleText
     }
 
@@ -35,6 +39,7 @@ package struct PacketTracer: FlowTracer {
             through: state,
             network: network,
             detail: detail,
+            limits: TableWalk.Limits(tests: maximumTests),
             ruleText: { [ruleText] in ruleText($0, family) }
         )
         passage.run()

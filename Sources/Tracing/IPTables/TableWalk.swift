@@ -18,7 +18,7 @@ struct TableWalk {
         /// Chains within chains. The kernel has no such limit, but our stack has.
         var depth = 100
         /// Flows times rules in the whole trace.
-        var tests = 20_000_000
+        var tests: Int
     }
 
     /// The rules around a step: which chain, how deep, and what led there.
@@ -351,11 +351,19 @@ extension TableWalk {
         case .goto(let name): "goes to \(name) for good"
         case .destinationNAT(let endpoint): "destination becomes \(endpoint)"
         case .masquerade: "source becomes an address of this node"
-        case .mark(let mark):
-            "mark bits 0x\(String(mark.mask, radix: 16)) become 0x\(String(mark.value, radix: 16))"
+        case .mark(let mark): effect(of: mark)
         case .reject: "rejected"
         case .opaque: "cannot be told"
         }
+    }
+
+    private func effect(of mark: PacketMark) -> String {
+        let value = "0x" + String(mark.value, radix: 16)
+        let mask = "0x" + String(mark.mask, radix: 16)
+        if mark.value == 0 { return "mark bits \(mask) are cleared" }
+        if mark.value == mark.mask { return "mark bits \(value) are set" }
+        return mark.mask == 0
+            ? "mark bits \(value) are flipped" : "mark bits \(mask) are cleared, \(value) flipped"
     }
 }
 

@@ -65,7 +65,7 @@ extension TraceReport {
         var index = 0
         while index < hook.steps.count {
             let step = hook.steps[index]
-            let indent = String(repeating: "  ", count: step.depth + 1)
+            let indent = String(repeating: "  ", count: step.depth)
             if step.depth > 0, open?.chain != step.chain || open?.depth != step.depth {
                 lines.append(indent + step.chain + (step.chainTitle.map { " (\($0))" } ?? ""))
             }
