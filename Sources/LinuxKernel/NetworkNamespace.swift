@@ -49,6 +49,8 @@ package enum NetworkNamespace {
         _ file: borrowing FileDescriptor,
         _ path: String
     ) throws(DataplaneError) {
-        guard setns(file.number, Int32(namespace_of_network)) == 0 else { throw .system("setns", path, errno) }
+        guard setns(file.number, Int32(namespace_of_network)) == 0 else {
+            throw .system("setns", path, errno)
+        }
     }
 }
