@@ -117,3 +117,12 @@ extension RuleEntry {
     /// `XT_ALIGN`: to 8 bytes on all 64-bit machines.
     static func aligned(_ size: Int) -> Int { (size + 7) & ~7 }
 }
+
+extension RuleEntry {
+    /// The same with one bit changed, to show that nothing in an entry is overlooked.
+    package func flippingBit(at index: Int) -> RuleEntry {
+        var changed = self
+        changed.bytes[index] ^= 1
+        return changed
+    }
+}

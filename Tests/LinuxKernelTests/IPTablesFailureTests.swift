@@ -1,0 +1,137 @@
+import Addressing
+import DataplaneModel
+import Glibc
+import LinuxKernel
+import Testing
+
+@Suite("IPTablesStore failures")
+@KernelThread
+struct IPTablesFailureTests {
+    @Test("A chain that a foreign rule leads to is emptied, left and reported; the rest is done")
+    func referencedChain() throws {
+        let fixture = try StoreFixture(.ipv4)
+        try fixture.apply(RuleCatalogue(family: .ipv4).state)
+        try fixture.iptables("-t", "nat", "-N", "OTHER")
+        try fixture.iptables("-t", "nat", "-A", "OTHER", "-j", "TEST-POST")
+        let report = try fixture.apply(IPTablesState())
+        #expect(report.operations == 9)
+        let failure = try #require(report.failures.first)
+        #expect(report.failures.count == 1)
+        #expect(failure.subject == "IPv4 nat/TEST-POST")
+        #expect(failure.errno == EMLINK)
+        let post = ChainName("TEST-POST")
+        let left = OwnedTable(chains: [post: Chain(post, rules: [])])
+        #expect(try fixture.store.observe() == IPTablesState(nat: left))
+    }
+
+    @Test("A jump to nowhere is refused by name, and nothing is changed")
+    func danglingJump() throws {
+        let fixture = try StoreFixture(.ipv4)
+        let chain = ChainName("TEST-A")
+        let rule = Rule(transport: .tcp, target: .jump(ChainName("TEST-NOWHERE")))
+        var wanted = IPTablesState()
+        wanted.nat.chains[chain] = Chain(chain, rules: [rule])
+        let error = #expect(throws: DataplaneError.self) { try fixture.apply(wanted) }
+        #expect(error?.kind == .invalid)
+        #expect(error?.subject == "IPv4 nat/TEST-A")
+        #expect(error?.message?.contains("TEST-NOWHERE") == true)
+        #expect(try fixture.store.observe() == IPTablesState())
+    }
+
+    @Test("A target in the wrong table is refused with the names of the chains")
+    func wrongTable() throws {
+        let fixture = try StoreFixture(.ipv6)
+        let chain = ChainName("TEST-A")
+        var wanted = IPTablesState()
+        wanted.nat.chains[chain] = Chain(chain, rules: [Rule(target: .reject)])
+        let error = #expect(throws: DataplaneError.self) { try fixture.apply(wanted) }
+        #expect(error?.kind == .invalid)
+        #expect(error?.description.contains("IPv6 nat") == true)
+        #expect(error?.description.contains("TEST-A") == true)
+    }
+
+    @Test("A rule that cannot be encoded is named")
+    func unencodable() throws {
+        let fixture = try StoreFixture(.ipv4)
+        let chain = ChainName("TEST-A")
+        let rules = [
+            Rule(target: .accept),
+            Rule(matches: [.destinationPort(.udp, 53...53)], target: .accept),
+        ]
+        var wanted = IPTablesState()
+        wanted.filter.chains[chain] = Chain(chain, rules: rules)
+        let error = #expect(throws: DataplaneError.self) { try fixture.apply(wanted) }
+        #expect(error?.kind == .invalid)
+        #expect(error?.operation == "encode rule 2")
+        #expect(error?.subject == "IPv4 filter/TEST-A")
+    }
+
+    @Test("A lock that stays taken is an error that names the file")
+    func busyLock() throws {
+        let fixture = try StoreFixture(.ipv4)
+        let held = open(fixture.lock.path, O_RDONLY | O_CREAT, 0o600)
+        defer { close(held) }
+        #expect(flock(held, LOCK_EX) == 0)
+        let wanted = RuleCatalogue(family: .ipv4).state
+        let error = #expect(throws: DataplaneError.self) { try fixture.apply(wanted) }
+        #expect(error?.kind == .busy)
+        #expect(error?.subject == fixture.lock.path)
+        #expect(error?.message == "another program held the lock for 0.3 s")
+        flock(held, LOCK_UN)
+        try fixture.apply(wanted)
+    }
+
+    @Test("A lock file that was replaced is opened anew")
+    func replacedLock() throws {
+        let fixture = try StoreFixture(.ipv4)
+        var lock = XTablesLock(fixture.lock)
+        try lock.withLock {}
+        unlink(fixture.lock.path)
+        let other = open(fixture.lock.path, O_RDONLY | O_CREAT, 0o600)
+        defer { close(other) }
+        flock(other, LOCK_EX)
+        #expect(throws: DataplaneError.self) { try lock.withLock {} }
+        flock(other, LOCK_UN)
+        try lock.withLock {}
+    }
+
+    @Test("A symbolic link is no lock file")
+    func linkedLock() throws {
+        let path = "/tmp/fairlead-test-\(getpid()).link"
+        symlink("/tmp/fairlead-test-nowhere", path)
+        defer { unlink(path) }
+        var lock = XTablesLock(XTablesLock.Configuration(path: path))
+        let error = #expect(throws: DataplaneError.self) { try lock.withLock {} }
+        #expect(error?.errno == ELOOP)
+        #expect(access("/tmp/fairlead-test-nowhere", F_OK) != 0)
+    }
+
+    @Test("The watch hears other programs, and not us")
+    func lockWatch() throws {
+        let fixture = try StoreFixture(.ipv4)
+        try fixture.apply(RuleCatalogue(family: .ipv4).state)
+        var watch = try XTablesLockWatch(fixture.lock)
+        #expect(try !watch.drainEvents())
+        try fixture.apply(IPTablesState())
+        #expect(try !watch.drainEvents())
+        try fixture.iptables("-A", "INPUT", "-j", "ACCEPT")
+        #expect(try watch.drainEvents())
+        #expect(try !watch.drainEvents())
+        unlink(fixture.lock.path)
+        #expect(try watch.drainEvents())
+        try fixture.iptables("-F", "INPUT")
+        #expect(try watch.drainEvents())
+    }
+
+    @Test("The fingerprint shows what others add", arguments: IPFamily.allCases)
+    func fingerprint(_ family: IPFamily) throws {
+        let fixture = try StoreFixture(family)
+        let empty = try TableFingerprint(of: .nat, family)
+        #expect(empty.entries == 5)
+        try fixture.iptables("-t", "nat", "-A", "OUTPUT", "-j", "ACCEPT")
+        let changed = try TableFingerprint(of: .nat, family)
+        #expect(changed.entries == 6)
+        #expect(changed != empty)
+        #expect(try TableFingerprint(of: .nat, family) == changed)
+    }
+}

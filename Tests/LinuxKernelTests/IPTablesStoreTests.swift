@@ -1,0 +1,236 @@
+import Addressing
+import DataplaneModel
+import Glibc
+import LinuxKernel
+import Testing
+
+/// A store in a new namespace, with a lock file of its own, and the legacy programs.
+@KernelThread
+struct StoreFixture {
+    let family: IPFamily
+    let store: IPTablesStore
+    let lock: XTablesLock.Configuration
+
+    init(_ family: IPFamily) throws {
+        try NetworkNamespace.enterNew()
+        self.family = family
+        // iptables takes its lock file from the environment; the host's must stay out of this.
+        let path = "/tmp/fairlead-test-\(getpid()).lock"
+        setenv("XTABLES_LOCKFILE", path, 1)
+        lock = XTablesLock.Configuration(path: path, timeout: .milliseconds(300))
+        store = IPTablesStore(family: family, lock: lock, owns: RuleCatalogue.owns)
+    }
+
+    var renderer: IPTablesRenderer { IPTablesRenderer(family: family) }
+    private var program: String { family == .ipv4 ? "iptables-legacy" : "ip6tables-legacy" }
+
+    @discardableResult
+    func iptables(_ arguments: String...) throws -> String {
+        try Program.check([program] + arguments)
+    }
+
+    @discardableResult
+    func restore(_ text: String, _ arguments: String...) throws -> String {
+        try Program.check([program + "-restore"] + arguments, input: text)
+    }
+
+    /// The lines of iptables-save, without its own comments.
+    func save(_ arguments: String...) throws -> [String] {
+        try Program.check([program + "-save"] + arguments)
+            .split(separator: "\n").map(String.init).filter { !$0.hasPrefix("#") }
+    }
+
+    @discardableResult
+    func apply(_ state: IPTablesState) throws -> ApplyReport {
+        try store.apply(IPTablesDiff(from: store.observe(), to: state))
+    }
+}
+
+@Suite("IPTablesStore")
+@KernelThread
+struct IPTablesStoreTests {
+    @Test("What is applied is observed, for every match and target", arguments: IPFamily.allCases)
+    func roundTrip(_ family: IPFamily) throws {
+        let fixture = try StoreFixture(family)
+        let wanted = RuleCatalogue(family: family).state
+        let report = try fixture.apply(wanted)
+        #expect(report == ApplyReport(operations: 10))
+        let observed = try fixture.store.observe()
+        #expect(fixture.renderer.render(IPTablesDiff(from: observed, to: wanted)) == "")
+        #expect(IPTablesDiff(from: observed, to: wanted).isEmpty)
+    }
+
+    @Test("iptables-save prints the renderer's lines", arguments: IPFamily.allCases)
+    func saveEqualsRenderer(_ family: IPFamily) throws {
+        let fixture = try StoreFixture(family)
+        let wanted = RuleCatalogue(family: family).state
+        try fixture.apply(wanted)
+        for table in TableName.allCases {
+            let printed = try fixture.save("-t", table.rawValue).filter { $0.hasPrefix("-A") }
+            let jumps = BuiltinChain.allCases.flatMap { chain in
+                wanted[table].jumps.filter { $0.from == chain }.map { fixture.renderer.render($0) }
+            }
+            let rules = wanted[table].sortedChains.flatMap { chain in
+                chain.rules.map { fixture.renderer.render($0, in: chain.name) }
+            }
+            #expect(Set(printed.prefix(jumps.count)) == Set(jumps))
+            #expect(Array(printed.dropFirst(jumps.count)) == rules)
+        }
+    }
+
+    @Test("The text of a plan, restored, is the plan byte for byte", arguments: IPFamily.allCases)
+    func textIsAccepted(_ family: IPFamily) throws {
+        let fixture = try StoreFixture(family)
+        let wanted = RuleCatalogue(family: family).state
+        let text = fixture.renderer.render(wanted)
+        try fixture.restore(text, "--test", "--noflush")
+        #expect(try fixture.store.observe() == IPTablesState())
+        try fixture.restore(text, "--noflush")
+        let observed = try fixture.store.observe()
+        #expect(fixture.renderer.render(IPTablesDiff(from: observed, to: wanted)) == "")
+    }
+
+    @Test("Applying what is there changes nothing", arguments: IPFamily.allCases)
+    func noOperation(_ family: IPFamily) throws {
+        let fixture = try StoreFixture(family)
+        let wanted = RuleCatalogue(family: family).state
+        try fixture.apply(wanted)
+        // A stale diff: it creates all that is there already.
+        let report = try fixture.store.apply(IPTablesDiff(from: IPTablesState(), to: wanted))
+        #expect(report.conflicts == 0)
+        #expect(try fixture.store.observe() == wanted)
+    }
+
+    @Test("Removing everything leaves the tables as they were", arguments: IPFamily.allCases)
+    func removal(_ family: IPFamily) throws {
+        let fixture = try StoreFixture(family)
+        try fixture.restore(Self.foreign)
+        let before = try fixture.save("-c")
+        let wanted = RuleCatalogue(family: family).state
+        try fixture.apply(wanted)
+        try fixture.apply(IPTablesState())
+        #expect(try fixture.save("-c") == before)
+        // Again, from a stale diff: what is gone already is no error.
+        _ = try fixture.store.apply(IPTablesDiff(from: wanted, to: IPTablesState()))
+        #expect(try fixture.save("-c") == before)
+    }
+
+    /// Rules of somebody else, with counters and policies, before and behind where ours go.
+    private static let foreign = """
+        *filter
+        :INPUT ACCEPT [0:0]
+        :FORWARD DROP [0:0]
+        :OUTPUT ACCEPT [0:0]
+        :OTHER - [0:0]
+        [5:500] -A INPUT -i lo -m comment --comment "not \\"ours\\"" -j ACCEPT
+        [6:600] -A INPUT -p tcp -m multiport --dports 22,80 -j OTHER
+        [7:700] -A OTHER -m limit --limit 5/min -j LOG --log-prefix "other "
+        COMMIT
+        *nat
+        :PREROUTING ACCEPT [0:0]
+        :INPUT ACCEPT [0:0]
+        :OUTPUT ACCEPT [0:0]
+        :POSTROUTING ACCEPT [0:0]
+        :ZZZ - [0:0]
+        [1:100] -A PREROUTING -p tcp -m tcp --dport 1 -j ZZZ
+        [2:200] -A POSTROUTING -o eth9 -j MASQUERADE
+        [3:300] -A ZZZ -p tcp -j REDIRECT --to-ports 9
+        COMMIT
+
+        """
+
+    @Test("Foreign rules, counters, policies survive byte for byte", arguments: IPFamily.allCases)
+    func foreignRules(_ family: IPFamily) throws {
+        let fixture = try StoreFixture(family)
+        try fixture.restore(Self.foreign, "--counters")
+        let before = try fixture.save("-c").filter { !$0.contains("TEST-") }
+        #expect(before.contains { $0.hasPrefix("[7:700] -A OTHER") })
+        var wanted = RuleCatalogue(family: family).state
+        try fixture.apply(wanted)
+        #expect(try fixture.save("-c").filter { !$0.contains("TEST-") } == before)
+        let post = ChainName("TEST-POST")
+        wanted.nat.chains[post]?.rules.removeLast()
+        try fixture.apply(wanted)
+        #expect(try fixture.save("-c").filter { !$0.contains("TEST-") } == before)
+        let first = try fixture.save("-t", "filter").first { $0.hasPrefix("-A INPUT") }
+        #expect(first?.hasSuffix("-j TEST-REJECT") == true)
+    }
+
+    @Test("Rules that stay keep their counters")
+    func counters() throws {
+        let fixture = try StoreFixture(.ipv4)
+        try fixture.restore(
+            """
+            *nat
+            :TEST-A - [0:0]
+            [1:10] -A TEST-A -p tcp -j ACCEPT
+            [2:20] -A TEST-A -p udp -j ACCEPT
+            [3:30] -A TEST-A -p sctp -j ACCEPT
+            COMMIT
+
+            """,
+            "--counters"
+        )
+        var state = try fixture.store.observe()
+        let chain = ChainName("TEST-A")
+        state.nat.chains[chain]?.rules.remove(at: 1)
+        state.nat.chains[chain]?.rules.insert(Rule(target: .returnToCaller), at: 1)
+        state.nat.chains[chain]?.rules.insert(Rule(target: .accept), at: 1)
+        try fixture.apply(state)
+        let lines = try fixture.save("-c", "-t", "nat").filter { $0.hasPrefix("[") }
+        #expect(
+            lines == [
+                "[1:10] -A TEST-A -p tcp -j ACCEPT", "[0:0] -A TEST-A -j ACCEPT",
+                "[0:0] -A TEST-A -j RETURN", "[3:30] -A TEST-A -p sctp -j ACCEPT",
+            ]
+        )
+        #expect(try fixture.store.observe() == state)
+    }
+
+    @Test("A rule without words in the model is opaque, and goes", arguments: IPFamily.allCases)
+    func opaqueRules(_ family: IPFamily) throws {
+        let fixture = try StoreFixture(family)
+        let wanted = RuleCatalogue(family: family).state
+        try fixture.apply(wanted)
+        try fixture.iptables("-t", "nat", "-I", "TEST-POST", "2", "-m", "limit", "-j", "RETURN")
+        try fixture.iptables("-t", "nat", "-A", "TEST-POST")
+        try fixture.iptables(
+            "-t",
+            "nat",
+            "-A",
+            "PREROUTING",
+            "-m",
+            "limit",
+            "--limit",
+            "5/min",
+            "-j",
+            "TEST-POST"
+        )
+        let observed = try fixture.store.observe()
+        let opaque = observed.nat.chains[ChainName("TEST-POST")]?.rules.filter {
+            if case .opaque = $0.target { true } else { false }
+        }
+        #expect(opaque?.count == 2)
+        #expect(observed.nat.jumps.count == wanted.nat.jumps.count + 1)
+        #expect(fixture.renderer.render(observed).contains("# opaque "))
+        try fixture.apply(wanted)
+        #expect(try fixture.store.observe() == wanted)
+    }
+
+    @Test("A jump that is there is not inserted again, and a copy of it goes")
+    func jumps() throws {
+        let fixture = try StoreFixture(.ipv4)
+        let wanted = RuleCatalogue(family: .ipv4).state
+        try fixture.apply(wanted)
+        try fixture.iptables("-t", "nat", "-A", "OUTPUT", "-j", "TEST-CONDITIONS")
+        let output = Jump(from: .postrouting, rule: Rule(target: .jump(ChainName("TEST-POST"))))
+        let again = IPTablesDiff(tables: [TableDiff(table: .nat, jumps: [.insert(output)])])
+        _ = try fixture.store.apply(again)
+        try fixture.apply(wanted)
+        #expect(try fixture.store.observe() == wanted)
+        try fixture.iptables("-t", "nat", "-A", "POSTROUTING", "-j", "TEST-POST")
+        #expect(try fixture.store.observe().nat.jumps.count == wanted.nat.jumps.count + 1)
+        try fixture.apply(wanted)
+        #expect(try fixture.store.observe() == wanted)
+    }
+}
