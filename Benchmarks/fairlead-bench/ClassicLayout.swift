@@ -17,9 +17,11 @@ struct ClassicLayout {
                 text += ":\(endpointChain(index, member)) - [0:0]\n"
             }
         }
-        text += "-A PREROUTING -m comment --comment \"kubernetes service portals\" -j KUBE-SERVICES\n"
+        text +=
+            "-A PREROUTING -m comment --comment \"kubernetes service portals\" -j KUBE-SERVICES\n"
         text += "-A OUTPUT -m comment --comment \"kubernetes service portals\" -j KUBE-SERVICES\n"
-        text += "-A POSTROUTING -m comment --comment \"kubernetes postrouting rules\" -j KUBE-POSTROUTING\n"
+        text +=
+            "-A POSTROUTING -m comment --comment \"kubernetes postrouting rules\" -j KUBE-POSTROUTING\n"
         text += staticRules
         for index in all { appendDispatch(index, to: &text) }
         for index in all { appendService(index, members: workload.endpoints, to: &text) }
@@ -30,7 +32,8 @@ struct ClassicLayout {
     /// endpoints: what such a proxy writes for one change.
     func change(members: Int) -> String {
         let index = workload.services / 2
-        var text = "*nat\n:KUBE-SERVICES - [0:0]\n:KUBE-POSTROUTING - [0:0]\n:KUBE-MARK-MASQ - [0:0]\n"
+        var text =
+            "*nat\n:KUBE-SERVICES - [0:0]\n:KUBE-POSTROUTING - [0:0]\n:KUBE-MARK-MASQ - [0:0]\n"
         text += ":\(serviceChain(index)) - [0:0]\n"
         for member in 0..<workload.endpoints {
             text += ":\(endpointChain(index, member)) - [0:0]\n"
@@ -69,10 +72,12 @@ struct ClassicLayout {
             let endpointChain = endpointChain(index, member)
             let comment = "-m comment --comment \"bench/service-\(index)"
             let left = members - member
-            let chance = left == 1 ? "" : " -m statistic --mode random --probability \(probability(left))"
+            let chance =
+                left == 1 ? "" : " -m statistic --mode random --probability \(probability(left))"
             text += "-A \(chain) \(comment) -> \(endpoint):8080\"\(chance) -j \(endpointChain)\n"
             text += "-A \(endpointChain) \(comment)\" -s \(endpoint) -j KUBE-MARK-MASQ\n"
-            text += "-A \(endpointChain) \(comment)\" -m tcp -p tcp -j DNAT --to-destination \(endpoint):8080\n"
+            text +=
+                "-A \(endpointChain) \(comment)\" -m tcp -p tcp -j DNAT --to-destination \(endpoint):8080\n"
         }
     }
 

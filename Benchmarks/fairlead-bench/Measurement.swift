@@ -14,7 +14,9 @@ struct Cost {
         let result = try work()
         return (
             Cost(
-                cpu: seconds(CLOCK_PROCESS_CPUTIME_ID) - cpu, wall: seconds(CLOCK_MONOTONIC) - wall),
+                cpu: seconds(CLOCK_PROCESS_CPUTIME_ID) - cpu,
+                wall: seconds(CLOCK_MONOTONIC) - wall
+            ),
             result
         )
     }

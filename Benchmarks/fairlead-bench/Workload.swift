@@ -40,15 +40,20 @@ struct Workload: Sendable {
 
     func service(_ index: Int) -> Service {
         Service(
-            name: name(index), clusterIPs: [clusterIP(index)],
-            ports: [ServicePort(port: Self.port)])
+            name: name(index),
+            clusterIPs: [clusterIP(index)],
+            ports: [ServicePort(port: Self.port)]
+        )
     }
 
     func slice(_ index: Int, members: Int) -> EndpointSlice {
         EndpointSlice(
-            name: "service-\(index)-1", service: name(index), family: .ipv4,
+            name: "service-\(index)-1",
+            service: name(index),
+            family: .ipv4,
             ports: [EndpointPort(port: Self.targetPort)],
-            endpoints: (0..<members).map { Endpoint(address: endpoint(index, $0)) })
+            endpoints: (0..<members).map { Endpoint(address: endpoint(index, $0)) }
+        )
     }
 
     /// The whole workload as one update.

@@ -99,6 +99,7 @@ enum {
     FAIRLEAD_SIZE(xt_statistic_info),
     FAIRLEAD_FIELD(xt_statistic_info, mode),
     xt_statistic_info_probability = offsetof(struct xt_statistic_info, u.random.probability),
+    xt_statistic_info_count = offsetof(struct xt_statistic_info, u.nth.count),
     FAIRLEAD_SIZE(xt_recent_mtinfo_v1),
     FAIRLEAD_FIELD(xt_recent_mtinfo_v1, seconds),
     FAIRLEAD_FIELD(xt_recent_mtinfo_v1, check_set),

@@ -143,7 +143,7 @@ struct IPTablesRendererTests {
             ipv4.render(change) == """
                 *nat
                 @@ change FAIRLEAD-SVC-X @@ default/web:http
-                 # 1 unchanged
+                 -A FAIRLEAD-SVC-X -j RETURN
                  -A FAIRLEAD-SVC-X -j RETURN
                  -A FAIRLEAD-SVC-X -j RETURN
                 --A FAIRLEAD-SVC-X -j RETURN

@@ -40,6 +40,18 @@ struct StoreFixture {
             .split(separator: "\n").map(String.init).filter { !$0.hasPrefix("#") }
     }
 
+    /// Shows the difference as a diff of rules; a comparison of two long texts takes minutes.
+    func expectEqual(
+        _ observed: IPTablesState,
+        _ wanted: IPTablesState,
+        sourceLocation: SourceLocation = #_sourceLocation
+    ) {
+        let diff = IPTablesDiff(from: observed, to: wanted)
+        if !diff.isEmpty {
+            Issue.record(Comment(rawValue: renderer.render(diff)), sourceLocation: sourceLocation)
+        }
+    }
+
     @discardableResult
     func apply(_ state: IPTablesState) throws -> ApplyReport {
         try store.apply(IPTablesDiff(from: store.observe(), to: state))
@@ -56,8 +68,7 @@ struct IPTablesStoreTests {
         let report = try fixture.apply(wanted)
         #expect(report == ApplyReport(operations: 10))
         let observed = try fixture.store.observe()
-        #expect(fixture.renderer.render(IPTablesDiff(from: observed, to: wanted)) == "")
-        #expect(IPTablesDiff(from: observed, to: wanted).isEmpty)
+        fixture.expectEqual(observed, wanted)
     }
 
     @Test("iptables-save prints the renderer's lines", arguments: IPFamily.allCases)
@@ -87,7 +98,7 @@ struct IPTablesStoreTests {
         #expect(try fixture.store.observe() == IPTablesState())
         try fixture.restore(text, "--noflush")
         let observed = try fixture.store.observe()
-        #expect(fixture.renderer.render(IPTablesDiff(from: observed, to: wanted)) == "")
+        fixture.expectEqual(observed, wanted)
     }
 
     @Test("Applying what is there changes nothing", arguments: IPFamily.allCases)
@@ -204,7 +215,7 @@ struct IPTablesStoreTests {
             "--limit",
             "5/min",
             "-j",
-            "TEST-POST"
+            "TEST-CONDITIONS"
         )
         let observed = try fixture.store.observe()
         let opaque = observed.nat.chains[ChainName("TEST-POST")]?.rules.filter {

@@ -26,7 +26,7 @@ import Tracing
         #expect(try matches(Rule(source: inside, target: .drop)))
         #expect(try !matches(Rule(source: outside, target: .drop)))
         #expect(try matches(Rule(destination: outside, target: .drop)))
-        #expect(try !matches(Rule(destination: PrefixMatch(prefix("::/0")), target: .drop)))
+        #expect(try !matches(Rule(destination: PrefixMatch(prefix("fd00::/8")), target: .drop)))
     }
 
     @Test("Ports belong to their protocol, and a ping has none")

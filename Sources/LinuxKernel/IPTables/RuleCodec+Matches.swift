@@ -34,6 +34,8 @@ extension RuleCodec {
             // Mode 0 is random. The kernel's own pointer behind it stays zero.
             let data = entry.appendExtension("statistic", size: Int(xt_statistic_info_size))
             entry.store(probability.units, at: data + Int(xt_statistic_info_probability))
+            // Unused in this mode; iptables computes it anyway, and equal rules are equal bytes.
+            entry.store(probability.units, at: data + Int(xt_statistic_info_count))
         case .recent(let recent): try encode(recent, into: &entry)
         case .bpf(let program): try encode(program, into: &entry)
         case .comment(let text):
@@ -127,8 +129,11 @@ extension RuleCodec {
         }
         entry.store(recent.list, at: data + Int(xt_recent_mtinfo_v1_name))
         entry.store(UInt8(XT_RECENT_SOURCE), at: data + Int(xt_recent_mtinfo_v1_side))
-        // All 16 bytes for IPv4 too, as iptables has it.
-        entry.store(networkOrder: .max, width: 16, at: data + Int(xt_recent_mtinfo_v1_mask))
+        entry.store(
+            networkOrder: family == .ipv4 ? UInt128(UInt32.max) : .max,
+            width: layout.addressWidth,
+            at: data + Int(xt_recent_mtinfo_v1_mask)
+        )
     }
 
     private func encode(

@@ -39,7 +39,7 @@ package struct XTablesLockWatch: ~Copyable {
             if count < 0, errno == EAGAIN { break }
             guard count >= 0 else { throw .system("read", "inotify of \(path)", errno) }
             heard = true
-            if Self.isGone(buffer[..<count]) {
+            if Self.isGone(watch, buffer[..<count]) {
                 // The kernel may have dropped the watch with the file already.
                 _ = inotify_rm_watch(notifier.number, watch)
                 watch = try Self.add(path, to: notifier.number)
@@ -61,16 +61,21 @@ package struct XTablesLockWatch: ~Copyable {
 
     /// True if an event says that the path leads elsewhere now. A deletion shows as a changed link
     /// count (`IN_ATTRIB`) while a program, such as ours, has the file open.
-    private static func isGone(_ events: ArraySlice<UInt8>) -> Bool {
+    ///
+    /// Only events of the present watch count: the end of an earlier one is an event too.
+    private static func isGone(_ watch: Int32, _ events: ArraySlice<UInt8>) -> Bool {
         // struct inotify_event before its name, which is empty in a file's own watch
         let header = 16
         return stride(from: events.startIndex, to: events.endIndex - header + 1, by: header)
             .contains { place in
-                let mask = (0..<4).reduce(UInt32(0)) {
-                    $0 | UInt32(events[place + 4 + $1]) << (8 * UInt32($1))
+                func uint32(_ offset: Int) -> UInt32 {
+                    (0..<4).reduce(0) {
+                        $0 | UInt32(events[place + offset + $1]) << (8 * UInt32($1))
+                    }
                 }
+                let mask = uint32(4)
                 let gone = IN_DELETE_SELF | IN_MOVE_SELF | IN_ATTRIB | Int32(IN_IGNORED)
-                return mask & UInt32(gone) != 0
+                return Int32(bitPattern: uint32(0)) == watch && mask & UInt32(gone) != 0
             }
     }
 }
