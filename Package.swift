@@ -94,7 +94,7 @@ let package = Package(
 
         // A small network in namespaces, for the demo, the tests and the benchmarks.
         room("NamespaceLab", ["Addressing"]),
-        program("fairlead-lab-agent", ["Addressing", "NamespaceLab"]),
+        program("fairlead-lab-agent", ["Addressing", argumentParser]),
 
         room(
             "TestSupport",

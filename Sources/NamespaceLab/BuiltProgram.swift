@@ -1,0 +1,18 @@
+import Glibc
+
+/// Programs of the build that the running program belongs to.
+package enum BuiltProgram {
+    package static var agent: String { path("fairlead-lab-agent") }
+    package static var fairlead: String { path("fairlead") }
+
+    /// In the directory of the running one.
+    private static func path(_ name: String) -> String {
+        var buffer = [UInt8](repeating: 0, count: 4096)
+        let count = buffer.withUnsafeMutableBytes {
+            readlink("/proc/self/exe", $0.baseAddress!, $0.count)
+        }
+        let own = String(decoding: buffer[..<max(0, count)], as: UTF8.self)
+        let directory = own.split(separator: "/", omittingEmptySubsequences: false).dropLast()
+        return (directory + [Substring(name)]).joined(separator: "/")
+    }
+}

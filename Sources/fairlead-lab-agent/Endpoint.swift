@@ -1,0 +1,28 @@
+import Addressing
+import ArgumentParser
+import Glibc
+
+/// `10.0.0.1:80/tcp` or `[fd00::1]:53/udp` on the command line.
+struct Endpoint: ExpressibleByArgument {
+    var socket: SocketAddress
+    var transport: TransportProtocol
+
+    init?(argument: String) {
+        let parts = argument.split(separator: "/")
+        guard parts.count == 2, let socket = SocketAddress(parsing: String(parts[0])),
+            let transport = TransportProtocol(keyword: String(parts[1]))
+        else { return nil }
+        self.socket = socket
+        self.transport = transport
+    }
+}
+
+/// A failed system call.
+struct SystemFailure: Error, CustomStringConvertible {
+    var call: String
+    var number = errno
+
+    init(_ call: String) { self.call = call }
+
+    var description: String { "\(call): \(String(cString: strerror(number)))" }
+}
