@@ -78,7 +78,10 @@ let package = Package(
         ),
         room("AnnotatedYAML", [yams]),
         room("ServiceSources", ["Addressing", "ServiceModel", "AnnotatedYAML"]),
-        room("DaemonConfiguration", ["Addressing", "ServiceModel", "AnnotatedYAML"]),
+        room(
+            "DaemonConfiguration",
+            ["Addressing", "ServiceModel", "Planning", "AnnotatedYAML"]
+        ),
         room("Telemetry", [logging]),
         room("Reconciling", ["Addressing", "ServiceModel", "DataplaneModel", "Planning"]),
 

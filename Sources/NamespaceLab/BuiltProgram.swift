@@ -7,11 +7,12 @@ package enum BuiltProgram {
 
     /// In the directory of the running one.
     private static func path(_ name: String) -> String {
-        var buffer = [UInt8](repeating: 0, count: 4096)
-        let count = buffer.withUnsafeMutableBytes {
-            readlink("/proc/self/exe", $0.baseAddress!, $0.count)
-        }
-        let own = String(decoding: buffer[..<max(0, count)], as: UTF8.self)
+        var buffer = [CChar](repeating: 0, count: 4096)
+        let count = readlink("/proc/self/exe", &buffer, buffer.count)
+        let own = String(
+            decoding: buffer[..<max(0, count)].map { UInt8(bitPattern: $0) },
+            as: UTF8.self
+        )
         let directory = own.split(separator: "/", omittingEmptySubsequences: false).dropLast()
         return (directory + [Substring(name)]).joined(separator: "/")
     }

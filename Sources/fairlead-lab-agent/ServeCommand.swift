@@ -95,7 +95,7 @@ private struct EchoServer {
 
     private func withPeer<Result>(
         _ peer: inout sockaddr_storage,
-        _ body: (UnsafeMutablePointer<sockaddr>, UnsafeMutablePointer<socklen_t>) -> Result
+        _ body: (UnsafeMutablePointer<sockaddr>?, UnsafeMutablePointer<socklen_t>) -> Result
     ) -> Result {
         let isIPv4 = peer.ss_family == sa_family_t(AF_INET)
         var size = socklen_t(
@@ -103,7 +103,7 @@ private struct EchoServer {
         )
         if peer.ss_family == 0 { size = socklen_t(MemoryLayout<sockaddr_storage>.size) }
         return withUnsafeMutableBytes(of: &peer) { bytes in
-            bytes.withMemoryRebound(to: sockaddr.self) { body($0.baseAddress!, &size) }
+            body(bytes.assumingMemoryBound(to: sockaddr.self).baseAddress, &size)
         }
     }
 }

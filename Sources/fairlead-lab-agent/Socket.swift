@@ -61,7 +61,7 @@ struct Socket: ~Copyable {
 private func withSocketAddress<Result>(
     _ address: IPAddress,
     _ port: UInt16,
-    _ body: (UnsafePointer<sockaddr>, socklen_t) -> Result
+    _ body: (UnsafePointer<sockaddr>?, socklen_t) -> Result
 ) -> Result {
     var storage = sockaddr_storage()
     return withUnsafeMutableBytes(of: &storage) { bytes in
@@ -77,7 +77,7 @@ private func withSocketAddress<Result>(
             bytes[8..<24].copyBytes(from: address.bytes)
             size = MemoryLayout<sockaddr_in6>.size
         }
-        return bytes.withMemoryRebound(to: sockaddr.self) { body($0.baseAddress!, socklen_t(size)) }
+        return body(bytes.assumingMemoryBound(to: sockaddr.self).baseAddress, socklen_t(size))
     }
 }
 

@@ -1,21 +1,9 @@
 import Addressing
-import DaemonConfiguration
-import DataplaneModel
 import Glibc
 import LinuxKernel
 import Planning
-import ServiceModel
 
-/// What has to be looked up on the node itself, in the calling thread's network namespace.
-struct NodeFacts: Equatable, Sendable {
-    var hostName: String
-    /// Addresses on interfaces.
-    var localAddresses: [IPAddress]
-    /// The node's own addresses, one a family, where the configuration names none.
-    var primaryAddresses: [IPAddress]
-    /// Whether out-of-window segments count as valid, so that invalid packets need no drop.
-    var tcpIsLiberal: Bool
-
+extension NodeFacts {
     /// What can't be found out is taken as absent.
     static func observe() -> NodeFacts {
         NodeFacts(
@@ -33,28 +21,5 @@ struct NodeFacts: Equatable, Sendable {
         return withUnsafeBytes(of: name.nodename) { bytes in
             String(decoding: bytes.prefix { $0 != 0 }, as: UTF8.self).lowercased()
         }
-    }
-}
-
-extension PlannerSettings {
-    /// The configuration's wishes, completed by what the node is.
-    init(_ configuration: DaemonConfiguration, facts: NodeFacts) {
-        let configured = configuration.node.addresses
-        self.init(
-            node: NodeIdentity(
-                name: configuration.node.name ?? facts.hostName,
-                zone: configuration.node.zone,
-                addresses: configured.isEmpty ? facts.primaryAddresses : configured
-            ),
-            localAddresses: facts.localAddresses,
-            detector: configuration.localDetector,
-            nodePortAddresses: configuration.nodePorts.addresses,
-            localhostNodePorts: configuration.nodePorts.localhost,
-            masqueradeAll: configuration.masquerade.all,
-            masqueradeBit: 1 << UInt32(configuration.masquerade.markBit),
-            serviceCIDRs: configuration.serviceCIDRs,
-            allowedExternalIPs: configuration.allowedExternalIPs,
-            dropInvalid: !facts.tcpIsLiberal
-        )
     }
 }

@@ -1,0 +1,81 @@
+import Addressing
+import DaemonConfiguration
+import Foundation
+package import Planning
+import ServiceModel
+
+/// One directory of golden files: manifests, what is planned from them, and where packets must go.
+///
+///     input.yaml          the Services
+///     config.yaml         the daemon's configuration, if not the usual one
+///     iptables.plan       the plan as `fairlead plan` prints it
+///     flows.txt           where packets must go, written by hand
+///     issues.txt          what is reported about the input, if anything is
+///     02-NAME.yaml        the Services after a change; then 03- and so on
+///     02-NAME.diff        the operations that brings, as `fairlead plan --diff` prints them
+///     02-NAME.flows.txt   where packets must go then, if that is worth a look
+package struct GoldenScenario: Sendable, CustomStringConvertible {
+    package let directory: String
+
+    package var name: String { String(directory.split(separator: "/").last ?? "") }
+    package var description: String { name }
+
+    package init(directory: String) {
+        self.directory = directory
+    }
+
+    /// All scenarios below a directory, by name.
+    package static func all(in directory: String) -> [GoldenScenario] {
+        let names = (try? FileManager.default.contentsOfDirectory(atPath: directory)) ?? []
+        return names.sorted().map { GoldenScenario(directory: "\(directory)/\($0)") }
+    }
+
+    package func text(_ file: String) -> String? {
+        FileManager.default.contents(atPath: "\(directory)/\(file)")
+            .map { String(decoding: $0, as: UTF8.self) }
+    }
+
+    package func write(_ text: String, to file: String) throws {
+        try Data(text.utf8).write(to: URL(fileURLWithPath: "\(directory)/\(file)"))
+    }
+
+    package var files: Set<String> {
+        Set((try? FileManager.default.contentsOfDirectory(atPath: directory)) ?? [])
+    }
+
+    /// Names of the changes, in order: `02-NAME`.
+    package var transitions: [String] {
+        files.filter { $0.hasSuffix(".yaml") && $0.first?.isNumber == true }
+            .map { String($0.dropLast(".yaml".count)) }
+            .sorted()
+    }
+
+    // MARK: - The node
+
+    /// The node all scenarios play on.
+    package static let facts = NodeFacts(
+        hostName: "node-a",
+        localAddresses: [
+            "192.0.2.1", "2001:db8::1", "10.180.0.1", "fd00:180::1", "127.0.0.1", "::1",
+        ]
+        .compactMap { IPAddress($0) },
+        primaryAddresses: ["192.0.2.1", "2001:db8::1"].compactMap { IPAddress($0) }
+    )
+
+    package func settings() throws -> PlannerSettings {
+        let configuration = try configuration()
+        return PlannerSettings(configuration, facts: Self.facts)
+    }
+
+    private func configuration() throws -> DaemonConfiguration {
+        var configuration = DaemonConfiguration()
+        if let text = text("config.yaml") {
+            configuration = try DaemonConfiguration(text: text, file: "config.yaml")
+        } else {
+            let pods = ["10.180.0.0/16", "fd00:180::/48"].compactMap { IPPrefix($0) }
+            configuration.localDetector = .sources(pods)
+        }
+        if configuration.node.zone == nil { configuration.node.zone = "zone-1" }
+        return configuration
+    }
+}
