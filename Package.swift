@@ -117,7 +117,12 @@ let package = Package(
             exclude: ["Goldens"]
         ),
         tests("TracingTests", ["Addressing", "DataplaneModel", "Tracing", "TestSupport"]),
-        tests("LinuxKernelTests", ["Addressing", "DataplaneModel", "LinuxKernel", "NamespaceLab"]),
+        tests(
+            "LinuxKernelTests",
+            [
+                "Addressing", "DataplaneModel", "Planning", "LinuxKernel", "TestSupport",
+            ]
+        ),
         tests("AnnotatedYAMLTests", ["AnnotatedYAML"]),
         tests("ServiceSourcesTests", ["Addressing", "ServiceModel", "ServiceSources"]),
         tests(

@@ -1,14 +1,15 @@
 import Addressing
 import DataplaneModel
+import TestSupport
 
 /// Rules of every shape that can be encoded, the same ones for the same seed.
 struct RandomRules {
     let family: IPFamily
-    private var generator: SplitMix
+    private var generator: SplitMix64
 
     init(family: IPFamily, seed: UInt64) {
         self.family = family
-        generator = SplitMix(state: seed)
+        generator = SplitMix64(seed: seed)
     }
 
     mutating func next() -> Rule {
@@ -105,18 +106,5 @@ struct RandomRules {
             guard let port = PortNumber(1 + number(65535)) else { return .reject }
             return .destinationNAT(SocketAddress(address(), port))
         }
-    }
-}
-
-/// A small generator with a seed (splitmix64).
-struct SplitMix: RandomNumberGenerator {
-    var state: UInt64
-
-    mutating func next() -> UInt64 {
-        state &+= 0x9e37_79b9_7f4a_7c15
-        var mixed = state
-        mixed = (mixed ^ mixed >> 30) &* 0xbf58_476d_1ce4_e5b9
-        mixed = (mixed ^ mixed >> 27) &* 0x94d0_49bb_1331_11eb
-        return mixed ^ mixed >> 31
     }
 }
