@@ -136,10 +136,7 @@ let package = Package(
         tests("NamespaceLabTests", ["Addressing", "NamespaceLab"]),
         tests(
             "IntegrationTests",
-            [
-                "Addressing", "ServiceModel", "DataplaneModel", "Planning", "LinuxKernel",
-                "NamespaceLab", "TestSupport", "fairlead", "fairlead-lab-agent",
-            ]
+            ["Addressing", "NamespaceLab", "fairlead", "fairlead-lab-agent"]
         ),
     ]
 )

@@ -60,6 +60,7 @@ package final class NamespaceLab {
         try buildBridge()
         for number in 1...LabAddresses.pods { try buildPod(number) }
         try buildClient()
+        try buildUplink()
     }
 
     private func buildBridge() throws(LabError) {
@@ -99,7 +100,7 @@ package final class NamespaceLab {
         for family in IPFamily.allCases {
             try address(node, "eth0", LabAddresses.node(family), family)
             try address(client, "eth0", LabAddresses.client(family), family)
-            try address(client, "eth0", LabAddresses.stranger(family), family)
+            try address(client, "eth0", LabAddresses.stranger(family), family, " preferred_lft 0")
             let pods = LabAddresses.podRanges[family == .ipv4 ? 0 : 1]
             for range in [pods] + (LabAddresses.serviceRanges[family] ?? []) {
                 // With a source, as the kernel might pick the second address otherwise.
@@ -109,8 +110,18 @@ package final class NamespaceLab {
                         + "src \(LabAddresses.client(family))"
                 )
             }
-            // Traffic from the node itself to a Service needs a way out before it is translated.
-            try ip(node, "\(flag(family)) route add default via \(LabAddresses.client(family))")
+        }
+    }
+
+    /// A way out of the node that leads nowhere. What the node itself sends to a Service needs a
+    /// route before it is translated. Through the client it must not lead: the node would tell the
+    /// client of a shorter way, and such messages count against those of refused connections.
+    private func buildUplink() throws(LabError) {
+        try ip(node, "link add uplink type veth peer name nowhere")
+        try ip(node, "link set nowhere up")
+        try ip(node, "link set uplink up")
+        for family in IPFamily.allCases {
+            try ip(node, "\(flag(family)) route add default dev uplink")
         }
     }
 
@@ -120,12 +131,13 @@ package final class NamespaceLab {
         _ namespace: String,
         _ link: String,
         _ address: String,
-        _ family: IPFamily
+        _ family: IPFamily,
+        _ more: String = ""
     ) throws(LabError) {
         let noWait = family == .ipv6 ? " nodad" : ""
         try ip(
             namespace,
-            "address add \(address)/\(LabAddresses.prefixLength(family)) dev \(link)\(noWait)"
+            "address add \(address)/\(LabAddresses.prefixLength(family)) dev \(link)\(noWait)\(more)"
         )
     }
 

@@ -129,8 +129,8 @@ struct IPTablesStoreTests {
     /// Rules of somebody else, with counters and policies, before and behind where ours go.
     private static let foreign = """
         *filter
-        :INPUT ACCEPT [0:0]
-        :FORWARD DROP [0:0]
+        :INPUT ACCEPT [8:800]
+        :FORWARD DROP [9:900]
         :OUTPUT ACCEPT [0:0]
         :OTHER - [0:0]
         [5:500] -A INPUT -i lo -m comment --comment "not \\"ours\\"" -j ACCEPT
@@ -156,6 +156,7 @@ struct IPTablesStoreTests {
         try fixture.restore(Self.foreign, "--counters")
         let before = try fixture.save("-c").filter { !$0.contains("TEST-") }
         #expect(before.contains { $0.hasPrefix("[7:700] -A OTHER") })
+        #expect(before.contains(":FORWARD DROP [9:900]"))
         var wanted = RuleCatalogue(family: family).state
         try fixture.apply(wanted)
         #expect(try fixture.save("-c").filter { !$0.contains("TEST-") } == before)

@@ -1,0 +1,137 @@
+import Addressing
+import Foundation
+import Glibc
+import NamespaceLab
+
+/// A lab with servers on its pods and a daemon for its node, all gone with the fixture.
+final class DaemonFixture {
+    let lab: NamespaceLab
+    let agent = LabAgent(path: BuiltProgram.agent)
+    let directory: String
+    private var pods: [LabProcess] = []
+    private(set) var daemon: LabProcess?
+
+    /// `servers` run on all pods, on ports 8080/tcp and 5353/udp of both families.
+    init(servers: Bool = true) throws {
+        lab = try NamespaceLab(prefix: "fli-\(getpid())")
+        directory = FileManager.default.temporaryDirectory.path + "/fairlead-test-\(getpid())"
+        try? FileManager.default.removeItem(atPath: directory)
+        try FileManager.default.createDirectory(
+            atPath: directory + "/services.d",
+            withIntermediateDirectories: true
+        )
+        try Self.configuration(directory, netns: lab.node)
+            .write(toFile: configuration, atomically: true, encoding: .utf8)
+        // iptables takes its lock from the environment; the host's stays out of this.
+        setenv("XTABLES_LOCKFILE", "\(directory)/xtables.lock", 1)
+        guard servers else { return }
+        for number in 1...LabAddresses.pods {
+            let addresses = IPFamily.allCases.map { LabAddresses.pod(number, $0) }
+            let endpoints = addresses.flatMap {
+                [Self.endpoint($0, "8080/tcp"), Self.endpoint($0, "5353/udp")]
+            }
+            pods.append(
+                try agent.serve(endpoints, as: "pod\(number)", in: lab.pod(number))
+            )
+        }
+    }
+
+    deinit {
+        try? FileManager.default.removeItem(atPath: directory)
+    }
+
+    var configuration: String { "\(directory)/fairlead.yaml" }
+    var log: String {
+        (try? String(contentsOfFile: "\(directory)/log", encoding: .utf8)) ?? ""
+    }
+
+    private static func configuration(_ directory: String, netns: String) -> String {
+        """
+        node:
+          name: node-a
+          addresses: [\(LabAddresses.node(.ipv4)), "\(LabAddresses.node(.ipv6))"]
+        sources:
+          files: \(directory)/services.d
+          stateDirectory: \(directory)/state
+        netns: \(netns)
+        detectLocal:
+          clusterCIDRs: [\(LabAddresses.podRanges[0]), "\(LabAddresses.podRanges[1])"]
+        reconcile: {driftCheckInterval: 200ms}
+        iptables: {lockFile: \(directory)/xtables.lock}
+
+        """
+    }
+
+    /// `10.0.0.1:80/tcp` or `[fd00::1]:80/tcp`.
+    static func endpoint(_ address: String, _ port: String) -> String {
+        address.contains(":") ? "[\(address)]:\(port)" : "\(address):\(port)"
+    }
+
+    // MARK: - Manifests
+
+    /// Puts a manifest into the daemon's directory, as editors do: written beside, then renamed.
+    func write(_ manifest: String, to file: String = "services.yaml") throws {
+        try manifest.write(
+            toFile: "\(directory)/services.d/\(file)",
+            atomically: true,
+            encoding: .utf8
+        )
+    }
+
+    func remove(_ file: String) throws {
+        try FileManager.default.removeItem(atPath: "\(directory)/services.d/\(file)")
+    }
+
+    // MARK: - The daemon
+
+    func start() throws {
+        daemon = try LabProcess([
+            "sh", "-c", "exec \"$0\" run -c \"$1\" >>\"$2\" 2>&1", BuiltProgram.fairlead,
+            configuration, "\(directory)/log",
+        ])
+    }
+
+    /// Ends the daemon and returns its exit status.
+    @discardableResult
+    func stop(_ signal: Int32 = SIGTERM) throws -> Int32 {
+        guard let daemon else { return 0 }
+        daemon.signal(signal)
+        self.daemon = nil
+        return try daemon.finish().status
+    }
+
+    /// Runs a command of the program with the fixture's configuration.
+    func fairlead(_ arguments: String...) throws -> (output: String, status: Int32) {
+        try LabCommand.result(
+            [BuiltProgram.fairlead] + arguments + ["-c", configuration],
+            Deadline(in: .seconds(60))
+        )
+    }
+
+    /// Waits until the kernel holds what the manifests ask for.
+    func waitUntilApplied(_ limit: Duration = .seconds(20)) throws {
+        let deadline = Deadline(in: limit)
+        var last = ""
+        while !deadline.hasPassed {
+            let result = try fairlead("plan", "--diff", "--exit-code")
+            if result.status == 0 { return }
+            last = result.output
+            usleep(50_000)
+        }
+        throw LabError("not applied in time; still:\n\(last)\nlog:\n\(log)")
+    }
+
+    /// Rules of the node, with counters where asked, without iptables-save's own comments. Chains
+    /// are without counts: a built-in one counts all the time, neighbour discovery for instance.
+    func rules(_ family: IPFamily, counters: Bool = false) throws -> [String] {
+        let program = family == .ipv4 ? "iptables-legacy-save" : "ip6tables-legacy-save"
+        return try LabCommand.run([program] + (counters ? ["-c"] : []), in: lab.node)
+            .split(separator: "\n").map(String.init).filter { !$0.hasPrefix("#") }
+            .map { $0.hasPrefix(":") ? String($0.prefix { $0 != "[" }) : $0 }
+    }
+
+    @discardableResult
+    func iptables(_ arguments: String...) throws -> String {
+        try LabCommand.run(["iptables-legacy"] + arguments, in: lab.node)
+    }
+}
