@@ -29,7 +29,17 @@ struct IPTablesTable<Library: XTablesLibrary>: ~Copyable {
 
     /// Writes the table back as one transaction, if anything was changed; `.conflict` if its
     /// number of rules changed since it was read. The corresponding C function is `iptc_commit`.
+    ///
+    /// Counters of rules and policies stay, to within what is counted while this runs.
     consuming func commit() throws(DataplaneError) {
+        var next = unsafe Library.firstChain(handle)
+        while let chain = unsafe next {
+            if unsafe Library.isBuiltin(chain, handle) {
+                // Fails for no chain that libiptc itself calls built-in.
+                _ = unsafe Library.keepPolicyCounts(chain, handle)
+            }
+            unsafe next = Library.nextChain(handle)
+        }
         try check(unsafe Library.commit(handle), "commit", nil)
     }
 }

@@ -77,6 +77,15 @@ enum IPv4Tables: XTablesLibrary {
         unsafe iptc_delete_chain(chain, handle)
     }
 
+    static func keepPolicyCounts(
+        _ chain: UnsafePointer<CChar>,
+        _ handle: OpaquePointer
+    ) -> Bool {
+        var counters = xt_counters()
+        guard let policy = unsafe iptc_get_policy(chain, &counters, handle) else { return false }
+        return unsafe iptc_set_policy(chain, policy, &counters, handle) != 0
+    }
+
     static func commit(_ handle: OpaquePointer) -> Int32 {
         unsafe iptc_commit(handle)
     }
@@ -160,6 +169,15 @@ enum IPv6Tables: XTablesLibrary {
 
     static func deleteChain(_ chain: [CChar], _ handle: OpaquePointer) -> Int32 {
         unsafe ip6tc_delete_chain(chain, handle)
+    }
+
+    static func keepPolicyCounts(
+        _ chain: UnsafePointer<CChar>,
+        _ handle: OpaquePointer
+    ) -> Bool {
+        var counters = xt_counters()
+        guard let policy = unsafe ip6tc_get_policy(chain, &counters, handle) else { return false }
+        return unsafe ip6tc_set_policy(chain, policy, &counters, handle) != 0
     }
 
     static func commit(_ handle: OpaquePointer) -> Int32 {
