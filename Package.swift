@@ -99,6 +99,16 @@ let package = Package(
         room("NamespaceLab", ["Addressing"]),
         program("fairlead-lab-agent", ["Addressing", argumentParser]),
 
+        // Run by scripts/bench.
+        program(
+            "fairlead-bench",
+            path: "Benchmarks/fairlead-bench",
+            [
+                "Addressing", "ServiceModel", "DataplaneModel", "Planning", "LinuxKernel",
+                "Reconciling", "CIPTables", argumentParser,
+            ]
+        ),
+
         room(
             "TestSupport",
             [

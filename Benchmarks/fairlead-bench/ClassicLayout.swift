@@ -29,18 +29,13 @@ struct ClassicLayout {
     }
 
     /// Text for `iptables-legacy-restore --noflush` that gives the middle Service `members`
-    /// endpoints: what such a proxy writes for one change.
+    /// endpoints: its own chains and nothing else, the least that such a proxy writes.
     func change(members: Int) -> String {
         let index = workload.services / 2
-        var text =
-            "*nat\n:KUBE-SERVICES - [0:0]\n:KUBE-POSTROUTING - [0:0]\n:KUBE-MARK-MASQ - [0:0]\n"
-        text += ":\(serviceChain(index)) - [0:0]\n"
+        var text = "*nat\n:\(serviceChain(index)) - [0:0]\n"
         for member in 0..<workload.endpoints {
             text += ":\(endpointChain(index, member)) - [0:0]\n"
         }
-        text += staticRules
-        // The dispatch chain is written anew at every change.
-        for service in 0..<workload.services { appendDispatch(service, to: &text) }
         appendService(index, members: members, to: &text)
         for member in members..<workload.endpoints {
             text += "-X \(endpointChain(index, member))\n"

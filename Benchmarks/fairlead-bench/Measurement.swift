@@ -21,21 +21,40 @@ struct Cost {
         )
     }
 
+    static func + (left: Cost, right: Cost) -> Cost {
+        Cost(cpu: left.cpu + right.cpu, wall: left.wall + right.wall)
+    }
+
     static func seconds(_ clock: clockid_t) -> Double {
         var now = timespec()
         clock_gettime(clock, &now)
         return Double(now.tv_sec) + Double(now.tv_nsec) / 1e9
     }
 
-    /// The middle one by CPU time.
+    /// The middle one by CPU time; the upper of two.
     static func median(_ costs: [Cost]) -> Cost {
         costs.sorted { $0.cpu < $1.cpu }[costs.count / 2]
     }
+
+    /// The one that took the least CPU time.
+    static func least(_ costs: [Cost]) -> Cost {
+        costs.min { $0.cpu < $1.cpu } ?? Cost(cpu: 0, wall: 0)
+    }
 }
 
-/// The largest resident set this process has had, in MiB.
+/// The largest resident set this program has had (`VmHWM`), in MiB.
+///
+/// Not from `getrusage`, whose figure includes the parent's memory before exec.
 func peakResidentMiB() -> Double {
-    var usage = rusage()
-    getrusage(RUSAGE_SELF, &usage)
-    return Double(usage.ru_maxrss) / 1024
+    guard let file = fopen("/proc/self/status", "r") else { return 0 }
+    defer { fclose(file) }
+    var line = [CChar](repeating: 0, count: 256)
+    while fgets(&line, Int32(line.count), file) != nil {
+        let words = String(decoding: line.prefix { $0 != 0 }.map(UInt8.init), as: UTF8.self)
+            .split(whereSeparator: \.isWhitespace)
+        if words.first == "VmHWM:", words.count > 1, let kibibytes = Double(words[1]) {
+            return kibibytes / 1024
+        }
+    }
+    return 0
 }

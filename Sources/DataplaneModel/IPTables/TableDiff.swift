@@ -22,6 +22,8 @@ extension OwnedTable {
     /// Sets chains, or with nil removes them, and returns what really changed, sorted by name.
     package mutating func replaceChains(_ wanted: [ChainName: Chain?]) -> [ChainChange] {
         var changes: [ChainChange] = []
+        changes.reserveCapacity(wanted.count)
+        chains.reserveCapacity(chains.count + wanted.count)
         for (name, new) in wanted {
             switch (chains[name], new) {
             case (nil, let new?): changes.append(.create(new))

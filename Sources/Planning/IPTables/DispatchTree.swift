@@ -42,9 +42,10 @@ struct DispatchTree {
     /// Sets (or with nil removes) rules and returns every chain that may differ now; nil for those
     /// that are gone.
     mutating func update(_ changes: [DispatchKey: Rule?]) -> [ChainName: Chain?] {
-        let changed = changes.filter { rules[$0.key] != $0.value }.keys.sorted()
+        let changed = changes.compactMap { rules[$0.key] != $0.value ? $0.key : nil }.sorted()
         guard !changed.isEmpty else { return [:] }
         let old = keys
+        rules.reserveCapacity(rules.count + changed.count)
         for key in changed { rules[key] = changes[key] ?? nil }
         keys = Self.merge(old, changed) { rules[$0] != nil }
 

@@ -20,6 +20,10 @@ struct FrontendContests: Sendable {
     /// Frontends with more than one claim.
     private var contested: Set<Frontend> = []
 
+    mutating func reserve(_ frontends: Int) {
+        claims.reserveCapacity(frontends)
+    }
+
     /// Adds a claim and returns the winner.
     mutating func enter(_ claim: FrontendClaim) -> FrontendClaim? {
         update(Frontend(claim)) { all in

@@ -64,7 +64,8 @@ package struct IPTablesPlanner: Sendable {
 
     /// Plans the named Services anew and returns what that changes.
     package mutating func plan(_ names: [ServiceName], of desired: DesiredState) -> IPTablesDiff {
-        var change = PlanChange()
+        var change = PlanChange(services: names.count)
+        if fragments.isEmpty { reserve(names.count) }
         for name in names {
             withdraw(name, &change)
             if let service = desired.services[name] { place(service, &change) }
@@ -87,6 +88,14 @@ package struct IPTablesPlanner: Sendable {
         var filterNodePorts: [DispatchKey: Rule?] = [:]
         var healthChecks: [DispatchKey: Rule?] = [:]
 
+        /// With room for so many Services of one port.
+        init(services: Int) {
+            natChains.reserveCapacity(services)
+            // The Service's port, and the rest of its address.
+            natAddresses.reserveCapacity(2 * services)
+            filterAddresses.reserveCapacity(2 * services)
+        }
+
         /// A contest was decided: `winner` has the frontend now, nil if nobody wants it.
         mutating func decide(_ frontend: FrontendContests.Frontend, _ winner: FrontendClaim?) {
             switch frontend.space {
@@ -100,6 +109,13 @@ package struct IPTablesPlanner: Sendable {
                 healthChecks[frontend.key] = .some(winner?.filterRule)
             }
         }
+    }
+
+    /// Room for the first `services`, so that nothing is moved while they come in.
+    private mutating func reserve(_ services: Int) {
+        fragments.reserveCapacity(services)
+        chainOwners.reserveCapacity(services)
+        contests.reserve(2 * services)
     }
 
     private mutating func withdraw(_ name: ServiceName, _ change: inout PlanChange) {

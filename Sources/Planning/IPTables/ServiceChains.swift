@@ -48,10 +48,17 @@ struct FrontendClaim: Equatable {
     var key: DispatchKey
     var rank: Rank
     var owner: ServicePortName
-    /// `10.96.0.10:80/tcp`, for people.
-    var subject: String
+    /// In space `address` only.
+    var address: IPAddress?
     var natRule: Rule?
     var filterRule: Rule?
+
+    /// `10.96.0.10:80/tcp`, for people.
+    var subject: String {
+        guard let transport = key.transportProtocol else { return address?.description ?? "" }
+        let port = address.map { $0.family == .ipv6 ? "[\($0)]:" : "\($0):" } ?? ""
+        return "\(port)\(key.port)/\(transport.keyword)"
+    }
 }
 
 /// Builds the fragment of one Service in the lean layout: a chain per Service port whose rules
@@ -75,9 +82,9 @@ struct ServiceChains {
         let cluster = port.endpoints.cluster
         let local = port.endpoints.local
         let needsCluster = !port.internalPolicyIsLocal || port.isExternallyAccessible
-        if needsCluster, !cluster.isEmpty { addBalancing(.cluster, of: port, over: cluster) }
-        if !local.isEmpty { addBalancing(.local, of: port, over: local) }
-        buildClusterIP(port)
+        let clusterChain = needsCluster ? addBalancing(.cluster, of: port, over: cluster) : nil
+        let localChain = addBalancing(.local, of: port, over: local)
+        buildClusterIP(port, port.internalPolicyIsLocal ? localChain : clusterChain)
         guard port.isExternallyAccessible else { return }
         if port.endpoints.hasAny { addExternalChain(port) }
         buildExternalFrontends(port)
@@ -85,11 +92,10 @@ struct ServiceChains {
 
     // MARK: - Frontends
 
-    private mutating func buildClusterIP(_ port: ServicePortState) {
+    /// `chain` spreads over the port's internal endpoints; nil if there are none.
+    private mutating func buildClusterIP(_ port: ServicePortState, _ chain: ChainName?) {
         guard let address = port.clusterIP else { return }
-        let role: NameScheme.ChainRole = port.internalPolicyIsLocal ? .local : .cluster
-        let target: Target? =
-            port.internalEndpoints.isEmpty ? nil : .goto(NameScheme.chain(role, of: port.name))
+        let target = chain.map { Target.goto($0) }
         claim(
             address,
             port,
@@ -144,7 +150,7 @@ struct ServiceChains {
                 key: DispatchKey(anythingTo: address),
                 rank: .remainder,
                 owner: owner.name,
-                subject: "\(address)",
+                address: address,
                 natRule: nil,
                 filterRule: Rule(
                     destination: PrefixMatch(address),
@@ -165,7 +171,6 @@ struct ServiceChains {
                 key: DispatchKey(nil, .tcp, port),
                 rank: .healthCheck,
                 owner: owner.name,
-                subject: "\(port)/tcp",
                 natRule: nil,
                 filterRule: portRule(nil, .tcp, port, target: .accept)
             )
@@ -186,7 +191,7 @@ struct ServiceChains {
                 key: DispatchKey(address, transport, port.port),
                 rank: rank,
                 owner: port.name,
-                subject: "\(SocketAddress(address, port.port))/\(transport.keyword)",
+                address: address,
                 natRule: nat.map { portRule(address, transport, port.port, target: $0) },
                 filterRule: filter.map { portRule(address, transport, port.port, target: $0) }
             )
@@ -206,7 +211,6 @@ struct ServiceChains {
                 key: DispatchKey(nil, transport, nodePort),
                 rank: .nodePort,
                 owner: port.name,
-                subject: "\(nodePort)/\(transport.keyword)",
                 natRule: nat.map { portRule(nil, transport, nodePort, target: $0) },
                 filterRule: filter.map { portRule(nil, transport, nodePort, target: $0) }
             )
@@ -277,11 +281,13 @@ struct ServiceChains {
         }
     }
 
+    /// The name of the chain that spreads over `endpoints`; nil if there are none.
     private mutating func addBalancing(
         _ role: NameScheme.ChainRole,
         of port: ServicePortState,
         over endpoints: [SocketAddress]
-    ) {
+    ) -> ChainName? {
+        guard !endpoints.isEmpty else { return nil }
         var head: [Rule] = []
         let isInternal = port.internalPolicyIsLocal == (role == .local)
         if isInternal, let address = port.clusterIP, settings.masqueradesClusterIPs(family) {
@@ -292,10 +298,12 @@ struct ServiceChains {
                 )
             )
         }
-        fragment.natChains += BalancingChains(
+        let chains = BalancingChains(
             port: port.name,
             role: role,
             affinityTimeoutSeconds: port.affinityTimeoutSeconds
         ).chains(over: endpoints, head: head)
+        fragment.natChains += chains
+        return chains.first?.name
     }
 }

@@ -74,9 +74,12 @@ package enum NameScheme {
         return String(decoding: safe, as: UTF8.self)
     }
 
+    private static let alphabet = Array(
+        "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz".utf8
+    )
+
     /// Nine characters of base 62: 53 bits, with a cryptographic hash behind them.
     private static func hash(_ key: String) -> String {
-        let alphabet = Array("0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz".utf8)
         let digest = SHA256.digest(Array(key.utf8))
         var rest = UInt64(digest[0]) << 32 | UInt64(digest[1])
         var characters: [UInt8] = []

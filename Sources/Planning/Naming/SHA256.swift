@@ -2,7 +2,7 @@
 ///
 /// Planning imports no library, so it has its own; names are short and each is hashed once.
 struct SHA256 {
-    private static let constants: [UInt32] = [
+    private static let constants: InlineArray<64, UInt32> = [
         0x428a_2f98, 0x7137_4491, 0xb5c0_fbcf, 0xe9b5_dba5, 0x3956_c25b, 0x59f1_11f1, 0x923f_82a4,
         0xab1c_5ed5, 0xd807_aa98, 0x1283_5b01, 0x2431_85be, 0x550c_7dc3, 0x72be_5d74, 0x80de_b1fe,
         0x9bdc_06a7, 0xc19b_f174, 0xe49b_69c1, 0xefbe_4786, 0x0fc1_9dc6, 0x240c_a1cc, 0x2de9_2c6f,
@@ -17,44 +17,33 @@ struct SHA256 {
 
     /// The digest as eight words, most significant first.
     static func digest(_ message: [UInt8]) -> [UInt32] {
-        var state: [UInt32] = [
+        var state: InlineArray<8, UInt32> = [
             0x6a09_e667, 0xbb67_ae85, 0x3c6e_f372, 0xa54f_f53a, 0x510e_527f, 0x9b05_688c,
             0x1f83_d9ab, 0x5be0_cd19,
         ]
         var padded = message
+        padded.reserveCapacity(message.count + 72)
         padded.append(0x80)
         padded.append(
             contentsOf: repeatElement(0, count: (120 - padded.count % 64) % 64)
         )
         let bitCount = UInt64(message.count) * 8
-        padded.append(
-            contentsOf: stride(from: 56, through: 0, by: -8).map {
-                UInt8(truncatingIfNeeded: bitCount >> UInt64($0))
-            }
-        )
-        var schedule = [UInt32](repeating: 0, count: 64)
-        for start in stride(from: 0, to: padded.count, by: 64) {
-            compress(padded[start..<start + 64], &schedule, &state)
+        for shift in stride(from: UInt64(56), through: 0, by: -8) {
+            padded.append(UInt8(truncatingIfNeeded: bitCount >> shift))
         }
-        return state
+        for start in stride(from: 0, to: padded.count, by: 64) {
+            compress(padded, at: start, &state)
+        }
+        return state.indices.map { state[$0] }
     }
 
+    /// Takes in the 64 bytes at `start`.
     private static func compress(
-        _ block: ArraySlice<UInt8>,
-        _ schedule: inout [UInt32],
-        _ state: inout [UInt32]
+        _ message: [UInt8],
+        at start: Int,
+        _ state: inout InlineArray<8, UInt32>
     ) {
-        for index in 0..<16 {
-            let start = block.startIndex + index * 4
-            schedule[index] = block[start..<start + 4].reduce(0) { $0 << 8 | UInt32($1) }
-        }
-        for index in 16..<64 {
-            let early = schedule[index - 15]
-            let late = schedule[index - 2]
-            let mixedEarly = rotated(early, 7) ^ rotated(early, 18) ^ early >> 3
-            let mixedLate = rotated(late, 17) ^ rotated(late, 19) ^ late >> 10
-            schedule[index] = schedule[index - 16] &+ mixedEarly &+ schedule[index - 7] &+ mixedLate
-        }
+        let schedule = schedule(of: message, at: start)
         var work = state
         for index in 0..<64 {
             let sum1 = rotated(work[4], 6) ^ rotated(work[4], 11) ^ rotated(work[4], 25)
@@ -73,6 +62,26 @@ struct SHA256 {
             work[0] = first &+ second
         }
         for index in 0..<8 { state[index] &+= work[index] }
+    }
+
+    private static func schedule(
+        of message: [UInt8],
+        at start: Int
+    ) -> InlineArray<64, UInt32> {
+        var words = InlineArray<64, UInt32>(repeating: 0)
+        for index in 0..<16 {
+            let place = start + index * 4
+            let high = UInt32(message[place]) << 24 | UInt32(message[place + 1]) << 16
+            words[index] = high | UInt32(message[place + 2]) << 8 | UInt32(message[place + 3])
+        }
+        for index in 16..<64 {
+            let early = words[index - 15]
+            let late = words[index - 2]
+            let mixedEarly = rotated(early, 7) ^ rotated(early, 18) ^ early >> 3
+            let mixedLate = rotated(late, 17) ^ rotated(late, 19) ^ late >> 10
+            words[index] = words[index - 16] &+ mixedEarly &+ words[index - 7] &+ mixedLate
+        }
+        return words
     }
 
     private static func rotated(_ word: UInt32, _ count: UInt32) -> UInt32 {

@@ -1,0 +1,28 @@
+import ArgumentParser
+import Glibc
+
+/// Measures Fairlead beside what it replaces and beside what the kernel alone needs.
+@main
+struct Bench: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "fairlead-bench",
+        abstract: "Measure Fairlead. Needs root; the host's own network is left alone.",
+        subcommands: [
+            IPTablesCommand.self, SizeCommand.self, ServeCommand.self, ConnectCommand.self,
+        ]
+    )
+}
+
+/// A message for the user, in place of results.
+struct BenchFailure: Error, CustomStringConvertible {
+    var description: String
+
+    init(_ description: String) {
+        self.description = description
+    }
+
+    /// A failed call of the C library.
+    static func system(_ call: String) -> BenchFailure {
+        BenchFailure("\(call): \(String(cString: strerror(errno)))")
+    }
+}

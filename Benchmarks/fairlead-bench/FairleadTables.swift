@@ -1,0 +1,58 @@
+import Addressing
+import DataplaneModel
+import Glibc
+import LinuxKernel
+import Planning
+import Reconciling
+import ServiceModel
+
+/// Fairlead as its daemon runs it: one family, in this thread's network namespace.
+struct FairleadTables {
+    typealias Reconciler = FamilyReconciler<IPTablesPlanner, IPTablesStore>
+
+    static let settings = PlannerSettings(node: NodeIdentity(name: "bench"))
+    private var reconciler = Self.reconciler()
+    private var snapshot = ServiceSnapshot(revision: 0)
+
+    private static func reconciler() -> Reconciler {
+        let store = IPTablesStore(
+            family: .ipv4,
+            lock: .init(path: lockFile),
+            owns: NameScheme.owns(chain:)
+        )
+        return FamilyReconciler(
+            desired: DesiredState(family: .ipv4, settings: settings),
+            planner: IPTablesPlanner(family: .ipv4, settings: settings),
+            store: store
+        )
+    }
+
+    /// The benchmark's own lock, where iptables looks for it too: the host's tables are nobody's
+    /// business here. scripts/bench sets it.
+    private static var lockFile: String {
+        getenv("XTABLES_LOCKFILE").map { String(cString: $0) } ?? "/tmp/fairlead-bench.lock"
+    }
+
+    /// Enters a new network namespace for good.
+    static func enterNewNamespace() throws {
+        setenv("XTABLES_LOCKFILE", lockFile, 1)
+        try NetworkNamespace.enterNew()
+    }
+
+    /// Selecting, planning, reading the tables and writing all of `update`.
+    mutating func program(_ update: SnapshotUpdate) throws -> Cost {
+        snapshot = update.snapshot
+        return try Cost.of { try reconciler.pass(update, observe: true) }.0
+    }
+
+    /// The same for one endpoint that goes or comes back, when the tables are known.
+    mutating func change(_ workload: Workload, step: Int) throws -> Cost {
+        let update = workload.change(of: snapshot, step: step)
+        snapshot = update.snapshot
+        let (cost, report) = try Cost.of { try reconciler.pass(update, observe: false) }
+        guard report.apply.operations == 1 else {
+            throw BenchFailure("one endpoint took \(report.apply.operations) operations")
+        }
+        return cost
+    }
+}

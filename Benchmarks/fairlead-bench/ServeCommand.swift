@@ -1,0 +1,52 @@
+import Addressing
+import ArgumentParser
+import Glibc
+import ServiceModel
+
+/// A network namespace with Services in it and a server behind them, until standard input ends:
+/// also when the one who started it is killed. The namespace has no name and ends with this.
+struct ServeCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(commandName: "serve", shouldDisplay: false)
+
+    /// Zero leaves the tables empty.
+    @Argument var services: Int
+
+    func run() throws {
+        try FairleadTables.enterNewNamespace()
+        try ChildProcess.run("ip", "link", "set", "lo", "up")
+        try ChildProcess.run("ip", "address", "add", "192.0.2.1/32", "dev", "lo")
+        // Every endpoint is this server; ClusterIPs only have to be routed somewhere.
+        try ChildProcess.run("ip", "route", "add", "local", "10.128.0.0/9", "dev", "lo")
+        try ChildProcess.run(
+            "ip",
+            "route",
+            "add",
+            "10.96.0.0/12",
+            "dev",
+            "lo",
+            "src",
+            "192.0.2.1"
+        )
+        if services > 0 {
+            var tables = FairleadTables()
+            _ = try tables.program(Workload(services: services, endpoints: 10).full)
+        }
+        let listener = try Sockets.listen(Workload.targetPort.value)
+        // Not print, which would wait for more in a pipe.
+        write(1, "ready\n", 6)
+        serve(listener)
+    }
+
+    private func serve(_ listener: Int32) {
+        var waiting = [
+            pollfd(fd: 0, events: 0, revents: 0),
+            pollfd(fd: listener, events: Int16(POLLIN), revents: 0),
+        ]
+        while true {
+            guard poll(&waiting, 2, -1) > 0 else { continue }
+            if waiting[0].revents != 0 { return }
+            let connection = accept(listener, nil, nil)
+            if connection >= 0 { close(connection) }
+        }
+    }
+}
