@@ -97,7 +97,7 @@ let package = Package(
 
         // A small network in namespaces, for the demo, the tests and the benchmarks.
         room("NamespaceLab", ["Addressing"]),
-        program("fairlead-lab-agent", ["Addressing", argumentParser]),
+        program("fairlead-lab-agent", ["Addressing", "NamespaceLab", argumentParser]),
 
         // Run by scripts/bench.
         program(

@@ -3,10 +3,10 @@ import ArgumentParser
 /// The programs that run in the lab's namespaces: servers that say who they are and whom they see,
 /// and clients that say what came of it.
 @main
-struct LabAgent: ParsableCommand {
+struct LabAgentProgram: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "fairlead-lab-agent",
         abstract: "Servers and clients for the namespace lab.",
-        subcommands: [ServeCommand.self, ConnectCommand.self, HoldCommand.self]
+        subcommands: [ServeCommand.self, ConnectCommand.self, HoldCommand.self, DemoCommand.self]
     )
 }
