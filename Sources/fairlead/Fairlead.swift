@@ -12,13 +12,14 @@ struct Fairlead: AsyncParsableCommand {
               fairlead plan --services DIR     what would be programmed (needs no root)
               fairlead run                     keep the kernel so, for ever
               fairlead trace --from A --to B   where a packet goes, and why
+              fairlead check                   whether this host and the files are fit
 
             Exit codes: 0 fine, 1 failed, 2 changes pending (plan --exit-code), 64 usage.
             """,
         version: Version.text,
         subcommands: [
             RunCommand.self, PlanCommand.self, ApplyCommand.self, TraceCommand.self,
-            CleanupCommand.self, VersionCommand.self,
+            CheckCommand.self, CleanupCommand.self, VersionCommand.self,
         ]
     )
 }

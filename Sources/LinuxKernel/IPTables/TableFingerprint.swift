@@ -57,6 +57,7 @@ package struct TableFingerprint: Sendable, Equatable {
 struct XTablesSocket: ~Copyable {
     private let file: FileDescriptor
     private let level: Int32
+    let isIPv4: Bool
 
     init(_ family: IPFamily) throws(DataplaneError) {
         let domain = family == .ipv4 ? AF_INET : AF_INET6
@@ -65,6 +66,7 @@ struct XTablesSocket: ~Copyable {
         guard number >= 0 else { throw .system("socket", "raw \(family.rawValue) socket", errno) }
         file = FileDescriptor(owning: number)
         level = family == .ipv4 ? Int32(IPPROTO_IP) : Int32(IPPROTO_IPV6)
+        isIPv4 = family == .ipv4
     }
 
     /// Reads an option in place; 0, or the error's number.

@@ -58,6 +58,9 @@ struct Daemon {
                 "source": "\(configuration.sources.filePath)",
             ]
         )
+        for problem in await dataplane.kernelProblems() {
+            logger.warning("Kernel", metadata: ["problem": "\(problem)"])
+        }
         let (events, continuation) = AsyncStream.makeStream(of: Event.self)
         let signals = Self.signals { continuation.yield($0) }
         defer { signals.forEach { $0.cancel() } }

@@ -33,6 +33,12 @@ actor Dataplane {
         self.configuration = configuration
     }
 
+    /// What is amiss with the kernel, for the log.
+    func kernelProblems() -> [String] {
+        KernelCapabilities(families: families).findings.filter { $0.level > .good }
+            .map { "\($0.subject): \($0.detail)" }
+    }
+
     /// Enters the namespace for good and finds out which families there are.
     func start() throws(DataplaneError) -> [IPFamily] {
         let kernel = try Kernel(configuration)

@@ -1,0 +1,178 @@
+package import Addressing
+import CIPTables
+import DataplaneModel
+import Glibc
+
+/// What this thread's network namespace can do and how it is set, as far as iptables mode depends
+/// on it.
+package struct KernelCapabilities: Sendable {
+    /// One thing looked at.
+    package struct Finding: Sendable, Equatable {
+        package enum Level: String, Sendable, Comparable {
+            case good
+            case note
+            case failure
+
+            package static func < (left: Level, right: Level) -> Bool {
+                left.rank < right.rank
+            }
+
+            private var rank: Int { self == .good ? 0 : self == .note ? 1 : 2 }
+        }
+
+        package var level: Level
+        package var subject: String
+        package var detail: String
+
+        package init(_ level: Level, _ subject: String, _ detail: String) {
+            self.level = level
+            self.subject = subject
+            self.detail = detail
+        }
+    }
+
+    package private(set) var findings: [Finding] = []
+
+    /// Looks at everything for the given families. Programs nothing; asking for a table or a match
+    /// may make the kernel load its module.
+    package init(families: [IPFamily]) {
+        for family in families {
+            checkTables(family)
+            checkExtensions(family)
+            checkForwarding(family)
+        }
+        checkOtherIPTables(families)
+        checkSettings()
+    }
+
+    private mutating func add(_ level: Finding.Level, _ subject: String, _ detail: String) {
+        findings.append(Finding(level, subject, detail))
+    }
+
+    // MARK: - What must be there
+
+    private mutating func checkTables(_ family: IPFamily) {
+        let subject = "\(family.rawValue) legacy tables"
+        do throws(DataplaneError) {
+            for table in TableName.allCases { _ = try TableFingerprint(of: table, family) }
+            add(.good, subject, TableName.allCases.map(\.rawValue).joined(separator: ", "))
+        } catch {
+            add(.failure, subject, "\(error)")
+        }
+    }
+
+    /// The matches and targets `RuleCodec` writes, with the revisions it writes them in.
+    private static let matches: [(name: String, revision: UInt8)] = [
+        ("tcp", 0), ("udp", 0), ("sctp", 0), ("conntrack", 3), ("mark", 1), ("addrtype", 1),
+        ("statistic", 0), ("recent", 1), ("bpf", 1),
+    ]
+    private static let targets: [(name: String, revision: UInt8)] = [
+        ("DNAT", 2), ("MASQUERADE", 0), ("MARK", 2), ("REJECT", 0),
+    ]
+
+    private mutating func checkExtensions(_ family: IPFamily) {
+        let subject = "\(family.rawValue) matches and targets"
+        do throws(DataplaneError) {
+            let socket = try XTablesSocket(family)
+            let missing =
+                Self.matches.filter { !socket.has($0.name, $0.revision, target: false) }
+                + Self.targets.filter { !socket.has($0.name, $0.revision, target: true) }
+            guard !missing.isEmpty else {
+                add(.good, subject, "all \(Self.matches.count + Self.targets.count)")
+                return
+            }
+            let names = missing.map { "\($0.name) (revision \($0.revision))" }
+            add(.failure, subject, "missing: \(names.joined(separator: ", "))")
+        } catch {
+            add(.failure, subject, "\(error)")
+        }
+    }
+
+    // MARK: - What should be so
+
+    private mutating func checkForwarding(_ family: IPFamily) {
+        let name = family == .ipv4 ? "net.ipv4.ip_forward" : "net.ipv6.conf.all.forwarding"
+        switch value(name) {
+        case "1": add(.good, name, "1")
+        case let other:
+            add(
+                .note,
+                name,
+                "\(other ?? "unreadable"): this node does not forward; only its own processes reach endpoints elsewhere"
+            )
+        }
+    }
+
+    private mutating func checkOtherIPTables(_ families: [IPFamily]) {
+        let subject = "nft-backed iptables"
+        do throws(DataplaneError) {
+            let tables = try NFTablesTables.names(families).filter {
+                ["filter", "nat", "mangle", "raw"].contains($0.name)
+            }
+            guard !tables.isEmpty else {
+                add(.good, subject, "no rules")
+                return
+            }
+            let names = tables.map { "\($0.family.rawValue) \($0.name)" }.joined(separator: ", ")
+            add(
+                .note,
+                subject,
+                "in use (\(names)): those rules and ours all apply; iptables-nft does not show ours, iptables-legacy does"
+            )
+        } catch {
+            add(.note, subject, "cannot tell: \(error)")
+        }
+    }
+
+    private mutating func checkSettings() {
+        if let bridge = value("net.bridge.bridge-nf-call-iptables"), bridge != "1" {
+            add(
+                .note,
+                "net.bridge.bridge-nf-call-iptables",
+                "\(bridge): replies between pods on one bridge bypass the rules; set it to 1 if pods are bridged"
+            )
+        }
+        let limit = "/sys/module/xt_recent/parameters/ip_list_tot"
+        if let total = Self.file(limit), let number = Int(total), number < 1000 {
+            add(
+                .note,
+                "xt_recent ip_list_tot",
+                "\(number): session affinity remembers that many clients per endpoint; load xt_recent with a higher number if that is few"
+            )
+        }
+        if let liberal = value("net.netfilter.nf_conntrack_tcp_be_liberal") {
+            add(
+                .good,
+                "net.netfilter.nf_conntrack_tcp_be_liberal",
+                liberal == "1" ? "1" : "\(liberal): invalid forwarded packets are dropped"
+            )
+        }
+    }
+
+    private func value(_ sysctl: String) -> String? { try? Sysctl.read(sysctl) }
+
+    private static func file(_ path: String) -> String? {
+        guard let file = try? FileDescriptor(opening: path, O_RDONLY),
+            let bytes = try? file.readAll(path)
+        else { return nil }
+        return String(decoding: bytes.prefix { $0 != 0x0a }, as: UTF8.self)
+    }
+}
+
+extension XTablesSocket {
+    /// Whether the kernel has a match or target in a revision; it loads the module to tell. The
+    /// corresponding request is `IPT_SO_GET_REVISION_MATCH` or `…_TARGET` (struct
+    /// xt_get_revision).
+    func has(_ name: String, _ revision: UInt8, target: Bool) -> Bool {
+        var request = xt_get_revision()
+        unsafe withUnsafeMutableBytes(of: &request.name) { bytes in
+            for (index, byte) in name.utf8.enumerated() { unsafe bytes[index] = byte }
+        }
+        request.revision = revision
+        let option =
+            isIPv4
+            ? (target ? IPT_SO_GET_REVISION_TARGET : IPT_SO_GET_REVISION_MATCH)
+            : (target ? IP6T_SO_GET_REVISION_TARGET : IP6T_SO_GET_REVISION_MATCH)
+        return unsafe withUnsafeMutableBytes(of: &request) { unsafe get(Int32(option), $0) } == 0
+    }
+}
