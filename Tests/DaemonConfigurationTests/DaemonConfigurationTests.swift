@@ -1,0 +1,90 @@
+import Addressing
+import DaemonConfiguration
+import Foundation
+import ServiceModel
+import Testing
+
+@Suite("DaemonConfiguration")
+struct DaemonConfigurationTests {
+    private static let root = #filePath.split(separator: "/").dropLast(3)
+        .reduce("") { $0 + "/" + $1 }
+
+    private func decode(_ text: String) throws -> DaemonConfiguration {
+        try DaemonConfiguration(text: text, file: "fairlead.yaml")
+    }
+
+    @Test("The file we ship holds every field with its default")
+    func shippedFile() throws {
+        let path = Self.root + "/config/fairlead.yaml"
+        let text = try String(contentsOfFile: path, encoding: .utf8)
+        #expect(try decode(text) == DaemonConfiguration())
+        for field in DaemonConfiguration.fieldPaths {
+            let name = field.split(separator: ".").last.map(String.init) ?? field
+            #expect(text.contains("\(name):"), "\(field) is not in the file")
+        }
+    }
+
+    @Test("An empty file means defaults", arguments: ["", "# nothing\n", "---\n"])
+    func empty(_ text: String) throws {
+        #expect(try decode(text) == DaemonConfiguration())
+    }
+
+    @Test("Every field is read")
+    func fields() throws {
+        let configuration = try decode(
+            """
+            families: [IPv6]
+            node: {name: Node-A, zone: z, addresses: [192.0.2.1]}
+            sources: {files: /srv, stateDirectory: "", serviceProxyName: mine}
+            netns: blue
+            detectLocal: {mode: BridgeInterface, bridgeInterface: cni0}
+            nodePorts: {addresses: [192.0.2.0/24], localhost: false}
+            masquerade: {all: true, markBit: 3}
+            serviceCIDRs: [10.96.0.0/12]
+            externalIPs: {allowed: none}
+            reconcile: {minInterval: 2s, retryInterval: 3s, maxRetryInterval: 4s,
+              fullResyncInterval: 5m, driftCheckInterval: 6s}
+            iptables: {lockFile: /tmp/lock, lockTimeout: 7s}
+            log: {level: debug, format: json}
+            """
+        )
+        #expect(configuration.families == [.ipv6])
+        #expect(configuration.node.name == "node-a")
+        #expect(configuration.node.zone == "z")
+        #expect(configuration.node.addresses.map(\.description) == ["192.0.2.1"])
+        #expect(configuration.sources.filePath == "/srv")
+        #expect(configuration.sources.stateDirectory == nil)
+        #expect(configuration.sources.serviceProxyName == "mine")
+        #expect(configuration.networkNamespace == "blue")
+        #expect(configuration.localDetector == .interface("cni0"))
+        #expect(!configuration.nodePorts.localhost)
+        #expect(configuration.nodePorts != DaemonConfiguration().nodePorts)
+        #expect(configuration.masquerade.all && configuration.masquerade.markBit == 3)
+        #expect(configuration.serviceCIDRs.count == 1)
+        #expect(configuration.allowedExternalIPs == [])
+        #expect(configuration.reconcile.fullResyncInterval == .seconds(300))
+        #expect(configuration.reconcile.driftCheckInterval == .seconds(6))
+        #expect(configuration.iptables.lockTimeout == .seconds(7))
+        #expect(configuration.log.level == .debug && configuration.log.format == .json)
+    }
+
+    @Test(
+        "A mistake is named with file and line",
+        arguments: [
+            ("mode: ebpf", 1), ("nonsense: 1", 1), ("node:\n  nome: x", 2),
+            ("masquerade: {markBit: 32}", 1), ("log:\n  level: loud", 2),
+            ("reconcile: {minInterval: soon}", 1), ("serviceCIDRs: [10.0.0.0/33]", 1),
+            ("nodePorts: {addresses: [eth0]}", 1), ("families: [IPv5]", 1), ("node: [", 2),
+            ("detectLocal: {mode: BridgeInterface}", 1), ("mode: iptables\nmode: iptables", 1),
+            ("node: {addresses: [192.0.2.1, 192.0.2.2]}", 1), ("- a list", 1),
+        ]
+    )
+    func mistakes(_ text: String, _ line: Int) {
+        do {
+            _ = try decode(text)
+            Issue.record("accepted: \(text)")
+        } catch {
+            #expect("\(error)".hasPrefix("fairlead.yaml:\(line):"), "\(error)")
+        }
+    }
+}

@@ -1,0 +1,114 @@
+import Addressing
+import ServiceModel
+import ServiceSources
+import Testing
+
+@Suite("ManifestStore")
+struct ManifestStoreTests {
+    private static let good = """
+        services:
+          - name: shop/web
+            address: 10.96.0.10
+            ports: [{port: 80}]
+            endpoints: [{address: 10.180.0.11}]
+          - name: shop/other
+            address: 10.96.0.11
+            ports: [{port: 80}]
+            endpoints: [{address: 10.180.0.12}]
+
+        """
+    private static let web = ServiceName(namespace: "shop", name: "web")
+    private static let other = ServiceName(namespace: "shop", name: "other")
+
+    private func loaded() -> ManifestStore {
+        var store = ManifestStore(decoder: ManifestDecoder())
+        #expect(store.update("a.yaml", .text(Self.good, isJSON: false)) == [Self.web, Self.other])
+        #expect(store.snapshot.issues.isEmpty)
+        return store
+    }
+
+    @Test("A bad object keeps its last good version and harms no other")
+    func lastGood() {
+        var store = loaded()
+        let bad = Self.good.replacing("10.180.0.11", with: "10.180.0.311")
+            .replacing("10.180.0.12", with: "10.180.0.13")
+        #expect(store.update("a.yaml", .text(bad, isJSON: false)) == [Self.other])
+        #expect(store.snapshot.services.count == 2)
+        #expect(store.snapshot.slices[Self.web]?.first?.endpoints.count == 1)
+        let issue = store.snapshot.issues.map(\.description)
+        #expect(issue.count == 1)
+        #expect(issue.first?.hasPrefix("a.yaml:5: shop/web: ") == true, "\(issue)")
+        #expect(store.update("a.yaml", .text(Self.good, isJSON: false)) == [Self.other])
+        #expect(store.snapshot.issues.isEmpty)
+    }
+
+    @Test("Nothing is lost to a file cut off anywhere")
+    func halfWritten() {
+        for length in 1..<Self.good.count {
+            var store = loaded()
+            let cut = String(Self.good.prefix(length))
+            _ = store.update("a.yaml", .text(cut, isJSON: false))
+            // A cut between two objects can't be told from a shorter file.
+            let mayEnd = cut.hasSuffix("\n") || !store.snapshot.issues.isEmpty
+            #expect(store.snapshot.services[Self.web] != nil || mayEnd, "cut at \(length)")
+        }
+        var store = loaded()
+        #expect(store.update("a.yaml", .empty).isEmpty)
+        #expect(store.update("a.yaml", .unreadable(reason: "cannot be read")).isEmpty)
+        #expect(store.snapshot.services.count == 2)
+        #expect(store.snapshot.issues.count == 1)
+    }
+
+    @Test("A deleted file takes its Services away")
+    func deletion() {
+        var store = loaded()
+        #expect(store.update("a.yaml", .absent) == [Self.web, Self.other])
+        #expect(store.snapshot.services.isEmpty)
+    }
+
+    @Test("One Service in two files: the first one counts, and it is said")
+    func twice() {
+        var store = loaded()
+        let copy = Self.good.replacing("10.180.0.1", with: "10.180.9.1")
+        #expect(store.update("b.yaml", .text(copy, isJSON: false)).isEmpty)
+        #expect(store.snapshot.issues.allSatisfy { $0.source == "b.yaml" })
+        #expect(!store.snapshot.issues.isEmpty)
+        #expect(store.update("a.yaml", .absent) == [Self.web, Self.other])
+        #expect(store.snapshot.issues.isEmpty)
+    }
+
+    @Test(
+        "Hostile values are refused with their place, shown harmlessly",
+        arguments: [
+            "name: \"shop/$(reboot)\"", "name: \"shop/a\\nb\"", "name: ../../etc/passwd",
+            "name: shop/web/more", "name: \"\"", "name: [1]", "name: shop/web, address: 10.0.0.256",
+            "name: shop/web, address: \"fe80::1%eth0\"", "name: shop/web, surprise: 1",
+            "name: shop/\(String(repeating: "x", count: 100_000))",
+        ]
+    )
+    func hostile(_ fields: String) {
+        var store = ManifestStore(decoder: ManifestDecoder())
+        let text =
+            "services:\n  - {\(fields), ports: [{port: 80}], endpoints: [{address: 10.0.0.1}]}\n"
+        _ = store.update("h.yaml", .text(text, isJSON: false))
+        #expect(store.snapshot.services.isEmpty)
+        #expect(store.snapshot.issues.count == 1)
+        let shown = store.snapshot.issues.map(\.description).joined()
+        #expect(shown.hasPrefix("h.yaml:2: "), "\(shown.prefix(200))")
+        #expect(shown.utf8.count < 1000)
+        #expect(shown.unicodeScalars.allSatisfy { $0.value >= 0x20 })
+    }
+
+    @Test("An alias bomb is an error, not a dead daemon")
+    func aliasBomb() {
+        var text = "a0: &a0 [x, x, x, x, x, x, x, x, x]\n"
+        for level in 1...12 {
+            let aliases = Array(repeating: "*a\(level - 1)", count: 9).joined(separator: ", ")
+            text += "a\(level): &a\(level) [\(aliases)]\n"
+        }
+        var store = ManifestStore(decoder: ManifestDecoder())
+        _ = store.update("bomb.yaml", .text(text, isJSON: false))
+        #expect(!store.snapshot.issues.isEmpty)
+        #expect(store.snapshot.services.isEmpty)
+    }
+}
