@@ -76,25 +76,27 @@ struct TableEdit<Library: XTablesLibrary> {
     ) throws(DataplaneError) {
         let label = ChainLabel(chain.name)
         let old = table.rules(of: label)
-        let shorter = min(old.count, chain.rules.count)
+        // A span lends its rules; an array would copy each with all it refers to.
+        let rules = chain.rules.span
+        let shorter = min(old.count, rules.count)
         var head = 0
         while head < shorter {
-            try encode(chain.rules[head], number: head, in: label.name, &entry)
+            try encode(rules[head], number: head, in: label.name, &entry)
             table.read(old[head], into: &present)
             guard entry == present else { break }
             head += 1
         }
         var tail = 0
         while tail < shorter - head {
-            let index = chain.rules.count - 1 - tail
-            try encode(chain.rules[index], number: index, in: label.name, &entry)
+            let index = rules.count - 1 - tail
+            try encode(rules[index], number: index, in: label.name, &entry)
             table.read(old[old.count - 1 - tail], into: &present)
             guard entry == present else { break }
             tail += 1
         }
         for _ in head..<(old.count - tail) { try table.deleteRule(at: head, of: label) }
-        for index in head..<(chain.rules.count - tail) {
-            try encode(chain.rules[index], number: index, in: label.name, &entry)
+        for index in head..<(rules.count - tail) {
+            try encode(rules[index], number: index, in: label.name, &entry)
             if tail == 0 {
                 try table.append(entry, to: label)
             } else {

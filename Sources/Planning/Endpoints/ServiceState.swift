@@ -36,11 +36,6 @@ package struct ServicePortState: Sendable, Equatable {
         nodePort != nil || !externalIPs.isEmpty || !loadBalancerAddresses.isEmpty
     }
 
-    /// What ClusterIP connections are spread over.
-    package var internalEndpoints: [SocketAddress] {
-        internalPolicyIsLocal ? endpoints.local : endpoints.cluster
-    }
-
     /// What connections from outside the node are spread over.
     package var externalEndpoints: [SocketAddress] {
         externalPolicyIsLocal ? endpoints.local : endpoints.cluster
