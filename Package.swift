@@ -60,6 +60,7 @@ let package = Package(
     ],
     targets: [
         .systemLibrary(name: "CIPTables", pkgConfig: "libiptc", providers: [.apt(["libiptc-dev"])]),
+        .systemLibrary(name: "CNetlink"),
 
         // The models: values, no I/O.
         room("Addressing"),
@@ -73,7 +74,7 @@ let package = Package(
         // Effects, each at one edge.
         room(
             "LinuxKernel",
-            ["Addressing", "DataplaneModel", "CIPTables"],
+            ["Addressing", "DataplaneModel", "CIPTables", "CNetlink"],
             [.strictMemorySafety()]
         ),
         room("AnnotatedYAML", [yams]),

@@ -32,7 +32,9 @@ package struct IPTablesDocument: Sendable, Encodable {
     package init(_ state: IPTablesState, family: IPFamily) {
         let renderer = IPTablesRenderer(family: family)
         self.family = family.rawValue
-        tables = TableName.allCases.map { name in
+        // Only some modes have a use for mangle.
+        let names = TableName.allCases.filter { $0 != .mangle || state.mangle != OwnedTable() }
+        tables = names.map { name in
             Table(
                 name: name.rawValue,
                 jumps: state[name].jumps.map { Jump($0, renderer) },

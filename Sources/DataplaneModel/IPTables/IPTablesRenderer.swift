@@ -53,7 +53,7 @@ package struct IPTablesRenderer: Sendable {
     /// built-in chain, so the last comes first.
     package func render(_ state: IPTablesState) -> String {
         var text = RuleText(
-            reserving: Self.capacity(for: state.filter) + Self.capacity(for: state.nat)
+            reserving: TableName.allCases.reduce(0) { $0 + Self.capacity(for: state[$1]) }
         )
         for name in TableName.allCases { append(state[name], name: name, to: &text) }
         return text.string

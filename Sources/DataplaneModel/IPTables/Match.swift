@@ -18,8 +18,18 @@ package enum Match: Sendable, Hashable {
     case recent(RecentMatch)
     /// `-m bpf`: a classic BPF program over the packet from its network header; non-zero matches.
     case bpf([BPFInstruction])
+    /// `-m set --match-set NAME dst,dst`: which parts of the packet make up the entry asked for.
+    case set(IPSetName, [SetDimension], inverted: Bool = false)
+    /// `-m ipvs --ipvs`: IPVS has sent the packet on.
+    case ipvs(inverted: Bool = false)
     /// `-m comment`.
     case comment(String)
+}
+
+/// Which side of a packet gives one part of a set's entry; a port follows its address's side.
+package enum SetDimension: String, Sendable, Hashable {
+    case source = "src"
+    case destination = "dst"
 }
 
 /// Connection tracking states (`xt_conntrack.h`); a set matches if any member does.

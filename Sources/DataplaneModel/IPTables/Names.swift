@@ -1,11 +1,20 @@
 /// The tables of legacy iptables that a proxy writes.
 package enum TableName: String, Sendable, Hashable, CaseIterable, Comparable {
     case filter
+    case mangle
     case nat
 
     /// `filter` first: its rules only see packets that `nat` left alone, so it may run ahead.
     package static func < (left: TableName, right: TableName) -> Bool {
-        left == .filter && right == .nat
+        left.rank < right.rank
+    }
+
+    private var rank: Int {
+        switch self {
+        case .filter: 0
+        case .mangle: 1
+        case .nat: 2
+        }
     }
 }
 

@@ -76,6 +76,11 @@ extension RuleText {
             append(probability)
         case .recent(let recent): append(recent, family: family)
         case .bpf(let program): append(program)
+        case .set(let name, let dimensions, let inverted):
+            append(" -m set")
+            append(inverted ? " ! --match-set " : " --match-set ")
+            append(name, dimensions)
+        case .ipvs(let inverted): append(inverted ? " -m ipvs ! --ipvs" : " -m ipvs --ipvs")
         case .comment(let text):
             append(" -m comment --comment ")
             append(quoted: text)
@@ -132,6 +137,14 @@ extension RuleText {
         append(" --rsource")
     }
 
+    private mutating func append(_ set: IPSetName, _ dimensions: [SetDimension]) {
+        append(set.text)
+        for (index, dimension) in dimensions.enumerated() {
+            append(index == 0 ? " " : ",")
+            append(dimension.rawValue)
+        }
+    }
+
     private mutating func append(_ program: [BPFInstruction]) {
         append(" -m bpf --bytecode \"")
         append(decimal: UInt64(program.count))
@@ -168,6 +181,10 @@ extension RuleText {
             append(hex: mark.value)
             append("/0x")
             append(hex: mark.mask)
+        case .markFromSet(let name, let dimensions):
+            append(" -j SET --map-set ")
+            append(name, dimensions)
+            append(" --map-mark")
         case .reject:
             switch family {
             case .ipv4: append(" -j REJECT --reject-with icmp-port-unreachable")

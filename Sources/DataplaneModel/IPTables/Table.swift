@@ -50,18 +50,31 @@ package struct OwnedTable: Sendable, Equatable {
 /// All that Fairlead owns in legacy iptables for one family: wanted (a plan) or observed.
 package struct IPTablesState: Sendable, Equatable {
     package var filter: OwnedTable
+    package var mangle: OwnedTable
     package var nat: OwnedTable
 
-    package init(filter: OwnedTable = OwnedTable(), nat: OwnedTable = OwnedTable()) {
+    package init(
+        filter: OwnedTable = OwnedTable(),
+        mangle: OwnedTable = OwnedTable(),
+        nat: OwnedTable = OwnedTable()
+    ) {
         self.filter = filter
+        self.mangle = mangle
         self.nat = nat
     }
 
     package subscript(table: TableName) -> OwnedTable {
-        get { table == .filter ? filter : nat }
+        get {
+            switch table {
+            case .filter: filter
+            case .mangle: mangle
+            case .nat: nat
+            }
+        }
         set {
             switch table {
             case .filter: filter = newValue
+            case .mangle: mangle = newValue
             case .nat: nat = newValue
             }
         }

@@ -15,6 +15,9 @@ package enum Target: Sendable, Hashable {
     case masquerade
     /// `MARK --set-xmark value/mask`: clears `mask`, then XORs `value`.
     case mark(PacketMark)
+    /// `SET --map-set NAME dst,dst --map-mark`: the packet's mark becomes that of the set's entry.
+    /// Table `mangle` only.
+    case markFromSet(IPSetName, [SetDimension])
     /// `REJECT` with ICMP or ICMPv6 port unreachable.
     case reject
     /// A whole rule that says something this model has no words for, as the kernel's bytes (with

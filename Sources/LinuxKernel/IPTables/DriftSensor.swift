@@ -20,6 +20,7 @@ package final class DriftSensor {
     }
 
     private let families: [IPFamily]
+    private let tables: [TableName]
     private var fingerprints: [Place: TableFingerprint] = [:]
     private var lockWatch: XTablesLockWatch
     private var heardLock = false
@@ -27,9 +28,11 @@ package final class DriftSensor {
     /// Begins to listen; the measures are unknown until `acknowledge`.
     package init(
         families: [IPFamily],
+        tables: [TableName] = [.filter, .nat],
         lock: XTablesLock.Configuration
     ) throws(DataplaneError) {
         self.families = families
+        self.tables = tables
         lockWatch = try XTablesLockWatch(lock)
     }
 
@@ -54,7 +57,7 @@ package final class DriftSensor {
     private func measure() throws(DataplaneError) -> [Place: TableFingerprint] {
         var result: [Place: TableFingerprint] = [:]
         for family in families {
-            for table in TableName.allCases {
+            for table in tables {
                 result[Place(family: family, table: table)] =
                     try TableFingerprint(of: table, family)
             }

@@ -2,11 +2,13 @@ package import Addressing
 package import DataplaneModel
 import Glibc
 
-/// Our chains and jumps in the legacy `filter` and `nat` tables of one family.
+/// Our chains and jumps in legacy tables of one family.
 ///
 /// Works in the network namespace of the calling thread, which must be the dataplane thread.
 package final class IPTablesStore: KernelStore {
     package let family: IPFamily
+    /// The tables it looks into.
+    private let tables: [TableName]
     private let owns: (String) -> Bool
     private var lock: XTablesLock
     /// Refilled for every rule that is written, compared or read.
@@ -17,15 +19,17 @@ package final class IPTablesStore: KernelStore {
     /// built-in chains that lead into such a chain.
     package init(
         family: IPFamily,
+        tables: [TableName] = [.filter, .nat],
         lock: XTablesLock.Configuration = XTablesLock.Configuration(),
         owns: @escaping (String) -> Bool
     ) {
         self.family = family
+        self.tables = tables
         self.owns = owns
         self.lock = XTablesLock(lock)
     }
 
-    /// Reads both tables, without the lock: a commit replaces a table at once, so that a reader
+    /// Reads the tables, without the lock: a commit replaces a table at once, so that a reader
     /// sees all of it or nothing.
     package func observe() throws(DataplaneError) -> IPTablesState {
         switch family {
@@ -61,7 +65,7 @@ extension IPTablesStore {
         with library: Library.Type
     ) throws(DataplaneError) -> IPTablesState {
         var state = IPTablesState()
-        for name in TableName.allCases {
+        for name in tables {
             let table = try IPTablesTable<Library>(name)
             state[name] = observe(table)
         }

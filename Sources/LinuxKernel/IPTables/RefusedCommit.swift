@@ -62,7 +62,8 @@ struct RefusedCommit<Library: XTablesLibrary> {
     private func target(of rule: Rule) -> ChainName? {
         switch rule.target {
         case .jump(let chain), .goto(let chain): chain
-        case .accept, .drop, .returnToCaller, .destinationNAT, .masquerade, .mark, .reject, .opaque:
+        case .accept, .drop, .returnToCaller, .destinationNAT, .masquerade, .mark, .markFromSet,
+            .reject, .opaque:
             nil
         }
     }

@@ -38,6 +38,7 @@ extension RuleCodec {
             entry.store(probability.units, at: data + Int(xt_statistic_info_count))
         case .recent(let recent): try encode(recent, into: &entry)
         case .bpf(let program): try encode(program, into: &entry)
+        case .set, .ipvs: throw UnencodableRule("sets are not encoded yet")
         case .comment(let text):
             guard text.utf8.count < Int(xt_comment_info_size), !text.utf8.contains(0) else {
                 throw UnencodableRule("the comment is longer than 255 bytes or holds a zero byte")

@@ -140,6 +140,7 @@ extension HookContext {
             case .value(let value): return ConditionAnswer(value != 0)
             case .cannotTell(let reason): return .unknown("the BPF program: \(reason)")
             }
+        case .set, .ipvs: return .unknown("sets are not known here")
         case .comment: return .holds
         case .random, .recent: return nil
         }
@@ -157,7 +158,7 @@ extension HookContext {
         if rule.outInterface != nil { reasons.append(text(of: output(of: packet), "output")) }
         for match in rule.matches {
             switch match {
-            case .destinationPort, .comment, .random: break
+            case .destinationPort, .comment, .random, .set, .ipvs: break
             case .connectionState(_, let inverted):
                 if packet.destinationChanged || inverted {
                     reasons.append(
@@ -217,7 +218,7 @@ extension HookContext {
                 return "the destination is \(inverted ? "" : "not ")an address of this node"
             case .bpf:
                 return answer == .fails ? "the BPF program says no" : "the BPF program is unclear"
-            case .comment, .random, .recent: continue
+            case .comment, .random, .recent, .set, .ipvs: continue
             }
         }
         return "the client is not on the list"

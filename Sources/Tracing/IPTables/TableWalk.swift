@@ -134,7 +134,7 @@ struct TableWalk {
         case .masquerade: end(flows.map { $0.changing { $0.source = nil } }, .accepted)
         case .mark(let mark):
             return flows.map { $0.changing { $0.mark = $0.mark & ~mark.mask ^ mark.value } }
-        case .opaque:
+        case .opaque, .markFromSet:
             findings.report(
                 TraceProblem(
                     .undecidable,
@@ -186,7 +186,7 @@ struct TableWalk {
     /// Where the kernel's extensions may stand; it refuses a table that breaks this.
     private func isAllowed(_ target: Target, for flows: [Flow]) -> Bool {
         switch target {
-        case .accept, .drop, .returnToCaller, .jump, .goto, .mark, .opaque: true
+        case .accept, .drop, .returnToCaller, .jump, .goto, .mark, .opaque, .markFromSet: true
         case .destinationNAT(let endpoint):
             context.table == .nat && [.prerouting, .output].contains(context.chain)
                 && flows.allSatisfy { $0.packet.destination.family == endpoint.address.family }
@@ -353,7 +353,7 @@ extension TableWalk {
         case .masquerade: "source becomes an address of this node"
         case .mark(let mark): effect(of: mark)
         case .reject: "rejected"
-        case .opaque: "cannot be told"
+        case .opaque, .markFromSet: "cannot be told"
         }
     }
 

@@ -22,7 +22,9 @@ struct Kernel {
         var found: [IPFamily] = []
         for family in IPFamily.allCases {
             do throws(DataplaneError) {
-                for table in TableName.allCases { _ = try TableFingerprint(of: table, family) }
+                for table in [TableName.filter, .nat] {
+                    _ = try TableFingerprint(of: table, family)
+                }
                 found.append(family)
             } catch  where error.kind == .unsupported && (family == .ipv6 || !found.isEmpty) {
                 continue

@@ -1,0 +1,101 @@
+/// One set that has to change.
+package enum IPSetChange: Sendable, Equatable {
+    /// Single entries, of a set that is there and has room.
+    package struct Update: Sendable, Equatable {
+        package var name: IPSetName
+        /// Sorted; an entry that is there with another mark gets this one.
+        package var added: [IPSetEntry]
+        /// The marks of added entries; 0 in a set without marks.
+        package var marks: [UInt32]
+        /// Sorted.
+        package var removed: [IPSetEntry]
+    }
+
+    case create(IPSet)
+    case update(Update)
+    /// Filled under another name, then swapped in: the set is too small, or of another sort.
+    case replace(IPSet)
+    case destroy(IPSet)
+
+    package var name: IPSetName {
+        switch self {
+        case .create(let set), .replace(let set), .destroy(let set): set.name
+        case .update(let update): update.name
+        }
+    }
+
+    /// Number of changed objects: sets and entries.
+    package var count: Int {
+        switch self {
+        case .create(let set): 1 + set.entries.count
+        case .replace, .destroy: 1
+        case .update(let update): update.added.count + update.removed.count
+        }
+    }
+}
+
+extension IPSetChange {
+    /// What turns one collection of sets into another, sorted by name.
+    package static func changes(
+        from old: [IPSetName: IPSet],
+        to new: [IPSetName: IPSet]
+    ) -> [IPSetChange] {
+        Set(old.keys).union(new.keys).sorted().compactMap { name in
+            switch (old[name], new[name]) {
+            case (nil, let wanted?): .create(wanted)
+            case (let present?, nil): .destroy(present)
+            case (let present?, let wanted?): change(from: present, to: wanted)
+            case (nil, nil): nil
+            }
+        }
+    }
+
+    /// Nil if nothing differs.
+    private static func change(from old: IPSet, to new: IPSet) -> IPSetChange? {
+        guard old.isAlike(new), old.capacity >= new.entries.count else { return .replace(new) }
+        return update(new.name, from: old.entries, to: new.entries)
+    }
+
+    /// Nil if nothing differs.
+    private static func update(
+        _ name: IPSetName,
+        from old: [IPSetEntry: UInt32],
+        to new: [IPSetEntry: UInt32]
+    ) -> IPSetChange? {
+        let added = new.filter { old[$0.key] != $0.value }.keys.sorted()
+        let removed = old.keys.filter { new[$0] == nil }.sorted()
+        if added.isEmpty, removed.isEmpty { return nil }
+        return .update(
+            Update(name: name, added: added, marks: added.map { new[$0] ?? 0 }, removed: removed)
+        )
+    }
+}
+
+extension IPSet {
+    /// Sets entries with their marks, or with nil removes them, and returns what that changes; nil
+    /// if nothing. Work grows with `wanted` unless the set has to grow.
+    package mutating func replaceEntries(_ wanted: [IPSetEntry: UInt32?]) -> IPSetChange? {
+        var added: [IPSetEntry] = []
+        var removed: [IPSetEntry] = []
+        for (entry, mark) in wanted {
+            let present = entries[entry]
+            guard present != mark else { continue }
+            entries[entry] = mark
+            if mark == nil { removed.append(entry) } else { added.append(entry) }
+        }
+        if added.isEmpty, removed.isEmpty { return nil }
+        if entries.count > capacity {
+            capacity = Self.capacity(for: entries.count)
+            return .replace(self)
+        }
+        added.sort()
+        return .update(
+            IPSetChange.Update(
+                name: name,
+                added: added,
+                marks: added.map { entries[$0] ?? 0 },
+                removed: removed.sorted()
+            )
+        )
+    }
+}

@@ -1,0 +1,43 @@
+package import Addressing
+
+/// What makes the kernel take packets for Service addresses as its own, so that IPVS sees them.
+package struct AddressBinding: Sendable, Equatable {
+    /// Addresses on our dummy link, each as a /32 or /128.
+    package var addresses: Set<IPAddress>
+    /// Ranges with a local route on the loopback interface.
+    package var ranges: Set<IPPrefix>
+
+    package init(addresses: Set<IPAddress> = [], ranges: Set<IPPrefix> = []) {
+        self.addresses = addresses
+        self.ranges = ranges
+    }
+
+    package var isEmpty: Bool { addresses.isEmpty && ranges.isEmpty }
+
+    /// Whether packets to `address` are delivered here because of this.
+    package func covers(_ address: IPAddress) -> Bool {
+        addresses.contains(address) || ranges.contains { $0.contains(address) }
+    }
+}
+
+/// One binding that has to change.
+package enum AddressChange: Sendable, Hashable {
+    case add(IPAddress)
+    case remove(IPAddress)
+    case addRange(IPPrefix)
+    case removeRange(IPPrefix)
+}
+
+extension AddressChange {
+    /// What turns one binding into another, additions first, sorted.
+    package static func changes(
+        from old: AddressBinding,
+        to new: AddressBinding
+    ) -> [AddressChange] {
+        if old == new { return [] }
+        return new.ranges.subtracting(old.ranges).sorted().map { .addRange($0) }
+            + new.addresses.subtracting(old.addresses).sorted().map { .add($0) }
+            + old.addresses.subtracting(new.addresses).sorted().map { .remove($0) }
+            + old.ranges.subtracting(new.ranges).sorted().map { .removeRange($0) }
+    }
+}
