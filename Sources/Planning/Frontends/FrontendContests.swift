@@ -1,43 +1,46 @@
-import DataplaneModel
 import ServiceModel
+
+/// A wish of a Service port to have a frontend for itself.
+protocol ContestedClaim: Equatable, Sendable {
+    /// What is contested.
+    associatedtype Frontend: Hashable & Sendable
+
+    var frontend: Frontend { get }
+    var rank: FrontendRank { get }
+    var owner: ServicePortName { get }
+    /// The frontend for people: `10.96.0.10:80/tcp`.
+    var subject: String { get }
+}
 
 /// Who gets a frontend that more than one Service claims. The answer depends on the claims alone,
 /// never on their order of arrival.
-struct FrontendContests: Sendable {
-    /// What is contested.
-    struct Frontend: Hashable {
-        var space: FrontendClaim.Space
-        var key: DispatchKey
-
-        init(_ claim: FrontendClaim) {
-            space = claim.space
-            key = claim.key
-        }
-    }
-
+struct FrontendContests<Claim: ContestedClaim>: Sendable {
     /// In order of precedence; nearly always one.
-    private var claims: [Frontend: [FrontendClaim]] = [:]
+    private var claims: [Claim.Frontend: [Claim]] = [:]
     /// Frontends with more than one claim.
-    private var contested: Set<Frontend> = []
+    private var contested: Set<Claim.Frontend> = []
 
     mutating func reserve(_ frontends: Int) {
         claims.reserveCapacity(frontends)
     }
 
     /// Adds a claim and returns the winner.
-    mutating func enter(_ claim: FrontendClaim) -> FrontendClaim? {
-        update(Frontend(claim)) { all in
+    mutating func enter(_ claim: Claim) -> Claim? {
+        update(claim.frontend) { all in
             let place = all.firstIndex { Self.precedes(claim, $0) } ?? all.count
             all.insert(claim, at: place)
         }
     }
 
     /// Removes a claim and returns the winner among the others; nil if there is none.
-    mutating func withdraw(_ claim: FrontendClaim) -> FrontendClaim? {
-        update(Frontend(claim)) { all in
+    mutating func withdraw(_ claim: Claim) -> Claim? {
+        update(claim.frontend) { all in
             if let index = all.firstIndex(of: claim) { all.remove(at: index) }
         }
     }
+
+    /// Who has the frontend now; nil if nobody wants it.
+    func winner(of frontend: Claim.Frontend) -> Claim? { claims[frontend]?.first }
 
     /// One for each claim that lost.
     var issues: [PlanIssue] {
@@ -54,9 +57,9 @@ struct FrontendContests: Sendable {
     }
 
     private mutating func update(
-        _ frontend: Frontend,
-        _ change: (inout [FrontendClaim]) -> Void
-    ) -> FrontendClaim? {
+        _ frontend: Claim.Frontend,
+        _ change: (inout [Claim]) -> Void
+    ) -> Claim? {
         change(&claims[frontend, default: []])
         let all = claims[frontend] ?? []
         if all.isEmpty { claims[frontend] = nil }
@@ -64,7 +67,7 @@ struct FrontendContests: Sendable {
         return all.first
     }
 
-    private static func precedes(_ left: FrontendClaim, _ right: FrontendClaim) -> Bool {
+    private static func precedes(_ left: Claim, _ right: Claim) -> Bool {
         (left.rank, left.owner) < (right.rank, right.owner)
     }
 }
