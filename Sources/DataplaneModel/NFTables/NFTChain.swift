@@ -1,0 +1,79 @@
+/// One rule: its statements in order.
+package struct NFTRule: Sendable {
+    package var statements: [NFTStatement]
+    /// What the rule is for; shown in plans, not kept by the kernel and so no part of equality.
+    package var title: String?
+
+    package init(_ statements: NFTStatement..., title: String? = nil) {
+        self.init(statements, title: title)
+    }
+
+    package init(_ statements: [NFTStatement], title: String? = nil) {
+        self.statements = statements
+        self.title = title
+    }
+}
+
+extension NFTRule: Equatable {
+    package static func == (left: NFTRule, right: NFTRule) -> Bool {
+        left.statements == right.statements
+    }
+}
+
+/// Where the kernel's network stack calls a chain.
+package struct NFTHook: Sendable, Hashable {
+    package enum Kind: String, Sendable, Hashable, CaseIterable {
+        case filter
+        case nat
+    }
+
+    package enum Place: String, Sendable, Hashable, CaseIterable {
+        case prerouting
+        case input
+        case forward
+        case output
+        case postrouting
+    }
+
+    package var kind: Kind
+    package var place: Place
+    /// Chains of lower numbers come first.
+    package var priority: Int32
+    /// What becomes of a packet at the chain's end: dropped, else accepted.
+    package var dropsByDefault: Bool
+
+    package init(_ kind: Kind, _ place: Place, priority: Int32, dropsByDefault: Bool = false) {
+        self.kind = kind
+        self.place = place
+        self.priority = priority
+        self.dropsByDefault = dropsByDefault
+    }
+}
+
+/// A chain and its rules.
+package struct NFTChain: Sendable {
+    package var name: NFTChainName
+    /// For a base chain; nil for one that only rules lead to.
+    package var hook: NFTHook?
+    package var rules: [NFTRule]
+    /// What the chain is for; shown in plans, not kept by the kernel and so no part of equality.
+    package var title: String?
+
+    package init(
+        _ name: NFTChainName,
+        hook: NFTHook? = nil,
+        rules: [NFTRule],
+        title: String? = nil
+    ) {
+        self.name = name
+        self.hook = hook
+        self.rules = rules
+        self.title = title
+    }
+}
+
+extension NFTChain: Equatable {
+    package static func == (left: NFTChain, right: NFTChain) -> Bool {
+        left.name == right.name && left.hook == right.hook && left.rules == right.rules
+    }
+}

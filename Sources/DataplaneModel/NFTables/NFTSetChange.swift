@@ -1,0 +1,118 @@
+/// One set that has to change.
+package enum NFTSetChange: Sendable, Equatable {
+    /// Single elements, of a set that is there and has room.
+    package struct Update: Sendable, Equatable {
+        package var name: NFTSetName
+        package var shape: NFTSetShape
+        /// Sorted by key, like the others.
+        package var added: [NFTElement]
+        package var removed: [NFTElement]
+        package var replaced: [Replacement]
+
+        package var isEmpty: Bool { added.isEmpty && removed.isEmpty && replaced.isEmpty }
+        package var count: Int { added.count + removed.count + replaced.count }
+    }
+
+    /// A key that gets another value.
+    package struct Replacement: Sendable, Equatable {
+        package var key: NFTValue
+        package var old: NFTData
+        package var new: NFTData
+    }
+
+    /// With all its elements.
+    case create(NFTSet)
+    case update(Update)
+    case delete(NFTSet)
+
+    package var name: NFTSetName {
+        switch self {
+        case .create(let set), .delete(let set): set.name
+        case .update(let update): update.name
+        }
+    }
+
+    /// Number of changed objects: sets and elements.
+    package var count: Int {
+        switch self {
+        case .create(let set): 1 + set.elements.count
+        case .delete: 1
+        case .update(let update): update.count
+        }
+    }
+}
+
+extension NFTSetChange {
+    /// What turns one collection of sets into another, sorted by name; nil if a set must be of
+    /// another shape or size, which takes a new table.
+    static func changes(
+        from old: [NFTSetName: NFTSet],
+        to new: [NFTSetName: NFTSet]
+    ) -> [NFTSetChange]? {
+        var changes: [NFTSetChange] = []
+        for name in Set(old.keys).union(new.keys).sorted() {
+            switch (old[name], new[name]) {
+            case (nil, let wanted?): changes.append(.create(wanted))
+            case (let present?, nil): changes.append(.delete(present))
+            case (let present?, let wanted?):
+                guard present.isAlike(wanted), present.hasRoom(for: wanted.elements.count) else {
+                    return nil
+                }
+                let update = Update(from: present, to: wanted)
+                if !update.isEmpty { changes.append(.update(update)) }
+            case (nil, nil): break
+            }
+        }
+        return changes
+    }
+}
+
+extension NFTSetChange.Update {
+    /// Nothing.
+    init(_ set: NFTSet) {
+        self.init(name: set.name, shape: set.shape, added: [], removed: [], replaced: [])
+    }
+
+    /// What turns one set's elements into those of another that is alike.
+    init(from old: NFTSet, to new: NFTSet) {
+        self.init(new)
+        if old.elements == new.elements { return }
+        for (key, data) in new.elements { note(key, from: old.elements[key], to: data) }
+        for (key, data) in old.elements where new.elements[key] == nil {
+            note(key, from: data, to: nil)
+        }
+        sort()
+    }
+
+    mutating func note(_ key: NFTValue, from old: NFTData?, to new: NFTData?) {
+        switch (old, new) {
+        case (nil, let data?): added.append(NFTElement(key, data))
+        case (let data?, nil): removed.append(NFTElement(key, data))
+        case (let old?, let new?) where old != new:
+            replaced.append(NFTSetChange.Replacement(key: key, old: old, new: new))
+        default: break
+        }
+    }
+
+    mutating func sort() {
+        added.sort { $0.key < $1.key }
+        removed.sort { $0.key < $1.key }
+        replaced.sort { $0.key < $1.key }
+    }
+}
+
+extension NFTSet {
+    /// Sets elements with their values, or with nil removes them, and returns what that changes.
+    /// Work grows with `wanted`.
+    mutating func replaceElements(_ wanted: [NFTValue: NFTData?]) -> NFTSetChange.Update {
+        var update = NFTSetChange.Update(self)
+        for (key, new) in wanted {
+            let old = elements[key]
+            guard old != new else { continue }
+            elements[key] = new
+            update.note(key, from: old, to: new)
+        }
+        update.sort()
+        return update
+    }
+}

@@ -1,0 +1,105 @@
+package import Addressing
+
+/// The source or the destination of a packet.
+package enum NFTSide: String, Sendable, Hashable, CaseIterable {
+    case source = "saddr"
+    case destination = "daddr"
+}
+
+/// What a rule reads from a packet or computes, as part of a key.
+package enum NFTExpression: Sendable, Hashable {
+    /// `ip saddr`, `ip6 daddr`.
+    case address(NFTSide)
+    /// `meta l4proto`.
+    case transport
+    /// `th sport`, `th dport`.
+    case port(NFTSide)
+    /// `meta priority`: the scratch value that an earlier statement has set.
+    case priority
+    /// `meta priority & mask`; a key of its own.
+    case maskedPriority(UInt32)
+    /// A constant of the field `classID`; only in the key of an update.
+    case classID(UInt32)
+    /// `numgen random mod n`: a random number below n.
+    case random(UInt32)
+    /// `numgen inc mod n`: numbers below n, one after the other.
+    case roundRobin(UInt32)
+    /// `jhash … mod n seed s`: a number below n that is always the same for the same content.
+    case hash([NFTExpression], modulus: UInt32, seed: UInt32)
+}
+
+/// One step of a rule. They are taken in order; a packet that does not meet a condition, or whose
+/// key is not in the map that is asked, leaves the rule there.
+package enum NFTStatement: Sendable, Hashable {
+    // Conditions.
+
+    /// `ip saddr 10.0.0.0/8`, `ip daddr != …`.
+    case address(NFTSide, IPPrefix, inverted: Bool = false)
+    /// `fib saddr type local`: an address of this node.
+    case isLocal(NFTSide, inverted: Bool = false)
+    /// `iifname "eth0"`, `iifname "cali*"`.
+    case inInterface(InterfaceMatch)
+    /// `meta l4proto { tcp, udp, sctp }`; one or more, each once, in their order.
+    case transports([TransportProtocol])
+    /// `ct state new`; of `invalid`, `established`, `related`, `new`, `untracked`.
+    case connectionState(ConnectionState)
+    /// `ct status dnat`: the connection's destination was translated.
+    case translated
+    /// `meta mark & mask == value`.
+    case mark(PacketMark, inverted: Bool = false)
+    /// `ip daddr . meta l4proto . th dport @set`: the key is in the set.
+    case contained([NFTExpression], in: NFTSetName, inverted: Bool = false)
+
+    // Effects.
+
+    /// `meta priority set 1:0`.
+    case setPriority(UInt32)
+    /// `meta priority set meta priority & mask`.
+    case maskPriority(UInt32)
+    /// `meta priority set … map @map`; a key that is not there ends the rule and changes nothing.
+    case setPriorityFromMap([NFTExpression], NFTSetName)
+    /// `meta mark set meta mark | bits`.
+    case setMarkBits(UInt32)
+    /// `meta mark set meta mark & ~bits`.
+    case clearMarkBits(UInt32)
+    /// `update @map { … timeout 3h : meta priority }`: adds the element or begins its time anew.
+    case update(NFTSetName, key: [NFTExpression], data: NFTExpression, timeoutSeconds: UInt32)
+
+    // Verdicts: the end of the rule.
+
+    /// `dnat ip to … map @map`; a key that is not there ends the rule only.
+    case destinationNAT([NFTExpression], NFTSetName)
+    /// `masquerade fully-random`: the source becomes the outgoing interface's address.
+    case masquerade
+    /// `reject`: ICMP or ICMPv6 port unreachable.
+    case reject
+    case verdict(NFTVerdict)
+    /// `… vmap @map`; a key that is not there ends the rule only.
+    case verdictMap([NFTExpression], NFTSetName)
+
+    /// A whole rule that says something this model has no words for, as the kernel's bytes.
+    ///
+    /// Only ever observed, and the only statement of its rule: it differs from every planned rule
+    /// and so is replaced, and it cannot be encoded.
+    case opaque([UInt8])
+}
+
+/// Where a packet goes on.
+package enum NFTVerdict: Sendable, Hashable {
+    /// Leaves the base chain's hook; chains of other tables go on.
+    case accept
+    case drop
+    case returnToCaller
+    /// Goes on behind this rule when the chain ends.
+    case jump(NFTChainName)
+    /// Goes on behind the rule that jumped to *this* chain when the other chain ends.
+    case goto(NFTChainName)
+
+    /// The chain it leads to.
+    package var chain: NFTChainName? {
+        switch self {
+        case .jump(let chain), .goto(let chain): chain
+        case .accept, .drop, .returnToCaller: nil
+        }
+    }
+}

@@ -1,0 +1,176 @@
+package import Addressing
+
+/// An element's key or its value: one or more fields, packed without gaps.
+///
+/// What the fields are is said by the set. Values of the same fields are ordered field by field.
+/// At most 320 bits, room for two IPv6 addresses, a protocol and a port.
+package struct NFTValue: Sendable, Hashable {
+    // One number in five words, the most significant first.
+    private var word0: UInt64 = 0
+    private var word1: UInt64 = 0
+    private var word2: UInt64 = 0
+    private var word3: UInt64 = 0
+    private var word4: UInt64 = 0
+    /// How many of the lowest bits may be anything: those of a range's hosts, else 0. They are kept
+    /// as zeros.
+    package private(set) var freeBits: UInt8 = 0
+
+    /// No field yet.
+    package init() {}
+
+    /// The lowest `width` bits of `bits` as one more field behind the others.
+    package func appending(_ bits: UInt128, width: Int) -> NFTValue {
+        var result = self
+        result.append(bits, width: width)
+        return result
+    }
+
+    private mutating func append(_ bits: UInt128, width: Int) {
+        if width == 128 {
+            (word0, word1, word2) = (word2, word3, word4)
+            (word3, word4) = (UInt64(bits >> 64), UInt64(truncatingIfNeeded: bits))
+            return
+        }
+        let rest = 64 - width
+        word0 = word0 << width | word1 >> rest
+        word1 = word1 << width | word2 >> rest
+        word2 = word2 << width | word3 >> rest
+        word3 = word3 << width | word4 >> rest
+        word4 = word4 << width | UInt64(truncatingIfNeeded: bits) & (UInt64.max >> rest)
+    }
+
+    /// `width` bits that have `offset` bits behind them.
+    package func bits(at offset: Int, width: Int) -> UInt128 {
+        let high: UInt64
+        let middle: UInt64
+        let low: UInt64
+        switch offset / 64 {
+        case 0: (high, middle, low) = (word2, word3, word4)
+        case 1: (high, middle, low) = (word1, word2, word3)
+        case 2: (high, middle, low) = (word0, word1, word2)
+        case 3: (high, middle, low) = (0, word0, word1)
+        default: (high, middle, low) = (0, 0, word0)
+        }
+        let shift = UInt128(offset % 64)
+        var result = (UInt128(middle) << 64 | UInt128(low)) >> shift
+        if shift > 0 { result |= UInt128(high) << (128 - shift) }
+        return width == 128 ? result : result & ((1 << UInt128(width)) - 1)
+    }
+}
+
+extension NFTValue: Comparable {
+    package static func < (left: NFTValue, right: NFTValue) -> Bool {
+        if left.word0 != right.word0 { return left.word0 < right.word0 }
+        if left.word1 != right.word1 { return left.word1 < right.word1 }
+        if left.word2 != right.word2 { return left.word2 < right.word2 }
+        if left.word3 != right.word3 { return left.word3 < right.word3 }
+        if left.word4 != right.word4 { return left.word4 < right.word4 }
+        return left.freeBits < right.freeBits
+    }
+}
+
+// MARK: - Making
+
+extension NFTValue {
+    package func appending(_ address: IPAddress) -> NFTValue {
+        appending(address.bits, width: address.family.bitWidth)
+    }
+
+    package func appending(_ transport: TransportProtocol) -> NFTValue {
+        appending(UInt128(transport.number), width: 8)
+    }
+
+    package func appending(_ port: PortNumber) -> NFTValue {
+        appending(UInt128(port.value), width: 16)
+    }
+
+    /// A field `classID` or `number`.
+    package func appending(_ number: UInt32) -> NFTValue {
+        appending(UInt128(number), width: 32)
+    }
+
+    /// The last field of an element of an interval set.
+    package func appending(_ range: IPPrefix) -> NFTValue {
+        var result = appending(range.address)
+        result.freeBits = UInt8(range.family.bitWidth - range.length)
+        return result
+    }
+
+    /// Fields `address`, `transport`, `port`: a frontend.
+    package init(_ socket: SocketAddress, _ transport: TransportProtocol) {
+        self = NFTValue().appending(socket.address).appending(transport).appending(socket.port)
+    }
+
+    /// Fields `transport`, `port`: a node port.
+    package init(_ transport: TransportProtocol, _ port: PortNumber) {
+        self = NFTValue().appending(transport).appending(port)
+    }
+
+    /// Fields `address`, `port`: an endpoint.
+    package init(_ socket: SocketAddress) {
+        self = NFTValue().appending(socket.address).appending(socket.port)
+    }
+
+    /// The field `address`.
+    package init(_ address: IPAddress) {
+        self = NFTValue().appending(address)
+    }
+
+    /// The field `classID` or `number`.
+    package init(_ number: UInt32) {
+        self = NFTValue().appending(number)
+    }
+
+    /// Two fields, each `classID` or `number`.
+    package init(_ first: UInt32, _ second: UInt32) {
+        self = NFTValue().appending(first).appending(second)
+    }
+}
+
+// MARK: - Reading
+
+extension NFTValue {
+    /// The content, field by field.
+    package func parts(_ fields: [NFTField], _ family: IPFamily) -> [NFTPart] {
+        var offset = fields.reduce(0) { $0 + $1.width(family) }
+        return fields.map { field in
+            let width = field.width(family)
+            offset -= width
+            return part(field, bits(at: offset, width: width), family, isLast: offset == 0)
+        }
+    }
+
+    private func part(
+        _ field: NFTField,
+        _ bits: UInt128,
+        _ family: IPFamily,
+        isLast: Bool
+    ) -> NFTPart {
+        switch field {
+        case .address:
+            let address = IPAddress(family: family, bits: bits)
+            guard isLast, freeBits > 0 else { return .address(address) }
+            return .range(IPPrefix(address, length: family.bitWidth - Int(freeBits)))
+        case .transport: return .transport(UInt8(bits))
+        case .port: return .port(UInt16(bits))
+        case .classID: return .classID(UInt32(bits))
+        case .number: return .number(UInt32(bits))
+        }
+    }
+
+    /// Whether the element of an interval set with this key holds `key`, which has the same fields.
+    package func covers(_ key: NFTValue) -> Bool {
+        if freeBits == 0 { return self == key }
+        var masked = key
+        masked.clearLowest(Int(freeBits))
+        masked.freeBits = freeBits
+        return masked == self
+    }
+
+    private mutating func clearLowest(_ count: Int) {
+        if count >= 64 { word4 = 0 } else { word4 = (word4 >> count) << count }
+        guard count > 64 else { return }
+        let rest = count - 64
+        if rest >= 64 { word3 = 0 } else { word3 = (word3 >> rest) << rest }
+    }
+}

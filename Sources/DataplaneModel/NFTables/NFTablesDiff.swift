@@ -1,0 +1,141 @@
+/// One chain that has to change, with what it replaces.
+package enum NFTChainChange: Sendable, Equatable {
+    case create(NFTChain)
+    /// The rules; the hook is the same.
+    case replace(from: NFTChain, to: NFTChain)
+    case delete(NFTChain)
+
+    package var name: NFTChainName {
+        switch self {
+        case .create(let chain), .delete(let chain), .replace(_, let chain): chain.name
+        }
+    }
+}
+
+/// What turns one family's table from one state into another.
+package struct NFTablesDiff: Sendable, Equatable {
+    package enum TableChange: Sendable, Equatable {
+        case create
+        /// Its flags become ours again.
+        case restore
+        case delete
+    }
+
+    package var table: TableChange?
+    /// Sorted by name.
+    package var chains: [NFTChainChange]
+    /// Sorted by name.
+    package var sets: [NFTSetChange]
+    /// The whole new state, if the table has to be written anew in one transaction because a set
+    /// gets another shape or size, or a chain another hook. Everything else is empty then.
+    package var rebuilt: NFTablesState?
+
+    package init(
+        table: TableChange? = nil,
+        chains: [NFTChainChange] = [],
+        sets: [NFTSetChange] = []
+    ) {
+        self.table = table
+        self.chains = chains
+        self.sets = sets
+    }
+
+    /// The table written anew.
+    package init(rebuilding state: NFTablesState) {
+        self.init()
+        rebuilt = state
+    }
+
+    package var isEmpty: Bool {
+        table == nil && chains.isEmpty && sets.isEmpty && rebuilt == nil
+    }
+
+    /// Number of changed objects: table, chains, sets, elements.
+    package var count: Int {
+        if let rebuilt {
+            return rebuilt.sets.values.reduce(1 + rebuilt.chains.count) {
+                $0 + 1 + $1.elements.count
+            }
+        }
+        return (table == nil ? 0 : 1) + chains.count + sets.reduce(0) { $0 + $1.count }
+    }
+
+    /// Everything that differs between two whole states.
+    package init(from old: NFTablesState, to new: NFTablesState) {
+        self.init()
+        switch (old.table, new.table) {
+        case (.absent, .absent): return
+        case (_, .absent): table = .delete
+        case (.absent, _): table = .create
+        case (.altered, .active): table = .restore
+        default: break
+        }
+        guard let sets = NFTSetChange.changes(from: old.sets, to: new.sets),
+            let chains = Self.changes(from: old.chains, to: new.chains)
+        else {
+            self.init(rebuilding: new)
+            return
+        }
+        self.sets = sets
+        self.chains = chains
+    }
+
+    /// Nil if a chain gets another hook.
+    private static func changes(
+        from old: [NFTChainName: NFTChain],
+        to new: [NFTChainName: NFTChain]
+    ) -> [NFTChainChange]? {
+        var changes: [NFTChainChange] = []
+        for name in Set(old.keys).union(new.keys).sorted() {
+            switch (old[name], new[name]) {
+            case (nil, let wanted?): changes.append(.create(wanted))
+            case (let present?, nil): changes.append(.delete(present))
+            case (let present?, let wanted?):
+                guard present.hook == wanted.hook else { return nil }
+                if present.rules != wanted.rules {
+                    changes.append(.replace(from: present, to: wanted))
+                }
+            case (nil, nil): break
+            }
+        }
+        return changes
+    }
+}
+
+extension NFTablesState {
+    /// Sets chains and elements, or with nil removes them, and returns what that changes; sets must
+    /// be there. Work grows with what is given, unless a set has to grow.
+    package mutating func edit(
+        chains wantedChains: [NFTChainName: NFTChain?] = [:],
+        elements wantedElements: [NFTSetName: [NFTValue: NFTData?]] = [:]
+    ) -> NFTablesDiff {
+        var diff = NFTablesDiff()
+        var mustRebuild = false
+        for (name, wanted) in wantedElements {
+            guard let update = sets[name]?.replaceElements(wanted), !update.isEmpty else {
+                continue
+            }
+            diff.sets.append(.update(update))
+            if let set = sets[name], !set.hasRoom(for: set.elements.count) {
+                sets[name]?.size = NFTSet.size(for: set.elements.count)
+                mustRebuild = true
+            }
+        }
+        for (name, wanted) in wantedChains {
+            let present = chains[name]
+            chains[name] = wanted
+            switch (present, wanted) {
+            case (nil, let new?): diff.chains.append(.create(new))
+            case (let old?, nil): diff.chains.append(.delete(old))
+            case (let old?, let new?):
+                if old.hook != new.hook { mustRebuild = true }
+                if old != new { diff.chains.append(.replace(from: old, to: new)) }
+            case (nil, nil): break
+            }
+        }
+        if mustRebuild { return NFTablesDiff(rebuilding: self) }
+        diff.sets.sort { $0.name < $1.name }
+        diff.chains.sort { $0.name < $1.name }
+        return diff
+    }
+}
