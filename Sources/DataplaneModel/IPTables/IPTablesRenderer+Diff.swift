@@ -60,7 +60,7 @@ extension IPTablesRenderer {
         }
     }
 
-    private func append(_ edits: [RuleEdit], _ chain: ChainName, to text: inout RuleText) {
+    private func append(_ edits: [RuleEdit<Rule>], _ chain: ChainName, to text: inout RuleText) {
         for edit in edits {
             switch edit {
             case .keep(let rule): appendLine(" ", rule, chain, to: &text)

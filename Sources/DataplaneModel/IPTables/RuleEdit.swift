@@ -1,5 +1,5 @@
 /// One step on the way from a chain's old rules to its new ones.
-enum RuleEdit: Equatable {
+enum RuleEdit<Rule: Equatable> {
     case keep(Rule)
     case remove(Rule)
     case add(Rule)
@@ -7,7 +7,7 @@ enum RuleEdit: Equatable {
     case skip(Int)
 
     /// How many unchanged rules are shown on either side of a change.
-    static let context = 2
+    static var context: Int { 2 }
 
     /// A shortest way from `old` to `new`, removals first where both happen.
     static func script(from old: [Rule], to new: [Rule]) -> [RuleEdit] {

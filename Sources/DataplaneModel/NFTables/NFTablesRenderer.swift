@@ -1,0 +1,176 @@
+package import Addressing
+
+/// The text of our table in nft's language, as nft 1.0.6 takes it and, but for the order of chains
+/// and breaks of lines, as `nft list table` prints it.
+///
+/// A whole state renders as input for `nft -f` that replaces the table. Titles are comments, and so
+/// is an observed rule that has no text (`# opaque`).
+package struct NFTablesRenderer: Sendable {
+    package let family: IPFamily
+
+    package init(family: IPFamily) {
+        self.family = family
+    }
+
+    /// The whole table; nothing if there is none.
+    package func render(_ state: NFTablesState) -> String {
+        if state.table == .absent { return "" }
+        let elements = state.sets.values.reduce(0) { $0 + $1.elements.count }
+        var text = RuleText(reserving: 1 << 14 + elements * 64)
+        // nft holds rules that are given against sets that are there, so the old ones go first.
+        text.append("add table \(table)\ndelete table \(table)\ntable \(table) {\n")
+        if state.table == .altered { text.append("\t# its flags are not ours\n") }
+        var isFirst = true
+        for set in state.sortedSets {
+            if !isFirst { text.append("\n") }
+            isFirst = false
+            append(set, to: &text)
+        }
+        for chain in state.sortedChains {
+            if !isFirst { text.append("\n") }
+            isFirst = false
+            append(chain, to: &text)
+        }
+        text.append("}\n")
+        return text.string
+    }
+
+    /// Statements without the chain: `ip daddr 10.0.0.1 drop`.
+    package func render(_ rule: NFTRule) -> String {
+        var text = RuleText()
+        append(rule, to: &text)
+        return text.string
+    }
+
+    /// As an element stands between the braces: `10.96.0.10 . tcp . 80 : 1:2`.
+    package func render(_ element: NFTElement, of shape: NFTSetShape) -> String {
+        var text = RuleText()
+        append(element, of: shape, to: &text)
+        return text.string
+    }
+
+    /// `ip fairlead`.
+    var table: String { "\(family == .ipv4 ? "ip" : "ip6") \(NFTablesState.table)" }
+
+    // MARK: - Sets
+
+    private func append(_ set: NFTSet, to text: inout RuleText) {
+        append(title: set.title, to: &text)
+        text.append("\t")
+        text.append(set.shape.keyword)
+        text.append(" ")
+        text.append(set.name.text)
+        text.append(" {\n")
+        for line in lines(set) {
+            text.append("\t\t")
+            text.append(line)
+            text.append("\n")
+        }
+        if set.isOpaque { text.append("\t\t# holds more than can be shown\n") }
+        if !set.elements.isEmpty { append(set.sortedElements, of: set.shape, to: &text) }
+        text.append("\t}\n")
+    }
+
+    /// What a set is made of, a line each: type, size, flags.
+    func lines(_ set: NFTSet) -> [String] {
+        var lines = [type(of: set.shape)]
+        if let size = set.size { lines.append("size \(size)") }
+        if set.shape.isInterval { lines.append("flags interval") }
+        if set.shape.isDynamic { lines.append("flags dynamic,timeout") }
+        return lines
+    }
+
+    /// `type ipv4_addr . inet_service : verdict`. A field without a name of its own in nft's
+    /// language makes it `typeof` with an example of each field.
+    private func type(of shape: NFTSetShape) -> String {
+        var fields = shape.key
+        if case .fields(let data) = shape.mapping { fields += data }
+        let byExample = fields.contains(.number)
+        func words(_ fields: [NFTField]) -> String {
+            fields.map { byExample ? example($0) : name($0) }.joined(separator: " . ")
+        }
+        let key = (byExample ? "typeof " : "type ") + words(shape.key)
+        return switch shape.mapping {
+        case .none: key
+        case .fields(let data): key + " : " + words(data)
+        case .verdict: key + " : verdict"
+        }
+    }
+
+    private func name(_ field: NFTField) -> String {
+        switch field {
+        case .address: family == .ipv4 ? "ipv4_addr" : "ipv6_addr"
+        case .transport: "inet_proto"
+        case .port: "inet_service"
+        case .classID: "classid"
+        case .number: "integer"
+        }
+    }
+
+    private func example(_ field: NFTField) -> String {
+        switch field {
+        case .address: family == .ipv4 ? "ip daddr" : "ip6 daddr"
+        case .transport: "meta l4proto"
+        case .port: "th dport"
+        case .classID: "meta priority"
+        case .number: "numgen random mod 2"
+        }
+    }
+
+    private func append(
+        _ elements: [NFTElement],
+        of shape: NFTSetShape,
+        to text: inout RuleText
+    ) {
+        text.append("\t\telements = {\n")
+        for (index, element) in elements.enumerated() {
+            text.append("\t\t\t")
+            append(element, of: shape, to: &text)
+            text.append(index + 1 < elements.count ? ",\n" : "\n")
+        }
+        text.append("\t\t}\n")
+    }
+
+    // MARK: - Chains
+
+    private func append(_ chain: NFTChain, to text: inout RuleText) {
+        append(title: chain.title, to: &text)
+        text.append("\tchain ")
+        text.append(chain.name.text)
+        text.append(" {\n")
+        if let hook = chain.hook {
+            text.append("\t\t")
+            text.append(line(hook))
+            text.append("\n")
+        }
+        for rule in chain.rules {
+            if let title = rule.title {
+                text.append("\t\t# ")
+                text.append(title: title)
+                text.append("\n")
+            }
+            text.append("\t\t")
+            append(rule, to: &text)
+            text.append("\n")
+        }
+        text.append("\t}\n")
+    }
+
+    /// `type nat hook prerouting priority -100; policy accept;`.
+    func line(_ hook: NFTHook) -> String {
+        "type \(hook.kind.rawValue) hook \(hook.place.rawValue) priority \(hook.priority);"
+            + " policy \(hook.dropsByDefault ? "drop" : "accept");"
+    }
+
+    private func append(title: String?, to text: inout RuleText) {
+        guard let title else { return }
+        text.append("\t# ")
+        text.append(title: title)
+        text.append("\n")
+    }
+}
+
+extension NFTSetShape {
+    /// `set` or `map`.
+    package var keyword: String { mapping == .none ? "set" : "map" }
+}
