@@ -117,7 +117,7 @@ struct IPSetReplacementTests {
         #expect(report.operations == 11)
         #expect(report.failures.count == 9)
         #expect(report.failures.last?.subject == "set TEST-FRONTEND")
-        #expect(report.failures.last?.message?.hasPrefix("992 more entries were refused") == true)
+        #expect(report.failures.last?.message?.hasPrefix("992 more were refused") == true)
         #expect(try fixture.store.observe() == [good.name: good])
     }
 

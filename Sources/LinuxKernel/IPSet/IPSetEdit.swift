@@ -154,9 +154,6 @@ struct IPSetEdit: ~Copyable {
 
     // MARK: - What failed
 
-    /// How many refused entries of one set are told one by one.
-    private static let told = 8
-
     private mutating func record(
         _ refused: RefusedEntries,
         _ command: IPSetCommand,
@@ -167,22 +164,13 @@ struct IPSetEdit: ~Copyable {
             fail(command, name, errno, kind: entries.first?.kind)
             return
         }
-        for (index, errno) in refused.entries.prefix(Self.told) {
+        let set = IPSetConnection.subject(name.text)
+        let errors = refused.entries.map { index, errno in
             let entry = entries[index]
-            let subject = "\(IPSetConnection.subject(name.text)), entry \(entry.words)"
-            report.failures.append(.ipset(command, subject, errno, type: entry.kind))
+            let subject = "\(set), entry \(entry.words)"
+            return DataplaneError.ipset(command, subject, errno, type: entry.kind)
         }
-        if let (_, errno) = refused.entries.dropFirst(Self.told).first {
-            var error = DataplaneError.ipset(
-                command,
-                IPSetConnection.subject(name.text),
-                errno,
-                type: entries.first?.kind
-            )
-            let more = refused.entries.count - Self.told
-            error.message = "\(more) more entries were refused: \(error.message ?? "")"
-            report.failures.append(error)
-        }
+        report.fail(errors, of: set)
     }
 
     private mutating func fail(

@@ -50,6 +50,12 @@ struct NetlinkSocket: ~Copyable {
         _ = unsafe setsockopt(file, level, option, &value, socklen_t(MemoryLayout<Int32>.size))
     }
 
+    /// From here on a dump holds only what its request asks for: without this the kernel looks at
+    /// no field of it but the family (`NETLINK_GET_STRICT_CHK`; kernels before 4.20 never do).
+    func askStrictly() {
+        Self.set(file.number, SOL_NETLINK, Int32(NETLINK_GET_STRICT_CHK), 1)
+    }
+
     /// Sends all messages, many at a time, and returns the kernel's refusals in the order of the
     /// messages. The others have been carried out.
     ///
