@@ -14,6 +14,13 @@ struct PacketState: Hashable {
     var endpoint: SocketAddress?
     /// The kernel's `IPS_DST_NAT`: the destination really changed.
     var destinationChanged = false
+    /// The kernel's `ipvs_property`: IPVS has chosen where it goes.
+    var takenByIPVS = false
+    /// The real server that gets the packet with its destination unchanged.
+    var gateway: IPAddress?
+
+    /// Where it is sent next.
+    var nextHop: IPAddress { gateway ?? destination }
 
     var masqueraded: Bool { source == nil }
 

@@ -1,22 +1,30 @@
 import Addressing
 import DataplaneModel
 
+/// What of a mode's state decides about packets.
+struct TracedState {
+    var iptables: IPTablesState
+    var sets: [IPSetName: IPSet] = [:]
+    /// Nil in a mode without IPVS.
+    var servers: VirtualServerChoice?
+}
+
 /// One packet on its way through the hooks, in the order of the kernel.
 struct PacketPassage {
-    private let packet: TracedPacket
-    private let state: IPTablesState
-    private let network: NodeNetwork
-    private let detail: TraceDetail
-    private let limits: TableWalk.Limits
-    private let ruleText: (Rule) -> String
-    private var path: [TraceHook] = []
-    private var settled: [(flow: Flow, verdict: FlowVerdict)] = []
-    private var findings = TraceFindings()
-    private var notes = ["rules that are not Fairlead's, and chain policies, are not known here"]
+    let packet: TracedPacket
+    let state: TracedState
+    let network: NodeNetwork
+    let detail: TraceDetail
+    let limits: TableWalk.Limits
+    let ruleText: (Rule) -> String
+    var path: [TraceHook] = []
+    var settled: [(flow: Flow, verdict: FlowVerdict)] = []
+    var findings = TraceFindings()
+    var notes: [String]
 
     init(
         of packet: TracedPacket,
-        through state: IPTablesState,
+        through state: TracedState,
         network: NodeNetwork,
         detail: TraceDetail,
         limits: TableWalk.Limits,
@@ -28,6 +36,8 @@ struct PacketPassage {
         self.detail = detail
         self.limits = limits
         self.ruleText = ruleText
+        let unknown = state.servers == nil ? "rules" : "rules and virtual servers"
+        notes = ["\(unknown) that are not Fairlead's, and chain policies, are not known here"]
     }
 
     mutating func run() {
@@ -44,54 +54,83 @@ struct PacketPassage {
         if let interface = packet.inputInterface, interface != "lo" {
             notes.append("the source is an address of this node, so \(interface) is not looked at")
         }
-        let translated = pass(.nat, .output, .absent, flows)
-        let filtered = pass(.filter, .output, .absent, translated)
-        let sent = pass(.nat, .postrouting, .absent, filtered)
-        let martians = sent.filter {
-            guard let source = $0.packet.source else { return false }
-            return source.isLoopback && !network.isLocal($0.packet.destination)
-        }
-        if !martians.isEmpty {
-            notes.append("a packet from \(packet.source) that leaves the node is lost as a martian")
-        }
-        // To the node itself: through lo, where nat is not asked again for this connection.
-        let toNode = sent.filter { network.isLocal($0.packet.destination) }
-        settle(sent.filter { !network.isLocal($0.packet.destination) })
-        settle(pass(.filter, .input, .named("lo"), toNode))
+        let marked = pass(.mangle, .output, .absent, flows)
+        let translated = pass(.nat, .output, .absent, marked)
+        let (stayed, left) = balance(translated, at: .output)
+        let filtered = pass(.filter, .output, .absent, stayed)
+        leave(filtered + sendAnew(left), .absent)
     }
 
     /// Come in from a pod or from elsewhere.
     private mutating func runForwarded(_ flows: [Flow]) {
         let name = packet.inputInterface ?? network.interface(toward: packet.source)
         let input = name.map { InterfaceKnowledge.named($0) } ?? .unknown("none was given")
-        let translated = pass(.nat, .prerouting, input, flows)
+        let marked = pass(.mangle, .prerouting, input, flows)
+        let translated = pass(.nat, .prerouting, input, marked)
         let toNode = translated.filter { network.isLocal($0.packet.destination) }
         let through = translated.filter { !network.isLocal($0.packet.destination) }
-        let accepted = pass(.filter, .input, input, toNode)
-        settle(pass(.nat, .input, input, accepted))
-        let forwarded = pass(.filter, .forward, input, through)
-        let postrouting = InterfaceKnowledge.unknown("kernels before 5.7 have none here")
-        settle(pass(.nat, .postrouting, postrouting, forwarded))
+
+        let examined = pass(.mangle, .input, input, toNode)
+        let (stayed, left) = balance(pass(.filter, .input, input, examined), at: .input)
+        settle(pass(.nat, .input, input, stayed))
+
+        let routed = pass(.mangle, .forward, input, through)
+        let forwarded = pass(.filter, .forward, input, routed) + sendAnew(left)
+        leave(forwarded, .unknown("kernels before 5.7 have none here"))
     }
 
+    /// Out of the node, or over lo into it.
+    private mutating func leave(_ flows: [Flow], _ input: InterfaceKnowledge) {
+        let marked = pass(.mangle, .postrouting, input, flows)
+        let sent = pass(.nat, .postrouting, input, marked)
+        let martians = sent.filter {
+            guard let source = $0.packet.source else { return false }
+            return source.isLoopback && !network.isLocal($0.packet.nextHop)
+        }
+        if !martians.isEmpty {
+            notes.append("a packet from \(packet.source) that leaves the node is lost as a martian")
+        }
+        settle(sent.filter { !network.isLocal($0.packet.nextHop) })
+        // Neither nat nor IPVS is asked again for this connection.
+        let toNode = sent.filter { network.isLocal($0.packet.nextHop) }
+        let loopback = InterfaceKnowledge.named("lo")
+        let received = pass(.mangle, .prerouting, loopback, toNode)
+        let examined = pass(.mangle, .input, loopback, received)
+        settle(pass(.filter, .input, loopback, examined))
+    }
+
+    private mutating func settle(_ flows: [Flow]) {
+        settled += flows.map {
+            ($0, $0.packet.endpoint.map { .delivered($0) } ?? .untouched)
+        }
+    }
+}
+
+extension PacketPassage {
     /// Consults one table at one hook; the result is what goes on.
-    private mutating func pass(
+    mutating func pass(
         _ table: TableName,
         _ chain: BuiltinChain,
         _ input: InterfaceKnowledge,
         _ flows: [Flow]
     ) -> [Flow] {
-        if flows.isEmpty { return [] }
+        if flows.isEmpty || isSkipped(table, chain) { return flows }
         var walk = TableWalk(
-            HookContext(table: table, chain: chain, input: input, network: network),
-            over: state[table],
+            HookContext(
+                table: table,
+                chain: chain,
+                input: input,
+                network: network,
+                sets: state.sets
+            ),
+            over: state.iptables[table],
             detail: detail,
             limits: limits,
             findings: findings,
             ruleText: ruleText
         )
         walk.run(flows)
-        findings = walk.findings
+        nameService(walk)
         path.append(TraceHook(name: walk.context.name, steps: walk.steps))
         var passed: [Flow] = []
         for (flow, ending) in walk.ended {
@@ -105,63 +144,8 @@ struct PacketPassage {
         return passed.merged()
     }
 
-    private mutating func settle(_ flows: [Flow]) {
-        settled += flows.map {
-            ($0, $0.packet.endpoint.map { .delivered($0) } ?? .untouched)
-        }
-    }
-}
-
-extension PacketPassage {
-    func trace() -> PacketTrace {
-        var shares: [FlowResult: Double] = [:]
-        var returning: Set<FlowResult> = []
-        for (flow, verdict) in settled {
-            let result = Self.result(flow, verdict)
-            if flow.isReturning {
-                returning.insert(result)
-            } else {
-                shares[result, default: 0] += flow.share
-            }
-        }
-        let outcomes = shares.map { FlowOutcome($0.key, probability: $0.value) }
-        return PacketTrace(
-            packet: packet,
-            outcomes: outcomes.sorted { $0.result < $1.result },
-            affinity: findings.affinitySeconds.map {
-                FlowAffinity(timeoutSeconds: $0, returning: returning.sorted())
-            },
-            title: findings.title,
-            reason: findings.reason,
-            path: path,
-            problems: findings.problems + affinityProblems(),
-            notes: notes
-        )
-    }
-
-    private static func result(_ flow: Flow, _ verdict: FlowVerdict) -> FlowResult {
-        switch verdict {
-        case .delivered, .untouched: FlowResult(verdict, masqueraded: flow.packet.masqueraded)
-        case .rejected, .dropped, .undecided: FlowResult(verdict)
-        }
-    }
-
-    /// A new client has to be put on the list that leads it to the same end the next time.
-    private func affinityProblems() -> [TraceProblem] {
-        guard findings.affinitySeconds != nil else { return [] }
-        var ends: [String: FlowResult] = [:]
-        for case (let flow, let verdict) in settled {
-            if case .known(let list) = flow.client { ends[list] = Self.result(flow, verdict) }
-        }
-        var problems: [TraceProblem] = []
-        for (flow, verdict) in settled {
-            guard case .new(let remembered) = flow.client, case .delivered(let endpoint) = verdict,
-                !remembered.contains(where: { ends[$0] == Self.result(flow, verdict) })
-            else { continue }
-            problems.append(
-                TraceProblem(.affinity, "a client sent to \(endpoint) does not come back to it")
-            )
-        }
-        return problems
+    /// Most hooks of mangle are nothing to a proxy.
+    private func isSkipped(_ table: TableName, _ chain: BuiltinChain) -> Bool {
+        table == .mangle && !state.iptables.mangle.jumps.contains { $0.from == chain }
     }
 }

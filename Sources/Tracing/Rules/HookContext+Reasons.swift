@@ -12,7 +12,7 @@ extension HookContext {
         if rule.outInterface != nil { reasons.append(text(of: output(of: packet), "output")) }
         for match in rule.matches {
             switch match {
-            case .destinationPort, .comment, .random, .set, .ipvs: break
+            case .destinationPort, .comment, .random: break
             case .connectionState(_, let inverted):
                 if packet.destinationChanged || inverted {
                     reasons.append(
@@ -29,6 +29,12 @@ extension HookContext {
                     "\(packet.destination) is \(inverted ? "not " : "")an address of this node"
                 )
             case .bpf: reasons.append(reasonOfProgram(packet))
+            case .set(let name, let sides, let inverted):
+                reasons.append(
+                    text(of: name, sides, packet, isMember: !inverted)
+                )
+            case .ipvs(let inverted):
+                reasons.append(inverted ? "IPVS has not taken it" : "IPVS has taken it")
             case .recent(let recent):
                 if case .update(let seconds) = recent.action {
                     reasons.append("if the client was seen within \(seconds) s")
@@ -72,7 +78,12 @@ extension HookContext {
                 return "the destination is \(inverted ? "" : "not ")an address of this node"
             case .bpf:
                 return answer == .fails ? "the BPF program says no" : "the BPF program is unclear"
-            case .comment, .random, .recent, .set, .ipvs: continue
+            case .set(let name, let sides, let inverted):
+                if case .unknown(let why) = answer { return why }
+                return text(of: name, sides, packet, isMember: inverted)
+            case .ipvs(let inverted):
+                return inverted ? "IPVS has taken it" : "IPVS has not taken it"
+            case .comment, .random, .recent: continue
             }
         }
         return "the client is not on the list"
@@ -84,6 +95,29 @@ extension HookContext {
         case .named(let name): "the \(direction) interface is \(name)"
         case .unknown: "the \(direction) interface is not known"
         }
+    }
+
+    /// `10.96.0.10:80/tcp is in FAIRLEAD-4-X (what the set is for)`.
+    func text(
+        of name: IPSetName,
+        _ sides: [SetDimension],
+        _ packet: PacketState,
+        isMember: Bool
+    ) -> String {
+        guard let question = question(to: name, sides, packet) else {
+            return "there is no set \(name)"
+        }
+        let title = question.set.title.map { " (\($0))" } ?? ""
+        return "\(question.text) is \(isMember ? "" : "not ")in \(name)\(title)"
+    }
+
+    /// What sets say of a packet that the rule matches; nil if it asks none.
+    func setReason(for rule: Rule, _ packet: PacketState) -> String? {
+        let reasons = rule.matches.compactMap { match -> String? in
+            guard case .set(let name, let sides, let inverted) = match else { return nil }
+            return text(of: name, sides, packet, isMember: !inverted)
+        }
+        return reasons.isEmpty ? nil : reasons.joined(separator: "; ")
     }
 
     private func hex(_ mark: UInt32) -> String { "0x" + String(mark, radix: 16) }

@@ -16,6 +16,8 @@ struct HookContext {
     let chain: BuiltinChain
     let input: InterfaceKnowledge
     let network: NodeNetwork
+    /// The sets that rules can ask.
+    let sets: [IPSetName: IPSet]
 
     /// `nat PREROUTING`.
     var name: String { "\(table.rawValue) \(chain.rawValue)" }
@@ -25,8 +27,8 @@ struct HookContext {
         switch chain {
         case .prerouting, .input: .absent
         case .forward, .output, .postrouting:
-            network.interface(toward: packet.destination).map { .named($0) }
-                ?? .unknown("no known link leads to \(packet.destination)")
+            network.interface(toward: packet.nextHop).map { .named($0) }
+                ?? .unknown("no known link leads to \(packet.nextHop)")
         }
     }
 }
@@ -37,6 +39,8 @@ enum ConditionAnswer: Equatable {
     case fails
     /// Cannot be told, and why.
     case unknown(String)
+    /// The set that is asked is not there.
+    case missingSet(IPSetName)
 
     init(_ holds: Bool, inverted: Bool = false) {
         self = holds != inverted ? .holds : .fails
@@ -57,10 +61,11 @@ extension HookContext {
     func header(of rule: Rule, meets packet: PacketState) -> ConditionAnswer {
         var result = ConditionAnswer.holds
         for condition in HeaderCondition.allCases {
-            switch answer(condition, of: rule, packet) {
+            let answer = answer(condition, of: rule, packet)
+            switch answer {
             case .holds: continue
             case .fails: return .fails
-            case .unknown(let why): result = .unknown(why)
+            case .unknown, .missingSet: result = answer
             }
         }
         return result
@@ -140,9 +145,25 @@ extension HookContext {
             case .value(let value): return ConditionAnswer(value != 0)
             case .cannotTell(let reason): return .unknown("the BPF program: \(reason)")
             }
-        case .set, .ipvs: return .unknown("sets are not known here")
+        case .set(let name, let sides, let inverted):
+            switch question(to: name, sides, packet)?.answer {
+            case nil: return .missingSet(name)
+            case .member: return ConditionAnswer(true, inverted: inverted)
+            case .absent: return ConditionAnswer(false, inverted: inverted)
+            case .unknown(let why): return .unknown(why)
+            }
+        case .ipvs(let inverted):
+            return ConditionAnswer(packet.takenByIPVS, inverted: inverted)
         case .comment: return .holds
         case .random, .recent: return nil
         }
+    }
+    /// Nil if there is no such set.
+    func question(
+        to name: IPSetName,
+        _ sides: [SetDimension],
+        _ packet: PacketState
+    ) -> SetQuestion? {
+        sets[name].map { SetQuestion(set: $0, sides: sides, packet: packet) }
     }
 }

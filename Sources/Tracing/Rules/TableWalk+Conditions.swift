@@ -11,11 +11,11 @@ extension TableWalk {
         var matched: [Flow] = []
         var unmatched: [Flow] = []
         for flow in flows {
-            switch context.header(of: rule, meets: flow.packet) {
-            case .holds: matched.append(flow)
-            case .fails: unmatched.append(flow)
-            case .unknown(let why):
-                reportUndecidable(why, rule, flow, at: place, index)
+            let answer = context.header(of: rule, meets: flow.packet)
+            if answer == .holds {
+                matched.append(flow)
+            } else {
+                report(answer, rule, flow, at: place, index)
                 unmatched.append(flow)
             }
         }
@@ -48,13 +48,11 @@ extension TableWalk {
         case .recent(let recent): return split(flow, by: recent)
         default: break
         }
-        switch context.answer(match, flow.packet) {
-        case .holds, nil: return (flow, nil)
-        case .fails: return (nil, flow)
-        case .unknown(let why):
-            reportUndecidable(why, rule, flow, at: place, index)
-            return (nil, flow)
+        guard let answer = context.answer(match, flow.packet), answer != .holds else {
+            return (flow, nil)
         }
+        report(answer, rule, flow, at: place, index)
+        return (nil, flow)
     }
 
     private mutating func split(_ flow: Flow, by recent: RecentMatch) -> (hit: Flow?, miss: Flow?) {
@@ -78,17 +76,22 @@ extension TableWalk {
         }
     }
 
-    /// Nothing is lost when the rule fails anyway.
-    private mutating func reportUndecidable(
-        _ why: String,
+    /// Nothing is lost by what cannot be told when the rule fails anyway.
+    private mutating func report(
+        _ answer: ConditionAnswer,
         _ rule: Rule,
         _ flow: Flow,
         at place: Place,
         _ index: Int
     ) {
-        if context.surelyFails(rule, flow.packet) { return }
-        findings.report(
-            TraceProblem(.undecidable, at: text(place, index), "taken as no match, as \(why)")
-        )
+        switch answer {
+        case .holds, .fails: break
+        case .missingSet(let name): reportMissing(name, at: place, index)
+        case .unknown(let why):
+            if context.surelyFails(rule, flow.packet) { return }
+            findings.report(
+                TraceProblem(.undecidable, at: text(place, index), "taken as no match, as \(why)")
+            )
+        }
     }
 }

@@ -43,7 +43,7 @@ extension TableWalk {
                 depth: place.depth,
                 ruleIndex: index + 1,
                 rule: ruleText(rule),
-                effect: effect(of: rule.target),
+                effect: effect(of: rule.target, on: flows),
                 reasons: context.reasons(for: rule, matching: flows[0].packet),
                 share: isPart ? share : nil,
                 clients: returning ? .returning : .all,
@@ -52,7 +52,7 @@ extension TableWalk {
         )
     }
 
-    private func effect(of target: Target) -> String {
+    private func effect(of target: Target, on flows: [Flow]) -> String {
         switch target {
         case .accept: "accepted: \(context.table.rawValue) is done"
         case .drop: "dropped"
@@ -63,7 +63,8 @@ extension TableWalk {
         case .masquerade: "source becomes an address of this node"
         case .mark(let mark): effect(of: mark)
         case .reject: "rejected"
-        case .opaque, .markFromSet: "cannot be told"
+        case .markFromSet(let name, let sides): effect(of: name, sides, on: flows)
+        case .opaque: "cannot be told"
         }
     }
 

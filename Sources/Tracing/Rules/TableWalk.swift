@@ -122,7 +122,9 @@ struct TableWalk {
         switch rule.target {
         case .accept: end(flows, .accepted)
         case .drop, .reject:
-            findings.reason = findings.reason ?? rule.comment ?? text(place, index)
+            findings.reason =
+                findings.reason ?? rule.comment ?? context.setReason(for: rule, flows[0].packet)
+                ?? text(place, index)
             noteTitle(at: place)
             end(flows, rule.target == .drop ? .dropped : .rejected)
         case .returnToCaller: returned += flows
@@ -134,7 +136,9 @@ struct TableWalk {
         case .masquerade: end(flows.map { $0.changing { $0.source = nil } }, .accepted)
         case .mark(let mark):
             return flows.map { $0.changing { $0.mark = $0.mark & ~mark.mask ^ mark.value } }
-        case .opaque, .markFromSet:
+        case .markFromSet(let name, let sides):
+            return flows.map { marking($0, from: name, sides, at: place, index) }
+        case .opaque:
             findings.report(
                 TraceProblem(
                     .undecidable,
@@ -186,7 +190,8 @@ struct TableWalk {
     /// Where the kernel's extensions may stand; it refuses a table that breaks this.
     private func isAllowed(_ target: Target, for flows: [Flow]) -> Bool {
         switch target {
-        case .accept, .drop, .returnToCaller, .jump, .goto, .mark, .opaque, .markFromSet: true
+        case .accept, .drop, .returnToCaller, .jump, .goto, .mark, .opaque: true
+        case .markFromSet: context.table == .mangle
         case .destinationNAT(let endpoint):
             context.table == .nat && [.prerouting, .output].contains(context.chain)
                 && flows.allSatisfy { $0.packet.destination.family == endpoint.address.family }
