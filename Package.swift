@@ -71,6 +71,8 @@ let package = Package(
         room("Planning", ["Addressing", "ServiceModel", "DataplaneModel"]),
         room("Tracing", ["Addressing", "DataplaneModel"]),
 
+        room("ProxyModes", ["Addressing", "DataplaneModel", "Planning", "Tracing"]),
+
         // Effects, each at one edge.
         room(
             "LinuxKernel",
@@ -91,7 +93,7 @@ let package = Package(
             "fairlead",
             [
                 "Addressing", "ServiceModel", "DataplaneModel", "Planning", "Tracing",
-                "LinuxKernel", "ServiceSources", "DaemonConfiguration", "Telemetry",
+                "ProxyModes", "LinuxKernel", "ServiceSources", "DaemonConfiguration", "Telemetry",
                 "Reconciling", argumentParser, logging,
             ]
         ),
@@ -114,7 +116,7 @@ let package = Package(
             "TestSupport",
             [
                 "Addressing", "ServiceModel", "DataplaneModel", "Planning", "Tracing",
-                "ServiceSources", "DaemonConfiguration",
+                "ProxyModes", "ServiceSources", "DaemonConfiguration",
             ]
         ),
         tests("AddressingTests", ["Addressing"]),
@@ -131,7 +133,8 @@ let package = Package(
         tests(
             "LinuxKernelTests",
             [
-                "Addressing", "DataplaneModel", "Planning", "LinuxKernel", "TestSupport",
+                "Addressing", "DataplaneModel", "Planning", "ProxyModes", "LinuxKernel",
+                "TestSupport",
             ]
         ),
         tests("AnnotatedYAMLTests", ["AnnotatedYAML"]),

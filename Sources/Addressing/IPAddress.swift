@@ -28,6 +28,11 @@ package struct IPAddress: Sendable, Hashable, Comparable {
         family == .ipv4 ? bits >> 24 == 127 : bits == 1
     }
 
+    /// 169.254.0.0/16 or fe80::/10 (RFC 3927, RFC 4291).
+    package var isLinkLocal: Bool {
+        family == .ipv4 ? bits >> 16 == 0xa9fe : bits >> 118 == 0x3fa
+    }
+
     /// 0.0.0.0 or ::.
     package var isUnspecified: Bool { bits == 0 }
 

@@ -52,7 +52,14 @@ extension DaemonConfiguration {
                 "driftCheckInterval",
             ]
         ),
-        ("iptables", ["lockFile", "lockTimeout"]), ("log", ["level", "format"]),
+        ("iptables", ["lockFile", "lockTimeout"]),
+        (
+            "ipvs",
+            [
+                "scheduler", "binding", "excludeCIDRs", "strictARP", "drainTimeout", "tcpTimeout",
+                "tcpFinTimeout", "udpTimeout",
+            ]
+        ), ("log", ["level", "format"]),
     ]
 
     private mutating func decode(_ fields: Fields) throws(FieldError) {
@@ -84,6 +91,11 @@ extension DaemonConfiguration {
             iptables.lockTimeout =
                 try fields.duration("lockTimeout", in: .zero ... .seconds(60))
                 ?? iptables.lockTimeout
+        case "ipvs":
+            try ipvs.decode(fields)
+            if ipvs.binding == .ranges, serviceCIDRs.isEmpty {
+                throw fields.error("binding", "ranges needs serviceCIDRs")
+            }
         case "log":
             log.level = try fields.choice("level", of: Log.Level.self) ?? log.level
             log.format = try fields.choice("format", of: Log.Format.self) ?? log.format
@@ -233,7 +245,7 @@ extension LocalTrafficDetector {
 
 extension Fields {
     /// CIDR ranges; a bare address is a range of one.
-    fileprivate func ranges(_ name: String) throws(FieldError) -> [IPPrefix] {
+    func ranges(_ name: String) throws(FieldError) -> [IPPrefix] {
         var result: [IPPrefix] = []
         for (text, line, path) in try strings(name) {
             guard let prefix = IPPrefix(text) else {

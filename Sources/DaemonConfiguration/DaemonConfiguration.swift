@@ -20,6 +20,7 @@ package struct DaemonConfiguration: Sendable, Equatable {
     package var allowedExternalIPs: [IPPrefix]?
     package var reconcile = Reconcile()
     package var iptables = IPTables()
+    package var ipvs = IPVS()
     package var log = Log()
 
     package init() {}
@@ -27,6 +28,7 @@ package struct DaemonConfiguration: Sendable, Equatable {
     /// How the kernel is programmed.
     package enum Mode: String, Sendable, CaseIterable {
         case iptables
+        case ipvs
     }
 
     /// The node this is.
@@ -78,6 +80,35 @@ package struct DaemonConfiguration: Sendable, Equatable {
         /// Every iptables program on the host must lock the same file.
         package var lockFile = "/run/xtables.lock"
         package var lockTimeout = Duration.seconds(5)
+    }
+
+    /// IPVS, in mode ipvs.
+    package struct IPVS: Sendable, Equatable {
+        /// For Services that name none.
+        package var scheduler = Scheduler.wrr
+        package var binding = Binding.addresses
+        /// Virtual servers with an address in these ranges are somebody else's.
+        package var excludedRanges: [IPPrefix] = []
+        /// Answer ARP for Service addresses on no interface.
+        package var strictARP = false
+        /// How long a removed endpoint keeps its connections at most; zero cuts them at once.
+        package var drainTimeout = Duration.seconds(600)
+        /// How long the kernel keeps idle connections; zero leaves its setting.
+        package var timeouts = Timeouts()
+
+        /// What makes the kernel deliver Service addresses to IPVS.
+        package enum Binding: String, Sendable, CaseIterable {
+            /// Each address on a dummy link.
+            case addresses
+            /// `serviceCIDRs` as a whole, by local routes; other addresses one by one.
+            case ranges
+        }
+
+        package struct Timeouts: Sendable, Equatable {
+            package var tcp = Duration.zero
+            package var tcpFin = Duration.zero
+            package var udp = Duration.zero
+        }
     }
 
     /// Log lines, on standard error.

@@ -12,11 +12,26 @@ package protocol KernelStore {
 
     /// Makes the changes. After an error the state is unknown: observe again.
     func apply(_ diff: Diff) throws(DataplaneError) -> ApplyReport
+
+    /// Numbers by which most changes of other programs show, at a cost that does not grow with what
+    /// is there.
+    func measure() throws(DataplaneError) -> [String: Int]
+
+    /// Does what has become due since the last call, such as ending what was left to run out.
+    func attend() throws(DataplaneError)
+}
+
+extension KernelStore {
+    /// Nothing is measured.
+    package func measure() throws(DataplaneError) -> [String: Int] { [:] }
+
+    /// Nothing ever becomes due.
+    package func attend() throws(DataplaneError) {}
 }
 
 /// What an `apply` did.
 package struct ApplyReport: Sendable, Equatable {
-    /// Changed objects: chains, jumps.
+    /// Changed objects: chains, jumps, sets and their entries, servers, addresses.
     package var operations: Int
     /// How often the work was done again because somebody else changed the table meanwhile.
     package var conflicts: Int
@@ -28,5 +43,12 @@ package struct ApplyReport: Sendable, Equatable {
         self.operations = operations
         self.conflicts = conflicts
         self.failures = failures
+    }
+
+    /// Both together.
+    package static func += (left: inout ApplyReport, right: ApplyReport) {
+        left.operations += right.operations
+        left.conflicts += right.conflicts
+        left.failures += right.failures
     }
 }

@@ -16,3 +16,14 @@ package struct PlanIssue: Sendable, Hashable, Comparable, CustomStringConvertibl
         (left.servicePort, left.reason) < (right.servicePort, right.reason)
     }
 }
+
+extension ServiceState {
+    /// Wishes that the configuration forbids, an issue for each port.
+    var refusals: [PlanIssue] {
+        refusedExternalIPs.flatMap { address in
+            ports.map {
+                PlanIssue($0.name, reason: "external IP \(address) is outside the allowed ranges")
+            }
+        }
+    }
+}

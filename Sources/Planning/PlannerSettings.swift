@@ -18,6 +18,10 @@ package struct PlannerSettings: Sendable, Equatable {
     package var serviceCIDRs: [IPPrefix]
     /// External IPs outside these ranges are refused; nil allows all.
     package var allowedExternalIPs: [IPPrefix]?
+    /// How connections are spread where a Service does not say; of use to modes that have a choice.
+    package var scheduler: Scheduler
+    /// Bind `serviceCIDRs` as a whole instead of the single addresses in them (ipvs mode).
+    package var bindsServiceRanges: Bool
     /// Drop forwarded packets that connection tracking calls invalid, so that a late segment never
     /// reaches a client untranslated. Off where `nf_conntrack_tcp_be_liberal` is on.
     package var dropInvalid: Bool
@@ -32,6 +36,8 @@ package struct PlannerSettings: Sendable, Equatable {
         masqueradeBit: UInt32 = 1 << 14,
         serviceCIDRs: [IPPrefix] = [],
         allowedExternalIPs: [IPPrefix]? = nil,
+        scheduler: Scheduler = .wrr,
+        bindsServiceRanges: Bool = false,
         dropInvalid: Bool = true
     ) {
         self.node = node
@@ -43,6 +49,8 @@ package struct PlannerSettings: Sendable, Equatable {
         self.masqueradeBit = masqueradeBit
         self.serviceCIDRs = serviceCIDRs
         self.allowedExternalIPs = allowedExternalIPs
+        self.scheduler = scheduler
+        self.bindsServiceRanges = bindsServiceRanges
         self.dropInvalid = dropInvalid
     }
 }

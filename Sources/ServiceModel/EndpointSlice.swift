@@ -53,6 +53,8 @@ package struct Endpoint: Sendable, Hashable {
     package var zoneHints: [String]
     /// Nodes that should use it; empty without the hint.
     package var nodeHints: [String]
+    /// Its share of new connections relative to the others', within `EndpointWeight.range`.
+    package var weight: UInt32
 
     package init(
         address: IPAddress,
@@ -62,7 +64,8 @@ package struct Endpoint: Sendable, Hashable {
         nodeName: String? = nil,
         zone: String? = nil,
         zoneHints: [String] = [],
-        nodeHints: [String] = []
+        nodeHints: [String] = [],
+        weight: UInt32 = EndpointWeight.standard
     ) {
         self.address = address
         self.ready = ready
@@ -72,5 +75,6 @@ package struct Endpoint: Sendable, Hashable {
         self.zone = zone
         self.zoneHints = zoneHints
         self.nodeHints = nodeHints
+        self.weight = weight
     }
 }

@@ -23,6 +23,9 @@ package struct Service: Sendable, Hashable {
     package var internalTrafficPolicy: TrafficPolicy
     /// Only meaningful for kind LoadBalancer with external policy Local.
     package var healthCheckNodePort: PortNumber?
+    /// How its connections are spread; nil leaves it to the configuration.
+    package var scheduler: Scheduler?
+    package var forwarding: Forwarding
 
     /// `families` defaults to those of `clusterIPs`.
     package init(
@@ -37,7 +40,9 @@ package struct Service: Sendable, Hashable {
         sessionAffinity: SessionAffinity = .none,
         externalTrafficPolicy: TrafficPolicy = .cluster,
         internalTrafficPolicy: TrafficPolicy = .cluster,
-        healthCheckNodePort: PortNumber? = nil
+        healthCheckNodePort: PortNumber? = nil,
+        scheduler: Scheduler? = nil,
+        forwarding: Forwarding = .nat
     ) {
         self.name = name
         self.kind = kind
@@ -51,6 +56,8 @@ package struct Service: Sendable, Hashable {
         self.externalTrafficPolicy = externalTrafficPolicy
         self.internalTrafficPolicy = internalTrafficPolicy
         self.healthCheckNodePort = healthCheckNodePort
+        self.scheduler = scheduler
+        self.forwarding = forwarding
     }
 
     /// The ClusterIP of a family, if the Service exists in it.

@@ -45,6 +45,9 @@ struct DaemonConfigurationTests {
             reconcile: {minInterval: 2s, retryInterval: 3s, maxRetryInterval: 4s,
               fullResyncInterval: 5m, driftCheckInterval: 6s}
             iptables: {lockFile: /tmp/lock, lockTimeout: 7s}
+            mode: ipvs
+            ipvs: {scheduler: lc, binding: ranges, excludeCIDRs: [192.0.2.0/24], strictARP: true,
+              drainTimeout: 1m, tcpTimeout: 1h, tcpFinTimeout: 2s, udpTimeout: 3s}
             log: {level: debug, format: json}
             """
         )
@@ -65,6 +68,13 @@ struct DaemonConfigurationTests {
         #expect(configuration.reconcile.fullResyncInterval == .seconds(300))
         #expect(configuration.reconcile.driftCheckInterval == .seconds(6))
         #expect(configuration.iptables.lockTimeout == .seconds(7))
+        #expect(configuration.mode == .ipvs)
+        #expect(configuration.ipvs.scheduler == .lc && configuration.ipvs.binding == .ranges)
+        #expect(configuration.ipvs.excludedRanges.count == 1 && configuration.ipvs.strictARP)
+        #expect(configuration.ipvs.drainTimeout == .seconds(60))
+        #expect(configuration.ipvs.timeouts.tcp == .seconds(3600))
+        #expect(configuration.ipvs.timeouts.tcpFin == .seconds(2))
+        #expect(configuration.ipvs.timeouts.udp == .seconds(3))
         #expect(configuration.log.level == .debug && configuration.log.format == .json)
     }
 
@@ -77,6 +87,7 @@ struct DaemonConfigurationTests {
             ("nodePorts: {addresses: [eth0]}", 1), ("families: [IPv5]", 1), ("node: [", 2),
             ("detectLocal: {mode: BridgeInterface}", 1), ("mode: iptables\nmode: iptables", 1),
             ("node: {addresses: [192.0.2.1, 192.0.2.2]}", 1), ("- a list", 1),
+            ("ipvs: {scheduler: fast}", 1), ("ipvs:\n  binding: ranges", 2),
         ]
     )
     func mistakes(_ text: String, _ line: Int) {

@@ -4,6 +4,7 @@ import Foundation
 import Glibc
 import LinuxKernel
 import Planning
+import ProxyModes
 import TestSupport
 import Testing
 
@@ -27,7 +28,7 @@ struct GoldenKernelTests {
         try NetworkNamespace.enterNew()
         setenv("XTABLES_LOCKFILE", "/tmp/fairlead-test-\(getpid()).lock", 1)
         let input = try #require(scenario.text("input.yaml"))
-        var plans = GoldenPlans(settings: try scenario.settings())
+        var plans = GoldenPlans(IPTablesMode.self, settings: try scenario.settings())
         _ = plans.take(input)
         for family in plans.families { try checkText(family) }
         // From nothing, then with the operations of each change.
@@ -44,7 +45,7 @@ struct GoldenKernelTests {
         }
     }
 
-    private func checkText(_ plan: GoldenPlans.FamilyPlan) throws {
+    private func checkText(_ plan: GoldenPlans<IPTablesMode>.FamilyPlan) throws {
         let program = plan.family == .ipv4 ? "iptables" : "ip6tables"
         let text = IPTablesRenderer(family: plan.family).render(plan.planner.plan)
         try Program.check(
@@ -53,7 +54,7 @@ struct GoldenKernelTests {
         )
     }
 
-    private func apply(_ diff: IPTablesDiff, to plan: GoldenPlans.FamilyPlan) throws {
+    private func apply(_ diff: IPTablesDiff, to plan: GoldenPlans<IPTablesMode>.FamilyPlan) throws {
         let lock = XTablesLock.Configuration(path: "/tmp/fairlead-test-\(getpid()).lock")
         let store = IPTablesStore(family: plan.family, lock: lock, owns: NameScheme.owns)
         let report = try store.apply(diff)

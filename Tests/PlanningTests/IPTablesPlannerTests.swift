@@ -108,39 +108,12 @@ struct IPTablesPlannerTests {
     }
 
     @Test("One endpoint more is one chain changed, however many Services there are")
-    func locality() throws {
-        let services = 3000
-        let port = try #require(PortNumber(80))
-        var snapshot = ServiceSnapshot()
-        func name(_ index: Int) -> ServiceName {
-            ServiceName(namespace: "shop", name: "s\(index)")
-        }
-        func slice(_ index: Int, _ count: Int) -> EndpointSlice {
-            EndpointSlice(
-                name: "s",
-                service: name(index),
-                family: .ipv4,
-                ports: [EndpointPort(port: port)],
-                endpoints: (0..<count).map {
-                    Endpoint(address: IPAddress(ipv4: 0x0ab4_0000 + UInt32(index * 16 + $0)))
-                }
-            )
-        }
-        for index in 0..<services {
-            let address = IPAddress(ipv4: 0x0a60_0001 + UInt32(index))
-            snapshot.services[name(index)] = Service(
-                name: name(index),
-                clusterIPs: [address],
-                ports: [ServicePort(port: port)]
-            )
-            snapshot.slices[name(index)] = [slice(index, 2)]
-        }
+    func locality() {
+        var cluster = LargeCluster(services: 3000)
         var desired = DesiredState(family: .ipv4, settings: Self.settings)
         var planner = IPTablesPlanner(family: .ipv4, settings: Self.settings)
-        let all = SnapshotUpdate(snapshot: snapshot, changed: .all)
-        _ = planner.plan(desired.select(all), of: desired)
-        snapshot.slices[name(1234)] = [slice(1234, 3)]
-        let one = SnapshotUpdate(snapshot: snapshot, changed: .some([name(1234)]))
+        _ = planner.plan(desired.select(cluster.everything), of: desired)
+        let one = cluster.setEndpoints(of: 1234, to: 3)
         let diff = planner.plan(desired.select(one), of: desired)
         #expect(diff.count == 1)
     }

@@ -1,4 +1,5 @@
 import CIPTables
+import CNetlink
 import DataplaneModel
 
 // What asks ipset and IPVS. The revisions are the newest that the kernel has, since iptables picks

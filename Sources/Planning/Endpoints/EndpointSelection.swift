@@ -14,8 +14,15 @@ package struct EndpointSelection: Sendable, Equatable {
     package var local: [SocketAddress] = []
     /// Any usable endpoint anywhere: decides between reject and drop.
     package var hasAny = false
+    /// Weights other than the standard one; endpoints of weight 0 are not in the lists.
+    package var weights: [SocketAddress: UInt32] = [:]
 
     package init() {}
+
+    /// An endpoint's share of new connections relative to the others'.
+    package func weight(of endpoint: SocketAddress) -> UInt32 {
+        weights.isEmpty ? EndpointWeight.standard : weights[endpoint] ?? EndpointWeight.standard
+    }
 
     /// Everything some frontend may send connections to.
     package var reachable: [SocketAddress] {
@@ -34,6 +41,9 @@ package struct EndpointSelection: Sendable, Equatable {
         node: NodeIdentity
     ) {
         let candidates = Self.candidates(portName, transport, slices, node)
+        for candidate in candidates where candidate.endpoint.weight != EndpointWeight.standard {
+            weights[candidate.address] = candidate.endpoint.weight
+        }
         if usesCluster {
             cluster = Self.clusterList(candidates, node)
             hasAny = !cluster.isEmpty
@@ -88,7 +98,8 @@ package struct EndpointSelection: Sendable, Equatable {
                 result[result.count - 1] = candidate
             }
         }
-        return result
+        // Weight 0 takes no new connections, and an endpoint that takes none is not offered.
+        return result.filter { $0.endpoint.weight > 0 }
     }
 
     private static func clusterList(

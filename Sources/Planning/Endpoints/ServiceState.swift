@@ -26,6 +26,9 @@ package struct ServicePortState: Sendable, Equatable {
     package var sourceRangesIncludeNode: Bool
     package var nodePort: PortNumber?
     package var affinityTimeoutSeconds: UInt32?
+    /// How connections are spread; nil leaves it to the configuration.
+    package var scheduler: Scheduler?
+    package var forwarding: Forwarding
     /// ClusterIP traffic uses only local endpoints.
     package var internalPolicyIsLocal: Bool
     /// Traffic from outside uses only local endpoints, and keeps its source address.
@@ -126,6 +129,8 @@ extension ServicePortState {
         if case .clientIP(let seconds) = service.sessionAffinity {
             affinityTimeoutSeconds = seconds
         }
+        scheduler = service.scheduler
+        forwarding = service.forwarding
         internalPolicyIsLocal = service.internalTrafficPolicy == .local
         externalPolicyIsLocal = frontends.externalPolicyIsLocal
         endpoints = EndpointSelection()

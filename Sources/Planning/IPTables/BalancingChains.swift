@@ -3,7 +3,7 @@ import DataplaneModel
 import ServiceModel
 
 /// Chains that pick one endpoint for a new connection: the client's last one if it has affinity,
-/// or else each with the same chance.
+/// or else each with a chance in proportion to its weight.
 struct BalancingChains {
     /// Above this many endpoints the choice has two levels, so that a packet tests about twice the
     /// square root of their number instead of half of it (measured, see docs/iptables-layout.md).
@@ -12,6 +12,8 @@ struct BalancingChains {
     let port: ServicePortName
     let role: NameScheme.ChainRole
     let affinityTimeoutSeconds: UInt32?
+    /// The share of an endpoint relative to the others', at least 1.
+    let weight: (SocketAddress) -> UInt32
 
     /// The chain of the Service port, which begins with `head`, and the groups it chooses from.
     func chains(over endpoints: [SocketAddress], head: [Rule]) -> [Chain] {
@@ -25,18 +27,21 @@ struct BalancingChains {
             appendChoice(among: endpoints, to: &rules)
         } else {
             var rest = endpoints[...]
+            var restWeight = weight(of: rest)
             let size = Self.groupSize(endpoints.count)
             while !rest.isEmpty {
                 let members = rest.prefix(size)
                 let group = group(groups.count, members, of: endpoints.count)
+                let groupWeight = weight(of: members)
                 rules.append(
                     Rule(
-                        matches: Self.chance(members.count, outOf: rest.count),
+                        matches: Self.chance(groupWeight, outOf: restWeight),
                         target: .goto(group.name)
                     )
                 )
                 groups.append(group)
                 rest = rest.dropFirst(size)
+                restWeight -= groupWeight
             }
         }
         let main = Chain(
@@ -59,10 +64,18 @@ struct BalancingChains {
         )
     }
 
-    /// Rule i of n is tried with chance 1/(n - i), so each endpoint gets 1/n.
+    private func weight(of endpoints: ArraySlice<SocketAddress>) -> Int {
+        endpoints.reduce(0) { $0 + Int(weight($1)) }
+    }
+
+    /// A rule is tried with its weight's chance among those that are left, so that each endpoint
+    /// gets its share of all: with n equal ones, rule i has chance 1/(n - i).
     private func appendChoice(among endpoints: [SocketAddress], to rules: inout [Rule]) {
-        for (index, endpoint) in endpoints.enumerated() {
-            var matches = Self.chance(1, outOf: endpoints.count - index)
+        var rest = weight(of: endpoints[...])
+        for endpoint in endpoints {
+            let own = Int(weight(endpoint))
+            var matches = Self.chance(own, outOf: rest)
+            rest -= own
             if affinityTimeoutSeconds != nil {
                 // Behind the chance, so that only the chosen endpoint remembers the client.
                 matches.append(.recent(RecentMatch(.set, list: list(of: endpoint))))

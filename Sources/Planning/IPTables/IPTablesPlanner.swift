@@ -13,7 +13,7 @@ package struct IPTablesPlanner: Sendable {
 
     private let statics: StaticChains
     private var fragments: [ServiceName: PlannedService] = [:]
-    private var contests = FrontendContests()
+    private var contests = FrontendContests<FrontendClaim>()
     private var natTree: DispatchTree
     private var natNodePortTree: DispatchTree
     private var filterTree: DispatchTree
@@ -97,7 +97,7 @@ package struct IPTablesPlanner: Sendable {
         }
 
         /// A contest was decided: `winner` has the frontend now, nil if nobody wants it.
-        mutating func decide(_ frontend: FrontendContests.Frontend, _ winner: FrontendClaim?) {
+        mutating func decide(_ frontend: FrontendClaim.Frontend, _ winner: FrontendClaim?) {
             switch frontend.space {
             case .address:
                 natAddresses[frontend.key] = .some(winner?.natRule)
@@ -127,17 +127,13 @@ package struct IPTablesPlanner: Sendable {
         }
         for chain in planned.filterChains { change.filterChains[chain] = .some(nil) }
         for claim in planned.claims {
-            change.decide(FrontendContests.Frontend(claim), contests.withdraw(claim))
+            change.decide(claim.frontend, contests.withdraw(claim))
         }
     }
 
     private mutating func place(_ service: ServiceState, _ change: inout PlanChange) {
         let fragment = ServiceChains(service, family: family, settings: settings).fragment
-        var issues = service.refusedExternalIPs.flatMap { address in
-            service.ports.map {
-                PlanIssue($0.name, reason: "external IP \(address) is outside the allowed ranges")
-            }
-        }
+        var issues = service.refusals + Self.unsupported(service)
         let taken = fragment.natChains.first { chainOwners[$0.name] != nil }
         if let taken, let owner = chainOwners[taken.name], let port = service.ports.first {
             issues.append(
@@ -156,13 +152,39 @@ package struct IPTablesPlanner: Sendable {
         }
         for chain in fragment.filterChains { change.filterChains[chain.name] = .some(chain) }
         for claim in fragment.claims {
-            change.decide(FrontendContests.Frontend(claim), contests.enter(claim))
+            change.decide(claim.frontend, contests.enter(claim))
         }
         fragments[service.name] = PlannedService(
             natChains: fragment.natChains.map(\.name),
             filterChains: fragment.filterChains.map(\.name),
             claims: fragment.claims
         )
+    }
+
+    /// What this mode cannot do for a Service, which is served without it.
+    private static func unsupported(_ service: ServiceState) -> [PlanIssue] {
+        service.ports.flatMap { port in
+            var issues: [PlanIssue] = []
+            if let scheduler = port.scheduler {
+                issues.append(
+                    PlanIssue(
+                        port.name,
+                        reason:
+                            "scheduler \(scheduler.rawValue): mode iptables picks at random, by weight"
+                    )
+                )
+            }
+            if port.forwarding != .nat {
+                issues.append(
+                    PlanIssue(
+                        port.name,
+                        reason:
+                            "forwarding \(port.forwarding.rawValue): mode iptables translates addresses"
+                    )
+                )
+            }
+            return issues
+        }
     }
 
     private func merge(

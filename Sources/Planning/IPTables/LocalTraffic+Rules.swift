@@ -43,6 +43,22 @@ extension PlannerSettings {
         }
     }
 
+    /// The node's own addresses on which NodePorts answer, sorted; neither loopback addresses nor
+    /// those good on one link only.
+    func nodePortAddresses(_ family: IPFamily) -> [IPAddress] {
+        let usable = Set(localAddresses).filter {
+            $0.family == family && !$0.isLoopback && !$0.isLinkLocal
+        }
+        switch nodePortAddresses {
+        case .all: return usable.sorted()
+        case .primary: return node.addresses.filter { $0.family == family }.sorted()
+        case .ranges(let ranges):
+            let own = ranges.filter { $0.family == family }
+            if own.isEmpty { return usable.sorted() }
+            return usable.filter { address in own.contains { $0.contains(address) } }.sorted()
+        }
+    }
+
     /// True where a client on the node reaches NodePorts on 127.0.0.1, which takes the sysctl
     /// `route_localnet` and a guard against neighbours who would use it too (CVE-2020-8558).
     func servesLocalhost(_ family: IPFamily) -> Bool {

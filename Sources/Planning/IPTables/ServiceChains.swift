@@ -128,7 +128,7 @@ struct ServiceChains {
     private mutating func claim(
         _ address: IPAddress,
         _ port: ServicePortState,
-        rank: FrontendClaim.Rank,
+        rank: FrontendRank,
         nat: Target?,
         filter: Target?
     ) {
@@ -249,7 +249,8 @@ struct ServiceChains {
         let chains = BalancingChains(
             port: port.name,
             role: role,
-            affinityTimeoutSeconds: port.affinityTimeoutSeconds
+            affinityTimeoutSeconds: port.affinityTimeoutSeconds,
+            weight: port.endpoints.weight(of:)
         ).chains(over: endpoints, head: head)
         fragment.natChains += chains
         return chains.first?.name

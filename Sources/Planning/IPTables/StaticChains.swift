@@ -74,7 +74,7 @@ struct StaticChains {
 
     private var masqueradeMark: PacketMark { PacketMark(bit: settings.masqueradeBit) }
 
-    private var clusterMasqueradeChain: Chain {
+    var clusterMasqueradeChain: Chain {
         let exempt =
             settings.masqueradeAll
             ? [] : settings.localPodRules(family, target: .returnToCaller)
@@ -86,9 +86,7 @@ struct StaticChains {
     }
 
     private var postroutingChain: Chain {
-        let mark = masqueradeMark
-        let clear = PacketMark(value: mark.value, mask: 0)
-        return Chain(
+        Chain(
             Self.postrouting,
             rules: [
                 Rule(
@@ -96,14 +94,22 @@ struct StaticChains {
                         .connectionState(.dnat), .bpf(Hairpin.sourceIsDestination(family)),
                     ],
                     target: .masquerade
-                ),
-                Rule(matches: [.mark(mark, inverted: true)], target: .returnToCaller),
-                // Cleared, so that a packet that comes by again is not masqueraded twice.
-                Rule(target: .mark(clear)),
-                Rule(target: .masquerade),
-            ],
+                )
+            ] + markedMasqueradeRules,
             title: "an endpoint that reaches itself, then marked traffic: masquerade"
         )
+    }
+
+    /// The end of a chain in POSTROUTING.
+    var markedMasqueradeRules: [Rule] {
+        let mark = masqueradeMark
+        let clear = PacketMark(value: mark.value, mask: 0)
+        return [
+            Rule(matches: [.mark(mark, inverted: true)], target: .returnToCaller),
+            // Cleared, so that a packet that comes by again is not masqueraded twice.
+            Rule(target: .mark(clear)),
+            Rule(target: .masquerade),
+        ]
     }
 
     // MARK: - filter

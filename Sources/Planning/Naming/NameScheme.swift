@@ -55,6 +55,12 @@ package enum NameScheme {
         return ChainName("\(chainPrefix)D\(hash("D\0\(prefix)"))")
     }
 
+    /// A number that stays with the Service port, spread evenly over 64 bits.
+    static func number(of port: ServicePortName) -> UInt64 {
+        let digest = SHA256.digest(Array("M\0\(identity(of: port))".utf8))
+        return UInt64(digest[0]) << 32 | UInt64(digest[1])
+    }
+
     /// NUL stands in no name, so no two ports share an identity.
     private static func identity(of port: ServicePortName) -> String {
         let service = port.service

@@ -41,9 +41,12 @@ enum KubernetesEndpoints {
         for (value, path) in try object.list("ports") {
             if let port = try slicePort(Fields(value, path: path)) { slice.ports.append(port) }
         }
+        let weights = try WeightAnnotation(object)
         for (value, path) in try object.list("endpoints") {
             let fields = try Fields(value, path: path)
-            if let endpoint = try endpoint(fields, family) { slice.endpoints.append(endpoint) }
+            guard var endpoint = try endpoint(fields, family) else { continue }
+            endpoint.weight = weights.weight(of: endpoint.address)
+            slice.endpoints.append(endpoint)
         }
         return slice
     }

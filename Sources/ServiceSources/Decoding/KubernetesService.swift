@@ -28,6 +28,10 @@ struct KubernetesService {
             try spec.policy("internalTrafficPolicy") ?? .cluster
         service.healthCheckNodePort = try spec.nodePort("healthCheckNodePort")
         service.sessionAffinity = try affinity(spec)
+        let annotations = try object.fields("metadata")?.fields("annotations")
+        service.scheduler = try annotations?.choice(Scheduler.annotation, of: Scheduler.self)
+        service.forwarding =
+            try annotations?.choice(Forwarding.annotation, of: Forwarding.self) ?? .nat
         return service
     }
 

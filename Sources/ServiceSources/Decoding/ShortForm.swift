@@ -8,7 +8,7 @@ enum ShortForm {
     static let fieldNames = [
         "name", "address", "addresses", "ports", "endpoints", "sessionAffinity",
         "externalTrafficPolicy", "internalTrafficPolicy", "externalIPs", "loadBalancer",
-        "healthCheckNodePort",
+        "healthCheckNodePort", "scheduler", "forwarding",
     ]
 
     /// `web` is in namespace `default`; `shop/web` names its own.
@@ -39,6 +39,8 @@ enum ShortForm {
         service.internalTrafficPolicy = try fields.policy("internalTrafficPolicy") ?? .cluster
         service.sessionAffinity = try affinity(fields)
         service.healthCheckNodePort = try fields.port("healthCheckNodePort")
+        service.scheduler = try fields.choice("scheduler", of: Scheduler.self)
+        service.forwarding = try fields.choice("forwarding", of: Forwarding.self) ?? .nat
         let slices = try ShortFormEndpoints(service: name, ports: ports).decode(fields)
         service.kind =
             !service.loadBalancerAddresses.isEmpty
@@ -185,18 +187,13 @@ private struct ShortFormEndpoints {
     }
 
     private func endpoint(_ fields: Fields) throws(FieldError) -> Endpoint {
-        guard fields.value("weight") == nil else {
-            throw fields.error(
-                "weight",
-                "is reserved: this mode gives every endpoint the same share"
-            )
-        }
         try fields.refuseUnknown([
-            "address", "port", "node", "zone", "ready", "serving", "terminating",
+            "address", "port", "node", "zone", "ready", "serving", "terminating", "weight",
         ])
         guard let address = try fields.address("address") else {
             throw fields.error("address", "is missing")
         }
+        let weight = try fields.integer("weight", in: EndpointWeight.range)
         let terminating = try fields.boolean("terminating") ?? false
         return Endpoint(
             address: address,
@@ -204,7 +201,8 @@ private struct ShortFormEndpoints {
             serving: try fields.boolean("serving") ?? true,
             terminating: terminating,
             nodeName: try fields.string("node"),
-            zone: try fields.string("zone")
+            zone: try fields.string("zone"),
+            weight: weight.map { UInt32($0) } ?? EndpointWeight.standard
         )
     }
 }

@@ -1,7 +1,7 @@
 import Addressing
-import DataplaneModel
 import Foundation
 import Planning
+import ProxyModes
 import Tracing
 
 /// Holds a scenario's files against what is planned now.
@@ -26,39 +26,52 @@ package struct GoldenCheck {
     }
 
     private mutating func run() throws {
-        guard let input = scenario.text("input.yaml") else {
+        guard scenario.text("input.yaml") != nil else {
             problems.append("input.yaml is missing")
             return
         }
-        var plans = GoldenPlans(settings: try scenario.settings())
-        _ = plans.take(input)
-        try compare(plans.text, "iptables.plan")
-        try compareIssues(plans.issues)
         guard scenario.text("flows.txt") != nil else {
             problems.append("flows.txt is missing: write down where packets have to go")
             return
         }
-        try checkFlows("flows.txt", plans)
-        for transition in scenario.transitions { try check(transition, &plans) }
+        try check(IPTablesMode.self, .iptables)
+        try check(IPVSMode.self, .ipvs)
         for file in scenario.files.subtracting(used).sorted() {
             problems.append("\(file): nothing reads this file")
         }
     }
 
-    private mutating func check(_ transition: String, _ plans: inout GoldenPlans) throws {
-        let file = "\(transition).yaml"
-        used.insert(file)
-        guard let manifest = scenario.text(file) else { return }
-        try compare(GoldenPlans.text(plans.take(manifest)), "\(transition).diff")
-        if plans.text != plans.afresh().text {
-            problems.append("\(file): the plan depends on what was there before")
+    /// Plans, changes, issues and flows of one mode.
+    private mutating func check<Mode: ProxyMode>(
+        _ mode: Mode.Type,
+        _ flowMode: FlowMode
+    ) throws {
+        var plans = GoldenPlans(mode, settings: try scenario.settings())
+        _ = plans.take(scenario.text("input.yaml") ?? "")
+        try compare(plans.text, "\(mode.name).plan")
+        try compareIssues(plans.issues, flowMode)
+        try checkFlows("flows.txt", plans, flowMode)
+        for transition in scenario.transitions {
+            let file = "\(transition).yaml"
+            used.insert(file)
+            guard let manifest = scenario.text(file) else { continue }
+            try compare(
+                GoldenPlans<Mode>.text(plans.take(manifest)),
+                "\(transition).\(mode.name).diff"
+            )
+            if plans.text != plans.afresh().text {
+                problems.append("\(file): the \(mode.name) plan depends on what was there before")
+            }
+            try checkFlows("\(transition).flows.txt", plans, flowMode)
         }
-        try checkFlows("\(transition).flows.txt", plans)
     }
 
-    private mutating func compareIssues(_ issues: String) throws {
-        if issues.isEmpty, scenario.text("issues.txt") == nil { return }
-        try compare(issues, "issues.txt")
+    /// A mode's own issues are in a file of its own where they differ from the usual ones.
+    private mutating func compareIssues(_ issues: String, _ mode: FlowMode) throws {
+        let own = "issues.\(mode.rawValue).txt"
+        let file = scenario.text(own) == nil ? "issues.txt" : own
+        if issues.isEmpty, scenario.text(file) == nil { return }
+        try compare(issues, file)
     }
 
     private mutating func compare(_ text: String, _ file: String) throws {
@@ -74,7 +87,11 @@ package struct GoldenCheck {
         }
     }
 
-    private mutating func checkFlows(_ file: String, _ plans: GoldenPlans) throws {
+    private mutating func checkFlows<Mode: ProxyMode>(
+        _ file: String,
+        _ plans: GoldenPlans<Mode>,
+        _ mode: FlowMode
+    ) throws {
         guard let text = scenario.text(file) else { return }
         used.insert(file)
         var flows = try FlowFile(parsing: text)
@@ -85,12 +102,10 @@ package struct GoldenCheck {
             problems.append("\(file) holds no flow")
             return
         }
-        problems += flows.mismatches(in: .iptables) { family, network in
-            plans.plan(family).map { state in
-                PacketTracer(state, network: network) { IPTablesRenderer(family: $1).render($0) }
-            }
+        problems += flows.mismatches(in: mode) { family, network in
+            plans.plan(family).map { Mode.tracer($0, network: network) }
         }
-        .map { "\(file) \($0)" }
+        .map { "\(mode.rawValue): \(file) \($0)" }
     }
 
     /// The first line that differs, with its place.

@@ -1,41 +1,42 @@
 package import Addressing
-package import DataplaneModel
 package import Planning
+package import ProxyModes
 import ServiceModel
 import ServiceSources
 
-/// A scenario's plans for both families, and how its changes carry them on.
-package struct GoldenPlans {
+/// A scenario's plans for both families in one mode, and how its changes carry them on.
+package struct GoldenPlans<Mode: ProxyMode> {
     package struct FamilyPlan {
         package let family: IPFamily
         package var desired: DesiredState
-        package var planner: IPTablesPlanner
+        package var planner: Mode.ModePlanner
     }
+
+    /// What a change brings to one family.
+    package typealias Change = (family: IPFamily, diff: Mode.ModePlanner.Diff)
 
     private let settings: PlannerSettings
     private var store = ManifestStore(decoder: ManifestDecoder())
     package private(set) var families: [FamilyPlan]
 
-    package init(settings: PlannerSettings) {
+    package init(_ mode: Mode.Type, settings: PlannerSettings) {
         self.settings = settings
         families = IPFamily.allCases.map {
             FamilyPlan(
                 family: $0,
                 desired: DesiredState(family: $0, settings: settings),
-                planner: IPTablesPlanner(family: $0, settings: settings)
+                planner: mode.planner($0, settings)
             )
         }
     }
 
     /// Takes in a manifest in place of the one before; the changes it brings, a family each.
-    package mutating func take(_ manifest: String) -> [(family: IPFamily, diff: IPTablesDiff)] {
+    package mutating func take(_ manifest: String) -> [Change] {
         let changed = store.update("input.yaml", .text(manifest, isJSON: false))
         return take(SnapshotUpdate(snapshot: store.snapshot, changed: .some(changed)))
     }
 
-    private mutating func take(
-        _ update: SnapshotUpdate
-    ) -> [(family: IPFamily, diff: IPTablesDiff)] {
+    private mutating func take(_ update: SnapshotUpdate) -> [Change] {
         families.indices.map { index in
             let names = families[index].desired.select(update)
             let diff = families[index].planner.plan(names, of: families[index].desired)
@@ -45,12 +46,12 @@ package struct GoldenPlans {
 
     /// The same Services planned from nothing.
     package func afresh() -> GoldenPlans {
-        var plans = GoldenPlans(settings: settings)
+        var plans = GoldenPlans(Mode.self, settings: settings)
         _ = plans.take(SnapshotUpdate(snapshot: store.snapshot, changed: .all))
         return plans
     }
 
-    package func plan(_ family: IPFamily) -> IPTablesState? {
+    package func plan(_ family: IPFamily) -> Mode.ModePlanner.State? {
         families.first { $0.family == family }?.planner.plan
     }
 
@@ -65,18 +66,11 @@ package struct GoldenPlans {
 
     /// As `fairlead plan` prints it.
     package var text: String {
-        families.map { family in
-            "# Fairlead's rules for \(family.family.rawValue), mode iptables\n"
-                + IPTablesRenderer(family: family.family).render(family.planner.plan)
-        }
-        .joined()
+        families.map { Mode.plan($0.planner.plan, $0.family) }.joined()
     }
 
-    package static func text(_ changes: [(family: IPFamily, diff: IPTablesDiff)]) -> String {
-        changes.map { family, diff in
-            "# \(family.rawValue): \(diff.isEmpty ? "nothing to change" : "\(diff.count) changes")\n"
-                + IPTablesRenderer(family: family).render(diff)
-        }
-        .joined()
+    /// As `fairlead plan --diff` prints it.
+    package static func text(_ changes: [Change]) -> String {
+        changes.map { Mode.changes($0.diff, $0.family) }.joined()
     }
 }

@@ -8,11 +8,12 @@ import ServiceModel
 ///
 ///     input.yaml          the Services
 ///     config.yaml         the daemon's configuration, if not the usual one
-///     iptables.plan       the plan as `fairlead plan` prints it
+///     iptables.plan       the plan as `fairlead plan` prints it, and ipvs.plan in the other mode
 ///     flows.txt           where packets must go, written by hand
 ///     issues.txt          what is reported about the input, if anything is
+///     issues.ipvs.txt     the same for one mode, where that differs
 ///     02-NAME.yaml        the Services after a change; then 03- and so on
-///     02-NAME.diff        the operations that brings, as `fairlead plan --diff` prints them
+///     02-NAME.ipvs.diff   the operations that brings, as `fairlead plan --diff` prints them
 ///     02-NAME.flows.txt   where packets must go then, if that is worth a look
 package struct GoldenScenario: Sendable, CustomStringConvertible {
     package let directory: String

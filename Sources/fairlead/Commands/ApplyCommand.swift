@@ -4,6 +4,7 @@ import DaemonConfiguration
 import DataplaneModel
 import LinuxKernel
 import Planning
+import ProxyModes
 import Reconciling
 import ServiceModel
 import ServiceSources
@@ -36,7 +37,9 @@ struct ApplyCommand: ParsableCommand {
         guard update.snapshot.issues.isEmpty else {
             throw CommandFailure("nothing applied: correct the manifests first")
         }
-        let results = try withAdvice { try apply(configuration, update) }
+        let results = try withAdvice {
+            try apply(configuration.mode.installed, configuration, update)
+        }
         switch output {
         case .json: try OutputFormat.printJSON(results)
         case .text:
@@ -51,33 +54,25 @@ struct ApplyCommand: ParsableCommand {
         if !failures.isEmpty { throw ExitCode(1) }
     }
 
-    private func apply(
+    private func apply<Mode: InstalledMode>(
+        _ mode: Mode.Type,
         _ configuration: DaemonConfiguration,
         _ update: SnapshotUpdate
     ) throws(DataplaneError) -> [Result] {
         let kernel = try Kernel(configuration)
+        for problem in mode.prepareHost(configuration) { complain(problem) }
         let settings = PlannerSettings(configuration, facts: NodeFacts.observe())
         var results: [Result] = []
         for family in try kernel.families() {
-            var reconciler = FamilyReconciler(
-                desired: DesiredState(family: family, settings: settings),
-                planner: IPTablesPlanner(family: family, settings: settings),
-                store: kernel.store(family)
-            )
-            let report = try reconciler.pass(update, observe: true)
+            var dataplane = ModeDataplane(mode, family, settings, kernel)
+            let report = try dataplane.pass(update, observe: true)
             var failures = report.apply.failures.map(\.description)
-            if reconciler.planner.needsRouteLocalnet {
-                do throws(DataplaneError) {
-                    try RouteLocalnet.enable()
-                } catch {
-                    failures.append("node ports will not answer on 127.0.0.1: \(error)")
-                }
-            }
-            for issue in reconciler.planner.issues { complain("\(family.rawValue): \(issue)") }
+            if let failure = dataplane.finish() { failures.append(failure) }
+            for issue in dataplane.issues { complain("\(family.rawValue): \(issue)") }
             results.append(
                 Result(
                     family: family.rawValue,
-                    services: reconciler.desired.services.count,
+                    services: dataplane.serviceCount,
                     operations: report.apply.operations,
                     failures: failures
                 )

@@ -67,6 +67,9 @@ struct CheckCommand: ParsableCommand {
         } catch {
             return [.init(.failure, "netns", error.advice)]
         }
-        return KernelCapabilities(families: configuration.families ?? IPFamily.allCases).findings
+        return configuration.mode.installed.capabilities(
+            configuration.families ?? IPFamily.allCases,
+            configuration
+        )
     }
 }

@@ -2,6 +2,7 @@ import Addressing
 import ArgumentParser
 import DataplaneModel
 import LinuxKernel
+import ProxyModes
 
 struct CleanupCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
@@ -18,7 +19,7 @@ struct CleanupCommand: ParsableCommand {
             let kernel = try Kernel(configuration)
             var failures: [DataplaneError] = []
             for family in try kernel.families() {
-                let store = kernel.store(family)
+                let store = IPTablesMode.store(family, kernel)
                 let diff = IPTablesDiff(from: try store.observe(), to: IPTablesState())
                 let report = try store.apply(diff)
                 failures += report.failures

@@ -5,6 +5,8 @@ import DataplaneModel
 import Foundation
 import LinuxKernel
 import Planning
+import ProxyModes
+import ServiceModel
 import ServiceSources
 
 struct PlanCommand: ParsableCommand {
@@ -12,9 +14,9 @@ struct PlanCommand: ParsableCommand {
         commandName: "plan",
         abstract: "Show the rules that would be programmed, and touch nothing.",
         discussion: """
-            The rules are text as iptables-save prints it, each family's part headed by a comment. \
-            One family's text (--family) is taken by iptables-legacy-restore as it stands. Needs \
-            neither root nor a configuration file, unless --diff asks for the kernel's state.
+            The plan is text as the kernel's own tools print it (iptables-save; in mode ipvs also \
+            ipset save and ipvsadm -Sn), each family's part headed by a comment. Needs neither \
+            root nor a configuration file, unless --diff asks for the kernel's state.
             """
     )
 
@@ -36,8 +38,17 @@ struct PlanCommand: ParsableCommand {
     func run() throws {
         let configuration = try options.load()
         let update = try FileSource.loadOnce(configuration)
+        try plan(configuration.mode.installed, configuration, update)
+    }
+
+    private func plan<Mode: InstalledMode>(
+        _ mode: Mode.Type,
+        _ configuration: DaemonConfiguration,
+        _ update: SnapshotUpdate
+    ) throws {
         guard diff else {
-            let plans = PlannedFamily.all(configuration, update, facts: NodeFacts.observe())
+            let facts = NodeFacts.observe()
+            let plans = PlannedFamily.all(mode, configuration, update, facts: facts)
             for plan in plans { plan.complainAboutIssues() }
             try show(plans)
             return
@@ -47,51 +58,36 @@ struct PlanCommand: ParsableCommand {
             let facts = NodeFacts.observe()
             var planned = configuration
             planned.families = try kernel.families()
-            return try PlannedFamily.all(planned, update, facts: facts).map { plan in
+            return try PlannedFamily.all(mode, planned, update, facts: facts).map { plan in
                 plan.complainAboutIssues()
-                let observed = try kernel.store(plan.family).observe()
-                return (plan.family, IPTablesDiff(from: observed, to: plan.planner.plan))
+                let observed = try mode.store(plan.family, kernel).observe()
+                return (plan.family, Mode.ModePlanner.diff(from: observed, to: plan.planner.plan))
             }
         }
-        try show(changes)
+        try show(mode, changes)
         if exitCode, changes.contains(where: { !$0.1.isEmpty }) { throw ExitCode(2) }
     }
 
-    private func show(_ plans: [PlannedFamily]) throws {
+    private func show<Mode: ProxyMode>(_ plans: [PlannedFamily<Mode>]) throws {
         switch output {
         case .text:
-            for plan in plans {
-                print(
-                    "# Fairlead's rules for \(plan.family.rawValue), mode iptables",
-                    IPTablesRenderer(family: plan.family).render(plan.planner.plan),
-                    separator: "\n",
-                    terminator: ""
-                )
-            }
+            for plan in plans { print(Mode.plan(plan.planner.plan, plan.family), terminator: "") }
         case .json:
             try OutputFormat.printJSON(
-                plans.map { IPTablesDocument($0.planner.plan, family: $0.family) }
+                plans.map { AnyEncodable(Mode.document($0.planner.plan, $0.family)) }
             )
         }
     }
 
-    private func show(_ changes: [(IPFamily, IPTablesDiff)]) throws {
+    private func show<Mode: ProxyMode>(
+        _ mode: Mode.Type,
+        _ changes: [(IPFamily, Mode.ModePlanner.Diff)]
+    ) throws {
         switch output {
         case .text:
-            for (family, diff) in changes {
-                print(
-                    "# \(family.rawValue): \(diff.isEmpty ? "nothing to change" : "\(diff.count) changes")"
-                )
-                print(IPTablesRenderer(family: family).render(diff), terminator: "")
-            }
+            for (family, diff) in changes { print(mode.changes(diff, family), terminator: "") }
         case .json:
-            try OutputFormat.printJSON(changes.map { IPTablesDiffDocument($1, family: $0) })
+            try OutputFormat.printJSON(changes.map { AnyEncodable(mode.document($1, $0)) })
         }
-    }
-}
-
-extension PlannedFamily {
-    func complainAboutIssues() {
-        for issue in planner.issues { complain("\(family.rawValue): \(issue)") }
     }
 }

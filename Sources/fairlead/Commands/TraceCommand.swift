@@ -4,6 +4,7 @@ import DaemonConfiguration
 import DataplaneModel
 import LinuxKernel
 import Planning
+import ProxyModes
 import ServiceSources
 import Tracing
 
@@ -58,14 +59,10 @@ struct TraceCommand: ParsableCommand {
             }
             return address
         }
-        let (state, facts) = try withAdvice { try rules(configuration, packet.family) }
-        let network = NodeNetwork(
-            localAddresses: Set(local.isEmpty ? facts.localAddresses : locals)
-        )
-        let tracer = PacketTracer(state, network: network) {
-            IPTablesRenderer(family: $1).render($0)
+        let trace = try withAdvice {
+            try tracer(configuration.mode.installed, configuration, packet.family, locals)
         }
-        let trace = tracer.trace(packet, detail: verbose ? .everything : .matches)
+        .trace(packet, detail: verbose ? .everything : .matches)
         switch output {
         case .text: print(TraceReport(trace, isComplete: verbose), terminator: "")
         case .json: try OutputFormat.printJSON(TraceDocument(trace))
@@ -84,17 +81,28 @@ struct TraceCommand: ParsableCommand {
         return TracedPacket(from: source, via: via, to: destination)
     }
 
-    private func rules(
+    /// Over the kernel's state or the plan; `locals` stand in for the node's addresses if given.
+    private func tracer<Mode: InstalledMode>(
+        _ mode: Mode.Type,
         _ configuration: DaemonConfiguration,
-        _ family: IPFamily
-    ) throws -> (IPTablesState, NodeFacts) {
+        _ family: IPFamily,
+        _ locals: [IPAddress]
+    ) throws -> any FlowTracer {
+        let state: Mode.ModePlanner.State
+        let facts: NodeFacts
         if kernel {
             let kernel = try Kernel(configuration)
-            return (try kernel.store(family).observe(), NodeFacts.observe())
+            state = try mode.store(family, kernel).observe()
+            facts = NodeFacts.observe()
+        } else {
+            let update = try FileSource.loadOnce(configuration)
+            facts = NodeFacts.observe()
+            let plans = PlannedFamily.all(mode, configuration, update, facts: facts)
+            state = plans.first?.planner.plan ?? mode.nothing
         }
-        let update = try FileSource.loadOnce(configuration)
-        let facts = NodeFacts.observe()
-        let plans = PlannedFamily.all(configuration, update, facts: facts)
-        return (plans.first?.planner.plan ?? IPTablesState(), facts)
+        let network = NodeNetwork(
+            localAddresses: Set(locals.isEmpty ? facts.localAddresses : locals)
+        )
+        return mode.tracer(state, network: network)
     }
 }

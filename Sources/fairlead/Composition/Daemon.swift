@@ -182,6 +182,12 @@ struct Daemon {
             logger.error("Cannot look for changes", metadata: ["error": "\(error)"])
             scheduler.request(at: .now, full: true)
         }
+        do {
+            try await dataplane.attend()
+        } catch {
+            logger.error("Cannot end what has run out", metadata: ["error": "\(error)"])
+            scheduler.request(at: .now, full: true)
+        }
         if await dataplane.addressesChanged() {
             logger.notice("The node's addresses changed")
             pending.invalidate()
@@ -280,6 +286,8 @@ extension DaemonConfiguration {
         if new.sources != sources { fields.append("sources") }
         if new.networkNamespace != networkNamespace { fields.append("netns") }
         if new.iptables != iptables { fields.append("iptables") }
+        if new.ipvs.drainTimeout != ipvs.drainTimeout { fields.append("ipvs.drainTimeout") }
+        if new.ipvs.excludedRanges != ipvs.excludedRanges { fields.append("ipvs.excludeCIDRs") }
         if new.reconcile.driftCheckInterval != reconcile.driftCheckInterval {
             fields.append("reconcile.driftCheckInterval")
         }

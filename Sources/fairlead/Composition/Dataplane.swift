@@ -19,7 +19,7 @@ actor Dataplane {
         tcpIsLiberal: false
     )
     private var families: [IPFamily] = []
-    private var reconcilers: [FamilyReconciler<IPTablesPlanner, IPTablesStore>] = []
+    private var dataplanes: [any FamilyDataplane] = []
     private var sensor: DriftSensor?
     /// Until then a mere possibility of drift is not looked into, so that somebody's busy iptables
     /// does not keep us reading tables.
@@ -35,18 +35,30 @@ actor Dataplane {
 
     /// What is amiss with the kernel, for the log.
     func kernelProblems() -> [String] {
-        KernelCapabilities(families: families).findings.filter { $0.level > .good }
-            .map { "\($0.subject): \($0.detail)" }
+        let mode = configuration.mode.installed
+        let findings = mode.capabilities(families, configuration).filter { $0.level > .good }
+        return findings.map { "\($0.subject): \($0.detail)" } + mode.prepareHost(configuration)
     }
 
     /// Enters the namespace for good and finds out which families there are.
     func start() throws(DataplaneError) -> [IPFamily] {
         let kernel = try Kernel(configuration)
         families = try kernel.families()
-        sensor = try DriftSensor(families: families, lock: kernel.lock)
+        let mode = configuration.mode.installed
+        sensor = try DriftSensor(families: families, tables: mode.tables, lock: kernel.lock)
         facts = NodeFacts.observe()
-        plan(with: kernel)
+        let settings = PlannerSettings(configuration, facts: facts)
+        dataplanes = families.map { Self.dataplane(mode, $0, settings, kernel) }
         return families
+    }
+
+    private static func dataplane<Mode: InstalledMode>(
+        _ mode: Mode.Type,
+        _ family: IPFamily,
+        _ settings: PlannerSettings,
+        _ kernel: borrowing Kernel
+    ) -> any FamilyDataplane {
+        ModeDataplane(mode, family, settings, kernel)
     }
 
     /// Takes over another configuration; every Service has to be planned anew then. Namespace,
@@ -64,18 +76,26 @@ actor Dataplane {
         let before = PlannerSettings(configuration, facts: facts)
         let after = PlannerSettings(configuration, facts: now)
         facts = now
-        guard before.effective != after.effective else { return false }
+        guard before.effective(configuration.mode) != after.effective(configuration.mode) else {
+            return false
+        }
         replan()
         return true
     }
 
     /// Whether somebody else seems to have changed our tables.
     func hasDrifted() throws(DataplaneError) -> Bool {
-        switch try sensor?.suspicion() ?? .none {
+        for dataplane in dataplanes where try dataplane.hasDrifted() { return true }
+        return switch try sensor?.suspicion() ?? .none {
         case .none: false
         case .certain: true
         case .possible: ContinuousClock.now >= nextLook
         }
+    }
+
+    /// Does what time has brought since the last call.
+    func attend() throws(DataplaneError) {
+        for index in dataplanes.indices { try dataplanes[index].attend() }
     }
 
     /// One pass over all families. A family's failure does not keep the others from theirs.
@@ -88,21 +108,22 @@ actor Dataplane {
                 try sensor?.willObserve()
             }
         }
-        for index in reconcilers.indices {
-            let family = families[index]
+        for index in dataplanes.indices {
+            let name = dataplanes[index].family.rawValue
             var done = FamilyPassReport()
-            attempt(family.rawValue, &report) { () throws(DataplaneError) in
-                done = try reconcilers[index].pass(update, observe: full)
+            attempt(name, &report) { () throws(DataplaneError) in
+                done = try dataplanes[index].pass(update, observe: full)
             }
             report.add(done)
-            report.failures += done.apply.failures.map { "\(family.rawValue): \($0)" }
-            report.issues += reconcilers[index].planner.issues.map { "\(family.rawValue): \($0)" }
+            report.failures += done.apply.failures.map { "\(name): \($0)" }
+            report.issues += dataplanes[index].issues.map { "\(name): \($0)" }
         }
-        serveLocalhost(&report)
+        if report.errors.isEmpty { report.failures += dataplanes.compactMap { $0.finish() } }
         attempt("drift sensor", &report) { () throws(DataplaneError) in
             try sensor?.acknowledge()
+            for index in dataplanes.indices { try dataplanes[index].acknowledge() }
         }
-        report.services = reconcilers.map(\.desired.services.count).max() ?? 0
+        report.services = dataplanes.map(\.serviceCount).max() ?? 0
         report.duration = clock.now - began
         if full { nextLook = clock.now.advanced(by: report.duration * Self.lookShare) }
         return report
@@ -120,45 +141,19 @@ actor Dataplane {
         }
     }
 
-    /// The guard rule stands already when the sysctl opens the way.
-    private func serveLocalhost(_ report: inout PassReport) {
-        guard reconcilers.contains(where: \.planner.needsRouteLocalnet), report.errors.isEmpty
-        else { return }
-        do throws(DataplaneError) {
-            try RouteLocalnet.enable()
-        } catch {
-            report.failures.append("node ports do not answer on 127.0.0.1: \(error)")
-        }
-    }
-
-    private func plan(with kernel: borrowing Kernel) {
-        let settings = PlannerSettings(configuration, facts: facts)
-        reconcilers = families.map { family in
-            FamilyReconciler(
-                desired: DesiredState(family: family, settings: settings),
-                planner: IPTablesPlanner(family: family, settings: settings),
-                store: kernel.store(family)
-            )
-        }
-    }
-
     private func replan() {
         let settings = PlannerSettings(configuration, facts: facts)
-        for index in reconcilers.indices {
-            let family = families[index]
-            reconcilers[index].replace(
-                desired: DesiredState(family: family, settings: settings),
-                planner: IPTablesPlanner(family: family, settings: settings)
-            )
-        }
+        for index in dataplanes.indices { dataplanes[index].replan(settings) }
     }
 }
 
 extension PlannerSettings {
-    /// Without what does not count: interface addresses matter to node port ranges only.
-    fileprivate var effective: PlannerSettings {
+    /// Without what does not count: in iptables mode interface addresses matter to node port ranges
+    /// only.
+    fileprivate func effective(_ mode: DaemonConfiguration.Mode) -> PlannerSettings {
+        if case .ranges = nodePortAddresses { return self }
+        guard mode == .iptables else { return self }
         var settings = self
-        if case .ranges = nodePortAddresses { return settings }
         settings.localAddresses = []
         return settings
     }

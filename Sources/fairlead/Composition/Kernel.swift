@@ -16,13 +16,13 @@ struct Kernel {
         }
     }
 
-    /// The configured families, or else those with legacy tables; none is an error.
+    /// The configured families, or else those with the legacy tables of the mode; none is an error.
     func families() throws(DataplaneError) -> [IPFamily] {
         if let families = configuration.families { return families }
         var found: [IPFamily] = []
         for family in IPFamily.allCases {
             do throws(DataplaneError) {
-                for table in [TableName.filter, .nat] {
+                for table in configuration.mode.installed.tables {
                     _ = try TableFingerprint(of: table, family)
                 }
                 found.append(family)
@@ -31,10 +31,6 @@ struct Kernel {
             }
         }
         return found
-    }
-
-    func store(_ family: IPFamily) -> IPTablesStore {
-        IPTablesStore(family: family, lock: lock, owns: NameScheme.owns(chain:))
     }
 
     var lock: XTablesLock.Configuration {

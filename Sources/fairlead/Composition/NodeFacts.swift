@@ -1,4 +1,5 @@
 import Addressing
+import DataplaneModel
 import Glibc
 import LinuxKernel
 import Planning
@@ -8,7 +9,9 @@ extension NodeFacts {
     static func observe() -> NodeFacts {
         NodeFacts(
             hostName: hostName(),
-            localAddresses: (try? LocalAddresses.observe())?.map(\.address) ?? [],
+            // What is bound for Services is there because of them, and none of the node's own.
+            localAddresses: (try? LocalAddresses.observe())?
+                .filter { $0.interface != IPVSRenderer.link }.map(\.address) ?? [],
             primaryAddresses: IPFamily.allCases.compactMap { LocalAddresses.primary($0) },
             tcpIsLiberal: (try? Sysctl.read("net.netfilter.nf_conntrack_tcp_be_liberal")) == "1"
         )

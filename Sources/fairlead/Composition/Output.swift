@@ -16,6 +16,17 @@ extension OutputFormat {
     }
 }
 
+/// Something to encode, whatever its type.
+struct AnyEncodable: Encodable {
+    private let content: any Encodable
+
+    init(_ content: any Encodable) {
+        self.content = content
+    }
+
+    func encode(to encoder: any Encoder) throws { try content.encode(to: encoder) }
+}
+
 /// Writes a line to standard error.
 func complain(_ line: String) {
     FileHandle.standardError.write(Data((line + "\n").utf8))

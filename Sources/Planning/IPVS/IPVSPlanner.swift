@@ -1,0 +1,232 @@
+package import Addressing
+package import DataplaneModel
+package import ServiceModel
+
+/// Plans IPVS virtual servers for one family, with the sets, rules and addresses they need: pure,
+/// total, and incremental.
+///
+/// The plan after any sequence of changes equals the plan made at once from the last state.
+package struct IPVSPlanner: Sendable {
+    package let family: IPFamily
+    package let settings: PlannerSettings
+    /// The whole wanted state.
+    package private(set) var plan: IPVSState
+
+    private let nodePortAddresses: [IPAddress]
+    private var marks: InsideMarks
+    private var claims: [ServiceName: [ServerClaim]] = [:]
+    private var contests = FrontendContests<ServerClaim>()
+    /// Whose servers and entries are in the plan.
+    private var winners: [ServerClaim.Frontend: ServerClaim] = [:]
+    /// How many frontends have an address.
+    private var boundFrontends: [IPAddress: Int] = [:]
+    private var serviceIssues: [ServiceName: [PlanIssue]] = [:]
+
+    /// A plan without Services.
+    package init(family: IPFamily, settings: PlannerSettings) {
+        self.family = family
+        self.settings = settings
+        nodePortAddresses = settings.nodePortAddresses(family)
+        marks = InsideMarks(masqueradeBit: settings.masqueradeBit)
+        let rules = IPVSRules(family: family, settings: settings, insideField: marks.field)
+        let sets = NameScheme.SetRole.allCases.map { $0.emptySet(family) }
+        plan = IPVSState(
+            iptables: rules.state,
+            sets: Dictionary(uniqueKeysWithValues: sets.map { ($0.name, $0) })
+        )
+        if settings.bindsServiceRanges {
+            plan.binding.ranges = Set(settings.serviceCIDRs.filter { $0.family == family })
+        }
+    }
+
+    /// Wishes that could not be planned, sorted.
+    package var issues: [PlanIssue] {
+        // A contest over a node port takes place on each address.
+        Set(serviceIssues.values.flatMap { $0 } + contests.issues).sorted()
+    }
+
+    /// Plans the named Services anew and returns what that changes.
+    package mutating func plan(_ names: [ServiceName], of desired: DesiredState) -> IPVSDiff {
+        if claims.isEmpty { reserve(names.count) }
+        let moved = updateMarks(names, desired)
+        var touched: Set<ServerClaim.Frontend> = []
+        for name in names + moved {
+            withdraw(name, &touched)
+            if let service = desired.services[name] { place(service, &touched) }
+        }
+        return commit(touched)
+    }
+
+    private mutating func reserve(_ services: Int) {
+        claims.reserveCapacity(services)
+        winners.reserveCapacity(services)
+        contests.reserve(services)
+        plan.servers.reserveCapacity(services)
+    }
+
+    /// Gives marks to the ports that need one now; the other Services whose marks that moves.
+    private mutating func updateMarks(
+        _ names: [ServiceName],
+        _ desired: DesiredState
+    ) -> [ServiceName] {
+        var old: Set<ServicePortName> = []
+        var new: Set<ServicePortName> = []
+        for name in names {
+            for claim in claims[name] ?? [] where claim.handling.insideMark != nil {
+                old.insert(claim.owner)
+            }
+            for port in desired.services[name]?.ports ?? [] where ServiceServers.needsMark(port) {
+                new.insert(port.name)
+            }
+        }
+        if old.isEmpty, new.isEmpty { return [] }
+        let moved = marks.update(removing: old, adding: new).map(\.service)
+        return Set(moved).subtracting(names).sorted()
+    }
+
+    private mutating func withdraw(
+        _ name: ServiceName,
+        _ touched: inout Set<ServerClaim.Frontend>
+    ) {
+        serviceIssues[name] = nil
+        for claim in claims.removeValue(forKey: name) ?? [] {
+            _ = contests.withdraw(claim)
+            touched.insert(claim.frontend)
+        }
+    }
+
+    private mutating func place(
+        _ service: ServiceState,
+        _ touched: inout Set<ServerClaim.Frontend>
+    ) {
+        let servers = ServiceServers(
+            service,
+            family: family,
+            settings: settings,
+            nodePortAddresses: nodePortAddresses,
+            marks: marks.marks
+        )
+        if !servers.issues.isEmpty { serviceIssues[service.name] = servers.issues }
+        for claim in servers.claims {
+            _ = contests.enter(claim)
+            touched.insert(claim.frontend)
+        }
+        claims[service.name] = servers.claims
+    }
+
+    /// Puts the winners of the touched frontends into the plan and tells what really differs.
+    private mutating func commit(_ touched: Set<ServerClaim.Frontend>) -> IPVSDiff {
+        var change = PlanChange()
+        for frontend in touched {
+            let old = winners[frontend]
+            let new = contests.winner(of: frontend)
+            guard old != new else {
+                // Equal for the kernel, but its title may be new.
+                if let server = new?.server { plan.servers[server.key]?.title = server.title }
+                continue
+            }
+            winners[frontend] = new
+            replaceServer(frontend, with: new?.server, &change)
+            change.exchangeEntries(of: old, for: new)
+            exchangeAddress(of: old, for: new, &change)
+        }
+        return apply(change)
+    }
+
+    /// What a pass wants to be different, keyed so that the last word counts.
+    private struct PlanChange {
+        var servers: [VirtualServer.Key: [VirtualServerChange]] = [:]
+        var entries: [NameScheme.SetRole: [IPSetEntry: UInt32?]] = [:]
+        var addresses: Set<IPAddress> = []
+
+        mutating func exchangeEntries(of old: ServerClaim?, for new: ServerClaim?) {
+            old?.forEachEntry { role, entry, _ in
+                entries[role, default: [:]][entry] = .some(nil)
+            }
+            new?.forEachEntry { entries[$0, default: [:]][$1] = .some($2) }
+        }
+    }
+
+    private mutating func replaceServer(
+        _ frontend: ServerClaim.Frontend,
+        with server: VirtualServer?,
+        _ change: inout PlanChange
+    ) {
+        guard case .server(let key) = frontend else { return }
+        change.servers[key] = VirtualServerChange.changes(from: plan.servers[key], to: server)
+        plan.servers[key] = server
+    }
+
+    private mutating func exchangeAddress(
+        of old: ServerClaim?,
+        for new: ServerClaim?,
+        _ change: inout PlanChange
+    ) {
+        let (before, after) = (old?.boundAddress, new?.boundAddress)
+        guard before != after else { return }
+        for (address, step) in [(before, -1), (after, 1)] {
+            guard let address else { continue }
+            let count = (boundFrontends[address] ?? 0) + step
+            boundFrontends[address] = count == 0 ? nil : count
+            change.addresses.insert(address)
+        }
+    }
+
+    private mutating func apply(_ change: PlanChange) -> IPVSDiff {
+        var entries = change.entries
+        var bound: [AddressChange] = []
+        var unbound: [AddressChange] = []
+        for address in change.addresses.sorted() {
+            let isWanted = boundFrontends[address] != nil
+            entries[.addresses, default: [:]][.address(address)] = .some(isWanted ? 0 : nil)
+            guard !plan.binding.ranges.contains(where: { $0.contains(address) }) else { continue }
+            if isWanted, plan.binding.addresses.insert(address).inserted {
+                bound.append(.add(address))
+            } else if !isWanted, plan.binding.addresses.remove(address) != nil {
+                unbound.append(.remove(address))
+            }
+        }
+        var sets: [IPSetChange] = []
+        for (role, wanted) in entries {
+            let name = NameScheme.set(role, family)
+            if let change = plan.sets[name]?.replaceEntries(wanted) { sets.append(change) }
+        }
+        return IPVSDiff(
+            sets: sets.sorted { $0.name < $1.name },
+            servers: change.servers.sorted { $0.key < $1.key }.flatMap(\.value),
+            addresses: bound + unbound
+        )
+    }
+}
+
+extension IPVSPlanner: Planner {
+    package static func diff(from old: IPVSState, to new: IPVSState) -> IPVSDiff {
+        IPVSDiff(from: old, to: new)
+    }
+}
+
+extension IPVSDiff: PlanDiff {}
+
+extension NameScheme.SetRole {
+    fileprivate func emptySet(_ family: IPFamily) -> IPSet {
+        let (kind, title): (IPSetKind, String) =
+            switch self {
+            case .services: (.frontend, "every frontend of a Service")
+            case .addresses: (.address, "Service addresses bound to this node")
+            case .clusterIPs: (.frontend, "ClusterIPs: masqueraded unless from a local pod")
+            case .masqueraded: (.frontend, "always masqueraded")
+            case .inside: (.frontend, "policy Local, with the mark for clients inside")
+            case .dropped: (.frontend, "endpoints elsewhere only")
+            case .guarded: (.frontend, "only for some sources")
+            case .allowed: (.frontendSource, "the sources that may connect")
+            case .healthChecks: (.port, "health check node ports")
+            }
+        return IPSet(
+            NameScheme.set(self, family),
+            kind: kind,
+            family: family,
+            carriesMarks: self == .inside,
+            title: title
+        )
+    }
+}

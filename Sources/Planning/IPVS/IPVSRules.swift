@@ -1,0 +1,232 @@
+import Addressing
+import DataplaneModel
+import ServiceModel
+
+/// The rules of ipvs mode: the same ones however many Services there are. They ask sets.
+struct IPVSRules {
+    static let services = chain("SERVICES")
+    static let policy = chain("POLICY")
+    static let ranges = chain("RANGES")
+    static let inside = chain("INSIDE")
+    static let insideMark = chain("INSIDE-MARK")
+
+    let family: IPFamily
+    let settings: PlannerSettings
+    /// The bits that marks of clients inside have.
+    let insideField: UInt32
+
+    private static func chain(_ text: String) -> ChainName {
+        ChainName(NameScheme.chainPrefix + text)
+    }
+
+    var state: IPTablesState {
+        IPTablesState(
+            filter: table(filterChains, filterJumps),
+            mangle: table(mangleChains, mangleJumps),
+            nat: table(natChains, natJumps)
+        )
+    }
+
+    private func table(_ chains: [Chain], _ jumps: [Jump]) -> OwnedTable {
+        OwnedTable(
+            chains: Dictionary(uniqueKeysWithValues: chains.map { ($0.name, $0) }),
+            jumps: jumps
+        )
+    }
+
+    // MARK: - Asking sets
+
+    private func set(_ role: NameScheme.SetRole) -> IPSetName { NameScheme.set(role, family) }
+
+    /// The packet's destination address, protocol and port.
+    private func frontend(_ role: NameScheme.SetRole) -> Match {
+        .set(set(role), [.destination, .destination])
+    }
+
+    // MARK: - mangle
+
+    private var mangleJumps: [Jump] {
+        [BuiltinChain.prerouting, .output].map {
+            Jump(
+                from: $0,
+                rule: Rule(matches: [.connectionState(.new)], target: .jump(Self.policy))
+            )
+        }
+    }
+
+    /// Here and not in `filter`, since for a client on the node IPVS is asked before `filter` is.
+    private var mangleChains: [Chain] {
+        [
+            Chain(
+                Self.policy,
+                rules: [
+                    Rule(matches: [frontend(.guarded)], target: .jump(Self.ranges)),
+                    Rule(matches: [frontend(.inside)], target: .goto(Self.inside)),
+                    Rule(matches: [frontend(.dropped)], target: .drop),
+                ],
+                title: "who may connect, and to which endpoints"
+            ),
+            Chain(
+                Self.ranges,
+                rules: [
+                    Rule(
+                        matches: [.set(set(.allowed), [.destination, .destination, .source])],
+                        target: .returnToCaller
+                    ),
+                    Rule(target: .drop),
+                ],
+                title: "load-balancer source ranges"
+            ),
+            Chain(
+                Self.inside,
+                rules: settings.localPodRules(family, target: .goto(Self.insideMark)) + [
+                    Rule(matches: [.sourceIsLocal()], target: .goto(Self.insideMark)),
+                    Rule(matches: [frontend(.dropped)], target: .drop),
+                ],
+                title: "policy Local: pods and the node itself may use every endpoint"
+            ),
+            Chain(
+                Self.insideMark,
+                rules: [
+                    Rule(target: .markFromSet(set(.inside), [.destination, .destination]))
+                ],
+                title: "to the virtual server for clients inside"
+            ),
+        ]
+    }
+
+    // MARK: - nat
+
+    private var natJumps: [Jump] {
+        [
+            Jump(from: .prerouting, rule: Rule(target: .jump(Self.services))),
+            Jump(from: .output, rule: Rule(target: .jump(Self.services))),
+            Jump(from: .postrouting, rule: Rule(target: .jump(StaticChains.postrouting))),
+        ]
+    }
+
+    private var natChains: [Chain] {
+        let statics = StaticChains(family: family, settings: settings)
+        let mark = PacketMark(bit: settings.masqueradeBit)
+        var rules = [Rule(matches: [frontend(.masqueraded)], target: .mark(mark))]
+        var chains: [Chain] = []
+        if settings.masqueradesClusterIPs(family), !settings.masqueradeAll {
+            rules.append(
+                Rule(
+                    matches: [frontend(.clusterIPs)],
+                    target: .jump(StaticChains.clusterMasquerade)
+                )
+            )
+            chains.append(statics.clusterMasqueradeChain)
+        }
+        chains.append(
+            Chain(Self.services, rules: rules, title: "whose source becomes the node's address")
+        )
+        return chains + [postroutingChain(statics)]
+    }
+
+    private func postroutingChain(_ statics: StaticChains) -> Chain {
+        let balanced = Match.ipvs()
+        let notInside = PacketMark(value: 0, mask: insideField)
+        return Chain(
+            StaticChains.postrouting,
+            rules: [
+                Rule(
+                    matches: [balanced, .bpf(Hairpin.sourceIsDestination(family))],
+                    target: .masquerade
+                ),
+                // The kernel gives a connection of the node itself to a local address that very
+                // address as its source.
+                Rule(
+                    matches: [balanced, .set(set(.addresses), [.source])],
+                    target: .masquerade
+                ),
+                Rule(
+                    matches: [
+                        balanced, .mark(notInside, inverted: true), .sourceIsLocal(),
+                    ],
+                    target: .masquerade
+                ),
+            ] + statics.markedMasqueradeRules,
+            title:
+                "an endpoint that reaches itself, the node to its Services, then marked traffic: masquerade"
+        )
+    }
+
+    // MARK: - filter
+
+    private var filterJumps: [Jump] {
+        var jumps = [Jump(from: .input, rule: Rule(target: .jump(StaticChains.healthChecks)))]
+        jumps += [BuiltinChain.input, .forward, .output].map {
+            Jump(
+                from: $0,
+                rule: Rule(matches: [.connectionState(.new)], target: .jump(Self.services))
+            )
+        }
+        jumps.append(Jump(from: .forward, rule: Rule(target: .jump(StaticChains.forward))))
+        return jumps
+    }
+
+    private var filterChains: [Chain] {
+        [
+            Chain(
+                StaticChains.healthChecks,
+                rules: [
+                    Rule(
+                        transport: .tcp,
+                        matches: [.set(set(.healthChecks), [.destination])],
+                        target: .accept
+                    )
+                ],
+                title: "health check node ports"
+            ),
+            Chain(
+                Self.services,
+                rules: [Rule(matches: [frontend(.services)], target: .returnToCaller)]
+                    + refusals + unallocated,
+                title: "ports of Service addresses that no Service has, and addresses nobody has"
+            ),
+            Chain(
+                StaticChains.forward,
+                rules: [
+                    Rule(
+                        matches: [.connectionState([.related, .established])],
+                        target: .accept
+                    )
+                ],
+                title: "Service traffic may pass this node"
+            ),
+        ]
+    }
+
+    /// The addresses are this node's own by their binding, so without these rules its own servers
+    /// would answer there. A ping is answered, and does no harm.
+    private var refusals: [Rule] {
+        TransportProtocol.allCases.map {
+            Rule(
+                transport: $0,
+                matches: [.set(set(.addresses), [.destination])],
+                target: .reject
+            )
+        }
+    }
+
+    private var unallocated: [Rule] {
+        let ranges = Set(settings.serviceCIDRs).filter { $0.family == family }.sorted()
+        guard settings.bindsServiceRanges else {
+            return ranges.map {
+                Rule(
+                    destination: PrefixMatch($0),
+                    matches: [.destinationIsLocal(inverted: true)],
+                    target: .drop
+                )
+            }
+        }
+        // All of a bound range is local, so the node's own addresses have to be named.
+        let own = Set(settings.localAddresses).filter { address in
+            ranges.contains { $0.contains(address) }
+        }
+        return own.sorted().map { Rule(destination: PrefixMatch($0), target: .returnToCaller) }
+            + ranges.map { Rule(destination: PrefixMatch($0), target: .drop) }
+    }
+}

@@ -1,0 +1,169 @@
+import Addressing
+import DataplaneModel
+
+/// What can be said of a packet's interface at some hook.
+enum InterfaceKnowledge: Hashable {
+    /// The hook has none; the kernel then compares with the empty name.
+    case absent
+    case named(String)
+    /// There may be one, and its name cannot be told for this reason.
+    case unknown(String)
+}
+
+/// Where and how the rules of one table meet a packet.
+struct HookContext {
+    let table: TableName
+    let chain: BuiltinChain
+    let input: InterfaceKnowledge
+    let network: NodeNetwork
+    /// The sets that rules can ask.
+    let sets: [IPSetName: IPSet]
+
+    /// `nat PREROUTING`.
+    var name: String { "\(table.rawValue) \(chain.rawValue)" }
+
+    /// The interface a packet leaves by, by its present destination.
+    func output(of packet: PacketState) -> InterfaceKnowledge {
+        switch chain {
+        case .prerouting, .input: .absent
+        case .forward, .output, .postrouting:
+            network.interface(toward: packet.nextHop).map { .named($0) }
+                ?? .unknown("no known link leads to \(packet.nextHop)")
+        }
+    }
+}
+
+/// Whether a condition holds.
+enum ConditionAnswer: Equatable {
+    case holds
+    case fails
+    /// Cannot be told, and why.
+    case unknown(String)
+    /// The set that is asked is not there.
+    case missingSet(IPSetName)
+
+    init(_ holds: Bool, inverted: Bool = false) {
+        self = holds != inverted ? .holds : .fails
+    }
+}
+
+/// The conditions of a rule that are no match extensions.
+enum HeaderCondition: CaseIterable {
+    case source
+    case destination
+    case inInterface
+    case outInterface
+    case transport
+}
+
+extension HookContext {
+    /// Whether all header conditions hold; one that fails outweighs one that cannot be told.
+    func header(of rule: Rule, meets packet: PacketState) -> ConditionAnswer {
+        var result = ConditionAnswer.holds
+        for condition in HeaderCondition.allCases {
+            let answer = answer(condition, of: rule, packet)
+            switch answer {
+            case .holds: continue
+            case .fails: return .fails
+            case .unknown, .missingSet: result = answer
+            }
+        }
+        return result
+    }
+
+    /// Whether some condition of the rule fails for sure, whatever the others do.
+    func surelyFails(_ rule: Rule, _ packet: PacketState) -> Bool {
+        header(of: rule, meets: packet) == .fails
+            || rule.matches.contains { answer($0, packet) == .fails }
+    }
+
+    func answer(
+        _ condition: HeaderCondition,
+        of rule: Rule,
+        _ packet: PacketState
+    ) -> ConditionAnswer {
+        switch condition {
+        case .source:
+            guard let match = rule.source else { return .holds }
+            guard let source = packet.source else {
+                if match.prefix.length == 0 {
+                    return ConditionAnswer(true, inverted: match.inverted)
+                }
+                return .unknown("the source after masquerading is not known here")
+            }
+            return ConditionAnswer(match.prefix.contains(source), inverted: match.inverted)
+        case .destination:
+            guard let match = rule.destination else { return .holds }
+            return ConditionAnswer(
+                match.prefix.contains(packet.destination),
+                inverted: match.inverted
+            )
+        case .inInterface:
+            return rule.inInterface.map { answer($0, input, "input") } ?? .holds
+        case .outInterface:
+            return rule.outInterface.map { answer($0, output(of: packet), "output") } ?? .holds
+        case .transport:
+            return ConditionAnswer(rule.transport == nil || rule.transport == packet.transport)
+        }
+    }
+
+    private func answer(
+        _ match: InterfaceMatch,
+        _ interface: InterfaceKnowledge,
+        _ direction: String
+    ) -> ConditionAnswer {
+        let name: String
+        switch interface {
+        case .absent: name = ""
+        case .named(let known): name = known
+        case .unknown(let why):
+            return .unknown("the \(direction) interface is not known: \(why)")
+        }
+        let equal = match.isPrefix ? name.hasPrefix(match.name) : name == match.name
+        return ConditionAnswer(equal, inverted: match.inverted)
+    }
+
+    /// The answer of a match that neither branches nor changes anything; nil for the others.
+    func answer(_ match: Match, _ packet: PacketState) -> ConditionAnswer? {
+        switch match {
+        case .destinationPort(let transport, let range):
+            let inRange = packet.port.map { range.contains($0.value) } ?? false
+            return ConditionAnswer(inRange && packet.transport == transport)
+        case .connectionState(let states, let inverted):
+            var state = ConnectionState.new
+            if packet.destinationChanged { state.insert(.dnat) }
+            return ConditionAnswer(!states.isDisjoint(with: state), inverted: inverted)
+        case .mark(let mark, let inverted):
+            return ConditionAnswer(packet.mark & mark.mask == mark.value, inverted: inverted)
+        case .sourceIsLocal(let inverted):
+            let local = packet.source.map { network.isLocal($0) } ?? true
+            return ConditionAnswer(local, inverted: inverted)
+        case .destinationIsLocal(let inverted):
+            return ConditionAnswer(network.isLocal(packet.destination), inverted: inverted)
+        case .bpf(let program):
+            switch ClassicBPF.run(program, over: packet.networkBytes) {
+            case .value(let value): return ConditionAnswer(value != 0)
+            case .cannotTell(let reason): return .unknown("the BPF program: \(reason)")
+            }
+        case .set(let name, let sides, let inverted):
+            switch question(to: name, sides, packet)?.answer {
+            case nil: return .missingSet(name)
+            case .member: return ConditionAnswer(true, inverted: inverted)
+            case .absent: return ConditionAnswer(false, inverted: inverted)
+            case .unknown(let why): return .unknown(why)
+            }
+        case .ipvs(let inverted):
+            return ConditionAnswer(packet.takenByIPVS, inverted: inverted)
+        case .comment: return .holds
+        case .random, .recent: return nil
+        }
+    }
+    /// Nil if there is no such set.
+    func question(
+        to name: IPSetName,
+        _ sides: [SetDimension],
+        _ packet: PacketState
+    ) -> SetQuestion? {
+        sets[name].map { SetQuestion(set: $0, sides: sides, packet: packet) }
+    }
+}

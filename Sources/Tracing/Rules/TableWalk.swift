@@ -1,0 +1,210 @@
+import Addressing
+import DataplaneModel
+
+/// Leads connections through one table at one hook, all of them in one go.
+///
+/// At every rule the flows that are still there split into those that match and those that do not;
+/// flows that have become equal are merged, so the work grows with rules, not with paths.
+struct TableWalk {
+    /// How a flow leaves the table.
+    enum Ending: Hashable {
+        case accepted
+        case dropped
+        case rejected
+        case undecided
+    }
+
+    struct Limits {
+        /// Chains within chains. The kernel has no such limit, but our stack has.
+        var depth = 100
+        /// Flows times rules in the whole trace.
+        var tests: Int
+    }
+
+    /// The rules around a step: which chain, how deep, and what led there.
+    struct Place {
+        var chain: String
+        var title: String?
+        var depth: Int
+        /// Our chains from the hook to here, this one last.
+        var stack: [ChainName]
+    }
+
+    let context: HookContext
+    let owned: OwnedTable
+    let detail: TraceDetail
+    let ruleText: (Rule) -> String
+    let limits: Limits
+    /// What the hooks before this one and this one found out.
+    var findings: TraceFindings
+    var steps: [TraceStep] = []
+    private(set) var ended: [(flow: Flow, ending: Ending)] = []
+    private(set) var enteringShare = 0.0
+    private(set) var enteringDestinations = 0
+
+    init(
+        _ context: HookContext,
+        over owned: OwnedTable,
+        detail: TraceDetail,
+        limits: Limits,
+        findings: TraceFindings,
+        ruleText: @escaping (Rule) -> String
+    ) {
+        self.context = context
+        self.owned = owned
+        self.detail = detail
+        self.limits = limits
+        self.findings = findings
+        self.ruleText = ruleText
+    }
+
+    /// Runs the rules of the built-in chain; `ended` holds all flows afterwards.
+    mutating func run(_ flows: [Flow]) {
+        let entering = flows.merged()
+        enteringShare = entering.totalShare
+        enteringDestinations = Set(entering.map(\.packet.destinationText)).count
+        let rules = owned.jumps.lazy.filter { [context] in $0.from == context.chain }.map(\.rule)
+        let place = Place(chain: context.chain.rawValue, title: nil, depth: 0, stack: [])
+        let passed = walk(Array(rules), at: place, entering)
+        end(passed, .accepted)
+    }
+
+    private mutating func end(_ flows: [Flow], _ ending: Ending) {
+        ended += flows.map { ($0, ending) }
+    }
+
+    /// The flows that come out at the chain's end or by RETURN.
+    private mutating func walk(_ rules: [Rule], at place: Place, _ flows: [Flow]) -> [Flow] {
+        var live = flows
+        var returned: [Flow] = []
+        for (index, rule) in rules.enumerated() where !live.isEmpty {
+            findings.tests += live.count
+            guard findings.tests <= limits.tests else {
+                findings.report(
+                    TraceProblem(.limit, "the trace was cut short after \(limits.tests) tests")
+                )
+                end(live, .undecided)
+                live = []
+                break
+            }
+            let tested = test(rule, live, at: place, index)
+            if tested.matched.isEmpty {
+                if detail == .everything { recordMiss(rule, at: place, index, live[0]) }
+                live = tested.unmatched
+                continue
+            }
+            let stay = apply(rule, to: tested.matched, at: place, index, &returned)
+            live = (stay + tested.unmatched).merged()
+        }
+        return (returned + live).merged()
+    }
+
+    /// Does what the target says; the result goes on with the next rule.
+    private mutating func apply(
+        _ rule: Rule,
+        to flows: [Flow],
+        at place: Place,
+        _ index: Int,
+        _ returned: inout [Flow]
+    ) -> [Flow] {
+        record(rule, at: place, index, flows)
+        guard isAllowed(rule.target, for: flows) else {
+            findings.report(
+                TraceProblem(
+                    .misplacedTarget,
+                    at: text(place, index),
+                    "the kernel refuses this target here"
+                )
+            )
+            end(flows, .undecided)
+            return []
+        }
+        switch rule.target {
+        case .accept: end(flows, .accepted)
+        case .drop, .reject:
+            findings.reason =
+                findings.reason ?? rule.comment ?? context.setReason(for: rule, flows[0].packet)
+                ?? text(place, index)
+            noteTitle(at: place)
+            end(flows, rule.target == .drop ? .dropped : .rejected)
+        case .returnToCaller: returned += flows
+        case .jump(let name): return enter(name, from: place, index, flows)
+        case .goto(let name): returned += enter(name, from: place, index, flows)
+        case .destinationNAT(let endpoint):
+            noteTitle(at: place)
+            end(flows.map { $0.changing { $0.translate(to: endpoint) } }, .accepted)
+        case .masquerade: end(flows.map { $0.changing { $0.source = nil } }, .accepted)
+        case .mark(let mark):
+            return flows.map { $0.changing { $0.mark = $0.mark & ~mark.mask ^ mark.value } }
+        case .markFromSet(let name, let sides):
+            return flows.map { marking($0, from: name, sides, at: place, index) }
+        case .opaque:
+            findings.report(
+                TraceProblem(
+                    .undecidable,
+                    at: text(place, index),
+                    "somebody else's rule, not understood; taken as not matching"
+                )
+            )
+            return flows
+        }
+        return []
+    }
+
+    private mutating func enter(
+        _ name: ChainName,
+        from place: Place,
+        _ index: Int,
+        _ flows: [Flow]
+    ) -> [Flow] {
+        let problem: TraceProblem
+        if place.stack.contains(name) {
+            let path = (place.stack + [name]).map(\.text).joined(separator: " → ")
+            problem = TraceProblem(.loop, at: text(place, index), "chains in a circle: \(path)")
+        } else if place.stack.count >= limits.depth {
+            problem = TraceProblem(
+                .limit,
+                at: text(place, index),
+                "more than \(limits.depth) chains within one another"
+            )
+        } else if let chain = owned.chains[name] {
+            let below = Place(
+                chain: name.text,
+                title: chain.title,
+                depth: place.depth + 1,
+                stack: place.stack + [name]
+            )
+            return walk(chain.rules, at: below, flows)
+        } else {
+            problem = TraceProblem(
+                .missingChain,
+                at: text(place, index),
+                "there is no chain \(name)"
+            )
+        }
+        findings.report(problem)
+        end(flows, .undecided)
+        return []
+    }
+
+    /// Where the kernel's extensions may stand; it refuses a table that breaks this.
+    private func isAllowed(_ target: Target, for flows: [Flow]) -> Bool {
+        switch target {
+        case .accept, .drop, .returnToCaller, .jump, .goto, .mark, .opaque: true
+        case .markFromSet: context.table == .mangle
+        case .destinationNAT(let endpoint):
+            context.table == .nat && [.prerouting, .output].contains(context.chain)
+                && flows.allSatisfy { $0.packet.destination.family == endpoint.address.family }
+        case .masquerade: context.table == .nat && context.chain == .postrouting
+        case .reject:
+            context.table == .filter && [.input, .forward, .output].contains(context.chain)
+        }
+    }
+}
+
+extension Rule {
+    fileprivate var comment: String? {
+        for case .comment(let text) in matches { return text }
+        return nil
+    }
+}

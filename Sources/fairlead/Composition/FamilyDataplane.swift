@@ -1,0 +1,89 @@
+import Addressing
+import DataplaneModel
+import Planning
+import ProxyModes
+import Reconciling
+import ServiceModel
+
+/// One family in the kernel, whatever the mode.
+protocol FamilyDataplane {
+    var family: IPFamily { get }
+    /// Services that this family has.
+    var serviceCount: Int { get }
+    /// Wishes that could not be planned.
+    var issues: [PlanIssue] { get }
+
+    /// Brings the kernel to the plan; see `FamilyReconciler.pass`.
+    mutating func pass(
+        _ update: SnapshotUpdate,
+        observe: Bool
+    ) throws(DataplaneError) -> FamilyPassReport
+
+    /// What the host still has to do for the plan once it stands; nil if it was done, else why not.
+    func finish() -> String?
+
+    /// Whether somebody else changed what is ours, as far as numbers show.
+    func hasDrifted() throws(DataplaneError) -> Bool
+
+    /// Takes what is in the kernel now as what was left there.
+    mutating func acknowledge() throws(DataplaneError)
+
+    /// Does what time brings; see `KernelStore.attend`.
+    mutating func attend() throws(DataplaneError)
+
+    /// Takes over other settings: everything is planned anew.
+    mutating func replan(_ settings: PlannerSettings)
+}
+
+/// The reconciler of one family in one mode.
+struct ModeDataplane<Mode: InstalledMode>: FamilyDataplane {
+    let family: IPFamily
+    private let store: Mode.ModeStore
+    private var reconciler: FamilyReconciler<Mode.ModePlanner, Mode.ModeStore>
+    private var measures: [String: Int] = [:]
+
+    init(
+        _ mode: Mode.Type,
+        _ family: IPFamily,
+        _ settings: PlannerSettings,
+        _ kernel: borrowing Kernel
+    ) {
+        self.family = family
+        store = Mode.store(family, kernel)
+        reconciler = FamilyReconciler(
+            desired: DesiredState(family: family, settings: settings),
+            planner: Mode.planner(family, settings),
+            store: store
+        )
+    }
+
+    var serviceCount: Int { reconciler.desired.services.count }
+    var issues: [PlanIssue] { reconciler.planner.issues }
+
+    mutating func pass(
+        _ update: SnapshotUpdate,
+        observe: Bool
+    ) throws(DataplaneError) -> FamilyPassReport {
+        try reconciler.pass(update, observe: observe)
+    }
+
+    func finish() -> String? { Mode.finish(reconciler.planner) }
+
+    func hasDrifted() throws(DataplaneError) -> Bool { try store.measure() != measures }
+
+    mutating func acknowledge() throws(DataplaneError) { measures = try store.measure() }
+
+    mutating func attend() throws(DataplaneError) {
+        let before = try store.measure()
+        try store.attend()
+        // What goes now is our own doing; what differed before still shows.
+        if before == measures { measures = try store.measure() }
+    }
+
+    mutating func replan(_ settings: PlannerSettings) {
+        reconciler.replace(
+            desired: DesiredState(family: family, settings: settings),
+            planner: Mode.planner(family, settings)
+        )
+    }
+}

@@ -1,0 +1,72 @@
+import Addressing
+import DaemonConfiguration
+import DataplaneModel
+import LinuxKernel
+import Planning
+import ProxyModes
+
+/// A mode with its hands in the kernel: what the command line adds to the pure part.
+protocol InstalledMode: ProxyMode {
+    associatedtype ModeStore: KernelStore
+    where ModeStore.State == ModePlanner.State, ModeStore.Diff == ModePlanner.Diff
+
+    /// The legacy tables the mode writes.
+    static var tables: [TableName] { get }
+
+    static func store(_ family: IPFamily, _ kernel: borrowing Kernel) -> ModeStore
+
+    /// Settings of the host that the mode needs, set where they differ; what could not be set.
+    static func prepareHost(_ configuration: DaemonConfiguration) -> [String]
+
+    /// Does what the host still has to do for a plan that stands; nil if all is well, else why not.
+    static func finish(_ planner: ModePlanner) -> String?
+
+    /// What is there and what is missing.
+    static func capabilities(
+        _ families: [IPFamily],
+        _ configuration: DaemonConfiguration
+    ) -> [KernelCapabilities.Finding]
+}
+
+extension DaemonConfiguration.Mode {
+    /// The mode's implementation.
+    var installed: any InstalledMode.Type {
+        switch self {
+        case .iptables: IPTablesMode.self
+        case .ipvs: IPTablesMode.self
+        }
+    }
+}
+
+extension IPTablesMode: InstalledMode {
+    static let tables: [TableName] = [.filter, .nat]
+
+    static func store(_ family: IPFamily, _ kernel: borrowing Kernel) -> IPTablesStore {
+        IPTablesStore(
+            family: family,
+            tables: tables,
+            lock: kernel.lock,
+            owns: NameScheme.owns(chain:)
+        )
+    }
+
+    static func prepareHost(_ configuration: DaemonConfiguration) -> [String] { [] }
+
+    /// The guard rule stands already when the sysctl opens the way.
+    static func finish(_ planner: IPTablesPlanner) -> String? {
+        guard planner.needsRouteLocalnet else { return nil }
+        do throws(DataplaneError) {
+            try RouteLocalnet.enable()
+            return nil
+        } catch {
+            return "node ports do not answer on 127.0.0.1: \(error)"
+        }
+    }
+
+    static func capabilities(
+        _ families: [IPFamily],
+        _ configuration: DaemonConfiguration
+    ) -> [KernelCapabilities.Finding] {
+        KernelCapabilities(families: families).findings
+    }
+}
