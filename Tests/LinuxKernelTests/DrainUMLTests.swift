@@ -193,6 +193,32 @@ struct DrainUMLTests {
         #expect(try fixture.base.ipvsadm("-Sn") == "")
     }
 
+    @Test(
+        "New connections go past a draining real server, whatever the scheduler",
+        arguments: [
+            "rr", "wrr", "lc", "wlc", "lblc", "lblcr", "dh", "sh", "sed", "nq", "fo", "ovf", "mh",
+        ]
+    )
+    func schedulers(_ name: String) throws {
+        let fixture = try DrainFixture()
+        let first = try TCPListener(at: fixture.base.endpoint(1))
+        let second = try TCPListener(at: fixture.base.endpoint(2))
+        var server = fixture.server([1, 2])
+        server.scheduler = SchedulerName(name)
+        server.hashesSourcePort = ["sh", "mh"].contains(name)
+        for staying in [1, 2] {
+            try fixture.base.apply([server])
+            var less = server
+            less.realServers[fixture.base.endpoint(3 - staying)] = nil
+            try fixture.base.apply([less])
+            for _ in 0..<8 {
+                let client = try TCPConnection(to: fixture.vip)
+                let accepted = try staying == 1 ? first.accept() : second.accept()
+                expectToBeConnected(client, accepted)
+            }
+        }
+    }
+
     @Test("A virtual server that drains comes back with the real servers it had")
     func sameAgain() throws {
         let fixture = try DrainFixture()

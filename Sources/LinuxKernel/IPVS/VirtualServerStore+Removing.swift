@@ -57,24 +57,31 @@ extension VirtualServerStore {
         of server: RealServer,
         from key: VirtualServer.Key
     ) -> IPVSRequest {
-        guard let end = deadline(for: key) else {
-            stopDraining(server.key, of: key)
-            return .deleteDestination(key, server.key)
-        }
-        drains[key, default: Drain()].realServers.insert(server.key)
-        return .setDestination(key, DestinationRecord(draining: server, until: end))
+        if let end = realServerDeadline(for: key) { return drain(server, of: key, until: end) }
+        stopDraining(server.key, of: key)
+        return .deleteDestination(key, server.key)
     }
 
     private func removal(of server: VirtualServer) -> [IPVSRequest] {
         let drainsAlready = !(drains[server.key]?.realServers.isEmpty ?? true)
-        guard deadline(for: server.key) != nil, drainsAlready || !server.realServers.isEmpty else {
+        guard let end = deadline(for: server.key), drainsAlready || !server.realServers.isEmpty
+        else {
             drains[server.key] = nil
             return [.deleteService(server.key)]
         }
         // The real servers first: should this end in between, the virtual server is still listed.
-        let requests = server.sortedRealServers.map { removal(of: $0, from: server.key) }
+        let requests = server.sortedRealServers.map { drain($0, of: server.key, until: end) }
         drains[server.key]?.isGoingAway = true
         return requests + [.setService(ServiceRecord(server, goingAway: true))]
+    }
+
+    private func drain(
+        _ server: RealServer,
+        of key: VirtualServer.Key,
+        until end: DrainDeadline
+    ) -> IPVSRequest {
+        drains[key, default: Drain()].realServers.insert(server.key)
+        return .setDestination(key, DestinationRecord(draining: server, until: end))
     }
 }
 
