@@ -12,9 +12,11 @@
 #include <linux/netfilter/xt_bpf.h>
 #include <linux/netfilter/xt_comment.h>
 #include <linux/netfilter/xt_conntrack.h>
+#include <linux/netfilter/xt_ipvs.h>
 #include <linux/netfilter/xt_mark.h>
 #include <linux/netfilter/xt_recent.h>
 #include <linux/netfilter/xt_sctp.h>
+#include <linux/netfilter/xt_set.h>
 #include <linux/netfilter/xt_statistic.h>
 #include <linux/netfilter/xt_tcpudp.h>
 #include <linux/netfilter_ipv4/ipt_REJECT.h>
@@ -111,6 +113,14 @@ enum {
     FAIRLEAD_FIELD(xt_bpf_info_v1, bpf_program_num_elem),
     FAIRLEAD_FIELD(xt_bpf_info_v1, bpf_program),
     FAIRLEAD_SIZE(xt_comment_info),
+    FAIRLEAD_SIZE(xt_ipvs_mtinfo),
+    FAIRLEAD_FIELD(xt_ipvs_mtinfo, invert),
+    FAIRLEAD_FIELD(xt_ipvs_mtinfo, bitmask),
+    FAIRLEAD_FIELD(xt_set_info, index),
+    FAIRLEAD_FIELD(xt_set_info, dim),
+    FAIRLEAD_FIELD(xt_set_info, flags),
+    FAIRLEAD_SIZE(xt_set_info_match_v4),
+    FAIRLEAD_FIELD(xt_set_info_match_v4, match_set),
 
     FAIRLEAD_SIZE(nf_nat_range2),
     FAIRLEAD_FIELD(nf_nat_range2, flags),
@@ -123,6 +133,12 @@ enum {
     FAIRLEAD_FIELD(nf_nat_ipv4_multi_range_compat, range),
     FAIRLEAD_SIZE(nf_nat_range),
     FAIRLEAD_FIELD(nf_nat_range, flags),
+    FAIRLEAD_SIZE(xt_set_info_target_v3),
+    FAIRLEAD_FIELD(xt_set_info_target_v3, add_set),
+    FAIRLEAD_FIELD(xt_set_info_target_v3, del_set),
+    FAIRLEAD_FIELD(xt_set_info_target_v3, map_set),
+    FAIRLEAD_FIELD(xt_set_info_target_v3, flags),
+    FAIRLEAD_FIELD(xt_set_info_target_v3, timeout),
     FAIRLEAD_SIZE(xt_mark_tginfo2),
     FAIRLEAD_FIELD(xt_mark_tginfo2, mark),
     FAIRLEAD_FIELD(xt_mark_tginfo2, mask),

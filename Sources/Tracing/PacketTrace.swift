@@ -17,7 +17,7 @@ package enum TraceDetail: Sendable, Hashable {
 
 /// How a packet ends.
 package enum FlowVerdict: Sendable, Hashable {
-    /// Its destination was translated to this endpoint.
+    /// It reaches this endpoint, as a rule its destination from now on.
     case delivered(SocketAddress)
     /// It goes on to the destination it had.
     case untouched

@@ -4,6 +4,8 @@ package struct TraceProblem: Sendable, Hashable, CustomStringConvertible {
     package enum Kind: String, Sendable, Hashable {
         /// A rule leads to a chain that is not there.
         case missingChain
+        /// A rule asks a set that is not there; the kernel takes no such rule.
+        case missingSet
         /// A chain leads to itself.
         case loop
         /// The trace was cut short.

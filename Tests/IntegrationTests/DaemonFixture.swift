@@ -8,11 +8,14 @@ final class DaemonFixture {
     let lab: NamespaceLab
     let agent = LabAgent(path: BuiltProgram.agent)
     let directory: String
+    let mode: String
     private var pods: [LabProcess] = []
     private(set) var daemon: LabProcess?
 
-    /// `servers` run on all pods, on ports 8080/tcp and 5353/udp of both families.
-    init(servers: Bool = true) throws {
+    /// `servers` run on all pods, on ports 8080/tcp and 5353/udp of both families. `extra` are more
+    /// lines of configuration.
+    init(mode: String = "iptables", servers: Bool = true, extra: String = "") throws {
+        self.mode = mode
         lab = try NamespaceLab(prefix: "fli-\(getpid())")
         directory = FileManager.default.temporaryDirectory.path + "/fairlead-test-\(getpid())"
         try? FileManager.default.removeItem(atPath: directory)
@@ -20,7 +23,7 @@ final class DaemonFixture {
             atPath: directory + "/services.d",
             withIntermediateDirectories: true
         )
-        try Self.configuration(directory, netns: lab.node)
+        try (Self.configuration(directory, netns: lab.node) + "mode: \(mode)\n" + extra)
             .write(toFile: configuration, atomically: true, encoding: .utf8)
         // iptables takes its lock from the environment; the host's stays out of this.
         setenv("XTABLES_LOCKFILE", "\(directory)/xtables.lock", 1)

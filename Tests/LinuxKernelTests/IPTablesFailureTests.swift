@@ -14,7 +14,7 @@ struct IPTablesFailureTests {
         try fixture.iptables("-t", "nat", "-N", "OTHER")
         try fixture.iptables("-t", "nat", "-A", "OTHER", "-j", "TEST-POST")
         let report = try fixture.apply(IPTablesState())
-        #expect(report.operations == 9)
+        #expect(report.operations == 12)
         let failure = try #require(report.failures.first)
         #expect(report.failures.count == 1)
         #expect(failure.subject == "IPv4 nat/TEST-POST")
@@ -64,6 +64,22 @@ struct IPTablesFailureTests {
         #expect(error?.kind == .invalid)
         #expect(error?.operation == "encode rule 2")
         #expect(error?.subject == "IPv4 filter/TEST-A")
+    }
+
+    @Test("A set that is not there is named, with the rule that asks it")
+    func missingSet() throws {
+        let fixture = try StoreFixture(.ipv4)
+        let chain = ChainName("TEST-A")
+        let rule = Rule(matches: [.set(IPSetName("TEST-NONE"), [.source])], target: .accept)
+        var wanted = IPTablesState()
+        wanted.filter.chains[chain] = Chain(chain, rules: [rule])
+        let error = #expect(throws: DataplaneError.self) { try fixture.apply(wanted) }
+        #expect(error?.kind == .invalid)
+        #expect(error?.subject == "IPv4 filter/TEST-A")
+        #expect(
+            error?.message
+                == "there is no set TEST-NONE: -m set --match-set TEST-NONE src -j ACCEPT"
+        )
     }
 
     @Test("A lock that stays taken is an error that names the file")

@@ -4,7 +4,8 @@ import Glibc
 import LinuxKernel
 import Testing
 
-/// A store in a new namespace, with a lock file of its own, and the legacy programs.
+/// A store in a new namespace, with a lock file of its own, the catalogue's sets and the legacy
+/// programs.
 @KernelThread
 struct StoreFixture {
     let family: IPFamily
@@ -18,7 +19,19 @@ struct StoreFixture {
         let path = "/tmp/fairlead-test-\(getpid()).lock"
         setenv("XTABLES_LOCKFILE", path, 1)
         lock = XTablesLock.Configuration(path: path, timeout: .milliseconds(300))
-        store = IPTablesStore(family: family, lock: lock, owns: RuleCatalogue.owns)
+        let sets = IPSetStore(family: family, owns: RuleCatalogue.owns)
+        store = IPTablesStore(
+            family: family,
+            tables: TableName.allCases,
+            lock: lock,
+            sets: sets.indexes,
+            owns: RuleCatalogue.owns
+        )
+        let wanted = IPSetChange.changes(from: [:], to: RuleCatalogue(family: family).sets)
+        let report = try sets.make(wanted)
+        try #require(report.failures.isEmpty)
+        // iptables-save prints the tables that were looked at in this namespace.
+        _ = try store.observe()
     }
 
     var renderer: IPTablesRenderer { IPTablesRenderer(family: family) }
@@ -26,6 +39,11 @@ struct StoreFixture {
 
     @discardableResult
     func iptables(_ arguments: String...) throws -> String {
+        try iptables(arguments)
+    }
+
+    @discardableResult
+    func iptables(_ arguments: [String]) throws -> String {
         try Program.check([program] + arguments)
     }
 
@@ -66,7 +84,7 @@ struct IPTablesStoreTests {
         let fixture = try StoreFixture(family)
         let wanted = RuleCatalogue(family: family).state
         let report = try fixture.apply(wanted)
-        #expect(report == ApplyReport(operations: 10))
+        #expect(report == ApplyReport(operations: 13))
         let observed = try fixture.store.observe()
         fixture.expectEqual(observed, wanted)
     }
@@ -87,6 +105,27 @@ struct IPTablesStoreTests {
             #expect(Set(printed.prefix(jumps.count)) == Set(jumps))
             #expect(Array(printed.dropFirst(jumps.count)) == rules)
         }
+    }
+
+    @Test("iptables finds our rules by their text", arguments: IPFamily.allCases)
+    func check(_ family: IPFamily) throws {
+        let fixture = try StoreFixture(family)
+        let wanted = RuleCatalogue(family: family).state
+        try fixture.apply(wanted)
+        var count = 0
+        for table in TableName.allCases {
+            for chain in wanted[table].chains.values {
+                for rule in chain.rules {
+                    let text = fixture.renderer.render(rule)
+                    // Words in quotes are a shell's business.
+                    if text.contains("\"") { continue }
+                    let place = ["-t", table.rawValue, "-C", chain.name.text]
+                    try fixture.iptables(place + text.split(separator: " ").map(String.init))
+                    count += 1
+                }
+            }
+        }
+        #expect(count > 50)
     }
 
     @Test("The text of a plan, restored, is the plan byte for byte", arguments: IPFamily.allCases)

@@ -61,7 +61,7 @@ struct RandomRules {
     private mutating func mark() -> PacketMark { PacketMark(value: uint32(), mask: uint32()) }
 
     private mutating func match(_ transport: TransportProtocol?) -> Match {
-        switch number(transport == nil ? 9 : 10) {
+        switch number(transport == nil ? 11 : 12) {
         case 0: return .connectionState(states(), inverted: chance(2))
         case 1: return .mark(mark(), inverted: chance(2))
         case 2: return .sourceIsLocal(inverted: chance(2))
@@ -72,11 +72,21 @@ struct RandomRules {
             return .recent(RecentMatch(.update(seconds: max(1, uint32())), list: word(199)))
         case 7: return .bpf((0...number(64)).map { _ in instruction() })
         case 8: return .comment(word(255))
+        case 9: return .set(setName(), dimensions(), inverted: chance(2))
+        case 10: return .ipvs(inverted: chance(2))
         default:
             let low = UInt16(number(65536))
             let high = UInt16.random(in: low...UInt16.max, using: &generator)
             return .destinationPort(transport ?? .tcp, low...high)
         }
+    }
+
+    private mutating func setName() -> IPSetName {
+        RuleCatalogue.setNames[number(RuleCatalogue.setNames.count)]
+    }
+
+    private mutating func dimensions() -> [SetDimension] {
+        (0...number(6)).map { _ in chance(2) ? .source : .destination }
     }
 
     private mutating func states() -> ConnectionState {
@@ -93,7 +103,7 @@ struct RandomRules {
     }
 
     private mutating func target(_ transport: TransportProtocol?) -> Target {
-        switch number(transport == nil ? 8 : 9) {
+        switch number(transport == nil ? 9 : 10) {
         case 0: return .accept
         case 1: return .drop
         case 2: return .returnToCaller
@@ -102,6 +112,7 @@ struct RandomRules {
         case 5: return .masquerade
         case 6: return .mark(mark())
         case 7: return .reject
+        case 8: return .markFromSet(setName(), dimensions())
         default:
             guard let port = PortNumber(1 + number(65535)) else { return .reject }
             return .destinationNAT(SocketAddress(address(), port))

@@ -1,7 +1,9 @@
 import Addressing
 import DataplaneModel
+import LinuxKernel
 
-/// Every match and every target at least once, in a shape that the kernel takes.
+/// Every match and every target at least once, in a shape that the kernel takes; but for the match
+/// of IPVS, which not every kernel has.
 struct RuleCatalogue {
     let family: IPFamily
 
@@ -43,8 +45,25 @@ struct RuleCatalogue {
             Jump(from: .input, rule: newConnections(to: reject)),
             Jump(from: .forward, rule: newConnections(to: reject)),
         ]
-        return IPTablesState(filter: filter, nat: nat)
+        let marks = ChainName("TEST-MARKS")
+        var mangle = OwnedTable()
+        mangle.chains[marks] = Chain(marks, rules: markRules)
+        mangle.jumps = [
+            Jump(from: .prerouting, rule: newConnections(to: marks)),
+            Jump(from: .output, rule: newConnections(to: marks)),
+        ]
+        return IPTablesState(filter: filter, mangle: mangle, nat: nat)
     }
+
+    /// What the rules ask.
+    var sets: [IPSetName: IPSet] { SetCatalogue(family: family).all(count: 1) }
+
+    /// Numbers for those sets, where there is no kernel to give them any.
+    static let indexes = SetIndexes(
+        Dictionary(uniqueKeysWithValues: zip(setNames, [7, 0, 65534, 258]))
+    )
+
+    static let setNames = IPSetKind.allCases.map { SetCatalogue(family: .ipv4).name($0) }
 
     private func newConnections(to chain: ChainName) -> Rule {
         Rule(matches: [.connectionState(.new)], target: .jump(chain))
@@ -96,7 +115,7 @@ struct RuleCatalogue {
             .comment(String(repeating: "long ", count: 51)),
         ]
         let ports: [ClosedRange<UInt16>] = [80...80, 30000...30007, 0...65535, 0...0]
-        return (alone + lists).map { Rule(matches: [$0], target: .returnToCaller) }
+        return (alone + lists + setMatches).map { Rule(matches: [$0], target: .returnToCaller) }
             + TransportProtocol.allCases.flatMap { transport in
                 ports.map {
                     Rule(
@@ -106,6 +125,35 @@ struct RuleCatalogue {
                     )
                 }
             }
+    }
+
+    var setMatches: [Match] {
+        let catalogue = SetCatalogue(family: family)
+        return [
+            .set(catalogue.name(.address), [.destination]),
+            .set(catalogue.name(.address), [.source], inverted: true),
+            .set(catalogue.name(.port), [.destination]),
+            .set(catalogue.name(.frontend), [.destination, .destination]),
+            .set(catalogue.name(.frontendSource), [.destination, .destination, .source]),
+            .set(
+                catalogue.name(.frontendSource),
+                [.source, .destination, .source],
+                inverted: true
+            ),
+        ]
+    }
+
+    private var markRules: [Rule] {
+        let name = SetCatalogue(family: family).name(.frontend)
+        return [
+            Rule(
+                source: PrefixMatch(IPPrefix(address(3)), inverted: true),
+                matches: [.set(name, [.destination, .destination])],
+                target: .markFromSet(name, [.destination, .destination])
+            ),
+            Rule(target: .markFromSet(name, [.destination, .source])),
+            Rule(matches: [.mark(PacketMark(bit: 0x10000))], target: .drop),
+        ]
     }
 
     private var serviceRules: [Rule] {

@@ -8,7 +8,7 @@ struct RuleCodecTests {
     @Test("Random rules survive encoding and decoding", arguments: IPFamily.allCases)
     func roundTrip(_ family: IPFamily) throws {
         var random = RandomRules(family: family, seed: 20)
-        let codec = RuleCodec(family: family)
+        let codec = RuleCodec(family: family, sets: RuleCatalogue.indexes)
         var entry = RuleEntry()
         for _ in 0..<5000 {
             let rule = random.next()
@@ -20,10 +20,10 @@ struct RuleCodecTests {
 
     @Test("The catalogue's rules survive encoding and decoding", arguments: IPFamily.allCases)
     func catalogue(_ family: IPFamily) throws {
-        let codec = RuleCodec(family: family)
+        let codec = RuleCodec(family: family, sets: RuleCatalogue.indexes)
         let state = RuleCatalogue(family: family).state
         var entry = RuleEntry()
-        for table in [state.filter, state.nat] {
+        for table in TableName.allCases.map({ state[$0] }) {
             for rule in table.sortedChains.flatMap(\.rules) + table.jumps.map(\.rule) {
                 try codec.encode(rule, into: &entry)
                 #expect(codec.decode(entry) == rule)
@@ -93,15 +93,74 @@ struct RuleCodecTests {
         )
     }
 
+    @Test("A mark from a set behind both IPVS and set matches, byte by byte")
+    func setGolden() throws {
+        let name = IPSetName("SET")
+        let rule = Rule(
+            matches: [
+                .ipvs(inverted: true),
+                .set(name, [.source, .destination, .source], inverted: true),
+            ],
+            target: .markFromSet(name, [.destination, .source])
+        )
+        #expect(
+            try hex(rule, .ipv4, SetIndexes([name: 0x1234])) == """
+                00000000 00000000 00000000 00000000
+                00000000 00000000 00000000 00000000
+                00000000 00000000 00000000 00000000
+                00000000 00000000 00000000 00000000
+                00000000 00000000 00000000 00000000
+                00000000 00000000 08014001 00000000
+                00000000 00000000 00000000 00000000
+                48006970 76730000 00000000 00000000
+                00000000 00000000 00000000 00000000
+                00000000 00000000 00000000 00000000
+                00000000 00000000 00000000 00000000
+                00000000 00000101 50007365 74000000
+                00000000 00000000 00000000 00000000
+                00000000 00000004 3412030b 00000000
+                00000000 00000000 00000000 00000000
+                00000000 00000000 00000000 00000000
+                00000000 00000000 38005345 54000000
+                00000000 00000000 00000000 00000000
+                00000000 00000003 ffff0000 ffff0000
+                34120204 00010000 ffffffff 00000000
+                """
+        )
+    }
+
+    @Test("A set without a number cannot be asked, and a number without a set is opaque")
+    func unknownSets() throws {
+        let name = IPSetName("SET")
+        let known = RuleCodec(family: .ipv4, sets: SetIndexes([name: 3]))
+        let unknown = RuleCodec(family: .ipv4, sets: SetIndexes([IPSetName("OTHER"): 2]))
+        var entry = RuleEntry()
+        for rule in [
+            Rule(matches: [.set(name, [.source])], target: .accept),
+            Rule(target: .markFromSet(name, [.source])),
+        ] {
+            let error = #expect(throws: UnencodableRule.self) {
+                try unknown.encode(rule, into: &entry)
+            }
+            #expect(error?.reason == "there is no set SET")
+            try known.encode(rule, into: &entry)
+            #expect(known.decode(entry) == rule)
+            #expect(unknown.decode(entry) == Rule(target: .opaque(entry.bytes)))
+        }
+    }
+
     @Test("Every changed byte of an entry shows in the decoded rule")
     func exactness() throws {
         let rule = Rule(
             source: PrefixMatch(try #require(IPPrefix("10.0.0.0/8"))),
             transport: .tcp,
-            matches: [.destinationPort(.tcp, 80...80), .mark(PacketMark(bit: 4))],
+            matches: [
+                .destinationPort(.tcp, 80...80), .mark(PacketMark(bit: 4)), .ipvs(),
+                .set(RuleCatalogue.setNames[0], [.destination]),
+            ],
             target: .masquerade
         )
-        let codec = RuleCodec(family: .ipv4)
+        let codec = RuleCodec(family: .ipv4, sets: RuleCatalogue.indexes)
         var entry = RuleEntry()
         try codec.encode(rule, into: &entry)
         for index in entry.bytes.indices where !(92..<112).contains(index) {
@@ -133,19 +192,31 @@ struct RuleCodecTests {
                 matches: Array(repeating: .comment("x"), count: 300),
                 target: .accept
             ),
+            Rule(matches: [.set(RuleCatalogue.setNames[0], [])], target: .accept),
+            Rule(
+                target: .markFromSet(
+                    RuleCatalogue.setNames[0],
+                    Array(repeating: .source, count: 7)
+                )
+            ),
             Rule(target: .opaque([])),
         ]
     )
     func refusals(_ rule: Rule) {
         var entry = RuleEntry()
         #expect(throws: UnencodableRule.self) {
-            try RuleCodec(family: .ipv4).encode(rule, into: &entry)
+            let codec = RuleCodec(family: .ipv4, sets: RuleCatalogue.indexes)
+            try codec.encode(rule, into: &entry)
         }
     }
 
-    private func hex(_ rule: Rule, _ family: IPFamily) throws -> String {
+    private func hex(
+        _ rule: Rule,
+        _ family: IPFamily,
+        _ sets: SetIndexes = SetIndexes()
+    ) throws -> String {
         var entry = RuleEntry()
-        try RuleCodec(family: family).encode(rule, into: &entry)
+        try RuleCodec(family: family, sets: sets).encode(rule, into: &entry)
         var text = ""
         for (index, byte) in entry.bytes.enumerated() {
             if index > 0, index % 16 == 0 {

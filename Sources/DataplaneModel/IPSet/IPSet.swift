@@ -71,6 +71,11 @@ package struct IPSet: Sendable {
     package var capacity: Int
     /// What the set is for; shown in plans, not kept by the kernel and so no part of equality.
     package var title: String?
+    /// What this model has no words for: another type than `kind`, which is then a stopgap, an
+    /// option such as a timeout, or an entry of another shape. Nil in all other sets.
+    ///
+    /// Only ever observed: such a set is unlike every planned one, and so is replaced or destroyed.
+    package var oddity: String?
 
     /// `capacity` fits the entries, with room to grow, unless it is given.
     package init(
@@ -80,7 +85,8 @@ package struct IPSet: Sendable {
         carriesMarks: Bool = false,
         entries: [IPSetEntry: UInt32] = [:],
         capacity: Int? = nil,
-        title: String? = nil
+        title: String? = nil,
+        oddity: String? = nil
     ) {
         self.name = name
         self.kind = kind
@@ -89,6 +95,7 @@ package struct IPSet: Sendable {
         self.entries = entries
         self.capacity = capacity ?? Self.capacity(for: entries.count)
         self.title = title
+        self.oddity = oddity
     }
 
     /// A power of two, at least twice what is needed now, so that growing is rare.
@@ -109,5 +116,6 @@ extension IPSet: Equatable {
     /// The same sort of set, whatever is in it: one can become the other entry by entry.
     package func isAlike(_ other: IPSet) -> Bool {
         kind == other.kind && family == other.family && carriesMarks == other.carriesMarks
+            && oddity == other.oddity
     }
 }

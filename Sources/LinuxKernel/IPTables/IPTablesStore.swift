@@ -10,6 +10,7 @@ package final class IPTablesStore: KernelStore {
     /// The tables it looks into.
     private let tables: [TableName]
     private let owns: (String) -> Bool
+    private let askSets: (() throws(DataplaneError) -> SetIndexes)?
     private var lock: XTablesLock
     /// Refilled for every rule that is written, compared or read.
     private var entry = RuleEntry()
@@ -17,16 +18,26 @@ package final class IPTablesStore: KernelStore {
 
     /// `owns` says by its name whether a chain is ours; nothing else is ever changed but rules of
     /// built-in chains that lead into such a chain.
+    ///
+    /// `sets` tells the numbers of the sets that rules may ask, anew at each call of the store's;
+    /// without it no rule can ask any.
     package init(
         family: IPFamily,
         tables: [TableName] = [.filter, .nat],
         lock: XTablesLock.Configuration = XTablesLock.Configuration(),
+        sets: (() throws(DataplaneError) -> SetIndexes)? = nil,
         owns: @escaping (String) -> Bool
     ) {
         self.family = family
         self.tables = tables
+        askSets = sets
         self.owns = owns
         self.lock = XTablesLock(lock)
+    }
+
+    private func sets() throws(DataplaneError) -> SetIndexes {
+        guard let askSets else { return SetIndexes() }
+        return try askSets()
     }
 
     /// Reads the tables, without the lock: a commit replaces a table at once, so that a reader
@@ -44,11 +55,13 @@ package final class IPTablesStore: KernelStore {
     /// somebody else's rule leads to is emptied and left, and reported in `failures`.
     package func apply(_ diff: IPTablesDiff) throws(DataplaneError) -> ApplyReport {
         var report = ApplyReport()
+        if diff.tables.isEmpty { return report }
+        let sets = try sets()
         for table in diff.tables {
             let done =
                 switch family {
-                case .ipv4: try apply(table, with: IPv4Tables.self)
-                case .ipv6: try apply(table, with: IPv6Tables.self)
+                case .ipv4: try apply(table, sets, with: IPv4Tables.self)
+                case .ipv6: try apply(table, sets, with: IPv6Tables.self)
                 }
             report.operations += done.operations
             report.conflicts += done.conflicts
@@ -65,17 +78,18 @@ extension IPTablesStore {
         with library: Library.Type
     ) throws(DataplaneError) -> IPTablesState {
         var state = IPTablesState()
+        let codec = RuleCodec(family: family, sets: try sets())
         for name in tables {
             let table = try IPTablesTable<Library>(name)
-            state[name] = observe(table)
+            state[name] = observe(table, codec)
         }
         return state
     }
 
     private func observe<Library: XTablesLibrary>(
-        _ table: borrowing IPTablesTable<Library>
+        _ table: borrowing IPTablesTable<Library>,
+        _ codec: RuleCodec
     ) -> OwnedTable {
-        let codec = RuleCodec(family: family)
         let (builtin, own) = table.chainNames()
         var owned = OwnedTable()
         for name in builtin {
@@ -107,13 +121,14 @@ extension IPTablesStore {
 
     private func apply<Library: XTablesLibrary>(
         _ diff: TableDiff,
+        _ sets: SetIndexes,
         with library: Library.Type
     ) throws(DataplaneError) -> ApplyReport {
         try lock.withLock { () throws(DataplaneError) -> ApplyReport in
             var conflicts = 0
             while true {
                 do throws(DataplaneError) {
-                    var edit = TableEdit<Library>(diff)
+                    var edit = TableEdit<Library>(diff, sets: sets)
                     var report = try edit.run(&entry, &scratch)
                     report.conflicts = conflicts
                     return report

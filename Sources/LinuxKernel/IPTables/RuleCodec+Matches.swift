@@ -38,7 +38,9 @@ extension RuleCodec {
             entry.store(probability.units, at: data + Int(xt_statistic_info_count))
         case .recent(let recent): try encode(recent, into: &entry)
         case .bpf(let program): try encode(program, into: &entry)
-        case .set, .ipvs: throw UnencodableRule("sets are not encoded yet")
+        case .set(let name, let dimensions, let inverted):
+            try encode(name, dimensions, inverted: inverted, into: &entry)
+        case .ipvs(let inverted): encodeIPVS(inverted: inverted, into: &entry)
         case .comment(let text):
             guard text.utf8.count < Int(xt_comment_info_size), !text.utf8.contains(0) else {
                 throw UnencodableRule("the comment is longer than 255 bytes or holds a zero byte")

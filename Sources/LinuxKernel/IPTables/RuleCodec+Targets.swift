@@ -26,7 +26,8 @@ extension RuleCodec {
             let data = entry.appendExtension("MARK", revision: 2, size: Int(xt_mark_tginfo2_size))
             entry.store(mark.value, at: data + Int(xt_mark_tginfo2_mark))
             entry.store(mark.mask, at: data + Int(xt_mark_tginfo2_mask))
-        case .markFromSet: throw UnencodableRule("sets are not encoded yet")
+        case .markFromSet(let name, let dimensions):
+            try encodeMark(from: name, dimensions, into: &entry)
         case .reject: encodeReject(into: &entry)
         case .opaque: throw UnencodableRule("it was only ever seen, and not understood")
         }

@@ -9,9 +9,13 @@ package import DataplaneModel
 package struct RuleCodec: Sendable {
     package let family: IPFamily
     let layout: EntryLayout
+    /// Rules name sets, and the kernel's bytes number them.
+    let sets: SetIndexes
 
-    package init(family: IPFamily) {
+    /// A rule that asks a set which is not in `sets` cannot be encoded, and decodes as opaque.
+    package init(family: IPFamily, sets: SetIndexes = SetIndexes()) {
         self.family = family
+        self.sets = sets
         layout = EntryLayout.of(family)
     }
 

@@ -8,11 +8,12 @@ import Glibc
 /// what is still referenced cannot be deleted, and what is not there cannot be referenced.
 struct TableEdit<Library: XTablesLibrary> {
     private let diff: TableDiff
-    private let codec = RuleCodec(family: Library.family)
+    private let codec: RuleCodec
     private var report = ApplyReport()
 
-    init(_ diff: TableDiff) {
+    init(_ diff: TableDiff, sets: SetIndexes) {
         self.diff = diff
+        codec = RuleCodec(family: Library.family, sets: sets)
     }
 
     /// Reads the table, edits it and writes it back. The two entries are storage to be refilled.

@@ -18,6 +18,9 @@ struct NetlinkSocket: ~Copyable {
     private let file: FileDescriptor
     private let name: String
     private var sequence: UInt32 = 0
+    /// Messages sent so far, and the sends they took.
+    private(set) var messageCount = 0
+    private(set) var sendCount = 0
     private var buffer = [UInt8](repeating: 0, count: 1 << 16)
 
     /// A single send holds at most so many bytes. The kernel works through all of it before the
@@ -50,6 +53,12 @@ struct NetlinkSocket: ~Copyable {
         _ = unsafe setsockopt(file, level, option, &value, socklen_t(MemoryLayout<Int32>.size))
     }
 
+    /// From here on a dump holds only what its request asks for: without this the kernel looks at
+    /// no field of it but the family (`NETLINK_GET_STRICT_CHK`; kernels before 4.20 never do).
+    func askStrictly() {
+        Self.set(file.number, SOL_NETLINK, Int32(NETLINK_GET_STRICT_CHK), 1)
+    }
+
     /// Sends all messages, many at a time, and returns the kernel's refusals in the order of the
     /// messages. The others have been carried out.
     ///
@@ -72,6 +81,7 @@ struct NetlinkSocket: ~Copyable {
                 batch.stamp(index, sequence: sequence, flags: flags)
             }
             try send(batch.bytes[start..<end(of: last, batch)])
+            messageCount += last - first + 1
             try collect(from: base, to: sequence, firstIndex: first, &refusals)
             first = last + 1
         }
@@ -114,6 +124,7 @@ struct NetlinkSocket: ~Copyable {
         batch.stamp(0, sequence: sequence)
         if !batch.isDump { batch.stamp(0, sequence: sequence, flags: UInt16(NLM_F_ACK)) }
         try send(batch.bytes[...])
+        messageCount += 1
         var answers: [NetlinkMessage] = []
         var interrupted = false
         while true {
@@ -141,7 +152,8 @@ struct NetlinkSocket: ~Copyable {
         return error
     }
 
-    private func send(_ bytes: ArraySlice<UInt8>) throws(DataplaneError) {
+    private mutating func send(_ bytes: ArraySlice<UInt8>) throws(DataplaneError) {
+        sendCount += 1
         while true {
             let count = unsafe bytes.withUnsafeBytes {
                 unsafe Glibc.send(file.number, $0.baseAddress, $0.count, 0)

@@ -136,6 +136,11 @@ struct ServiceServers {
         let key = VirtualServer.Key.frontend(socket, port.name.transport)
         var server = server(key, port, endpoints, isNodePort: rank == .nodePort)
         server.title = "\(port.name): \(rank.noun)"
+        var handling = handling
+        // An endpoint that answers the client itself has to see it.
+        if server.realServers.values.contains(where: { $0.forwarding != .masquerade }) {
+            handling.masquerade = .nobody
+        }
         claims.append(
             ServerClaim(
                 frontend: .server(key),

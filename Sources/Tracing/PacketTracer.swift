@@ -1,11 +1,12 @@
 package import Addressing
 package import DataplaneModel
 
-/// Follows packets through legacy iptables as the kernel would, for one family.
+/// Follows packets through legacy iptables, and IPVS in ipvs mode, as the kernel would (6.1 and
+/// later), for one family.
 ///
-/// It sees our rules only; those of others and the policies of built-in chains are unknown.
+/// It sees what is ours only; the rest and the policies of built-in chains are unknown.
 package struct PacketTracer: FlowTracer {
-    private let state: IPTablesState
+    private let state: TracedState
     private let network: NodeNetwork
     private let maximumTests: Int
     private let ruleText: (Rule, IPFamily) -> String
@@ -17,6 +18,30 @@ package struct PacketTracer: FlowTracer {
         network: NodeNetwork,
         maximumTests: Int = 20_000_000,
         ruleText: @escaping (Rule, IPFamily) -> String
+    ) {
+        self.init(TracedState(iptables: state), network, maximumTests, ruleText)
+    }
+
+    /// The same for ipvs mode; bound addresses are local without being in `network`.
+    package init(
+        _ state: IPVSState,
+        network: NodeNetwork,
+        maximumTests: Int = 20_000_000,
+        ruleText: @escaping (Rule, IPFamily) -> String
+    ) {
+        let traced = TracedState(
+            iptables: state.iptables,
+            sets: state.sets,
+            servers: VirtualServerChoice(among: state.servers)
+        )
+        self.init(traced, network.adding(state.binding), maximumTests, ruleText)
+    }
+
+    private init(
+        _ state: TracedState,
+        _ network: NodeNetwork,
+        _ maximumTests: Int,
+        _ ruleText: @escaping (Rule, IPFamily) -> String
     ) {
         self.state = state
         self.network = network

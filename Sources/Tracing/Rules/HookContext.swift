@@ -16,6 +16,8 @@ struct HookContext {
     let chain: BuiltinChain
     let input: InterfaceKnowledge
     let network: NodeNetwork
+    /// The sets that rules can ask.
+    let sets: [IPSetName: IPSet]
 
     /// `nat PREROUTING`.
     var name: String { "\(table.rawValue) \(chain.rawValue)" }
@@ -25,8 +27,8 @@ struct HookContext {
         switch chain {
         case .prerouting, .input: .absent
         case .forward, .output, .postrouting:
-            network.interface(toward: packet.destination).map { .named($0) }
-                ?? .unknown("no known link leads to \(packet.destination)")
+            network.interface(toward: packet.nextHop).map { .named($0) }
+                ?? .unknown("no known link leads to \(packet.nextHop)")
         }
     }
 }
@@ -37,6 +39,8 @@ enum ConditionAnswer: Equatable {
     case fails
     /// Cannot be told, and why.
     case unknown(String)
+    /// The set that is asked is not there.
+    case missingSet(IPSetName)
 
     init(_ holds: Bool, inverted: Bool = false) {
         self = holds != inverted ? .holds : .fails
@@ -57,10 +61,11 @@ extension HookContext {
     func header(of rule: Rule, meets packet: PacketState) -> ConditionAnswer {
         var result = ConditionAnswer.holds
         for condition in HeaderCondition.allCases {
-            switch answer(condition, of: rule, packet) {
+            let answer = answer(condition, of: rule, packet)
+            switch answer {
             case .holds: continue
             case .fails: return .fails
-            case .unknown(let why): result = .unknown(why)
+            case .unknown, .missingSet: result = answer
             }
         }
         return result
@@ -140,97 +145,25 @@ extension HookContext {
             case .value(let value): return ConditionAnswer(value != 0)
             case .cannotTell(let reason): return .unknown("the BPF program: \(reason)")
             }
-        case .set, .ipvs: return .unknown("sets are not known here")
+        case .set(let name, let sides, let inverted):
+            switch question(to: name, sides, packet)?.answer {
+            case nil: return .missingSet(name)
+            case .member: return ConditionAnswer(true, inverted: inverted)
+            case .absent: return ConditionAnswer(false, inverted: inverted)
+            case .unknown(let why): return .unknown(why)
+            }
+        case .ipvs(let inverted):
+            return ConditionAnswer(packet.takenByIPVS, inverted: inverted)
         case .comment: return .holds
         case .random, .recent: return nil
         }
     }
-}
-
-extension HookContext {
-    /// What made a rule match, as far as its text does not show it.
-    func reasons(for rule: Rule, matching packet: PacketState) -> [String] {
-        var reasons: [String] = []
-        if let source = rule.source, source.inverted, let address = packet.source {
-            reasons.append("source \(address) is not in \(source.prefix)")
-        }
-        if rule.inInterface != nil { reasons.append(text(of: input, "input")) }
-        if rule.outInterface != nil { reasons.append(text(of: output(of: packet), "output")) }
-        for match in rule.matches {
-            switch match {
-            case .destinationPort, .comment, .random, .set, .ipvs: break
-            case .connectionState(_, let inverted):
-                if packet.destinationChanged || inverted {
-                    reasons.append(
-                        "the connection is new"
-                            + (packet.destinationChanged ? " and translated" : "")
-                    )
-                }
-            case .mark: reasons.append("the mark is \(hex(packet.mark))")
-            case .sourceIsLocal(let inverted):
-                let address = packet.source?.description ?? "the masqueraded source"
-                reasons.append("\(address) is \(inverted ? "not " : "")an address of this node")
-            case .destinationIsLocal(let inverted):
-                reasons.append(
-                    "\(packet.destination) is \(inverted ? "not " : "")an address of this node"
-                )
-            case .bpf: reasons.append(reasonOfProgram(packet))
-            case .recent(let recent):
-                if case .update(let seconds) = recent.action {
-                    reasons.append("if the client was seen within \(seconds) s")
-                }
-            }
-        }
-        return reasons
+    /// Nil if there is no such set.
+    func question(
+        to name: IPSetName,
+        _ sides: [SetDimension],
+        _ packet: PacketState
+    ) -> SetQuestion? {
+        sets[name].map { SetQuestion(set: $0, sides: sides, packet: packet) }
     }
-
-    private func reasonOfProgram(_ packet: PacketState) -> String {
-        packet.source == packet.destination
-            ? "the BPF program says yes: source and destination are \(packet.destination)"
-            : "the BPF program says yes"
-    }
-
-    /// The first condition that fails, in words.
-    func failure(of rule: Rule, _ packet: PacketState) -> String {
-        for condition in HeaderCondition.allCases
-        where answer(condition, of: rule, packet) != .holds {
-            switch condition {
-            case .source:
-                return packet.source.map { "source is \($0)" } ?? "source is not known"
-            case .destination: return "destination is \(packet.destination)"
-            case .inInterface: return text(of: input, "input")
-            case .outInterface: return text(of: output(of: packet), "output")
-            case .transport: return "protocol is \(packet.transport?.keyword ?? "icmp")"
-            }
-        }
-        for match in rule.matches {
-            guard let answer = answer(match, packet), answer != .holds else { continue }
-            switch match {
-            case .destinationPort:
-                return packet.port.map { "port is \($0)" } ?? "it has no port"
-            case .connectionState:
-                return "the connection is new"
-                    + (packet.destinationChanged ? " and translated" : "")
-            case .mark: return "the mark is \(hex(packet.mark))"
-            case .sourceIsLocal(let inverted):
-                return "the source is \(inverted ? "" : "not ")an address of this node"
-            case .destinationIsLocal(let inverted):
-                return "the destination is \(inverted ? "" : "not ")an address of this node"
-            case .bpf:
-                return answer == .fails ? "the BPF program says no" : "the BPF program is unclear"
-            case .comment, .random, .recent, .set, .ipvs: continue
-            }
-        }
-        return "the client is not on the list"
-    }
-
-    private func text(of interface: InterfaceKnowledge, _ direction: String) -> String {
-        switch interface {
-        case .absent: "there is no \(direction) interface"
-        case .named(let name): "the \(direction) interface is \(name)"
-        case .unknown: "the \(direction) interface is not known"
-        }
-    }
-
-    private func hex(_ mark: UInt32) -> String { "0x" + String(mark, radix: 16) }
 }

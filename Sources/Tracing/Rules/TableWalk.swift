@@ -22,7 +22,7 @@ struct TableWalk {
     }
 
     /// The rules around a step: which chain, how deep, and what led there.
-    private struct Place {
+    struct Place {
         var chain: String
         var title: String?
         var depth: Int
@@ -37,10 +37,10 @@ struct TableWalk {
     let limits: Limits
     /// What the hooks before this one and this one found out.
     var findings: TraceFindings
-    private(set) var steps: [TraceStep] = []
+    var steps: [TraceStep] = []
     private(set) var ended: [(flow: Flow, ending: Ending)] = []
-    private var enteringShare = 0.0
-    private var enteringDestinations = 0
+    private(set) var enteringShare = 0.0
+    private(set) var enteringDestinations = 0
 
     init(
         _ context: HookContext,
@@ -122,7 +122,9 @@ struct TableWalk {
         switch rule.target {
         case .accept: end(flows, .accepted)
         case .drop, .reject:
-            findings.reason = findings.reason ?? rule.comment ?? text(place, index)
+            findings.reason =
+                findings.reason ?? rule.comment ?? context.setReason(for: rule, flows[0].packet)
+                ?? text(place, index)
             noteTitle(at: place)
             end(flows, rule.target == .drop ? .dropped : .rejected)
         case .returnToCaller: returned += flows
@@ -134,7 +136,9 @@ struct TableWalk {
         case .masquerade: end(flows.map { $0.changing { $0.source = nil } }, .accepted)
         case .mark(let mark):
             return flows.map { $0.changing { $0.mark = $0.mark & ~mark.mask ^ mark.value } }
-        case .opaque, .markFromSet:
+        case .markFromSet(let name, let sides):
+            return flows.map { marking($0, from: name, sides, at: place, index) }
+        case .opaque:
             findings.report(
                 TraceProblem(
                     .undecidable,
@@ -186,7 +190,8 @@ struct TableWalk {
     /// Where the kernel's extensions may stand; it refuses a table that breaks this.
     private func isAllowed(_ target: Target, for flows: [Flow]) -> Bool {
         switch target {
-        case .accept, .drop, .returnToCaller, .jump, .goto, .mark, .opaque, .markFromSet: true
+        case .accept, .drop, .returnToCaller, .jump, .goto, .mark, .opaque: true
+        case .markFromSet: context.table == .mangle
         case .destinationNAT(let endpoint):
             context.table == .nat && [.prerouting, .output].contains(context.chain)
                 && flows.allSatisfy { $0.packet.destination.family == endpoint.address.family }
@@ -194,184 +199,6 @@ struct TableWalk {
         case .reject:
             context.table == .filter && [.input, .forward, .output].contains(context.chain)
         }
-    }
-}
-
-extension TableWalk {
-    /// Runs the conditions in their order.
-    private mutating func test(
-        _ rule: Rule,
-        _ flows: [Flow],
-        at place: Place,
-        _ index: Int
-    ) -> (matched: [Flow], unmatched: [Flow]) {
-        var matched: [Flow] = []
-        var unmatched: [Flow] = []
-        for flow in flows {
-            switch context.header(of: rule, meets: flow.packet) {
-            case .holds: matched.append(flow)
-            case .fails: unmatched.append(flow)
-            case .unknown(let why):
-                reportUndecidable(why, rule, flow, at: place, index)
-                unmatched.append(flow)
-            }
-        }
-        for match in rule.matches where !matched.isEmpty {
-            let candidates = matched
-            matched = []
-            for flow in candidates {
-                let (hit, miss) = split(flow, by: match, of: rule, at: place, index)
-                if let hit { matched.append(hit) }
-                if let miss { unmatched.append(miss) }
-            }
-        }
-        return (matched, unmatched)
-    }
-
-    private mutating func split(
-        _ flow: Flow,
-        by match: Match,
-        of rule: Rule,
-        at place: Place,
-        _ index: Int
-    ) -> (hit: Flow?, miss: Flow?) {
-        switch match {
-        case .random(let probability):
-            let fraction = min(1, probability.fraction)
-            var (hit, miss) = (flow, flow)
-            hit.share *= fraction
-            miss.share *= 1 - fraction
-            return (fraction > 0 ? hit : nil, fraction < 1 ? miss : nil)
-        case .recent(let recent): return split(flow, by: recent)
-        default: break
-        }
-        switch context.answer(match, flow.packet) {
-        case .holds, nil: return (flow, nil)
-        case .fails: return (nil, flow)
-        case .unknown(let why):
-            reportUndecidable(why, rule, flow, at: place, index)
-            return (nil, flow)
-        }
-    }
-
-    private mutating func split(_ flow: Flow, by recent: RecentMatch) -> (hit: Flow?, miss: Flow?) {
-        var flow = flow
-        switch (recent.action, flow.client) {
-        case (.set, .new(let remembered)):
-            if !remembered.contains(recent.list) {
-                flow.client = .new(remembered: (remembered + [recent.list]).sorted())
-            }
-            return (flow, nil)
-        case (.set, .known): return (flow, nil)
-        case (.update, .known(let list)): return list == recent.list ? (flow, nil) : (nil, flow)
-        case (.update(let seconds), .new(let remembered)):
-            // On the list already, by a rule this very packet met.
-            if remembered.contains(recent.list) { return (flow, nil) }
-            findings.affinitySeconds = findings.affinitySeconds ?? seconds
-            var returning = flow
-            returning.client = .known(list: recent.list)
-            returning.share = 0
-            return (returning, flow)
-        }
-    }
-
-    /// Nothing is lost when the rule fails anyway.
-    private mutating func reportUndecidable(
-        _ why: String,
-        _ rule: Rule,
-        _ flow: Flow,
-        at place: Place,
-        _ index: Int
-    ) {
-        if context.surelyFails(rule, flow.packet) { return }
-        findings.report(
-            TraceProblem(.undecidable, at: text(place, index), "taken as no match, as \(why)")
-        )
-    }
-}
-
-extension TableWalk {
-    private func text(_ place: Place, _ index: Int) -> String {
-        "\(context.table.rawValue) \(place.chain) rule \(index + 1)"
-    }
-
-    /// The outermost title that names a Service (`namespace/name`), else the innermost title.
-    private mutating func noteTitle(at place: Place) {
-        guard findings.title == nil else { return }
-        let titles = place.stack.compactMap { owned.chains[$0]?.title }
-        findings.title = titles.first { $0.contains("/") } ?? titles.last
-    }
-
-    private mutating func recordMiss(_ rule: Rule, at place: Place, _ index: Int, _ flow: Flow) {
-        steps.append(
-            TraceStep(
-                chain: place.chain,
-                chainTitle: place.title,
-                depth: place.depth,
-                ruleIndex: index + 1,
-                rule: ruleText(rule),
-                matched: false,
-                effect: "does not match",
-                reasons: [context.failure(of: rule, flow.packet)]
-            )
-        )
-    }
-
-    private mutating func record(_ rule: Rule, at place: Place, _ index: Int, _ flows: [Flow]) {
-        let share = flows.totalShare
-        let returning = flows.allSatisfy(\.isReturning)
-        let isPart = !returning && share < enteringShare - 1e-12
-        var destinations: [String] = []
-        if enteringDestinations > 1 {
-            let here = Set(flows.map(\.packet.destinationText))
-            if here.count < enteringDestinations { destinations = here.sorted() }
-        }
-        steps.append(
-            TraceStep(
-                chain: place.chain,
-                chainTitle: place.title,
-                depth: place.depth,
-                ruleIndex: index + 1,
-                rule: ruleText(rule),
-                effect: effect(of: rule.target),
-                reasons: context.reasons(for: rule, matching: flows[0].packet),
-                share: isPart ? share : nil,
-                clients: returning ? .returning : .all,
-                destinations: destinations
-            )
-        )
-    }
-
-    private func effect(of target: Target) -> String {
-        switch target {
-        case .accept: "accepted: \(context.table.rawValue) is done"
-        case .drop: "dropped"
-        case .returnToCaller: "returns"
-        case .jump(let name): "goes to \(name)"
-        case .goto(let name): "goes to \(name) for good"
-        case .destinationNAT(let endpoint): "destination becomes \(endpoint)"
-        case .masquerade: "source becomes an address of this node"
-        case .mark(let mark): effect(of: mark)
-        case .reject: "rejected"
-        case .opaque, .markFromSet: "cannot be told"
-        }
-    }
-
-    private func effect(of mark: PacketMark) -> String {
-        let value = "0x" + String(mark.value, radix: 16)
-        let mask = "0x" + String(mark.mask, radix: 16)
-        if mark.value == 0 { return "mark bits \(mask) are cleared" }
-        if mark.value == mark.mask { return "mark bits \(value) are set" }
-        return mark.mask == 0
-            ? "mark bits \(value) are flipped" : "mark bits \(mask) are cleared, \(value) flipped"
-    }
-}
-
-extension Flow {
-    fileprivate func changing(_ change: (inout PacketState) -> Void) -> Flow {
-        var copy = self
-        change(&copy.packet)
-        return copy
     }
 }
 

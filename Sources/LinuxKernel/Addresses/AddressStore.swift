@@ -1,0 +1,69 @@
+package import Addressing
+import CNetlink
+package import DataplaneModel
+import Glibc
+
+/// What makes Service addresses of one family this host's own: addresses on our dummy link, and
+/// local routes for whole ranges.
+///
+/// Works in the network namespace of the calling thread, which must be the dataplane thread.
+package final class AddressStore {
+    package let family: IPFamily
+    /// The name of our link.
+    package let link: String
+
+    /// `link` serves both families.
+    package init(family: IPFamily, link: String = "fairlead0") {
+        self.family = family
+        self.link = link
+    }
+
+    /// The single addresses on our link, and the ranges with a route of ours.
+    ///
+    /// Addresses on a link that is down do not count: their routes went when it was set down. Nor do
+    /// those of a range wider than /32 or /128, which somebody else put there.
+    package func observe() throws(DataplaneError) -> AddressBinding {
+        var socket = try RoutingSocket()
+        var binding = AddressBinding(ranges: Set(try socket.localRanges(family)))
+        if let found = try socket.link(link), found.kind == RoutingSocket.dummy, found.isUp {
+            for (address, length) in try socket.addresses(family, of: found)
+            where length == family.bitWidth {
+                binding.addresses.insert(address)
+            }
+        }
+        return binding
+    }
+
+    /// Adds ranges and addresses, and makes our link for the first address. What is there already
+    /// is fine.
+    ///
+    /// What the kernel refuses is in `failures`, and the rest is done; without a link that is one
+    /// failure for all addresses.
+    package func make(_ changes: [AddressChange]) throws(DataplaneError) -> ApplyReport {
+        var edit = AddressEdit(family, link)
+        let ranges = changes.compactMap { if case .addRange(let range) = $0 { range } else { nil } }
+        let addresses = changes.compactMap { if case .add(let one) = $0 { one } else { nil } }
+        if !ranges.isEmpty { try edit.add(ranges) }
+        if !addresses.isEmpty { try edit.add(addresses) }
+        return edit.report
+    }
+
+    /// Removes addresses and ranges; what is gone already is fine. The link stays.
+    package func remove(_ changes: [AddressChange]) throws(DataplaneError) -> ApplyReport {
+        var edit = AddressEdit(family, link)
+        let addresses = changes.compactMap { if case .remove(let one) = $0 { one } else { nil } }
+        let ranges = changes.compactMap {
+            if case .removeRange(let range) = $0 { range } else { nil }
+        }
+        if !addresses.isEmpty { try edit.remove(addresses) }
+        if !ranges.isEmpty { try edit.remove(ranges) }
+        return edit.report
+    }
+
+    /// Removes our link if no address of either family is left on it; whether it did.
+    @discardableResult
+    package func removeLinkIfUnused() throws(DataplaneError) -> Bool {
+        var socket = try RoutingSocket()
+        return try socket.removeDummyIfUnused(link)
+    }
+}

@@ -1,0 +1,57 @@
+import Addressing
+import DataplaneModel
+import Glibc
+
+extension IPSetKind {
+    /// The first revision that can carry marks (`skbinfo`) and, with ports, knows SCTP.
+    var revision: UInt8 {
+        switch self {
+        case .address: 4
+        case .frontend: 5
+        case .frontendSource: 7
+        case .port: 3
+        }
+    }
+
+    /// The kernel module with this type.
+    var module: String {
+        switch self {
+        case .address: "ip_set_hash_ip"
+        case .frontend: "ip_set_hash_ipport"
+        case .frontendSource: "ip_set_hash_ipportnet"
+        case .port: "ip_set_bitmap_port"
+        }
+    }
+
+    /// `NFPROTO_*` of a set; a set without addresses serves both families.
+    func number(of family: IPFamily) -> UInt8 {
+        switch self {
+        case .address, .frontend, .frontendSource: UInt8(family == .ipv4 ? AF_INET : AF_INET6)
+        case .port: 0
+        }
+    }
+}
+
+extension IPSetEntry {
+    /// The kind of set that it belongs to.
+    var kind: IPSetKind {
+        switch self {
+        case .address: .address
+        case .frontend: .frontend
+        case .frontendSource: .frontendSource
+        case .port: .port
+        }
+    }
+
+    /// As ipset writes it: `10.0.0.1,tcp:80`.
+    var words: String {
+        switch self {
+        case .address(let address): "\(address)"
+        case .frontend(let socket, let transport):
+            "\(socket.address),\(transport.keyword):\(socket.port)"
+        case .frontendSource(let socket, let transport, let range):
+            "\(socket.address),\(transport.keyword):\(socket.port),\(range)"
+        case .port(let port): "\(port)"
+        }
+    }
+}

@@ -1,0 +1,104 @@
+import Addressing
+import CNetlink
+import DataplaneModel
+import Glibc
+
+/// IPVS's generic netlink interface, in the network namespace of the thread that opened it.
+final class IPVSSocket {
+    /// A request that the kernel did not carry out.
+    struct Refusal {
+        var request: IPVSRequest
+        var error: DataplaneError
+    }
+
+    private var socket: NetlinkSocket
+    private let family: UInt16
+
+    /// Messages sent so far, and the sends they took.
+    var messageCount: Int { socket.messageCount }
+    var sendCount: Int { socket.sendCount }
+
+    /// Makes the kernel load IPVS if it is a module; `.unsupported` if it has none.
+    init() throws(DataplaneError) {
+        var socket = try NetlinkSocket(NETLINK_GENERIC, name: "IPVS")
+        guard let family = try socket.genericFamily(IPVS_GENL_NAME) else {
+            throw DataplaneError(
+                kind: .unsupported,
+                operation: "CTRL_CMD_GETFAMILY",
+                subject: "IPVS",
+                errno: ENOENT,
+                message:
+                    "the kernel has no IPVS: modprobe ip_vs, or a kernel built with CONFIG_IP_VS"
+            )
+        }
+        self.socket = socket
+        self.family = family
+    }
+
+    /// All virtual servers of both families, whoever made them.
+    func services() throws(DataplaneError) -> [ServiceRecord] {
+        var batch = NetlinkBatch()
+        begin(&batch, UInt8(IPVS_CMD_GET_SERVICE), flags: UInt16(NLM_F_DUMP))
+        return try socket.request(&batch).compactMap { ServiceRecord($0) }
+    }
+
+    /// Nil if there is none.
+    func service(_ key: VirtualServer.Key) throws(DataplaneError) -> ServiceRecord? {
+        var batch = NetlinkBatch()
+        begin(&batch, UInt8(IPVS_CMD_GET_SERVICE))
+        batch.appendService(key)
+        do throws(DataplaneError) {
+            return try socket.request(&batch).first.flatMap { ServiceRecord($0) }
+        } catch {
+            guard error.errno == ESRCH else { throw error }
+            return nil
+        }
+    }
+
+    /// The real servers of a virtual server; none if it is not there.
+    func destinations(
+        of key: VirtualServer.Key
+    ) throws(DataplaneError) -> [DestinationRecord] {
+        var batch = NetlinkBatch()
+        begin(&batch, UInt8(IPVS_CMD_GET_DEST), flags: UInt16(NLM_F_DUMP))
+        batch.appendService(key)
+        return try socket.request(&batch)
+            .compactMap { DestinationRecord($0, family: key.family) }
+    }
+
+    /// Sends all requests, many at a time; the kernel works on them in their order, and a refusal
+    /// does not stop those that follow.
+    func carryOut(_ requests: [IPVSRequest]) throws(DataplaneError) -> [Refusal] {
+        if requests.isEmpty { return [] }
+        var batch = NetlinkBatch(reserving: 160 * requests.count)
+        for request in requests { request.encode(into: &batch, family: family) }
+        return try socket.transact(&batch).map { refusal in
+            let request = requests[refusal.index]
+            return Refusal(
+                request: request,
+                error: request.error(refusal.errno, refusal.message)
+            )
+        }
+    }
+
+    /// Sends one request without an object of its own, such as `IPVS_CMD_GET_CONFIG`, and returns
+    /// what the answer holds.
+    func ask(
+        _ command: some BinaryInteger,
+        _ attributes: (inout NetlinkBatch) -> Void = { _ in }
+    ) throws(DataplaneError) -> NetlinkBytes? {
+        var batch = NetlinkBatch()
+        begin(&batch, UInt8(command))
+        attributes(&batch)
+        return try socket.request(&batch).first?.genericPayload
+    }
+
+    private func begin(_ batch: inout NetlinkBatch, _ command: UInt8, flags: UInt16 = 0) {
+        batch.begin(
+            generic: family,
+            command: command,
+            version: UInt8(IPVS_GENL_VERSION),
+            flags: flags
+        )
+    }
+}

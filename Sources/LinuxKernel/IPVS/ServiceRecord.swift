@@ -1,0 +1,105 @@
+import Addressing
+import CNetlink
+import DataplaneModel
+import Glibc
+
+/// A virtual server as the kernel keeps it, without its real servers (`IPVS_SVC_ATTR_*`).
+struct ServiceRecord {
+    var key: VirtualServer.Key
+    var scheduler: SchedulerName
+    var flags: ServiceFlags
+    /// Of persistence, in seconds.
+    var timeout: UInt32
+    var traffic = TrafficCounters()
+}
+
+extension ServiceRecord {
+    /// What we give the kernel for `server`.
+    init(_ server: VirtualServer, goingAway: Bool = false) {
+        key = server.key
+        scheduler = server.scheduler
+        flags = .signature
+        if goingAway { flags.insert(.goingAway) }
+        if server.hashesSourcePort { flags.insert(.hashesSourcePort) }
+        if server.scheduler.hashesSources { flags.insert(.fallsBack) }
+        if server.persistenceSeconds != nil { flags.insert(.persistent) }
+        timeout = server.persistenceSeconds ?? 0
+    }
+
+    func virtualServer(_ realServers: [RealServer.Key: RealServer]) -> VirtualServer {
+        VirtualServer(
+            key,
+            scheduler: scheduler,
+            hashesSourcePort: flags.contains(.hashesSourcePort),
+            persistenceSeconds: flags.contains(.persistent) ? timeout : nil,
+            realServers: realServers
+        )
+    }
+
+    /// From what `IPVS_CMD_GET_SERVICE` answers; nil for what we could not have made, such as a
+    /// server for all ports.
+    init?(_ message: NetlinkMessage) {
+        guard let attributes = message.genericPayload.attribute(IPVS_CMD_ATTR_SERVICE) else {
+            return nil
+        }
+        var family: UInt16 = 0
+        var transport: UInt16 = 0
+        var address: NetlinkBytes?
+        var port: UInt128 = 0
+        var mark: UInt32?
+        var record = ServiceRecord(
+            key: .mark(0, .ipv4),
+            scheduler: SchedulerName(""),
+            flags: [],
+            timeout: 0
+        )
+        attributes.forEachAttribute { type, value in
+            switch type {
+            case Int(IPVS_SVC_ATTR_AF): family = value.number(UInt16.self)
+            case Int(IPVS_SVC_ATTR_PROTOCOL): transport = value.number(UInt16.self)
+            case Int(IPVS_SVC_ATTR_ADDR): address = value
+            case Int(IPVS_SVC_ATTR_PORT): port = value.network(2)
+            case Int(IPVS_SVC_ATTR_FWMARK): mark = value.number(UInt32.self)
+            case Int(IPVS_SVC_ATTR_SCHED_NAME): record.scheduler = SchedulerName(value.text)
+            case Int(IPVS_SVC_ATTR_FLAGS): record.flags.rawValue = value.number(UInt32.self)
+            case Int(IPVS_SVC_ATTR_TIMEOUT): record.timeout = value.number(UInt32.self)
+            case Int(IPVS_SVC_ATTR_STATS64): record.traffic = TrafficCounters(value)
+            default: break
+            }
+        }
+        guard let family = IPFamily(addressFamily: family) else { return nil }
+        if let mark {
+            record.key = .mark(mark, family)
+        } else {
+            guard let socket = SocketAddress(family, address, port),
+                let transport = TransportProtocol.allCases.first(where: {
+                    UInt16($0.number) == transport
+                })
+            else { return nil }
+            record.key = .frontend(socket, transport)
+        }
+        self = record
+    }
+}
+
+extension IPFamily {
+    /// `AF_INET` or `AF_INET6`.
+    var addressFamily: UInt16 { UInt16(self == .ipv4 ? AF_INET : AF_INET6) }
+
+    init?(addressFamily: UInt16) {
+        switch Int32(addressFamily) {
+        case AF_INET: self = .ipv4
+        case AF_INET6: self = .ipv6
+        default: return nil
+        }
+    }
+}
+
+extension SocketAddress {
+    /// From a `union nf_inet_addr`; nil without address or port.
+    init?(_ family: IPFamily, _ address: NetlinkBytes?, _ port: UInt128) {
+        guard let address, let port = PortNumber(Int(port)) else { return nil }
+        let bits = address.network(family == .ipv4 ? 4 : 16)
+        self.init(IPAddress(family: family, bits: bits), port)
+    }
+}

@@ -1,0 +1,42 @@
+import DataplaneModel
+
+extension PacketPassage {
+    /// Lets IPVS choose real servers; what stays goes on at this hook, what left it is sent anew.
+    mutating func balance(
+        _ flows: [Flow],
+        at chain: BuiltinChain
+    ) -> (stayed: [Flow], left: [Flow]) {
+        guard let servers = state.servers, !flows.isEmpty else { return (flows, []) }
+        var walk = BalancingWalk(
+            chain,
+            servers,
+            network: network,
+            detail: detail,
+            findings: findings
+        )
+        walk.run(flows)
+        findings = walk.findings
+        settled += walk.settled
+        path.append(TraceHook(name: walk.name, steps: walk.steps))
+        for note in walk.notes where !notes.contains(note) { notes.append(note) }
+        return (walk.stayed, walk.left)
+    }
+
+    /// What IPVS sends to other hosts meets OUTPUT with its new destination, but nat has been asked
+    /// for this connection.
+    mutating func sendAnew(_ flows: [Flow]) -> [Flow] {
+        let marked = pass(.mangle, .output, .absent, flows)
+        return pass(.filter, .output, .absent, marked)
+    }
+
+    /// Takes over what a walk found out. Where rules for all Services end a connection, the virtual
+    /// server it was for knows whose it is.
+    mutating func nameService(_ walk: TableWalk) {
+        let known = findings.title
+        findings = walk.findings
+        guard known == nil, let servers = state.servers,
+            let ended = walk.ended.first(where: { $0.ending == .dropped || $0.ending == .rejected })
+        else { return }
+        findings.title = servers.addressed(ended.flow.packet)?.title ?? findings.title
+    }
+}

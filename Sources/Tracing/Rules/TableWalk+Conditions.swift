@@ -1,0 +1,97 @@
+import DataplaneModel
+
+extension TableWalk {
+    /// Runs the conditions in their order.
+    mutating func test(
+        _ rule: Rule,
+        _ flows: [Flow],
+        at place: Place,
+        _ index: Int
+    ) -> (matched: [Flow], unmatched: [Flow]) {
+        var matched: [Flow] = []
+        var unmatched: [Flow] = []
+        for flow in flows {
+            let answer = context.header(of: rule, meets: flow.packet)
+            if answer == .holds {
+                matched.append(flow)
+            } else {
+                report(answer, rule, flow, at: place, index)
+                unmatched.append(flow)
+            }
+        }
+        for match in rule.matches where !matched.isEmpty {
+            let candidates = matched
+            matched = []
+            for flow in candidates {
+                let (hit, miss) = split(flow, by: match, of: rule, at: place, index)
+                if let hit { matched.append(hit) }
+                if let miss { unmatched.append(miss) }
+            }
+        }
+        return (matched, unmatched)
+    }
+
+    private mutating func split(
+        _ flow: Flow,
+        by match: Match,
+        of rule: Rule,
+        at place: Place,
+        _ index: Int
+    ) -> (hit: Flow?, miss: Flow?) {
+        switch match {
+        case .random(let probability):
+            let fraction = min(1, probability.fraction)
+            var (hit, miss) = (flow, flow)
+            hit.share *= fraction
+            miss.share *= 1 - fraction
+            return (fraction > 0 ? hit : nil, fraction < 1 ? miss : nil)
+        case .recent(let recent): return split(flow, by: recent)
+        default: break
+        }
+        guard let answer = context.answer(match, flow.packet), answer != .holds else {
+            return (flow, nil)
+        }
+        report(answer, rule, flow, at: place, index)
+        return (nil, flow)
+    }
+
+    private mutating func split(_ flow: Flow, by recent: RecentMatch) -> (hit: Flow?, miss: Flow?) {
+        var flow = flow
+        switch (recent.action, flow.client) {
+        case (.set, .new(let remembered)):
+            if !remembered.contains(recent.list) {
+                flow.client = .new(remembered: (remembered + [recent.list]).sorted())
+            }
+            return (flow, nil)
+        case (.set, .known): return (flow, nil)
+        case (.update, .known(let list)): return list == recent.list ? (flow, nil) : (nil, flow)
+        case (.update(let seconds), .new(let remembered)):
+            // On the list already, by a rule this very packet met.
+            if remembered.contains(recent.list) { return (flow, nil) }
+            findings.affinitySeconds = findings.affinitySeconds ?? seconds
+            var returning = flow
+            returning.client = .known(list: recent.list)
+            returning.share = 0
+            return (returning, flow)
+        }
+    }
+
+    /// Nothing is lost by what cannot be told when the rule fails anyway.
+    private mutating func report(
+        _ answer: ConditionAnswer,
+        _ rule: Rule,
+        _ flow: Flow,
+        at place: Place,
+        _ index: Int
+    ) {
+        switch answer {
+        case .holds, .fails: break
+        case .missingSet(let name): reportMissing(name, at: place, index)
+        case .unknown(let why):
+            if context.surelyFails(rule, flow.packet) { return }
+            findings.report(
+                TraceProblem(.undecidable, at: text(place, index), "taken as no match, as \(why)")
+            )
+        }
+    }
+}

@@ -1,0 +1,73 @@
+import DataplaneModel
+
+extension TableWalk {
+    /// Gives the packet the mark of its entry in a set, if it has one.
+    mutating func marking(
+        _ flow: Flow,
+        from name: IPSetName,
+        _ sides: [SetDimension],
+        at place: Place,
+        _ index: Int
+    ) -> Flow {
+        guard let question = context.question(to: name, sides, flow.packet) else {
+            reportMissing(name, at: place, index)
+            return flow
+        }
+        if case .unknown(let why) = question.answer {
+            findings.report(
+                TraceProblem(.undecidable, at: text(place, index), "taken as no entry, as \(why)")
+            )
+        }
+        guard let mark = question.mark else { return flow }
+        return flow.changing { $0.mark = mark }
+    }
+
+    mutating func reportMissing(_ name: IPSetName, at place: Place, _ index: Int) {
+        findings.report(
+            TraceProblem(
+                .missingSet,
+                at: text(place, index),
+                "there is no set \(name); taken as no match"
+            )
+        )
+    }
+
+    /// What becomes of the packets' marks, the first few ways.
+    func effect(of name: IPSetName, _ sides: [SetDimension], on flows: [Flow]) -> String {
+        var effects: [String] = []
+        for flow in flows {
+            let effect = effect(of: name, sides, on: flow.packet)
+            if !effects.contains(effect) { effects.append(effect) }
+            if effects.count > 3 { return effects[..<3].joined(separator: "; ") + "; …" }
+        }
+        return effects.joined(separator: "; ")
+    }
+
+    private func effect(
+        of name: IPSetName,
+        _ sides: [SetDimension],
+        on packet: PacketState
+    ) -> String {
+        guard let question = context.question(to: name, sides, packet) else {
+            return "cannot be told"
+        }
+        if let mark = question.mark { return "mark becomes \(hex(mark)) (from \(name))" }
+        let reason =
+            switch question.answer {
+            case .member: "\(name) carries no marks"
+            case .absent: context.text(of: name, sides, packet, isMember: false)
+            case .unknown(let why): why
+            }
+        return "mark stays \(hex(packet.mark)): \(reason)"
+    }
+
+    private func hex(_ mark: UInt32) -> String { "0x" + String(mark, radix: 16) }
+}
+
+extension SetQuestion {
+    /// The mark that a packet gets; nil if it keeps its own.
+    fileprivate var mark: UInt32? {
+        guard set.carriesMarks, case .member(_, let mark) = answer else { return nil }
+        return mark
+    }
+}

@@ -1,0 +1,79 @@
+import DataplaneModel
+
+extension TableWalk {
+    func text(_ place: Place, _ index: Int) -> String {
+        "\(context.table.rawValue) \(place.chain) rule \(index + 1)"
+    }
+
+    /// The outermost title that names a Service (`namespace/name`), else the innermost title.
+    mutating func noteTitle(at place: Place) {
+        guard findings.title == nil else { return }
+        let titles = place.stack.compactMap { owned.chains[$0]?.title }
+        findings.title = titles.first { $0.contains("/") } ?? titles.last
+    }
+
+    mutating func recordMiss(_ rule: Rule, at place: Place, _ index: Int, _ flow: Flow) {
+        steps.append(
+            TraceStep(
+                chain: place.chain,
+                chainTitle: place.title,
+                depth: place.depth,
+                ruleIndex: index + 1,
+                rule: ruleText(rule),
+                matched: false,
+                effect: "does not match",
+                reasons: [context.failure(of: rule, flow.packet)]
+            )
+        )
+    }
+
+    mutating func record(_ rule: Rule, at place: Place, _ index: Int, _ flows: [Flow]) {
+        let share = flows.totalShare
+        let returning = flows.allSatisfy(\.isReturning)
+        let isPart = !returning && share < enteringShare - 1e-12
+        var destinations: [String] = []
+        if enteringDestinations > 1 {
+            let here = Set(flows.map(\.packet.destinationText))
+            if here.count < enteringDestinations { destinations = here.sorted() }
+        }
+        steps.append(
+            TraceStep(
+                chain: place.chain,
+                chainTitle: place.title,
+                depth: place.depth,
+                ruleIndex: index + 1,
+                rule: ruleText(rule),
+                effect: effect(of: rule.target, on: flows),
+                reasons: context.reasons(for: rule, matching: flows[0].packet),
+                share: isPart ? share : nil,
+                clients: returning ? .returning : .all,
+                destinations: destinations
+            )
+        )
+    }
+
+    private func effect(of target: Target, on flows: [Flow]) -> String {
+        switch target {
+        case .accept: "accepted: \(context.table.rawValue) is done"
+        case .drop: "dropped"
+        case .returnToCaller: "returns"
+        case .jump(let name): "goes to \(name)"
+        case .goto(let name): "goes to \(name) for good"
+        case .destinationNAT(let endpoint): "destination becomes \(endpoint)"
+        case .masquerade: "source becomes an address of this node"
+        case .mark(let mark): effect(of: mark)
+        case .reject: "rejected"
+        case .markFromSet(let name, let sides): effect(of: name, sides, on: flows)
+        case .opaque: "cannot be told"
+        }
+    }
+
+    private func effect(of mark: PacketMark) -> String {
+        let value = "0x" + String(mark.value, radix: 16)
+        let mask = "0x" + String(mark.mask, radix: 16)
+        if mark.value == 0 { return "mark bits \(mask) are cleared" }
+        if mark.value == mark.mask { return "mark bits \(value) are set" }
+        return mark.mask == 0
+            ? "mark bits \(value) are flipped" : "mark bits \(mask) are cleared, \(value) flipped"
+    }
+}

@@ -1,0 +1,39 @@
+import Addressing
+import DataplaneModel
+
+/// All virtual servers of one family, and which of them takes a packet.
+struct VirtualServerChoice {
+    private let servers: [VirtualServer.Key: VirtualServer]
+
+    init(among servers: [VirtualServer.Key: VirtualServer]) {
+        self.servers = servers
+    }
+
+    /// Nil if IPVS leaves the packet alone, as it does with all pings.
+    func server(for packet: PacketState) -> VirtualServer? {
+        guard packet.port != nil else { return nil }
+        return marked(packet) ?? addressed(packet)
+    }
+
+    /// The server that has the packet's destination as its frontend.
+    func addressed(_ packet: PacketState) -> VirtualServer? {
+        guard let port = packet.port, let transport = packet.transport else { return nil }
+        return servers[.frontend(SocketAddress(packet.destination, port), transport)]
+    }
+
+    /// The server that has the packet's whole mark.
+    private func marked(_ packet: PacketState) -> VirtualServer? {
+        packet.mark == 0 ? nil : servers[.mark(packet.mark, packet.destination.family)]
+    }
+
+    /// Why this server was chosen, or none, as far as its name does not tell.
+    func reasons(for packet: PacketState) -> [String] {
+        if packet.port == nil { return ["IPVS balances no pings"] }
+        if packet.mark == 0 { return [] }
+        if marked(packet) == nil { return ["no virtual server has the mark \(hex(packet.mark))"] }
+        guard let other = addressed(packet) else { return [] }
+        return ["the mark wins over \(other.key)"]
+    }
+
+    private func hex(_ mark: UInt32) -> String { "0x" + String(mark, radix: 16) }
+}

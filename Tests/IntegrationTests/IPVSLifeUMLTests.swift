@@ -1,0 +1,253 @@
+import Addressing
+import Glibc
+import NamespaceLab
+import Testing
+
+extension KernelSuites {
+    /// What happens over time in ipvs mode: drains, damage, restarts, neighbours, the end.
+    @Suite("Life of ipvs mode in UML", .enabled(if: UserModeLinux.isHere))
+    struct IPVSLifeUMLTests {
+        private static let vip = "10.96.0.10"
+
+        private static func web(_ pods: Int...) -> String {
+            let endpoints = pods.map { "{address: \(LabAddresses.pod($0, .ipv4))}" }
+            return """
+                services:
+                  - name: shop/web
+                    address: \(vip)
+                    ports: [{port: 80, targetPort: 8080}]
+                    endpoints: [\(endpoints.joined(separator: ", "))]
+
+                """
+        }
+
+        /// Services that nobody calls, to keep a pass busy.
+        private static func ballast(_ count: Int) -> String {
+            "services:\n"
+                + (0..<count).map { index in
+                    """
+                      - name: ballast/s\(index)
+                        address: 10.97.\(index / 250).\(index % 250 + 1)
+                        ports: [{port: 80}]
+                        endpoints: [{address: 10.180.0.11}, {address: 10.180.0.12}]
+
+                    """
+                }
+                .joined()
+        }
+
+        private func answers(_ fixture: DaemonFixture, count: Int = 12) throws -> Set<String> {
+            let lines = try fixture.agent.connect(
+                to: "\(Self.vip):80/tcp",
+                in: fixture.lab.pod(3),
+                count: count,
+                timeout: .milliseconds(1600)
+            )
+            return Set(lines.map { String($0.prefix { $0 != " " }) })
+        }
+
+        /// The node's virtual servers as ipvsadm prints them.
+        private func servers(_ fixture: DaemonFixture) throws -> [String] {
+            try LabCommand.run(["ipvsadm", "-Sn"], in: fixture.lab.node)
+                .split(separator: "\n").map(String.init)
+        }
+
+        private func waitForServers(
+            _ fixture: DaemonFixture,
+            _ limit: Duration = .seconds(15),
+            _ condition: ([String]) -> Bool
+        ) throws {
+            let deadline = Deadline(in: limit)
+            var last: [String] = []
+            while !deadline.hasPassed {
+                last = try servers(fixture)
+                if condition(last) { return }
+                usleep(200_000)
+            }
+            throw LabError("virtual servers stay:\n\(last.joined(separator: "\n"))\n\(fixture.log)")
+        }
+
+        private static let first = "-r 10.180.0.11:8080 -m -w "
+
+        @Test("Endpoints and Services come and go, and leave nothing behind")
+        func liveChanges() throws {
+            let fixture = try DaemonFixture(mode: "ipvs")
+            try fixture.write(Self.web(1))
+            try fixture.start()
+            try fixture.waitUntilApplied()
+            #expect(try answers(fixture) == ["pod1"])
+            try fixture.write(Self.web(1, 2))
+            try fixture.waitUntilApplied()
+            #expect(try answers(fixture) == ["pod1", "pod2"])
+            try fixture.write(Self.web())
+            try fixture.waitUntilApplied()
+            #expect(try answers(fixture, count: 1) == ["refused"])
+            try fixture.write("services:\n  - {name: shop/web, ports: [}\n")
+            usleep(600_000)
+            #expect(fixture.log.contains("services.yaml:2:"))
+            try fixture.remove("services.yaml")
+            try fixture.waitUntilApplied()
+            try waitForServers(fixture) { $0.isEmpty }
+            let addresses = try LabCommand.run(
+                ["ip", "-o", "address", "show"],
+                in: fixture.lab.node
+            )
+            #expect(!addresses.contains("10.96."))
+            try fixture.stop()
+        }
+
+        @Test("A removed endpoint drains, through a restart too, and comes back when it returns")
+        func drain() throws {
+            let fixture = try DaemonFixture(mode: "ipvs")
+            try fixture.write(Self.web(1))
+            try fixture.start()
+            try fixture.waitUntilApplied()
+            let connection = try fixture.agent.hold("\(Self.vip):80/tcp", in: fixture.lab.client)
+            #expect(connection.greeting.hasPrefix("pod1 "))
+            try fixture.write(Self.web(2))
+            try fixture.waitUntilApplied()
+            #expect(try servers(fixture).contains { $0.contains(Self.first + "0") })
+            #expect(connection.isAlive())
+            #expect(try answers(fixture) == ["pod2"])
+            try fixture.stop()
+            try fixture.start()
+            try fixture.waitUntilApplied()
+            #expect(connection.isAlive())
+            #expect(try servers(fixture).contains { $0.contains(Self.first + "0") })
+            try fixture.write(Self.web(1, 2))
+            try fixture.waitUntilApplied()
+            #expect(try servers(fixture).contains { $0.contains(Self.first + "1") })
+            #expect(try answers(fixture) == ["pod1", "pod2"])
+            // Even the whole Service gone cuts nobody off, and its address stays as long.
+            try fixture.remove("services.yaml")
+            try fixture.waitUntilApplied()
+            #expect(connection.isAlive())
+            #expect(try answers(fixture, count: 1) == ["refused"])
+            try fixture.stop()
+        }
+
+        @Test("A drain ends at its deadline, which a restart does not put off")
+        func deadline() throws {
+            let fixture = try DaemonFixture(mode: "ipvs", extra: "ipvs: {drainTimeout: 6s}\n")
+            try fixture.write(Self.web(1))
+            try fixture.start()
+            try fixture.waitUntilApplied()
+            let connection = try fixture.agent.hold("\(Self.vip):80/tcp", in: fixture.lab.client)
+            try fixture.write(Self.web(2))
+            try waitForServers(fixture) { $0.contains { $0.contains(Self.first + "0") } }
+            #expect(connection.isAlive())
+            try fixture.stop()
+            usleep(6_000_000)
+            try fixture.start()
+            try waitForServers(fixture) { !$0.contains { $0.contains(Self.first) } }
+            try fixture.stop()
+        }
+
+        @Test("A connection lives through kill -9 in the middle of a pass")
+        func killed() throws {
+            let fixture = try DaemonFixture(mode: "ipvs")
+            try fixture.write(Self.web(1))
+            try fixture.start()
+            try fixture.waitUntilApplied()
+            let connection = try fixture.agent.hold("\(Self.vip):80/tcp", in: fixture.lab.client)
+            for round in 1...4 {
+                // Later each time, to catch it while reading, planning and writing.
+                try fixture.write(Self.ballast(150 * round), to: "other.yaml")
+                usleep(UInt32(150_000 * round))
+                #expect(try fixture.stop(SIGKILL) == 128 + SIGKILL)
+                #expect(connection.isAlive())
+                try fixture.start()
+            }
+            try fixture.waitUntilApplied(.seconds(60))
+            #expect(connection.isAlive())
+            #expect(try answers(fixture) == ["pod1"])
+            try fixture.stop()
+        }
+
+        @Test("What others flush, delete or edit is put back within seconds")
+        func repair() throws {
+            let fixture = try DaemonFixture(mode: "ipvs")
+            try fixture.write(Self.web(1, 2))
+            try fixture.start()
+            try fixture.waitUntilApplied()
+            let damages = [
+                ["ipvsadm", "-C"], ["ipset", "flush"], ["iptables-legacy", "-t", "nat", "-F"],
+                ["ip", "link", "delete", "fairlead0"],
+            ]
+            for damage in damages {
+                try LabCommand.run(damage, in: fixture.lab.node)
+                try fixture.waitUntilApplied(.seconds(15))
+                #expect(try answers(fixture) == ["pod1", "pod2"], "after \(damage)")
+            }
+            #expect(fixture.log.contains("Repaired what somebody else changed"))
+            try fixture.stop()
+        }
+
+        @Test("Foreign servers, sets and links are not touched, and cleanup leaves only them")
+        func foreignObjects() throws {
+            let fixture = try DaemonFixture(mode: "ipvs", servers: false)
+            let foreign = [
+                "ipvsadm -A -t 192.0.2.77:80 -s rr",
+                "ipvsadm -a -t 192.0.2.77:80 -r 192.0.2.78:80 -g -w 5",
+                // In a Service's place.
+                "ipvsadm -A -t 10.96.0.10:80 -s sh",
+                "ipset create OTHER hash:ip", "ipset add OTHER 192.0.2.5",
+                "ip link add other0 type dummy", "ip address add 192.0.2.77/32 dev other0",
+                "iptables-legacy -A INPUT -i lo -j ACCEPT",
+            ]
+            for command in foreign {
+                try LabCommand.run(
+                    command.split(separator: " ").map(String.init),
+                    in: fixture.lab.node
+                )
+            }
+            func picture() throws -> [String] {
+                try servers(fixture)
+                    + [
+                        LabCommand.run(["ipset", "save"], in: fixture.lab.node),
+                        LabCommand.run(["ip", "-br", "address"], in: fixture.lab.node),
+                    ] + fixture.rules(.ipv4).filter { $0.hasPrefix("-A") }
+            }
+            let before = try picture()
+            try fixture.write(Self.web(1, 2))
+            try fixture.start()
+            let deadline = Deadline(in: .seconds(20))
+            while !fixture.log.contains("10.96.0.10:80/tcp"), !deadline.hasPassed {
+                usleep(200_000)
+            }
+            // The clash is reported, and the other's server stays as it is.
+            #expect(fixture.log.contains("10.96.0.10:80/tcp"))
+            #expect(try servers(fixture).contains("-A -t 10.96.0.10:80 -s sh"))
+            #expect(try servers(fixture).contains("-A -t 192.0.2.77:80 -s rr"))
+            try LabCommand.run(["ipvsadm", "-D", "-t", "10.96.0.10:80"], in: fixture.lab.node)
+            try fixture.waitUntilApplied()
+            #expect(try servers(fixture).contains("-A -t 10.96.0.10:80 -s wrr"))
+            try fixture.stop()
+            let cleanup = try fixture.fairlead("cleanup")
+            #expect(cleanup.status == 0, "\(cleanup.output)")
+            #expect(try picture() == before.filter { $0 != "-A -t 10.96.0.10:80 -s sh" })
+        }
+
+        @Test("plan, apply, trace and plan --diff agree")
+        func commands() throws {
+            let fixture = try DaemonFixture(mode: "ipvs", servers: false)
+            try fixture.write(Self.web(1, 2))
+            #expect(try fixture.fairlead("plan", "--diff", "--exit-code").status == 2)
+            let first = try fixture.fairlead("apply")
+            #expect(first.status == 0, "\(first.output)")
+            #expect(try fixture.fairlead("plan", "--diff", "--exit-code").status == 0)
+            #expect(try fixture.fairlead("apply").output.contains("nothing to change"))
+            let trace = try fixture.fairlead(
+                "trace",
+                "--kernel",
+                "--from",
+                "10.180.0.13",
+                "--to",
+                "\(Self.vip):80/tcp"
+            )
+            #expect(trace.output.contains("10.180.0.11:8080"), "\(trace.output)")
+            let check = try fixture.fairlead("check")
+            #expect(check.status == 0, "\(check.output)")
+        }
+    }
+}

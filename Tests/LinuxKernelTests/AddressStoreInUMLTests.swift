@@ -1,0 +1,153 @@
+import Addressing
+import DataplaneModel
+import Glibc
+import LinuxKernel
+import Testing
+
+/// What needs dummy links, which not every kernel has; User-mode Linux has them.
+@Suite("AddressStore in UML", .enabled(if: getenv("FAIRLEAD_UML").map { atoi($0) } == 1))
+@KernelThread
+struct AddressStoreInUMLTests {
+    @Test("Addresses are this host's own as long as they are bound", arguments: IPFamily.allCases)
+    func addresses(_ family: IPFamily) throws {
+        let fixture = try AddressFixture(family)
+        let all = (1...3).map { fixture.address($0) }
+        let wanted = AddressBinding(addresses: Set(all))
+        #expect(try !fixture.isLocal(all[0]))
+        #expect(try fixture.apply(wanted) == ApplyReport(operations: 3))
+        #expect(try fixture.store.observe() == wanted)
+        #expect(try fixture.isLocal(all[0]))
+        let less = AddressBinding(addresses: Set(all.dropFirst()))
+        #expect(try fixture.apply(less) == ApplyReport(operations: 1))
+        #expect(try fixture.store.observe() == less)
+        #expect(try !fixture.isLocal(all[0]))
+        // Stale changes do no harm.
+        let changes = AddressChange.changes(from: wanted, to: less)
+        #expect(try fixture.store.remove(changes).failures.isEmpty)
+        #expect(try fixture.store.make(less.addresses.map { .add($0) }).failures.isEmpty)
+        #expect(try fixture.store.observe() == less)
+    }
+
+    @Test("Nothing is on the link but what was asked for", arguments: IPFamily.allCases)
+    func nothingElse(_ family: IPFamily) throws {
+        let fixture = try AddressFixture(family)
+        try fixture.apply(AddressBinding(addresses: [fixture.address(1)]))
+        let shown = try Program.check(["ip", "-d", "-o", "addr", "show", "fairlead0"])
+            .split(separator: "\n").map(String.init)
+        let ours = shown.filter { $0.contains(" inet") }
+        #expect(ours.count == 1)
+        #expect(ours.first?.contains(" \(fixture.address(1))/\(family.bitWidth) ") == true)
+        #expect(ours.first?.contains("noprefixroute") == true)
+        #expect(ours.first?.contains("tentative") == false)
+        let routes = try fixture.ip("route", "show", "dev", "fairlead0")
+        #expect(routes.isEmpty)
+        let link = try Program.check(["ip", "-d", "link", "show", "fairlead0"])
+        #expect(link.contains("NOARP,UP"))
+        #expect(link.contains("addrgenmode none"))
+    }
+
+    @Test("The host does not speak from a bound address", arguments: IPFamily.allCases)
+    func sourceAddress(_ family: IPFamily) throws {
+        let fixture = try AddressFixture(family)
+        // Closer to the target than the own address, and on a link that was there before.
+        let bound = fixture.address(0x6_0002)
+        try fixture.apply(AddressBinding(addresses: [bound]))
+        // As on a host whose outgoing interface has no address.
+        let own = fixture.address(0x5_0001)
+        let target = fixture.address(0x6_0001)
+        for link in ["own", "out"] {
+            try Program.check(["ip", "link", "add", link, "type", "dummy"])
+            try Program.check(["ip", "link", "set", link, "up"])
+        }
+        try fixture.ip("addr", "add", "\(own)/\(family.bitWidth)", "dev", "own")
+        try fixture.ip("route", "add", "\(target)", "dev", "out")
+        #expect(try fixture.ip("route", "get", "\(target)").contains(" src \(own) "))
+        #expect(try fixture.ip("route", "get", "\(bound)").contains(" src \(bound) "))
+    }
+
+    @Test("The link stays while either family has an address on it")
+    func link() throws {
+        let fixture = try AddressFixture(.ipv4)
+        let (ipv4, ipv6) = (fixture.store, AddressStore(family: .ipv6))
+        let other = try #require(IPAddress("fd00::1"))
+        #expect(try !ipv4.removeLinkIfUnused())
+        #expect(try ipv4.make([.add(fixture.address(1))]).failures.isEmpty)
+        #expect(try ipv6.make([.add(other)]).failures.isEmpty)
+        #expect(try ipv6.observe().addresses == [other])
+        #expect(try ipv4.observe().addresses == [fixture.address(1)])
+        #expect(try !ipv4.removeLinkIfUnused())
+        #expect(try ipv4.remove([.remove(fixture.address(1))]).failures.isEmpty)
+        #expect(try !ipv4.removeLinkIfUnused())
+        #expect(try ipv6.remove([.remove(other)]).failures.isEmpty)
+        #expect(try ipv6.removeLinkIfUnused())
+        #expect(try Program.run(["ip", "link", "show", "fairlead0"]).status != 0)
+    }
+
+    @Test("A link that was set down counts for nothing, and is set up again")
+    func down() throws {
+        let fixture = try AddressFixture(.ipv4)
+        let wanted = AddressBinding(addresses: [fixture.address(1)])
+        try fixture.apply(wanted)
+        try Program.check(["ip", "link", "set", "fairlead0", "down"])
+        #expect(try fixture.store.observe().isEmpty)
+        #expect(try fixture.apply(wanted) == ApplyReport(operations: 1))
+        #expect(try fixture.store.observe() == wanted)
+        #expect(try fixture.isLocal(fixture.address(1)))
+        try Program.check(["ip", "link", "set", "fairlead0", "down"])
+        #expect(try fixture.store.removeLinkIfUnused())
+    }
+
+    @Test(
+        "A wider address on our link is somebody else's, and keeps it",
+        arguments: IPFamily.allCases
+    )
+    func widerAddress(_ family: IPFamily) throws {
+        let fixture = try AddressFixture(family)
+        let address = fixture.address(1)
+        let wanted = AddressBinding(addresses: [address])
+        try fixture.apply(wanted)
+        let wider = "\(fixture.address(9))/\(family.bitWidth - 4)"
+        try fixture.ip("addr", "add", wider, "dev", "fairlead0")
+        #expect(try fixture.store.observe() == wanted)
+        try fixture.apply(AddressBinding())
+        #expect(try !fixture.store.removeLinkIfUnused())
+        #expect(try fixture.ip("addr", "show", "fairlead0").contains(wider))
+    }
+
+    @Test("A dummy link that somebody else made serves as well")
+    func presentLink() throws {
+        let fixture = try AddressFixture(.ipv6)
+        try Program.check(["ip", "link", "add", "fairlead0", "type", "dummy"])
+        try Program.check(["ip", "link", "set", "fairlead0", "up"])
+        let wanted = AddressBinding(addresses: [fixture.address(1)])
+        #expect(try fixture.apply(wanted) == ApplyReport(operations: 1))
+        // It has a link-local address, which is not ours.
+        #expect(try fixture.ip("addr", "show", "fairlead0").contains("fe80::"))
+        #expect(try fixture.store.observe() == wanted)
+        try fixture.apply(AddressBinding())
+        #expect(try fixture.store.removeLinkIfUnused())
+    }
+
+    @Test("Thousands of addresses go in and out", arguments: IPFamily.allCases)
+    func many(_ family: IPFamily) throws {
+        let fixture = try AddressFixture(family)
+        let wanted = AddressBinding(addresses: Set((1...3000).map { fixture.address($0) }))
+        #expect(try fixture.apply(wanted) == ApplyReport(operations: 3000))
+        #expect(try fixture.store.observe() == wanted)
+        #expect(try fixture.apply(AddressBinding()) == ApplyReport(operations: 3000))
+        #expect(try fixture.store.observe().isEmpty)
+    }
+
+    @Test("Disabled IPv6 is told in few words")
+    func disabledIPv6() throws {
+        let fixture = try AddressFixture(.ipv6)
+        try Sysctl.write("1", to: "net.ipv6.conf.default.disable_ipv6")
+        let changes = (1...100).map { AddressChange.add(fixture.address($0)) }
+        let report = try fixture.store.make(changes)
+        #expect(report.operations == 0)
+        #expect(report.failures.count == 9)
+        #expect(report.failures.allSatisfy { $0.kind == .unsupported })
+        #expect(report.failures.first?.message == "IPv6 is disabled")
+        #expect(report.failures.last?.subject == "addresses on fairlead0")
+    }
+}

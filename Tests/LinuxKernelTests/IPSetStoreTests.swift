@@ -1,0 +1,178 @@
+import Addressing
+import DataplaneModel
+import Glibc
+import Testing
+
+@testable import LinuxKernel
+
+/// A store in a new namespace, and the ipset program.
+@KernelThread
+struct SetFixture {
+    let family: IPFamily
+    let store: IPSetStore
+    let catalogue: SetCatalogue
+
+    init(_ family: IPFamily) throws {
+        try NetworkNamespace.enterNew()
+        self.family = family
+        store = IPSetStore(family: family, owns: SetCatalogue.owns)
+        catalogue = SetCatalogue(family: family)
+    }
+
+    /// Both stages, with nothing between them.
+    @discardableResult
+    func apply(_ sets: [IPSetName: IPSet]) throws -> ApplyReport {
+        let changes = IPSetChange.changes(from: try store.observe(), to: sets)
+        var report = try store.make(changes)
+        let removed = try store.remove(changes)
+        report.operations += removed.operations
+        report.failures += removed.failures
+        return report
+    }
+
+    @discardableResult
+    func ipset(_ arguments: String...) throws -> String {
+        try Program.check(["ipset"] + arguments)
+    }
+
+    /// What `ipset save` says of a set's entries, each without the command.
+    func saved(_ name: IPSetName) throws -> Set<String> {
+        let lines = try ipset("save", name.text).split(separator: "\n")
+        return Set(lines.filter { $0.hasPrefix("add ") }.map { String($0.dropFirst(4)) })
+    }
+
+    @discardableResult
+    func iptables(_ arguments: String...) throws -> String {
+        try Program.check([family == .ipv4 ? "iptables-legacy" : "ip6tables-legacy"] + arguments)
+    }
+}
+
+@Suite("IPSetStore")
+@KernelThread
+struct IPSetStoreTests {
+    @Test("What is made is observed, for every kind", arguments: IPFamily.allCases, [1, 5000])
+    func roundTrip(_ family: IPFamily, _ count: Int) throws {
+        let fixture = try SetFixture(family)
+        let wanted = fixture.catalogue.all(count: count)
+        let report = try fixture.apply(wanted)
+        #expect(report == ApplyReport(operations: 8 * (1 + count)))
+        let observed = try fixture.store.observe()
+        #expect(IPSetChange.changes(from: observed, to: wanted).isEmpty)
+        #expect(observed == wanted)
+        let kinds = observed.values.filter { $0.kind != .port }
+        #expect(kinds.allSatisfy { $0.capacity == wanted[$0.name]?.capacity })
+        try fixture.apply([:])
+        #expect(try fixture.store.observe().isEmpty)
+    }
+
+    @Test("The ipset program agrees", arguments: IPFamily.allCases)
+    func program(_ family: IPFamily) throws {
+        let fixture = try SetFixture(family)
+        let wanted = fixture.catalogue.all(count: 4)
+        try fixture.apply(wanted)
+        for set in wanted.values {
+            let lines = set.entries.map { entry, mark in
+                let mark = set.carriesMarks ? " skbmark 0x\(String(mark, radix: 16))" : ""
+                return "\(set.name) \(Self.text(entry))\(mark)"
+            }
+            #expect(try fixture.saved(set.name) == Set(lines))
+            let list = try fixture.ipset("list", set.name.text)
+            #expect(list.contains("Type: \(set.kind.rawValue)\n"))
+            #expect(list.contains(" skbinfo") == set.carriesMarks)
+            #expect(set.kind == .port || list.contains(" maxelem 2048"))
+            #expect(set.kind != .port || list.contains("Header: range 0-65535"))
+        }
+    }
+
+    private static func text(_ entry: IPSetEntry) -> String {
+        switch entry {
+        case .address(let address): return "\(address)"
+        case .frontend(let socket, let transport):
+            return "\(socket.address),\(transport.keyword):\(socket.port)"
+        case .frontendSource(let socket, let transport, let range):
+            // As the program writes a single address.
+            let source = range.isSingleAddress ? "\(range.address)" : "\(range)"
+            return "\(socket.address),\(transport.keyword):\(socket.port),\(source)"
+        case .port(let port): return "\(port)"
+        }
+    }
+
+    @Test("Entries come, go and change their mark", arguments: IPFamily.allCases)
+    func updates(_ family: IPFamily) throws {
+        let fixture = try SetFixture(family)
+        var wanted = fixture.catalogue.all(count: 5)
+        try fixture.apply(wanted)
+        for set in wanted.values {
+            wanted[set.name]?.entries[fixture.catalogue.entry(0, set.kind)] = nil
+            let mark: UInt32 = set.carriesMarks ? 0xffff_ffff : 0
+            wanted[set.name]?.entries[fixture.catalogue.entry(1, set.kind)] = mark
+            wanted[set.name]?.entries[fixture.catalogue.entry(99, set.kind)] = 0
+        }
+        let changes = IPSetChange.changes(from: try fixture.store.observe(), to: wanted)
+        #expect(changes.count == 8)
+        // In the sets without marks one entry comes, in the others two come or change.
+        #expect(try fixture.store.make(changes) == ApplyReport(operations: 4 + 8))
+        #expect(try fixture.store.remove(changes) == ApplyReport(operations: 8))
+        #expect(try fixture.store.observe() == wanted)
+        // Again: what is there is added all the same, and what is gone stays gone.
+        #expect(try fixture.store.make(changes).failures.isEmpty)
+        #expect(try fixture.store.remove(changes).failures.isEmpty)
+        #expect(try fixture.store.observe() == wanted)
+    }
+
+    @Test("A set that is there already gives way to a created one")
+    func createdTwice() throws {
+        let fixture = try SetFixture(.ipv4)
+        let wanted = fixture.catalogue.set(.frontend, count: 3, marks: true)
+        try fixture.ipset("create", wanted.name.text, "hash:ip,port", "skbinfo")
+        try fixture.ipset("add", wanted.name.text, "9.9.9.9,udp:9")
+        let report = try fixture.store.make([.create(wanted)])
+        #expect(report.failures.isEmpty)
+        #expect(try fixture.store.observe() == [wanted.name: wanted])
+    }
+
+    @Test("Foreign sets are not touched")
+    func foreign() throws {
+        let fixture = try SetFixture(.ipv4)
+        try fixture.ipset("create", "OTHER", "hash:net")
+        try fixture.ipset("add", "OTHER", "10.0.0.0/8")
+        let before = try fixture.ipset("save", "OTHER")
+        #expect(try fixture.store.observe().isEmpty)
+        try fixture.apply(fixture.catalogue.all(count: 3))
+        #expect(try fixture.store.indexes()[IPSetName("OTHER")] == nil)
+        try fixture.apply([:])
+        #expect(try fixture.ipset("save") == before)
+    }
+
+    @Test("Numbers of sets are the kernel's, in both protocols", arguments: [UInt8(6), 7])
+    func indexes(_ newest: UInt8) throws {
+        let fixture = try SetFixture(.ipv4)
+        #expect(try fixture.store.indexes(newestProtocol: newest).isEmpty)
+        try fixture.ipset("create", "OTHER", "hash:ip")
+        let wanted = fixture.catalogue.all(count: 1)
+        try fixture.apply(wanted)
+        let indexes = try fixture.store.indexes(newestProtocol: newest)
+        #expect(indexes == (try fixture.store.indexes()))
+        let numbers = wanted.keys.compactMap { indexes[$0] }
+        #expect(Set(numbers) == Set(1...8))
+        #expect(numbers.compactMap { indexes[$0] } == Array(wanted.keys))
+        #expect(indexes[0] == nil)
+    }
+
+    @Test("Counts are told without reading")
+    func occupancy() throws {
+        let fixture = try SetFixture(.ipv6)
+        try fixture.ipset("create", "OTHER", "hash:ip")
+        try fixture.apply(fixture.catalogue.all(count: 7))
+        let counts = try IPSetStore.entryCounts(owns: SetCatalogue.owns)
+        #expect(counts.count == 8)
+        for (name, count) in counts {
+            let isPort = name.text.contains("PORT")
+            let capacity = isPort ? 65536 : 2048
+            #expect(count == IPSetStore.Occupancy(entries: 7, capacity: capacity))
+        }
+        try fixture.ipset("add", "TEST-PORT", "9999")
+        let more = try IPSetStore.entryCounts(owns: SetCatalogue.owns)
+        #expect(more[IPSetName("TEST-PORT")]?.entries == 8)
+    }
+}
