@@ -1,6 +1,7 @@
 import Glibc
 
-/// A finished program: its exit status and all it printed to either stream.
+/// A finished program: its exit status (128 and the signal that ended it, as in a shell) and all it
+/// printed to either stream.
 struct Program {
     var status: Int32
     var output: String
@@ -24,11 +25,13 @@ struct Program {
         words.append(nil)
         defer { for word in words { free(word) } }
         var pid = pid_t()
-        let result = posix_spawnp(&pid, arguments[0], &actions, nil, words, environ)
-        guard result == 0 else { throw Failure(description: "\(arguments): errno \(result)") }
+        let failure = posix_spawnp(&pid, arguments[0], &actions, nil, words, environ)
+        guard failure == 0 else { throw Failure(description: "\(arguments): errno \(failure)") }
         var status: Int32 = 0
         while waitpid(pid, &status, 0) < 0, errno == EINTR {}
-        return Program(status: (status >> 8) & 255, output: printed.content)
+        let signal = status & 127
+        let result = signal == 0 ? (status >> 8) & 255 : 128 + signal
+        return Program(status: result, output: printed.content)
     }
 
     /// The same for a program that must succeed; its output.

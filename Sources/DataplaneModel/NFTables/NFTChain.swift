@@ -8,9 +8,19 @@ package struct NFTRule: Sendable {
         self.init(statements, title: title)
     }
 
+    /// The `*` behind an interface's name of full length is left out: nothing longer begins so, and
+    /// neither nft nor the kernel has a form for it.
     package init(_ statements: [NFTStatement], title: String? = nil) {
-        self.statements = statements
+        self.statements = statements.map(\.normalized)
         self.title = title
+    }
+}
+
+extension NFTStatement {
+    fileprivate var normalized: NFTStatement {
+        guard case .inInterface(var match) = self, match.name.utf8.count == 15 else { return self }
+        match.isPrefix = false
+        return .inInterface(match)
     }
 }
 

@@ -18,8 +18,6 @@ package enum NFTExpression: Sendable, Hashable {
     case priority
     /// `meta priority & mask`; a key of its own.
     case maskedPriority(UInt32)
-    /// A constant of the field `classID`; only in the key of an update.
-    case classID(UInt32)
     /// `numgen random mod n`: a random number below n.
     case random(UInt32)
     /// `numgen inc mod n`: numbers below n, one after the other.
@@ -62,7 +60,8 @@ package enum NFTStatement: Sendable, Hashable {
     case setMarkBits(UInt32)
     /// `meta mark set meta mark & ~bits`.
     case clearMarkBits(UInt32)
-    /// `update @map { … timeout 3h : meta priority }`: adds the element or begins its time anew.
+    /// `update @map { ip saddr timeout 3h : meta priority }`: adds the element or begins its time
+    /// anew. A key of more than 16 bytes has no text: nft 1.0.6 has one register too few for it.
     case update(NFTSetName, key: [NFTExpression], data: NFTExpression, timeoutSeconds: UInt32)
 
     // Verdicts: the end of the rule.

@@ -105,7 +105,6 @@ extension NFTablesRenderer {
         case .maskedPriority(let mask):
             text.append("meta priority & ")
             text.append(classID: mask)
-        case .classID(let value): text.append(classID: value)
         case .random(let modulus): text.append("numgen random mod \(modulus)")
         case .roundRobin(let modulus): text.append("numgen inc mod \(modulus)")
         case .hash(let content, let modulus, let seed):
@@ -143,7 +142,9 @@ extension RuleText {
     /// `0x00004000`.
     fileprivate mutating func append(mark: UInt32) {
         append("0x")
-        for shift in stride(from: UInt32(28), through: 0, by: -4) { append(hex: mark >> shift & 15) }
+        for shift in stride(from: UInt32(28), through: 0, by: -4) {
+            append(hex: mark >> shift & 15)
+        }
     }
 
     fileprivate mutating func append(hexByte byte: UInt8) {
