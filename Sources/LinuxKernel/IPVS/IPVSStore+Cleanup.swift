@@ -1,4 +1,5 @@
 package import DataplaneModel
+import Glibc
 
 extension IPVSStore {
     /// Removes all that is ours of any mode, cutting what drains; what the kernel does not know
@@ -8,8 +9,11 @@ extension IPVSStore {
         report += try Self.ifSupported { () throws(DataplaneError) in
             try rules.apply(IPTablesDiff(from: try rules.observe(), to: IPTablesState()))
         }
-        report += try Self.ifSupported { () throws(DataplaneError) in
-            try servers.removeEverything()
+        // Asking IPVS would load it, on a host that never had a use for it.
+        if unsafe access("/proc/net/ip_vs", F_OK) == 0 {
+            report += try Self.ifSupported { () throws(DataplaneError) in
+                try servers.removeEverything()
+            }
         }
         report += try Self.ifSupported { () throws(DataplaneError) in
             let bound = try addresses.observe()

@@ -4,6 +4,7 @@ import DataplaneModel
 import LinuxKernel
 import Planning
 import ProxyModes
+import ServiceModel
 
 extension IPVSMode: InstalledMode {
     static let tables = TableName.allCases
@@ -43,6 +44,10 @@ extension IPVSMode: InstalledMode {
         _ families: [IPFamily],
         _ configuration: DaemonConfiguration
     ) -> [KernelCapabilities.Finding] {
-        KernelCapabilities(families: families).findings
+        KernelCapabilities.ipvs(
+            families: families,
+            scheduler: SchedulerName(configuration.ipvs.scheduler.rawValue),
+            needsDummy: configuration.ipvs.binding == .addresses
+        )
     }
 }
