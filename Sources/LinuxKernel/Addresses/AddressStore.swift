@@ -1,4 +1,5 @@
 package import Addressing
+import CIPTables
 import CNetlink
 package import DataplaneModel
 import Glibc
@@ -13,7 +14,7 @@ package final class AddressStore {
     package let link: String
 
     /// `link` serves both families.
-    package init(family: IPFamily, link: String = "fairlead0") {
+    package init(family: IPFamily, link: String = IPVSRenderer.link) {
         self.family = family
         self.link = link
     }

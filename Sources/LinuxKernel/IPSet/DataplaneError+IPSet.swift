@@ -1,3 +1,4 @@
+import CIPTables
 import CNetlink
 import DataplaneModel
 import Glibc

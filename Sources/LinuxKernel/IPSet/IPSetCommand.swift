@@ -1,3 +1,4 @@
+import CIPTables
 import CNetlink
 
 /// A request of the ipset protocol, with its name in C for errors.

@@ -1,4 +1,5 @@
 package import Addressing
+import CIPTables
 import CNetlink
 package import DataplaneModel
 import Glibc

@@ -1,4 +1,5 @@
 import Addressing
+import CIPTables
 import CNetlink
 import DataplaneModel
 import Glibc
