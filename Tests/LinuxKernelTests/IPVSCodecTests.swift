@@ -32,6 +32,8 @@ struct IPVSCodecTests {
         server.hashesSourcePort = true
         let record = ServiceRecord(server, goingAway: true)
         #expect(record.flags.rawValue == 0xf1a1_0011)
+        server.scheduler = SchedulerName("mh")
+        #expect(ServiceRecord(server).flags.rawValue == 0xf1a0_0019)
         #expect(record.timeout == 10800)
     }
 

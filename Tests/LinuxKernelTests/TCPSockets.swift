@@ -72,6 +72,15 @@ struct TCPConnection: ~Copyable {
 private func makeSocket() throws -> Int32 {
     let number = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
     guard number >= 0 else { throw Program.Failure(description: "socket: errno \(errno)") }
+    // Also the patience of connect.
+    var patience = timeval(tv_sec: 5, tv_usec: 0)
+    setsockopt(
+        number,
+        SOL_SOCKET,
+        SO_SNDTIMEO,
+        &patience,
+        socklen_t(MemoryLayout.size(ofValue: patience))
+    )
     return number
 }
 

@@ -82,7 +82,7 @@ struct VirtualServerUMLTests {
             family == .ipv4 ? ("10.96.0.2", "10.128.0.2") : ("[fd00:96::1]", "[fd00:128::1]")
         #expect(
             try fixture.ipvsadm("-Sn") == """
-                -A -t \(vip):80 -s mh -p 60 -b mh-port
+                -A -t \(vip):80 -s mh -p 60 -b mh-fallback,mh-port
                 -a -t \(vip):80 -r \(real):8080 -m -w 1
 
                 """

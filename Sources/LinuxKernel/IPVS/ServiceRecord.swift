@@ -21,6 +21,7 @@ extension ServiceRecord {
         flags = .signature
         if goingAway { flags.insert(.goingAway) }
         if server.hashesSourcePort { flags.insert(.hashesSourcePort) }
+        if server.scheduler.hashesSources { flags.insert(.fallsBack) }
         if server.persistenceSeconds != nil { flags.insert(.persistent) }
         timeout = server.persistenceSeconds ?? 0
     }

@@ -77,8 +77,11 @@ extension VirtualServerStore {
             switch change {
             case .create(let server):
                 wanted[server.key] = server
+                note(server.scheduler, of: server.key)
                 requests.append(.newService(ServiceRecord(server)))
-            case .edit(_, let server): requests.append(.setService(ServiceRecord(server)))
+            case .edit(_, let server):
+                note(server.scheduler, of: server.key)
+                requests.append(.setService(ServiceRecord(server)))
             case .addRealServer, .editRealServer, .delete, .removeRealServer: break
             }
         }
@@ -122,7 +125,7 @@ extension VirtualServerStore {
                 destinations.append(.setDestination(server.key, DestinationRecord(wanted)))
             } else if record.drainDeadline != nil {
                 drain.realServers.insert(record.key)
-            } else if let end = deadline(for: server.key) {
+            } else if let end = realServerDeadline(for: server.key) {
                 record.drain(until: end)
                 drain.realServers.insert(record.key)
                 destinations.append(.setDestination(server.key, record))

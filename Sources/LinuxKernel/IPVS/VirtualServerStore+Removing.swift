@@ -57,24 +57,31 @@ extension VirtualServerStore {
         of server: RealServer,
         from key: VirtualServer.Key
     ) -> IPVSRequest {
-        guard let end = deadline(for: key) else {
-            stopDraining(server.key, of: key)
-            return .deleteDestination(key, server.key)
-        }
-        drains[key, default: Drain()].realServers.insert(server.key)
-        return .setDestination(key, DestinationRecord(draining: server, until: end))
+        if let end = realServerDeadline(for: key) { return drain(server, of: key, until: end) }
+        stopDraining(server.key, of: key)
+        return .deleteDestination(key, server.key)
     }
 
     private func removal(of server: VirtualServer) -> [IPVSRequest] {
         let drainsAlready = !(drains[server.key]?.realServers.isEmpty ?? true)
-        guard deadline(for: server.key) != nil, drainsAlready || !server.realServers.isEmpty else {
+        guard let end = deadline(for: server.key), drainsAlready || !server.realServers.isEmpty
+        else {
             drains[server.key] = nil
             return [.deleteService(server.key)]
         }
         // The real servers first: should this end in between, the virtual server is still listed.
-        let requests = server.sortedRealServers.map { removal(of: $0, from: server.key) }
+        let requests = server.sortedRealServers.map { drain($0, of: server.key, until: end) }
         drains[server.key]?.isGoingAway = true
         return requests + [.setService(ServiceRecord(server, goingAway: true))]
+    }
+
+    private func drain(
+        _ server: RealServer,
+        of key: VirtualServer.Key,
+        until end: DrainDeadline
+    ) -> IPVSRequest {
+        drains[key, default: Drain()].realServers.insert(server.key)
+        return .setDestination(key, DestinationRecord(draining: server, until: end))
     }
 }
 
@@ -86,8 +93,8 @@ extension VirtualServerStore {
         Set(drains.compactMap { $0.value.isGoingAway ? $0.key.address : nil })
     }
 
-    /// Deletes the draining real servers that have no connections any more, or had time enough, and
-    /// virtual servers whose last one that was. Asks only about virtual servers with real servers
+    /// Deletes the draining real servers that have no connections any more, had time enough, or are
+    /// not waited for now, and virtual servers whose last one that was. Asks only about virtual servers with real servers
     /// that drain, as seen by the last observation and begun since; without any it does nothing.
     package func finishDrains() throws(DataplaneError) -> DrainReport {
         var report = DrainReport()
@@ -118,10 +125,11 @@ extension VirtualServerStore {
                 flags.contains(.goingAway)
             else { return [] }
         }
+        let end = drain.isGoingAway ? deadline(for: key) : realServerDeadline(for: key)
         var finished: [RealServer.Key] = []
         drain.realServers = []
         for destination in try socket.destinations(of: key) {
-            if destination.hasDrained(now) {
+            if destination.hasDrained(now, waits: end != nil) {
                 finished.append(destination.key)
             } else if destination.drainDeadline != nil {
                 drain.realServers.insert(destination.key)
@@ -136,9 +144,9 @@ extension VirtualServerStore {
 }
 
 extension DestinationRecord {
-    /// False for a real server that is in use.
-    fileprivate func hasDrained(_ now: DrainDeadline) -> Bool {
+    /// False for a real server that is in use; without `waits` connections do not matter.
+    fileprivate func hasDrained(_ now: DrainDeadline, waits: Bool) -> Bool {
         guard let drainDeadline else { return false }
-        return activeConnections == 0 && inactiveConnections == 0 || now >= drainDeadline
+        return !waits || now >= drainDeadline || activeConnections == 0 && inactiveConnections == 0
     }
 }

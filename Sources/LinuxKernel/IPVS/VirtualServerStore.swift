@@ -22,6 +22,8 @@ package final class VirtualServerStore {
     package private(set) var sendsMade = 0
     /// What drains, as far as this store has seen or begun it.
     var drains: [VirtualServer.Key: Drain] = [:]
+    /// Virtual servers whose scheduler would refuse clients while a real server drains.
+    private var impatient: Set<VirtualServer.Key> = []
 
     /// A virtual server with draining real servers.
     struct Drain {
@@ -68,12 +70,27 @@ package final class VirtualServerStore {
         return excluded.first { $0.contains(address) }
     }
 
-    /// When a real server deleted now has to be gone; nil if at once.
+    /// When the real servers of a virtual server deleted now have to be gone; nil if at once.
     func deadline(for key: VirtualServer.Key) -> DrainDeadline? {
         if drainTimeout <= .zero { return nil }
         switch key {
         case .frontend(_, .udp): return nil
         case .frontend(_, .tcp), .frontend(_, .sctp), .mark: return .after(drainTimeout)
+        }
+    }
+
+    /// When a real server deleted now has to be gone, while its virtual server stays; nil if at
+    /// once.
+    func realServerDeadline(for key: VirtualServer.Key) -> DrainDeadline? {
+        impatient.contains(key) ? nil : deadline(for: key)
+    }
+
+    /// Keeps in mind what matters about a virtual server's scheduler.
+    func note(_ scheduler: SchedulerName, of key: VirtualServer.Key) {
+        if scheduler.hashesDestinations {
+            impatient.insert(key)
+        } else if !impatient.isEmpty {
+            impatient.remove(key)
         }
     }
 }
@@ -87,6 +104,7 @@ extension VirtualServerStore {
             drains = [:]
             var servers: [VirtualServer.Key: VirtualServer] = [:]
             for service in try ownServices(socket) {
+                note(service.scheduler, of: service.key)
                 var drain = Drain(isGoingAway: service.flags.contains(.goingAway))
                 var realServers: [RealServer.Key: RealServer] = [:]
                 for destination in try socket.destinations(of: service.key) {
@@ -141,7 +159,7 @@ extension VirtualServerStore {
         return Int(info.num_services)
     }
 
-    private func ownServices(_ socket: IPVSSocket) throws(DataplaneError) -> [ServiceRecord] {
+    func ownServices(_ socket: IPVSSocket) throws(DataplaneError) -> [ServiceRecord] {
         try socket.services().filter {
             $0.key.family == family && $0.flags.areOurs && exclusion(of: $0.key) == nil
         }
