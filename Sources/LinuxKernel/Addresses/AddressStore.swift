@@ -1,5 +1,4 @@
 package import Addressing
-import CIPTables
 import CNetlink
 package import DataplaneModel
 import Glibc

@@ -1,4 +1,3 @@
-import CIPTables
 import CNetlink
 import DataplaneModel
 import Glibc

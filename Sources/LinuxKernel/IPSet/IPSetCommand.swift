@@ -1,4 +1,3 @@
-import CIPTables
 import CNetlink
 
 /// A request of the ipset protocol, with its name in C for errors.
