@@ -3,8 +3,8 @@ import CIPTables
 import DataplaneModel
 import Glibc
 
-/// What this thread's network namespace can do and how it is set, as far as iptables mode depends
-/// on it.
+/// What this thread's network namespace can do and how it is set, as far as a proxy mode depends on
+/// it.
 package struct KernelCapabilities: Sendable {
     /// One thing looked at.
     package struct Finding: Sendable, Equatable {
@@ -35,53 +35,78 @@ package struct KernelCapabilities: Sendable {
 
     /// Looks at everything for the given families. Programs nothing; asking for a table or a match
     /// may make the kernel load its module.
+    ///
+    /// As far as iptables mode depends on it; `ipvs` has what ipvs mode does.
     package init(families: [IPFamily]) {
+        self.init(families: families, tables: [.filter, .nat], extensions: Self.extensions)
+    }
+
+    /// The same with other legacy tables and other matches and targets.
+    init(families: [IPFamily], tables: [TableName], extensions: [RuleExtension]) {
         for family in families {
-            checkTables(family)
-            checkExtensions(family)
+            checkTables(tables, family)
+            checkExtensions(extensions, family)
             checkForwarding(family)
         }
         checkOtherIPTables(families)
         checkSettings()
     }
 
-    private mutating func add(_ level: Finding.Level, _ subject: String, _ detail: String) {
+    mutating func add(_ level: Finding.Level, _ subject: String, _ detail: String) {
         findings.append(Finding(level, subject, detail))
     }
 
     // MARK: - What must be there
 
-    private mutating func checkTables(_ family: IPFamily) {
+    private mutating func checkTables(_ tables: [TableName], _ family: IPFamily) {
         let subject = "\(family.rawValue) legacy tables"
         do throws(DataplaneError) {
-            for table in [TableName.filter, .nat] { _ = try TableFingerprint(of: table, family) }
-            add(.good, subject, [TableName.filter, .nat].map(\.rawValue).joined(separator: ", "))
+            for table in tables { _ = try TableFingerprint(of: table, family) }
+            add(.good, subject, tables.map(\.rawValue).joined(separator: ", "))
         } catch {
             add(.failure, subject, "\(error)")
         }
     }
 
-    /// The matches and targets `RuleCodec` writes, with the revisions it writes them in.
-    private static let matches: [(name: String, revision: UInt8)] = [
-        ("tcp", 0), ("udp", 0), ("sctp", 0), ("conntrack", 3), ("mark", 1), ("addrtype", 1),
-        ("statistic", 0), ("recent", 1), ("bpf", 1),
-    ]
-    private static let targets: [(name: String, revision: UInt8)] = [
-        ("DNAT", 2), ("MASQUERADE", 0), ("MARK", 2), ("REJECT", 0),
+    /// A match or target, in the revision in which `RuleCodec` writes it.
+    struct RuleExtension {
+        var name: String
+        var revision: UInt8
+        var isTarget = false
+        /// What to do if the kernel lacks it.
+        var cure: String?
+
+        init(_ name: String, _ revision: UInt8, isTarget: Bool = false, cure: String? = nil) {
+            self.name = name
+            self.revision = revision
+            self.isTarget = isTarget
+            self.cure = cure
+        }
+    }
+
+    /// What the rules of every mode are made of.
+    static let extensions = [
+        RuleExtension("tcp", 0), RuleExtension("udp", 0), RuleExtension("sctp", 0),
+        RuleExtension("conntrack", 3), RuleExtension("mark", 1), RuleExtension("addrtype", 1),
+        RuleExtension("statistic", 0), RuleExtension("recent", 1), RuleExtension("bpf", 1),
+        RuleExtension("DNAT", 2, isTarget: true), RuleExtension("MASQUERADE", 0, isTarget: true),
+        RuleExtension("MARK", 2, isTarget: true), RuleExtension("REJECT", 0, isTarget: true),
     ]
 
-    private mutating func checkExtensions(_ family: IPFamily) {
+    private mutating func checkExtensions(_ wanted: [RuleExtension], _ family: IPFamily) {
         let subject = "\(family.rawValue) matches and targets"
         do throws(DataplaneError) {
             let socket = try XTablesSocket(family)
-            let missing =
-                Self.matches.filter { !socket.has($0.name, $0.revision, target: false) }
-                + Self.targets.filter { !socket.has($0.name, $0.revision, target: true) }
+            let missing = wanted.filter {
+                !socket.has($0.name, $0.revision, target: $0.isTarget)
+            }
             guard !missing.isEmpty else {
-                add(.good, subject, "all \(Self.matches.count + Self.targets.count)")
+                add(.good, subject, "all \(wanted.count)")
                 return
             }
-            let names = missing.map { "\($0.name) (revision \($0.revision))" }
+            let names = missing.map {
+                "\($0.name) (revision \($0.revision)\($0.cure.map { ": \($0)" } ?? ""))"
+            }
             add(.failure, subject, "missing: \(names.joined(separator: ", "))")
         } catch {
             add(.failure, subject, "\(error)")

@@ -71,7 +71,8 @@ extension KernelSuites {
 
         @Test("Endpoints and Services come and go, and leave nothing behind")
         func liveChanges() throws {
-            let fixture = try DaemonFixture(mode: "ipvs")
+            // Closed connections count for two minutes as far as IPVS is concerned.
+            let fixture = try DaemonFixture(mode: "ipvs", extra: "ipvs: {drainTimeout: 3s}\n")
             try fixture.write(Self.web(1))
             try fixture.start()
             try fixture.waitUntilApplied()

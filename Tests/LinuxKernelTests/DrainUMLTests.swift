@@ -117,6 +117,34 @@ struct DrainUMLTests {
         _ = (client.send(1), accepted.send(1))
     }
 
+    @Test("What drains goes with its connections once it is not waited for any more")
+    func impatience() throws {
+        let fixture = try DrainFixture()
+        let first = try TCPListener(at: fixture.base.endpoint(1))
+        try fixture.base.apply([fixture.server([1])])
+        let client = try TCPConnection(to: fixture.vip)
+        let accepted = try first.accept()
+        expectToBeConnected(client, accepted)
+        // A scheduler that would refuse clients because of it.
+        try fixture.base.apply([fixture.server([2])])
+        #expect(try fixture.store.finishDrains().finished == 0)
+        var hashing = fixture.server([2])
+        hashing.scheduler = SchedulerName("dh")
+        try fixture.base.apply([hashing])
+        #expect(try fixture.store.finishDrains().finished == 1)
+        // A drain timeout of zero.
+        try fixture.base.apply([fixture.server([1])])
+        let second = try TCPConnection(to: fixture.vip)
+        let other = try first.accept()
+        expectToBeConnected(second, other)
+        try fixture.base.apply([])
+        #expect(try fixture.store.finishDrains().draining == 1)
+        let impatient = VirtualServerStore(family: .ipv4, drainTimeout: .zero)
+        #expect(try impatient.observe() == [:])
+        #expect(try impatient.finishDrains().finished == 1)
+        #expect(try fixture.base.ipvsadm("-Sn") == "")
+    }
+
     @Test("Real servers without connections go at the next look, and then nothing is asked")
     func idle() throws {
         let fixture = try DrainFixture()

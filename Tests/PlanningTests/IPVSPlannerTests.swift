@@ -152,7 +152,7 @@ struct IPVSPlannerTests {
         _ = fresh.update(removing: [], adding: names(0..<500).union(names(1500..<2000)))
         #expect(grown.marks == fresh.marks)
         #expect(Set(fresh.marks.values).count == 1000)
-        #expect(fresh.marks.values.allSatisfy { $0 & 0xffff == 0 && $0 != 0 })
+        #expect(fresh.marks.values.allSatisfy { $0 & 0x8000_ffff == 0 && $0 != 0 })
         // With the masquerade bit in the upper half the marks are in the lower one.
         var low = InsideMarks(masqueradeBit: 1 << 20)
         _ = low.update(removing: [], adding: names(0..<10))

@@ -9,6 +9,18 @@ package enum IPSetChange: Sendable, Equatable {
         package var marks: [UInt32]
         /// Sorted.
         package var removed: [IPSetEntry]
+
+        package init(
+            name: IPSetName,
+            added: [IPSetEntry],
+            marks: [UInt32],
+            removed: [IPSetEntry]
+        ) {
+            self.name = name
+            self.added = added
+            self.marks = marks
+            self.removed = removed
+        }
     }
 
     case create(IPSet)

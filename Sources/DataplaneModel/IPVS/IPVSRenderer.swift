@@ -3,7 +3,8 @@ package import Addressing
 /// A state of ipvs mode as the tools of its four parts print it: `ipset save`,
 /// `iptables-legacy-save`, `ipvsadm -Sn`, and `ip -batch` for the addresses.
 ///
-/// Each part stands below a comment that names the program that takes it. Titles are comments.
+/// Each part stands below a comment that names the program that takes it. Titles are comments,
+/// which all of them skip but ipvsadm.
 package struct IPVSRenderer: Sendable {
     /// The dummy link that carries Service addresses.
     package static let link = "fairlead0"
@@ -29,7 +30,9 @@ package struct IPVSRenderer: Sendable {
             lines.append("# Rules: \(program)-legacy-restore --noflush")
             lines.append(String(rules.dropLast()))
         }
-        if !state.servers.isEmpty { lines.append("# Virtual servers: ipvsadm -R") }
+        if !state.servers.isEmpty {
+            lines.append("# Virtual servers: ipvsadm -R, without comments")
+        }
         for server in state.sortedServers {
             if let title = server.title { lines.append("# \(title)") }
             lines += server.saveLines
@@ -68,8 +71,15 @@ extension VirtualServer {
     var attributes: String {
         var text = "-s \(scheduler)"
         if let persistenceSeconds { text += " -p \(persistenceSeconds)" }
-        if hashesSourcePort { text += " -b \(scheduler)-port" }
+        if !flags.isEmpty { text += " -b " + flags.joined(separator: ",") }
         return text
+    }
+
+    /// Schedulers that hash always look for another real server where theirs takes nothing, such
+    /// as one that drains.
+    private var flags: [String] {
+        guard scheduler.text == "sh" || scheduler.text == "mh" else { return [] }
+        return ["\(scheduler)-fallback"] + (hashesSourcePort ? ["\(scheduler)-port"] : [])
     }
 }
 
@@ -88,7 +98,10 @@ extension VirtualServer.Key {
 
 extension RealServer {
     /// `-r 10.180.0.11:8080 -m -w 1`.
-    var options: String { "-r \(key) \(forwarding.flag) -w \(weight)" }
+    var options: String {
+        "-r \(key) \(forwarding.flag) -w \(weight)"
+            + (forwarding == .tunnel ? " --tun-type ipip" : "")
+    }
 }
 
 extension ForwardingMethod {

@@ -55,25 +55,34 @@ extension DestinationRecord {
         var addressFamily = family.addressFamily
         var address: NetlinkBytes?
         var port: UInt128 = 0
-        var numbers: [Int: UInt32] = [:]
+        var (forwarding, weight): (UInt32, UInt32) = (0, 0)
+        var (upper, lower): (UInt32, UInt32) = (0, 0)
+        var (active, inactive): (UInt32, UInt32) = (0, 0)
         attributes.forEachAttribute { type, value in
             switch type {
             case Int(IPVS_DEST_ATTR_ADDR_FAMILY): addressFamily = value.number(UInt16.self)
             case Int(IPVS_DEST_ATTR_ADDR): address = value
             case Int(IPVS_DEST_ATTR_PORT): port = value.network(2)
-            default: if value.count == 4 { numbers[type] = value.number(UInt32.self) }
+            case Int(IPVS_DEST_ATTR_FWD_METHOD): forwarding = value.number(UInt32.self)
+            case Int(IPVS_DEST_ATTR_WEIGHT): weight = value.number(UInt32.self)
+            case Int(IPVS_DEST_ATTR_U_THRESH): upper = value.number(UInt32.self)
+            case Int(IPVS_DEST_ATTR_L_THRESH): lower = value.number(UInt32.self)
+            case Int(IPVS_DEST_ATTR_ACTIVE_CONNS): active = value.number(UInt32.self)
+            case Int(IPVS_DEST_ATTR_INACT_CONNS): inactive = value.number(UInt32.self)
+            default: break
             }
         }
         guard let family = IPFamily(addressFamily: addressFamily),
             let key = SocketAddress(family, address, port)
         else { return nil }
-        func number(_ type: some BinaryInteger) -> UInt32 { numbers[Int(type)] ?? 0 }
-        self.key = key
-        forwarding = number(IPVS_DEST_ATTR_FWD_METHOD) & UInt32(IP_VS_CONN_F_FWD_MASK)
-        weight = number(IPVS_DEST_ATTR_WEIGHT)
-        upperThreshold = number(IPVS_DEST_ATTR_U_THRESH)
-        lowerThreshold = number(IPVS_DEST_ATTR_L_THRESH)
-        activeConnections = number(IPVS_DEST_ATTR_ACTIVE_CONNS)
-        inactiveConnections = number(IPVS_DEST_ATTR_INACT_CONNS)
+        self.init(
+            key: key,
+            forwarding: forwarding & UInt32(IP_VS_CONN_F_FWD_MASK),
+            weight: weight,
+            upperThreshold: upper,
+            lowerThreshold: lower,
+            activeConnections: active,
+            inactiveConnections: inactive
+        )
     }
 }

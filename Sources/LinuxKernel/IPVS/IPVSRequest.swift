@@ -105,7 +105,7 @@ extension NetlinkBatch {
         switch key {
         case .frontend(let socket, let transport):
             attribute(IPVS_SVC_ATTR_PROTOCOL, UInt16(transport.number))
-            attribute(IPVS_SVC_ATTR_ADDR, socket.address)
+            attribute(IPVS_SVC_ATTR_ADDR, unionOf: socket.address)
             attribute(IPVS_SVC_ATTR_PORT, bigEndian: socket.port.value)
         case .mark(let mark, _): attribute(IPVS_SVC_ATTR_FWMARK, mark)
         }
@@ -127,12 +127,12 @@ extension NetlinkBatch {
 
     private mutating func appendIdentity(_ key: RealServer.Key) {
         attribute(IPVS_DEST_ATTR_ADDR_FAMILY, key.address.family.addressFamily)
-        attribute(IPVS_DEST_ATTR_ADDR, key.address)
+        attribute(IPVS_DEST_ATTR_ADDR, unionOf: key.address)
         attribute(IPVS_DEST_ATTR_PORT, bigEndian: key.port.value)
     }
 
     /// As a `union nf_inet_addr`: an IPv4 address takes the first four of 16 bytes.
-    private mutating func attribute(_ type: some BinaryInteger, _ address: IPAddress) {
+    private mutating func attribute(_ type: some BinaryInteger, unionOf address: IPAddress) {
         let bits = address.family == .ipv4 ? address.bits << 96 : address.bits
         attribute(type, network: bits, width: 16)
     }

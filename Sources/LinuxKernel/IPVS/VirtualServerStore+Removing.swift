@@ -93,8 +93,8 @@ extension VirtualServerStore {
         Set(drains.compactMap { $0.value.isGoingAway ? $0.key.address : nil })
     }
 
-    /// Deletes the draining real servers that have no connections any more, or had time enough, and
-    /// virtual servers whose last one that was. Asks only about virtual servers with real servers
+    /// Deletes the draining real servers that have no connections any more, had time enough, or are
+    /// not waited for now, and virtual servers whose last one that was. Asks only about virtual servers with real servers
     /// that drain, as seen by the last observation and begun since; without any it does nothing.
     package func finishDrains() throws(DataplaneError) -> DrainReport {
         var report = DrainReport()
@@ -125,10 +125,11 @@ extension VirtualServerStore {
                 flags.contains(.goingAway)
             else { return [] }
         }
+        let end = drain.isGoingAway ? deadline(for: key) : realServerDeadline(for: key)
         var finished: [RealServer.Key] = []
         drain.realServers = []
         for destination in try socket.destinations(of: key) {
-            if destination.hasDrained(now) {
+            if destination.hasDrained(now, waits: end != nil) {
                 finished.append(destination.key)
             } else if destination.drainDeadline != nil {
                 drain.realServers.insert(destination.key)
@@ -143,9 +144,9 @@ extension VirtualServerStore {
 }
 
 extension DestinationRecord {
-    /// False for a real server that is in use.
-    fileprivate func hasDrained(_ now: DrainDeadline) -> Bool {
+    /// False for a real server that is in use; without `waits` connections do not matter.
+    fileprivate func hasDrained(_ now: DrainDeadline, waits: Bool) -> Bool {
         guard let drainDeadline else { return false }
-        return activeConnections == 0 && inactiveConnections == 0 || now >= drainDeadline
+        return !waits || now >= drainDeadline || activeConnections == 0 && inactiveConnections == 0
     }
 }

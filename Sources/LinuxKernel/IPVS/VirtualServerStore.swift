@@ -159,7 +159,7 @@ extension VirtualServerStore {
         return Int(info.num_services)
     }
 
-    private func ownServices(_ socket: IPVSSocket) throws(DataplaneError) -> [ServiceRecord] {
+    func ownServices(_ socket: IPVSSocket) throws(DataplaneError) -> [ServiceRecord] {
         try socket.services().filter {
             $0.key.family == family && $0.flags.areOurs && exclusion(of: $0.key) == nil
         }

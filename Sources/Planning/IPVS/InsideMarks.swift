@@ -5,14 +5,14 @@ import ServiceModel
 ///
 /// The marks follow from the set of ports alone, not from the order in which they came.
 struct InsideMarks: Sendable {
-    /// The bits a mark may have: the half of the mark without the masquerade bit. A mark is never
-    /// zero there.
+    /// The bits a mark may have: 15 in the half of the mark without the masquerade bit, and never
+    /// the highest, as ipvsadm takes marks for signed numbers. A mark is never zero there.
     let field: UInt32
     private var members: Set<ServicePortName> = []
     private(set) var marks: [ServicePortName: UInt32] = [:]
 
     init(masqueradeBit: UInt32) {
-        field = masqueradeBit < 1 << 16 ? 0xffff_0000 : 0x0000_ffff
+        field = masqueradeBit < 1 << 16 ? 0x7fff_0000 : 0x0000_7fff
     }
 
     /// Adds and removes ports and returns those whose mark is another one now.
@@ -29,9 +29,9 @@ struct InsideMarks: Sendable {
     }
 
     /// Each port's own number if it is free, else the next free one, in the order of names. With
-    /// 65,535 marks given out the rest go without.
+    /// 32,767 marks given out the rest go without.
     private func assign() -> [ServicePortName: UInt32] {
-        let count: UInt64 = 0xffff
+        let count: UInt64 = 0x7fff
         var taken: Set<UInt32> = []
         var result: [ServicePortName: UInt32] = [:]
         for member in members.sorted() where taken.count < Int(count) {

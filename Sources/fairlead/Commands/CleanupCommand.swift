@@ -1,5 +1,6 @@
 import Addressing
 import ArgumentParser
+import DaemonConfiguration
 import DataplaneModel
 import LinuxKernel
 import ProxyModes
@@ -8,7 +9,10 @@ struct CleanupCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "cleanup",
         abstract: "Remove everything Fairlead put into the kernel, and nothing else.",
-        discussion: "Stop the daemon first, or it will put everything back."
+        discussion: """
+            Of every mode and both families, whatever the configuration says. Stop the daemon \
+            first, or it will put everything back.
+            """
     )
 
     @OptionGroup var options: ConfigurationOptions
@@ -18,13 +22,12 @@ struct CleanupCommand: ParsableCommand {
         let failures = try withAdvice {
             let kernel = try Kernel(configuration)
             var failures: [DataplaneError] = []
-            for family in try kernel.families() {
-                let store = IPTablesMode.store(family, kernel)
-                let diff = IPTablesDiff(from: try store.observe(), to: IPTablesState())
-                let report = try store.apply(diff)
+            for family in configuration.families ?? IPFamily.allCases {
+                // The rules of ipvs mode are in all the tables that any mode uses.
+                let report = try IPVSMode.store(family, kernel).removeEverything()
                 failures += report.failures
                 print(
-                    "\(family.rawValue): \(diff.isEmpty ? "nothing of ours" : "\(report.operations) chains and jumps removed")"
+                    "\(family.rawValue): \(report.operations == 0 ? "nothing of ours" : "\(report.operations) objects removed")"
                 )
             }
             return failures

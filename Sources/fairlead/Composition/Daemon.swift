@@ -213,7 +213,9 @@ struct Daemon {
             configuration = new
             logger = Self.logger(new.log, ProcessInfo.processInfo.environment)
             scheduler = Self.scheduler(new.reconcile)
-            await dataplane.reconfigure(new)
+            for problem in await dataplane.reconfigure(new) {
+                logger.warning("Kernel", metadata: ["problem": "\(problem)"])
+            }
             pending.invalidate()
             source.rescan()
             scheduler.request(at: .now, full: true)

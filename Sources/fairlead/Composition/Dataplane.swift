@@ -62,10 +62,13 @@ actor Dataplane {
     }
 
     /// Takes over another configuration; every Service has to be planned anew then. Namespace,
-    /// lock and families stay as they were at the start.
-    func reconfigure(_ configuration: DaemonConfiguration) {
-        self.configuration = configuration
+    /// lock, mode and families stay as they were at the start. Returns what could not be set.
+    func reconfigure(_ new: DaemonConfiguration) -> [String] {
+        let mode = configuration.mode
+        configuration = new
+        configuration.mode = mode
         replan()
+        return mode.installed.prepareHost(configuration)
     }
 
     /// Looks at the node's own addresses again; true if they changed in a way that matters, and

@@ -33,7 +33,7 @@ extension DaemonConfiguration.Mode {
     var installed: any InstalledMode.Type {
         switch self {
         case .iptables: IPTablesMode.self
-        case .ipvs: IPTablesMode.self
+        case .ipvs: IPVSMode.self
         }
     }
 }

@@ -1,0 +1,55 @@
+package import DataplaneModel
+import Glibc
+
+extension IPVSStore {
+    /// Removes all that is ours of any mode, cutting what drains; what the kernel does not know
+    /// cannot hold anything of ours.
+    package func removeEverything() throws(DataplaneError) -> ApplyReport {
+        var report = ApplyReport()
+        report += try Self.ifSupported { () throws(DataplaneError) in
+            let rules = rules(in: LegacyTables.used(family))
+            return try rules.apply(IPTablesDiff(from: try rules.observe(), to: IPTablesState()))
+        }
+        // Asking IPVS would load it, on a host that never had a use for it.
+        if unsafe access("/proc/net/ip_vs", F_OK) == 0 {
+            report += try Self.ifSupported { () throws(DataplaneError) in
+                try servers.removeEverything()
+            }
+        }
+        report += try Self.ifSupported { () throws(DataplaneError) in
+            let bound = try addresses.observe()
+            let report = try addresses.remove(
+                AddressChange.changes(from: bound, to: AddressBinding())
+            )
+            _ = try addresses.removeLinkIfUnused()
+            return report
+        }
+        report += try Self.ifSupported { () throws(DataplaneError) in
+            try sets.remove(IPSetChange.changes(from: try sets.observe(), to: [:]))
+        }
+        return report
+    }
+
+    private static func ifSupported(
+        _ body: () throws(DataplaneError) -> ApplyReport
+    ) throws(DataplaneError) -> ApplyReport {
+        do throws(DataplaneError) {
+            return try body()
+        } catch {
+            guard error.kind == .unsupported else { throw error }
+            return ApplyReport()
+        }
+    }
+}
+
+extension VirtualServerStore {
+    /// Deletes every virtual server of ours, with all that drains.
+    func removeEverything() throws(DataplaneError) -> ApplyReport {
+        try withSocket { (socket) throws(DataplaneError) in
+            drains = [:]
+            let requests = try ownServices(socket).map { IPVSRequest.deleteService($0.key) }
+            let failures = try socket.carryOut(requests).map(\.error)
+            return ApplyReport(operations: requests.count - failures.count, failures: failures)
+        }
+    }
+}

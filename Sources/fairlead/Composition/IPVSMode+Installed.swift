@@ -1,0 +1,53 @@
+import Addressing
+import DaemonConfiguration
+import DataplaneModel
+import LinuxKernel
+import Planning
+import ProxyModes
+import ServiceModel
+
+extension IPVSMode: InstalledMode {
+    static let tables = TableName.allCases
+
+    static func store(_ family: IPFamily, _ kernel: borrowing Kernel) -> IPVSStore {
+        let settings = kernel.configuration.ipvs
+        return IPVSStore(
+            family: family,
+            IPVSStore.Configuration(
+                lock: kernel.lock,
+                excluded: settings.excludedRanges,
+                drainTimeout: settings.drainTimeout,
+                addressSet: NameScheme.set(.addresses, family)
+            ),
+            ownsChain: NameScheme.owns(chain:),
+            ownsSet: { NameScheme.owns(set: $0, family) }
+        )
+    }
+
+    static func prepareHost(_ configuration: DaemonConfiguration) -> [String] {
+        // Asking for anything makes the kernel load the module, which brings the parameters.
+        _ = try? IPVSTimeouts.observe()
+        var problems = IPVSSysctls.apply(strictARP: configuration.ipvs.strictARP).map(\.description)
+        let timeouts = configuration.ipvs.timeouts
+        do throws(DataplaneError) {
+            try IPVSTimeouts(tcp: timeouts.tcp, tcpFinish: timeouts.tcpFin, udp: timeouts.udp)
+                .apply()
+        } catch {
+            problems.append("IPVS timeouts: \(error)")
+        }
+        return problems
+    }
+
+    static func finish(_ planner: IPVSPlanner) -> String? { nil }
+
+    static func capabilities(
+        _ families: [IPFamily],
+        _ configuration: DaemonConfiguration
+    ) -> [KernelCapabilities.Finding] {
+        KernelCapabilities.ipvs(
+            families: families,
+            scheduler: SchedulerName(configuration.ipvs.scheduler.rawValue),
+            needsDummy: configuration.ipvs.binding == .addresses
+        )
+    }
+}
