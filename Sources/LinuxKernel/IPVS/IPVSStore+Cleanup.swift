@@ -7,7 +7,8 @@ extension IPVSStore {
     package func removeEverything() throws(DataplaneError) -> ApplyReport {
         var report = ApplyReport()
         report += try Self.ifSupported { () throws(DataplaneError) in
-            try rules.apply(IPTablesDiff(from: try rules.observe(), to: IPTablesState()))
+            let rules = rules(in: LegacyTables.used(family))
+            return try rules.apply(IPTablesDiff(from: try rules.observe(), to: IPTablesState()))
         }
         // Asking IPVS would load it, on a host that never had a use for it.
         if unsafe access("/proc/net/ip_vs", F_OK) == 0 {
