@@ -28,6 +28,8 @@ package struct DaemonConfiguration: Sendable, Equatable {
 
     /// How the kernel is programmed.
     package enum Mode: String, Sendable, CaseIterable {
+        /// nftables where the kernel has what it needs, else iptables.
+        case auto
         case iptables
         case ipvs
         case nftables

@@ -53,3 +53,24 @@ extension VirtualServerStore {
         }
     }
 }
+
+extension IPVSStore {
+    /// Removes what is ours since another mode serves now: rules in the named tables at once, servers
+    /// and their addresses when their connections have ended, as `attend` finds out.
+    ///
+    /// Does nothing where IPVS is not in the kernel, but for the rules.
+    package func retire(rulesIn tables: [TableName]) throws(DataplaneError) -> ApplyReport {
+        let rules = rules(in: tables.filter { LegacyTables.used(family).contains($0) })
+        var report = try rules.apply(
+            IPTablesDiff(from: try rules.observe(), to: IPTablesState())
+        )
+        guard unsafe access("/proc/net/ip_vs", F_OK) == 0 else { return report }
+        let present = try servers.observe()
+        report += try servers.remove(
+            present.values.sorted { $0.key < $1.key }.map { .delete($0) }
+        )
+        report += try retireAddresses()
+        report += try sets.remove(IPSetChange.changes(from: try sets.observe(), to: [:]))
+        return report
+    }
+}

@@ -118,6 +118,14 @@ package final class IPVSStore: KernelStore {
         return report
     }
 
+    /// Unbinds all addresses but those whose connections still run.
+    func retireAddresses() throws(DataplaneError) -> ApplyReport {
+        var bound = try addresses.observe()
+        draining = servers.drainingAddresses.intersection(bound.addresses)
+        bound.addresses.subtract(draining)
+        return try addresses.remove(AddressChange.changes(from: bound, to: AddressBinding()))
+    }
+
     package func measure() throws(DataplaneError) -> [String: Int] {
         var measures: [String: Int] = [:]
         for (name, occupancy) in try IPSetStore.entryCounts(owns: ownsSet) {
