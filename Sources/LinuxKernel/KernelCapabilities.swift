@@ -52,6 +52,9 @@ package struct KernelCapabilities: Sendable {
         checkSettings()
     }
 
+    /// Nothing is looked at yet.
+    init() {}
+
     mutating func add(_ level: Finding.Level, _ subject: String, _ detail: String) {
         findings.append(Finding(level, subject, detail))
     }
@@ -115,7 +118,7 @@ package struct KernelCapabilities: Sendable {
 
     // MARK: - What should be so
 
-    private mutating func checkForwarding(_ family: IPFamily) {
+    mutating func checkForwarding(_ family: IPFamily) {
         let name = family == .ipv4 ? "net.ipv4.ip_forward" : "net.ipv6.conf.all.forwarding"
         switch value(name) {
         case "1": add(.good, name, "1")
@@ -149,7 +152,7 @@ package struct KernelCapabilities: Sendable {
         }
     }
 
-    private mutating func checkSettings() {
+    mutating func checkBridge() {
         if let bridge = value("net.bridge.bridge-nf-call-iptables"), bridge != "1" {
             add(
                 .note,
@@ -157,6 +160,10 @@ package struct KernelCapabilities: Sendable {
                 "\(bridge): replies between pods on one bridge bypass the rules; set it to 1 if pods are bridged"
             )
         }
+    }
+
+    private mutating func checkSettings() {
+        checkBridge()
         let limit = "/sys/module/xt_recent/parameters/ip_list_tot"
         if let total = Self.file(limit), let number = Int(total), number < 1000 {
             add(

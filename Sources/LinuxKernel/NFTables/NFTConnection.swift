@@ -1,5 +1,4 @@
 import Addressing
-import CIPTables
 import CNetlink
 import DataplaneModel
 import Glibc
@@ -79,5 +78,13 @@ final class NFTConnection {
     ) throws(DataplaneError) -> [NetlinkSocket.Refusal] {
         transaction.end()
         return try socket.commit(&transaction.batch)
+    }
+
+    /// Lets the kernel look at a transaction that it then drops, having no end, and returns what it
+    /// would have refused.
+    func rehearse(
+        _ transaction: inout NFTTransaction
+    ) throws(DataplaneError) -> [NetlinkSocket.Refusal] {
+        try socket.commit(&transaction.batch, hasEnd: false)
     }
 }
