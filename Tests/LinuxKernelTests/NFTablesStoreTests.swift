@@ -145,4 +145,27 @@ struct NFTablesStoreTests {
         try fixture.nft("delete", "table", fixture.keyword, "fairlead")
         #expect(try fixture.nft("-a", "list", "ruleset") == before)
     }
+
+    @Test("Others who keep changing their tables do not keep us from reading ours")
+    func busyHost() throws {
+        let fixture = try NFTFixture(.ipv4)
+        let state = NFTLoad(family: .ipv4, services: 300, endpoints: 5).state
+        try fixture.apply(state)
+        let script = """
+            { for number in $(seq 150); do
+                nft "add table ip x; add chain ip x y; add rule ip x y accept"
+                nft delete table ip x
+            done; nft add table ip ended; } >/dev/null 2>&1 &
+            """
+        try Program.check(["sh", "-c", script])
+        var readings = 0
+        while try !fixture.nft("list", "tables").contains("ended"), readings < 1000 {
+            fixture.expectEqual(try fixture.store.observe(), state)
+            readings += 1
+        }
+        #expect(readings > 3)
+        _ = try fixture.store.measure()
+        let before = try fixture.store.measure()
+        #expect(before == ["nftables changes by others": 0])
+    }
 }
