@@ -53,6 +53,9 @@ package struct KernelCapabilities: Sendable {
         checkBridges()
     }
 
+    /// Nothing is looked at yet.
+    init() {}
+
     mutating func add(_ level: Finding.Level, _ subject: String, _ detail: String) {
         findings.append(Finding(level, subject, detail))
     }
@@ -116,7 +119,7 @@ package struct KernelCapabilities: Sendable {
 
     // MARK: - What should be so
 
-    private mutating func checkForwarding(_ family: IPFamily) {
+    mutating func checkForwarding(_ family: IPFamily) {
         let name = family == .ipv4 ? "net.ipv4.ip_forward" : "net.ipv6.conf.all.forwarding"
         switch value(name) {
         case "1": add(.good, name, "1")
@@ -150,7 +153,7 @@ package struct KernelCapabilities: Sendable {
         }
     }
 
-    private mutating func checkBridges() {
+    mutating func checkBridges() {
         if let bridge = value("net.bridge.bridge-nf-call-iptables"), bridge != "1" {
             add(
                 .note,

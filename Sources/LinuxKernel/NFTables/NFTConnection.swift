@@ -1,5 +1,4 @@
 import Addressing
-import CIPTables
 import CNetlink
 import DataplaneModel
 import Glibc
@@ -46,7 +45,10 @@ final class NFTConnection {
         }
     }
 
-    /// All messages of a dump of what is in our table, and perhaps of what is in others.
+    /// All messages of a dump of what is in our table.
+    ///
+    /// It does not matter that somebody changes other tables meanwhile, though the kernel calls it
+    /// an interruption; whether ours was changed is for a monitor to tell.
     func dump(
         _ message: nf_tables_msg_types,
         _ name: String,
@@ -56,16 +58,40 @@ final class NFTConnection {
         batch.begin(message, family, flags: UInt16(NLM_F_DUMP))
         batch.text(NFTA_TABLE_NAME, NFTablesState.table)
         if let set { batch.text(NFTA_SET_ELEM_LIST_SET, set) }
-        return try ask(&batch, name, set.map { "set \($0)" } ?? "table")
+        return try ask(
+            &batch,
+            name,
+            set.map { "set \($0)" } ?? "table",
+            unlessChanged: false
+        )
     }
+
+    /// The chains of all tables of the family: the kernel gives them only together, and then may
+    /// leave some out if it is interrupted. `.conflict` if it is time and again.
+    func chains() throws(DataplaneError) -> [NetlinkMessage] {
+        var attempt = 1
+        while true {
+            var batch = NetlinkBatch()
+            batch.begin(NFT_MSG_GETCHAIN, family, flags: UInt16(NLM_F_DUMP))
+            do throws(DataplaneError) {
+                return try ask(&batch, "NFT_MSG_GETCHAIN", "chains")
+            } catch {
+                guard error.kind == .conflict, attempt < Self.attempts else { throw error }
+                attempt += 1
+            }
+        }
+    }
+
+    private static let attempts = 20
 
     private func ask(
         _ batch: inout NetlinkBatch,
         _ operation: String,
-        _ subject: String
+        _ subject: String,
+        unlessChanged: Bool = true
     ) throws(DataplaneError) -> [NetlinkMessage] {
         do throws(DataplaneError) {
-            return try socket.request(&batch)
+            return try socket.request(&batch, unlessChanged: unlessChanged)
         } catch {
             throw .nftables(operation, "\(family.rawValue) nftables \(subject)", error)
         }
@@ -79,5 +105,13 @@ final class NFTConnection {
     ) throws(DataplaneError) -> [NetlinkSocket.Refusal] {
         transaction.end()
         return try socket.commit(&transaction.batch)
+    }
+
+    /// Lets the kernel look at a transaction that it then drops, having no end, and returns what it
+    /// would have refused.
+    func rehearse(
+        _ transaction: inout NFTTransaction
+    ) throws(DataplaneError) -> [NetlinkSocket.Refusal] {
+        try socket.commit(&transaction.batch, hasEnd: false)
     }
 }

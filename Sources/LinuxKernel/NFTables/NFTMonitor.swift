@@ -1,5 +1,4 @@
 import Addressing
-import CIPTables
 import CNetlink
 import DataplaneModel
 import Glibc
@@ -14,6 +13,7 @@ final class NFTMonitor {
     init(_ family: IPFamily) throws(DataplaneError) {
         self.family = family
         let socket = try NetlinkSocket(NETLINK_NETFILTER, name: "nf_tables notifications")
+        try socket.bind()
         try socket.listen(Self.group, true)
         self.socket = socket
     }

@@ -1,5 +1,4 @@
 import Addressing
-import CIPTables
 import CNetlink
 import DataplaneModel
 

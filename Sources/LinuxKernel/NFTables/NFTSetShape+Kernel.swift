@@ -1,5 +1,5 @@
 import Addressing
-import CIPTables
+import CNetlink
 import DataplaneModel
 
 extension NFTField {

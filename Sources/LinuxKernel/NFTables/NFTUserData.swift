@@ -1,5 +1,5 @@
 import Addressing
-import CIPTables
+import CNetlink
 import DataplaneModel
 
 /// What nft itself notes beside a set, and the kernel only keeps: byte orders, and for types that

@@ -13,9 +13,8 @@ struct NFTablesReading {
         self.connection = connection
     }
 
-    /// The table; `.conflict` if anything in nftables changed while it was read.
+    /// The table; of different times if somebody changed it meanwhile.
     func state() throws(DataplaneError) -> NFTablesState {
-        let generation = try connection.generation()
         guard let flags = try connection.tableFlags() else { return NFTablesState() }
         var state = NFTablesState(table: flags == 0 ? .active : .altered)
         let headers = try connection.dump(NFT_MSG_GETSET, "NFT_MSG_GETSET")
@@ -26,15 +25,6 @@ struct NFTablesReading {
         }
         state.chains = try chains()
         try readRules(headers, into: &state.chains)
-        guard try connection.generation() == generation else {
-            throw DataplaneError(
-                kind: .conflict,
-                operation: "NFT_MSG_GETGEN",
-                subject: "\(family.rawValue) nftables table \(NFTablesState.table)",
-                errno: EAGAIN,
-                message: "changed while it was read"
-            )
-        }
         return state
     }
 
@@ -56,9 +46,8 @@ struct NFTablesReading {
 
     private func chains() throws(DataplaneError) -> [NFTChainName: NFTChain] {
         var chains: [NFTChainName: NFTChain] = [:]
-        for message in try connection.dump(NFT_MSG_GETCHAIN, "NFT_MSG_GETCHAIN") {
+        for message in try connection.chains() {
             let attributes = message.payload.dropFirst(4)
-            // A dump of chains is of all tables.
             guard attributes.text(NFTA_CHAIN_TABLE) == NFTablesState.table,
                 let name = attributes.text(NFTA_CHAIN_NAME)
             else { continue }

@@ -54,26 +54,34 @@ package final class NFTablesStore: KernelStore {
 // MARK: Observing
 
 extension NFTablesStore {
-    /// How often the table is read anew because somebody changed some table meanwhile.
+    /// How often the table is read anew because somebody changed it meanwhile.
     private static let attempts = 8
 
-    /// Reads the table. `.conflict` if somebody, of whatever table, does not stop changing it.
+    /// Reads the table. `.conflict` if somebody does not stop changing it.
     package func observe() throws(DataplaneError) -> NFTablesState {
-        let connection = try connection()
-        var attempt = 1
-        while true {
-            // What was heard up to here is seen now.
-            try listen()
+        defer { isFresh = true }
+        let reading = NFTablesReading(try connection())
+        // What was heard up to here is seen now.
+        try listen()
+        for _ in 0..<Self.attempts {
             hasHeardOthers = false
             do throws(DataplaneError) {
-                let state = try NFTablesReading(connection).state()
-                isFresh = true
-                return state
+                let state = try reading.state()
+                try listen()
+                if !hasHeardOthers { return state }
             } catch {
-                guard error.kind == .conflict, attempt < Self.attempts else { throw error }
-                attempt += 1
+                // A set was there when sets were listed, and is gone.
+                try listen()
+                guard error.errno == ENOENT, hasHeardOthers else { throw error }
             }
         }
+        throw DataplaneError(
+            kind: .conflict,
+            operation: "NFT_MSG_GETRULE",
+            subject: "\(family.rawValue) nftables table \(NFTablesState.table)",
+            errno: EAGAIN,
+            message: "changed while it was read"
+        )
     }
 
     /// Counts changes that others made, told at the earliest in the measure after that which

@@ -1,4 +1,3 @@
-import CIPTables
 import CNetlink
 
 extension NetlinkBytes {

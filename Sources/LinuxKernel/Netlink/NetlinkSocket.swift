@@ -116,8 +116,12 @@ struct NetlinkSocket: ~Copyable {
 
     /// Sends one message and returns its answers, of a dump all of them.
     ///
-    /// `.conflict` if what was dumped changed meanwhile: ask again.
-    mutating func request(_ batch: inout NetlinkBatch) throws(DataplaneError) -> [NetlinkMessage] {
+    /// `.conflict` if what was dumped changed meanwhile: ask again. For some subsystems anything
+    /// that changes counts, and with `unlessChanged` false it does not matter.
+    mutating func request(
+        _ batch: inout NetlinkBatch,
+        unlessChanged: Bool = true
+    ) throws(DataplaneError) -> [NetlinkMessage] {
         batch.close()
         sequence &+= 1
         batch.stamp(0, sequence: sequence)
@@ -139,7 +143,9 @@ struct NetlinkSocket: ~Copyable {
                 case UInt16(NLMSG_DONE):
                     let code = message.payload.number(Int32.self)
                     guard code >= 0 else { throw error(-code, nil) }
-                    guard !interrupted else { throw error(EAGAIN, "changed while it was read") }
+                    guard !interrupted || !unlessChanged else {
+                        throw error(EAGAIN, "changed while it was read")
+                    }
                     return answers
                 default: answers.append(message)
                 }
