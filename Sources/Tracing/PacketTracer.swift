@@ -64,10 +64,10 @@ package struct PacketTracer: FlowTracer {
             through: state,
             network: network,
             detail: detail,
-            limits: TableWalk.Limits(tests: maximumTests),
+            limits: WalkLimits(depth: 100, tests: maximumTests),
             ruleText: { [ruleText] in ruleText($0, family) }
         )
         passage.run()
-        return passage.trace()
+        return passage.draft.trace()
     }
 }
