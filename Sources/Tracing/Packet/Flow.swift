@@ -2,6 +2,14 @@
 enum ClientRecord: Hashable {
     /// The client is on this list.
     case list(String)
+    /// nftables has this element for the client.
+    case element(DynamicElement)
+
+    /// It leads to nothing that is there now.
+    var isStale: Bool {
+        if case .element(let element) = self { return element.isStale }
+        return false
+    }
 }
 
 /// What the dataplane has learnt about the client.

@@ -12,7 +12,7 @@ struct StepScope {
     func step(_ step: TraceStep, taken flows: [Flow]) -> TraceStep {
         var step = step
         let here = flows.totalShare
-        let returning = flows.allSatisfy(\.isReturning)
+        let returning = flows.allSatisfy { $0.isReturning || $0.share == 0 }
         if step.matched, !returning, here < share - 1e-12 { step.share = here }
         if returning { step.clients = .returning }
         if destinations > 1 {

@@ -64,7 +64,7 @@ extension TraceDraft {
         for (flow, verdict) in settled {
             let result = Self.result(flow, verdict)
             switch flow.client {
-            case .known: returning.insert(result)
+            case .known(let record): if !record.isStale { returning.insert(result) }
             case .new: shares[result, default: 0] += flow.share
             }
         }
@@ -83,12 +83,25 @@ extension TraceDraft {
         )
     }
 
+    /// Some new client reaches an endpoint.
+    private var isDelivered: Bool {
+        settled.contains {
+            !$0.flow.isReturning && Self.result($0.flow, $0.verdict).endpoint != nil
+        }
+    }
+
     private static func result(_ flow: Flow, _ verdict: FlowVerdict) -> FlowResult {
         switch verdict {
         case .delivered, .untouched: FlowResult(verdict, masqueraded: flow.packet.masqueraded)
         case .rejected, .dropped, .undecided: FlowResult(verdict)
         }
     }
+
+    /// Such a client has to be forgotten on its way.
+    private static let staleProblem = TraceProblem(
+        .affinity,
+        "a client whose endpoint is gone does not come back to the one that it gets then"
+    )
 
     /// A new client has to be put on record in a way that leads it to the same end the next time.
     private func affinityProblems() -> [TraceProblem] {
@@ -106,6 +119,20 @@ extension TraceDraft {
                 TraceProblem(.affinity, "a client sent to \(endpoint) does not come back to it")
             )
         }
+        if isDelivered, ends.keys.contains(where: \.isStale) { problems.append(Self.staleProblem) }
         return problems
+    }
+}
+
+extension PacketTrace {
+    /// For a packet that cannot exist; nil if it can.
+    init?(impossible packet: TracedPacket) {
+        if packet.source.family == packet.family { return nil }
+        let problem = TraceProblem(
+            .impossiblePacket,
+            "\(packet.source) and \(packet.destination.address) are of different families"
+        )
+        let outcome = FlowOutcome(FlowResult(.undecided), probability: 1)
+        self.init(packet: packet, outcomes: [outcome], problems: [problem])
     }
 }
