@@ -50,24 +50,17 @@ package struct PacketTracer: FlowTracer {
     }
 
     package func trace(_ packet: TracedPacket, detail: TraceDetail = .matches) -> PacketTrace {
-        guard packet.source.family == packet.family else {
-            let problem = TraceProblem(
-                .impossiblePacket,
-                "\(packet.source) and \(packet.destination.address) are of different families"
-            )
-            let outcome = FlowOutcome(FlowResult(.undecided), probability: 1)
-            return PacketTrace(packet: packet, outcomes: [outcome], problems: [problem])
-        }
+        if let impossible = PacketTrace(impossible: packet) { return impossible }
         let family = packet.family
         var passage = PacketPassage(
             of: packet,
             through: state,
             network: network,
             detail: detail,
-            limits: TableWalk.Limits(tests: maximumTests),
+            limits: WalkLimits(depth: 100, tests: maximumTests),
             ruleText: { [ruleText] in ruleText($0, family) }
         )
         passage.run()
-        return passage.trace()
+        return passage.draft.trace()
     }
 }

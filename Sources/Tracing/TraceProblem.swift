@@ -6,6 +6,10 @@ package struct TraceProblem: Sendable, Hashable, CustomStringConvertible {
         case missingChain
         /// A rule asks a set that is not there; the kernel takes no such rule.
         case missingSet
+        /// A rule asks a set for something that it does not hold.
+        case unfitSet
+        /// A slot that a rule may choose is empty.
+        case missingElement
         /// A chain leads to itself.
         case loop
         /// The trace was cut short.

@@ -60,9 +60,13 @@ package enum NFTStatement: Sendable, Hashable {
     case setMarkBits(UInt32)
     /// `meta mark set meta mark & ~bits`.
     case clearMarkBits(UInt32)
-    /// `update @map { ip saddr timeout 3h : meta priority }`: adds the element or begins its time
-    /// anew. A key of more than 16 bytes has no text: nft 1.0.6 has one register too few for it.
+    /// `update @map { ip saddr timeout 3h : meta priority }`: adds the element, or begins the time
+    /// of the one that is there anew, which keeps its value. A key of more than 16 bytes has no
+    /// text: nft 1.0.6 has one register too few for it.
     case update(NFTSetName, key: [NFTExpression], data: NFTExpression, timeoutSeconds: UInt32)
+    /// `delete @map { ip saddr : meta priority }`: removes the element with this key, if there is
+    /// one, whatever its value.
+    case delete(NFTSetName, key: [NFTExpression], data: NFTExpression)
 
     // Verdicts: the end of the rule.
 

@@ -63,6 +63,12 @@ extension NFTablesRenderer {
             text.append(" timeout \(Self.duration(seconds)) : ")
             append(data, to: &text)
             text.append(" }")
+        case .delete(let map, let key, let data):
+            text.append("delete @\(map) { ")
+            append(key, to: &text)
+            text.append(" : ")
+            append(data, to: &text)
+            text.append(" }")
         case .destinationNAT(let key, let map):
             text.append("dnat \(family == .ipv4 ? "ip" : "ip6") to ")
             appendLookup(key, map, to: &text)

@@ -1,9 +1,23 @@
-/// What the rules have learnt about the client.
+/// Something that the dataplane keeps in mind of a client.
+enum ClientRecord: Hashable {
+    /// The client is on this list.
+    case list(String)
+    /// nftables has this element for the client.
+    case element(DynamicElement)
+
+    /// It leads to nothing that is there now.
+    var isStale: Bool {
+        if case .element(let element) = self { return element.isStale }
+        return false
+    }
+}
+
+/// What the dataplane has learnt about the client.
 enum ClientMemory: Hashable {
-    /// Not seen before; the lists it was put on by now, sorted.
-    case new(remembered: [String])
-    /// Found on this list.
-    case known(list: String)
+    /// Not seen before; what is on record by now.
+    case new(Set<ClientRecord>)
+    /// Found on record.
+    case known(ClientRecord)
 }
 
 /// A part of the connections that is alike in all that rules can see.
@@ -15,7 +29,7 @@ struct Flow: Hashable {
     }
 
     var packet: PacketState
-    var client = ClientMemory.new(remembered: [])
+    var client = ClientMemory.new([])
     /// Of the connections of new clients; 0 for a client that is known.
     var share: Double
 
@@ -30,6 +44,19 @@ struct Flow: Hashable {
     var isReturning: Bool {
         if case .known = client { return true }
         return false
+    }
+
+    /// What becomes of a client that is on record already.
+    func returning(_ record: ClientRecord) -> Flow {
+        Flow(packet: packet, client: .known(record), share: 0)
+    }
+
+    /// A new client is on record from now on.
+    func put(on record: ClientRecord) -> Flow {
+        guard case .new(let records) = client else { return self }
+        var flow = self
+        flow.client = .new(records.union([record]))
+        return flow
     }
 }
 

@@ -10,6 +10,8 @@ struct PacketState: Hashable {
     /// Nil for ICMP.
     var transport: TransportProtocol?
     var mark: UInt32 = 0
+    /// `meta priority`, the kernel's `skb->priority`.
+    var priority: UInt32 = 0
     /// Where a DNAT target sent it, even if that is where it went anyway.
     var endpoint: SocketAddress?
     /// The kernel's `IPS_DST_NAT`: the destination really changed.

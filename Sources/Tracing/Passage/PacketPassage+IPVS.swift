@@ -12,13 +12,13 @@ extension PacketPassage {
             servers,
             network: network,
             detail: detail,
-            findings: findings
+            findings: draft.findings
         )
         walk.run(flows)
-        findings = walk.findings
-        settled += walk.settled
-        path.append(TraceHook(name: walk.name, steps: walk.steps))
-        for note in walk.notes where !notes.contains(note) { notes.append(note) }
+        draft.findings = walk.findings
+        draft.settled += walk.settled
+        draft.path.append(TraceHook(name: walk.name, steps: walk.steps))
+        for note in walk.notes { draft.note(note) }
         return (walk.stayed, walk.left)
     }
 
@@ -32,11 +32,12 @@ extension PacketPassage {
     /// Takes over what a walk found out. Where rules for all Services end a connection, the virtual
     /// server it was for knows whose it is.
     mutating func nameService(_ walk: TableWalk) {
-        let known = findings.title
-        findings = walk.findings
+        let known = draft.findings.title
+        draft.findings = walk.findings
         guard known == nil, let servers = state.servers,
             let ended = walk.ended.first(where: { $0.ending == .dropped || $0.ending == .rejected })
         else { return }
-        findings.title = servers.addressed(ended.flow.packet)?.title ?? findings.title
+        let title = servers.addressed(ended.flow.packet)?.title
+        draft.findings.title = title ?? draft.findings.title
     }
 }

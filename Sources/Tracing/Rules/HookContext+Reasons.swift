@@ -8,8 +8,8 @@ extension HookContext {
         if let source = rule.source, source.inverted, let address = packet.source {
             reasons.append("source \(address) is not in \(source.prefix)")
         }
-        if rule.inInterface != nil { reasons.append(text(of: input, "input")) }
-        if rule.outInterface != nil { reasons.append(text(of: output(of: packet), "output")) }
+        if rule.inInterface != nil { reasons.append(input.text("input")) }
+        if rule.outInterface != nil { reasons.append(output(of: packet).text("output")) }
         for match in rule.matches {
             switch match {
             case .destinationPort, .comment, .random: break
@@ -58,8 +58,8 @@ extension HookContext {
             case .source:
                 return packet.source.map { "source is \($0)" } ?? "source is not known"
             case .destination: return "destination is \(packet.destination)"
-            case .inInterface: return text(of: input, "input")
-            case .outInterface: return text(of: output(of: packet), "output")
+            case .inInterface: return input.text("input")
+            case .outInterface: return output(of: packet).text("output")
             case .transport: return "protocol is \(packet.transport?.keyword ?? "icmp")"
             }
         }
@@ -87,14 +87,6 @@ extension HookContext {
             }
         }
         return "the client is not on the list"
-    }
-
-    private func text(of interface: InterfaceKnowledge, _ direction: String) -> String {
-        switch interface {
-        case .absent: "there is no \(direction) interface"
-        case .named(let name): "the \(direction) interface is \(name)"
-        case .unknown: "the \(direction) interface is not known"
-        }
     }
 
     /// `10.96.0.10:80/tcp is in FAIRLEAD-4-X (what the set is for)`.

@@ -1,15 +1,6 @@
 import Addressing
 import DataplaneModel
 
-/// What can be said of a packet's interface at some hook.
-enum InterfaceKnowledge: Hashable {
-    /// The hook has none; the kernel then compares with the empty name.
-    case absent
-    case named(String)
-    /// There may be one, and its name cannot be told for this reason.
-    case unknown(String)
-}
-
 /// Where and how the rules of one table meet a packet.
 struct HookContext {
     let table: TableName
@@ -30,20 +21,6 @@ struct HookContext {
             network.interface(toward: packet.nextHop).map { .named($0) }
                 ?? .unknown("no known link leads to \(packet.nextHop)")
         }
-    }
-}
-
-/// Whether a condition holds.
-enum ConditionAnswer: Equatable {
-    case holds
-    case fails
-    /// Cannot be told, and why.
-    case unknown(String)
-    /// The set that is asked is not there.
-    case missingSet(IPSetName)
-
-    init(_ holds: Bool, inverted: Bool = false) {
-        self = holds != inverted ? .holds : .fails
     }
 }
 
@@ -99,28 +76,12 @@ extension HookContext {
                 inverted: match.inverted
             )
         case .inInterface:
-            return rule.inInterface.map { answer($0, input, "input") } ?? .holds
+            return rule.inInterface.map { input.meets($0, "input") } ?? .holds
         case .outInterface:
-            return rule.outInterface.map { answer($0, output(of: packet), "output") } ?? .holds
+            return rule.outInterface.map { output(of: packet).meets($0, "output") } ?? .holds
         case .transport:
             return ConditionAnswer(rule.transport == nil || rule.transport == packet.transport)
         }
-    }
-
-    private func answer(
-        _ match: InterfaceMatch,
-        _ interface: InterfaceKnowledge,
-        _ direction: String
-    ) -> ConditionAnswer {
-        let name: String
-        switch interface {
-        case .absent: name = ""
-        case .named(let known): name = known
-        case .unknown(let why):
-            return .unknown("the \(direction) interface is not known: \(why)")
-        }
-        let equal = match.isPrefix ? name.hasPrefix(match.name) : name == match.name
-        return ConditionAnswer(equal, inverted: match.inverted)
     }
 
     /// The answer of a match that neither branches nor changes anything; nil for the others.
@@ -147,7 +108,7 @@ extension HookContext {
             }
         case .set(let name, let sides, let inverted):
             switch question(to: name, sides, packet)?.answer {
-            case nil: return .missingSet(name)
+            case nil: return .missingSet(name.text)
             case .member: return ConditionAnswer(true, inverted: inverted)
             case .absent: return ConditionAnswer(false, inverted: inverted)
             case .unknown(let why): return .unknown(why)

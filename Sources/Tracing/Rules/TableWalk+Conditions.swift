@@ -56,23 +56,15 @@ extension TableWalk {
     }
 
     private mutating func split(_ flow: Flow, by recent: RecentMatch) -> (hit: Flow?, miss: Flow?) {
-        var flow = flow
+        let record = ClientRecord.list(recent.list)
         switch (recent.action, flow.client) {
-        case (.set, .new(let remembered)):
-            if !remembered.contains(recent.list) {
-                flow.client = .new(remembered: (remembered + [recent.list]).sorted())
-            }
-            return (flow, nil)
-        case (.set, .known): return (flow, nil)
-        case (.update, .known(let list)): return list == recent.list ? (flow, nil) : (nil, flow)
-        case (.update(let seconds), .new(let remembered)):
+        case (.set, _): return (flow.put(on: record), nil)
+        case (.update, .known(let known)): return known == record ? (flow, nil) : (nil, flow)
+        case (.update(let seconds), .new(let records)):
             // On the list already, by a rule this very packet met.
-            if remembered.contains(recent.list) { return (flow, nil) }
+            if records.contains(record) { return (flow, nil) }
             findings.affinitySeconds = findings.affinitySeconds ?? seconds
-            var returning = flow
-            returning.client = .known(list: recent.list)
-            returning.share = 0
-            return (returning, flow)
+            return (flow.returning(record), flow)
         }
     }
 

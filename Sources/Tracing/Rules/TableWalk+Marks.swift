@@ -10,7 +10,7 @@ extension TableWalk {
         _ index: Int
     ) -> Flow {
         guard let question = context.question(to: name, sides, flow.packet) else {
-            reportMissing(name, at: place, index)
+            reportMissing(name.text, at: place, index)
             return flow
         }
         if case .unknown(let why) = question.answer {
@@ -22,7 +22,7 @@ extension TableWalk {
         return flow.changing { $0.mark = mark }
     }
 
-    mutating func reportMissing(_ name: IPSetName, at place: Place, _ index: Int) {
+    mutating func reportMissing(_ name: String, at place: Place, _ index: Int) {
         findings.report(
             TraceProblem(
                 .missingSet,

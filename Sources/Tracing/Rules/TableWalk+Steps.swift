@@ -28,28 +28,16 @@ extension TableWalk {
     }
 
     mutating func record(_ rule: Rule, at place: Place, _ index: Int, _ flows: [Flow]) {
-        let share = flows.totalShare
-        let returning = flows.allSatisfy(\.isReturning)
-        let isPart = !returning && share < enteringShare - 1e-12
-        var destinations: [String] = []
-        if enteringDestinations > 1 {
-            let here = Set(flows.map(\.packet.destinationText))
-            if here.count < enteringDestinations { destinations = here.sorted() }
-        }
-        steps.append(
-            TraceStep(
-                chain: place.chain,
-                chainTitle: place.title,
-                depth: place.depth,
-                ruleIndex: index + 1,
-                rule: ruleText(rule),
-                effect: effect(of: rule.target, on: flows),
-                reasons: context.reasons(for: rule, matching: flows[0].packet),
-                share: isPart ? share : nil,
-                clients: returning ? .returning : .all,
-                destinations: destinations
-            )
+        let step = TraceStep(
+            chain: place.chain,
+            chainTitle: place.title,
+            depth: place.depth,
+            ruleIndex: index + 1,
+            rule: ruleText(rule),
+            effect: effect(of: rule.target, on: flows),
+            reasons: context.reasons(for: rule, matching: flows[0].packet)
         )
+        steps.append(scope.step(step, taken: flows))
     }
 
     private func effect(of target: Target, on flows: [Flow]) -> String {

@@ -6,21 +6,6 @@ import DataplaneModel
 /// At every rule the flows that are still there split into those that match and those that do not;
 /// flows that have become equal are merged, so the work grows with rules, not with paths.
 struct TableWalk {
-    /// How a flow leaves the table.
-    enum Ending: Hashable {
-        case accepted
-        case dropped
-        case rejected
-        case undecided
-    }
-
-    struct Limits {
-        /// Chains within chains. The kernel has no such limit, but our stack has.
-        var depth = 100
-        /// Flows times rules in the whole trace.
-        var tests: Int
-    }
-
     /// The rules around a step: which chain, how deep, and what led there.
     struct Place {
         var chain: String
@@ -34,19 +19,18 @@ struct TableWalk {
     let owned: OwnedTable
     let detail: TraceDetail
     let ruleText: (Rule) -> String
-    let limits: Limits
+    let limits: WalkLimits
     /// What the hooks before this one and this one found out.
     var findings: TraceFindings
     var steps: [TraceStep] = []
-    private(set) var ended: [(flow: Flow, ending: Ending)] = []
-    private(set) var enteringShare = 0.0
-    private(set) var enteringDestinations = 0
+    private(set) var ended: [(flow: Flow, ending: WalkEnding)] = []
+    private(set) var scope = StepScope([])
 
     init(
         _ context: HookContext,
         over owned: OwnedTable,
         detail: TraceDetail,
-        limits: Limits,
+        limits: WalkLimits,
         findings: TraceFindings,
         ruleText: @escaping (Rule) -> String
     ) {
@@ -61,15 +45,14 @@ struct TableWalk {
     /// Runs the rules of the built-in chain; `ended` holds all flows afterwards.
     mutating func run(_ flows: [Flow]) {
         let entering = flows.merged()
-        enteringShare = entering.totalShare
-        enteringDestinations = Set(entering.map(\.packet.destinationText)).count
+        scope = StepScope(entering)
         let rules = owned.jumps.lazy.filter { [context] in $0.from == context.chain }.map(\.rule)
         let place = Place(chain: context.chain.rawValue, title: nil, depth: 0, stack: [])
         let passed = walk(Array(rules), at: place, entering)
         end(passed, .accepted)
     }
 
-    private mutating func end(_ flows: [Flow], _ ending: Ending) {
+    private mutating func end(_ flows: [Flow], _ ending: WalkEnding) {
         ended += flows.map { ($0, ending) }
     }
 

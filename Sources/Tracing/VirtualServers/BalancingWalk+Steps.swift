@@ -88,19 +88,13 @@ extension BalancingWalk {
         _ reasons: [String],
         _ flows: [Flow]
     ) -> TraceStep {
-        let share = flows.totalShare
-        let returning = flows.allSatisfy(\.isReturning)
-        let isPart = matched && !returning && share < enteringShare - 1e-12
-        let destinations = Set(flows.map(\.packet.destinationText))
-        return TraceStep(
+        let step = TraceStep(
             chain: "IPVS",
             rule: rule,
             matched: matched,
             effect: effect,
-            reasons: reasons,
-            share: isPart ? share : nil,
-            clients: returning ? .returning : .all,
-            destinations: destinations.count < enteringDestinations ? destinations.sorted() : []
+            reasons: reasons
         )
+        return scope.step(step, taken: flows)
     }
 }

@@ -27,8 +27,7 @@ struct BalancingWalk {
     private(set) var left: [Flow] = []
     private(set) var settled: [(flow: Flow, verdict: FlowVerdict)] = []
     private(set) var notes: [String] = []
-    private(set) var enteringShare = 0.0
-    private(set) var enteringDestinations = 0
+    private(set) var scope = StepScope([])
 
     init(
         _ chain: BuiltinChain,
@@ -48,8 +47,7 @@ struct BalancingWalk {
     var name: String { "IPVS \(chain.rawValue)" }
 
     mutating func run(_ flows: [Flow]) {
-        enteringShare = flows.totalShare
-        enteringDestinations = Set(flows.map(\.packet.destinationText)).count
+        scope = StepScope(flows)
         var groups: [(server: VirtualServer?, flows: [Flow])] = []
         var places: [VirtualServer.Key?: Int] = [:]
         for flow in flows {
@@ -83,7 +81,7 @@ struct BalancingWalk {
             let portion = flows.map { flow in
                 var flow = flow
                 flow.share *= part.fraction
-                return flow.put(on: server.affinityList(of: part.server))
+                return server.affinityList(of: part.server).map { flow.put(on: $0) } ?? flow
             }
             record(part.server, of: server, portion)
             send(portion, to: part.server, of: server)
@@ -101,9 +99,7 @@ struct BalancingWalk {
         findings.affinitySeconds = findings.affinitySeconds ?? seconds
         for realServer in server.sortedRealServers where realServer.weight > 0 {
             guard let list = server.affinityList(of: realServer) else { continue }
-            let returning = flows.filter { !$0.isReturning }.map {
-                Flow(packet: $0.packet, client: .known(list: list), share: 0)
-            }
+            let returning = flows.filter { !$0.isReturning }.map { $0.returning(list) }
             send(returning, to: realServer, of: server)
         }
     }
@@ -167,18 +163,8 @@ struct BalancingWalk {
 
 extension VirtualServer {
     /// Stands for the clients that IPVS keeps at a real server; nil without affinity.
-    fileprivate func affinityList(of realServer: RealServer) -> String? {
-        persistenceSeconds == nil ? nil : "IPVS \(key) \(realServer.key)"
-    }
-}
-
-extension Flow {
-    /// A new client is remembered from now on.
-    fileprivate func put(on list: String?) -> Flow {
-        guard let list, case .new(let remembered) = client else { return self }
-        var flow = self
-        flow.client = .new(remembered: (remembered + [list]).sorted())
-        return flow
+    fileprivate func affinityList(of realServer: RealServer) -> ClientRecord? {
+        persistenceSeconds == nil ? nil : .list("IPVS \(key) \(realServer.key)")
     }
 }
 

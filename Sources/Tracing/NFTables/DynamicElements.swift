@@ -1,0 +1,40 @@
+import Addressing
+import DataplaneModel
+
+/// An element that a rule has put into a dynamic map for a client.
+struct DynamicElement: Hashable {
+    /// Where it is.
+    struct Key: Hashable {
+        var map: NFTSetName
+        var key: NFTValue
+    }
+
+    var key: Key
+    var value: UInt32
+    /// It stands for something that was there when the element was made, and is no more.
+    var isStale = false
+}
+
+/// What rules may have put into dynamic maps, for a packet such as the one that is traced.
+struct DynamicElements: Equatable {
+    private var values: [DynamicElement.Key: Set<UInt32>] = [:]
+
+    mutating func insert(_ element: DynamicElement) {
+        if element.isStale { return }
+        values[element.key, default: []].insert(element.value)
+    }
+
+    mutating func noteAsked(_ key: DynamicElement.Key) {
+        values[key, default: []].formUnion([])
+    }
+
+    /// Maps that were asked for clients whom no rule puts there.
+    var neverFilled: [NFTSetName] { values.filter(\.value.isEmpty).map(\.key.map).sorted() }
+
+    /// One of them is there, or one with a value that no rule gives now.
+    func elements(at key: DynamicElement.Key) -> [DynamicElement] {
+        guard let values = values[key]?.sorted(), let last = values.last else { return [] }
+        let stale = DynamicElement(key: key, value: last &+ 1, isStale: true)
+        return values.map { DynamicElement(key: key, value: $0) } + [stale]
+    }
+}

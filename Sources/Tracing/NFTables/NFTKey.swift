@@ -1,0 +1,94 @@
+import Addressing
+import DataplaneModel
+
+/// What a rule reads from a packet to ask a set for, as far as it can be told.
+struct NFTKey {
+    /// One field.
+    enum Part {
+        case known(UInt128)
+        /// Cannot be told from here, and why.
+        case unknown(String)
+        /// Any of so many numbers, from 0 on, as likely as one another.
+        case choice(UInt32)
+    }
+
+    let family: IPFamily
+    let fields: [NFTField]
+    let parts: [Part]
+
+    init(_ expressions: [NFTExpression], of packet: PacketState) {
+        family = packet.destination.family
+        fields = expressions.map(\.field)
+        parts = expressions.map { $0.part(of: packet) }
+    }
+
+    /// Why it cannot be told; nil if it can.
+    var doubt: String? {
+        for case .unknown(let why) in parts { return why }
+        return nil
+    }
+
+    /// How many keys it may be.
+    var count: Int {
+        parts.reduce(1) { count, part in
+            guard case .choice(let modulus) = part else { return count }
+            let (product, overflow) = count.multipliedReportingOverflow(by: Int(modulus))
+            return overflow ? .max : product
+        }
+    }
+
+    /// All keys it may be, equally likely; without the last so many fields. Empty if in doubt.
+    func values(droppingLast dropped: Int = 0) -> [NFTValue] {
+        var values = [NFTValue()]
+        for (part, field) in zip(parts, fields).dropLast(dropped) {
+            let width = field.width(family)
+            switch part {
+            case .known(let bits): values = values.map { $0.appending(bits, width: width) }
+            case .unknown: return []
+            case .choice(let modulus):
+                values = values.flatMap { value in
+                    (0..<modulus).map { value.appending($0) }
+                }
+            }
+        }
+        return values
+    }
+}
+
+extension NFTExpression {
+    /// What it gives.
+    var field: NFTField {
+        switch self {
+        case .address: .address
+        case .transport: .transport
+        case .port: .port
+        case .priority, .maskedPriority: .classID
+        case .random, .roundRobin, .hash: .number
+        }
+    }
+
+    fileprivate func part(of packet: PacketState) -> NFTKey.Part {
+        switch self {
+        case .address(.source):
+            return packet.source.map { .known($0.bits) }
+                ?? .unknown("the source after masquerading is not known here")
+        case .address(.destination): return .known(packet.destination.bits)
+        case .transport: return .known(UInt128(packet.transportNumber))
+        case .port(.source): return .unknown("the client's port is not known here")
+        case .port(.destination):
+            // nft reads part of the checksum there.
+            return packet.port.map { .known(UInt128($0.value)) } ?? .unknown("ICMP has no ports")
+        case .priority: return .known(UInt128(packet.priority))
+        case .maskedPriority(let mask): return .known(UInt128(packet.priority & mask))
+        case .random(let modulus), .roundRobin(let modulus), .hash(_, let modulus, _):
+            return .choice(modulus)
+        }
+    }
+}
+
+extension PacketState {
+    /// As in the network header.
+    var transportNumber: UInt8 {
+        transport?.number ?? (destination.family == .ipv4 ? 1 : 58)
+    }
+}

@@ -1,0 +1,76 @@
+import Addressing
+import DataplaneModel
+
+/// Keys and values for people.
+enum NFTKeyText {
+    /// `10.96.0.10:80/tcp from 198.51.100.9`, `port 80/tcp`, `10.96.0.10`, `1:0`.
+    static func text(_ key: [NFTExpression], _ packet: PacketState) -> String {
+        let port = [NFTExpression.transport, .port(.destination)]
+        var rest = key[...]
+        var text = ""
+        if case .address(let side)? = key.first, key.dropFirst().starts(with: port) {
+            text = frontend(address(side, packet), packet)
+            rest = rest.dropFirst(3)
+        } else if key.starts(with: port) {
+            text = packet.port.map { "port \($0)/" } ?? ""
+            text += packet.transportText
+            rest = rest.dropFirst(2)
+        }
+        if rest == [.address(.source)], !text.isEmpty {
+            return "\(text) from \(word(.address(.source), packet))"
+        }
+        if rest == [.address(.source), .address(.destination)] {
+            return "\(word(rest[0], packet)) to \(word(rest[1], packet))"
+        }
+        let words = (text.isEmpty ? [] : [text]) + rest.map { word($0, packet) }
+        return words.joined(separator: " . ")
+    }
+
+    /// `1:2`, as nft prints it.
+    static func text(priority: UInt32) -> String {
+        switch priority {
+        case 0: "none"
+        case .max: "root"
+        default: hex(priority >> 16) + ":" + hex(priority & 0xffff)
+        }
+    }
+
+    /// `a, b or c`, or `one of 12: a, b, c, …`; each once.
+    static func alternatives(_ texts: [String]) -> String {
+        var known: Set<String> = []
+        let distinct = texts.filter { known.insert($0).inserted }
+        guard distinct.count <= 3 else {
+            return "one of \(distinct.count): \(distinct[..<3].joined(separator: ", ")), …"
+        }
+        guard distinct.count > 1, let last = distinct.last else { return distinct.first ?? "" }
+        return distinct.dropLast().joined(separator: ", ") + " or " + last
+    }
+
+    static func hex(_ number: UInt32) -> String { String(number, radix: 16) }
+
+    private static func address(_ side: NFTSide, _ packet: PacketState) -> IPAddress? {
+        side == .source ? packet.source : packet.destination
+    }
+
+    private static func frontend(_ address: IPAddress?, _ packet: PacketState) -> String {
+        guard let address else { return "the masqueraded source" }
+        let text = packet.port.map { SocketAddress(address, $0).description } ?? address.description
+        return "\(text)/\(packet.transportText)"
+    }
+
+    private static func word(_ expression: NFTExpression, _ packet: PacketState) -> String {
+        switch expression {
+        case .address(let side): address(side, packet)?.description ?? "the masqueraded source"
+        case .transport: packet.transportText
+        case .port(.source): "the client's port"
+        case .port(.destination): packet.port?.description ?? "no port"
+        case .priority: text(priority: packet.priority)
+        case .maskedPriority(let mask): text(priority: packet.priority & mask)
+        case .random, .roundRobin, .hash: "any slot"
+        }
+    }
+}
+
+extension PacketState {
+    fileprivate var transportText: String { transport?.keyword ?? "icmp" }
+}

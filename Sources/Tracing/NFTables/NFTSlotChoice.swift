@@ -1,0 +1,48 @@
+import DataplaneModel
+
+/// How a rule chooses one of several slots.
+struct NFTSlotChoice {
+    /// Why a packet gets the slot it gets.
+    let reason: String
+    /// What the shares do not tell.
+    let note: String?
+
+    /// Nil if the key leaves nothing open.
+    init?(_ key: [NFTExpression]) {
+        for expression in key {
+            switch expression {
+            case .random(let modulus):
+                (reason, note) = ("one of \(modulus) slots at random", nil)
+                return
+            case .roundRobin(let modulus):
+                reason = "one of \(modulus) slots in turn"
+                note =
+                    "numgen inc takes the slots in turn; the shares are those of many connections"
+                return
+            case .hash(let content, let modulus, _):
+                let whose = Self.text(content)
+                reason = "one of \(modulus) slots by \(whose)"
+                note =
+                    "jhash gives one \(whose) always the same slot;"
+                    + " the shares are those of many clients"
+                return
+            case .address, .transport, .port, .priority, .maskedPriority: continue
+            }
+        }
+        return nil
+    }
+
+    private static func text(_ content: [NFTExpression]) -> String {
+        if content == [.address(.source), .port(.source)] { return "client address and port" }
+        return content.map { expression in
+            switch expression {
+            case .address(.source): "client address"
+            case .address(.destination): "destination address"
+            case .port(.source): "client port"
+            case .port(.destination): "destination port"
+            case .transport: "protocol"
+            case .priority, .maskedPriority, .random, .roundRobin, .hash: "priority"
+            }
+        }.joined(separator: " and ")
+    }
+}

@@ -1,0 +1,154 @@
+import Addressing
+import DataplaneModel
+
+/// Leads connections through one base chain, all of them in one go.
+///
+/// At every rule the flows that are still there split into those that take it and those that do
+/// not; flows that have become equal are merged, so the work grows with rules, not with paths.
+struct NFTWalk {
+    /// The rules around a step: which chain, and what led there.
+    struct Place {
+        var chain: NFTChain
+        /// The chains from the hook to here, this one last.
+        var stack: [NFTChainName]
+        /// What sets said on the way here.
+        var reason: String?
+
+        var depth: Int { stack.count - 1 }
+    }
+
+    let base: NFTChain
+    let context: NFTHookContext
+    let input: NFTTraceInput
+    /// What may be in dynamic maps, as was learnt before.
+    let known: DynamicElements
+    /// What the hooks before this one and this one found out.
+    var findings: TraceFindings
+    /// What the rules put into dynamic maps.
+    var learnt: DynamicElements
+    var steps: [TraceStep] = []
+    var notes: [String] = []
+    private(set) var ended: [(flow: Flow, ending: WalkEnding)] = []
+    private(set) var scope = StepScope([])
+
+    init(
+        _ base: NFTChain,
+        _ context: NFTHookContext,
+        _ input: NFTTraceInput,
+        known: DynamicElements,
+        learnt: DynamicElements,
+        findings: TraceFindings
+    ) {
+        self.base = base
+        self.context = context
+        self.input = input
+        self.known = known
+        self.learnt = learnt
+        self.findings = findings
+    }
+
+    /// Runs the chain and then its policy; `ended` holds all flows afterwards.
+    mutating func run(_ flows: [Flow]) {
+        let entering = flows.merged()
+        scope = StepScope(entering)
+        let left = walk(Place(chain: base, stack: [base.name]), entering)
+        guard context.hook.dropsByDefault, !left.isEmpty else {
+            end(left, .accepted)
+            return
+        }
+        recordPolicy(left)
+        findings.reason = findings.reason ?? "the policy of \(base.name)"
+        end(left, .dropped)
+    }
+
+    private mutating func end(_ flows: [Flow], _ ending: WalkEnding) {
+        ended += flows.map { ($0, ending) }
+    }
+
+    /// The flows that come out at the chain's end or by return.
+    private mutating func walk(_ place: Place, _ flows: [Flow]) -> [Flow] {
+        var live = flows
+        var returned: [Flow] = []
+        for (index, rule) in place.chain.rules.enumerated() where !live.isEmpty {
+            guard count(live.count) else {
+                end(live, .undecided)
+                live = []
+                break
+            }
+            var run = NFTRuleRun(rule, index, live)
+            perform(&run, at: place)
+            record(run, at: place)
+            ended += run.ended
+            live = run.stopped + run.live
+            for (verdict, flows) in run.verdicts {
+                live += follow(verdict, flows, run, at: place, &returned)
+            }
+            live = live.merged()
+        }
+        return (returned + live).merged()
+    }
+
+    /// False when the trace has to be cut short.
+    mutating func count(_ tests: Int) -> Bool {
+        let (sum, overflow) = findings.tests.addingReportingOverflow(tests)
+        findings.tests = overflow ? .max : sum
+        if findings.tests <= input.limits.tests { return true }
+        findings.report(
+            TraceProblem(.limit, "the trace was cut short after \(input.limits.tests) tests")
+        )
+        return false
+    }
+
+    /// The result goes on with the next rule.
+    private mutating func follow(
+        _ verdict: NFTVerdict,
+        _ flows: [Flow],
+        _ run: NFTRuleRun,
+        at place: Place,
+        _ returned: inout [Flow]
+    ) -> [Flow] {
+        switch verdict {
+        case .accept: end(flows, .accepted)
+        case .drop:
+            noteRefusal(run, at: place)
+            end(flows, .dropped)
+        case .returnToCaller: returned += flows
+        case .jump(let name): return enter(name, flows, run, from: place)
+        case .goto(let name): returned += enter(name, flows, run, from: place)
+        }
+        return []
+    }
+
+    private mutating func enter(
+        _ name: NFTChainName,
+        _ flows: [Flow],
+        _ run: NFTRuleRun,
+        from place: Place
+    ) -> [Flow] {
+        let problem: TraceProblem
+        let here = text(place, run.index)
+        if place.stack.contains(name) {
+            let path = (place.stack + [name]).map(\.text).joined(separator: " → ")
+            problem = TraceProblem(.loop, at: here, "chains in a circle: \(path)")
+        } else if place.depth >= input.limits.depth {
+            problem = TraceProblem(
+                .limit,
+                at: here,
+                "the kernel takes no more than \(input.limits.depth) chains within one another"
+            )
+        } else if let chain = input.state.chains[name] {
+            let said = run.setReasons.joined(separator: "; ")
+            let below = Place(
+                chain: chain,
+                stack: place.stack + [name],
+                reason: said.isEmpty ? place.reason : said
+            )
+            return walk(below, flows)
+        } else {
+            problem = TraceProblem(.missingChain, at: here, "there is no chain \(name)")
+        }
+        findings.report(problem)
+        end(flows, .undecided)
+        return []
+    }
+}

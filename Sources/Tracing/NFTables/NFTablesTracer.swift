@@ -1,0 +1,66 @@
+package import Addressing
+package import DataplaneModel
+
+/// Follows packets through our nftables table of one family, as the kernel would (6.1 and later).
+///
+/// It sees what is ours only.
+package struct NFTablesTracer: FlowTracer {
+    /// Base chain and 15 chains within one another (`NFT_JUMP_STACK_SIZE`).
+    private static let maximumDepth = 15
+    /// How often a trace is repeated for clients that come back. The second time they have what
+    /// rules remember of a new client; more is learnt only from rules that make more of that.
+    private static let maximumRounds = 5
+
+    private let state: NFTablesState
+    private let network: NodeNetwork
+    private let maximumTests: Int
+    private let title: (UInt32) -> String?
+    private let ruleText: (NFTRule, IPFamily) -> String
+
+    /// `state` is wanted or observed; `ruleText` renders a rule for the steps. A trace is cut short
+    /// when flows times rules and slots exceed `maximumTests`.
+    ///
+    /// `title` names the Service whose endpoints a value of `meta priority` leads to: the value
+    /// that the packet has at the rule that translates it.
+    package init(
+        _ state: NFTablesState,
+        network: NodeNetwork,
+        maximumTests: Int = 20_000_000,
+        title: @escaping (UInt32) -> String? = { _ in nil },
+        ruleText: @escaping (NFTRule, IPFamily) -> String
+    ) {
+        self.state = state
+        self.network = network
+        self.maximumTests = maximumTests
+        self.title = title
+        self.ruleText = ruleText
+    }
+
+    package func trace(_ packet: TracedPacket, detail: TraceDetail = .matches) -> PacketTrace {
+        if let impossible = PacketTrace(impossible: packet) { return impossible }
+        let family = packet.family
+        let input = NFTTraceInput(
+            state: state,
+            network: network,
+            detail: detail,
+            limits: WalkLimits(depth: Self.maximumDepth, tests: maximumTests),
+            ruleText: { [ruleText] in ruleText($0, family) },
+            title: title
+        )
+        var known = DynamicElements()
+        var rounds = 0
+        while true {
+            var passage = NFTPassage(of: packet, input, known: known)
+            passage.run()
+            rounds += 1
+            if passage.learnt == known { return passage.draft.trace() }
+            if rounds == Self.maximumRounds {
+                passage.draft.findings.report(
+                    TraceProblem(.limit, "not all that rules remember of clients was followed")
+                )
+                return passage.draft.trace()
+            }
+            known = passage.learnt
+        }
+    }
+}

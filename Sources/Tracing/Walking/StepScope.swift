@@ -1,0 +1,24 @@
+/// What came to a hook: the whole of which each step there takes a part.
+struct StepScope {
+    private let share: Double
+    private let destinations: Int
+
+    init(_ entering: [Flow]) {
+        share = entering.totalShare
+        destinations = Set(entering.map(\.packet.destinationText)).count
+    }
+
+    /// The step with the part that takes it.
+    func step(_ step: TraceStep, taken flows: [Flow]) -> TraceStep {
+        var step = step
+        let here = flows.totalShare
+        let returning = flows.allSatisfy { $0.isReturning || $0.share == 0 }
+        if step.matched, !returning, here < share - 1e-12 { step.share = here }
+        if returning { step.clients = .returning }
+        if destinations > 1 {
+            let texts = Set(flows.map(\.packet.destinationText))
+            if texts.count < destinations { step.destinations = texts.sorted() }
+        }
+        return step
+    }
+}
