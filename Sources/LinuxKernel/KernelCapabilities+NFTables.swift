@@ -12,7 +12,7 @@ extension KernelCapabilities {
             capabilities.checkNFTables(family)
             capabilities.checkForwarding(family)
         }
-        capabilities.checkBridge()
+        capabilities.checkBridges()
         return capabilities.findings
     }
 

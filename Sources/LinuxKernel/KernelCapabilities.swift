@@ -39,6 +39,7 @@ package struct KernelCapabilities: Sendable {
     /// As far as iptables mode depends on it; `ipvs` has what ipvs mode does.
     package init(families: [IPFamily]) {
         self.init(families: families, tables: [.filter, .nat], extensions: Self.extensions)
+        checkRuleSettings()
     }
 
     /// The same with other legacy tables and other matches and targets.
@@ -49,7 +50,7 @@ package struct KernelCapabilities: Sendable {
             checkForwarding(family)
         }
         checkOtherIPTables(families)
-        checkSettings()
+        checkBridges()
     }
 
     /// Nothing is looked at yet.
@@ -152,7 +153,7 @@ package struct KernelCapabilities: Sendable {
         }
     }
 
-    mutating func checkBridge() {
+    mutating func checkBridges() {
         if let bridge = value("net.bridge.bridge-nf-call-iptables"), bridge != "1" {
             add(
                 .note,
@@ -162,8 +163,8 @@ package struct KernelCapabilities: Sendable {
         }
     }
 
-    private mutating func checkSettings() {
-        checkBridge()
+    /// What only rules of iptables mode depend on.
+    private mutating func checkRuleSettings() {
         let limit = "/sys/module/xt_recent/parameters/ip_list_tot"
         if let total = Self.file(limit), let number = Int(total), number < 1000 {
             add(
