@@ -42,10 +42,10 @@ extension NFTTransaction {
 }
 
 extension NFTablesDiff {
-    /// The transactions that make the change, in their order, each with at most `limit` elements
+    /// The transactions that make the change, in their order, each of at most the weight `limit`
     /// where that does no harm.
     ///
-    /// A change with few elements is one transaction. Of a large one, what no packet finds yet comes
+    /// A small change is one transaction. Of a large one, what no packet finds yet comes
     /// in advance and what none finds any more goes afterwards, in pieces, so that others who write
     /// nftables do not wait for long; the change itself, if it alters where packets go that have a
     /// way already, stays in one piece.
@@ -57,7 +57,8 @@ extension NFTablesDiff {
         }
         if table == .delete { return [[.deleteTable]] }
         let stages = NFTStages(self)
-        let all = stages.elementCount <= limit ? [stages.inOne] : stages.inPieces(limit)
+        let weight = stages.inOne.reduce(0) { $0 + $1.weight }
+        let all = weight <= limit ? [stages.inOne] : stages.inPieces(limit)
         return all.filter { !$0.isEmpty }
     }
 }
@@ -75,7 +76,6 @@ private struct NFTStages {
     /// Elements of sets that packets find by way of others.
     private var leftover: [NFTStep] = []
     private var endings: [NFTStep] = []
-    private(set) var elementCount = 0
 
     init(_ diff: NFTablesDiff) {
         if diff.table != nil { beginnings.append(.makeTable) }
@@ -102,7 +102,6 @@ private struct NFTStages {
         case .create(let set):
             beginnings.append(.makeSet(set))
             let elements = set.sortedElements
-            elementCount += elements.count
             guard !elements.isEmpty else { return }
             let step = NFTStep.add(elements, set.name, set.shape)
             if set.isEntrance { given.append(step) } else { advance.append(step) }
@@ -112,7 +111,6 @@ private struct NFTStages {
     }
 
     private mutating func add(_ update: NFTSetChange.Update) {
-        elementCount += update.count + update.replaced.count
         func step(_ elements: [NFTElement], isAddition: Bool) -> [NFTStep] {
             if elements.isEmpty { return [] }
             return isAddition
@@ -138,26 +136,26 @@ private struct NFTStages {
 
     func inPieces(_ limit: Int) -> [[NFTStep]] {
         let isOnlyMore = changedRules.isEmpty && taken.isEmpty
-        return [beginnings + newRules] + Self.pieces(advance, limit)
+        return Self.pieces(beginnings + newRules, limit) + Self.pieces(advance, limit)
             + (isOnlyMore ? Self.pieces(given, limit) : [changedRules + taken + given])
             + Self.pieces(leftover, limit) + [endings]
     }
 
-    /// The same with at most `limit` elements in each.
+    /// The same, each of at most the weight `limit` unless one step alone has more.
     private static func pieces(_ steps: [NFTStep], _ limit: Int) -> [[NFTStep]] {
         var pieces: [[NFTStep]] = []
         var room = 0
         for step in steps {
-            var rest = step.elements[...]
-            while !rest.isEmpty {
-                if room == 0 {
+            var rest: NFTStep? = step
+            while let step = rest {
+                if room == 0 || (step.elements.isEmpty && step.weight > room) {
                     pieces.append([])
                     room = limit
                 }
-                let part = Array(rest.prefix(room))
-                pieces[pieces.count - 1].append(step.with(part))
-                room -= part.count
-                rest = rest.dropFirst(part.count)
+                let (part, more) = step.split(room)
+                pieces[pieces.count - 1].append(part)
+                room = max(0, room - part.weight)
+                rest = more
             }
         }
         return pieces
@@ -165,18 +163,37 @@ private struct NFTStages {
 }
 
 extension NFTStep {
-    fileprivate var elements: [NFTElement] {
+    /// How much work it is for the kernel, in elements.
+    var weight: Int {
+        switch self {
+        case .makeTable, .deleteTable: 0
+        case .makeSet, .makeChain, .flush, .deleteChain, .deleteSet: 10
+        case .fill(let chain): 10 * (1 + chain.rules.count)
+        case .remove(let elements, _, _), .add(let elements, _, _): elements.count
+        }
+    }
+
+    var elements: [NFTElement] {
         switch self {
         case .add(let elements, _, _), .remove(let elements, _, _): elements
         default: []
         }
     }
 
-    fileprivate func with(_ elements: [NFTElement]) -> NFTStep {
+    /// A step with the first `count` elements, and one with the others if there are more.
+    fileprivate func split(_ count: Int) -> (NFTStep, NFTStep?) {
         switch self {
-        case .add(_, let set, let shape): .add(elements, set, shape)
-        case .remove(_, let set, let shape): .remove(elements, set, shape)
-        default: self
+        case .add(let elements, let set, let shape) where elements.count > count:
+            (
+                .add(Array(elements.prefix(count)), set, shape),
+                .add(Array(elements.dropFirst(count)), set, shape)
+            )
+        case .remove(let elements, let set, let shape) where elements.count > count:
+            (
+                .remove(Array(elements.prefix(count)), set, shape),
+                .remove(Array(elements.dropFirst(count)), set, shape)
+            )
+        default: (self, nil)
         }
     }
 }

@@ -7,7 +7,7 @@ import Glibc
 /// Works in the network namespace of the calling thread, which must be the dataplane thread.
 package final class NFTablesStore: KernelStore {
     package let family: IPFamily
-    /// A transaction changes at most so many elements, where that does no harm: all who write
+    /// A transaction is no more work than so many elements, where that does no harm: all who write
     /// nftables anywhere on the host wait while the kernel works on it.
     private let elementLimit: Int
     private var openConnection: NFTConnection?
