@@ -1,3 +1,4 @@
+import Addressing
 import DataplaneModel
 import ServiceModel
 import TestSupport

@@ -144,18 +144,24 @@ extension NFTRuleReader {
     }
 
     mutating func readUpdate(_ data: NetlinkBytes) -> Bool {
-        guard data.number(NFTA_DYNSET_OP) == NFT_DYNSET_OP_UPDATE.rawValue,
-            data.number(NFTA_DYNSET_FLAGS) ?? 0 == 0,
+        guard data.number(NFTA_DYNSET_FLAGS) ?? 0 == 0,
             let name = data.text(NFTA_DYNSET_SET_NAME),
             let shape = shapes[name], let source = register(NFTA_DYNSET_SREG_KEY, data),
             let key = key(from: source, words: NFTFieldList(shape.key, family).words),
             let value = register(NFTA_DYNSET_SREG_DATA, data),
-            let content = self.key(from: value, words: 1)?.first,
-            let milliseconds = data.long(NFTA_DYNSET_TIMEOUT), milliseconds % 1000 == 0
+            let content = self.key(from: value, words: 1)?.first
         else { return false }
-        let seconds = UInt32(clamping: milliseconds / 1000)
         let set = NFTSetName(name)
-        return add(.update(set, key: key, data: content, timeoutSeconds: seconds))
+        let milliseconds = data.long(NFTA_DYNSET_TIMEOUT) ?? 0
+        switch data.number(NFTA_DYNSET_OP) {
+        case NFT_DYNSET_OP_DELETE.rawValue:
+            return milliseconds == 0 && add(.delete(set, key: key, data: content))
+        case NFT_DYNSET_OP_UPDATE.rawValue:
+            guard milliseconds > 0, milliseconds % 1000 == 0 else { return false }
+            let seconds = UInt32(clamping: milliseconds / 1000)
+            return add(.update(set, key: key, data: content, timeoutSeconds: seconds))
+        default: return false
+        }
     }
 
     // MARK: - Verdicts

@@ -186,18 +186,22 @@ extension NetlinkBatch {
         }
     }
 
+    /// Adds an element or begins its time anew; without a time, deletes it.
     mutating func update(
         _ set: NFTSetName,
         key: NFTRegister,
         data: NFTRegister,
-        seconds: UInt32
+        seconds: UInt32?
     ) {
+        let operation = seconds == nil ? NFT_DYNSET_OP_DELETE : NFT_DYNSET_OP_UPDATE
         expression("dynset") { batch in
             batch.text(NFTA_DYNSET_SET_NAME, set.text)
-            batch.number(NFTA_DYNSET_OP, NFT_DYNSET_OP_UPDATE.rawValue)
+            batch.number(NFTA_DYNSET_OP, operation.rawValue)
             batch.number(NFTA_DYNSET_SREG_KEY, key.number)
             batch.number(NFTA_DYNSET_SREG_DATA, data.number)
-            batch.number(NFTA_DYNSET_TIMEOUT, long: UInt64(seconds) * 1000)
+            if let seconds {
+                batch.number(NFTA_DYNSET_TIMEOUT, long: UInt64(seconds) * 1000)
+            }
         }
     }
 }

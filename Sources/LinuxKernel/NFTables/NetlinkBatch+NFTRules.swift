@@ -86,10 +86,11 @@ extension NetlinkBatch {
         case .setMarkBits(let bits): changeMark(mask: ~bits, xor: bits)
         case .clearMarkBits(let bits): changeMark(mask: ~bits, xor: 0)
         case .update(let map, let key, let data, let seconds):
-            let words = load(key, family)
-            let place = NFTRegister(word: (words + 3) / 4 * 4)
-            load(data, family, to: place)
+            let place = load(key, data, family)
             update(map, key: .first, data: place, seconds: seconds)
+        case .delete(let map, let key, let data):
+            let place = load(key, data, family)
+            update(map, key: .first, data: place, seconds: nil)
         case .destinationNAT(let key, let map):
             load(key, family)
             lookup(map.text, from: .first, .data(.first))
@@ -125,6 +126,18 @@ extension NetlinkBatch {
             place = place.advanced(by: expression.words(family))
         }
         return place.word
+    }
+
+    /// Loads a key and, where the registers begin anew behind it, a value; where that is.
+    private mutating func load(
+        _ key: [NFTExpression],
+        _ data: NFTExpression,
+        _ family: IPFamily
+    ) -> NFTRegister {
+        let words = load(key, family)
+        let place = NFTRegister(word: (words + 3) / 4 * 4)
+        load(data, family, to: place)
+        return place
     }
 
     private mutating func load(

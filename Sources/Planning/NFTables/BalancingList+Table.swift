@@ -90,10 +90,6 @@ extension BalancingList {
             data: .priority,
             timeoutSeconds: seconds
         )
-        let translate = NFTRule(
-            .transports(TransportProtocol.allCases),
-            .destinationNAT([.priority], TableSet.numbers.name)
-        )
         return [
             NFTChain(
                 affinityChainName,
@@ -109,13 +105,20 @@ extension BalancingList {
                             TableSet.choices.name
                         )
                     ),
-                    NFTRule(remember), translate,
+                    NFTRule(remember), NFTRule(.verdict(.goto(TableChains.toNumber))),
                 ],
                 title: "\(key.port): clients keep their endpoint"
             ),
             NFTChain(
                 knownChainName,
-                rules: [NFTRule(remember), translate],
+                rules: [
+                    NFTRule(remember), NFTRule(.verdict(.jump(TableChains.toNumber))),
+                    // An update leaves the value as it is.
+                    NFTRule(
+                        .delete(clientsName, key: [.address(.source)], data: .priority),
+                        title: "its endpoint is gone"
+                    ),
+                ],
                 title: "\(key.port): a client that was here before"
             ),
         ]

@@ -5,6 +5,7 @@ import ServiceModel
 /// The chains of the table that are the same however many Services there are.
 struct TableChains {
     static let balance = NFTChainName("balance")
+    static let toNumber = NFTChainName("to-number")
 
     let family: IPFamily
     let settings: PlannerSettings
@@ -195,6 +196,16 @@ struct TableChains {
                     NFTRule(.verdictMap([.priority], TableSet.affinity.name)),
                 ],
                 title: "by kind and number of slots, or by session affinity"
+            ),
+            NFTChain(
+                Self.toNumber,
+                rules: [
+                    NFTRule(
+                        .transports(TransportProtocol.allCases),
+                        .destinationNAT([.priority], TableSet.numbers.name)
+                    )
+                ],
+                title: "session affinity: to the endpoint of a number, if it is there"
             ),
         ]
     }

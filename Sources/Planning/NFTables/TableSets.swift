@@ -28,7 +28,19 @@ enum TableSet: String, CaseIterable {
 
     var name: NFTSetName { NFTSetName(rawValue) }
 
-    var empty: NFTSet { NFTSet(name, shape, size: NFTSet.size(for: 0), title: title) }
+    /// Without a size: a set that has to grow would make the table anew, and forget clients.
+    var empty: NFTSet { NFTSet(name, shape, isEntrance: isEntrance, title: title) }
+
+    /// What packets meet first, and so is filled last.
+    private var isEntrance: Bool {
+        switch self {
+        case .clusterIPs, .externalIPs, .localIPs, .outsideIPs, .insideIPs, .externalPorts,
+            .localPorts, .outsidePorts, .insidePorts, .guarded, .rejected, .dropped,
+            .rejectedPorts, .droppedPorts, .clusterAddresses:
+            true
+        case .endpoints, .balancers, .affinity, .choices, .numbers, .hairpin, .allowed: false
+        }
+    }
 
     private static let frontend: [NFTField] = [.address, .transport, .port]
     private static let nodePort: [NFTField] = [.transport, .port]

@@ -148,12 +148,13 @@ actor Dataplane {
     private func retireOthers(_ report: inout PassReport) {
         guard !hasRetiredOthers, report.errors.isEmpty, report.failures.isEmpty else { return }
         for other in others {
-            attempt("what another mode left, \(other.family.rawValue)", &report) {
-                () throws(DataplaneError) in
-                let done = try other.retire()
-                report.retired += done.operations
-                report.failures += done.failures.map { "\(other.family.rawValue): \($0)" }
+            let name = other.family.rawValue
+            var done = ApplyReport()
+            attempt("what another mode left, \(name)", &report) { () throws(DataplaneError) in
+                done = try other.retire()
             }
+            report.retired += done.operations
+            report.failures += done.failures.map { "\(name): \($0)" }
         }
         hasRetiredOthers = report.errors.isEmpty
     }
