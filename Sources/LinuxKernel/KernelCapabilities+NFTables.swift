@@ -138,11 +138,12 @@ private struct NFTRehearsal {
                 "CONFIG_NFT_REJECT and CONFIG_NFT_REJECT_\(upper)",
                 .reject
             ),
-            natPart("masq", "nft_masq", "CONFIG_NFT_MASQ", [.masquerade]),
+            natPart("masq", "nft_masq", "CONFIG_NFT_MASQ", .postrouting, [.masquerade]),
             natPart(
                 "nat",
                 "nft_nat",
                 "CONFIG_NFT_NAT",
+                .prerouting,
                 [.destinationNAT([.priority], Self.socketMap)]
             ),
             part(
@@ -170,13 +171,15 @@ private struct NFTRehearsal {
         )
     }
 
+    /// Each sort of translation has its own hooks; elsewhere the kernel refuses it.
     private func natPart(
         _ name: String,
         _ module: String,
         _ option: String,
+        _ place: NFTHook.Place,
         _ statements: [NFTStatement]
     ) -> Part {
-        let hook = NFTHook(.nat, .postrouting, priority: 100)
+        let hook = NFTHook(.nat, place, priority: place == .prerouting ? -100 : 100)
         return Part(
             name: name,
             cure: Self.cure(module, option),
