@@ -130,7 +130,9 @@ extension NFTStatement {
 }
 
 extension [NFTExpression] {
-    static let frontend: [NFTExpression] = [.address(.destination), .transport, .port(.destination)]
+    static let frontend: [NFTExpression] = [
+        .address(.destination), .transport, .port(.destination),
+    ]
     static let nodePort: [NFTExpression] = [.transport, .port(.destination)]
 }
 
