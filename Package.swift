@@ -150,7 +150,10 @@ let package = Package(
         tests("NamespaceLabTests", ["Addressing", "NamespaceLab"]),
         tests(
             "IntegrationTests",
-            ["Addressing", "NamespaceLab", "fairlead", "fairlead-lab-agent"]
+            [
+                "Addressing", "ServiceModel", "DataplaneModel", "Planning", "LinuxKernel",
+                "NamespaceLab", "fairlead", "fairlead-lab-agent",
+            ]
         ),
     ]
 )

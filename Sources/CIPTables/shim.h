@@ -5,8 +5,6 @@
 #include <libiptc/libiptc.h>
 #include <libiptc/libip6tc.h>
 #include <linux/netfilter/nf_nat.h>
-#include <linux/netfilter/nf_tables.h>
-#include <linux/netfilter/nfnetlink.h>
 #include <linux/netfilter/xt_MARK.h>
 #include <linux/netfilter/xt_addrtype.h>
 #include <linux/netfilter/xt_bpf.h>
@@ -16,12 +14,10 @@
 #include <linux/netfilter/xt_mark.h>
 #include <linux/netfilter/xt_recent.h>
 #include <linux/netfilter/xt_sctp.h>
-#include <linux/netfilter/xt_set.h>
 #include <linux/netfilter/xt_statistic.h>
 #include <linux/netfilter/xt_tcpudp.h>
 #include <linux/netfilter_ipv4/ipt_REJECT.h>
 #include <linux/netfilter_ipv6/ip6t_REJECT.h>
-#include <linux/netlink.h>
 
 /* <sched.h> declares these behind _GNU_SOURCE, which Swift's import of it does not set. */
 int setns(int descriptor, int type);
@@ -116,11 +112,6 @@ enum {
     FAIRLEAD_SIZE(xt_ipvs_mtinfo),
     FAIRLEAD_FIELD(xt_ipvs_mtinfo, invert),
     FAIRLEAD_FIELD(xt_ipvs_mtinfo, bitmask),
-    FAIRLEAD_FIELD(xt_set_info, index),
-    FAIRLEAD_FIELD(xt_set_info, dim),
-    FAIRLEAD_FIELD(xt_set_info, flags),
-    FAIRLEAD_SIZE(xt_set_info_match_v4),
-    FAIRLEAD_FIELD(xt_set_info_match_v4, match_set),
 
     FAIRLEAD_SIZE(nf_nat_range2),
     FAIRLEAD_FIELD(nf_nat_range2, flags),
@@ -133,12 +124,6 @@ enum {
     FAIRLEAD_FIELD(nf_nat_ipv4_multi_range_compat, range),
     FAIRLEAD_SIZE(nf_nat_range),
     FAIRLEAD_FIELD(nf_nat_range, flags),
-    FAIRLEAD_SIZE(xt_set_info_target_v3),
-    FAIRLEAD_FIELD(xt_set_info_target_v3, add_set),
-    FAIRLEAD_FIELD(xt_set_info_target_v3, del_set),
-    FAIRLEAD_FIELD(xt_set_info_target_v3, map_set),
-    FAIRLEAD_FIELD(xt_set_info_target_v3, flags),
-    FAIRLEAD_FIELD(xt_set_info_target_v3, timeout),
     FAIRLEAD_SIZE(xt_mark_tginfo2),
     FAIRLEAD_FIELD(xt_mark_tginfo2, mark),
     FAIRLEAD_FIELD(xt_mark_tginfo2, mask),

@@ -59,7 +59,7 @@ extension DaemonConfiguration {
                 "scheduler", "binding", "excludeCIDRs", "strictARP", "drainTimeout", "tcpTimeout",
                 "tcpFinTimeout", "udpTimeout",
             ]
-        ), ("log", ["level", "format"]),
+        ), ("nftables", ["scheduler"]), ("log", ["level", "format"]),
     ]
 
     private mutating func decode(_ fields: Fields) throws(FieldError) {
@@ -96,6 +96,9 @@ extension DaemonConfiguration {
             if ipvs.binding == .ranges, serviceCIDRs.isEmpty {
                 throw fields.error("binding", "ranges needs serviceCIDRs")
             }
+        case "nftables":
+            nftables.scheduler =
+                try fields.choice("scheduler", of: NFTables.Choice.self) ?? nftables.scheduler
         case "log":
             log.level = try fields.choice("level", of: Log.Level.self) ?? log.level
             log.format = try fields.choice("format", of: Log.Format.self) ?? log.format

@@ -21,14 +21,18 @@ package struct DaemonConfiguration: Sendable, Equatable {
     package var reconcile = Reconcile()
     package var iptables = IPTables()
     package var ipvs = IPVS()
+    package var nftables = NFTables()
     package var log = Log()
 
     package init() {}
 
     /// How the kernel is programmed.
     package enum Mode: String, Sendable, CaseIterable {
+        /// nftables where the kernel has what it needs, else iptables.
+        case auto
         case iptables
         case ipvs
+        case nftables
     }
 
     /// The node this is.
@@ -108,6 +112,24 @@ package struct DaemonConfiguration: Sendable, Equatable {
             package var tcp = Duration.zero
             package var tcpFin = Duration.zero
             package var udp = Duration.zero
+        }
+    }
+
+    /// nftables, in mode nftables.
+    package struct NFTables: Sendable, Equatable {
+        /// For Services that name none.
+        package var scheduler = Choice.random
+
+        /// How a slot is chosen.
+        package enum Choice: String, Sendable, CaseIterable {
+            case random
+            case rr
+            case wrr
+            case sh
+            case mh
+
+            /// Nil for random.
+            package var scheduler: Scheduler? { Scheduler(rawValue: rawValue) }
         }
     }
 

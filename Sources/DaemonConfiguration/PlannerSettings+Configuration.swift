@@ -19,7 +19,8 @@ extension PlannerSettings {
             masqueradeBit: 1 << UInt32(configuration.masquerade.markBit),
             serviceCIDRs: configuration.serviceCIDRs,
             allowedExternalIPs: configuration.allowedExternalIPs,
-            scheduler: configuration.ipvs.scheduler,
+            ipvsScheduler: configuration.ipvs.scheduler,
+            nftablesScheduler: configuration.nftables.scheduler.scheduler,
             bindsServiceRanges: configuration.ipvs.binding == .ranges,
             dropInvalid: !facts.tcpIsLiberal
         )

@@ -14,7 +14,7 @@ extension KernelCapabilities {
         var capabilities = KernelCapabilities(
             families: families,
             tables: [.filter, .mangle, .nat],
-            extensions: extensions + setExtensions
+            extensions: extensions.filter { sharedExtensions.contains($0.name) } + setExtensions
         )
         let modules = KernelModules()
         capabilities.checkIPVS(families)
@@ -36,8 +36,13 @@ extension KernelCapabilities {
         return capabilities.findings
     }
 
+    /// Those of iptables mode that ipvs mode uses too.
+    private static let sharedExtensions: Set = [
+        "conntrack", "mark", "addrtype", "bpf", "MASQUERADE", "MARK", "REJECT",
+    ]
+
     private static let setExtensions = [
-        RuleExtension("set", 1, cure: cure("xt_set", "CONFIG_NETFILTER_XT_SET")),
+        RuleExtension("set", 4, cure: cure("xt_set", "CONFIG_NETFILTER_XT_SET")),
         RuleExtension("SET", 3, isTarget: true, cure: cure("xt_set", "CONFIG_NETFILTER_XT_SET")),
         RuleExtension("ipvs", 0, cure: cure("xt_ipvs", "CONFIG_NETFILTER_XT_MATCH_IPVS")),
     ]

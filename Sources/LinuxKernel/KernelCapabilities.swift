@@ -39,6 +39,7 @@ package struct KernelCapabilities: Sendable {
     /// As far as iptables mode depends on it; `ipvs` has what ipvs mode does.
     package init(families: [IPFamily]) {
         self.init(families: families, tables: [.filter, .nat], extensions: Self.extensions)
+        checkRuleSettings()
     }
 
     /// The same with other legacy tables and other matches and targets.
@@ -49,8 +50,11 @@ package struct KernelCapabilities: Sendable {
             checkForwarding(family)
         }
         checkOtherIPTables(families)
-        checkSettings()
+        checkBridges()
     }
+
+    /// Nothing is looked at yet.
+    init() {}
 
     mutating func add(_ level: Finding.Level, _ subject: String, _ detail: String) {
         findings.append(Finding(level, subject, detail))
@@ -115,7 +119,7 @@ package struct KernelCapabilities: Sendable {
 
     // MARK: - What should be so
 
-    private mutating func checkForwarding(_ family: IPFamily) {
+    mutating func checkForwarding(_ family: IPFamily) {
         let name = family == .ipv4 ? "net.ipv4.ip_forward" : "net.ipv6.conf.all.forwarding"
         switch value(name) {
         case "1": add(.good, name, "1")
@@ -149,7 +153,7 @@ package struct KernelCapabilities: Sendable {
         }
     }
 
-    private mutating func checkSettings() {
+    mutating func checkBridges() {
         if let bridge = value("net.bridge.bridge-nf-call-iptables"), bridge != "1" {
             add(
                 .note,
@@ -157,6 +161,10 @@ package struct KernelCapabilities: Sendable {
                 "\(bridge): replies between pods on one bridge bypass the rules; set it to 1 if pods are bridged"
             )
         }
+    }
+
+    /// What only rules of iptables mode depend on.
+    private mutating func checkRuleSettings() {
         let limit = "/sys/module/xt_recent/parameters/ip_list_tot"
         if let total = Self.file(limit), let number = Int(total), number < 1000 {
             add(

@@ -18,8 +18,10 @@ package struct PlannerSettings: Sendable, Equatable {
     package var serviceCIDRs: [IPPrefix]
     /// External IPs outside these ranges are refused; nil allows all.
     package var allowedExternalIPs: [IPPrefix]?
-    /// How connections are spread where a Service does not say; of use to modes that have a choice.
-    package var scheduler: Scheduler
+    /// How IPVS spreads connections where a Service does not say.
+    package var ipvsScheduler: Scheduler
+    /// How nftables mode does; nil is at random, by weight.
+    package var nftablesScheduler: Scheduler?
     /// Bind `serviceCIDRs` as a whole instead of the single addresses in them (ipvs mode).
     package var bindsServiceRanges: Bool
     /// Drop forwarded packets that connection tracking calls invalid, so that a late segment never
@@ -36,7 +38,8 @@ package struct PlannerSettings: Sendable, Equatable {
         masqueradeBit: UInt32 = 1 << 14,
         serviceCIDRs: [IPPrefix] = [],
         allowedExternalIPs: [IPPrefix]? = nil,
-        scheduler: Scheduler = .wrr,
+        ipvsScheduler: Scheduler = .wrr,
+        nftablesScheduler: Scheduler? = nil,
         bindsServiceRanges: Bool = false,
         dropInvalid: Bool = true
     ) {
@@ -49,7 +52,8 @@ package struct PlannerSettings: Sendable, Equatable {
         self.masqueradeBit = masqueradeBit
         self.serviceCIDRs = serviceCIDRs
         self.allowedExternalIPs = allowedExternalIPs
-        self.scheduler = scheduler
+        self.ipvsScheduler = ipvsScheduler
+        self.nftablesScheduler = nftablesScheduler
         self.bindsServiceRanges = bindsServiceRanges
         self.dropInvalid = dropInvalid
     }

@@ -33,7 +33,8 @@ package enum IPTablesMode: ProxyMode {
 
     package static func tracer(
         _ state: IPTablesState,
-        network: NodeNetwork
+        network: NodeNetwork,
+        planner: IPTablesPlanner?
     ) -> any FlowTracer {
         PacketTracer(state, network: network) { IPTablesRenderer(family: $1).render($0) }
     }

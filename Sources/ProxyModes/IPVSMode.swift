@@ -28,7 +28,11 @@ package enum IPVSMode: ProxyMode {
         IPVSDiffDocument(diff, family: family)
     }
 
-    package static func tracer(_ state: IPVSState, network: NodeNetwork) -> any FlowTracer {
+    package static func tracer(
+        _ state: IPVSState,
+        network: NodeNetwork,
+        planner: IPVSPlanner?
+    ) -> any FlowTracer {
         PacketTracer(state, network: network) { IPTablesRenderer(family: $1).render($0) }
     }
 }

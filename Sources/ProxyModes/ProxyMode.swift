@@ -22,9 +22,11 @@ package protocol ProxyMode: Sendable {
     static func document(_ state: ModePlanner.State, _ family: IPFamily) -> any Encodable
     static func document(_ diff: ModePlanner.Diff, _ family: IPFamily) -> any Encodable
 
+    /// `planner`, where the state is its plan, tells names that the state itself does not hold.
     static func tracer(
         _ state: ModePlanner.State,
-        network: NodeNetwork
+        network: NodeNetwork,
+        planner: ModePlanner?
     ) -> any FlowTracer
 }
 

@@ -8,7 +8,8 @@ final class DaemonFixture {
     let lab: NamespaceLab
     let agent = LabAgent(path: BuiltProgram.agent)
     let directory: String
-    let mode: String
+    private(set) var mode: String
+    private let extra: String
     private var pods: [LabProcess] = []
     private(set) var daemon: LabProcess?
 
@@ -16,6 +17,7 @@ final class DaemonFixture {
     /// lines of configuration.
     init(mode: String = "iptables", servers: Bool = true, extra: String = "") throws {
         self.mode = mode
+        self.extra = extra
         lab = try NamespaceLab(prefix: "fli-\(getpid())")
         directory = FileManager.default.temporaryDirectory.path + "/fairlead-test-\(getpid())"
         try? FileManager.default.removeItem(atPath: directory)
@@ -23,8 +25,7 @@ final class DaemonFixture {
             atPath: directory + "/services.d",
             withIntermediateDirectories: true
         )
-        try (Self.configuration(directory, netns: lab.node) + "mode: \(mode)\n" + extra)
-            .write(toFile: configuration, atomically: true, encoding: .utf8)
+        try changeMode(mode)
         // iptables takes its lock from the environment; the host's stays out of this.
         setenv("XTABLES_LOCKFILE", "\(directory)/xtables.lock", 1)
         guard servers else { return }
@@ -46,6 +47,13 @@ final class DaemonFixture {
     var configuration: String { "\(directory)/fairlead.yaml" }
     var log: String {
         (try? String(contentsOfFile: "\(directory)/log", encoding: .utf8)) ?? ""
+    }
+
+    /// For the next start.
+    func changeMode(_ mode: String) throws {
+        self.mode = mode
+        try (Self.configuration(directory, netns: lab.node) + "mode: \(mode)\n" + extra)
+            .write(toFile: configuration, atomically: true, encoding: .utf8)
     }
 
     private static func configuration(_ directory: String, netns: String) -> String {

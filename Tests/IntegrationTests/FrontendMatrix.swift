@@ -167,7 +167,8 @@ struct FrontendMatrix {
             "30053/udp",
             count: 30
         )
-        // IPVS cannot send on what comes from a loopback address.
+        // IPVS cannot send on what comes from a loopback address, and nftables mode leaves
+        // 127.0.0.0/8 closed to neighbours by not opening it at all.
         guard family == .ipv4, fixture.mode == "iptables" else { return }
         try expect(
             answers(bridge, 1, 2),

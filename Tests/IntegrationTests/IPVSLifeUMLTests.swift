@@ -7,45 +7,6 @@ extension KernelSuites {
     /// What happens over time in ipvs mode: drains, damage, restarts, neighbours, the end.
     @Suite("Life of ipvs mode in UML", .enabled(if: UserModeLinux.isHere))
     struct IPVSLifeUMLTests {
-        private static let vip = "10.96.0.10"
-
-        private static func web(_ pods: Int...) -> String {
-            let endpoints = pods.map { "{address: \(LabAddresses.pod($0, .ipv4))}" }
-            return """
-                services:
-                  - name: shop/web
-                    address: \(vip)
-                    ports: [{port: 80, targetPort: 8080}]
-                    endpoints: [\(endpoints.joined(separator: ", "))]
-
-                """
-        }
-
-        /// Services that nobody calls, to keep a pass busy.
-        private static func ballast(_ count: Int) -> String {
-            "services:\n"
-                + (0..<count).map { index in
-                    """
-                      - name: ballast/s\(index)
-                        address: 10.97.\(index / 250).\(index % 250 + 1)
-                        ports: [{port: 80}]
-                        endpoints: [{address: 10.180.0.11}, {address: 10.180.0.12}]
-
-                    """
-                }
-                .joined()
-        }
-
-        private func answers(_ fixture: DaemonFixture, count: Int = 12) throws -> Set<String> {
-            let lines = try fixture.agent.connect(
-                to: "\(Self.vip):80/tcp",
-                in: fixture.lab.pod(3),
-                count: count,
-                timeout: .milliseconds(1600)
-            )
-            return Set(lines.map { String($0.prefix { $0 != " " }) })
-        }
-
         /// The node's virtual servers as ipvsadm prints them.
         private func servers(_ fixture: DaemonFixture) throws -> [String] {
             try LabCommand.run(["ipvsadm", "-Sn"], in: fixture.lab.node)
@@ -73,16 +34,16 @@ extension KernelSuites {
         func liveChanges() throws {
             // Closed connections count for two minutes as far as IPVS is concerned.
             let fixture = try DaemonFixture(mode: "ipvs", extra: "ipvs: {drainTimeout: 3s}\n")
-            try fixture.write(Self.web(1))
+            try fixture.write(LifeScript.web(1))
             try fixture.start()
             try fixture.waitUntilApplied()
-            #expect(try answers(fixture) == ["pod1"])
-            try fixture.write(Self.web(1, 2))
+            #expect(try LifeScript.answers(fixture, count: 12) == ["pod1"])
+            try fixture.write(LifeScript.web(1, 2))
             try fixture.waitUntilApplied()
-            #expect(try answers(fixture) == ["pod1", "pod2"])
-            try fixture.write(Self.web())
+            #expect(try LifeScript.answers(fixture, count: 12) == ["pod1", "pod2"])
+            try fixture.write(LifeScript.web())
             try fixture.waitUntilApplied()
-            #expect(try answers(fixture, count: 1) == ["refused"])
+            #expect(try LifeScript.answers(fixture, count: 1) == ["refused"])
             try fixture.write("services:\n  - {name: shop/web, ports: [}\n")
             usleep(600_000)
             #expect(fixture.log.contains("services.yaml:2:"))
@@ -100,41 +61,47 @@ extension KernelSuites {
         @Test("A removed endpoint drains, through a restart too, and comes back when it returns")
         func drain() throws {
             let fixture = try DaemonFixture(mode: "ipvs")
-            try fixture.write(Self.web(1))
+            try fixture.write(LifeScript.web(1))
             try fixture.start()
             try fixture.waitUntilApplied()
-            let connection = try fixture.agent.hold("\(Self.vip):80/tcp", in: fixture.lab.client)
+            let connection = try fixture.agent.hold(
+                "\(LifeScript.vip):80/tcp",
+                in: fixture.lab.client
+            )
             #expect(connection.greeting.hasPrefix("pod1 "))
-            try fixture.write(Self.web(2))
+            try fixture.write(LifeScript.web(2))
             try fixture.waitUntilApplied()
             #expect(try servers(fixture).contains { $0.contains(Self.first + "0") })
             #expect(connection.isAlive())
-            #expect(try answers(fixture) == ["pod2"])
+            #expect(try LifeScript.answers(fixture, count: 12) == ["pod2"])
             try fixture.stop()
             try fixture.start()
             try fixture.waitUntilApplied()
             #expect(connection.isAlive())
             #expect(try servers(fixture).contains { $0.contains(Self.first + "0") })
-            try fixture.write(Self.web(1, 2))
+            try fixture.write(LifeScript.web(1, 2))
             try fixture.waitUntilApplied()
             #expect(try servers(fixture).contains { $0.contains(Self.first + "1") })
-            #expect(try answers(fixture) == ["pod1", "pod2"])
+            #expect(try LifeScript.answers(fixture, count: 12) == ["pod1", "pod2"])
             // Even the whole Service gone cuts nobody off, and its address stays as long.
             try fixture.remove("services.yaml")
             try fixture.waitUntilApplied()
             #expect(connection.isAlive())
-            #expect(try answers(fixture, count: 1) == ["refused"])
+            #expect(try LifeScript.answers(fixture, count: 1) == ["refused"])
             try fixture.stop()
         }
 
         @Test("A drain ends at its deadline, which a restart does not put off")
         func deadline() throws {
             let fixture = try DaemonFixture(mode: "ipvs", extra: "ipvs: {drainTimeout: 6s}\n")
-            try fixture.write(Self.web(1))
+            try fixture.write(LifeScript.web(1))
             try fixture.start()
             try fixture.waitUntilApplied()
-            let connection = try fixture.agent.hold("\(Self.vip):80/tcp", in: fixture.lab.client)
-            try fixture.write(Self.web(2))
+            let connection = try fixture.agent.hold(
+                "\(LifeScript.vip):80/tcp",
+                in: fixture.lab.client
+            )
+            try fixture.write(LifeScript.web(2))
             try waitForServers(fixture) { $0.contains { $0.contains(Self.first + "0") } }
             #expect(connection.isAlive())
             try fixture.stop()
@@ -147,13 +114,16 @@ extension KernelSuites {
         @Test("A connection lives through kill -9 in the middle of a pass")
         func killed() throws {
             let fixture = try DaemonFixture(mode: "ipvs")
-            try fixture.write(Self.web(1))
+            try fixture.write(LifeScript.web(1))
             try fixture.start()
             try fixture.waitUntilApplied()
-            let connection = try fixture.agent.hold("\(Self.vip):80/tcp", in: fixture.lab.client)
+            let connection = try fixture.agent.hold(
+                "\(LifeScript.vip):80/tcp",
+                in: fixture.lab.client
+            )
             for round in 1...4 {
                 // Later each time, to catch it while reading, planning and writing.
-                try fixture.write(Self.ballast(150 * round), to: "other.yaml")
+                try fixture.write(LifeScript.ballast(150 * round), to: "other.yaml")
                 usleep(UInt32(150_000 * round))
                 #expect(try fixture.stop(SIGKILL) == 128 + SIGKILL)
                 #expect(connection.isAlive())
@@ -161,14 +131,14 @@ extension KernelSuites {
             }
             try fixture.waitUntilApplied(.seconds(60))
             #expect(connection.isAlive())
-            #expect(try answers(fixture) == ["pod1"])
+            #expect(try LifeScript.answers(fixture, count: 12) == ["pod1"])
             try fixture.stop()
         }
 
         @Test("What others flush, delete or edit is put back within seconds")
         func repair() throws {
             let fixture = try DaemonFixture(mode: "ipvs")
-            try fixture.write(Self.web(1, 2))
+            try fixture.write(LifeScript.web(1, 2))
             try fixture.start()
             try fixture.waitUntilApplied()
             let damages = [
@@ -178,7 +148,10 @@ extension KernelSuites {
             for damage in damages {
                 try LabCommand.run(damage, in: fixture.lab.node)
                 try fixture.waitUntilApplied(.seconds(15))
-                #expect(try answers(fixture) == ["pod1", "pod2"], "after \(damage)")
+                #expect(
+                    try LifeScript.answers(fixture, count: 12) == ["pod1", "pod2"],
+                    "after \(damage)"
+                )
             }
             #expect(fixture.log.contains("Repaired what somebody else changed"))
             try fixture.stop()
@@ -210,7 +183,7 @@ extension KernelSuites {
                     ] + fixture.rules(.ipv4).filter { $0.hasPrefix("-A") }
             }
             let before = try picture()
-            try fixture.write(Self.web(1, 2))
+            try fixture.write(LifeScript.web(1, 2))
             try fixture.start()
             let deadline = Deadline(in: .seconds(20))
             while !fixture.log.contains("10.96.0.10:80/tcp"), !deadline.hasPassed {
@@ -232,7 +205,7 @@ extension KernelSuites {
         @Test("plan, apply, trace and plan --diff agree")
         func commands() throws {
             let fixture = try DaemonFixture(mode: "ipvs", servers: false)
-            try fixture.write(Self.web(1, 2))
+            try fixture.write(LifeScript.web(1, 2))
             #expect(try fixture.fairlead("plan", "--diff", "--exit-code").status == 2)
             let first = try fixture.fairlead("apply")
             #expect(first.status == 0, "\(first.output)")
@@ -244,7 +217,7 @@ extension KernelSuites {
                 "--from",
                 "10.180.0.13",
                 "--to",
-                "\(Self.vip):80/tcp"
+                "\(LifeScript.vip):80/tcp"
             )
             #expect(trace.output.contains("10.180.0.11:8080"), "\(trace.output)")
             let check = try fixture.fairlead("check")

@@ -7,102 +7,66 @@ extension KernelSuites {
     /// What happens over time: changes, damage, restarts, the end.
     @Suite("Life")
     struct LifeTests {
-        private static let vip = "10.96.0.10"
-
-        private static func web(_ pods: Int...) -> String {
-            let endpoints = pods.map { "{address: \(LabAddresses.pod($0, .ipv4))}" }
-            return """
-                services:
-                  - name: shop/web
-                    address: \(vip)
-                    ports: [{port: 80, targetPort: 8080}]
-                    endpoints: [\(endpoints.joined(separator: ", "))]
-
-                """
-        }
-
-        /// Services that nobody calls, to keep a pass busy.
-        private static func ballast(_ count: Int) -> String {
-            "services:\n"
-                + (0..<count).map { index in
-                    """
-                      - name: ballast/s\(index)
-                        address: 10.97.\(index / 250).\(index % 250 + 1)
-                        ports: [{port: 80}]
-                        endpoints: [{address: 10.180.0.11}, {address: 10.180.0.12}]
-
-                    """
-                }
-                .joined()
-        }
-
-        private func answers(_ fixture: DaemonFixture, count: Int = 30) throws -> Set<String> {
-            let lines = try fixture.agent.connect(
-                to: "\(Self.vip):80/tcp",
-                in: fixture.lab.pod(3),
-                count: count,
-                timeout: .milliseconds(1600)
-            )
-            return Set(lines.map { String($0.prefix { $0 != " " }) })
-        }
-
         @Test("Endpoints and Services come and go while the daemon runs")
         func liveChanges() throws {
             let fixture = try DaemonFixture()
-            try fixture.write(Self.web(1))
+            try fixture.write(LifeScript.web(1))
             try fixture.start()
             try fixture.waitUntilApplied()
-            #expect(try answers(fixture) == ["pod1"])
-            try fixture.write(Self.web(1, 2))
+            #expect(try LifeScript.answers(fixture) == ["pod1"])
+            try fixture.write(LifeScript.web(1, 2))
             try fixture.waitUntilApplied()
-            #expect(try answers(fixture) == ["pod1", "pod2"])
-            try fixture.write(Self.web(2))
+            #expect(try LifeScript.answers(fixture) == ["pod1", "pod2"])
+            try fixture.write(LifeScript.web(2))
             try fixture.waitUntilApplied()
-            #expect(try answers(fixture) == ["pod2"])
-            try fixture.write(Self.web())
+            #expect(try LifeScript.answers(fixture) == ["pod2"])
+            try fixture.write(LifeScript.web())
             try fixture.waitUntilApplied()
-            #expect(try answers(fixture, count: 1) == ["refused"])
+            #expect(try LifeScript.answers(fixture, count: 1) == ["refused"])
             // A mistake takes nothing away, and is reported with its place.
-            try fixture.write(Self.web(1))
+            try fixture.write(LifeScript.web(1))
             try fixture.waitUntilApplied()
             try fixture.write("services:\n  - {name: shop/web, ports: [}\n")
             usleep(600_000)
-            #expect(try answers(fixture) == ["pod1"])
+            #expect(try LifeScript.answers(fixture) == ["pod1"])
             #expect(fixture.log.contains("services.yaml:2:"))
             try fixture.remove("services.yaml")
             try fixture.waitUntilApplied()
-            #expect(try fixture.rules(.ipv4).allSatisfy { !$0.contains(Self.vip) })
+            #expect(try fixture.rules(.ipv4).allSatisfy { !$0.contains(LifeScript.vip) })
             try fixture.stop()
         }
 
         @Test("A connection lives through changes, a restart and kill -9 in the middle of a pass")
         func establishedConnection() throws {
             let fixture = try DaemonFixture()
-            try fixture.write(Self.web(1))
+            try fixture.write(LifeScript.web(1))
             try fixture.start()
             try fixture.waitUntilApplied()
-            let connection = try fixture.agent.hold("\(Self.vip):80/tcp", in: fixture.lab.client)
+            let connection = try fixture.agent.hold(
+                "\(LifeScript.vip):80/tcp",
+                in: fixture.lab.client
+            )
             #expect(connection.isAlive())
             // Another Service, another endpoint, and even its own endpoint gone from the list.
-            try fixture.write(Self.ballast(3), to: "other.yaml")
-            try fixture.write(Self.web(1, 2))
+            try fixture.write(LifeScript.ballast(3), to: "other.yaml")
+            try fixture.write(LifeScript.web(1, 2))
             try fixture.waitUntilApplied()
             #expect(connection.isAlive())
-            try fixture.write(Self.web(2))
+            try fixture.write(LifeScript.web(2))
             try fixture.waitUntilApplied()
             #expect(connection.isAlive())
-            try fixture.write(Self.web())
+            try fixture.write(LifeScript.web())
             try fixture.waitUntilApplied()
             #expect(connection.isAlive())
             try fixture.stop()
             #expect(connection.isAlive())
-            try fixture.write(Self.web(1))
+            try fixture.write(LifeScript.web(1))
             try fixture.start()
             try fixture.waitUntilApplied()
             #expect(connection.isAlive())
             for round in 1...6 {
                 // Later each time, to catch it while reading, planning and writing.
-                try fixture.write(Self.ballast(500 * round), to: "other.yaml")
+                try fixture.write(LifeScript.ballast(500 * round), to: "other.yaml")
                 usleep(UInt32(60_000 * round))
                 #expect(try fixture.stop(SIGKILL) == 128 + SIGKILL)
                 #expect(connection.isAlive())
@@ -110,21 +74,21 @@ extension KernelSuites {
             }
             try fixture.waitUntilApplied()
             #expect(connection.isAlive())
-            #expect(try answers(fixture) == ["pod1"])
+            #expect(try LifeScript.answers(fixture) == ["pod1"])
             try fixture.stop()
         }
 
         @Test("What others flush, delete or edit is put back within seconds")
         func repair() throws {
             let fixture = try DaemonFixture()
-            try fixture.write(Self.web(1, 2))
+            try fixture.write(LifeScript.web(1, 2))
             try fixture.start()
             try fixture.waitUntilApplied()
             let before = try fixture.rules(.ipv4)
             try fixture.iptables("-t", "nat", "-F")
             try fixture.waitUntilApplied(.seconds(5))
             #expect(try fixture.rules(.ipv4) == before)
-            #expect(try answers(fixture) == ["pod1", "pod2"])
+            #expect(try LifeScript.answers(fixture) == ["pod1", "pod2"])
             try fixture.iptables("-t", "filter", "-D", "FORWARD", "1")
             try fixture.waitUntilApplied(.seconds(5))
             #expect(try fixture.rules(.ipv4) == before)
@@ -147,7 +111,7 @@ extension KernelSuites {
                 "ACCEPT"
             )
             try fixture.waitUntilApplied(.seconds(5))
-            #expect(try answers(fixture) == ["pod1", "pod2"])
+            #expect(try LifeScript.answers(fixture) == ["pod1", "pod2"])
             try fixture.stop()
         }
 
@@ -167,10 +131,10 @@ extension KernelSuites {
             }
             let before = try IPFamily.allCases.map { try fixture.rules($0, counters: true) }
             #expect(before[0].contains { $0.hasPrefix("[1:60] -A INPUT -p tcp") })
-            try fixture.write(Self.web(1, 2))
+            try fixture.write(LifeScript.web(1, 2))
             try fixture.start()
             try fixture.waitUntilApplied()
-            try fixture.write(Self.web(1))
+            try fixture.write(LifeScript.web(1))
             try fixture.waitUntilApplied()
             let during = try fixture.rules(.ipv4, counters: true).filter {
                 !$0.contains("FAIRLEAD-")
@@ -178,7 +142,7 @@ extension KernelSuites {
             #expect(during == before[0])
             // Added while we run, by somebody who does not know us.
             try fixture.iptables("-I", "INPUT", "-p", "udp", "--dport", "7", "-j", "DROP")
-            try fixture.write(Self.web(1, 2))
+            try fixture.write(LifeScript.web(1, 2))
             try fixture.waitUntilApplied()
             try fixture.iptables("-D", "INPUT", "-p", "udp", "--dport", "7", "-j", "DROP")
             try fixture.stop()
@@ -192,7 +156,7 @@ extension KernelSuites {
         @Test("plan, apply and plan --diff agree, with exit codes")
         func commands() throws {
             let fixture = try DaemonFixture(servers: false)
-            try fixture.write(Self.web(1, 2))
+            try fixture.write(LifeScript.web(1, 2))
             #expect(try fixture.fairlead("plan", "--diff", "--exit-code").status == 2)
             let first = try fixture.fairlead("apply")
             #expect(first.status == 0)
@@ -204,14 +168,14 @@ extension KernelSuites {
                 "--from",
                 "10.180.0.13",
                 "--to",
-                "\(Self.vip):80/tcp"
+                "\(LifeScript.vip):80/tcp"
             )
             #expect(trace.output.contains("10.180.0.11:8080"))
             try fixture.write("services: [{name: shop/web, ports: [{port: 0}]}]")
             let refused = try fixture.fairlead("apply")
             #expect(refused.status == 1)
             #expect(refused.output.contains("services.yaml:1: shop/web:"))
-            #expect(try fixture.rules(.ipv4).contains { $0.contains(Self.vip) })
+            #expect(try fixture.rules(.ipv4).contains { $0.contains(LifeScript.vip) })
             #expect(try fixture.fairlead("cleanup").status == 0)
             #expect(try fixture.rules(.ipv4).allSatisfy { !$0.contains("FAIRLEAD") })
         }

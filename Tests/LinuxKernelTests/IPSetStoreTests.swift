@@ -35,10 +35,10 @@ struct SetFixture {
         try Program.check(["ipset"] + arguments)
     }
 
-    /// What `ipset save` says of a set's entries, each without the command.
+    /// What `ipset save` says of a set's entries.
     func saved(_ name: IPSetName) throws -> Set<String> {
         let lines = try ipset("save", name.text).split(separator: "\n")
-        return Set(lines.filter { $0.hasPrefix("add ") }.map { String($0.dropFirst(4)) })
+        return Set(lines.filter { $0.hasPrefix("add ") }.map(String.init))
     }
 
     @discardableResult
@@ -71,10 +71,7 @@ struct IPSetStoreTests {
         let wanted = fixture.catalogue.all(count: 4)
         try fixture.apply(wanted)
         for set in wanted.values {
-            let lines = set.entries.map { entry, mark in
-                let mark = set.carriesMarks ? " skbmark 0x\(String(mark, radix: 16))" : ""
-                return "\(set.name) \(Self.text(entry))\(mark)"
-            }
+            let lines = set.sortedEntries.map { set.additionLine($0) }
             #expect(try fixture.saved(set.name) == Set(lines))
             let list = try fixture.ipset("list", set.name.text)
             #expect(list.contains("Type: \(set.kind.rawValue)\n"))
@@ -84,17 +81,15 @@ struct IPSetStoreTests {
         }
     }
 
-    private static func text(_ entry: IPSetEntry) -> String {
-        switch entry {
-        case .address(let address): return "\(address)"
-        case .frontend(let socket, let transport):
-            return "\(socket.address),\(transport.keyword):\(socket.port)"
-        case .frontendSource(let socket, let transport, let range):
-            // As the program writes a single address.
-            let source = range.isSingleAddress ? "\(range.address)" : "\(range)"
-            return "\(socket.address),\(transport.keyword):\(socket.port),\(source)"
-        case .port(let port): return "\(port)"
-        }
+    @Test("The text of sets, restored, is what was meant", arguments: IPFamily.allCases)
+    func text(_ family: IPFamily) throws {
+        let fixture = try SetFixture(family)
+        let wanted = fixture.catalogue.all(count: 300)
+        let lines = wanted.values.flatMap(\.saveLines).map { $0 + "\n" }
+        try Program.check(["ipset", "restore"], input: lines.joined())
+        #expect(try fixture.store.observe() == wanted)
+        let counts = try IPSetStore.entryCounts(owns: SetCatalogue.owns)
+        #expect(counts.values.allSatisfy { $0.entries == 300 })
     }
 
     @Test("Entries come, go and change their mark", arguments: IPFamily.allCases)

@@ -41,7 +41,7 @@ struct SetCatalogue {
     func set(_ kind: IPSetKind, count: Int, marks: Bool = false) -> IPSet {
         var entries: [IPSetEntry: UInt32] = [:]
         for number in 0..<count {
-            entries[entry(number, kind)] = marks ? UInt32(number) << 16 : 0
+            entries[entry(number, kind)] = marks ? UInt32(number + 1) << 16 : 0
         }
         return IPSet(
             name(kind, marks: marks),

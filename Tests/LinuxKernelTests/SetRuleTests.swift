@@ -63,9 +63,9 @@ struct SetRuleTests {
 }
 
 /// Kernels without IPVS cannot take these; User-mode Linux has it.
-@Suite("IPVS rules in UML", .enabled(if: getenv("FAIRLEAD_UML").map { atoi($0) } == 1))
+@Suite("IPVS rules in UML", .enabled(if: isUML))
 @KernelThread
-struct IPVSRulesInUMLTests {
+struct IPVSRuleUMLTests {
     @Test("iptables prints, finds and takes our match of IPVS", arguments: IPFamily.allCases)
     func match(_ family: IPFamily) throws {
         let fixture = try StoreFixture(family)

@@ -9,73 +9,27 @@ import Testing
 /// What holds for every plan of ipvs mode, whatever Services there are.
 @Suite("IPVSPlanner")
 struct IPVSPlannerTests {
-    private struct Step {
-        var before: IPVSState
-        var diff: IPVSDiff
-        var planner: IPVSPlanner
-        var desired: DesiredState
-        var update: SnapshotUpdate
-    }
-
-    private static let settings = PlannerSettings(
-        node: NodeIdentity(
-            name: "node-a",
-            zone: "zone-1",
-            addresses: GoldenScenario.facts.primaryAddresses
-        ),
-        localAddresses: GoldenScenario.facts.localAddresses,
-        detector: .sources([IPPrefix(IPAddress(ipv4: 0x0ab4_0000), length: 16)]),
-        serviceCIDRs: [IPPrefix(IPAddress(ipv4: 0x0a60_0000), length: 16)]
-    )
-
-    /// Walks through random changes and shows each.
-    private func walk(
-        _ family: IPFamily,
-        seed: UInt64,
-        settings: PlannerSettings = settings,
-        _ visit: (Step) throws -> Void
-    ) rethrows {
-        var random = RandomSnapshots(seed: seed)
-        var desired = DesiredState(family: family, settings: settings)
-        var planner = IPVSPlanner(family: family, settings: settings)
-        for _ in 0..<60 {
-            let update = random.next()
-            let before = planner.plan
-            let diff = planner.plan(desired.select(update), of: desired)
-            try visit(
-                Step(before: before, diff: diff, planner: planner, desired: desired, update: update)
-            )
-        }
-    }
+    private let walk = PlannerWalk(make: IPVSPlanner.init(family:settings:))
 
     @Test("A plan depends on the Services only, not on the way to them", arguments: 1...6)
     func independence(_ seed: Int) {
-        for family in IPFamily.allCases {
-            walk(family, seed: UInt64(seed)) { step in
-                var desired = DesiredState(family: family, settings: Self.settings)
-                var planner = IPVSPlanner(family: family, settings: Self.settings)
-                let everything = SnapshotUpdate(snapshot: step.update.snapshot, changed: .all)
-                _ = planner.plan(desired.select(everything), of: desired)
-                let renderer = IPVSRenderer(family: family)
-                #expect(renderer.render(step.planner.plan) == renderer.render(planner.plan))
-                #expect(planner.issues == step.planner.issues)
-            }
-        }
+        walk.checkIndependence(seed: seed) { IPVSRenderer(family: $1).render($0) }
     }
 
     @Test("The operations of a step lead from the old plan to the new one", arguments: 1...4)
     func sufficiency(_ seed: Int) {
-        walk(.ipv4, seed: UInt64(seed)) { step in
-            let whole = IPVSDiff(from: step.before, to: step.planner.plan)
-            let isWhole = step.diff == whole
-            #expect(isWhole)
-        }
+        walk.checkSufficiency(seed: seed)
+    }
+
+    @Test("The same Services again change nothing")
+    func stability() {
+        walk.checkStability(seed: 9)
     }
 
     @Test("Rules are the same however many Services there are, and ask sets that are there")
     func constantRules() {
-        let empty = IPVSPlanner(family: .ipv4, settings: Self.settings).plan
-        walk(.ipv4, seed: 3) { step in
+        let empty = IPVSPlanner(family: .ipv4, settings: PlannerWalk<IPVSPlanner>.settings).plan
+        walk.walk(seed: 3) { step in
             #expect(step.planner.plan.iptables == empty.iptables)
         }
         for table in TableName.allCases {
@@ -92,7 +46,7 @@ struct IPVSPlannerTests {
 
     @Test("Every frontend has a server, an entry and, if it is no node port, its address")
     func integrity() {
-        walk(.ipv4, seed: 5) { step in
+        walk.walk(seed: 5) { step in
             let plan = step.planner.plan
             let services = plan.sets[NameScheme.set(.services, .ipv4)]?.entries ?? [:]
             var frontends = 0
@@ -109,23 +63,9 @@ struct IPVSPlannerTests {
         }
     }
 
-    @Test("The same Services again change nothing")
-    func stability() {
-        walk(.ipv4, seed: 9) { step in
-            var (planner, desired) = (step.planner, step.desired)
-            let again = SnapshotUpdate(snapshot: step.update.snapshot, changed: .all)
-            #expect(planner.plan(desired.select(again), of: desired).isEmpty)
-        }
-    }
-
     @Test("One endpoint more is one real server more, however many Services there are")
     func locality() {
-        var cluster = LargeCluster(services: 3000)
-        var desired = DesiredState(family: .ipv4, settings: Self.settings)
-        var planner = IPVSPlanner(family: .ipv4, settings: Self.settings)
-        _ = planner.plan(desired.select(cluster.everything), of: desired)
-        let update = cluster.setEndpoints(of: 1234, to: 3)
-        let diff = planner.plan(desired.select(update), of: desired)
+        let diff = walk.changeInLargeCluster().diff
         #expect(diff.count == 1)
         #expect(diff.servers.count == 1)
     }

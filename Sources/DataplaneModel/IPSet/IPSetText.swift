@@ -24,9 +24,9 @@ extension IPSet {
 
     /// `create NAME hash:ip,port family inet hashsize 1024 maxelem 2048`.
     package var creationLine: String {
-        if kind == .port { return "create \(name) bitmap:port range 0-65535" }
-        let size = IPSet.capacity(for: entries.count)
         let marks = carriesMarks ? " skbinfo" : ""
+        if kind == .port { return "create \(name) bitmap:port range 0-65535\(marks)" }
+        let size = IPSet.capacity(for: entries.count)
         return
             "create \(name) \(kind.rawValue) family \(family == .ipv4 ? "inet" : "inet6")"
             + " hashsize 1024 maxelem \(size)\(marks)"

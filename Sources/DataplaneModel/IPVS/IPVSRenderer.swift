@@ -30,7 +30,9 @@ package struct IPVSRenderer: Sendable {
             lines.append("# Rules: \(program)-legacy-restore --noflush")
             lines.append(String(rules.dropLast()))
         }
-        if !state.servers.isEmpty { lines.append("# Virtual servers: ipvsadm -R, without comments") }
+        if !state.servers.isEmpty {
+            lines.append("# Virtual servers: ipvsadm -R, without comments")
+        }
         for server in state.sortedServers {
             if let title = server.title { lines.append("# \(title)") }
             lines += server.saveLines

@@ -35,6 +35,8 @@ package struct NFTHook: Sendable, Hashable {
     package enum Kind: String, Sendable, Hashable, CaseIterable {
         case filter
         case nat
+        /// Never planned.
+        case route
     }
 
     package enum Place: String, Sendable, Hashable, CaseIterable {

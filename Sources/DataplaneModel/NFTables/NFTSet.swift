@@ -22,6 +22,7 @@ package struct NFTSetShape: Sendable, Hashable {
         isInterval: Bool = false,
         isDynamic: Bool = false
     ) {
+        assert(!isInterval || key.count > 1, "an interval set of one field")
         self.key = key
         self.mapping = mapping
         self.isInterval = isInterval
@@ -55,6 +56,9 @@ package struct NFTSet: Sendable {
     /// once. A larger one is as good, so no part of equality.
     package var size: Int?
     package var elements: [NFTValue: NFTData]
+    /// Packets find their way to the other sets by this one's elements, so that they are added last
+    /// and go first. No part of equality.
+    package var isEntrance: Bool
     /// Holds something that this model has no words for. Only ever observed; such a set equals none.
     package var isOpaque: Bool
     /// What the set is for; shown in plans, not kept by the kernel and so no part of equality.
@@ -65,6 +69,7 @@ package struct NFTSet: Sendable {
         _ shape: NFTSetShape,
         size: Int? = nil,
         elements: [NFTValue: NFTData] = [:],
+        isEntrance: Bool = false,
         isOpaque: Bool = false,
         title: String? = nil
     ) {
@@ -72,6 +77,7 @@ package struct NFTSet: Sendable {
         self.shape = shape
         self.size = size
         self.elements = elements
+        self.isEntrance = isEntrance
         self.isOpaque = isOpaque
         self.title = title
     }
@@ -87,8 +93,10 @@ package struct NFTSet: Sendable {
         elements.keys.sorted().map { NFTElement($0, elements[$0] ?? .none) }
     }
 
-    /// Whether so many elements fit.
-    package func hasRoom(for count: Int) -> Bool { size.map { count <= $0 } ?? true }
+    /// Whether so many elements fit beside those that are there.
+    package func hasRoom(for count: Int) -> Bool {
+        size.map { elements.count + count <= $0 } ?? true
+    }
 }
 
 extension NFTSet: Equatable {

@@ -4,6 +4,8 @@ package enum NFTSetChange: Sendable, Equatable {
     package struct Update: Sendable, Equatable {
         package var name: NFTSetName
         package var shape: NFTSetShape
+        /// As in `NFTSet`.
+        package var isEntrance: Bool
         /// Sorted by key, like the others.
         package var added: [NFTElement]
         package var removed: [NFTElement]
@@ -11,6 +13,9 @@ package enum NFTSetChange: Sendable, Equatable {
 
         package var isEmpty: Bool { added.isEmpty && removed.isEmpty && replaced.isEmpty }
         package var count: Int { added.count + removed.count + replaced.count }
+        /// How many elements the set holds on top of its old ones until the change is done: the
+        /// kernel counts both.
+        var newCount: Int { added.count + replaced.count }
     }
 
     /// A key that gets another value.
@@ -55,10 +60,9 @@ extension NFTSetChange {
             case (nil, let wanted?): changes.append(.create(wanted))
             case (let present?, nil): changes.append(.delete(present))
             case (let present?, let wanted?):
-                guard present.isAlike(wanted), present.hasRoom(for: wanted.elements.count) else {
-                    return nil
-                }
+                guard present.isAlike(wanted) else { return nil }
                 let update = Update(from: present, to: wanted)
+                guard present.hasRoom(for: update.newCount) else { return nil }
                 if !update.isEmpty { changes.append(.update(update)) }
             case (nil, nil): break
             }
@@ -70,7 +74,14 @@ extension NFTSetChange {
 extension NFTSetChange.Update {
     /// Nothing.
     init(_ set: NFTSet) {
-        self.init(name: set.name, shape: set.shape, added: [], removed: [], replaced: [])
+        self.init(
+            name: set.name,
+            shape: set.shape,
+            isEntrance: set.isEntrance,
+            added: [],
+            removed: [],
+            replaced: []
+        )
     }
 
     /// What turns one set's elements into those of another that is alike.

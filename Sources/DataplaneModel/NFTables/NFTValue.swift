@@ -167,6 +167,34 @@ extension NFTValue {
         return masked == self
     }
 
+    /// The highest key that an element of an interval set holds; the lowest is `lowest`.
+    package var highest: NFTValue {
+        var result = lowest
+        let count = Int(freeBits)
+        result.word4 |= count >= 64 ? .max : (1 << UInt64(count)) - 1
+        if count > 64 { result.word3 |= count >= 128 ? .max : (1 << UInt64(count - 64)) - 1 }
+        return result
+    }
+
+    package var lowest: NFTValue {
+        var result = self
+        result.freeBits = 0
+        return result
+    }
+
+    /// The element of an interval set that holds all keys from `lowest` to `highest`; nil if they
+    /// are not those of a prefix in the last field, which has `width` bits.
+    package init?(from lowest: NFTValue, through highest: NFTValue, width: Int) {
+        var result = lowest
+        let bits = lowest.bits(at: 0, width: width) ^ highest.bits(at: 0, width: width)
+        let count = UInt128.bitWidth - bits.leadingZeroBitCount
+        result.clearLowest(count)
+        guard result == lowest else { return nil }
+        result.freeBits = UInt8(count)
+        guard result.highest == highest else { return nil }
+        self = result
+    }
+
     private mutating func clearLowest(_ count: Int) {
         if count >= 64 { word4 = 0 } else { word4 = (word4 >> count) << count }
         guard count > 64 else { return }

@@ -42,8 +42,8 @@ extension NFTablesState {
         case (nil, let new?): return .create(new)
         case (let old?, nil): return .delete(old)
         case (let old?, let new?):
-            if !old.isAlike(new) || !old.hasRoom(for: new.elements.count) { isAlike = false }
             let update = NFTSetChange.Update(from: old, to: new)
+            if !old.isAlike(new) || !old.hasRoom(for: update.newCount) { isAlike = false }
             return update.isEmpty ? nil : .update(update)
         case (nil, nil): return nil
         }
@@ -54,9 +54,10 @@ extension NFTablesState {
         _ wanted: [NFTValue: NFTData?],
         _ isAlike: inout Bool
     ) -> NFTSetChange.Update? {
+        let before = sets[name]?.elements.count ?? 0
         guard let update = sets[name]?.replaceElements(wanted), !update.isEmpty else { return nil }
-        if let set = sets[name], !set.hasRoom(for: set.elements.count) {
-            sets[name]?.size = NFTSet.size(for: set.elements.count)
+        if let set = sets[name], let size = set.size, before + update.newCount > size {
+            sets[name]?.size = max(size, NFTSet.size(for: set.elements.count))
             isAlike = false
         }
         return update

@@ -49,7 +49,7 @@ struct AddressEdit {
             scope: RT_SCOPE_HOST,
             flags: flags
         )
-        batch.attribute(RTA_DST.rawValue, range.address)
+        batch.bareAddress(RTA_DST.rawValue, range.address)
         batch.attribute(RTA_OIF.rawValue, Self.loopback)
     }
 
@@ -81,8 +81,8 @@ struct AddressEdit {
         for address in addresses {
             let length = family.bitWidth
             batch.beginAddress(RTM_DELADDR, family, link: found.index, length: length)
-            batch.attribute(IFA_LOCAL, address)
-            batch.attribute(IFA_ADDRESS, address)
+            batch.bareAddress(IFA_LOCAL, address)
+            batch.bareAddress(IFA_ADDRESS, address)
         }
         let link = link
         let gone: Set = [EADDRNOTAVAIL, ENODEV, ENOENT]
@@ -102,8 +102,8 @@ struct AddressEdit {
             scope: RT_SCOPE_HOST,
             flags: UInt16(NLM_F_CREATE | NLM_F_EXCL)
         )
-        batch.attribute(IFA_LOCAL, address)
-        batch.attribute(IFA_ADDRESS, address)
+        batch.bareAddress(IFA_LOCAL, address)
+        batch.bareAddress(IFA_ADDRESS, address)
         switch family {
         case .ipv4: batch.attribute(IFA_FLAGS, UInt32(IFA_F_NOPREFIXROUTE))
         case .ipv6:

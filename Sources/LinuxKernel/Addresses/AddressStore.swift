@@ -13,7 +13,7 @@ package final class AddressStore {
     package let link: String
 
     /// `link` serves both families.
-    package init(family: IPFamily, link: String = "fairlead0") {
+    package init(family: IPFamily, link: String = IPVSRenderer.link) {
         self.family = family
         self.link = link
     }

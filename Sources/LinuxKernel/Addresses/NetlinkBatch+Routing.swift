@@ -47,12 +47,13 @@ extension NetlinkBatch {
         begin(UInt16(type), flags: flags)
         append([
             family.number, UInt8(length), 0, 0, UInt8(RT_TABLE_LOCAL.rawValue),
-            RoutingSocket.routeProtocol, UInt8(scope.rawValue), UInt8(RTN_LOCAL),
+            UInt8(IPVSRenderer.routeProtocol), UInt8(scope.rawValue), UInt8(RTN_LOCAL),
         ])
         append(UInt32(0))
     }
 
-    mutating func attribute(_ type: some BinaryInteger, _ address: IPAddress) {
+    /// As many bytes as the family's addresses have.
+    mutating func bareAddress(_ type: some BinaryInteger, _ address: IPAddress) {
         attribute(type, network: address.bits, width: address.family.bitWidth / 8)
     }
 }

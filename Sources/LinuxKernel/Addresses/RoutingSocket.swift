@@ -14,9 +14,6 @@ struct RoutingSocket: ~Copyable {
         var isUp: Bool
     }
 
-    /// The mark of our routes (`rtm_protocol`): one that no other program is registered for.
-    static let routeProtocol: UInt8 = 0xfa
-
     private var socket: NetlinkSocket
 
     init() throws(DataplaneError) {
@@ -90,7 +87,7 @@ struct RoutingSocket: ~Copyable {
             let payload = message.payload
             guard payload.number(UInt8.self) == family.number,
                 payload.number(UInt8.self, at: 4) == UInt8(RT_TABLE_LOCAL.rawValue),
-                payload.number(UInt8.self, at: 5) == Self.routeProtocol,
+                Int(payload.number(UInt8.self, at: 5)) == IPVSRenderer.routeProtocol,
                 payload.number(UInt8.self, at: 7) == UInt8(RTN_LOCAL),
                 let destination = payload.dropFirst(12).attribute(RTA_DST.rawValue)
             else { return nil }

@@ -167,7 +167,7 @@ struct IPSetEdit: ~Copyable {
         let set = IPSetConnection.subject(name.text)
         let errors = refused.entries.map { index, errno in
             let entry = entries[index]
-            let subject = "\(set), entry \(entry.words)"
+            let subject = "\(set), entry \(entry)"
             return DataplaneError.ipset(command, subject, errno, type: entry.kind)
         }
         report.fail(errors, of: set)

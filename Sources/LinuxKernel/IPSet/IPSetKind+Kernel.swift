@@ -42,16 +42,4 @@ extension IPSetEntry {
         case .port: .port
         }
     }
-
-    /// As ipset writes it: `10.0.0.1,tcp:80`.
-    var words: String {
-        switch self {
-        case .address(let address): "\(address)"
-        case .frontend(let socket, let transport):
-            "\(socket.address),\(transport.keyword):\(socket.port)"
-        case .frontendSource(let socket, let transport, let range):
-            "\(socket.address),\(transport.keyword):\(socket.port),\(range)"
-        case .port(let port): "\(port)"
-        }
-    }
 }

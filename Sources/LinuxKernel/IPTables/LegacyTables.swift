@@ -1,5 +1,6 @@
 import Addressing
 import DataplaneModel
+import Glibc
 
 /// What the kernel calls its legacy tables, and what to say where they are missing.
 enum LegacyTables {
@@ -9,6 +10,19 @@ enum LegacyTables {
         case .ipv4: "iptable_\(table.rawValue)"
         case .ipv6: "ip6table_\(table.rawValue)"
         }
+    }
+
+    /// The tables that somebody has used in this thread's network namespace. To look into another
+    /// one would make it. The corresponding file is `/proc/net/ip_tables_names`.
+    static func used(_ family: IPFamily) -> [TableName] {
+        let file = family == .ipv4 ? "ip_tables_names" : "ip6_tables_names"
+        let path = "/proc/thread-self/net/\(file)"
+        // Without the file there are no legacy tables at all.
+        guard let opened = try? FileDescriptor(opening: path, O_RDONLY),
+            let content = try? opened.readAll(path)
+        else { return [] }
+        let names = String(decoding: content, as: UTF8.self).split(separator: "\n")
+        return TableName.allCases.filter { names.contains(Substring($0.rawValue)) }
     }
 
     /// Why there is no such table, and what to do.

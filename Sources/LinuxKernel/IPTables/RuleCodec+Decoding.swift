@@ -158,7 +158,7 @@ extension RuleCodec {
         case "recent" where has(xt_recent_mtinfo_v1_size):
             return parseRecent(data, entry)
         case "bpf" where has(xt_bpf_info_v1_size): return parseProgram(data, entry)
-        case "set" where has(xt_set_info_match_v4_size): return parseSet(data, entry)
+        case "set": return parseSet(data, size: size, entry)
         case "ipvs" where has(xt_ipvs_mtinfo_size):
             return .ipvs(inverted: entry.bytes[data + Int(xt_ipvs_mtinfo_invert)] != 0)
         case "comment" where has(xt_comment_info_size):
@@ -209,8 +209,7 @@ extension RuleCodec {
             return PortNumber(Int(number)).map {
                 .destinationNAT(SocketAddress(IPAddress(family: family, bits: address), $0))
             }
-        case "SET" where size >= Int(xt_set_info_target_v3_size):
-            return parseMarkFromSet(data, entry)
+        case "SET": return parseMarkFromSet(data, size: size, entry)
         case "MASQUERADE": return .masquerade
         case "MARK" where size >= Int(xt_mark_tginfo2_size):
             return .mark(

@@ -75,14 +75,16 @@ extension RuleCodec {
 
     // MARK: - Decoding
 
-    func parseSet(_ data: Int, _ entry: RuleEntry) -> Match? {
+    func parseSet(_ data: Int, size: Int, _ entry: RuleEntry) -> Match? {
+        guard size >= Int(xt_set_info_match_v4_size) else { return nil }
         let place = data + Int(xt_set_info_match_v4_match_set)
         guard let (name, dimensions) = parseSetInfo(place, entry) else { return nil }
         let flags = entry.bytes[place + Int(xt_set_info_flags)]
         return .set(name, dimensions, inverted: flags & UInt8(IPSET_INV_MATCH.rawValue) != 0)
     }
 
-    func parseMarkFromSet(_ data: Int, _ entry: RuleEntry) -> Target? {
+    func parseMarkFromSet(_ data: Int, size: Int, _ entry: RuleEntry) -> Target? {
+        guard size >= Int(xt_set_info_target_v3_size) else { return nil }
         let place = data + Int(xt_set_info_target_v3_map_set)
         guard let (name, dimensions) = parseSetInfo(place, entry) else { return nil }
         return .markFromSet(name, dimensions)

@@ -7,7 +7,8 @@ extension IPVSStore {
     package func removeEverything() throws(DataplaneError) -> ApplyReport {
         var report = ApplyReport()
         report += try Self.ifSupported { () throws(DataplaneError) in
-            try rules.apply(IPTablesDiff(from: try rules.observe(), to: IPTablesState()))
+            let rules = rules(in: LegacyTables.used(family))
+            return try rules.apply(IPTablesDiff(from: try rules.observe(), to: IPTablesState()))
         }
         // Asking IPVS would load it, on a host that never had a use for it.
         if unsafe access("/proc/net/ip_vs", F_OK) == 0 {
@@ -50,5 +51,26 @@ extension VirtualServerStore {
             let failures = try socket.carryOut(requests).map(\.error)
             return ApplyReport(operations: requests.count - failures.count, failures: failures)
         }
+    }
+}
+
+extension IPVSStore {
+    /// Removes what is ours since another mode serves now: rules in the named tables at once, servers
+    /// and their addresses when their connections have ended, as `attend` finds out.
+    ///
+    /// Does nothing where IPVS is not in the kernel, but for the rules.
+    package func retire(rulesIn tables: [TableName]) throws(DataplaneError) -> ApplyReport {
+        let rules = rules(in: tables.filter { LegacyTables.used(family).contains($0) })
+        var report = try rules.apply(
+            IPTablesDiff(from: try rules.observe(), to: IPTablesState())
+        )
+        guard unsafe access("/proc/net/ip_vs", F_OK) == 0 else { return report }
+        let present = try servers.observe()
+        report += try servers.remove(
+            present.values.sorted { $0.key < $1.key }.map { .delete($0) }
+        )
+        report += try retireAddresses()
+        report += try sets.remove(IPSetChange.changes(from: try sets.observe(), to: [:]))
+        return report
     }
 }

@@ -28,11 +28,13 @@ package final class IPVSStore: KernelStore {
         }
     }
 
-    private let family: IPFamily
+    let family: IPFamily
+    private let lock: XTablesLock.Configuration
+    private let ownsChain: (String) -> Bool
     private let addressSet: IPSetName
     private let ownsSet: (String) -> Bool
     let sets: IPSetStore
-    let rules: IPTablesStore
+    private(set) lazy var rules = rules(in: TableName.allCases)
     let servers: VirtualServerStore
     let addresses: AddressStore
     /// Not wanted any more, and bound as long as connections to them are.
@@ -50,19 +52,25 @@ package final class IPVSStore: KernelStore {
         self.ownsSet = ownsSet
         let sets = IPSetStore(family: family, owns: ownsSet)
         self.sets = sets
-        rules = IPTablesStore(
-            family: family,
-            tables: TableName.allCases,
-            lock: configuration.lock,
-            sets: { () throws(DataplaneError) in try sets.indexes() },
-            owns: ownsChain
-        )
+        self.ownsChain = ownsChain
+        lock = configuration.lock
         servers = VirtualServerStore(
             family: family,
             excluded: configuration.excluded,
             drainTimeout: configuration.drainTimeout
         )
         addresses = AddressStore(family: family)
+    }
+
+    /// Our chains in some tables.
+    func rules(in tables: [TableName]) -> IPTablesStore {
+        IPTablesStore(
+            family: family,
+            tables: tables,
+            lock: lock,
+            sets: { [sets] () throws(DataplaneError) in try sets.indexes() },
+            owns: ownsChain
+        )
     }
 
     /// Reads everything; what only waits for its last connections is left out.
@@ -108,6 +116,14 @@ package final class IPVSStore: KernelStore {
         report += try sets.remove(diff.sets.map { $0.keeping(kept, in: addressSet) })
         report.operations += kept.count
         return report
+    }
+
+    /// Unbinds all addresses but those whose connections still run.
+    func retireAddresses() throws(DataplaneError) -> ApplyReport {
+        var bound = try addresses.observe()
+        draining = servers.drainingAddresses.intersection(bound.addresses)
+        bound.addresses.subtract(draining)
+        return try addresses.remove(AddressChange.changes(from: bound, to: AddressBinding()))
     }
 
     package func measure() throws(DataplaneError) -> [String: Int] {

@@ -105,10 +105,11 @@ struct NetlinkBatch {
         closeNested(start)
     }
 
-    /// Opens an attribute that holds others, to be closed with what this returns.
-    mutating func openNested(_ type: some BinaryInteger) -> Int {
+    /// Opens an attribute that holds others, or with `isList` false bytes, to be closed with what
+    /// this returns.
+    mutating func openNested(_ type: some BinaryInteger, isList: Bool = true) -> Int {
         let start = bytes.count
-        header(UInt16(truncatingIfNeeded: type) | UInt16(NLA_F_NESTED), 0)
+        header(UInt16(truncatingIfNeeded: type) | (isList ? UInt16(NLA_F_NESTED) : 0), 0)
         return start
     }
 
@@ -122,8 +123,14 @@ struct NetlinkBatch {
         append(UInt16(truncatingIfNeeded: type))
     }
 
-    private mutating func pad() {
+    mutating func pad() {
         while bytes.count % 4 != 0 { bytes.append(0) }
+    }
+
+    /// A message with its header.
+    func message(_ index: Int) -> NetlinkBytes {
+        let end = index + 1 < starts.count ? starts[index + 1] : bytes.count
+        return NetlinkBytes(bytes, starts[index]..<end)
     }
 
     // MARK: - The socket's part

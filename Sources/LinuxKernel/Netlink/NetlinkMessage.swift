@@ -5,6 +5,8 @@ struct NetlinkMessage {
     let type: UInt16
     let flags: UInt16
     let sequence: UInt32
+    /// The socket whose request it answers or tells others of; 0 for what the kernel does itself.
+    let port: UInt32
     /// Behind the netlink header.
     let payload: NetlinkBytes
 }

@@ -13,19 +13,21 @@ struct NetlinkSocket: ~Copyable {
         var errno: Int32
         /// The kernel's own words (extended acknowledgement), where it has any.
         var message: String?
+        /// Where in the message the attribute stands that the kernel took offence at, if it says.
+        var offset: Int?
     }
 
-    private let file: FileDescriptor
+    let file: FileDescriptor
     private let name: String
-    private var sequence: UInt32 = 0
+    var sequence: UInt32 = 0
     /// Messages sent so far, and the sends they took.
-    private(set) var messageCount = 0
+    var messageCount = 0
     private(set) var sendCount = 0
     private var buffer = [UInt8](repeating: 0, count: 1 << 16)
 
     /// A single send holds at most so many bytes. The kernel works through all of it before the
     /// send returns, holding the subsystem's lock.
-    private static let chunk = 128 << 10
+    static let chunk = 128 << 10
 
     /// `NETLINK_GENERIC` and the like; `name` is for errors.
     init(_ protocolNumber: Int32, name: String) throws(DataplaneError) {
@@ -48,7 +50,7 @@ struct NetlinkSocket: ~Copyable {
         self.name = name
     }
 
-    private static func set(_ file: Int32, _ level: Int32, _ option: Int32, _ value: Int32) {
+    static func set(_ file: Int32, _ level: Int32, _ option: Int32, _ value: Int32) {
         var value = value
         _ = unsafe setsockopt(file, level, option, &value, socklen_t(MemoryLayout<Int32>.size))
     }
@@ -105,10 +107,7 @@ struct NetlinkSocket: ~Copyable {
                 guard offset <= last &- base else { continue }
                 let code = message.payload.number(Int32.self)
                 if code != 0 {
-                    let index = firstIndex + Int(offset)
-                    refusals.append(
-                        Refusal(index: index, errno: -code, message: Self.words(message))
-                    )
+                    refusals.append(Refusal(firstIndex + Int(offset), -code, message))
                 }
                 if message.sequence == last { return }
             }
@@ -117,8 +116,12 @@ struct NetlinkSocket: ~Copyable {
 
     /// Sends one message and returns its answers, of a dump all of them.
     ///
-    /// `.conflict` if what was dumped changed meanwhile: ask again.
-    mutating func request(_ batch: inout NetlinkBatch) throws(DataplaneError) -> [NetlinkMessage] {
+    /// `.conflict` if what was dumped changed meanwhile: ask again. For some subsystems anything
+    /// that changes counts, and with `unlessChanged` false it does not matter.
+    mutating func request(
+        _ batch: inout NetlinkBatch,
+        unlessChanged: Bool = true
+    ) throws(DataplaneError) -> [NetlinkMessage] {
         batch.close()
         sequence &+= 1
         batch.stamp(0, sequence: sequence)
@@ -133,12 +136,16 @@ struct NetlinkSocket: ~Copyable {
                 switch message.type {
                 case UInt16(NLMSG_ERROR):
                     let code = message.payload.number(Int32.self)
-                    guard code == 0 else { throw error(-code, Self.words(message)) }
+                    guard code == 0 else {
+                        throw error(-code, Refusal(0, -code, message).message)
+                    }
                     return answers
                 case UInt16(NLMSG_DONE):
                     let code = message.payload.number(Int32.self)
                     guard code >= 0 else { throw error(-code, nil) }
-                    guard !interrupted else { throw error(EAGAIN, "changed while it was read") }
+                    guard !interrupted || !unlessChanged else {
+                        throw error(EAGAIN, "changed while it was read")
+                    }
                     return answers
                 default: answers.append(message)
                 }
@@ -146,13 +153,13 @@ struct NetlinkSocket: ~Copyable {
         }
     }
 
-    private func error(_ errno: Int32, _ message: String?) -> DataplaneError {
+    func error(_ errno: Int32, _ message: String?) -> DataplaneError {
         var error = DataplaneError.system("netlink request", name, errno)
         if let message { error.message = message }
         return error
     }
 
-    private mutating func send(_ bytes: ArraySlice<UInt8>) throws(DataplaneError) {
+    mutating func send(_ bytes: ArraySlice<UInt8>) throws(DataplaneError) {
         sendCount += 1
         while true {
             let count = unsafe bytes.withUnsafeBytes {
@@ -165,11 +172,19 @@ struct NetlinkSocket: ~Copyable {
 
     private mutating func receive() throws(DataplaneError) -> [NetlinkMessage] {
         while true {
+            if let messages = try receive(flags: 0) { return messages }
+        }
+    }
+
+    /// What the kernel sent; nil if nothing is there and `flags` say not to wait.
+    mutating func receive(flags: Int32) throws(DataplaneError) -> [NetlinkMessage]? {
+        while true {
             let count = unsafe buffer.withUnsafeMutableBytes {
                 // MSG_TRUNC makes the kernel tell the real length.
-                unsafe recv(file.number, $0.baseAddress, $0.count, Int32(MSG_TRUNC))
+                unsafe recv(file.number, $0.baseAddress, $0.count, Int32(MSG_TRUNC) | flags)
             }
             if count < 0, errno == EINTR { continue }
+            if count < 0, errno == EAGAIN { return nil }
             guard count > 0 else { throw .system("recv", name, errno) }
             guard count <= buffer.count else {
                 throw error(EMSGSIZE, "an answer of \(count) bytes")
@@ -190,6 +205,7 @@ struct NetlinkSocket: ~Copyable {
                     type: head.number(UInt16.self, at: 4),
                     flags: head.number(UInt16.self, at: 6),
                     sequence: head.number(UInt32.self, at: 8),
+                    port: head.number(UInt32.self, at: 12),
                     payload: NetlinkBytes(bytes, (place + 16)..<(place + length))
                 )
             )
@@ -197,11 +213,18 @@ struct NetlinkSocket: ~Copyable {
         }
         return found
     }
+}
 
-    /// `NLMSGERR_ATTR_MSG` behind the error number and the refused message's header.
-    private static func words(_ message: NetlinkMessage) -> String? {
-        guard message.flags & UInt16(NLM_F_ACK_TLVS) != 0 else { return nil }
-        let attributes = message.payload.dropFirst(4 + 16)
-        return attributes.attribute(NLMSGERR_ATTR_MSG.rawValue)?.text
+extension NetlinkSocket.Refusal {
+    /// From an answer `NLMSG_ERROR`: what stands behind the error number and the refused message's
+    /// header.
+    init(_ index: Int, _ errno: Int32, _ answer: NetlinkMessage) {
+        self.init(index: index, errno: errno)
+        guard answer.flags & UInt16(NLM_F_ACK_TLVS) != 0 else { return }
+        let attributes = answer.payload.dropFirst(4 + 16)
+        message = attributes.attribute(NLMSGERR_ATTR_MSG.rawValue)?.text
+        offset = attributes.attribute(NLMSGERR_ATTR_OFFS.rawValue).map {
+            Int($0.number(UInt32.self))
+        }
     }
 }

@@ -160,7 +160,7 @@ struct ServiceServers {
         _ endpoints: [SocketAddress],
         isNodePort: Bool = false
     ) -> VirtualServer {
-        let scheduler = port.scheduler ?? settings.scheduler
+        let scheduler = port.scheduler ?? settings.ipvsScheduler
         let forwarding = isNodePort ? .masquerade : forwarding(port, endpoints)
         var realServers: [RealServer.Key: RealServer] = [:]
         realServers.reserveCapacity(endpoints.count)

@@ -36,6 +36,7 @@ package struct GoldenCheck {
         }
         try check(IPTablesMode.self, .iptables)
         try check(IPVSMode.self, .ipvs)
+        try check(NFTablesMode.self, .nftables)
         for file in scenario.files.subtracting(used).sorted() {
             problems.append("\(file): nothing reads this file")
         }
@@ -103,7 +104,7 @@ package struct GoldenCheck {
             return
         }
         problems += flows.mismatches(in: mode) { family, network in
-            plans.plan(family).map { Mode.tracer($0, network: network) }
+            plans.planner(family).map { Mode.tracer($0.plan, network: network, planner: $0) }
         }
         .map { "\(mode.rawValue): \(file) \($0)" }
     }

@@ -51,8 +51,8 @@ package struct GoldenPlans<Mode: ProxyMode> {
         return plans
     }
 
-    package func plan(_ family: IPFamily) -> Mode.ModePlanner.State? {
-        families.first { $0.family == family }?.planner.plan
+    package func planner(_ family: IPFamily) -> Mode.ModePlanner? {
+        families.first { $0.family == family }?.planner
     }
 
     /// What is wrong with the manifest or can't be planned, a line each.

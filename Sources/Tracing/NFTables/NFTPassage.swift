@@ -131,7 +131,7 @@ extension NFTHook {
     /// their priority, which counts among them (`nf_nat_register_fn`).
     fileprivate var rank: Int32 {
         switch (kind, place) {
-        case (.filter, _): priority
+        case (.filter, _), (.route, _): priority
         case (.nat, .prerouting), (.nat, .output): -100
         case (.nat, _): 100
         }

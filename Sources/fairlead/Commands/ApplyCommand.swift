@@ -32,7 +32,7 @@ struct ApplyCommand: ParsableCommand {
     }
 
     func run() throws {
-        let configuration = try options.load()
+        let configuration = try options.loadWithMode()
         let update = try FileSource.loadOnce(configuration)
         guard update.snapshot.issues.isEmpty else {
             throw CommandFailure("nothing applied: correct the manifests first")
@@ -68,6 +68,9 @@ struct ApplyCommand: ParsableCommand {
             let report = try dataplane.pass(update, observe: true)
             var failures = report.apply.failures.map(\.description)
             if let failure = dataplane.finish() { failures.append(failure) }
+            if report.apply.failures.isEmpty {
+                failures += try OtherModes(family, kernel).retire().failures.map(\.description)
+            }
             for issue in dataplane.issues { complain("\(family.rawValue): \(issue)") }
             results.append(
                 Result(

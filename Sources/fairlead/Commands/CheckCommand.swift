@@ -16,7 +16,7 @@ struct CheckCommand: ParsableCommand {
     @OptionGroup var options: ConfigurationOptions
 
     func run() throws {
-        let configuration = try options.load()
+        let configuration = try options.loadWithMode()
         var findings = [
             KernelCapabilities.Finding(
                 .good,

@@ -24,7 +24,8 @@ struct CleanupCommand: ParsableCommand {
             var failures: [DataplaneError] = []
             for family in configuration.families ?? IPFamily.allCases {
                 // The rules of ipvs mode are in all the tables that any mode uses.
-                let report = try IPVSMode.store(family, kernel).removeEverything()
+                var report = try IPVSMode.store(family, kernel).removeEverything()
+                report += try OtherModes(family, kernel).retireTable()
                 failures += report.failures
                 print(
                     "\(family.rawValue): \(report.operations == 0 ? "nothing of ours" : "\(report.operations) objects removed")"

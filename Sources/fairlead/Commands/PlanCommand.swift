@@ -36,7 +36,7 @@ struct PlanCommand: ParsableCommand {
     }
 
     func run() throws {
-        let configuration = try options.load()
+        let configuration = try options.loadWithMode()
         let update = try FileSource.loadOnce(configuration)
         try plan(configuration.mode.installed, configuration, update)
     }

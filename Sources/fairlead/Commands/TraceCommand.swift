@@ -51,7 +51,7 @@ struct TraceCommand: ParsableCommand {
 
     func run() throws {
         let packet = try packet()
-        var configuration = try options.load()
+        var configuration = try options.loadWithMode()
         configuration.families = [packet.family]
         let locals = try local.map { text in
             guard let address = IPAddress(text) else {
@@ -89,6 +89,7 @@ struct TraceCommand: ParsableCommand {
         _ locals: [IPAddress]
     ) throws -> any FlowTracer {
         let state: Mode.ModePlanner.State
+        var planner: Mode.ModePlanner?
         let facts: NodeFacts
         if kernel {
             let kernel = try Kernel(configuration)
@@ -98,11 +99,12 @@ struct TraceCommand: ParsableCommand {
             let update = try FileSource.loadOnce(configuration)
             facts = NodeFacts.observe()
             let plans = PlannedFamily.all(mode, configuration, update, facts: facts)
-            state = plans.first?.planner.plan ?? mode.nothing
+            planner = plans.first?.planner
+            state = planner?.plan ?? mode.nothing
         }
         let network = NodeNetwork(
             localAddresses: Set(locals.isEmpty ? facts.localAddresses : locals)
         )
-        return mode.tracer(state, network: network)
+        return mode.tracer(state, network: network, planner: planner)
     }
 }

@@ -49,12 +49,18 @@ struct Daemon {
 
     /// Returns when a signal asks for it.
     mutating func run() async throws {
-        let families = try await dataplane.start()
+        let start = try await dataplane.start()
+        if let reason = start.reason {
+            logger.notice(
+                "Mode chosen",
+                metadata: ["mode": "\(start.mode.rawValue)", "reason": "\(reason)"]
+            )
+        }
         logger.notice(
             "Started",
             metadata: [
-                "version": "\(Version.text)", "mode": "\(configuration.mode.rawValue)",
-                "families": "\(families.map(\.rawValue).joined(separator: ","))",
+                "version": "\(Version.text)", "mode": "\(start.mode.rawValue)",
+                "families": "\(start.families.map(\.rawValue).joined(separator: ","))",
                 "source": "\(configuration.sources.filePath)",
             ]
         )
@@ -146,6 +152,12 @@ struct Daemon {
         }
         for failure in report.failures {
             logger.warning("Object not changed", metadata: ["reason": "\(failure)"])
+        }
+        if report.retired > 0 {
+            logger.notice(
+                "Removed what another mode left",
+                metadata: ["objects": "\(report.retired)"]
+            )
         }
         if report.drift > 0 {
             logger.warning(

@@ -20,6 +20,8 @@ actor Dataplane {
     )
     private var families: [IPFamily] = []
     private var dataplanes: [any FamilyDataplane] = []
+    private var others: [OtherModes] = []
+    private var hasRetiredOthers = false
     private var sensor: DriftSensor?
     /// Until then a mere possibility of drift is not looked into, so that somebody's busy iptables
     /// does not keep us reading tables.
@@ -40,16 +42,24 @@ actor Dataplane {
         return findings.map { "\($0.subject): \($0.detail)" } + mode.prepareHost(configuration)
     }
 
-    /// Enters the namespace for good and finds out which families there are.
-    func start() throws(DataplaneError) -> [IPFamily] {
+    /// Chooses the mode if that is left to it, enters the namespace for good and finds out which
+    /// families there are.
+    func start() throws(DataplaneError) -> (
+        mode: DaemonConfiguration.Mode, reason: String?, families: [IPFamily]
+    ) {
+        var reason: String?
+        configuration = try configuration.choosingMode { reason = $0.reason }
         let kernel = try Kernel(configuration)
         families = try kernel.families()
         let mode = configuration.mode.installed
-        sensor = try DriftSensor(families: families, tables: mode.tables, lock: kernel.lock)
+        if !mode.tables.isEmpty {
+            sensor = try DriftSensor(families: families, tables: mode.tables, lock: kernel.lock)
+        }
         facts = NodeFacts.observe()
         let settings = PlannerSettings(configuration, facts: facts)
         dataplanes = families.map { Self.dataplane(mode, $0, settings, kernel) }
-        return families
+        others = families.map { OtherModes($0, kernel) }
+        return (configuration.mode, reason, families)
     }
 
     private static func dataplane<Mode: InstalledMode>(
@@ -99,6 +109,7 @@ actor Dataplane {
     /// Does what time has brought since the last call.
     func attend() throws(DataplaneError) {
         for index in dataplanes.indices { try dataplanes[index].attend() }
+        for other in others { try other.attend() }
     }
 
     /// One pass over all families. A family's failure does not keep the others from theirs.
@@ -122,6 +133,7 @@ actor Dataplane {
             report.issues += dataplanes[index].issues.map { "\(name): \($0)" }
         }
         if report.errors.isEmpty { report.failures += dataplanes.compactMap { $0.finish() } }
+        retireOthers(&report)
         attempt("drift sensor", &report) { () throws(DataplaneError) in
             try sensor?.acknowledge()
             for index in dataplanes.indices { try dataplanes[index].acknowledge() }
@@ -130,6 +142,21 @@ actor Dataplane {
         report.duration = clock.now - began
         if full { nextLook = clock.now.advanced(by: report.duration * Self.lookShare) }
         return report
+    }
+
+    /// Once, as soon as this mode serves.
+    private func retireOthers(_ report: inout PassReport) {
+        guard !hasRetiredOthers, report.errors.isEmpty, report.failures.isEmpty else { return }
+        for other in others {
+            let name = other.family.rawValue
+            var done = ApplyReport()
+            attempt("what another mode left, \(name)", &report) { () throws(DataplaneError) in
+                done = try other.retire()
+            }
+            report.retired += done.operations
+            report.failures += done.failures.map { "\(name): \($0)" }
+        }
+        hasRetiredOthers = report.errors.isEmpty
     }
 
     private func attempt(
@@ -151,11 +178,11 @@ actor Dataplane {
 }
 
 extension PlannerSettings {
-    /// Without what does not count: in iptables mode interface addresses matter to node port ranges
-    /// only.
+    /// Without what does not count: but for ipvs mode, interface addresses matter to node port
+    /// ranges only.
     fileprivate func effective(_ mode: DaemonConfiguration.Mode) -> PlannerSettings {
         if case .ranges = nodePortAddresses { return self }
-        guard mode == .iptables else { return self }
+        guard mode != .ipvs else { return self }
         var settings = self
         settings.localAddresses = []
         return settings

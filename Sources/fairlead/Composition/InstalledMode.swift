@@ -29,11 +29,12 @@ protocol InstalledMode: ProxyMode {
 }
 
 extension DaemonConfiguration.Mode {
-    /// The mode's implementation.
+    /// The mode's implementation; `auto` is to be resolved first, and else is nftables.
     var installed: any InstalledMode.Type {
         switch self {
         case .iptables: IPTablesMode.self
         case .ipvs: IPVSMode.self
+        case .nftables, .auto: NFTablesMode.self
         }
     }
 }

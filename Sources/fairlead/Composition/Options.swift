@@ -18,7 +18,7 @@ struct ConfigurationOptions: ParsableArguments {
     @Option(help: "Manifests: a directory or one file. Overrides sources.files.")
     var services: String?
 
-    @Option(help: "How the kernel is programmed: iptables or ipvs. Overrides mode.")
+    @Option(help: "How the kernel is programmed: auto, iptables, ipvs or nftables. Overrides mode.")
     var mode: DaemonConfiguration.Mode?
 
     @Option(help: "One family: ipv4 or ipv6. (default: both)")

@@ -10,6 +10,8 @@ struct PassReport: Sendable {
     var changedServices = 0
     var operations = 0
     var conflicts = 0
+    /// Objects of another mode that were removed.
+    var retired = 0
     /// Objects that somebody else had changed.
     var drift = 0
     /// Wishes that could not be planned.

@@ -1,19 +1,18 @@
 import Addressing
-import ServiceModel
-import TestSupport
+package import ServiceModel
 
 /// Snapshots that are a little different from one another, the same ones for the same seed: few
 /// names, addresses and ports, so that Services contend for them.
-struct RandomSnapshots {
-    private(set) var snapshot = ServiceSnapshot()
+package struct RandomSnapshots {
+    package private(set) var snapshot = ServiceSnapshot()
     private var generator: SplitMix64
 
-    init(seed: UInt64) {
+    package init(seed: UInt64) {
         generator = SplitMix64(seed: seed)
     }
 
     /// Changes up to three Services.
-    mutating func next() -> SnapshotUpdate {
+    package mutating func next() -> SnapshotUpdate {
         var changed: Set<ServiceName> = []
         for _ in 0...number(3) {
             let name = ServiceName(namespace: "shop", name: "s\(number(12))")

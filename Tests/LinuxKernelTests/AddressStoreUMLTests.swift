@@ -5,9 +5,9 @@ import LinuxKernel
 import Testing
 
 /// What needs dummy links, which not every kernel has; User-mode Linux has them.
-@Suite("AddressStore in UML", .enabled(if: getenv("FAIRLEAD_UML").map { atoi($0) } == 1))
+@Suite("AddressStore in UML", .enabled(if: isUML))
 @KernelThread
-struct AddressStoreInUMLTests {
+struct AddressStoreUMLTests {
     @Test("Addresses are this host's own as long as they are bound", arguments: IPFamily.allCases)
     func addresses(_ family: IPFamily) throws {
         let fixture = try AddressFixture(family)

@@ -1,0 +1,77 @@
+import Addressing
+import CNetlink
+import DataplaneModel
+
+extension NFTField {
+    /// nft's number for the type (`enum datatypes` of its source), which the kernel only stores.
+    func typeNumber(_ family: IPFamily) -> UInt32 {
+        switch self {
+        case .address: family == .ipv4 ? 7 : 8
+        case .transport: 12
+        case .port: 13
+        case .classID: 23
+        case .number: 4
+        }
+    }
+
+    /// Bytes, without padding.
+    func length(_ family: IPFamily) -> Int { width(family) / 8 }
+
+    /// Words of a register; a field of a concatenation is padded to words in elements too.
+    func words(_ family: IPFamily) -> Int { (length(family) + 3) / 4 }
+
+    /// Kept as the host keeps a number, not in network order.
+    var isInHostOrder: Bool { self == .classID || self == .number }
+}
+
+/// One or more fields, as the kernel and nft describe them.
+struct NFTFieldList {
+    var fields: [NFTField]
+    var family: IPFamily
+
+    init(_ fields: [NFTField], _ family: IPFamily) {
+        self.fields = fields
+        self.family = family
+    }
+
+    /// nft's number for a concatenation: six bits for each field (`TYPE_BITS`).
+    var typeNumber: UInt32 {
+        fields.reduce(0) { $0 << 6 | $1.typeNumber(family) }
+    }
+
+    /// Fields from nft's number; nil if one of them is none of ours.
+    init?(typeNumber: UInt32, _ family: IPFamily) {
+        var rest = typeNumber
+        var fields: [NFTField] = []
+        while rest != 0 {
+            let known = NFTField.allCases.first { $0.typeNumber(family) == rest & 63 }
+            guard let known else { return nil }
+            fields.insert(known, at: 0)
+            rest >>= 6
+        }
+        guard !fields.isEmpty else { return nil }
+        self.init(fields, family)
+    }
+
+    var words: Int { fields.reduce(0) { $0 + $1.words(family) } }
+
+    /// Bytes of an element's key or value.
+    var length: Int { fields.count == 1 ? fields[0].length(family) : 4 * words }
+}
+
+extension NFTSetShape {
+    /// `enum nft_set_flags`.
+    var flags: UInt32 {
+        var flags: UInt32 = 0
+        if mapping != .none { flags |= NFT_SET_MAP.rawValue }
+        if isInterval {
+            flags |= NFT_SET_INTERVAL.rawValue
+            if key.count > 1 { flags |= NFT_SET_CONCAT.rawValue }
+        }
+        if isDynamic { flags |= NFT_SET_EVAL.rawValue | NFT_SET_TIMEOUT.rawValue }
+        return flags
+    }
+
+    /// `NFTA_SET_DATA_TYPE` of a verdict map (`NFT_DATA_VERDICT`).
+    static let verdictType: UInt32 = 0xffff_ff00
+}

@@ -1,0 +1,204 @@
+package import Addressing
+package import DataplaneModel
+import Glibc
+
+/// Our table of one family in nftables. The whole table is ours, and nothing else is looked at.
+///
+/// Works in the network namespace of the calling thread, which must be the dataplane thread.
+package final class NFTablesStore: KernelStore {
+    package let family: IPFamily
+    /// A transaction is no more work than so many elements, where that does no harm: all who write
+    /// nftables anywhere on the host wait while the kernel works on it.
+    private let elementLimit: Int
+    private var openConnection: NFTConnection?
+    private var openMonitor: NFTMonitor?
+    /// Chains and sets that the kernel held to be in use when they were to be deleted.
+    private var leftovers: [Leftover] = []
+
+    /// How often others have been seen to change the table.
+    private var foreignChanges = 0
+    /// They did, which has not been told yet.
+    private var hasHeardOthers = false
+    /// `observe` or `apply` ran after the last measure.
+    private var isFresh = false
+
+    private struct Leftover {
+        var step: NFTStep
+        var attempts = 10
+    }
+
+    package init(family: IPFamily, elementLimit: Int = 20_000) {
+        self.family = family
+        self.elementLimit = elementLimit
+    }
+
+    /// Messages sent to the kernel so far, and the sends they took.
+    package var messagesSent: Int { openConnection?.messageCount ?? 0 }
+    package var sendsMade: Int { openConnection?.sendCount ?? 0 }
+
+    private func connection() throws(DataplaneError) -> NFTConnection {
+        if let openConnection { return openConnection }
+        let opened = try NFTConnection(family)
+        openConnection = opened
+        return opened
+    }
+
+    private func monitor() throws(DataplaneError) -> NFTMonitor {
+        if let openMonitor { return openMonitor }
+        let opened = try NFTMonitor(family)
+        openMonitor = opened
+        return opened
+    }
+}
+
+// MARK: Observing
+
+extension NFTablesStore {
+    /// How often the table is read anew because somebody changed it meanwhile.
+    private static let attempts = 8
+
+    /// Reads the table. `.conflict` if somebody does not stop changing it.
+    package func observe() throws(DataplaneError) -> NFTablesState {
+        defer { isFresh = true }
+        let reading = NFTablesReading(try connection())
+        // What was heard up to here is seen now.
+        try listen()
+        for _ in 0..<Self.attempts {
+            hasHeardOthers = false
+            do throws(DataplaneError) {
+                let state = try reading.state()
+                try listen()
+                if !hasHeardOthers { return state }
+            } catch {
+                // A set was there when sets were listed, and is gone.
+                try listen()
+                guard error.errno == ENOENT, hasHeardOthers else { throw error }
+            }
+        }
+        throw DataplaneError(
+            kind: .conflict,
+            operation: "NFT_MSG_GETRULE",
+            subject: "\(family.rawValue) nftables table \(NFTablesState.table)",
+            errno: EAGAIN,
+            message: "changed while it was read"
+        )
+    }
+
+    /// Counts changes that others made, told at the earliest in the measure after that which
+    /// follows a pass: what happened during the pass is not taken for its result.
+    package func measure() throws(DataplaneError) -> [String: Int] {
+        try listen()
+        if isFresh {
+            isFresh = false
+        } else if hasHeardOthers {
+            foreignChanges += 1
+            hasHeardOthers = false
+        }
+        return ["nftables changes by others": foreignChanges]
+    }
+
+    private func listen() throws(DataplaneError) {
+        let port = try openConnection?.port()
+        if try monitor().hasHeardOthers(than: port) { hasHeardOthers = true }
+    }
+}
+
+// MARK: Applying
+
+extension NFTablesStore {
+    /// A change of so many objects is not worth hearing of element by element.
+    private static let loudChange = 500
+
+    /// Makes the change in one transaction, or if it has very many elements in several.
+    ///
+    /// A refused transaction changes nothing; those before it hold.
+    package func apply(_ diff: NFTablesDiff) throws(DataplaneError) -> ApplyReport {
+        defer { isFresh = true }
+        let transactions = diff.transactions(limit: elementLimit)
+        leftovers.removeAll { leftover in diff.makesAnew(leftover.step) }
+        if let openMonitor, diff.count > Self.loudChange {
+            try applyUnheard(transactions, openMonitor)
+        } else {
+            for steps in transactions { try commit(steps) }
+        }
+        return ApplyReport(operations: diff.count)
+    }
+
+    /// The same without being told of each element; that nobody else changed anything meanwhile
+    /// shows in the generation.
+    private func applyUnheard(
+        _ transactions: [[NFTStep]],
+        _ monitor: NFTMonitor
+    ) throws(DataplaneError) {
+        let connection = try connection()
+        try listen()
+        try monitor.pause()
+        do throws(DataplaneError) {
+            let before = try connection.generation()
+            for steps in transactions { try commit(steps) }
+            try monitor.resume()
+            let after = try connection.generation()
+            if Int(after &- before) != transactions.count { hasHeardOthers = true }
+        } catch {
+            hasHeardOthers = true
+            try monitor.resume()
+            throw error
+        }
+    }
+
+    private func commit(_ steps: [NFTStep]) throws(DataplaneError) {
+        let connection = try connection()
+        var transaction = NFTTransaction(family, steps)
+        let refusals = try connection.commit(&transaction)
+        if refusals.isEmpty { return }
+        let isInUse = refusals.allSatisfy { refusal in
+            refusal.errno == EBUSY && NFTCulprit(refusal, transaction).isDeletion
+        }
+        guard isInUse else { throw .nftables(refusals, transaction) }
+        // Kernels before 6.2 let go of a chain or set some time after the last element or rule
+        // that led to it is gone.
+        let deletions = steps.filter(\.isDeletion)
+        try commit(steps.filter { !$0.isDeletion })
+        leftovers += deletions.map { Leftover(step: $0) }
+    }
+
+    /// Deletes what was in use when it should have been deleted.
+    package func attend() throws(DataplaneError) {
+        defer { isFresh = true }
+        guard !leftovers.isEmpty else { return }
+        let connection = try connection()
+        var remaining: [Leftover] = []
+        for var leftover in leftovers {
+            var transaction = NFTTransaction(family, [leftover.step])
+            let refusals = try connection.commit(&transaction)
+            leftover.attempts -= 1
+            // What stays in use shows when the table is observed.
+            guard refusals.contains(where: { $0.errno == EBUSY }), leftover.attempts > 0 else {
+                continue
+            }
+            remaining.append(leftover)
+        }
+        leftovers = remaining
+    }
+}
+
+extension NFTStep {
+    fileprivate var isDeletion: Bool {
+        switch self {
+        case .deleteChain, .deleteSet: true
+        default: false
+        }
+    }
+}
+
+extension NFTablesDiff {
+    /// Whether what a step deletes is wanted again, or gone with the table.
+    fileprivate func makesAnew(_ step: NFTStep) -> Bool {
+        if rebuilt != nil || table == .delete { return true }
+        return switch step {
+        case .deleteChain(let name): chains.contains { $0.name == name }
+        case .deleteSet(let name): sets.contains { $0.name == name }
+        default: false
+        }
+    }
+}

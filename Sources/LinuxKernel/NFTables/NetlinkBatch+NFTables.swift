@@ -1,0 +1,75 @@
+import Addressing
+import CNetlink
+import Glibc
+
+// Messages of nf_tables. Its numbers are in network order.
+extension NetlinkBatch {
+    /// Begins a message about a family's tables.
+    mutating func begin(
+        _ message: nf_tables_msg_types,
+        _ family: IPFamily,
+        flags: UInt16 = 0
+    ) {
+        begin(UInt16(NFNL_SUBSYS_NFTABLES) << 8 | UInt16(message.rawValue), flags: flags)
+        // struct nfgenmsg
+        append([family.protocolFamily, UInt8(NFNETLINK_V0), 0, 0])
+    }
+
+    /// The messages from here to the transaction's end are carried out together or not at all
+    /// (`NFNL_MSG_BATCH_BEGIN`).
+    mutating func beginTransaction() { mark(UInt16(NLMSG_MIN_TYPE)) }
+
+    /// `NFNL_MSG_BATCH_END`.
+    mutating func endTransaction() { mark(UInt16(NLMSG_MIN_TYPE) + 1) }
+
+    private mutating func mark(_ type: UInt16) {
+        begin(type)
+        append([UInt8(AF_UNSPEC), UInt8(NFNETLINK_V0), 0, UInt8(NFNL_SUBSYS_NFTABLES)])
+    }
+
+    mutating func number<Attribute: RawRepresentable<UInt32>>(
+        _ attribute: Attribute,
+        _ value: UInt32
+    ) {
+        self.attribute(attribute.rawValue, bigEndian: value)
+    }
+
+    mutating func number<Attribute: RawRepresentable<UInt32>>(
+        _ attribute: Attribute,
+        long value: UInt64
+    ) {
+        self.attribute(attribute.rawValue, bigEndian: value)
+    }
+
+    mutating func text<Attribute: RawRepresentable<UInt32>>(
+        _ attribute: Attribute,
+        _ text: String
+    ) {
+        self.attribute(attribute.rawValue, text)
+    }
+
+    mutating func nested<Attribute: RawRepresentable<UInt32>>(
+        _ attribute: Attribute,
+        _ body: (inout NetlinkBatch) -> Void
+    ) {
+        nested(attribute.rawValue, body)
+    }
+
+    /// `struct nft_data` with plain bytes.
+    mutating func data<Attribute: RawRepresentable<UInt32>>(
+        _ attribute: Attribute,
+        _ bytes: [UInt8]
+    ) {
+        nested(attribute.rawValue) { $0.attribute(NFTA_DATA_VALUE.rawValue, bytes) }
+    }
+}
+
+extension IPFamily {
+    /// `NFPROTO_IPV4` or `NFPROTO_IPV6`, the table families `ip` and `ip6`.
+    var protocolFamily: UInt8 { UInt8(self == .ipv4 ? AF_INET : AF_INET6) }
+}
+
+extension UInt32 {
+    /// As the hosts that we run on keep it: least significant byte first.
+    var hostBytes: [UInt8] { (0..<4).map { UInt8(truncatingIfNeeded: self >> (8 * $0)) } }
+}

@@ -1,0 +1,28 @@
+import CNetlink
+
+extension NetlinkBytes {
+    /// The value of one of nf_tables' attributes.
+    func attribute<Attribute: RawRepresentable<UInt32>>(_ type: Attribute) -> NetlinkBytes? {
+        attribute(type.rawValue)
+    }
+
+    /// A number in network order; nil unless the attribute is there.
+    func number<Attribute: RawRepresentable<UInt32>>(_ type: Attribute) -> UInt32? {
+        attribute(type).map { UInt32($0.network(4)) }
+    }
+
+    func long<Attribute: RawRepresentable<UInt32>>(_ type: Attribute) -> UInt64? {
+        attribute(type).map { UInt64($0.network(8)) }
+    }
+
+    func text<Attribute: RawRepresentable<UInt32>>(_ type: Attribute) -> String? {
+        attribute(type)?.text
+    }
+
+    /// The plain bytes of a `struct nft_data`.
+    func data<Attribute: RawRepresentable<UInt32>>(_ type: Attribute) -> NetlinkBytes? {
+        attribute(type)?.attribute(NFTA_DATA_VALUE)
+    }
+
+    var array: [UInt8] { Array(storage[range]) }
+}

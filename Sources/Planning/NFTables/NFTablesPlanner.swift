@@ -1,0 +1,243 @@
+package import Addressing
+package import DataplaneModel
+package import ServiceModel
+
+/// Plans a table of nftables for one family, in which Services are nothing but elements of sets:
+/// pure, total, and incremental.
+///
+/// The plan after any sequence of changes equals the plan made at once from the last state.
+package struct NFTablesPlanner: Sendable {
+    package let family: IPFamily
+    package let settings: PlannerSettings
+    /// The whole wanted state.
+    package private(set) var plan: NFTablesState
+
+    private var numbers = NumberTable<BalancingList.Key>(
+        count: 1 << UInt32(BalancingList.numberBits) - 1
+    ) { key in
+        NameScheme.number(of: key.port) ^ (key.isLocal ? 0x5555_5555_5555_5555 : 0)
+    }
+    private var services: [ServiceName: PlannedService] = [:]
+    private var contests = FrontendContests<TableClaim>()
+    private var winners: [TableClaim.Frontend: TableClaim] = [:]
+    private var balancers = ReferenceCounts<UInt32>()
+    private var hairpins = ReferenceCounts<IPAddress>()
+    private var clusterAddresses = ReferenceCounts<IPAddress>()
+    private var serviceIssues: [ServiceName: [PlanIssue]] = [:]
+
+    /// What a Service has in the plan, to take back when it changes.
+    private struct PlannedService {
+        var lists: [BalancingList]
+        var claims: [TableClaim]
+        var clusterAddress: IPAddress?
+    }
+
+    /// Chains for so many slots are always there, so that most changes touch elements only.
+    private static let standingSlots: UInt32 = 32
+
+    /// A plan without Services.
+    package init(family: IPFamily, settings: PlannerSettings) {
+        self.family = family
+        self.settings = settings
+        let standing = (1...Self.standingSlots).map { BalancingList.chain($0) }
+        plan = NFTablesState(
+            chains: TableChains(family: family, settings: settings).chains + standing,
+            sets: TableSet.allCases.map(\.empty)
+        )
+        for count in 1...Self.standingSlots {
+            balancers.add(count)
+            plan.sets[TableSet.balancers.name]?.elements[NFTValue(count)] =
+                .verdict(.goto(BalancingList.chainName(count)))
+        }
+    }
+
+    /// Wishes that could not be planned, sorted.
+    package var issues: [PlanIssue] {
+        (serviceIssues.values.flatMap { $0 } + contests.issues).sorted()
+    }
+
+    /// Whose endpoints a packet goes to whose `meta priority` is `value`.
+    package func title(of value: UInt32) -> String? {
+        numbers.key(of: value >> 14).map {
+            "\($0.port)\($0.isLocal ? ": endpoints on this node" : "")"
+        }
+    }
+
+    /// Plans the named Services anew and returns what that changes.
+    package mutating func plan(_ names: [ServiceName], of desired: DesiredState) -> NFTablesDiff {
+        let moved = updateNumbers(names, desired)
+        var change = TableChange()
+        for name in names + moved { withdraw(name, &change) }
+        for name in names + moved {
+            if let service = desired.services[name] { place(service, &change) }
+        }
+        for frontend in change.touched { decide(frontend, &change) }
+        countReferences(&change)
+        return plan.edit(chains: change.chains, sets: change.sets, elements: change.elements)
+    }
+
+    /// What a pass wants to be different, keyed so that the last word counts.
+    private struct TableChange {
+        var chains: [NFTChainName: NFTChain?] = [:]
+        var sets: [NFTSetName: NFTSet?] = [:]
+        var elements: [NFTSetName: [NFTValue: NFTData?]] = [:]
+        var touched: Set<TableClaim.Frontend> = []
+        var balancers: Set<UInt32> = []
+        var hairpins: Set<IPAddress> = []
+        var clusterAddresses: Set<IPAddress> = []
+
+        mutating func remove(_ element: NFTElement, from set: TableSet) {
+            elements[set.name, default: [:]][element.key] = .some(nil)
+        }
+
+        mutating func add(_ element: NFTElement, to set: TableSet) {
+            elements[set.name, default: [:]][element.key] = .some(element.data)
+        }
+    }
+
+    // MARK: - Services
+
+    /// Numbers the lists there are now; the other Services whose numbers that moves.
+    private mutating func updateNumbers(
+        _ names: [ServiceName],
+        _ desired: DesiredState
+    ) -> [ServiceName] {
+        var old: Set<BalancingList.Key> = []
+        var new: Set<BalancingList.Key> = []
+        for name in names {
+            old.formUnion(services[name]?.lists.map(\.key) ?? [])
+            for port in desired.services[name]?.ports ?? [] {
+                new.formUnion(ServiceElements.keys(port))
+            }
+        }
+        if old == new { return [] }
+        let moved = numbers.update(removing: old, adding: new).map(\.port.service)
+        return Set(moved).subtracting(names).sorted()
+    }
+
+    private mutating func withdraw(_ name: ServiceName, _ change: inout TableChange) {
+        serviceIssues[name] = nil
+        guard let planned = services.removeValue(forKey: name) else { return }
+        for list in planned.lists {
+            for (set, element) in list.elements { change.remove(element, from: set) }
+            for chain in list.affinityChains { change.chains[chain.name] = .some(nil) }
+            if let set = list.affinitySet { change.sets[set.name] = .some(nil) }
+            release(list, &change)
+        }
+        for claim in planned.claims {
+            _ = contests.withdraw(claim)
+            change.touched.insert(claim.frontend)
+        }
+        if let address = planned.clusterAddress {
+            clusterAddresses.remove(address)
+            change.clusterAddresses.insert(address)
+        }
+    }
+
+    private mutating func place(_ service: ServiceState, _ change: inout TableChange) {
+        let built = ServiceElements(
+            service,
+            family: family,
+            settings: settings,
+            numbers: numbers.numbers
+        )
+        if !built.issues.isEmpty { serviceIssues[service.name] = built.issues }
+        for list in built.lists {
+            for (set, element) in list.elements { change.add(element, to: set) }
+            for chain in list.affinityChains { change.chains[chain.name] = .some(chain) }
+            if let set = list.affinitySet { change.sets[set.name] = .some(set) }
+            retain(list, &change)
+        }
+        for claim in built.claims {
+            _ = contests.enter(claim)
+            change.touched.insert(claim.frontend)
+        }
+        let address = service.ports.first?.clusterIP
+        if let address {
+            clusterAddresses.add(address)
+            change.clusterAddresses.insert(address)
+        }
+        services[service.name] = PlannedService(
+            lists: built.lists,
+            claims: built.claims,
+            clusterAddress: address
+        )
+    }
+
+    /// Puts a frontend's winner in place of the one before.
+    private mutating func decide(_ frontend: TableClaim.Frontend, _ change: inout TableChange) {
+        let old = winners[frontend]
+        let new = contests.winner(of: frontend)
+        guard old != new else { return }
+        winners[frontend] = new
+        for entry in old?.entries ?? [] { change.remove(entry.element, from: entry.set) }
+        for entry in new?.entries ?? [] { change.add(entry.element, to: entry.set) }
+    }
+
+    // MARK: - What Services share
+
+    private mutating func retain(_ list: BalancingList, _ change: inout TableChange) {
+        if list.affinityTimeoutSeconds == nil {
+            balancers.add(list.balancer)
+            change.balancers.insert(list.balancer)
+        }
+        for address in Set(list.slots.map(\.address)) {
+            hairpins.add(address)
+            change.hairpins.insert(address)
+        }
+    }
+
+    private mutating func release(_ list: BalancingList, _ change: inout TableChange) {
+        if list.affinityTimeoutSeconds == nil {
+            balancers.remove(list.balancer)
+            change.balancers.insert(list.balancer)
+        }
+        for address in Set(list.slots.map(\.address)) {
+            hairpins.remove(address)
+            change.hairpins.insert(address)
+        }
+    }
+
+    /// Whether shared objects are there follows from who needs them now.
+    private func countReferences(_ change: inout TableChange) {
+        for balancer in change.balancers {
+            let name = BalancingList.chainName(balancer)
+            let isNeeded = balancers.contains(balancer)
+            change.chains[name] = .some(isNeeded ? BalancingList.chain(balancer) : nil)
+            change.elements[TableSet.balancers.name, default: [:]][NFTValue(balancer)] =
+                .some(isNeeded ? .verdict(.goto(name)) : nil)
+        }
+        for address in change.hairpins {
+            let key = NFTValue(address).appending(address)
+            let data: NFTData? = hairpins.contains(address) ? NFTData.none : nil
+            change.elements[TableSet.hairpin.name, default: [:]][key] = .some(data)
+        }
+        for address in change.clusterAddresses {
+            let data: NFTData? = clusterAddresses.contains(address) ? NFTData.none : nil
+            change.elements[TableSet.clusterAddresses.name, default: [:]][NFTValue(address)] =
+                .some(data)
+        }
+    }
+}
+
+extension NFTablesPlanner: Planner {
+    package static func diff(from old: NFTablesState, to new: NFTablesState) -> NFTablesDiff {
+        NFTablesDiff(from: old, to: new)
+    }
+}
+
+extension NFTablesDiff: PlanDiff {}
+
+/// How often something is needed.
+struct ReferenceCounts<Key: Hashable & Sendable>: Sendable {
+    private var counts: [Key: Int] = [:]
+
+    func contains(_ key: Key) -> Bool { counts[key] != nil }
+
+    mutating func add(_ key: Key) { counts[key, default: 0] += 1 }
+
+    mutating func remove(_ key: Key) {
+        let count = (counts[key] ?? 0) - 1
+        counts[key] = count > 0 ? count : nil
+    }
+}

@@ -1,0 +1,292 @@
+import Addressing
+import DataplaneModel
+import ServiceModel
+
+/// The chains of the table that are the same however many Services there are.
+struct TableChains {
+    static let balance = NFTChainName("balance")
+    static let toNumber = NFTChainName("to-number")
+
+    let family: IPFamily
+    let settings: PlannerSettings
+
+    var chains: [NFTChain] { baseChains + guardChains + serviceChains + nodePortChains + refusals }
+
+    // MARK: - Parts of rules
+
+    private static let addressKey: [NFTExpression] = [
+        .address(.destination), .transport, .port(.destination),
+    ]
+    private static let portKey: [NFTExpression] = [.transport, .port(.destination)]
+
+    private func name(_ text: String) -> NFTChainName { NFTChainName(text) }
+
+    private func goto(_ chain: String) -> NFTStatement { .verdict(.goto(name(chain))) }
+
+    private func jump(_ chain: String) -> NFTStatement { .verdict(.jump(name(chain))) }
+
+    /// Looks for where a frontend leads, and goes on there.
+    private func lead(
+        _ key: [NFTExpression],
+        _ map: TableSet,
+        to chain: String
+    ) -> NFTRule {
+        NFTRule(.setPriorityFromMap(key, map.name), goto(chain))
+    }
+
+    private func rules(forLocalPods statements: NFTStatement...) -> [NFTRule] {
+        switch settings.detector {
+        case .absent: []
+        case .sources(let prefixes):
+            Set(prefixes).filter { $0.family == family }.sorted().map {
+                NFTRule([.address(.source, $0)] + statements)
+            }
+        case .interface(let name):
+            [NFTRule([.inInterface(InterfaceMatch(name))] + statements)]
+        case .interfacePrefix(let prefix):
+            [NFTRule([.inInterface(InterfaceMatch(prefix, isPrefix: true))] + statements)]
+        }
+    }
+
+    /// Conditions for destinations that accept node ports, each a rule of its own.
+    private var nodePortDestinations: [[NFTStatement]] {
+        let everywhere: [NFTStatement] = [
+            .isLocal(.destination),
+            .address(.destination, StaticChains.loopback(family), inverted: true),
+        ]
+        switch settings.nodePortAddresses {
+        case .all: return [everywhere]
+        case .primary: break
+        case .ranges(let ranges):
+            let own = ranges.filter { $0.family == family }
+            if own.isEmpty || own.contains(where: { $0.length == 0 }) { return [everywhere] }
+        }
+        return settings.nodePortAddresses(family).map { [.address(.destination, IPPrefix($0))] }
+    }
+
+    // MARK: - Chains
+
+    private var baseChains: [NFTChain] {
+        func base(
+            _ text: String,
+            _ kind: NFTHook.Kind,
+            _ place: NFTHook.Place,
+            _ priority: Int32,
+            _ rules: NFTRule...
+        ) -> NFTChain {
+            NFTChain(name(text), hook: NFTHook(kind, place, priority: priority), rules: rules)
+        }
+        let new = NFTStatement.connectionState(.new)
+        let refuse = NFTRule(new, jump("refuse"))
+        var forward = base("filter-forward", .filter, .forward, 0, refuse)
+        if settings.dropInvalid {
+            forward.rules.insert(
+                NFTRule(.connectionState(.invalid), .verdict(.drop)),
+                at: 0
+            )
+        }
+        return [
+            // Before translation, which is at -100.
+            base("guard-prerouting", .filter, .prerouting, -110, NFTRule(new, jump("guard"))),
+            base("guard-output", .filter, .output, -110, NFTRule(new, jump("guard"))),
+            base("nat-prerouting", .nat, .prerouting, -100, NFTRule(jump("services"))),
+            base("nat-output", .nat, .output, -100, NFTRule(jump("services"))),
+            postrouting,
+            base("filter-input", .filter, .input, 0, refuse),
+            forward,
+            base("filter-output", .filter, .output, 0, refuse),
+        ]
+    }
+
+    private var postrouting: NFTChain {
+        NFTChain(
+            name("nat-postrouting"),
+            hook: NFTHook(.nat, .postrouting, priority: 100),
+            rules: [
+                NFTRule(.translated, .setPriority(0), title: "the scratch value has done its work"),
+                NFTRule(
+                    .translated,
+                    .contained(
+                        [.address(.source), .address(.destination)],
+                        in: TableSet.hairpin.name
+                    ),
+                    .masquerade,
+                    title: "an endpoint that reaches itself"
+                ),
+                NFTRule(
+                    .mark(PacketMark(bit: settings.masqueradeBit)),
+                    .clearMarkBits(settings.masqueradeBit),
+                    .masquerade
+                ),
+            ],
+            title: "whose source becomes the node's address"
+        )
+    }
+
+    private var guardChains: [NFTChain] {
+        [
+            NFTChain(
+                name("guard"),
+                rules: [
+                    NFTRule(
+                        .contained(Self.addressKey, in: TableSet.guarded.name),
+                        goto("guarded")
+                    )
+                ],
+                title: "load-balancer source ranges"
+            ),
+            NFTChain(
+                name("guarded"),
+                rules: [
+                    NFTRule(
+                        .contained(
+                            Self.addressKey + [.address(.source)],
+                            in: TableSet.allowed.name
+                        ),
+                        .verdict(.returnToCaller)
+                    ),
+                    NFTRule(.verdict(.drop)),
+                ],
+                title: "only from the source ranges"
+            ),
+        ]
+    }
+
+    private var serviceChains: [NFTChain] {
+        let mark = NFTStatement.setMarkBits(settings.masqueradeBit)
+        var clusterIP: [NFTRule] = []
+        if settings.masqueradesClusterIPs(family) {
+            if !settings.masqueradeAll { clusterIP += rules(forLocalPods: goto("balance")) }
+            clusterIP.append(NFTRule(mark))
+        }
+        clusterIP.append(NFTRule(goto("balance")))
+        return [
+            NFTChain(
+                name("services"),
+                rules: [
+                    lead(Self.addressKey, .clusterIPs, to: "cluster-ip"),
+                    lead(Self.addressKey, .externalIPs, to: "external"),
+                    NFTRule(
+                        .contained(Self.addressKey, in: TableSet.localIPs.name),
+                        goto("local")
+                    ),
+                ] + nodePortDestinations.map { NFTRule($0 + [jump("node-ports")]) },
+                title: "every Service address, then node ports"
+            ),
+            NFTChain(
+                name("cluster-ip"),
+                rules: clusterIP,
+                title: "ClusterIP traffic: local pods keep their source"
+            ),
+            NFTChain(
+                name("external"),
+                rules: [NFTRule(mark), NFTRule(goto("balance"))],
+                title: "from outside, policy Cluster"
+            ),
+            local("local", Self.addressKey, outside: .outsideIPs, inside: "inside"),
+            NFTChain(
+                name("inside"),
+                rules: [lead(Self.addressKey, .insideIPs, to: "balance")],
+                title: "policy Local: pods and the node itself may use every endpoint"
+            ),
+            NFTChain(
+                Self.balance,
+                rules: [
+                    NFTRule(.verdictMap([.maskedPriority(0x3fff)], TableSet.balancers.name)),
+                    NFTRule(.verdictMap([.priority], TableSet.affinity.name)),
+                ],
+                title: "by kind and number of slots, or by session affinity"
+            ),
+            NFTChain(
+                Self.toNumber,
+                rules: [
+                    NFTRule(
+                        .transports(TransportProtocol.allCases),
+                        .destinationNAT([.priority], TableSet.numbers.name)
+                    )
+                ],
+                title: "session affinity: to the endpoint of a number, if it is there"
+            ),
+        ]
+    }
+
+    private func local(
+        _ text: String,
+        _ key: [NFTExpression],
+        outside: TableSet,
+        inside: String
+    ) -> NFTChain {
+        NFTChain(
+            name(text),
+            rules: rules(forLocalPods: goto(inside)) + [
+                NFTRule(.isLocal(.source), .setMarkBits(settings.masqueradeBit), goto(inside)),
+                lead(key, outside, to: "balance"),
+            ],
+            title: "from outside, policy Local"
+        )
+    }
+
+    private var nodePortChains: [NFTChain] {
+        [
+            NFTChain(
+                name("node-ports"),
+                rules: [
+                    lead(Self.portKey, .externalPorts, to: "external"),
+                    NFTRule(
+                        .contained(Self.portKey, in: TableSet.localPorts.name),
+                        goto("local-port")
+                    ),
+                ],
+                title: "node ports"
+            ),
+            local("local-port", Self.portKey, outside: .outsidePorts, inside: "inside-port"),
+            NFTChain(
+                name("inside-port"),
+                rules: [lead(Self.portKey, .insidePorts, to: "balance")],
+                title: "policy Local: pods and the node itself may use every endpoint"
+            ),
+        ]
+    }
+
+    private var refusals: [NFTChain] {
+        let ranges = Set(settings.serviceCIDRs).filter { $0.family == family }.sorted()
+        return [
+            NFTChain(
+                name("refuse"),
+                rules: [
+                    NFTRule(.contained(Self.addressKey, in: TableSet.rejected.name), .reject),
+                    NFTRule(
+                        .contained(Self.addressKey, in: TableSet.dropped.name),
+                        .verdict(.drop)
+                    ),
+                    // Never on an address that the node itself has: a person's ssh goes there.
+                    NFTRule(
+                        .contained([.address(.destination)], in: TableSet.clusterAddresses.name),
+                        .isLocal(.destination, inverted: true),
+                        .reject
+                    ),
+                ]
+                    + ranges.map {
+                        NFTRule(
+                            .address(.destination, $0),
+                            .isLocal(.destination, inverted: true),
+                            .verdict(.drop)
+                        )
+                    }
+                    + nodePortDestinations.map { NFTRule($0 + [jump("refuse-ports")]) },
+                title: "what no endpoint took: refuse or drop"
+            ),
+            NFTChain(
+                name("refuse-ports"),
+                rules: [
+                    NFTRule(.contained(Self.portKey, in: TableSet.rejectedPorts.name), .reject),
+                    NFTRule(
+                        .contained(Self.portKey, in: TableSet.droppedPorts.name),
+                        .verdict(.drop)
+                    ),
+                ],
+                title: "node ports that no endpoint took"
+            ),
+        ]
+    }
+}

@@ -1,0 +1,92 @@
+import Addressing
+import DataplaneModel
+
+/// The sets and maps of the table, which hold all that is there for Services.
+enum TableSet: String, CaseIterable {
+    case clusterIPs = "cluster-ips"
+    case externalIPs = "external-ips"
+    case localIPs = "local-ips"
+    case outsideIPs = "outside-ips"
+    case insideIPs = "inside-ips"
+    case externalPorts = "external-ports"
+    case localPorts = "local-ports"
+    case outsidePorts = "outside-ports"
+    case insidePorts = "inside-ports"
+    case endpoints
+    case balancers
+    case affinity
+    case choices
+    case numbers
+    case hairpin
+    case guarded
+    case allowed
+    case rejected
+    case dropped
+    case rejectedPorts = "rejected-ports"
+    case droppedPorts = "dropped-ports"
+    case clusterAddresses = "cluster-addresses"
+
+    var name: NFTSetName { NFTSetName(rawValue) }
+
+    /// Without a size: a set that has to grow would make the table anew, and forget clients.
+    var empty: NFTSet { NFTSet(name, shape, isEntrance: isEntrance, title: title) }
+
+    /// What packets meet first, and so is filled last.
+    private var isEntrance: Bool {
+        switch self {
+        case .clusterIPs, .externalIPs, .localIPs, .outsideIPs, .insideIPs, .externalPorts,
+            .localPorts, .outsidePorts, .insidePorts, .guarded, .rejected, .dropped,
+            .rejectedPorts, .droppedPorts, .clusterAddresses:
+            true
+        case .endpoints, .balancers, .affinity, .choices, .numbers, .hairpin, .allowed: false
+        }
+    }
+
+    private static let frontend: [NFTField] = [.address, .transport, .port]
+    private static let nodePort: [NFTField] = [.transport, .port]
+
+    private var shape: NFTSetShape {
+        switch self {
+        case .clusterIPs, .externalIPs, .outsideIPs, .insideIPs:
+            NFTSetShape(Self.frontend, mapping: .fields([.classID]))
+        case .localIPs, .guarded, .rejected, .dropped: NFTSetShape(Self.frontend)
+        case .externalPorts, .outsidePorts, .insidePorts:
+            NFTSetShape(Self.nodePort, mapping: .fields([.classID]))
+        case .localPorts, .rejectedPorts, .droppedPorts: NFTSetShape(Self.nodePort)
+        case .endpoints: NFTSetShape([.classID, .number], mapping: .fields([.address, .port]))
+        case .balancers, .affinity: NFTSetShape([.classID], mapping: .verdict)
+        case .choices: NFTSetShape([.classID, .number], mapping: .fields([.classID]))
+        case .numbers: NFTSetShape([.classID], mapping: .fields([.address, .port]))
+        case .hairpin: NFTSetShape([.address, .address])
+        case .allowed: NFTSetShape(Self.frontend + [.address], isInterval: true)
+        case .clusterAddresses: NFTSetShape([.address])
+        }
+    }
+
+    private var title: String {
+        switch self {
+        case .clusterIPs: "ClusterIPs, and their endpoints"
+        case .externalIPs: "external addresses, policy Cluster"
+        case .localIPs: "external addresses, policy Local"
+        case .outsideIPs: "policy Local: endpoints for clients outside"
+        case .insideIPs: "policy Local: endpoints for pods and the node itself"
+        case .externalPorts: "node ports, policy Cluster"
+        case .localPorts: "node ports, policy Local"
+        case .outsidePorts: "node ports, policy Local: endpoints for clients outside"
+        case .insidePorts: "node ports, policy Local: endpoints for pods and the node itself"
+        case .endpoints: "the endpoint in each slot"
+        case .balancers: "how a slot is chosen, by kind and number of slots"
+        case .affinity: "Services whose clients keep their endpoint"
+        case .choices: "session affinity: the endpoint number in each slot"
+        case .numbers: "session affinity: endpoints by number"
+        case .hairpin: "endpoints that may reach themselves"
+        case .guarded: "only for some sources"
+        case .allowed: "the sources that may connect"
+        case .rejected: "without any endpoint"
+        case .dropped: "endpoints elsewhere only"
+        case .rejectedPorts: "node ports without any endpoint"
+        case .droppedPorts: "node ports with endpoints elsewhere only"
+        case .clusterAddresses: "ClusterIPs: ports that no Service has are refused"
+        }
+    }
+}

@@ -1,0 +1,25 @@
+import Addressing
+import DaemonConfiguration
+import DataplaneModel
+import LinuxKernel
+import Planning
+import ProxyModes
+
+extension NFTablesMode: InstalledMode {
+    static let tables: [TableName] = []
+
+    static func store(_ family: IPFamily, _ kernel: borrowing Kernel) -> NFTablesStore {
+        NFTablesStore(family: family)
+    }
+
+    static func prepareHost(_ configuration: DaemonConfiguration) -> [String] { [] }
+
+    static func finish(_ planner: NFTablesPlanner) -> String? { nil }
+
+    static func capabilities(
+        _ families: [IPFamily],
+        _ configuration: DaemonConfiguration
+    ) -> [KernelCapabilities.Finding] {
+        KernelCapabilities.nftables(families: families)
+    }
+}

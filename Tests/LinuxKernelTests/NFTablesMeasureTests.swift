@@ -1,0 +1,125 @@
+import Addressing
+import DataplaneModel
+import LinuxKernel
+import Testing
+
+@Suite("nftables: changes by others")
+@KernelThread
+struct NFTablesMeasureTests {
+    /// A store whose table is in place, as after a pass.
+    private func fixture(_ load: NFTLoad) throws -> NFTFixture {
+        let fixture = try NFTFixture(load.family)
+        try fixture.apply(load.state)
+        _ = try fixture.store.measure()
+        return fixture
+    }
+
+    /// Whether the numbers change by what `body` does.
+    private func isNoticed(_ fixture: NFTFixture, _ body: () throws -> Void) throws -> Bool {
+        let before = try fixture.store.measure()
+        try body()
+        return try fixture.store.measure() != before
+    }
+
+    @Test("Whatever others do to our table is noticed, once", arguments: IPFamily.allCases)
+    func foreignChanges(_ family: IPFamily) throws {
+        let fixture = try fixture(NFTLoad(family: family, services: 3, endpoints: 2))
+        let table = "\(fixture.keyword) fairlead"
+        for command in [
+            "add rule \(table) balance drop", "flush chain \(table) balance",
+            "add element \(table) endpoints { 9:9 . 9 : \(family == .ipv4 ? "10.0.0.1" : "fd00::1") . 9 }",
+            "delete element \(table) endpoints { 9:9 . 9 }", "add chain \(table) x",
+            "add set \(table) y { type ipv4_addr; }", "flush map \(table) endpoints",
+            "add table \(table) { flags dormant; }", "delete table \(table)",
+        ] {
+            #expect(try isNoticed(fixture) { try fixture.nft(command) }, "\(command)")
+            #expect(try !isNoticed(fixture) {}, "\(command)")
+        }
+    }
+
+    @Test("A flushed ruleset is noticed")
+    func flush() throws {
+        let load = NFTLoad(family: .ipv4, services: 3, endpoints: 2)
+        let fixture = try fixture(load)
+        #expect(try isNoticed(fixture) { try fixture.nft("flush", "ruleset") })
+        try fixture.apply(load.state)
+        fixture.expectEqual(try fixture.store.observe(), load.state)
+    }
+
+    @Test("What is done to other tables, and what we do, is not")
+    func ownChanges() throws {
+        let load = NFTLoad(family: .ipv4, services: 3, endpoints: 2)
+        let fixture = try fixture(load)
+        var state = load.state
+        let isNoticed = try isNoticed(fixture) {
+            try fixture.load("table inet fairlead { chain x { drop; }; }\nadd table ip6 fairlead\n")
+            try fixture.nft("add", "table", "ip", "other")
+            let diff = state.edit(
+                elements: [NFTLoad.slots: [load.slot(1, 1): load.endpoint(1, 1, generation: 1)]]
+            )
+            try fixture.apply(diff)
+            _ = try fixture.store.measure()
+            try fixture.store.attend()
+        }
+        #expect(!isNoticed)
+    }
+
+    @Test("A large change of ours is not noticed, and what others do meanwhile is")
+    func largeChange() throws {
+        let load = NFTLoad(family: .ipv4, services: 400, endpoints: 3)
+        let fixture = try fixture(load)
+        let larger = NFTLoad(family: .ipv4, services: 900, endpoints: 4).state
+        let isNoticed = try isNoticed(fixture) {
+            try fixture.apply(larger)
+            _ = try fixture.store.measure()
+        }
+        #expect(!isNoticed)
+        #expect(try self.isNoticed(fixture) { try fixture.nft("add chain ip fairlead x") })
+    }
+
+    @Test("What others do between a pass's reading and its end is not taken for its result")
+    func duringPass() throws {
+        let load = NFTLoad(family: .ipv4, services: 3, endpoints: 2)
+        let fixture = try fixture(load)
+        let before = try fixture.store.measure()
+        #expect(try fixture.store.observe() == load.state)
+        try fixture.nft("flush chain ip fairlead balance")
+        // The measure that ends the pass.
+        #expect(try fixture.store.measure() == before)
+        #expect(try fixture.store.measure() != before)
+    }
+
+    @Test("What was done before the table is read is seen then, and not told")
+    func beforePass() throws {
+        let load = NFTLoad(family: .ipv4, services: 3, endpoints: 2)
+        let fixture = try fixture(load)
+        let before = try fixture.store.measure()
+        try fixture.nft("flush chain ip fairlead balance")
+        #expect(try fixture.store.observe() != load.state)
+        #expect(try fixture.store.measure() == before)
+        #expect(try fixture.store.measure() == before)
+    }
+
+    @Test("This kernel has all that nftables mode needs", arguments: IPFamily.allCases)
+    func capabilities(_ family: IPFamily) throws {
+        _ = try NFTFixture(family)
+        let findings = KernelCapabilities.nftables(families: [family])
+        #expect(findings.filter { $0.level == .failure } == [])
+        let subject = "\(family.rawValue) nftables"
+        #expect(findings.contains { $0.subject == subject && $0.level == .good })
+        // Nothing is left behind.
+        #expect(try Program.check(["nft", "list", "ruleset"]) == "")
+    }
+}
+
+@Suite("nftables where it is missing", .enabled(if: isUML))
+@KernelThread
+struct NFTablesMissingUMLTests {
+    @Test("A kernel without a family's tables says so", arguments: IPFamily.allCases)
+    func capabilities(_ family: IPFamily) throws {
+        let findings = KernelCapabilities.nftables(families: [family])
+        let failures = findings.filter { $0.level == .failure }.map(\.detail)
+        #expect(failures.count == 1)
+        #expect(failures.first?.contains("CONFIG_NF_TABLES_IPV") == true)
+    }
+}
