@@ -125,7 +125,7 @@ extension NFTStatement {
         .destinationNAT(key, NFTSetName(map))
     }
 
-    /// Sets the priority if the packet goes to this address with ICMP or to any port.
+    /// Whatever has ports.
     static let anyTransport = NFTStatement.transports(TransportProtocol.allCases)
 }
 

@@ -8,7 +8,7 @@ extension NFTLayout {
         _ number: UInt32,
         seconds: UInt32 = 10800,
         title: String? = nil,
-        _ endpoints: String...
+        _ endpoints: [String]
     ) -> UInt32 {
         let identifier = number << 14
         for (index, endpoint) in endpoints.enumerated() {

@@ -25,7 +25,7 @@ struct NFTLayout {
         _ number: UInt32,
         kind: UInt32 = 0,
         title: String? = nil,
-        _ slots: String...
+        _ slots: [String]
     ) -> UInt32 {
         let identifier = number << 14
         let balancer = kind << 12 | UInt32(slots.count)

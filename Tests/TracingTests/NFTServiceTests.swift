@@ -11,8 +11,7 @@ import Tracing
         let value = layout.list(
             1,
             title: "default/web:http",
-            "10.244.1.20:8080",
-            "10.244.2.20:8080"
+            ["10.244.1.20:8080", "10.244.2.20:8080"]
         )
         layout.clusterIP("10.96.0.10:80", value)
         layout.made.put(.frontend("198.51.100.6:80", value), into: "external-ips")
@@ -59,9 +58,9 @@ import Tracing
     @Test("Policy Local: outside to the endpoint here, pods and node to all of them")
     func policyLocal() throws {
         var layout = NFTLayout()
-        let here = layout.list(1, "10.244.1.20:8080")
-        let everywhere = layout.list(2, "10.244.1.20:8080", "10.244.2.20:8080")
-        let elsewhere = layout.list(3, "10.244.2.20:8080")
+        let here = layout.list(1, ["10.244.1.20:8080"])
+        let everywhere = layout.list(2, ["10.244.1.20:8080", "10.244.2.20:8080"])
+        let elsewhere = layout.list(3, ["10.244.2.20:8080"])
         layout.made.put(
             .frontend("198.51.100.7:80"),
             .frontend("198.51.100.8:80"),
@@ -140,7 +139,7 @@ import Tracing
     @Test("An endpoint on the node's own network is delivered there")
     func hostNetwork() throws {
         var layout = NFTLayout()
-        layout.clusterIP("10.96.0.10:80", layout.list(1, "192.0.2.1:8080"))
+        layout.clusterIP("10.96.0.10:80", layout.list(1, ["192.0.2.1:8080"]))
         let flows = """
             10.244.1.7  -> 10.96.0.10:80/tcp = 192.0.2.1:8080
             203.0.113.9 -> 10.96.0.10:80/tcp = 192.0.2.1:8080

@@ -3,7 +3,7 @@ import DataplaneModel
 
 /// Keys and values for people.
 enum NFTKeyText {
-    /// `10.96.0.10:80/tcp from 198.51.100.9`, `port 80/tcp`, `10.96.0.10`, `1:0`.
+    /// `10.96.0.10:80/tcp from 198.51.100.9`, `port 80/tcp`, `10.96.0.10`, `priority 1:0`.
     static func text(_ key: [NFTExpression], _ packet: PacketState) -> String {
         let port = [NFTExpression.transport, .port(.destination)]
         var rest = key[...]
@@ -64,8 +64,8 @@ enum NFTKeyText {
         case .transport: packet.transportText
         case .port(.source): "the client's port"
         case .port(.destination): packet.port?.description ?? "no port"
-        case .priority: text(priority: packet.priority)
-        case .maskedPriority(let mask): text(priority: packet.priority & mask)
+        case .priority: "priority " + text(priority: packet.priority)
+        case .maskedPriority(let mask): "priority " + text(priority: packet.priority & mask)
         case .random, .roundRobin, .hash: "any slot"
         }
     }

@@ -82,7 +82,7 @@ extension NFTPassage {
         asksNAT: Bool = true
     ) -> [Flow] {
         var flows = flows
-        for (chain, hook) in chains(at: place) where asksNAT || hook.kind == .filter {
+        for (chain, hook) in chains(at: place) where asksNAT || hook.kind != .nat {
             // A chain that translated was the last of its sort.
             let settled = flows.filter { hook.kind == .nat && $0.packet.isTranslated(at: place) }
             let open = flows.filter { hook.kind != .nat || !$0.packet.isTranslated(at: place) }

@@ -33,8 +33,7 @@ struct NFTRuleRun {
     /// Those of which the rule is told, if it is told.
     var told: [Flow] {
         let all = completed.isEmpty && !effects.isEmpty ? stopped : completed
-        let current = all.filter { !$0.isStale }
-        return current.isEmpty ? all : current
+        return all.current
     }
 
     mutating func stop(_ flow: Flow, _ failure: @autoclosure () -> String) {
@@ -63,6 +62,14 @@ struct NFTRuleRun {
     mutating func take(_ verdict: NFTVerdict) {
         verdicts.append((verdict, live))
         live = []
+    }
+}
+
+extension [Flow] {
+    /// Without those of clients whose endpoint is gone, unless there are no others.
+    var current: [Flow] {
+        let current = filter { !$0.isStale }
+        return current.isEmpty ? self : current
     }
 }
 

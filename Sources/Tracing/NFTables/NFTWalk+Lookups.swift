@@ -32,12 +32,14 @@ extension NFTWalk {
                 run.stop(flow, "\(name) holds something else")
             }
         }
-        if let flow = result.first?.flow {
-            let choice = NFTSlotChoice(key)
-            if let note = choice?.note, !notes.contains(note) { notes.append(note) }
-            let reason = choice?.reason ?? text(key, flow.packet, isMember: true, of: name)
+        if result.isEmpty { return [] }
+        if let choice = NFTSlotChoice(key) {
+            if let note = choice.note, !notes.contains(note) { notes.append(note) }
+            run.explain(choice.reason)
+        } else {
+            let reason = membership(key, result.map(\.flow), of: name)
             run.explain(reason)
-            if choice == nil { run.setReasons.append(reason) }
+            run.setReasons.append(reason)
         }
         return result
     }

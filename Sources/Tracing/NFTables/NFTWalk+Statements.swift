@@ -152,9 +152,8 @@ extension NFTWalk {
     }
 
     private func priorities(_ flows: [Flow]) -> String {
-        let current = flows.filter { !$0.isStale }
-        let told = current.isEmpty ? flows : current
-        return NFTKeyText.alternatives(told.map { NFTKeyText.text(priority: $0.packet.priority) })
+        let texts = flows.current.map { NFTKeyText.text(priority: $0.packet.priority) }
+        return NFTKeyText.alternatives(texts)
     }
 
     private mutating func translate(

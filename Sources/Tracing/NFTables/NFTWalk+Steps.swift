@@ -20,8 +20,17 @@ extension NFTWalk {
         isMember: Bool,
         of name: NFTSetName
     ) -> String {
+        text([NFTKeyText.text(key, packet)], isMember: isMember, of: name)
+    }
+
+    /// The same for flows that are in a set.
+    func membership(_ key: [NFTExpression], _ flows: [Flow], of name: NFTSetName) -> String {
+        text(flows.current.map { NFTKeyText.text(key, $0.packet) }, isMember: true, of: name)
+    }
+
+    private func text(_ keys: [String], isMember: Bool, of name: NFTSetName) -> String {
         let title = input.state.sets[name]?.title.map { " (\($0))" } ?? ""
-        return "\(NFTKeyText.text(key, packet)) is \(isMember ? "" : "not ")in \(name)\(title)"
+        return "\(NFTKeyText.alternatives(keys)) is \(isMember ? "" : "not ")in \(name)\(title)"
     }
 
     func text(_ verdict: NFTVerdict) -> String {
@@ -85,7 +94,8 @@ extension NFTWalk {
     ) {
         let stale =
             flows.allSatisfy(\.isOfNobodyElse) ? ["if the endpoint of the client is gone"] : []
-        let effect = run.effects.isEmpty ? "nothing else" : run.effects.joined(separator: "; ")
+        let effect =
+            run.effects.isEmpty ? "goes on with the next rule" : run.effects.joined(separator: "; ")
         let step = step(run, at: place, effect, reasons + stale)
         steps.append(scope.step(step, taken: flows))
     }
