@@ -19,8 +19,9 @@ struct Figures {
         case plan, sets, rules, servers, addresses
         case setsByTool, serversByTool, changeByTool
         case setsSingly, serversSingly, addressesSingly
-        /// Full programming with one route for all ClusterIPs; that route; one more address.
-        case fullWithRange, range, oneAddress
+        /// Full programming with one route for all ClusterIPs; that route; a route for each; one
+        /// more address.
+        case fullWithRange, range, routes, oneAddress
         /// Reading everything, and a pass that does so and finds nothing to do.
         case observe, fullAgain
     }

@@ -59,10 +59,10 @@ struct IPVSParts {
         }
     }
 
-    /// The range of all ClusterIPs.
-    func oneRange() throws -> Cost {
+    /// Binds whole ranges, by a route each.
+    func bind(_ ranges: [IPPrefix]) throws -> Cost {
         try cost { () throws(DataplaneError) in
-            try addresses.make([.addRange(Workload.clusterIPs)])
+            try addresses.make(ranges.map { .addRange($0) })
         }
     }
 

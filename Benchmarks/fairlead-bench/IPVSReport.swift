@@ -70,9 +70,10 @@ struct IPVSReport {
 
     private var binding: [[String]] {
         [
-            row("every address", .addresses),
+            row("every address on the link", .addresses),
             row("one more address", .oneAddress, decimals: 2),
-            row("one range", .range, decimals: 2),
+            row("a local route for every address", .routes),
+            row("one local route for the range", .range, decimals: 2),
             row("full programming, every address", .full),
             row("full programming, one range", .fullWithRange),
         ]
@@ -115,19 +116,19 @@ struct IPVSReport {
         Goal(title: "sets and servers / one message a send, goal 1/10", limit: 1 / 10) {
             quotient($0.elapsed(.sets, .servers), $0.elapsed(.setsSingly, .serversSingly))
         },
-        Goal(title: "full, one range / the same, goal 1/10", limit: 1 / 10) {
+        Goal(title: "full with one range / sets and servers so, goal 1/10", limit: 1 / 10) {
             quotient($0.elapsed(.fullWithRange), $0.elapsed(.setsSingly, .serversSingly))
         },
-        Goal(title: "full, every address / the same and addresses, goal 1/10", limit: 1 / 10) {
+        Goal(title: "full / sets, servers and addresses so, goal 1/10", limit: 1 / 10) {
             quotient(
                 $0.elapsed(.full),
                 $0.elapsed(.setsSingly, .serversSingly, .addressesSingly)
             )
         },
-        Goal(title: "full, every address / ipset and ipvsadm, goal 1", limit: 1) {
+        Goal(title: "full / ipset restore and ipvsadm -R, goal 1", limit: 1) {
             quotient($0.elapsed(.full), $0.elapsed(.setsByTool, .serversByTool))
         },
-        Goal(title: "change / ipvsadm, goal 1", limit: 1) {
+        Goal(title: "change / an ipvsadm process, goal 1", limit: 1) {
             quotient($0.elapsed(.change), $0.elapsed(.changeByTool))
         },
     ]

@@ -34,6 +34,7 @@ struct IPVSSizeCommand: ParsableCommand {
             figures[.fullWithRange].append(try full(update, bindsRange: true))
             figures[.plan].append(Cost.of { IPVSTables.plan(update) }.0)
             try measureParts(workload, state, &figures)
+            try measureRoutes(state, &figures)
             try measureSingly(state, &figures)
             try measureTools(workload, tools, &figures)
         }
@@ -94,7 +95,14 @@ struct IPVSSizeCommand: ParsableCommand {
         figures[.servers].append(costs.servers)
         figures[.addresses].append(costs.addresses)
         figures[.oneAddress] += try parts.oneAddress(workload, count: 10)
-        figures[.range].append(try parts.oneRange())
+    }
+
+    private func measureRoutes(_ state: IPVSState, _ figures: inout Figures) throws {
+        try IPVSTables.enterNewNamespace()
+        let parts = IPVSParts()
+        figures[.range].append(try parts.bind([Workload.clusterIPs]))
+        let addresses = state.binding.addresses.sorted()
+        figures[.routes].append(try parts.bind(addresses.map { IPPrefix($0) }))
     }
 
     private func measureSingly(_ state: IPVSState, _ figures: inout Figures) throws {
