@@ -133,8 +133,8 @@ let package = Package(
         tests(
             "LinuxKernelTests",
             [
-                "Addressing", "DataplaneModel", "Planning", "ProxyModes", "LinuxKernel",
-                "TestSupport",
+                "Addressing", "ServiceModel", "DataplaneModel", "Planning", "ProxyModes",
+                "LinuxKernel", "Reconciling", "TestSupport",
             ]
         ),
         tests("AnnotatedYAMLTests", ["AnnotatedYAML"]),

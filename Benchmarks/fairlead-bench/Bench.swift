@@ -8,7 +8,9 @@ struct Bench: ParsableCommand {
         commandName: "fairlead-bench",
         abstract: "Measure Fairlead. Needs root; the host's own network is left alone.",
         subcommands: [
-            IPTablesCommand.self, SizeCommand.self, ServeCommand.self, ConnectCommand.self,
+            IPTablesCommand.self, IPVSCommand.self, IPVSPlanCommand.self, IPVSSizeCommand.self,
+            SizeCommand.self, ServeCommand.self,
+            ConnectCommand.self,
         ]
     )
 }

@@ -14,12 +14,27 @@ struct Figures {
         /// iptables-restore with the usual layout.
         case classicFull
         case classicChange
+        /// In ipvs mode the parts of full programming, then its usual tools, then netlink with one
+        /// object a message and one message a send.
+        case plan, sets, rules, servers, addresses
+        case setsByTool, serversByTool, changeByTool
+        case setsSingly, serversSingly, addressesSingly
+        /// Full programming with one route for all ClusterIPs; that route; a route for each; one
+        /// more address.
+        case fullWithRange, range, routes, oneAddress
+        /// Reading everything, and a pass that does so and finds nothing to do.
+        case observe, fullAgain
+    }
+
+    /// A figure that is no time.
+    enum Number: String {
+        case peakMiB, natBytes, filterBytes
+        /// Netlink messages, and the sends they took.
+        case fullMessages, fullSends, changeMessages, observeMessages, messagesSingly
     }
 
     private var costs: [Work: [Cost]] = [:]
-    var peakMiB = 0.0
-    var natBytes = 0
-    var filterBytes = 0
+    private var numbers: [Number: Double] = [:]
 
     init() {}
 
@@ -28,10 +43,24 @@ struct Figures {
         set { costs[work] = newValue }
     }
 
+    subscript(number: Number) -> Double? {
+        get { numbers[number] }
+        set { numbers[number] = newValue }
+    }
+
     /// The median by CPU time; nil if it was not measured.
     func median(_ work: Work) -> Cost? {
         self[work].isEmpty ? nil : Cost.median(self[work])
     }
+
+    /// The elapsed time of all these together, by medians, in seconds; nil if one was not measured.
+    func elapsed(_ all: Work...) -> Double? {
+        if all.contains(where: { self[$0].isEmpty }) { return nil }
+        return all.reduce(0) { $0 + Cost.medianElapsed(self[$1]).wall }
+    }
+
+    /// All that was measured.
+    var allCosts: [Cost] { costs.values.flatMap { $0 } }
 
     /// How many times the CPU time of `other` this work took, by medians.
     func ratio(_ work: Work, to other: Work) -> Double? {
@@ -43,7 +72,7 @@ struct Figures {
 
     /// A line for each figure: a word and numbers.
     var text: String {
-        var lines = ["memory \(peakMiB) \(natBytes) \(filterBytes)"]
+        var lines = numbers.map { "\($0.key.rawValue) \($0.value)" }
         for (work, all) in costs {
             lines += all.map { "\(work.rawValue) \($0.cpu) \($0.wall)" }
         }
@@ -55,10 +84,8 @@ struct Figures {
         for line in text.split(separator: "\n") {
             let words = line.split(separator: " ")
             let numbers = words.dropFirst().compactMap { Double($0) }
-            if words[0] == "memory", numbers.count == 3 {
-                peakMiB = numbers[0]
-                natBytes = Int(numbers[1])
-                filterBytes = Int(numbers[2])
+            if let number = Number(rawValue: String(words[0])), numbers.count == 1 {
+                self[number] = numbers[0]
             } else if let work = Work(rawValue: String(words[0])), numbers.count == 2 {
                 self[work].append(Cost(cpu: numbers[0], wall: numbers[1]))
             } else {

@@ -18,7 +18,7 @@ struct SizeCommand: ParsableCommand {
         var figures = Figures()
         let update = workload.full
         try measureFairlead(workload, update, &figures)
-        figures.peakMiB = peakResidentMiB()
+        figures[.peakMiB] = peakResidentMiB()
         try measureFloor(&figures)
         measurePlanning(workload, update, &figures)
         if !fairleadOnly { try measureClassic(workload, &figures) }
@@ -45,8 +45,8 @@ struct SizeCommand: ParsableCommand {
     private func measureFloor(_ figures: inout Figures) throws {
         let nat = try RawTable(.nat)
         let filter = try RawTable(.filter)
-        figures.natBytes = nat.byteCount
-        figures.filterBytes = filter.byteCount
+        figures[.natBytes] = Double(nat.byteCount)
+        figures[.filterBytes] = Double(filter.byteCount)
         for _ in 0..<10 { figures[.changeFloor].append(try nat.replace()) }
         for _ in 0..<5 {
             try FairleadTables.enterNewNamespace()

@@ -1,95 +1,76 @@
-/// The figures of all sizes as tables, and the ratios against their goals.
+/// The figures of all sizes of iptables mode as tables, and the ratios against their goals.
 struct TablesReport {
     var results: [(size: String, figures: Figures)]
 
     func print() {
-        printSection("Planning, CPU ms (median; least)") {
+        let tables = ReportTables(sizes: results.map(\.size))
+        let all = results.map(\.figures)
+        tables.printSection(
+            "Planning, CPU ms (median; least)",
             [
-                row("everything", $0) { milliseconds($0, .planAll) },
-                row("one changed Service", $0) { milliseconds($0, .planOne, decimals: 3) },
+                row("everything", all, .planAll, wall: false),
+                row("one changed Service", all, .planOne, decimals: 3, wall: false),
             ]
-        }
-        printSection("First full programming, CPU ms (median; least; wall)") {
+        )
+        tables.printSection(
+            "First full programming, CPU ms (median; least; wall)",
             [
-                row("Fairlead", $0) { milliseconds($0, .full, wall: true) },
-                row("kernel alone, same tables", $0) { milliseconds($0, .fullFloor, wall: true) },
-                row("iptables-restore, classic", $0) { milliseconds($0, .classicFull, wall: true) },
+                row("Fairlead", all, .full),
+                row("kernel alone, same tables", all, .fullFloor),
+                row("iptables-restore, classic", all, .classicFull),
             ]
-        }
-        printSection("One endpoint less or more, CPU ms (median; least; wall)") {
+        )
+        tables.printSection(
+            "One endpoint less or more, CPU ms (median; least; wall)",
             [
-                row("Fairlead", $0) { milliseconds($0, .change, wall: true) },
-                row("kernel alone, same table", $0) { milliseconds($0, .changeFloor, wall: true) },
-                row("iptables-restore --noflush, classic", $0) {
-                    milliseconds($0, .classicChange, wall: true)
-                },
+                row("Fairlead", all, .change),
+                row("kernel alone, same table", all, .changeFloor),
+                row("iptables-restore --noflush, classic", all, .classicChange),
             ]
-        }
-        printSection("Memory, MiB") {
+        )
+        tables.printSection(
+            "Memory, MiB",
             [
-                row("Fairlead, peak resident", $0) { $0.peakMiB.text(1) },
-                row("nat in the kernel", $0) { (Double($0.natBytes) / 1_048_576).text(1) },
-                row("filter in the kernel", $0) { (Double($0.filterBytes) / 1_048_576).text(1) },
+                row("Fairlead, peak resident", all, .peakMiB, per: 1),
+                row("nat in the kernel", all, .natBytes, per: 1_048_576),
+                row("filter in the kernel", all, .filterBytes, per: 1_048_576),
             ]
-        }
-        printSection("CPU time as ratios of medians (goals are for 5000x10)") { all in
-            Goal.all.map { goal in row(goal.title, all) { goal.verdict($0) } }
-        }
-    }
-
-    private func printSection(_ title: String, _ rows: ([Figures]) -> [[String]]) {
-        var table = TextTable([title] + results.map(\.size))
-        table.rows += rows(results.map(\.figures))
-        Swift.print("\n\(table.text)")
+        )
+        tables.printSection(
+            "CPU time as ratios of medians (goals are for 5000x10)",
+            Self.goals.map { goal in [goal.title] + all.map { goal.verdict($0) } }
+        )
     }
 
     private func row(
         _ title: String,
         _ all: [Figures],
-        _ cell: (Figures) -> String
-    ) -> [String] {
-        [title] + all.map(cell)
-    }
-
-    private func milliseconds(
-        _ figures: Figures,
         _ work: Figures.Work,
         decimals: Int = 1,
-        wall: Bool = false
-    ) -> String {
-        guard let median = figures.median(work) else { return "-" }
-        var parts = [(median.cpu * 1000).text(decimals)]
-        if figures[work].count > 1 {
-            parts.append((Cost.least(figures[work]).cpu * 1000).text(decimals))
+        wall: Bool = true
+    ) -> [String] {
+        ReportTables.row(title, all) {
+            ReportTables.milliseconds($0, work, decimals: decimals, wall: wall)
         }
-        if wall { parts.append((median.wall * 1000).text(decimals)) }
-        return parts.joined(separator: "; ")
     }
-}
 
-/// How two kinds of work should compare.
-struct Goal {
-    var title: String
-    var work: Figures.Work
-    var other: Figures.Work
-    /// At most this many times the other's CPU time.
-    var limit: Double
+    private func row(
+        _ title: String,
+        _ all: [Figures],
+        _ number: Figures.Number,
+        per unit: Double
+    ) -> [String] {
+        ReportTables.row(title, all) { ReportTables.number($0, number, per: unit) }
+    }
 
-    static let all = [
-        Goal(title: "full / classic, goal 1/20", work: .full, other: .classicFull, limit: 1 / 20),
-        Goal(title: "full / kernel, goal 3", work: .full, other: .fullFloor, limit: 3),
-        Goal(
-            title: "change / classic, goal 1/6",
-            work: .change,
-            other: .classicChange,
-            limit: 1 / 6
-        ),
-        Goal(title: "change / kernel, goal 2", work: .change, other: .changeFloor, limit: 2),
+    private static let goals = [
+        Goal(title: "full / classic, goal 1/20", limit: 1 / 20) {
+            $0.ratio(.full, to: .classicFull)
+        },
+        Goal(title: "full / kernel, goal 3", limit: 3) { $0.ratio(.full, to: .fullFloor) },
+        Goal(title: "change / classic, goal 1/6", limit: 1 / 6) {
+            $0.ratio(.change, to: .classicChange)
+        },
+        Goal(title: "change / kernel, goal 2", limit: 2) { $0.ratio(.change, to: .changeFloor) },
     ]
-
-    func verdict(_ figures: Figures) -> String {
-        guard let ratio = figures.ratio(work, to: other) else { return "-" }
-        let text = limit < 1 ? "1/" + (1 / ratio).text(1) : ratio.text(2)
-        return "\(text) \(ratio <= limit ? "met" : "missed")"
-    }
 }

@@ -24,6 +24,10 @@ struct Workload: Sendable {
     static let port = PortNumber(80).unsafelyKnown
     static let targetPort = PortNumber(8080).unsafelyKnown
 
+    /// Where ClusterIPs and endpoints come from.
+    static let clusterIPs = IPPrefix(IPAddress(ipv4: 0x0a60_0000), length: 12)
+    static let pods = IPPrefix(IPAddress(ipv4: 0x0a80_0000), length: 9)
+
     func name(_ index: Int) -> ServiceName {
         ServiceName(namespace: "bench", name: "service-\(index)")
     }

@@ -153,9 +153,9 @@ struct DrainUMLTests {
         let report = try fixture.store.finishDrains()
         #expect(report.finished == 2)
         #expect(report.draining == 0)
-        let before = fixture.store.messagesSent
+        let before = fixture.base.traffic.messages
         #expect(try fixture.store.finishDrains() == DrainReport())
-        #expect(fixture.store.messagesSent == before)
+        #expect(fixture.base.traffic.messages == before)
         try fixture.base.expect([fixture.server([2])])
     }
 

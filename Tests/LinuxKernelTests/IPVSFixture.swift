@@ -19,6 +19,7 @@ func address(_ text: String, _ port: Int) -> SocketAddress {
 struct IPVSFixture {
     let family: IPFamily
     let store: VirtualServerStore
+    let traffic = NetlinkTraffic()
 
     init(
         _ family: IPFamily,
@@ -32,7 +33,8 @@ struct IPVSFixture {
         store = VirtualServerStore(
             family: family,
             excluded: excluded,
-            drainTimeout: drainTimeout
+            drainTimeout: drainTimeout,
+            traffic: traffic
         )
     }
 

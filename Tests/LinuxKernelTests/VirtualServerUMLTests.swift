@@ -94,9 +94,9 @@ struct VirtualServerUMLTests {
         let fixture = try IPVSFixture(.ipv4)
         let servers = (0..<5).map { fixture.server(fixture.frontend($0), [1, 2, 3]) }
         try fixture.apply(servers)
-        let before = fixture.store.messagesSent
+        let before = fixture.traffic.messages
         #expect(try fixture.apply(servers).operations == 0)
-        #expect(fixture.store.messagesSent - before == 6)
+        #expect(fixture.traffic.messages - before == 6)
     }
 
     @Test("One endpoint's change is one message")
@@ -109,11 +109,11 @@ struct VirtualServerUMLTests {
             _ change: VirtualServerChange,
             sourceLocation: SourceLocation = #_sourceLocation
         ) throws {
-            let before = store.messagesSent
+            let before = fixture.traffic.messages
             let made = try store.make([change])
             let removed = try store.remove([change])
             #expect(made.operations + removed.operations == 1, sourceLocation: sourceLocation)
-            #expect(store.messagesSent - before == 1, sourceLocation: sourceLocation)
+            #expect(fixture.traffic.messages - before == 1, sourceLocation: sourceLocation)
         }
         let new = RealServer(fixture.endpoint(4))
         var heavy = new
@@ -135,9 +135,9 @@ struct VirtualServerUMLTests {
         #expect(report.operations == 8000)
         #expect(try fixture.store.virtualServerCount() == 2000)
         try fixture.expect(servers)
-        // One question for all virtual servers, and one for the real servers of each.
-        #expect(fixture.store.messagesSent == 1 + 8000 + 1 + 2000)
-        #expect(fixture.store.sendsMade < 1 + 20 + 1 + 2000)
+        // One question about IPVS, two for all virtual servers, one for the real servers of each.
+        #expect(fixture.traffic.messages == 1 + 2 + 8000 + 2000)
+        #expect(fixture.traffic.sends < 1 + 2 + 20 + 2000)
     }
 
     @Test("Servers that go without waiting are gone at once")

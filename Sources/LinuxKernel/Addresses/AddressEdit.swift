@@ -7,11 +7,13 @@ import Glibc
 struct AddressEdit {
     private let family: IPFamily
     private let link: String
+    private let traffic: NetlinkTraffic
     private(set) var report = ApplyReport()
 
-    init(_ family: IPFamily, _ link: String) {
+    init(_ family: IPFamily, _ link: String, _ traffic: NetlinkTraffic) {
         self.family = family
         self.link = link
+        self.traffic = traffic
     }
 
     /// `LOOPBACK_IFINDEX`: the loopback interface is the first one of every namespace.
@@ -58,7 +60,7 @@ struct AddressEdit {
     mutating func add(_ addresses: [IPAddress]) throws(DataplaneError) {
         let index: UInt32
         do throws(DataplaneError) {
-            var socket = try RoutingSocket()
+            var socket = try RoutingSocket(traffic)
             index = try socket.requireDummy(link).index
         } catch {
             if error.kind == .notPermitted { throw error }
@@ -74,7 +76,7 @@ struct AddressEdit {
     }
 
     mutating func remove(_ addresses: [IPAddress]) throws(DataplaneError) {
-        var socket = try RoutingSocket()
+        var socket = try RoutingSocket(traffic)
         // Addresses go with their link.
         guard let found = try socket.link(link), found.kind == RoutingSocket.dummy else { return }
         var batch = NetlinkBatch(reserving: 48 * addresses.count)
@@ -125,7 +127,7 @@ struct AddressEdit {
         allowing allowed: Set<Int32>,
         subject: (Int) -> String
     ) throws(DataplaneError) {
-        var socket = try RoutingSocket()
+        var socket = try RoutingSocket(traffic)
         let count = batch.count
         let refusals = try socket.transact(&batch).filter { !allowed.contains($0.errno) }
         let errors = refusals.map { refusal in

@@ -11,11 +11,17 @@ package final class AddressStore {
     package let family: IPFamily
     /// The name of our link.
     package let link: String
+    private let traffic: NetlinkTraffic
 
     /// `link` serves both families.
-    package init(family: IPFamily, link: String = IPVSRenderer.link) {
+    package init(
+        family: IPFamily,
+        link: String = IPVSRenderer.link,
+        traffic: NetlinkTraffic = NetlinkTraffic()
+    ) {
         self.family = family
         self.link = link
+        self.traffic = traffic
     }
 
     /// The single addresses on our link, and the ranges with a route of ours.
@@ -23,7 +29,7 @@ package final class AddressStore {
     /// Addresses on a link that is down do not count: their routes went when it was set down. Nor do
     /// those of a range wider than /32 or /128, which somebody else put there.
     package func observe() throws(DataplaneError) -> AddressBinding {
-        var socket = try RoutingSocket()
+        var socket = try RoutingSocket(traffic)
         var binding = AddressBinding(ranges: Set(try socket.localRanges(family)))
         if let found = try socket.link(link), found.kind == RoutingSocket.dummy, found.isUp {
             for (address, length) in try socket.addresses(family, of: found)
@@ -40,7 +46,7 @@ package final class AddressStore {
     /// What the kernel refuses is in `failures`, and the rest is done; without a link that is one
     /// failure for all addresses.
     package func make(_ changes: [AddressChange]) throws(DataplaneError) -> ApplyReport {
-        var edit = AddressEdit(family, link)
+        var edit = AddressEdit(family, link, traffic)
         let ranges = changes.compactMap { if case .addRange(let range) = $0 { range } else { nil } }
         let addresses = changes.compactMap { if case .add(let one) = $0 { one } else { nil } }
         if !ranges.isEmpty { try edit.add(ranges) }
@@ -50,7 +56,7 @@ package final class AddressStore {
 
     /// Removes addresses and ranges; what is gone already is fine. The link stays.
     package func remove(_ changes: [AddressChange]) throws(DataplaneError) -> ApplyReport {
-        var edit = AddressEdit(family, link)
+        var edit = AddressEdit(family, link, traffic)
         let addresses = changes.compactMap { if case .remove(let one) = $0 { one } else { nil } }
         let ranges = changes.compactMap {
             if case .removeRange(let range) = $0 { range } else { nil }
@@ -63,7 +69,7 @@ package final class AddressStore {
     /// Removes our link if no address of either family is left on it; whether it did.
     @discardableResult
     package func removeLinkIfUnused() throws(DataplaneError) -> Bool {
-        var socket = try RoutingSocket()
+        var socket = try RoutingSocket(traffic)
         return try socket.removeDummyIfUnused(link)
     }
 }

@@ -16,8 +16,8 @@ struct RoutingSocket: ~Copyable {
 
     private var socket: NetlinkSocket
 
-    init() throws(DataplaneError) {
-        socket = try NetlinkSocket(NETLINK_ROUTE, name: "rtnetlink")
+    init(_ traffic: NetlinkTraffic) throws(DataplaneError) {
+        socket = try NetlinkSocket(NETLINK_ROUTE, name: "rtnetlink", traffic)
         socket.askStrictly()
     }
 

@@ -7,13 +7,18 @@ import Glibc
 struct IPSetConnection: ~Copyable {
     private let family: IPFamily
     private var socket: NetlinkSocket
+    private let entriesPerMessage: Int
     /// 7, or 6 on kernels before 4.20.
     private let version: UInt8
     private var revisions: [IPSetKind: UInt8] = [:]
 
     /// `.unsupported` if the kernel has no ipset. `version` is the newest protocol to speak.
-    init(_ family: IPFamily, newest: UInt8 = UInt8(IPSET_PROTOCOL)) throws(DataplaneError) {
-        var socket = try NetlinkSocket(NETLINK_NETFILTER, name: "nfnetlink")
+    init(
+        _ family: IPFamily,
+        newest: UInt8 = UInt8(IPSET_PROTOCOL),
+        _ traffic: NetlinkTraffic
+    ) throws(DataplaneError) {
+        var socket = try NetlinkSocket(NETLINK_NETFILTER, name: "nfnetlink", traffic)
         var batch = NetlinkBatch()
         batch.begin(.protocolVersion, set: nil, version: newest)
         let known: UInt8?
@@ -27,6 +32,7 @@ struct IPSetConnection: ~Copyable {
         version = min(newest, known ?? UInt8(IPSET_PROTOCOL_MIN))
         self.family = family
         self.socket = socket
+        entriesPerMessage = traffic.entriesPerMessage
     }
 
     /// EINVAL is nfnetlink's word for a subsystem that it does not have.
@@ -154,12 +160,12 @@ struct IPSetConnection: ~Copyable {
     ) throws(DataplaneError) -> RefusedEntries {
         var refused = RefusedEntries(of: entries)
         var batch = NetlinkBatch(reserving: 64 * entries.count + 256)
-        for first in stride(from: 0, to: entries.count, by: Self.entriesPerMessage) {
+        for first in stride(from: 0, to: entries.count, by: entriesPerMessage) {
             batch.begin(command, set: name, version: version)
             // The kernel takes no list without a line number, though it may be 0.
             batch.attribute(IPSET_ATTR_LINENO, UInt32(0))
             let list = batch.openNested(IPSET_ATTR_ADT)
-            for index in first..<min(first + Self.entriesPerMessage, entries.count) {
+            for index in first..<min(first + entriesPerMessage, entries.count) {
                 batch.append(entries[index], mark: marks?[index])
             }
             batch.closeNested(list)
@@ -167,17 +173,14 @@ struct IPSetConnection: ~Copyable {
         var again: [Int] = []
         for refusal in try socket.transact(&batch) {
             refused.take(refusal.errno)
-            let first = refusal.index * Self.entriesPerMessage
-            again += first..<min(first + Self.entriesPerMessage, entries.count)
+            let first = refusal.index * entriesPerMessage
+            again += first..<min(first + entriesPerMessage, entries.count)
         }
         if refused.all == nil, !again.isEmpty {
             try repeatSingly(command, name, entries, marks: marks, again, &refused)
         }
         return refused
     }
-
-    /// An entry takes at most 88 bytes, and a list, being one attribute, 64 KiB.
-    private static let entriesPerMessage = 600
 
     /// Goes through the entries of refused messages again, each in a message of its own: the kernel
     /// stops at the first bad entry of a list, and so all bad ones are told and all others taken.

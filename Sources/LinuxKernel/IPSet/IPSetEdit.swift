@@ -10,8 +10,8 @@ struct IPSetEdit: ~Copyable {
     private var connection: IPSetConnection
     private(set) var report = ApplyReport()
 
-    init(_ family: IPFamily) throws(DataplaneError) {
-        connection = try IPSetConnection(family)
+    init(_ family: IPFamily, _ traffic: NetlinkTraffic) throws(DataplaneError) {
+        connection = try IPSetConnection(family, traffic)
     }
 
     // MARK: - What comes

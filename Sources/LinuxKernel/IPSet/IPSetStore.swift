@@ -10,12 +10,18 @@ import Glibc
 /// before a rule asks it, and cannot go before.
 package final class IPSetStore {
     package let family: IPFamily
+    private let traffic: NetlinkTraffic
     private let owns: (String) -> Bool
 
     /// `owns` says by its name whether a set is ours; nothing else is ever changed. It must also
     /// hold for our names with a few bytes of the end cut off or a `~` behind them.
-    package init(family: IPFamily, owns: @escaping (String) -> Bool) {
+    package init(
+        family: IPFamily,
+        traffic: NetlinkTraffic = NetlinkTraffic(),
+        owns: @escaping (String) -> Bool
+    ) {
         self.family = family
+        self.traffic = traffic
         self.owns = owns
     }
 
@@ -23,7 +29,7 @@ package final class IPSetStore {
     ///
     /// A set of ours that we would not make so, as somebody else made it, has an `oddity`.
     package func observe() throws(DataplaneError) -> [IPSetName: IPSet] {
-        var connection = try IPSetConnection(family)
+        var connection = try IPSetConnection(family, traffic)
         var sets: [IPSetName: IPSet] = [:]
         for header in try connection.headers() where owns(header.name) {
             // Nil if it was destroyed meanwhile.
@@ -43,7 +49,7 @@ package final class IPSetStore {
     /// What the kernel refuses is in `failures`, and the rest is done.
     package func make(_ changes: [IPSetChange]) throws(DataplaneError) -> ApplyReport {
         if changes.allSatisfy(\.onlyRemoves) { return ApplyReport() }
-        var edit = try IPSetEdit(family)
+        var edit = try IPSetEdit(family, traffic)
         for change in changes {
             switch change {
             case .create(let set): try edit.create(set)
@@ -60,7 +66,7 @@ package final class IPSetStore {
     /// A set that is still in use stays and is in `failures` as `.busy`.
     package func remove(_ changes: [IPSetChange]) throws(DataplaneError) -> ApplyReport {
         if changes.allSatisfy(\.removesNothing) { return ApplyReport() }
-        var edit = try IPSetEdit(family)
+        var edit = try IPSetEdit(family, traffic)
         for change in changes {
             switch change {
             case .update(let update) where !update.removed.isEmpty: try edit.remove(update)
@@ -92,7 +98,7 @@ extension IPSetStore {
         owns: (String) -> Bool
     ) throws(DataplaneError) -> [IPSetName: Occupancy] {
         // Which family matters for no header.
-        var connection = try IPSetConnection(.ipv4)
+        var connection = try IPSetConnection(.ipv4, NetlinkTraffic())
         var counts: [IPSetName: Occupancy] = [:]
         for header in try connection.headers() where owns(header.name) {
             counts[IPSetName(header.name)] =
@@ -102,7 +108,7 @@ extension IPSetStore {
     }
 
     func indexes(newestProtocol: UInt8) throws(DataplaneError) -> SetIndexes {
-        var connection = try IPSetConnection(family, newest: newestProtocol)
+        var connection = try IPSetConnection(family, newest: newestProtocol, traffic)
         var found: [IPSetName: UInt16] = [:]
         for header in try connection.headers() where owns(header.name) {
             if let index = header.index {

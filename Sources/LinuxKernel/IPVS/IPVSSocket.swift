@@ -14,13 +14,9 @@ final class IPVSSocket {
     private var socket: NetlinkSocket
     private let family: UInt16
 
-    /// Messages sent so far, and the sends they took.
-    var messageCount: Int { socket.messageCount }
-    var sendCount: Int { socket.sendCount }
-
     /// Makes the kernel load IPVS if it is a module; `.unsupported` if it has none.
-    init() throws(DataplaneError) {
-        var socket = try NetlinkSocket(NETLINK_GENERIC, name: "IPVS")
+    init(_ traffic: NetlinkTraffic = NetlinkTraffic()) throws(DataplaneError) {
+        var socket = try NetlinkSocket(NETLINK_GENERIC, name: "IPVS", traffic)
         guard let family = try socket.genericFamily(IPVS_GENL_NAME) else {
             throw DataplaneError(
                 kind: .unsupported,

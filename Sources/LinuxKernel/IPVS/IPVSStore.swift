@@ -37,6 +37,8 @@ package final class IPVSStore: KernelStore {
     private(set) lazy var rules = rules(in: TableName.allCases)
     let servers: VirtualServerStore
     let addresses: AddressStore
+    /// What all parts but the rules, which have no netlink, have sent.
+    package let traffic: NetlinkTraffic
     /// Not wanted any more, and bound as long as connections to them are.
     private var draining: Set<IPAddress> = []
 
@@ -44,22 +46,25 @@ package final class IPVSStore: KernelStore {
     package init(
         family: IPFamily,
         _ configuration: Configuration,
+        traffic: NetlinkTraffic = NetlinkTraffic(),
         ownsChain: @escaping (String) -> Bool,
         ownsSet: @escaping (String) -> Bool
     ) {
         self.family = family
         addressSet = configuration.addressSet
         self.ownsSet = ownsSet
-        let sets = IPSetStore(family: family, owns: ownsSet)
+        self.traffic = traffic
+        let sets = IPSetStore(family: family, traffic: traffic, owns: ownsSet)
         self.sets = sets
         self.ownsChain = ownsChain
         lock = configuration.lock
         servers = VirtualServerStore(
             family: family,
             excluded: configuration.excluded,
-            drainTimeout: configuration.drainTimeout
+            drainTimeout: configuration.drainTimeout,
+            traffic: traffic
         )
-        addresses = AddressStore(family: family)
+        addresses = AddressStore(family: family, traffic: traffic)
     }
 
     /// Our chains in some tables.

@@ -16,10 +16,8 @@ package final class VirtualServerStore {
     package let family: IPFamily
     private let excluded: [IPPrefix]
     private let drainTimeout: Duration
+    private let traffic: NetlinkTraffic
     private var socket: IPVSSocket?
-    /// Messages sent to the kernel so far, and the sends they took.
-    package private(set) var messagesSent = 0
-    package private(set) var sendsMade = 0
     /// What drains, as far as this store has seen or begun it.
     var drains: [VirtualServer.Key: Drain] = [:]
     /// Virtual servers whose scheduler would refuse clients while a real server drains.
@@ -34,10 +32,16 @@ package final class VirtualServerStore {
 
     /// Virtual servers with addresses in `excluded` are foreign whoever made them. With a
     /// `drainTimeout` of zero all real servers are deleted at once.
-    package init(family: IPFamily, excluded: [IPPrefix] = [], drainTimeout: Duration) {
+    package init(
+        family: IPFamily,
+        excluded: [IPPrefix] = [],
+        drainTimeout: Duration,
+        traffic: NetlinkTraffic = NetlinkTraffic()
+    ) {
         self.family = family
         self.excluded = excluded
         self.drainTimeout = drainTimeout
+        self.traffic = traffic
     }
 
     /// Runs `body` with an open socket, which after an error is opened anew: the kernel may have
@@ -46,13 +50,8 @@ package final class VirtualServerStore {
         _ body: (IPVSSocket) throws(DataplaneError) -> Result
     ) throws(DataplaneError) -> Result {
         let open: IPVSSocket
-        if let socket { open = socket } else { open = try IPVSSocket() }
+        if let socket { open = socket } else { open = try IPVSSocket(traffic) }
         socket = nil
-        let (messages, sends) = (open.messageCount, open.sendCount)
-        defer {
-            messagesSent += open.messageCount - messages
-            sendsMade += open.sendCount - sends
-        }
         let result = try body(open)
         socket = open
         return result

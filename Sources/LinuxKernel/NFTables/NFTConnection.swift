@@ -10,8 +10,8 @@ final class NFTConnection {
     private var socket: NetlinkSocket
 
     /// Messages sent so far, and the sends they took.
-    var messageCount: Int { socket.messageCount }
-    var sendCount: Int { socket.sendCount }
+    var messageCount: Int { socket.traffic.messages }
+    var sendCount: Int { socket.traffic.sends }
 
     init(_ family: IPFamily) throws(DataplaneError) {
         self.family = family

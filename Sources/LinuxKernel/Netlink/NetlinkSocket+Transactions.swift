@@ -24,8 +24,7 @@ extension NetlinkSocket {
             batch.stamp(index, sequence: sequence, flags: flags)
         }
         makeRoom(for: batch.bytes.count)
-        try send(batch.bytes[...])
-        messageCount += batch.count
+        try send(batch.bytes[...], batch.count)
         var refusals: [Refusal] = []
         while let messages = try receive(flags: Int32(MSG_DONTWAIT)) {
             for message in messages where message.type == UInt16(NLMSG_ERROR) {
@@ -43,7 +42,7 @@ extension NetlinkSocket {
 
     /// Lets a send of so many bytes into the kernel.
     private func makeRoom(for size: Int) {
-        guard size > Self.chunk else { return }
+        guard size > traffic.bytesPerSend else { return }
         // The kernel doubles the number, for its own needs.
         Self.set(file.number, SOL_SOCKET, SO_SNDBUFFORCE, Int32(clamping: size + 4096))
     }

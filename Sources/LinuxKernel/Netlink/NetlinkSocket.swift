@@ -19,18 +19,17 @@ struct NetlinkSocket: ~Copyable {
 
     let file: FileDescriptor
     private let name: String
+    /// How messages are packed, and how many there were.
+    let traffic: NetlinkTraffic
     var sequence: UInt32 = 0
-    /// Messages sent so far, and the sends they took.
-    var messageCount = 0
-    private(set) var sendCount = 0
     private var buffer = [UInt8](repeating: 0, count: 1 << 16)
 
-    /// A single send holds at most so many bytes. The kernel works through all of it before the
-    /// send returns, holding the subsystem's lock.
-    static let chunk = 128 << 10
-
     /// `NETLINK_GENERIC` and the like; `name` is for errors.
-    init(_ protocolNumber: Int32, name: String) throws(DataplaneError) {
+    init(
+        _ protocolNumber: Int32,
+        name: String,
+        _ traffic: NetlinkTraffic = NetlinkTraffic()
+    ) throws(DataplaneError) {
         let number = socket(
             AF_NETLINK,
             Int32(SOCK_RAW.rawValue) | Int32(SOCK_CLOEXEC.rawValue),
@@ -42,12 +41,18 @@ struct NetlinkSocket: ~Copyable {
         for option in [Int32(NETLINK_EXT_ACK), Int32(NETLINK_CAP_ACK)] {
             Self.set(file.number, SOL_NETLINK, option, 1)
         }
-        // Room for a chunk, and for as many refusals as it has messages. Without CAP_NET_ADMIN the
+        // Room for a send, and for as many refusals as it has messages. Without CAP_NET_ADMIN the
         // limits of the host hold, which no request of ours would get past anyway.
-        Self.set(file.number, SOL_SOCKET, SO_SNDBUFFORCE, Int32(4 * Self.chunk))
+        Self.set(
+            file.number,
+            SOL_SOCKET,
+            SO_SNDBUFFORCE,
+            Int32(4 * max(traffic.bytesPerSend, 4096))
+        )
         Self.set(file.number, SOL_SOCKET, SO_RCVBUFFORCE, 4 << 20)
         self.file = file
         self.name = name
+        self.traffic = traffic
     }
 
     static func set(_ file: Int32, _ level: Int32, _ option: Int32, _ value: Int32) {
@@ -73,7 +78,7 @@ struct NetlinkSocket: ~Copyable {
         while first < batch.count {
             var last = first
             let start = batch.starts[first]
-            while last + 1 < batch.count, end(of: last + 1, batch) - start <= Self.chunk {
+            while last + 1 < batch.count, end(of: last + 1, batch) - start <= traffic.bytesPerSend {
                 last += 1
             }
             let base = sequence &+ 1
@@ -82,8 +87,7 @@ struct NetlinkSocket: ~Copyable {
                 let flags = index == last ? UInt16(NLM_F_ACK) : 0
                 batch.stamp(index, sequence: sequence, flags: flags)
             }
-            try send(batch.bytes[start..<end(of: last, batch)])
-            messageCount += last - first + 1
+            try send(batch.bytes[start..<end(of: last, batch)], last - first + 1)
             try collect(from: base, to: sequence, firstIndex: first, &refusals)
             first = last + 1
         }
@@ -126,8 +130,7 @@ struct NetlinkSocket: ~Copyable {
         sequence &+= 1
         batch.stamp(0, sequence: sequence)
         if !batch.isDump { batch.stamp(0, sequence: sequence, flags: UInt16(NLM_F_ACK)) }
-        try send(batch.bytes[...])
-        messageCount += 1
+        try send(batch.bytes[...], 1)
         var answers: [NetlinkMessage] = []
         var interrupted = false
         while true {
@@ -159,8 +162,8 @@ struct NetlinkSocket: ~Copyable {
         return error
     }
 
-    mutating func send(_ bytes: ArraySlice<UInt8>) throws(DataplaneError) {
-        sendCount += 1
+    func send(_ bytes: ArraySlice<UInt8>, _ messages: Int) throws(DataplaneError) {
+        traffic.count(messages: messages)
         while true {
             let count = unsafe bytes.withUnsafeBytes {
                 unsafe Glibc.send(file.number, $0.baseAddress, $0.count, 0)
