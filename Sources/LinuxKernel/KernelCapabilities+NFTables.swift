@@ -106,7 +106,8 @@ private struct NFTRehearsal {
                 name: "maps that rules fill",
                 cure: "a kernel built with CONFIG_NF_TABLES",
                 steps: rules([
-                    .update(Self.map, key: [.priority], data: .priority, timeoutSeconds: 1)
+                    .update(Self.map, key: [.priority], data: .priority, timeoutSeconds: 1),
+                    .delete(Self.map, key: [.priority], data: .priority),
                 ])
             ),
             part("ct", "nft_ct", "CONFIG_NFT_CT", .connectionState(.new), .translated),

@@ -314,6 +314,7 @@ struct NFTCatalogue {
                 rules: [
                     NFTRule(update),
                     NFTRule(Self.transports, .destinationNAT([.priority], Self.numbers)),
+                    NFTRule(.delete(Self.clients, key: [.address(.source)], data: .priority)),
                 ]
             ),
             NFTChain(
