@@ -10,15 +10,21 @@ extension BalancingList {
     static func chain(_ balancer: UInt32) -> NFTChain {
         let kind = Kind(rawValue: balancer >> 12) ?? .random
         let count = balancer & 0xfff
+        func translate(_ slot: NFTExpression) -> NFTRule {
+            NFTRule(
+                .transports(TransportProtocol.allCases),
+                .destinationNAT([.priority, slot], TableSet.endpoints.name)
+            )
+        }
+        var rules = [NFTRule(.maskPriority(identifierMask)), translate(kind.slot(of: count))]
+        if count > 1 {
+            // A packet may have seen the number of slots from before a change, and look for its
+            // slot behind it. The first one is always there.
+            rules.append(translate(.random(1)))
+        }
         return NFTChain(
             chainName(balancer),
-            rules: [
-                NFTRule(.maskPriority(identifierMask)),
-                NFTRule(
-                    .transports(TransportProtocol.allCases),
-                    .destinationNAT([.priority, kind.slot(of: count)], TableSet.endpoints.name)
-                ),
-            ],
+            rules: rules,
             title: "one of \(count) slots: \(kind.title)"
         )
     }

@@ -259,6 +259,15 @@ struct TableChains {
                         .contained(Self.addressKey, in: TableSet.dropped.name),
                         .verdict(.drop)
                     ),
+                    // Translation did not get it, in the middle of a change: the client tries again.
+                    NFTRule(
+                        .setPriorityFromMap(Self.addressKey, TableSet.clusterIPs.name),
+                        .verdict(.drop)
+                    ),
+                    NFTRule(
+                        .setPriorityFromMap(Self.addressKey, TableSet.externalIPs.name),
+                        .verdict(.drop)
+                    ),
                     // Never on an address that the node itself has: a person's ssh goes there.
                     NFTRule(
                         .contained([.address(.destination)], in: TableSet.clusterAddresses.name),
