@@ -16,6 +16,12 @@ extension KernelCapabilities {
         return capabilities.findings
     }
 
+    /// Whether the kernel has all that nftables mode needs in a family; true if it does not let us
+    /// ask.
+    package static func hasNFTables(_ family: IPFamily) -> Bool {
+        (try? NFTRehearsal(family).missing().isEmpty) ?? true
+    }
+
     private static let oldest = KernelVersion(5, 13)
 
     private mutating func checkVersion() {

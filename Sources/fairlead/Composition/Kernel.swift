@@ -16,13 +16,19 @@ struct Kernel {
         }
     }
 
-    /// The configured families, or else those with the legacy tables of the mode; none is an error.
+    /// The configured families, or else those that the kernel has what the mode needs for; none is
+    /// an error.
     func families() throws(DataplaneError) -> [IPFamily] {
         if let families = configuration.families { return families }
+        let mode = configuration.mode
+        if mode == .nftables {
+            // Without IPv4 nothing is left to try, and the first pass says what is missing.
+            return KernelCapabilities.hasNFTables(.ipv6) ? IPFamily.allCases : [.ipv4]
+        }
         var found: [IPFamily] = []
         for family in IPFamily.allCases {
             do throws(DataplaneError) {
-                for table in configuration.mode.installed.tables {
+                for table in mode.installed.tables {
                     _ = try TableFingerprint(of: table, family)
                 }
                 found.append(family)
