@@ -3,6 +3,8 @@ import ArgumentParser
 import DaemonConfiguration
 import DataplaneModel
 import LinuxKernel
+import Planning
+import ProxyModes
 import ServiceModel
 import ServiceSources
 
@@ -51,12 +53,26 @@ struct CheckCommand: ParsableCommand {
         guard let update = source.load() else {
             return [.init(.failure, "manifests", "\(path): cannot be read")]
         }
-        guard !update.snapshot.issues.isEmpty else {
-            return [
-                .init(.good, "manifests", "\(path): \(update.snapshot.services.count) Services")
-            ]
+        var findings: [KernelCapabilities.Finding] = update.snapshot.issues.map {
+            .init(.failure, "manifests", "\($0)")
         }
-        return update.snapshot.issues.map { .init(.failure, "manifests", "\($0)") }
+        if findings.isEmpty {
+            let count = update.snapshot.services.count
+            findings.append(.init(.good, "manifests", "\(path): \(count) Services"))
+        }
+        return findings + plan(configuration.mode.installed, configuration, update)
+    }
+
+    /// Wishes of Services that the mode cannot fulfil, or that contradict others'.
+    private static func plan<Mode: InstalledMode>(
+        _ mode: Mode.Type,
+        _ configuration: DaemonConfiguration,
+        _ update: SnapshotUpdate
+    ) -> [KernelCapabilities.Finding] {
+        let plans = PlannedFamily.all(mode, configuration, update, facts: NodeFacts.observe())
+        return plans.flatMap { plan in
+            plan.planner.issues.map { .init(.note, "\(plan.family.rawValue) plan", "\($0)") }
+        }
     }
 
     private static func kernel(
