@@ -202,6 +202,47 @@ extension KernelSuites {
             #expect(try picture() == before.filter { $0 != "-A -t 10.96.0.10:80 -s sh" })
         }
 
+        @Test("A change of mode leaves no gap, and nothing of the other mode but what drains")
+        func modes() throws {
+            let fixture = try DaemonFixture(mode: "iptables")
+            try fixture.write(LifeScript.web(1, 2))
+            try fixture.start()
+            try fixture.waitUntilApplied()
+            let early = try fixture.agent.hold("\(LifeScript.vip):80/tcp", in: fixture.lab.client)
+            let client = try LabProcess(
+                [
+                    "sh", "-c",
+                    "for i in $(seq 60); do \"$0\" connect --count 10 --timeout 3000 \"$1\" || exit 1; done",
+                    fixture.agent.path, "\(LifeScript.vip):80/tcp",
+                ],
+                in: fixture.lab.pod(3)
+            )
+            try fixture.stop()
+            try fixture.changeMode("ipvs")
+            try fixture.start()
+            try fixture.waitUntilApplied()
+            #expect(early.isAlive())
+            let late = try fixture.agent.hold("\(LifeScript.vip):80/tcp", in: fixture.lab.client)
+            try fixture.stop()
+            try fixture.changeMode("iptables")
+            try fixture.start()
+            try fixture.waitUntilApplied()
+            try waitForServers(fixture) {
+                $0.allSatisfy { !$0.hasPrefix("-a") || $0.hasSuffix("-w 0") }
+            }
+            #expect(early.isAlive())
+            #expect(late.isAlive())
+            let sets = try LabCommand.run(["ipset", "list", "-n"], in: fixture.lab.node)
+            #expect(!sets.contains("FAIRLEAD"))
+            let rules = try fixture.rules(.ipv4)
+            #expect(!rules.contains { $0.contains("FAIRLEAD-POLICY") })
+            let (output, status) = try client.finish(Deadline(in: .seconds(120)))
+            #expect(status == 0)
+            let answers = Set(output.split(separator: "\n").map { String($0.prefix { $0 != " " }) })
+            #expect(answers == ["pod1", "pod2"])
+            try fixture.stop()
+        }
+
         @Test("plan, apply, trace and plan --diff agree")
         func commands() throws {
             let fixture = try DaemonFixture(mode: "ipvs", servers: false)
