@@ -177,7 +177,7 @@ struct IPVSCodecTests {
         var batch = NetlinkBatch()
         request.encode(into: &batch, family: 0x21)
         batch.close()
-        return batch.bytes
+        return Array(batch.bytes)
     }
 }
 

@@ -89,6 +89,7 @@ extension IPSet {
     package mutating func replaceEntries(_ wanted: [IPSetEntry: UInt32?]) -> IPSetChange? {
         var added: [IPSetEntry] = []
         var removed: [IPSetEntry] = []
+        if entries.isEmpty { entries.reserveCapacity(wanted.count) }
         for (entry, mark) in wanted {
             let present = entries[entry]
             guard present != mark else { continue }

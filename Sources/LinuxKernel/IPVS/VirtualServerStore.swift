@@ -59,7 +59,9 @@ package final class VirtualServerStore {
 
     /// Forgets that a real server drains.
     func stopDraining(_ realServer: RealServer.Key, of key: VirtualServer.Key) {
-        guard var drain = drains[key], drain.realServers.remove(realServer) != nil else { return }
+        // Nothing drains most of the time, and then not even the key has to be hashed.
+        guard !drains.isEmpty, var drain = drains[key], drain.realServers.remove(realServer) != nil
+        else { return }
         drains[key] = drain.realServers.isEmpty && !drain.isGoingAway ? nil : drain
     }
 

@@ -5,26 +5,27 @@ import CNetlink
 /// Numbers are in host order unless a method says otherwise; attributes are padded to four bytes
 /// (`NLMSG_ALIGN`, `NLA_ALIGN`).
 struct NetlinkBatch {
-    private(set) var bytes: [UInt8] = []
+    /// The messages, and zeros behind them for those to come: room that need not be asked for at
+    /// each number is half of what encoding costs.
+    private var storage: [UInt8]
+    private var end = 0
     /// Where each message begins.
     private(set) var starts: [Int] = []
 
     var isEmpty: Bool { starts.isEmpty }
     var count: Int { starts.count }
 
-    init(reserving capacity: Int = 4096) {
-        bytes.reserveCapacity(capacity)
-    }
+    /// All messages.
+    var bytes: ArraySlice<UInt8> { storage[..<end] }
 
-    mutating func removeAll() {
-        bytes.removeAll(keepingCapacity: true)
-        starts.removeAll(keepingCapacity: true)
+    init(reserving capacity: Int = 1024) {
+        storage = [UInt8](repeating: 0, count: capacity)
     }
 
     /// Begins a message; the socket fills in its sequence number. `NLM_F_REQUEST` is implied.
     mutating func begin(_ type: UInt16, flags: UInt16 = 0) {
         close()
-        starts.append(bytes.count)
+        starts.append(end)
         append(UInt32(0))
         append(type)
         append(UInt16(NLM_F_REQUEST) | flags)
@@ -35,34 +36,33 @@ struct NetlinkBatch {
     /// Ends the message that was begun last.
     mutating func close() {
         guard let start = starts.last else { return }
-        store(UInt32(bytes.count - start), at: start)
+        store(UInt32(end - start), at: start)
     }
 
     // MARK: - Parts of a message
 
     /// A fixed header behind the netlink header, such as `struct genlmsghdr`.
     mutating func append(_ raw: [UInt8]) {
-        bytes.append(contentsOf: raw)
+        copy(raw)
         pad()
     }
 
-    mutating func append<Number: FixedWidthInteger>(_ number: Number) {
-        var rest = number
-        for _ in 0..<(Number.bitWidth / 8) {
-            bytes.append(UInt8(truncatingIfNeeded: rest))
-            rest >>= 8
-        }
+    mutating func append<Number: FixedWidthInteger & BitwiseCopyable>(_ number: Number) {
+        let place = advance(Number.bitWidth / 8)
+        store(number, at: place)
     }
 
-    mutating func attribute<Number: FixedWidthInteger>(_ type: some BinaryInteger, _ value: Number)
-    {
+    mutating func attribute<Number: FixedWidthInteger & BitwiseCopyable>(
+        _ type: some BinaryInteger,
+        _ value: Number
+    ) {
         header(type, Number.bitWidth / 8)
         append(value)
         pad()
     }
 
     /// A number in network order.
-    mutating func attribute<Number: FixedWidthInteger>(
+    mutating func attribute<Number: FixedWidthInteger & BitwiseCopyable>(
         _ type: some BinaryInteger,
         bigEndian value: Number
     ) {
@@ -73,7 +73,7 @@ struct NetlinkBatch {
 
     mutating func attribute(_ type: some BinaryInteger, _ raw: [UInt8]) {
         header(type, raw.count)
-        bytes.append(contentsOf: raw)
+        copy(raw)
         pad()
     }
 
@@ -85,16 +85,17 @@ struct NetlinkBatch {
     }
 
     mutating func appendNetwork(_ value: UInt128, width: Int) {
-        for place in stride(from: 8 * (width - 1), through: 0, by: -8) {
-            bytes.append(UInt8(truncatingIfNeeded: value >> UInt128(place)))
-        }
+        // All 16 bytes are written, and what does not belong there overwritten or zero again.
+        let place = advance(16)
+        store((value << UInt128(128 - 8 * width)).byteSwapped, at: place)
+        end = place + width
     }
 
     /// With its terminating zero.
     mutating func attribute(_ type: some BinaryInteger, _ text: String) {
         header(type, text.utf8.count + 1)
-        bytes.append(contentsOf: text.utf8)
-        bytes.append(0)
+        copy(text.utf8)
+        append(UInt8(0))
         pad()
     }
 
@@ -108,29 +109,46 @@ struct NetlinkBatch {
     /// Opens an attribute that holds others, or with `isList` false bytes, to be closed with what
     /// this returns.
     mutating func openNested(_ type: some BinaryInteger, isList: Bool = true) -> Int {
-        let start = bytes.count
+        let start = end
         header(UInt16(truncatingIfNeeded: type) | (isList ? UInt16(NLA_F_NESTED) : 0), 0)
         return start
     }
 
     mutating func closeNested(_ start: Int) {
-        let length = UInt16(truncatingIfNeeded: bytes.count - start)
+        let length = UInt16(truncatingIfNeeded: end - start)
         store(length, at: start)
     }
 
     private mutating func header(_ type: some BinaryInteger, _ length: Int) {
-        append(UInt16(truncatingIfNeeded: length + 4))
-        append(UInt16(truncatingIfNeeded: type))
+        // Two numbers of two bytes, in one go.
+        let length = UInt16(truncatingIfNeeded: length + 4)
+        append(UInt32(length) | UInt32(UInt16(truncatingIfNeeded: type)) << 16)
     }
 
-    mutating func pad() {
-        while bytes.count % 4 != 0 { bytes.append(0) }
+    mutating func pad() { _ = advance(-end & 3) }
+
+    private mutating func copy(_ bytes: some Collection<UInt8>) {
+        var place = advance(bytes.count)
+        for byte in bytes {
+            storage[place] = byte
+            place += 1
+        }
+    }
+
+    /// Takes `count` more bytes of the room, and returns where they begin.
+    private mutating func advance(_ count: Int) -> Int {
+        let place = end
+        end += count
+        if end > storage.count {
+            storage += [UInt8](repeating: 0, count: end)
+        }
+        return place
     }
 
     /// A message with its header.
     func message(_ index: Int) -> NetlinkBytes {
-        let end = index + 1 < starts.count ? starts[index + 1] : bytes.count
-        return NetlinkBytes(bytes, starts[index]..<end)
+        let end = index + 1 < starts.count ? starts[index + 1] : self.end
+        return NetlinkBytes(storage, starts[index]..<end)
     }
 
     // MARK: - The socket's part
@@ -138,7 +156,7 @@ struct NetlinkBatch {
     /// The first message asks for a dump, which ends with a message of its own.
     var isDump: Bool {
         guard !starts.isEmpty else { return false }
-        let flags = UInt16(bytes[6]) | UInt16(bytes[7]) << 8
+        let flags = UInt16(storage[6]) | UInt16(storage[7]) << 8
         return flags & UInt16(NLM_F_DUMP) == UInt16(NLM_F_DUMP)
     }
 
@@ -147,14 +165,18 @@ struct NetlinkBatch {
         let start = starts[index]
         store(sequence, at: start + 8)
         if flags != 0 {
-            let present = UInt16(bytes[start + 6]) | UInt16(bytes[start + 7]) << 8
+            let present = UInt16(storage[start + 6]) | UInt16(storage[start + 7]) << 8
             store(present | flags, at: start + 6)
         }
     }
 
-    private mutating func store<Number: FixedWidthInteger>(_ number: Number, at place: Int) {
-        for index in 0..<(Number.bitWidth / 8) {
-            bytes[place + index] = UInt8(truncatingIfNeeded: number >> (8 * index))
+    private mutating func store<Number: FixedWidthInteger & BitwiseCopyable>(
+        _ number: Number,
+        at place: Int
+    ) {
+        precondition(place + Number.bitWidth / 8 <= storage.count)
+        unsafe storage.withUnsafeMutableBytes {
+            unsafe $0.storeBytes(of: number.littleEndian, toByteOffset: place, as: Number.self)
         }
     }
 }

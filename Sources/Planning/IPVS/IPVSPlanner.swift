@@ -50,6 +50,7 @@ package struct IPVSPlanner: Sendable {
         if claims.isEmpty { reserve(names.count) }
         let moved = updateMarks(names, desired)
         var touched: Set<ServerClaim.Frontend> = []
+        touched.reserveCapacity(names.count + moved.count)
         for name in names + moved {
             withdraw(name, &touched)
             if let service = desired.services[name] { place(service, &touched) }
@@ -62,6 +63,8 @@ package struct IPVSPlanner: Sendable {
         winners.reserveCapacity(services)
         contests.reserve(services)
         plan.servers.reserveCapacity(services)
+        boundFrontends.reserveCapacity(services)
+        plan.binding.addresses.reserveCapacity(services)
     }
 
     /// Gives marks to the ports that need one now; the other Services whose marks that moves.
@@ -116,7 +119,7 @@ package struct IPVSPlanner: Sendable {
 
     /// Puts the winners of the touched frontends into the plan and tells what really differs.
     private mutating func commit(_ touched: Set<ServerClaim.Frontend>) -> IPVSDiff {
-        var change = PlanChange()
+        var change = PlanChange(expecting: touched.count)
         for frontend in touched {
             let old = winners[frontend]
             let new = contests.winner(of: frontend)
@@ -138,6 +141,15 @@ package struct IPVSPlanner: Sendable {
         var servers: [VirtualServer.Key: [VirtualServerChange]] = [:]
         var entries: [NameScheme.SetRole: [IPSetEntry: UInt32?]] = [:]
         var addresses: Set<IPAddress> = []
+
+        /// With room for so many frontends.
+        init(expecting count: Int) {
+            servers.reserveCapacity(count)
+            addresses.reserveCapacity(count)
+            for role in [NameScheme.SetRole.services, .addresses, .clusterIPs] {
+                entries[role] = Dictionary(minimumCapacity: count)
+            }
+        }
 
         mutating func exchangeEntries(of old: ServerClaim?, for new: ServerClaim?) {
             old?.forEachEntry { role, entry, _ in
