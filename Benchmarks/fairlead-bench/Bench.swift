@@ -9,7 +9,7 @@ struct Bench: ParsableCommand {
         abstract: "Measure Fairlead. Needs root; the host's own network is left alone.",
         subcommands: [
             IPTablesCommand.self, IPVSCommand.self, IPVSPlanCommand.self, IPVSSizeCommand.self,
-            SizeCommand.self, ServeCommand.self,
+            NFTablesCommand.self, NFTablesSizeCommand.self, SizeCommand.self, ServeCommand.self,
             ConnectCommand.self,
         ]
     )

@@ -11,7 +11,7 @@ struct Figures {
         /// Selecting and planning, without the kernel.
         case planAll
         case planOne
-        /// iptables-restore with the usual layout.
+        /// The usual layout by the usual tool: iptables-restore, nft.
         case classicFull
         case classicChange
         /// In ipvs mode the parts of full programming, then its usual tools, then netlink with one
@@ -24,13 +24,16 @@ struct Figures {
         case fullWithRange, range, routes, oneAddress
         /// Reading everything, and a pass that does so and finds nothing to do.
         case observe, fullAgain
+        /// In nftables mode the system time in full programming, and hearing of one's own change.
+        case fullSystem, listen
     }
 
     /// A figure that is no time.
     enum Number: String {
-        case peakMiB, natBytes, filterBytes
+        case peakMiB, peakReadingMiB, natBytes, filterBytes
         /// Netlink messages, and the sends they took.
         case fullMessages, fullSends, changeMessages, observeMessages, messagesSingly
+        case changeElements
     }
 
     private var costs: [Work: [Cost]] = [:]

@@ -17,11 +17,7 @@ struct IPTablesCommand: ParsableCommand {
     @Flag(help: "Leave out iptables-restore, the slow part.")
     var fairleadOnly = false
 
-    func validate() throws {
-        for size in sizes where Workload(size) == nil {
-            throw ValidationError("\(size) is no size such as 5000x10")
-        }
-    }
+    func validate() throws { try Workload.requireSizes(sizes) }
 
     func run() throws {
         guard geteuid() == 0 else { throw BenchFailure("this needs root, for its namespaces") }
@@ -35,6 +31,6 @@ struct IPTablesCommand: ParsableCommand {
             results.append((size, figures))
         }
         TablesReport(results: results).print()
-        if !noLatency { try LatencyReport.measureAndPrint() }
+        if !noLatency { try LatencyReport.measureAndPrint(.iptables) }
     }
 }

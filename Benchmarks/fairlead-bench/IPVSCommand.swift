@@ -12,11 +12,7 @@ struct IPVSCommand: ParsableCommand {
     @Argument(help: "Services x endpoints.")
     var sizes = ["100x10", "1000x10", "5000x10"]
 
-    func validate() throws {
-        for size in sizes where Workload(size) == nil {
-            throw ValidationError("\(size) is no size such as 5000x10")
-        }
-    }
+    func validate() throws { try Workload.requireSizes(sizes) }
 
     func run() throws {
         guard geteuid() == 0 else { throw BenchFailure("this needs root, for scripts/uml") }

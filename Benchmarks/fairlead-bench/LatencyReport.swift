@@ -7,10 +7,10 @@ enum LatencyReport {
     private static let rounds = 9
     private static let connects = 2000
 
-    static func measureAndPrint() throws {
-        let large = try Node(services: services)
-        let small = try Node(services: 1)
-        let bare = try Node(services: 0)
+    static func measureAndPrint(_ mode: ServeCommand.Mode) throws {
+        let large = try Node(mode, services: services)
+        let small = try Node(mode, services: 1)
+        let bare = try Node(mode, services: 0)
         let workload = Workload(services: services, endpoints: 10)
         let (service, server) = (Workload.port.value, Workload.targetPort.value)
         let first = UInt32(workload.clusterIP(0).bits)
@@ -64,7 +64,7 @@ private final class Node {
     /// What the process reads until it is to end.
     private let lifeline: Int32
 
-    init(services: Int) throws {
+    init(_ mode: ServeCommand.Mode, services: Int) throws {
         let life = try Pipe.open()
         let answer = try Pipe.open()
         defer { close(answer.reading) }
@@ -75,7 +75,7 @@ private final class Node {
                 close(answer.writing)
             }
             process = try ChildProcess(
-                pinned(to: 1) + ["serve", "\(services)"],
+                pinned(to: 1) + ["serve", "\(services)", mode.rawValue],
                 input: life.reading,
                 output: answer.writing
             )

@@ -64,6 +64,13 @@ struct Cost {
     }
 }
 
+/// The time this program has spent in the kernel so far, in seconds.
+func systemSeconds() -> Double {
+    var usage = rusage()
+    getrusage(__rusage_who_t(RUSAGE_SELF.rawValue), &usage)
+    return Double(usage.ru_stime.tv_sec) + Double(usage.ru_stime.tv_usec) / 1e6
+}
+
 /// The largest resident set this program has had (`VmHWM`), in MiB.
 ///
 /// Not from `getrusage`, whose figure includes the parent's memory before exec.

@@ -8,8 +8,14 @@ import ServiceModel
 struct ServeCommand: ParsableCommand {
     static let configuration = CommandConfiguration(commandName: "serve", shouldDisplay: false)
 
+    /// Whose tables they are.
+    enum Mode: String, ExpressibleByArgument {
+        case iptables, nftables
+    }
+
     /// Zero leaves the tables empty.
     @Argument var services: Int
+    @Argument var mode: Mode
 
     func run() throws {
         try FairleadTables.enterNewNamespace()
@@ -28,13 +34,23 @@ struct ServeCommand: ParsableCommand {
             "192.0.2.1"
         )
         if services > 0 {
-            var tables = FairleadTables()
-            _ = try tables.program(Workload(services: services, endpoints: 10).full)
+            try program(Workload(services: services, endpoints: 10).full)
         }
         let listener = try Sockets.listen(Workload.targetPort.value)
         // Not print, which would wait for more in a pipe.
         write(1, "ready\n", 6)
         serve(listener)
+    }
+
+    private func program(_ update: SnapshotUpdate) throws {
+        switch mode {
+        case .iptables:
+            var tables = FairleadTables()
+            _ = try tables.program(update)
+        case .nftables:
+            var tables = NFTTables()
+            _ = try tables.program(update)
+        }
     }
 
     private func serve(_ listener: Int32) {

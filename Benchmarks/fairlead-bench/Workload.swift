@@ -1,4 +1,5 @@
 import Addressing
+import ArgumentParser
 import ServiceModel
 
 /// `services` ClusterIP Services with `endpoints` endpoints each, one TCP port: the shape every
@@ -17,6 +18,13 @@ struct Workload: Sendable {
     init(services: Int, endpoints: Int) {
         self.services = services
         self.endpoints = endpoints
+    }
+
+    /// For the arguments of commands.
+    static func requireSizes(_ texts: [String]) throws {
+        for text in texts where Workload(text) == nil {
+            throw ValidationError("\(text) is no size such as 5000x10")
+        }
     }
 
     var description: String { "\(services)x\(endpoints)" }
