@@ -59,7 +59,7 @@ extension DaemonConfiguration {
                 "scheduler", "binding", "excludeCIDRs", "strictARP", "drainTimeout", "tcpTimeout",
                 "tcpFinTimeout", "udpTimeout",
             ]
-        ), ("nftables", ["scheduler"]), ("log", ["level", "format"]),
+        ), ("nftables", ["scheduler", "counters"]), ("log", ["level", "format"]),
     ]
 
     private mutating func decode(_ fields: Fields) throws(FieldError) {
@@ -99,6 +99,7 @@ extension DaemonConfiguration {
         case "nftables":
             nftables.scheduler =
                 try fields.choice("scheduler", of: NFTables.Choice.self) ?? nftables.scheduler
+            nftables.counters = try fields.boolean("counters") ?? nftables.counters
         case "log":
             log.level = try fields.choice("level", of: Log.Level.self) ?? log.level
             log.format = try fields.choice("format", of: Log.Format.self) ?? log.format

@@ -119,6 +119,8 @@ package struct DaemonConfiguration: Sendable, Equatable {
     package struct NFTables: Sendable, Equatable {
         /// For Services that name none.
         package var scheduler = Choice.random
+        /// Packets are counted by Service port.
+        package var counters = false
 
         /// How a slot is chosen.
         package enum Choice: String, Sendable, CaseIterable {

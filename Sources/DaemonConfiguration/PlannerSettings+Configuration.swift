@@ -21,6 +21,7 @@ extension PlannerSettings {
             allowedExternalIPs: configuration.allowedExternalIPs,
             ipvsScheduler: configuration.ipvs.scheduler,
             nftablesScheduler: configuration.nftables.scheduler.scheduler,
+            countsTraffic: configuration.nftables.counters,
             bindsServiceRanges: configuration.ipvs.binding == .ranges,
             dropInvalid: !facts.tcpIsLiberal
         )

@@ -22,6 +22,8 @@ package struct PlannerSettings: Sendable, Equatable {
     package var ipvsScheduler: Scheduler
     /// How nftables mode does; nil is at random, by weight.
     package var nftablesScheduler: Scheduler?
+    /// Count packets by Service port (nftables mode).
+    package var countsTraffic: Bool
     /// Bind `serviceCIDRs` as a whole instead of the single addresses in them (ipvs mode).
     package var bindsServiceRanges: Bool
     /// Drop forwarded packets that connection tracking calls invalid, so that a late segment never
@@ -40,6 +42,7 @@ package struct PlannerSettings: Sendable, Equatable {
         allowedExternalIPs: [IPPrefix]? = nil,
         ipvsScheduler: Scheduler = .wrr,
         nftablesScheduler: Scheduler? = nil,
+        countsTraffic: Bool = false,
         bindsServiceRanges: Bool = false,
         dropInvalid: Bool = true
     ) {
@@ -54,6 +57,7 @@ package struct PlannerSettings: Sendable, Equatable {
         self.allowedExternalIPs = allowedExternalIPs
         self.ipvsScheduler = ipvsScheduler
         self.nftablesScheduler = nftablesScheduler
+        self.countsTraffic = countsTraffic
         self.bindsServiceRanges = bindsServiceRanges
         self.dropInvalid = dropInvalid
     }

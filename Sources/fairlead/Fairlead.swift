@@ -19,7 +19,7 @@ struct Fairlead: AsyncParsableCommand {
         version: Version.text,
         subcommands: [
             RunCommand.self, PlanCommand.self, ApplyCommand.self, TraceCommand.self,
-            CheckCommand.self, CleanupCommand.self, VersionCommand.self,
+            CountersCommand.self, CheckCommand.self, CleanupCommand.self, VersionCommand.self,
         ]
     )
 }

@@ -48,6 +48,7 @@ struct DaemonConfigurationTests {
             mode: ipvs
             ipvs: {scheduler: lc, binding: ranges, excludeCIDRs: [192.0.2.0/24], strictARP: true,
               drainTimeout: 1m, tcpTimeout: 1h, tcpFinTimeout: 2s, udpTimeout: 3s}
+            nftables: {scheduler: mh, counters: true}
             log: {level: debug, format: json}
             """
         )
@@ -75,6 +76,7 @@ struct DaemonConfigurationTests {
         #expect(configuration.ipvs.timeouts.tcp == .seconds(3600))
         #expect(configuration.ipvs.timeouts.tcpFin == .seconds(2))
         #expect(configuration.ipvs.timeouts.udp == .seconds(3))
+        #expect(configuration.nftables.scheduler == .mh && configuration.nftables.counters)
         #expect(configuration.log.level == .debug && configuration.log.format == .json)
     }
 
@@ -87,7 +89,8 @@ struct DaemonConfigurationTests {
             ("nodePorts: {addresses: [eth0]}", 1), ("families: [IPv5]", 1), ("node: [", 2),
             ("detectLocal: {mode: BridgeInterface}", 1), ("mode: iptables\nmode: iptables", 1),
             ("node: {addresses: [192.0.2.1, 192.0.2.2]}", 1), ("- a list", 1),
-            ("ipvs: {scheduler: fast}", 1), ("ipvs:\n  binding: ranges", 2),
+            ("ipvs: {scheduler: fast}", 1), ("nftables: {counters: some}", 1),
+            ("ipvs:\n  binding: ranges", 2),
         ]
     )
     func mistakes(_ text: String, _ line: Int) {

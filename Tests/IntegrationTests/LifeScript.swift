@@ -18,6 +18,15 @@ enum LifeScript {
             """
     }
 
+    /// One more Service in a list.
+    static let more = """
+          - name: shop/web
+            address: 10.96.0.20
+            ports: [{port: 80}]
+            endpoints: [{address: \(LabAddresses.pod(2, .ipv4))}]
+
+        """
+
     /// Services that nobody calls, to keep a pass busy.
     static func ballast(_ count: Int) -> String {
         "services:\n"

@@ -47,6 +47,8 @@ struct NFTCatalogue {
     static let numbers = NFTSetName("numbers")
     static let choices = NFTSetName("choices")
     static let verdicts = NFTSetName("verdicts")
+    static let traffic = NFTSetName("traffic")
+    static let portTraffic = NFTSetName("port-traffic")
 
     private var sets: [NFTSet] {
         let sockets: [NFTSet] = [
@@ -94,7 +96,25 @@ struct NFTCatalogue {
                 elements: [NFTValue(address(9)).appending(address(9)): .none]
             ),
         ]
-        return sockets + numberedSets
+        return sockets + countingSets + numberedSets
+    }
+
+    private var countingSets: [NFTSet] {
+        [
+            NFTSet(
+                Self.traffic,
+                NFTSetShape([.address, .transport, .port], countsPackets: true),
+                elements: [
+                    NFTValue(socket(1, 80), .tcp): .none, NFTValue(socket(1, 53), .udp): .none,
+                ]
+            ),
+            NFTSet(
+                Self.portTraffic,
+                NFTSetShape([.transport, .port], countsPackets: true),
+                size: 1024,
+                elements: [NFTValue(.udp, socket(0, 30053).port): .none]
+            ),
+        ]
     }
 
     private var numberedSets: [NFTSet] {
@@ -193,6 +213,33 @@ struct NFTCatalogue {
                 Self.chain("filter-input"),
                 hook: NFTHook(.filter, .input, priority: 0),
                 rules: []
+            ),
+            NFTChain(
+                Self.chain("count-forward"),
+                hook: NFTHook(.filter, .forward, priority: 1),
+                rules: [
+                    NFTRule(
+                        .translated,
+                        Self.transports,
+                        .contained(
+                            [.originalDestination, .transport, .originalPort],
+                            in: Self.traffic
+                        ),
+                        .verdict(.returnToCaller)
+                    ),
+                    NFTRule(
+                        Self.transports,
+                        .contained([.transport, .originalPort], in: Self.portTraffic)
+                    ),
+                    NFTRule(
+                        .transports([.tcp]),
+                        .contained(
+                            [.transport, .originalPort],
+                            in: Self.portTraffic,
+                            inverted: true
+                        )
+                    ),
+                ]
             ),
             NFTChain(
                 Self.chain("filter-forward"),

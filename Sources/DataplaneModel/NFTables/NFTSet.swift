@@ -15,18 +15,23 @@ package struct NFTSetShape: Sendable, Hashable {
     /// Rules add elements, which run out (`flags dynamic,timeout`). Such elements are neither
     /// planned nor observed.
     package var isDynamic: Bool
+    /// Each element counts the packets that found it (`counter`). What it has counted is no part of
+    /// the element.
+    package var countsPackets: Bool
 
     package init(
         _ key: [NFTField],
         mapping: Mapping = .none,
         isInterval: Bool = false,
-        isDynamic: Bool = false
+        isDynamic: Bool = false,
+        countsPackets: Bool = false
     ) {
         assert(!isInterval || key.count > 1, "an interval set of one field")
         self.key = key
         self.mapping = mapping
         self.isInterval = isInterval
         self.isDynamic = isDynamic
+        self.countsPackets = countsPackets
     }
 }
 

@@ -14,6 +14,10 @@ package enum NFTExpression: Sendable, Hashable {
     case transport
     /// `th sport`, `th dport`.
     case port(NFTSide)
+    /// `ct original ip daddr`: where the client meant the connection to go.
+    case originalDestination
+    /// `ct original proto-dst`; has text only in a rule that names the protocols first.
+    case originalPort
     /// `meta priority`: the scratch value that an earlier statement has set.
     case priority
     /// `meta priority & mask`; a key of its own.

@@ -107,6 +107,9 @@ extension NFTablesRenderer {
             text.append(side.rawValue)
         case .transport: text.append("meta l4proto")
         case .port(let side): text.append(side == .source ? "th sport" : "th dport")
+        case .originalDestination:
+            text.append("ct original \(family == .ipv4 ? "ip" : "ip6") daddr")
+        case .originalPort: text.append("ct original proto-dst")
         case .priority: text.append("meta priority")
         case .maskedPriority(let mask):
             text.append("meta priority & ")

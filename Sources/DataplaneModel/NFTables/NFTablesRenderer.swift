@@ -71,12 +71,13 @@ package struct NFTablesRenderer: Sendable {
         text.append("\t}\n")
     }
 
-    /// What a set is made of, a line each: type, size, flags.
+    /// What a set is made of, a line each: type, size, flags, counter.
     func lines(_ set: NFTSet) -> [String] {
         var lines = [type(of: set.shape)]
         if let size = set.size { lines.append("size \(size)") }
         if set.shape.isInterval { lines.append("flags interval") }
         if set.shape.isDynamic { lines.append("flags dynamic,timeout") }
+        if set.shape.countsPackets { lines.append("counter") }
         return lines
     }
 

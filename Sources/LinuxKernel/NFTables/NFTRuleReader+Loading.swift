@@ -1,4 +1,5 @@
 import Addressing
+import CIPTables
 import CNetlink
 import DataplaneModel
 
@@ -47,12 +48,29 @@ extension NFTRuleReader {
     }
 
     mutating func readConnection(_ data: NetlinkBytes) -> Bool {
-        guard data.attribute(NFTA_CT_SREG) == nil, data.attribute(NFTA_CT_DIRECTION) == nil else {
-            return false
+        guard data.attribute(NFTA_CT_SREG) == nil else { return false }
+        if let direction = data.attribute(NFTA_CT_DIRECTION) {
+            return direction.network(1) == UInt128(IP_CT_DIR_ORIGINAL.rawValue)
+                && readOriginalConnection(data)
         }
         switch data.number(NFTA_CT_KEY).map({ nft_ct_keys(rawValue: $0) }) {
         case NFT_CT_STATE: return put(.connectionState, NFTA_CT_DREG, of: data)
         case NFT_CT_STATUS: return put(.connectionStatus, NFTA_CT_DREG, of: data)
+        default: return false
+        }
+    }
+
+    private mutating func readOriginalConnection(_ data: NetlinkBytes) -> Bool {
+        switch data.number(NFTA_CT_KEY).map({ nft_ct_keys(rawValue: $0) }) {
+        case family.destinationKey:
+            let content = Content.expression(.originalDestination)
+            return put(
+                content,
+                words: NFTField.address.words(family),
+                NFTA_CT_DREG,
+                of: data
+            )
+        case NFT_CT_PROTO_DST: return put(.expression(.originalPort), NFTA_CT_DREG, of: data)
         default: return false
         }
     }

@@ -39,12 +39,16 @@ struct NFTSetHeader {
             let key = NFTFieldList(typeNumber: keyType, family),
             attributes.number(NFTA_SET_KEY_LEN) == UInt32(key.length),
             // A default time to live is none of ours.
-            attributes.attribute(NFTA_SET_TIMEOUT) == nil
+            attributes.attribute(NFTA_SET_TIMEOUT) == nil,
+            attributes.attribute(NFTA_SET_EXPRESSIONS) == nil
         else { return nil }
+        let expression = attributes.attribute(NFTA_SET_EXPR)?.text(NFTA_EXPR_NAME)
+        guard expression == nil || expression == NFTSetShape.counter else { return nil }
         var shape = NFTSetShape(
             key.fields,
             isInterval: flags & NFT_SET_INTERVAL.rawValue != 0 && key.fields.count > 1,
-            isDynamic: flags & NFT_SET_EVAL.rawValue != 0
+            isDynamic: flags & NFT_SET_EVAL.rawValue != 0,
+            countsPackets: expression != nil
         )
         if let dataType = attributes.number(NFTA_SET_DATA_TYPE) {
             if dataType == NFTSetShape.verdictType {

@@ -72,6 +72,9 @@ extension NFTSetShape {
         return flags
     }
 
+    /// The name of the expression that elements count with.
+    static let counter = "counter"
+
     /// `NFTA_SET_DATA_TYPE` of a verdict map (`NFT_DATA_VERDICT`).
     static let verdictType: UInt32 = 0xffff_ff00
 }

@@ -38,6 +38,21 @@ struct NFTablesReading {
         return set
     }
 
+    /// What elements have counted, of all sets that count; none if there is no table.
+    func counts() throws(DataplaneError) -> [NFTSetName: [NFTValue: NFTCount]] {
+        guard try connection.tableFlags() != nil else { return [:] }
+        let headers = try connection.dump(NFT_MSG_GETSET, "NFT_MSG_GETSET")
+            .compactMap { NFTSetHeader($0, family) }
+        var counts: [NFTSetName: [NFTValue: NFTCount]] = [:]
+        for header in headers {
+            guard let shape = header.shape, shape.countsPackets else { continue }
+            var reader = NFTCountReader(shape, family)
+            for message in try elements(of: header) { reader.read(message) }
+            counts[NFTSetName(header.name)] = reader.counts
+        }
+        return counts
+    }
+
     private func elements(of header: NFTSetHeader) throws(DataplaneError) -> [NetlinkMessage] {
         try connection.dump(NFT_MSG_GETSETELEM, "NFT_MSG_GETSETELEM", set: header.name)
     }

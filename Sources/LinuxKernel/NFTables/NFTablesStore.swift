@@ -103,6 +103,16 @@ extension NFTablesStore {
     }
 }
 
+// MARK: Counting
+
+extension NFTablesStore {
+    /// What elements have counted, of all sets that count, since they were added: each set at
+    /// another time.
+    package func counters() throws(DataplaneError) -> [NFTSetName: [NFTValue: NFTCount]] {
+        try NFTablesReading(connection()).counts()
+    }
+}
+
 // MARK: Applying
 
 extension NFTablesStore {

@@ -51,6 +51,15 @@ extension NetlinkBatch {
         }
     }
 
+    /// Of the connection as its first packet was before any translation.
+    mutating func originalConnection(_ key: nft_ct_keys, to register: NFTRegister) {
+        expression("ct") { batch in
+            batch.number(NFTA_CT_DREG, register.number)
+            batch.number(NFTA_CT_KEY, key.rawValue)
+            batch.attribute(NFTA_CT_DIRECTION.rawValue, [UInt8(IP_CT_DIR_ORIGINAL.rawValue)])
+        }
+    }
+
     /// What kind of address it is (`RTN_LOCAL` and the like).
     mutating func addressType(_ side: NFTSide, to register: NFTRegister) {
         expression("fib") { batch in

@@ -156,6 +156,8 @@ extension NetlinkBatch {
         case .transport: meta(NFT_META_L4PROTO, to: place)
         case .port(let side):
             payload(NFT_PAYLOAD_TRANSPORT_HEADER, offset: side.portOffset, length: 2, to: place)
+        case .originalDestination: originalConnection(family.destinationKey, to: place)
+        case .originalPort: originalConnection(NFT_CT_PROTO_DST, to: place)
         case .priority: meta(NFT_META_PRIORITY, to: place)
         case .maskedPriority(let mask):
             meta(NFT_META_PRIORITY, to: place)
@@ -181,8 +183,16 @@ extension NetlinkBatch {
 extension NFTExpression {
     /// How many words of registers it takes.
     func words(_ family: IPFamily) -> Int {
-        if case .address = self { NFTField.address.words(family) } else { 1 }
+        switch self {
+        case .address, .originalDestination: NFTField.address.words(family)
+        default: 1
+        }
     }
+}
+
+extension IPFamily {
+    /// What names a connection's destination address.
+    var destinationKey: nft_ct_keys { self == .ipv4 ? NFT_CT_DST_IP : NFT_CT_DST_IP6 }
 }
 
 extension ConnectionState {

@@ -52,6 +52,9 @@ extension NetlinkBatch {
             }
         }
         attribute(NFTA_SET_USERDATA.rawValue, NFTUserData(shape, family).bytes)
+        if shape.countsPackets {
+            nested(NFTA_SET_EXPR) { $0.text(NFTA_EXPR_NAME, NFTSetShape.counter) }
+        }
     }
 
     /// `sizeof(struct nft_verdict)`, which the kernel wants to hear.

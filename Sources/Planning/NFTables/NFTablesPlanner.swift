@@ -42,7 +42,9 @@ package struct NFTablesPlanner: Sendable {
         let standing = (1...Self.standingSlots).map { BalancingList.chain($0) }
         plan = NFTablesState(
             chains: TableChains(family: family, settings: settings).chains + standing,
-            sets: TableSet.allCases.map(\.empty)
+            sets: TableSet.all(counting: settings.countsTraffic).map {
+                $0.empty(counting: settings.countsTraffic)
+            }
         )
         for count in 1...Self.standingSlots {
             balancers.add(count)
@@ -55,6 +57,9 @@ package struct NFTablesPlanner: Sendable {
     package var issues: [PlanIssue] {
         (serviceIssues.values.flatMap { $0 } + contests.issues).sorted()
     }
+
+    /// Every frontend that is served or refused, with whose it is.
+    var frontends: some Collection<TableClaim> { winners.values }
 
     /// Whose endpoints a packet goes to whose `meta priority` is `value`.
     package func title(of value: UInt32) -> String? {

@@ -100,6 +100,7 @@ struct ServiceElements {
             rank: .nodePort,
             owner: port.name
         )
+        if settings.countsTraffic { claim.enter(.portTraffic) }
         lead(&claim, port, cluster, local, .nodePorts)
         claims.append(claim)
     }
@@ -109,11 +110,13 @@ struct ServiceElements {
         _ address: IPAddress,
         _ rank: FrontendRank
     ) -> TableClaim {
-        TableClaim(
+        var claim = TableClaim(
             frontend: .address(SocketAddress(address, port.port), port.name.transport),
             rank: rank,
             owner: port.name
         )
+        if settings.countsTraffic { claim.enter(.traffic) }
+        return claim
     }
 
     /// The sets for frontends of one sort.
@@ -170,6 +173,7 @@ struct ServiceElements {
     ) {
         guard !port.sourceRanges.isEmpty else { return }
         claim.enter(.guarded)
+        if settings.countsTraffic { claim.enter(.notAllowed) }
         let own =
             port.sourceRangesIncludeNode ? port.loadBalancerAddresses.map { IPPrefix($0) } : []
         // One range within another is no second element: the kernel takes no overlaps.

@@ -10,11 +10,14 @@ struct TableChains {
     let family: IPFamily
     let settings: PlannerSettings
 
-    var chains: [NFTChain] { baseChains + guardChains + serviceChains + nodePortChains + refusals }
+    var chains: [NFTChain] {
+        baseChains + guardChains + serviceChains + nodePortChains + refusals
+            + (settings.countsTraffic ? countingChains : [])
+    }
 
     // MARK: - Parts of rules
 
-    private static let addressKey: [NFTExpression] = [
+    static let addressKey: [NFTExpression] = [
         .address(.destination), .transport, .port(.destination),
     ]
     private static let portKey: [NFTExpression] = [.transport, .port(.destination)]
@@ -144,8 +147,9 @@ struct TableChains {
                             in: TableSet.allowed.name
                         ),
                         .verdict(.returnToCaller)
-                    ),
-                    NFTRule(.verdict(.drop)),
+                    )
+                ] + (settings.countsTraffic ? [countNotAllowed] : []) + [
+                    NFTRule(.verdict(.drop))
                 ],
                 title: "only from the source ranges"
             ),

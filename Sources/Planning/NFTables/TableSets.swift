@@ -25,11 +25,38 @@ enum TableSet: String, CaseIterable {
     case rejectedPorts = "rejected-ports"
     case droppedPorts = "dropped-ports"
     case clusterAddresses = "cluster-addresses"
+    // Those that are there for their counters alone.
+    case notAllowed = "not-allowed"
+    case traffic
+    case portTraffic = "port-traffic"
 
     var name: NFTSetName { NFTSetName(rawValue) }
 
+    /// The sets of a table that counts, or does not.
+    static func all(counting: Bool) -> [TableSet] {
+        counting ? allCases : allCases.filter { !$0.isOnlyForCounting }
+    }
+
+    private var isOnlyForCounting: Bool {
+        switch self {
+        case .notAllowed, .traffic, .portTraffic: true
+        default: false
+        }
+    }
+
     /// Without a size: a set that has to grow would make the table anew, and forget clients.
-    var empty: NFTSet { NFTSet(name, shape, isEntrance: isEntrance, title: title) }
+    func empty(counting: Bool) -> NFTSet {
+        var shape = shape
+        shape.countsPackets = counting && counts
+        return NFTSet(name, shape, isEntrance: isEntrance, title: title)
+    }
+
+    private var counts: Bool {
+        switch self {
+        case .rejected, .dropped, .rejectedPorts, .droppedPorts: true
+        default: isOnlyForCounting
+        }
+    }
 
     /// What packets meet first, and so is filled last.
     private var isEntrance: Bool {
@@ -38,7 +65,9 @@ enum TableSet: String, CaseIterable {
             .localPorts, .outsidePorts, .insidePorts, .guarded, .rejected, .dropped,
             .rejectedPorts, .droppedPorts, .clusterAddresses:
             true
-        case .endpoints, .balancers, .affinity, .choices, .numbers, .hairpin, .allowed: false
+        case .endpoints, .balancers, .affinity, .choices, .numbers, .hairpin, .allowed, .notAllowed,
+            .traffic, .portTraffic:
+            false
         }
     }
 
@@ -49,10 +78,12 @@ enum TableSet: String, CaseIterable {
         switch self {
         case .clusterIPs, .externalIPs, .outsideIPs, .insideIPs:
             NFTSetShape(Self.frontend, mapping: .fields([.classID]))
-        case .localIPs, .guarded, .rejected, .dropped: NFTSetShape(Self.frontend)
+        case .localIPs, .guarded, .rejected, .dropped, .notAllowed, .traffic:
+            NFTSetShape(Self.frontend)
         case .externalPorts, .outsidePorts, .insidePorts:
             NFTSetShape(Self.nodePort, mapping: .fields([.classID]))
-        case .localPorts, .rejectedPorts, .droppedPorts: NFTSetShape(Self.nodePort)
+        case .localPorts, .rejectedPorts, .droppedPorts, .portTraffic:
+            NFTSetShape(Self.nodePort)
         case .endpoints: NFTSetShape([.classID, .number], mapping: .fields([.address, .port]))
         case .balancers, .affinity: NFTSetShape([.classID], mapping: .verdict)
         case .choices: NFTSetShape([.classID, .number], mapping: .fields([.classID]))
@@ -87,6 +118,9 @@ enum TableSet: String, CaseIterable {
         case .rejectedPorts: "node ports without any endpoint"
         case .droppedPorts: "node ports with endpoints elsewhere only"
         case .clusterAddresses: "ClusterIPs: ports that no Service has are refused"
+        case .notAllowed: "counts connections that the source ranges refuse"
+        case .traffic: "counts packets of connections, both ways"
+        case .portTraffic: "the same for node ports"
         }
     }
 }

@@ -59,9 +59,9 @@ extension NFTExpression {
     /// What it gives.
     var field: NFTField {
         switch self {
-        case .address: .address
+        case .address, .originalDestination: .address
         case .transport: .transport
-        case .port: .port
+        case .port, .originalPort: .port
         case .priority, .maskedPriority: .classID
         case .random, .roundRobin, .hash: .number
         }
@@ -78,6 +78,10 @@ extension NFTExpression {
         case .port(.destination):
             // nft reads part of the checksum there.
             return packet.port.map { .known(UInt128($0.value)) } ?? .unknown("ICMP has no ports")
+        case .originalDestination: return .known(packet.originalDestination.bits)
+        case .originalPort:
+            return packet.originalPort.map { .known(UInt128($0.value)) }
+                ?? .unknown("ICMP has no ports")
         case .priority: return .known(UInt128(packet.priority))
         case .maskedPriority(let mask): return .known(UInt128(packet.priority & mask))
         case .random(let modulus), .roundRobin(let modulus), .hash(_, let modulus, _):

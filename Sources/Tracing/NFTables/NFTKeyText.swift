@@ -64,6 +64,8 @@ enum NFTKeyText {
         case .transport: packet.transportText
         case .port(.source): "the client's port"
         case .port(.destination): packet.port?.description ?? "no port"
+        case .originalDestination: "originally \(packet.originalDestination)"
+        case .originalPort: "originally port \(packet.originalPort?.description ?? "none")"
         case .priority: "priority " + text(priority: packet.priority)
         case .maskedPriority(let mask): "priority " + text(priority: packet.priority & mask)
         case .random, .roundRobin, .hash: "any slot"

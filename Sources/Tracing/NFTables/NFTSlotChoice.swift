@@ -26,7 +26,9 @@ struct NFTSlotChoice {
                     "jhash gives one \(whose) always the same slot;"
                     + " the shares are those of many clients"
                 return
-            case .address, .transport, .port, .priority, .maskedPriority: continue
+            case .address, .transport, .port, .originalDestination, .originalPort, .priority,
+                .maskedPriority:
+                continue
             }
         }
         return nil
@@ -41,6 +43,8 @@ struct NFTSlotChoice {
             case .port(.source): "client port"
             case .port(.destination): "destination port"
             case .transport: "protocol"
+            case .originalDestination: "original destination"
+            case .originalPort: "original port"
             case .priority, .maskedPriority, .random, .roundRobin, .hash: "priority"
             }
         }.joined(separator: " and ")

@@ -9,6 +9,9 @@ struct PacketState: Hashable {
     var port: PortNumber?
     /// Nil for ICMP.
     var transport: TransportProtocol?
+    /// Before any translation, like the next one.
+    private(set) var originalDestination: IPAddress
+    private(set) var originalPort: PortNumber?
     var mark: UInt32 = 0
     /// `meta priority`, the kernel's `skb->priority`.
     var priority: UInt32 = 0
@@ -29,8 +32,10 @@ struct PacketState: Hashable {
     init(_ packet: TracedPacket) {
         source = packet.source
         destination = packet.destination.address
+        originalDestination = destination
         if case .port(let socket, let transport) = packet.destination {
             port = socket.port
+            originalPort = port
             self.transport = transport
         }
     }
