@@ -2,16 +2,16 @@ import Addressing
 import DataplaneModel
 
 /// The sets and maps of the table, which hold all that is there for Services.
-enum TableSet: String, CaseIterable {
-    case clusterIPs = "cluster-ips"
-    case externalIPs = "external-ips"
-    case localIPs = "local-ips"
-    case outsideIPs = "outside-ips"
-    case insideIPs = "inside-ips"
-    case externalPorts = "external-ports"
-    case localPorts = "local-ports"
-    case outsidePorts = "outside-ports"
-    case insidePorts = "inside-ports"
+enum TableSet: Int, CaseIterable {
+    case clusterIPs
+    case externalIPs
+    case localIPs
+    case outsideIPs
+    case insideIPs
+    case externalPorts
+    case localPorts
+    case outsidePorts
+    case insidePorts
     case endpoints
     case balancers
     case affinity
@@ -22,11 +22,38 @@ enum TableSet: String, CaseIterable {
     case allowed
     case rejected
     case dropped
-    case rejectedPorts = "rejected-ports"
-    case droppedPorts = "dropped-ports"
-    case clusterAddresses = "cluster-addresses"
+    case rejectedPorts
+    case droppedPorts
+    case clusterAddresses
 
-    var name: NFTSetName { NFTSetName(rawValue) }
+    var name: NFTSetName { NFTSetName(text) }
+
+    private var text: String {
+        switch self {
+        case .clusterIPs: "cluster-ips"
+        case .externalIPs: "external-ips"
+        case .localIPs: "local-ips"
+        case .outsideIPs: "outside-ips"
+        case .insideIPs: "inside-ips"
+        case .externalPorts: "external-ports"
+        case .localPorts: "local-ports"
+        case .outsidePorts: "outside-ports"
+        case .insidePorts: "inside-ports"
+        case .endpoints: "endpoints"
+        case .balancers: "balancers"
+        case .affinity: "affinity"
+        case .choices: "choices"
+        case .numbers: "numbers"
+        case .hairpin: "hairpin"
+        case .guarded: "guarded"
+        case .allowed: "allowed"
+        case .rejected: "rejected"
+        case .dropped: "dropped"
+        case .rejectedPorts: "rejected-ports"
+        case .droppedPorts: "dropped-ports"
+        case .clusterAddresses: "cluster-addresses"
+        }
+    }
 
     /// Without a size: a set that has to grow would make the table anew, and forget clients.
     var empty: NFTSet { NFTSet(name, shape, isEntrance: isEntrance, title: title) }
