@@ -117,10 +117,14 @@ extension NFTSet {
     /// Work grows with `wanted`.
     mutating func replaceElements(_ wanted: [NFTValue: NFTData?]) -> NFTSetChange.Update {
         var update = NFTSetChange.Update(self)
+        if wanted.count > elements.count { elements.reserveCapacity(wanted.count) }
         for (key, new) in wanted {
-            let old = elements[key]
-            guard old != new else { continue }
-            elements[key] = new
+            let old: NFTData?
+            if let new {
+                old = elements.updateValue(new, forKey: key)
+            } else {
+                old = elements.removeValue(forKey: key)
+            }
             update.note(key, from: old, to: new)
         }
         update.sort()

@@ -4,7 +4,7 @@ package import Addressing
 ///
 /// What the fields are is said by the set. Values of the same fields are ordered field by field.
 /// At most 320 bits, room for two IPv6 addresses, a protocol and a port.
-package struct NFTValue: Sendable, Hashable {
+package struct NFTValue: Sendable {
     // One number in five words, the most significant first.
     private var word0: UInt64 = 0
     private var word1: UInt64 = 0
@@ -55,6 +55,18 @@ package struct NFTValue: Sendable, Hashable {
         var result = (UInt128(middle) << 64 | UInt128(low)) >> shift
         if shift > 0 { result |= UInt128(high) << (128 - shift) }
         return width == 128 ? result : result & ((1 << UInt128(width)) - 1)
+    }
+}
+
+extension NFTValue: Hashable {
+    /// The upper words of most values are 0, and hashing is most of the work of planning.
+    package func hash(into hasher: inout Hasher) {
+        hasher.combine(word4)
+        guard word0 | word1 | word2 | word3 != 0 else { return }
+        hasher.combine(word3)
+        hasher.combine(word2)
+        hasher.combine(word1)
+        hasher.combine(word0)
     }
 }
 

@@ -77,26 +77,40 @@ package struct NFTablesPlanner: Sendable {
             if let service = desired.services[name] { place(service, &change) }
         }
         for frontend in change.touched { decide(frontend, &change) }
-        countReferences(&change)
-        return plan.edit(chains: change.chains, sets: change.sets, elements: change.elements)
+        countBalancers(&change)
+        return plan.edit(
+            chains: change.chains,
+            sets: change.sets,
+            elements: change.elementsByName
+        )
     }
 
     /// What a pass wants to be different, keyed so that the last word counts.
     private struct TableChange {
         var chains: [NFTChainName: NFTChain?] = [:]
         var sets: [NFTSetName: NFTSet?] = [:]
-        var elements: [NFTSetName: [NFTValue: NFTData?]] = [:]
         var touched: Set<TableClaim.Frontend> = []
         var balancers: Set<UInt32> = []
-        var hairpins: Set<IPAddress> = []
-        var clusterAddresses: Set<IPAddress> = []
+        /// Those of each set, in the order of all cases.
+        private var elements = [[NFTValue: NFTData?]](
+            repeating: [:],
+            count: TableSet.allCases.count
+        )
 
         mutating func remove(_ element: NFTElement, from set: TableSet) {
-            elements[set.name, default: [:]][element.key] = .some(nil)
+            elements[set.rawValue][element.key] = .some(nil)
         }
 
         mutating func add(_ element: NFTElement, to set: TableSet) {
-            elements[set.name, default: [:]][element.key] = .some(element.data)
+            elements[set.rawValue][element.key] = .some(element.data)
+        }
+
+        var elementsByName: [NFTSetName: [NFTValue: NFTData?]] {
+            var result: [NFTSetName: [NFTValue: NFTData?]] = [:]
+            for set in TableSet.allCases where !elements[set.rawValue].isEmpty {
+                result[set.name] = elements[set.rawValue]
+            }
+            return result
         }
     }
 
@@ -134,8 +148,7 @@ package struct NFTablesPlanner: Sendable {
             change.touched.insert(claim.frontend)
         }
         if let address = planned.clusterAddress {
-            clusterAddresses.remove(address)
-            change.clusterAddresses.insert(address)
+            release(address, &change)
         }
     }
 
@@ -159,8 +172,7 @@ package struct NFTablesPlanner: Sendable {
         }
         let address = service.ports.first?.clusterIP
         if let address {
-            clusterAddresses.add(address)
-            change.clusterAddresses.insert(address)
+            retain(address, &change)
         }
         services[service.name] = PlannedService(
             lists: built.lists,
@@ -186,9 +198,8 @@ package struct NFTablesPlanner: Sendable {
             balancers.add(list.balancer)
             change.balancers.insert(list.balancer)
         }
-        for address in Set(list.slots.map(\.address)) {
-            hairpins.add(address)
-            change.hairpins.insert(address)
+        for slot in list.slots where hairpins.add(slot.address) {
+            change.add(Self.hairpin(slot.address), to: .hairpin)
         }
     }
 
@@ -197,30 +208,37 @@ package struct NFTablesPlanner: Sendable {
             balancers.remove(list.balancer)
             change.balancers.insert(list.balancer)
         }
-        for address in Set(list.slots.map(\.address)) {
-            hairpins.remove(address)
-            change.hairpins.insert(address)
+        for slot in list.slots where hairpins.remove(slot.address) {
+            change.remove(Self.hairpin(slot.address), from: .hairpin)
         }
     }
 
-    /// Whether shared objects are there follows from who needs them now.
-    private func countReferences(_ change: inout TableChange) {
+    private static func hairpin(_ address: IPAddress) -> NFTElement {
+        NFTElement(NFTValue(address).appending(address))
+    }
+
+    private mutating func retain(_ clusterAddress: IPAddress, _ change: inout TableChange) {
+        guard clusterAddresses.add(clusterAddress) else { return }
+        change.add(NFTElement(NFTValue(clusterAddress)), to: .clusterAddresses)
+    }
+
+    private mutating func release(_ clusterAddress: IPAddress, _ change: inout TableChange) {
+        guard clusterAddresses.remove(clusterAddress) else { return }
+        change.remove(NFTElement(NFTValue(clusterAddress)), from: .clusterAddresses)
+    }
+
+    /// Whether a chain is there follows from who needs it now.
+    private func countBalancers(_ change: inout TableChange) {
         for balancer in change.balancers {
             let name = BalancingList.chainName(balancer)
             let isNeeded = balancers.contains(balancer)
             change.chains[name] = .some(isNeeded ? BalancingList.chain(balancer) : nil)
-            change.elements[TableSet.balancers.name, default: [:]][NFTValue(balancer)] =
-                .some(isNeeded ? .verdict(.goto(name)) : nil)
-        }
-        for address in change.hairpins {
-            let key = NFTValue(address).appending(address)
-            let data: NFTData? = hairpins.contains(address) ? NFTData.none : nil
-            change.elements[TableSet.hairpin.name, default: [:]][key] = .some(data)
-        }
-        for address in change.clusterAddresses {
-            let data: NFTData? = clusterAddresses.contains(address) ? NFTData.none : nil
-            change.elements[TableSet.clusterAddresses.name, default: [:]][NFTValue(address)] =
-                .some(data)
+            let element = NFTElement(NFTValue(balancer), .verdict(.goto(name)))
+            if isNeeded {
+                change.add(element, to: .balancers)
+            } else {
+                change.remove(element, from: .balancers)
+            }
         }
     }
 }
@@ -239,10 +257,21 @@ struct ReferenceCounts<Key: Hashable & Sendable>: Sendable {
 
     func contains(_ key: Key) -> Bool { counts[key] != nil }
 
-    mutating func add(_ key: Key) { counts[key, default: 0] += 1 }
+    /// Whether it was not needed before.
+    @discardableResult
+    mutating func add(_ key: Key) -> Bool {
+        func increment(_ count: inout Int) -> Int {
+            count += 1
+            return count
+        }
+        return increment(&counts[key, default: 0]) == 1
+    }
 
-    mutating func remove(_ key: Key) {
+    /// Whether it is not needed any more.
+    @discardableResult
+    mutating func remove(_ key: Key) -> Bool {
         let count = (counts[key] ?? 0) - 1
         counts[key] = count > 0 ? count : nil
+        return count == 0
     }
 }

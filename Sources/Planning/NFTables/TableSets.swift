@@ -2,16 +2,16 @@ import Addressing
 import DataplaneModel
 
 /// The sets and maps of the table, which hold all that is there for Services.
-enum TableSet: String, CaseIterable {
-    case clusterIPs = "cluster-ips"
-    case externalIPs = "external-ips"
-    case localIPs = "local-ips"
-    case outsideIPs = "outside-ips"
-    case insideIPs = "inside-ips"
-    case externalPorts = "external-ports"
-    case localPorts = "local-ports"
-    case outsidePorts = "outside-ports"
-    case insidePorts = "inside-ports"
+enum TableSet: Int, CaseIterable {
+    case clusterIPs
+    case externalIPs
+    case localIPs
+    case outsideIPs
+    case insideIPs
+    case externalPorts
+    case localPorts
+    case outsidePorts
+    case insidePorts
     case endpoints
     case balancers
     case affinity
@@ -22,15 +22,45 @@ enum TableSet: String, CaseIterable {
     case allowed
     case rejected
     case dropped
-    case rejectedPorts = "rejected-ports"
-    case droppedPorts = "dropped-ports"
-    case clusterAddresses = "cluster-addresses"
+    case rejectedPorts
+    case droppedPorts
+    case clusterAddresses
     // Those that are there for their counters alone.
-    case notAllowed = "not-allowed"
+    case notAllowed
     case traffic
-    case portTraffic = "port-traffic"
+    case portTraffic
 
-    var name: NFTSetName { NFTSetName(rawValue) }
+    var name: NFTSetName { NFTSetName(text) }
+
+    private var text: String {
+        switch self {
+        case .clusterIPs: "cluster-ips"
+        case .externalIPs: "external-ips"
+        case .localIPs: "local-ips"
+        case .outsideIPs: "outside-ips"
+        case .insideIPs: "inside-ips"
+        case .externalPorts: "external-ports"
+        case .localPorts: "local-ports"
+        case .outsidePorts: "outside-ports"
+        case .insidePorts: "inside-ports"
+        case .endpoints: "endpoints"
+        case .balancers: "balancers"
+        case .affinity: "affinity"
+        case .choices: "choices"
+        case .numbers: "numbers"
+        case .hairpin: "hairpin"
+        case .guarded: "guarded"
+        case .allowed: "allowed"
+        case .rejected: "rejected"
+        case .dropped: "dropped"
+        case .rejectedPorts: "rejected-ports"
+        case .droppedPorts: "dropped-ports"
+        case .clusterAddresses: "cluster-addresses"
+        case .notAllowed: "not-allowed"
+        case .traffic: "traffic"
+        case .portTraffic: "port-traffic"
+        }
+    }
 
     /// The sets of a table that counts, or does not.
     static func all(counting: Bool) -> [TableSet] {
