@@ -72,6 +72,7 @@ package struct NFTablesPlanner: Sendable {
     package mutating func plan(_ names: [ServiceName], of desired: DesiredState) -> NFTablesDiff {
         let moved = updateNumbers(names, desired)
         var change = TableChange()
+        if services.isEmpty { reserve(names, desired, &change) }
         for name in names + moved { withdraw(name, &change) }
         for name in names + moved {
             if let service = desired.services[name] { place(service, &change) }
@@ -105,6 +106,10 @@ package struct NFTablesPlanner: Sendable {
             elements[set.rawValue][element.key] = .some(element.data)
         }
 
+        mutating func reserve(_ count: Int, in sets: [TableSet]) {
+            for set in sets { elements[set.rawValue].reserveCapacity(count) }
+        }
+
         var elementsByName: [NFTSetName: [NFTValue: NFTData?]] {
             var result: [NFTSetName: [NFTValue: NFTData?]] = [:]
             for set in TableSet.allCases where !elements[set.rawValue].isEmpty {
@@ -115,6 +120,28 @@ package struct NFTablesPlanner: Sendable {
     }
 
     // MARK: - Services
+
+    /// Room for all there will be: tables that grow step by step hash everything twice.
+    private mutating func reserve(
+        _ names: [ServiceName],
+        _ desired: DesiredState,
+        _ change: inout TableChange
+    ) {
+        var endpoints = 0
+        for name in names {
+            for port in desired.services[name]?.ports ?? [] {
+                endpoints += port.endpoints.cluster.count
+            }
+        }
+        services.reserveCapacity(names.count)
+        winners.reserveCapacity(names.count)
+        contests.reserve(names.count)
+        hairpins.reserve(endpoints)
+        clusterAddresses.reserve(names.count)
+        change.touched.reserveCapacity(names.count)
+        change.reserve(endpoints, in: [.endpoints, .hairpin])
+        change.reserve(names.count, in: [.clusterIPs, .clusterAddresses])
+    }
 
     /// Numbers the lists there are now; the other Services whose numbers that moves.
     private mutating func updateNumbers(
@@ -254,6 +281,8 @@ extension NFTablesDiff: PlanDiff {}
 /// How often something is needed.
 struct ReferenceCounts<Key: Hashable & Sendable>: Sendable {
     private var counts: [Key: Int] = [:]
+
+    mutating func reserve(_ keys: Int) { counts.reserveCapacity(keys) }
 
     func contains(_ key: Key) -> Bool { counts[key] != nil }
 
