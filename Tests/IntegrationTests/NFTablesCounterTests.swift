@@ -57,7 +57,7 @@ extension KernelSuites {
             return Dictionary(uniqueKeysWithValues: rows.map { ($0.service, $0) })
         }
 
-        /// How many datagrams go to and fro for one question.
+        /// So many connections, each with its own question; all get the answer that begins so.
         private func ask(
             _ fixture: DaemonFixture,
             _ endpoint: String,
