@@ -6,21 +6,25 @@ import Planning
 import Reconciling
 import ServiceModel
 
-/// Fairlead as its daemon runs it: one family, in this thread's network namespace.
-struct FairleadTables {
-    typealias Reconciler = FamilyReconciler<IPTablesPlanner, IPTablesStore>
+/// Fairlead in iptables mode as its daemon runs it: one family, in this thread's network namespace.
+struct FairleadTables: FairleadPasses {
+    typealias P = IPTablesPlanner
+    typealias Store = IPTablesStore
 
     static let settings = PlannerSettings(node: NodeIdentity(name: "bench"))
-    private var reconciler = Self.reconciler()
-    private var snapshot = ServiceSnapshot(revision: 0)
+    let store: IPTablesStore
+    var reconciler: FamilyReconciler<P, Store>
+    var snapshot = ServiceSnapshot(revision: 0)
 
-    private static func reconciler() -> Reconciler {
+    init() {
+        let settings = Self.settings
         let store = IPTablesStore(
             family: .ipv4,
-            lock: .init(path: lockFile),
+            lock: .init(path: Self.lockFile),
             owns: NameScheme.owns(chain:)
         )
-        return FamilyReconciler(
+        self.store = store
+        reconciler = FamilyReconciler(
             desired: DesiredState(family: .ipv4, settings: settings),
             planner: IPTablesPlanner(family: .ipv4, settings: settings),
             store: store
@@ -37,12 +41,6 @@ struct FairleadTables {
     static func enterNewNamespace() throws {
         setenv("XTABLES_LOCKFILE", lockFile, 1)
         try NetworkNamespace.enterNew()
-    }
-
-    /// Selecting, planning, reading the tables and writing all of `update`.
-    mutating func program(_ update: SnapshotUpdate) throws -> Cost {
-        snapshot = update.snapshot
-        return try Cost.of { try reconciler.pass(update, observe: true) }.0
     }
 
     /// The same for one endpoint that goes or comes back, when the tables are known.

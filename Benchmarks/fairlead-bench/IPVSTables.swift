@@ -1,14 +1,14 @@
 import Addressing
 import DataplaneModel
-import Glibc
 import LinuxKernel
 import Planning
 import Reconciling
 import ServiceModel
 
 /// Fairlead in ipvs mode as its daemon runs it: one family, in this thread's network namespace.
-struct IPVSTables {
-    typealias Reconciler = FamilyReconciler<IPVSPlanner, IPVSStore>
+struct IPVSTables: FairleadPasses {
+    typealias P = IPVSPlanner
+    typealias Store = IPVSStore
 
     /// ClusterIPs come from one range and pods from another, as in most clusters.
     static func settings(bindsRange: Bool) -> PlannerSettings {
@@ -23,9 +23,9 @@ struct IPVSTables {
     static let drainTimeout = Duration.seconds(600)
 
     let traffic = NetlinkTraffic()
-    private let store: IPVSStore
-    private var reconciler: Reconciler
-    private var snapshot = ServiceSnapshot(revision: 0)
+    let store: IPVSStore
+    var reconciler: FamilyReconciler<P, Store>
+    var snapshot = ServiceSnapshot(revision: 0)
 
     /// Binds each ClusterIP, or all of their range.
     init(bindsRange: Bool = false) {
@@ -66,31 +66,6 @@ struct IPVSTables {
         try Machine.waitUntilIdle()
     }
 
-    // MARK: - Passes
-
-    /// Selecting, planning, reading what is there and writing all of `update`.
-    mutating func program(_ update: SnapshotUpdate) throws -> Cost {
-        snapshot = update.snapshot
-        let (cost, report) = try Cost.of { try reconciler.pass(update, observe: true) }
-        try requireSuccess(report.apply)
-        return cost
-    }
-
-    /// The same when all is there already: nothing is written.
-    mutating func programAgain() throws -> Cost {
-        let update = SnapshotUpdate(snapshot: snapshot, changed: .all)
-        let (cost, report) = try Cost.of { try reconciler.pass(update, observe: true) }
-        guard report.apply.operations == 0, report.drift == 0 else {
-            throw BenchFailure("what is there was written again")
-        }
-        return cost
-    }
-
-    /// Reading all that is there.
-    func observe() throws -> Cost {
-        try Cost.of { try store.observe() }.0
-    }
-
     /// One endpoint goes and comes back, `count` changes in all; the messages that each took, which
     /// must be the same number.
     mutating func change(_ workload: Workload, count: Int) throws -> (costs: [Cost], messages: Int)
@@ -113,12 +88,5 @@ struct IPVSTables {
             throw BenchFailure("\(count) changes took \(messages) messages")
         }
         return (costs, messages / count)
-    }
-}
-
-/// All objects have to be taken, or the figures mean nothing.
-func requireSuccess(_ report: ApplyReport) throws {
-    if let failure = report.failures.first {
-        throw BenchFailure("\(report.failures.count) objects were refused, the first: \(failure)")
     }
 }

@@ -6,8 +6,9 @@ import Reconciling
 import ServiceModel
 
 /// Fairlead in nftables mode as its daemon runs it: one family, in this thread's network namespace.
-struct NFTTables {
-    typealias Reconciler = FamilyReconciler<NFTablesPlanner, NFTablesStore>
+struct NFTTables: FairleadPasses {
+    typealias P = NFTablesPlanner
+    typealias Store = NFTablesStore
 
     /// What one change took.
     struct Change {
@@ -18,9 +19,9 @@ struct NFTTables {
         var listening: Cost
     }
 
-    private let store: NFTablesStore
-    private var reconciler: Reconciler
-    private var snapshot = ServiceSnapshot(revision: 0)
+    let store: NFTablesStore
+    var reconciler: FamilyReconciler<P, Store>
+    var snapshot = ServiceSnapshot(revision: 0)
 
     init() {
         let settings = FairleadTables.settings
@@ -34,29 +35,6 @@ struct NFTTables {
     }
 
     var messagesSent: Int { store.messagesSent }
-
-    /// Selecting, planning, reading what is there and writing all of `update`.
-    mutating func program(_ update: SnapshotUpdate) throws -> Cost {
-        snapshot = update.snapshot
-        let (cost, report) = try Cost.of { try reconciler.pass(update, observe: true) }
-        try requireSuccess(report.apply)
-        return cost
-    }
-
-    /// The same when all is there already: nothing is written.
-    mutating func programAgain() throws -> Cost {
-        let update = SnapshotUpdate(snapshot: snapshot, changed: .all)
-        let (cost, report) = try Cost.of { try reconciler.pass(update, observe: true) }
-        guard report.apply.operations == 0, report.drift == 0 else {
-            throw BenchFailure("what is there was written again")
-        }
-        return cost
-    }
-
-    /// Reading all that is there.
-    func observe() throws -> Cost {
-        try Cost.of { try store.observe() }.0
-    }
 
     /// One endpoint that goes or comes back, from the input to the kernel's acknowledgement.
     mutating func change(_ workload: Workload, step: Int) throws -> Change {
