@@ -26,8 +26,6 @@ final class DaemonFixture {
             withIntermediateDirectories: true
         )
         try changeMode(mode)
-        // iptables takes its lock from the environment; the host's stays out of this.
-        setenv("XTABLES_LOCKFILE", "\(directory)/xtables.lock", 1)
         guard servers else { return }
         for number in 1...LabAddresses.pods {
             let addresses = IPFamily.allCases.map { LabAddresses.pod(number, $0) }
@@ -132,17 +130,27 @@ final class DaemonFixture {
         throw LabError("not applied in time; still:\n\(last)\nlog:\n\(log)")
     }
 
+    /// Runs a program in the node's namespace. If it is iptables, it shares the daemon's lock and
+    /// leaves the host's alone.
+    @discardableResult
+    func run(_ arguments: [String]) throws -> String {
+        try LabCommand.run(
+            ["env", "XTABLES_LOCKFILE=\(directory)/xtables.lock"] + arguments,
+            in: lab.node
+        )
+    }
+
     /// Rules of the node, with counters where asked, without iptables-save's own comments. Chains
     /// are without counts: a built-in one counts all the time, neighbour discovery for instance.
     func rules(_ family: IPFamily, counters: Bool = false) throws -> [String] {
         let program = family == .ipv4 ? "iptables-legacy-save" : "ip6tables-legacy-save"
-        return try LabCommand.run([program] + (counters ? ["-c"] : []), in: lab.node)
+        return try run([program] + (counters ? ["-c"] : []))
             .split(separator: "\n").map(String.init).filter { !$0.hasPrefix("#") }
             .map { $0.hasPrefix(":") ? String($0.prefix { $0 != "[" }) : $0 }
     }
 
     @discardableResult
     func iptables(_ arguments: String...) throws -> String {
-        try LabCommand.run(["iptables-legacy"] + arguments, in: lab.node)
+        try run(["iptables-legacy"] + arguments)
     }
 }

@@ -146,7 +146,7 @@ extension KernelSuites {
                 ["ip", "link", "delete", "fairlead0"],
             ]
             for damage in damages {
-                try LabCommand.run(damage, in: fixture.lab.node)
+                try fixture.run(damage)
                 try fixture.waitUntilApplied(.seconds(15))
                 #expect(
                     try LifeScript.answers(fixture, count: 12) == ["pod1", "pod2"],
@@ -170,10 +170,7 @@ extension KernelSuites {
                 "iptables-legacy -A INPUT -i lo -j ACCEPT",
             ]
             for command in foreign {
-                try LabCommand.run(
-                    command.split(separator: " ").map(String.init),
-                    in: fixture.lab.node
-                )
+                try fixture.run(command.split(separator: " ").map(String.init))
             }
             func picture() throws -> [String] {
                 try servers(fixture)

@@ -127,7 +127,7 @@ extension KernelSuites {
             _ = try fixture.agent.connect(to: "127.0.0.1:9/tcp", in: fixture.lab.node)
             // iptables-save is silent about tables that nobody has opened yet.
             for table in ["nat", "filter"] {
-                try LabCommand.run(["ip6tables-legacy", "-t", table, "-L"], in: fixture.lab.node)
+                try fixture.run(["ip6tables-legacy", "-t", table, "-L"])
             }
             let before = try IPFamily.allCases.map { try fixture.rules($0, counters: true) }
             #expect(before[0].contains { $0.hasPrefix("[1:60] -A INPUT -p tcp") })

@@ -18,6 +18,10 @@ struct GoldenKernelTests {
         + "/PlanningTests/Goldens"
     nonisolated static let scenarios = GoldenScenario.all(in: directory)
 
+    private nonisolated static let lock = XTablesLock.Configuration(
+        path: "/tmp/fairlead-test-\(getpid()).lock"
+    )
+
     @Test("There are scenarios")
     func existence() {
         #expect(Self.scenarios.count >= 40)
@@ -26,7 +30,6 @@ struct GoldenKernelTests {
     @Test("Taken by iptables, applied, observed, no difference", arguments: scenarios)
     func scenario(_ scenario: GoldenScenario) throws {
         try NetworkNamespace.enterNew()
-        setenv("XTABLES_LOCKFILE", "/tmp/fairlead-test-\(getpid()).lock", 1)
         let input = try #require(scenario.text("input.yaml"))
         var plans = GoldenPlans(IPTablesMode.self, settings: try scenario.settings())
         _ = plans.take(input)
@@ -49,14 +52,13 @@ struct GoldenKernelTests {
         let program = plan.family == .ipv4 ? "iptables" : "ip6tables"
         let text = IPTablesRenderer(family: plan.family).render(plan.planner.plan)
         try Program.check(
-            ["\(program)-legacy-restore", "--test"],
+            Program.locking(Self.lock.path, ["\(program)-legacy-restore", "--test"]),
             input: text
         )
     }
 
     private func apply(_ diff: IPTablesDiff, to plan: GoldenPlans<IPTablesMode>.FamilyPlan) throws {
-        let lock = XTablesLock.Configuration(path: "/tmp/fairlead-test-\(getpid()).lock")
-        let store = IPTablesStore(family: plan.family, lock: lock, owns: NameScheme.owns)
+        let store = IPTablesStore(family: plan.family, lock: Self.lock, owns: NameScheme.owns)
         let report = try store.apply(diff)
         #expect(report.failures.isEmpty)
         let left = IPTablesDiff(from: try store.observe(), to: plan.planner.plan)

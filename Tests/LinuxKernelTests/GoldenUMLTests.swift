@@ -17,7 +17,6 @@ struct GoldenUMLTests {
         arguments: GoldenKernelTests.scenarios
     )
     func scenario(_ scenario: GoldenScenario) throws {
-        setenv("XTABLES_LOCKFILE", "/run/fairlead-test.lock", 1)
         let input = try #require(scenario.text("input.yaml"))
         var plans = GoldenPlans(IPVSMode.self, settings: try scenario.settings())
         _ = plans.take(input)
@@ -47,11 +46,13 @@ struct GoldenUMLTests {
         }
     }
 
+    private static let lockFile = "/run/fairlead-test.lock"
+
     private static func store(_ family: IPFamily) -> IPVSStore {
         IPVSStore(
             family: family,
             IPVSStore.Configuration(
-                lock: XTablesLock.Configuration(path: "/run/fairlead-test.lock"),
+                lock: XTablesLock.Configuration(path: lockFile),
                 drainTimeout: .seconds(60),
                 addressSet: NameScheme.set(.addresses, family)
             ),
@@ -82,7 +83,8 @@ struct GoldenUMLTests {
         func finish() throws {
             guard !program.isEmpty else { return }
             if program[0] == "ipvsadm" { lines.removeAll { $0.hasPrefix("#") } }
-            try Program.check(program, input: lines.joined(separator: "\n") + "\n")
+            let call = Program.locking(Self.lockFile, program)
+            try Program.check(call, input: lines.joined(separator: "\n") + "\n")
         }
         let programs = [
             "ipset", "iptables-legacy-restore", "ip6tables-legacy-restore", "ipvsadm", "ip",

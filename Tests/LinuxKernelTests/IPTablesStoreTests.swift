@@ -15,9 +15,7 @@ struct StoreFixture {
     init(_ family: IPFamily) throws {
         try NetworkNamespace.enterNew()
         self.family = family
-        // iptables takes its lock file from the environment; the host's must stay out of this.
         let path = "/tmp/fairlead-test-\(getpid()).lock"
-        setenv("XTABLES_LOCKFILE", path, 1)
         lock = XTablesLock.Configuration(path: path, timeout: .milliseconds(300))
         let sets = IPSetStore(family: family, owns: RuleCatalogue.owns)
         store = IPTablesStore(
@@ -44,12 +42,13 @@ struct StoreFixture {
 
     @discardableResult
     func iptables(_ arguments: [String]) throws -> String {
-        try Program.check([program] + arguments)
+        try Program.check(Program.locking(lock.path, [program] + arguments))
     }
 
     @discardableResult
     func restore(_ text: String, _ arguments: String...) throws -> String {
-        try Program.check([program + "-restore"] + arguments, input: text)
+        let call = Program.locking(lock.path, [program + "-restore"] + arguments)
+        return try Program.check(call, input: text)
     }
 
     /// The lines of iptables-save, without its own comments.

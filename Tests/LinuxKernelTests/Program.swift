@@ -10,6 +10,12 @@ struct Program {
         var description: String
     }
 
+    /// The words that run an iptables program under a lock of the test's own; the host's stays out of
+    /// this. In the words and not in this process's environment, as other tests run beside it.
+    static func locking(_ path: String, _ arguments: [String]) -> [String] {
+        ["env", "XTABLES_LOCKFILE=\(path)"] + arguments
+    }
+
     /// Runs a program in this thread's network namespace and waits for it.
     @discardableResult
     static func run(_ arguments: [String], input: String = "") throws -> Program {
