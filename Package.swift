@@ -69,9 +69,9 @@ let package = Package(
 
         // Pure: from what is wanted to rules, and from rules to what becomes of a packet.
         room("Planning", ["Addressing", "ServiceModel", "DataplaneModel"]),
-        room("Tracing", ["Addressing", "DataplaneModel"]),
+        room("PacketTracing", ["Addressing", "DataplaneModel"]),
 
-        room("ProxyModes", ["Addressing", "DataplaneModel", "Planning", "Tracing"]),
+        room("ProxyModes", ["Addressing", "DataplaneModel", "Planning", "PacketTracing"]),
 
         // Effects, each at one edge.
         room(
@@ -92,7 +92,7 @@ let package = Package(
         program(
             "fairlead",
             [
-                "Addressing", "ServiceModel", "DataplaneModel", "Planning", "Tracing",
+                "Addressing", "ServiceModel", "DataplaneModel", "Planning", "PacketTracing",
                 "ProxyModes", "LinuxKernel", "ServiceSources", "DaemonConfiguration", "Telemetry",
                 "Reconciling", argumentParser, logging,
             ]
@@ -115,7 +115,7 @@ let package = Package(
         room(
             "TestSupport",
             [
-                "Addressing", "ServiceModel", "DataplaneModel", "Planning", "Tracing",
+                "Addressing", "ServiceModel", "DataplaneModel", "Planning", "PacketTracing",
                 "ProxyModes", "ServiceSources", "DaemonConfiguration",
             ]
         ),
@@ -124,12 +124,15 @@ let package = Package(
         tests(
             "PlanningTests",
             [
-                "Addressing", "ServiceModel", "DataplaneModel", "Planning", "Tracing",
+                "Addressing", "ServiceModel", "DataplaneModel", "Planning", "PacketTracing",
                 "TestSupport",
             ],
             exclude: ["Goldens"]
         ),
-        tests("TracingTests", ["Addressing", "DataplaneModel", "Tracing", "TestSupport"]),
+        tests(
+            "PacketTracingTests",
+            ["Addressing", "DataplaneModel", "PacketTracing", "TestSupport"]
+        ),
         tests(
             "LinuxKernelTests",
             [

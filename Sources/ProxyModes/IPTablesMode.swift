@@ -1,7 +1,7 @@
 package import Addressing
 package import DataplaneModel
+package import PacketTracing
 package import Planning
-package import Tracing
 
 /// Chains in legacy iptables' nat and filter tables.
 package enum IPTablesMode: ProxyMode {

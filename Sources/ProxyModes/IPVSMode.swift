@@ -1,7 +1,7 @@
 package import Addressing
 package import DataplaneModel
+package import PacketTracing
 package import Planning
-package import Tracing
 
 /// IPVS virtual servers, with sets and a constant number of iptables rules beside them.
 package enum IPVSMode: ProxyMode {

@@ -1,7 +1,7 @@
 package import Addressing
 package import DataplaneModel
+package import PacketTracing
 package import Planning
-package import Tracing
 
 /// A table of nftables in which Services are elements of sets and maps.
 package enum NFTablesMode: ProxyMode {

@@ -1,6 +1,6 @@
 package import Addressing
+package import PacketTracing
 package import Planning
-package import Tracing
 
 /// A way to program the kernel, as far as it is pure: how it is planned, shown and traced.
 package protocol ProxyMode: Sendable {

@@ -1,5 +1,5 @@
 package import Addressing
-package import Tracing
+package import PacketTracing
 
 /// A flow that does not end where the file says.
 package struct FlowMismatch: Sendable, Hashable, CustomStringConvertible {

@@ -1,5 +1,5 @@
 import Addressing
-import Tracing
+import PacketTracing
 
 extension FlowExpectation {
     init(parsing content: Substring, line: Int) throws(FlowSyntaxError) {

@@ -1,5 +1,5 @@
 import Addressing
-package import Tracing
+package import PacketTracing
 
 /// The proxy modes a flow file can speak of.
 package enum FlowMode: String, Sendable, Hashable, CaseIterable, Comparable {

@@ -1,5 +1,5 @@
 import Addressing
-package import Tracing
+package import PacketTracing
 
 /// Hand-written expectations of where packets go (`flows.txt`).
 ///

@@ -1,8 +1,8 @@
 import Addressing
 import Foundation
+import PacketTracing
 import Planning
 import ProxyModes
-import Tracing
 
 /// Holds a scenario's files against what is planned now.
 ///

@@ -3,10 +3,10 @@ import ArgumentParser
 import DaemonConfiguration
 import DataplaneModel
 import LinuxKernel
+import PacketTracing
 import Planning
 import ProxyModes
 import ServiceSources
-import Tracing
 
 struct TraceCommand: ParsableCommand {
     static let configuration = CommandConfiguration(

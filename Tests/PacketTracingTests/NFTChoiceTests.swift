@@ -1,7 +1,7 @@
 import Addressing
 import DataplaneModel
+import PacketTracing
 import Testing
-import Tracing
 
 @Suite struct NFTChoiceTests {
     private static let frontend = "10.96.0.10:80/tcp"

@@ -1,8 +1,8 @@
 import Addressing
 import DataplaneModel
+import PacketTracing
 import TestSupport
 import Testing
-import Tracing
 
 @Suite struct FlowFileTests {
     private func flow(_ line: String) throws -> FlowExpectation {

@@ -1,7 +1,7 @@
 import Addressing
 import DataplaneModel
+import PacketTracing
 import Testing
-import Tracing
 
 @Suite struct NFTReportTests {
     @Test("The report tells every rule that was taken, with what its sets said and titles")

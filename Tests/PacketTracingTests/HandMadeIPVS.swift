@@ -1,8 +1,8 @@
 import Addressing
 import DataplaneModel
+import PacketTracing
 import TestSupport
 import Testing
-import Tracing
 
 /// A small state of ipvs mode written by hand, and traces through it.
 struct HandMadeIPVS {

@@ -2,7 +2,7 @@ import Addressing
 import DataplaneModel
 import Testing
 
-@testable import Tracing
+@testable import PacketTracing
 
 @Suite struct HairpinTests {
     /// Source equals destination: `ld [12]; tax; ld [16]; jeq x`.

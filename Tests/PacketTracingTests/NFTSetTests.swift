@@ -1,7 +1,7 @@
 import Addressing
 import DataplaneModel
+import PacketTracing
 import Testing
-import Tracing
 
 @Suite struct NFTSetTests {
     /// Rules at forward; dropping shows that a packet takes one.

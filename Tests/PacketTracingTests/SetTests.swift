@@ -1,7 +1,7 @@
 import Addressing
 import DataplaneModel
+import PacketTracing
 import Testing
-import Tracing
 
 @Suite struct SetTests {
     private static let name = "FAIRLEAD-4-X"

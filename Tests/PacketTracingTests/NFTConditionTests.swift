@@ -1,7 +1,7 @@
 import Addressing
 import DataplaneModel
+import PacketTracing
 import Testing
-import Tracing
 
 @Suite struct NFTConditionTests {
     /// Whether a packet meets conditions at a hook; dropping shows it.

@@ -1,8 +1,8 @@
 import Addressing
 import DataplaneModel
+import PacketTracing
 import TestSupport
 import Testing
-import Tracing
 
 /// Rules, sets and servers together, as ipvs mode lays them out.
 @Suite struct IPVSServiceTests {

@@ -1,8 +1,8 @@
 import Addressing
 import DataplaneModel
+import PacketTracing
 import TestSupport
 import Testing
-import Tracing
 
 @Suite struct NFTAffinityTests {
     private static let frontend = "10.96.0.10:80/tcp"

@@ -1,7 +1,7 @@
 import Addressing
 import DataplaneModel
+import PacketTracing
 import Testing
-import Tracing
 
 @Suite struct ConditionTests {
     /// Whether a rule in `chain` matches a packet; dropping shows it.

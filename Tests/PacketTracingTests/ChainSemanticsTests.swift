@@ -1,7 +1,7 @@
 import Addressing
 import DataplaneModel
+import PacketTracing
 import Testing
-import Tracing
 
 @Suite struct ChainSemanticsTests {
     @Test("A jump comes back behind itself when the chain ends or returns")

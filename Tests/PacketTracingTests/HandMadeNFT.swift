@@ -1,8 +1,8 @@
 import Addressing
 import DataplaneModel
+import PacketTracing
 import TestSupport
 import Testing
-import Tracing
 
 /// A small table of nftables mode written by hand, and traces through it.
 struct HandMadeNFT {
@@ -151,7 +151,7 @@ extension NFTElement {
     }
 
     static func address(_ text: String) -> NFTElement {
-        NFTElement(NFTValue(TracingTests.address(text)))
+        NFTElement(NFTValue(PacketTracingTests.address(text)))
     }
 
     /// A slot with its endpoint.

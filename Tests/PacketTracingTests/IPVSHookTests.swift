@@ -1,8 +1,8 @@
 import Addressing
 import DataplaneModel
+import PacketTracing
 import TestSupport
 import Testing
-import Tracing
 
 @Suite struct IPVSHookTests {
     /// A frontend on 10.96.0.10, and rules in mangle's two hooks so that they show.

@@ -1,8 +1,8 @@
 import Addressing
 import DataplaneModel
+import PacketTracing
 import TestSupport
 import Testing
-import Tracing
 
 /// A small iptables state written chain by chain, and traces through it.
 struct HandMadeState {

@@ -1,8 +1,8 @@
 import Addressing
 import DataplaneModel
 import Foundation
+import PacketTracing
 import Testing
-import Tracing
 
 @Suite struct TraceReportTests {
     private func ruleName(_ rule: Rule, _ family: IPFamily) -> String {

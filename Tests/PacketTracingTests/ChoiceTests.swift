@@ -1,8 +1,8 @@
 import Addressing
 import DataplaneModel
+import PacketTracing
 import TestSupport
 import Testing
-import Tracing
 
 @Suite struct ChoiceTests {
     private func endpoints(_ count: Int) -> [String] {

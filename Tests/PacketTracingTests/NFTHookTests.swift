@@ -1,8 +1,8 @@
 import Addressing
 import DataplaneModel
+import PacketTracing
 import TestSupport
 import Testing
-import Tracing
 
 @Suite struct NFTHookTests {
     /// A chain of each kind at each hook.

@@ -1,7 +1,7 @@
 import Addressing
 import DataplaneModel
+import PacketTracing
 import Testing
-import Tracing
 
 /// Services as nftables mode lays them out.
 @Suite struct NFTServiceTests {

@@ -1,8 +1,8 @@
 import Addressing
 import DataplaneModel
+import PacketTracing
 import TestSupport
 import Testing
-import Tracing
 
 @Suite struct VirtualServerTests {
     private static let list = "10.244.1.7 -> 10.96.0.10:80/tcp = "
