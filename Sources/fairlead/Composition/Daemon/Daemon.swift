@@ -11,8 +11,8 @@ import Telemetry
 ///
 /// Nothing is applied before the source has reported once. On stop the rules stay.
 struct Daemon {
-    private enum Event: Sendable {
-        case update(SnapshotUpdate)
+    enum Event: Sendable {
+        case arrival(ServiceInputs.Arrival)
         case tick
         case wake
         case reload
@@ -23,11 +23,10 @@ struct Daemon {
     private var configuration: DaemonConfiguration
     private var logger: Logger
     private let serviceManager: ServiceManager
-    private let source: FileSource
+    private var inputs: ServiceInputs
     private let dataplane: Dataplane
     private var scheduler: PassScheduler
     private var pending = PendingUpdate()
-    private var sourceHasReported = false
     private var isReady = false
     private var known: Set<String> = []
 
@@ -38,11 +37,7 @@ struct Daemon {
         let environment = ProcessInfo.processInfo.environment
         logger = Self.logger(configuration.log, environment)
         serviceManager = ServiceManager(environment: environment)
-        source = FileSource(
-            path: configuration.sources.filePath,
-            serviceProxyName: configuration.sources.serviceProxyName,
-            stateDirectory: configuration.sources.stateDirectory
-        )
+        inputs = ServiceInputs(configuration)
         dataplane = Dataplane(configuration)
         scheduler = Self.scheduler(configuration.reconcile)
     }
@@ -70,18 +65,15 @@ struct Daemon {
         let (events, continuation) = AsyncStream.makeStream(of: Event.self)
         let signals = Self.signals { continuation.yield($0) }
         defer { signals.forEach { $0.cancel() } }
-        let feeds = [
-            Task { [updates = source.updates()] in
-                for await update in updates { continuation.yield(.update(update)) }
-            },
-            Task { [interval = tickInterval] in
-                while !Task.isCancelled {
-                    try await Task.sleep(for: interval)
-                    continuation.yield(.tick)
-                }
-            },
-        ]
+        let feeds = inputs.follow { continuation.yield(.arrival($0)) }
         defer { feeds.forEach { $0.cancel() } }
+        let ticks = Task { [interval = tickInterval] in
+            while !Task.isCancelled {
+                try await Task.sleep(for: interval)
+                continuation.yield(.tick)
+            }
+        }
+        defer { ticks.cancel() }
         try await follow(events) { continuation.yield(.wake) }
     }
 
@@ -94,11 +86,7 @@ struct Daemon {
         var silentTicks = 0
         for await event in events {
             switch event {
-            case .update(let update):
-                sourceHasReported = true
-                pending.merge(update)
-                report(update.snapshot.issues.map(\.description), as: "Manifest problem")
-                scheduler.request(at: .now)
+            case .arrival(let arrival): take(arrival)
             case .tick:
                 silentTicks += 1
                 await tick(silentTicks)
@@ -109,7 +97,7 @@ struct Daemon {
                 serviceManager.stopping()
                 return
             }
-            guard sourceHasReported else { continue }
+            guard inputs.missing.isEmpty else { continue }
             if let kind = scheduler.due(at: .now) { await pass(kind) }
             timer?.cancel()
             timer = Task { [at = scheduler.nextWake] in
@@ -118,6 +106,13 @@ struct Daemon {
                 wake()
             }
         }
+    }
+
+    private mutating func take(_ arrival: ServiceInputs.Arrival) {
+        guard let update = inputs.take(arrival) else { return }
+        pending.merge(update)
+        report(update.snapshot.issues.map(\.description), as: "Manifest problem")
+        scheduler.request(at: .now)
     }
 
     // MARK: - Passes
@@ -206,7 +201,7 @@ struct Daemon {
             scheduler.request(at: .now, full: true)
         }
         serviceManager.keepAlive()
-        if !sourceHasReported, count == 3 {
+        if !inputs.missing.isEmpty, count == 3 {
             logger.warning(
                 "Nothing is programmed before the manifests can be read",
                 metadata: ["path": "\(configuration.sources.filePath)"]
@@ -229,7 +224,7 @@ struct Daemon {
                 logger.warning("Kernel", metadata: ["problem": "\(problem)"])
             }
             pending.invalidate()
-            source.rescan()
+            inputs.rescan()
             scheduler.request(at: .now, full: true)
             logger.notice("Configuration reloaded")
         } catch {
@@ -249,62 +244,8 @@ struct Daemon {
         return min(drift, watchdog / 3)
     }
 
-    private static func scheduler(_ settings: DaemonConfiguration.Reconcile) -> PassScheduler {
-        PassScheduler(
-            minInterval: settings.minInterval,
-            retryInterval: settings.retryInterval,
-            maxRetryInterval: settings.maxRetryInterval,
-            fullInterval: settings.fullResyncInterval,
-            start: .now
-        )
-    }
-
-    private static func logger(
-        _ settings: DaemonConfiguration.Log,
-        _ environment: [String: String]
-    ) -> Logger {
-        let format: DaemonLogHandler.Format =
-            switch settings.format {
-            case .auto: environment["JOURNAL_STREAM"] == nil ? .text : .journal
-            case .text: .text
-            case .json: .json
-            }
-        let level = Logger.Level(rawValue: settings.level.rawValue) ?? .info
-        return Logger(label: "fairlead") { _ in DaemonLogHandler(format: format, level: level) }
-    }
-
-    private static func signals(
-        _ yield: @escaping @Sendable (Event) -> Void
-    ) -> [any DispatchSourceSignal] {
-        [SIGHUP, SIGTERM, SIGINT].map { number in
-            signal(number, SIG_IGN)
-            let source = DispatchSource.makeSignalSource(signal: number, queue: .global())
-            source.setEventHandler { yield(number == SIGHUP ? .reload : .stop(signal: number)) }
-            source.resume()
-            return source
-        }
-    }
-
     private static func milliseconds(_ duration: Duration) -> Int64 {
         duration.components.seconds * 1000
             + duration.components.attoseconds / 1_000_000_000_000_000
-    }
-}
-
-extension DaemonConfiguration {
-    /// Fields of `new` that differ and are only read at the start.
-    fileprivate func fieldsForRestart(_ new: DaemonConfiguration) -> [String] {
-        var fields: [String] = []
-        if new.mode != mode { fields.append("mode") }
-        if new.families != families { fields.append("families") }
-        if new.sources != sources { fields.append("sources") }
-        if new.networkNamespace != networkNamespace { fields.append("netns") }
-        if new.iptables != iptables { fields.append("iptables") }
-        if new.ipvs.drainTimeout != ipvs.drainTimeout { fields.append("ipvs.drainTimeout") }
-        if new.ipvs.excludedRanges != ipvs.excludedRanges { fields.append("ipvs.excludeCIDRs") }
-        if new.reconcile.driftCheckInterval != reconcile.driftCheckInterval {
-            fields.append("reconcile.driftCheckInterval")
-        }
-        return fields
     }
 }

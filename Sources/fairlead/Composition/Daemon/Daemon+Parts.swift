@@ -1,0 +1,63 @@
+import DaemonConfiguration
+import Foundation
+import Logging
+import Reconciling
+import Telemetry
+
+/// How the daemon's parts follow from the configuration.
+extension Daemon {
+    static func scheduler(_ settings: DaemonConfiguration.Reconcile) -> PassScheduler {
+        PassScheduler(
+            minInterval: settings.minInterval,
+            retryInterval: settings.retryInterval,
+            maxRetryInterval: settings.maxRetryInterval,
+            fullInterval: settings.fullResyncInterval,
+            start: .now
+        )
+    }
+
+    static func logger(
+        _ settings: DaemonConfiguration.Log,
+        _ environment: [String: String]
+    ) -> Logger {
+        let format: DaemonLogHandler.Format =
+            switch settings.format {
+            case .auto: environment["JOURNAL_STREAM"] == nil ? .text : .journal
+            case .text: .text
+            case .json: .json
+            }
+        let level = Logger.Level(rawValue: settings.level.rawValue) ?? .info
+        return Logger(label: "fairlead") { _ in DaemonLogHandler(format: format, level: level) }
+    }
+
+    /// SIGHUP reloads, SIGTERM and SIGINT stop.
+    static func signals(
+        _ yield: @escaping @Sendable (Event) -> Void
+    ) -> [any DispatchSourceSignal] {
+        [SIGHUP, SIGTERM, SIGINT].map { number in
+            signal(number, SIG_IGN)
+            let source = DispatchSource.makeSignalSource(signal: number, queue: .global())
+            source.setEventHandler { yield(number == SIGHUP ? .reload : .stop(signal: number)) }
+            source.resume()
+            return source
+        }
+    }
+}
+
+extension DaemonConfiguration {
+    /// Fields of `new` that differ and are only read at the start.
+    func fieldsForRestart(_ new: DaemonConfiguration) -> [String] {
+        var fields: [String] = []
+        if new.mode != mode { fields.append("mode") }
+        if new.families != families { fields.append("families") }
+        if new.sources != sources { fields.append("sources") }
+        if new.networkNamespace != networkNamespace { fields.append("netns") }
+        if new.iptables != iptables { fields.append("iptables") }
+        if new.ipvs.drainTimeout != ipvs.drainTimeout { fields.append("ipvs.drainTimeout") }
+        if new.ipvs.excludedRanges != ipvs.excludedRanges { fields.append("ipvs.excludeCIDRs") }
+        if new.reconcile.driftCheckInterval != reconcile.driftCheckInterval {
+            fields.append("reconcile.driftCheckInterval")
+        }
+        return fields
+    }
+}
