@@ -48,6 +48,7 @@ let argumentParser = Target.Dependency.product(
     package: "swift-argument-parser"
 )
 let logging = Target.Dependency.product(name: "Logging", package: "swift-log")
+let protobuf = Target.Dependency.product(name: "SwiftProtobuf", package: "swift-protobuf")
 let yams = Target.Dependency.product(name: "Yams", package: "Yams")
 
 let package = Package(
@@ -57,6 +58,7 @@ let package = Package(
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
         .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
         .package(url: "https://github.com/jpsim/Yams", from: "6.2.2"),
+        .package(url: "https://github.com/apple/swift-protobuf", from: "1.39.0"),
     ],
     targets: [
         .systemLibrary(name: "CIPTables", pkgConfig: "libiptc", providers: [.apt(["libiptc-dev"])]),
@@ -81,6 +83,7 @@ let package = Package(
         ),
         room("AnnotatedYAML", [yams]),
         room("ServiceSources", ["Addressing", "ServiceModel", "AnnotatedYAML"]),
+        room("KubernetesAPI", ["Addressing", "ServiceModel", protobuf]),
         room(
             "DaemonConfiguration",
             ["Addressing", "ServiceModel", "Planning", "AnnotatedYAML"]
