@@ -47,6 +47,10 @@ let argumentParser = Target.Dependency.product(
     name: "ArgumentParser",
     package: "swift-argument-parser"
 )
+let treeCollections = Target.Dependency.product(
+    name: "HashTreeCollections",
+    package: "swift-collections"
+)
 let logging = Target.Dependency.product(name: "Logging", package: "swift-log")
 let protobuf = Target.Dependency.product(name: "SwiftProtobuf", package: "swift-protobuf")
 let yams = Target.Dependency.product(name: "Yams", package: "Yams")
@@ -56,6 +60,7 @@ let package = Package(
     products: [.executable(name: "fairlead", targets: ["fairlead"])],
     dependencies: [
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
+        .package(url: "https://github.com/apple/swift-collections", from: "1.6.0"),
         .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
         .package(url: "https://github.com/jpsim/Yams", from: "6.2.2"),
         .package(url: "https://github.com/apple/swift-protobuf", from: "1.39.0"),
@@ -66,7 +71,7 @@ let package = Package(
 
         // The models: values, no I/O.
         room("Addressing"),
-        room("ServiceModel", ["Addressing"]),
+        room("ServiceModel", ["Addressing", treeCollections]),
         room("DataplaneModel", ["Addressing"]),
 
         // Pure: from what is wanted to rules, and from rules to what becomes of a packet.
@@ -128,7 +133,7 @@ let package = Package(
             "PlanningTests",
             [
                 "Addressing", "ServiceModel", "DataplaneModel", "Planning", "PacketTracing",
-                "TestSupport",
+                "ProxyModes", "TestSupport",
             ],
             exclude: ["Goldens"]
         ),
