@@ -16,9 +16,15 @@ let settings: [SwiftSetting] =
 func room(
     _ name: String,
     _ dependencies: [Target.Dependency] = [],
-    _ more: [SwiftSetting] = []
+    _ more: [SwiftSetting] = [],
+    exclude: [String] = []
 ) -> Target {
-    .target(name: name, dependencies: dependencies, swiftSettings: settings + more)
+    .target(
+        name: name,
+        dependencies: dependencies,
+        exclude: exclude,
+        swiftSettings: settings + more
+    )
 }
 
 func program(_ name: String, path: String? = nil, _ dependencies: [Target.Dependency]) -> Target {
@@ -86,12 +92,21 @@ let package = Package(
             ["Addressing", "DataplaneModel", "CIPTables", "CNetlink"],
             [.strictMemorySafety()]
         ),
-        room("AnnotatedYAML", [yams]),
-        room("ServiceSources", ["Addressing", "ServiceModel", "AnnotatedYAML"]),
-        room("KubernetesAPI", ["Addressing", "ServiceModel", protobuf]),
+        room("PrintableText"),
+        room("AnnotatedYAML", ["PrintableText", yams]),
+        room("KubernetesObjects", ["Addressing", "PrintableText", "ServiceModel"]),
+        room(
+            "ServiceSources",
+            ["Addressing", "PrintableText", "ServiceModel", "AnnotatedYAML", "KubernetesObjects"]
+        ),
+        room(
+            "KubernetesAPI",
+            ["Addressing", "PrintableText", "ServiceModel", "KubernetesObjects", protobuf],
+            exclude: ["Schema"]
+        ),
         room(
             "DaemonConfiguration",
-            ["Addressing", "ServiceModel", "Planning", "AnnotatedYAML"]
+            ["Addressing", "PrintableText", "ServiceModel", "Planning", "AnnotatedYAML"]
         ),
         room("Telemetry", [logging]),
         room("Reconciling", ["Addressing", "ServiceModel", "DataplaneModel", "Planning"]),
@@ -148,8 +163,15 @@ let package = Package(
                 "LinuxKernel", "Reconciling", "TestSupport",
             ]
         ),
-        tests("AnnotatedYAMLTests", ["AnnotatedYAML"]),
+        tests("AnnotatedYAMLTests", ["AnnotatedYAML", "PrintableText"]),
         tests("ServiceSourcesTests", ["Addressing", "ServiceModel", "ServiceSources"]),
+        tests(
+            "KubernetesAPITests",
+            [
+                "Addressing", "ServiceModel", "ServiceSources", "KubernetesAPI", "TestSupport",
+            ],
+            exclude: ["objects.py"]
+        ),
         tests(
             "DaemonConfigurationTests",
             ["Addressing", "ServiceModel", "DaemonConfiguration"]
