@@ -16,9 +16,15 @@ let settings: [SwiftSetting] =
 func room(
     _ name: String,
     _ dependencies: [Target.Dependency] = [],
-    _ more: [SwiftSetting] = []
+    _ more: [SwiftSetting] = [],
+    exclude: [String] = []
 ) -> Target {
-    .target(name: name, dependencies: dependencies, swiftSettings: settings + more)
+    .target(
+        name: name,
+        dependencies: dependencies,
+        exclude: exclude,
+        swiftSettings: settings + more
+    )
 }
 
 func program(_ name: String, path: String? = nil, _ dependencies: [Target.Dependency]) -> Target {
@@ -52,6 +58,7 @@ let treeCollections = Target.Dependency.product(
     package: "swift-collections"
 )
 let logging = Target.Dependency.product(name: "Logging", package: "swift-log")
+let protobuf = Target.Dependency.product(name: "SwiftProtobuf", package: "swift-protobuf")
 let yams = Target.Dependency.product(name: "Yams", package: "Yams")
 
 let package = Package(
@@ -62,6 +69,7 @@ let package = Package(
         .package(url: "https://github.com/apple/swift-collections", from: "1.6.0"),
         .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
         .package(url: "https://github.com/jpsim/Yams", from: "6.2.2"),
+        .package(url: "https://github.com/apple/swift-protobuf", from: "1.39.0"),
     ],
     targets: [
         .systemLibrary(name: "CIPTables", pkgConfig: "libiptc", providers: [.apt(["libiptc-dev"])]),
@@ -84,11 +92,21 @@ let package = Package(
             ["Addressing", "DataplaneModel", "CIPTables", "CNetlink"],
             [.strictMemorySafety()]
         ),
-        room("AnnotatedYAML", [yams]),
-        room("ServiceSources", ["Addressing", "ServiceModel", "AnnotatedYAML"]),
+        room("PrintableText"),
+        room("AnnotatedYAML", ["PrintableText", yams]),
+        room("KubernetesObjects", ["Addressing", "PrintableText", "ServiceModel"]),
+        room(
+            "ServiceSources",
+            ["Addressing", "PrintableText", "ServiceModel", "AnnotatedYAML", "KubernetesObjects"]
+        ),
+        room(
+            "KubernetesAPI",
+            ["Addressing", "PrintableText", "ServiceModel", "KubernetesObjects", protobuf],
+            exclude: ["Schema"]
+        ),
         room(
             "DaemonConfiguration",
-            ["Addressing", "ServiceModel", "Planning", "AnnotatedYAML"]
+            ["Addressing", "PrintableText", "ServiceModel", "Planning", "AnnotatedYAML"]
         ),
         room("Telemetry", [logging]),
         room("Reconciling", ["Addressing", "ServiceModel", "DataplaneModel", "Planning"]),
@@ -145,8 +163,15 @@ let package = Package(
                 "LinuxKernel", "Reconciling", "TestSupport",
             ]
         ),
-        tests("AnnotatedYAMLTests", ["AnnotatedYAML"]),
+        tests("AnnotatedYAMLTests", ["AnnotatedYAML", "PrintableText"]),
         tests("ServiceSourcesTests", ["Addressing", "ServiceModel", "ServiceSources"]),
+        tests(
+            "KubernetesAPITests",
+            [
+                "Addressing", "ServiceModel", "ServiceSources", "KubernetesAPI", "TestSupport",
+            ],
+            exclude: ["objects.py"]
+        ),
         tests(
             "DaemonConfigurationTests",
             ["Addressing", "ServiceModel", "DaemonConfiguration"]

@@ -1,0 +1,50 @@
+package import Addressing
+package import ServiceModel
+
+/// One object of the API server, reduced to what a proxy reads.
+package struct APIObject: Sendable, Hashable {
+    /// Unique among the objects of one resource.
+    package struct Key: Sendable, Hashable, Comparable, CustomStringConvertible {
+        /// Empty for objects of the whole cluster.
+        package var namespace: String
+        package var name: String
+
+        package init(namespace: String, name: String) {
+            self.namespace = namespace
+            self.name = name
+        }
+
+        /// `namespace/name`, or `name` without a namespace.
+        package var description: String { namespace.isEmpty ? name : "\(namespace)/\(name)" }
+
+        package static func < (left: Key, right: Key) -> Bool {
+            (left.namespace, left.name) < (right.namespace, right.name)
+        }
+    }
+
+    /// What the object is to a proxy.
+    package enum Content: Sendable, Hashable {
+        case service(Service)
+        /// `triggerTime` is when the endpoints last changed (annotation
+        /// `endpoints.kubernetes.io/last-change-trigger-time`), if the object says so.
+        case slice(EndpointSlice, triggerTime: APITime?)
+        case node(NodeObject)
+        /// The ranges ClusterIPs are taken from.
+        case serviceCIDR([IPPrefix])
+        /// Valid and none of our business: headless, ExternalName, another proxy's, host names.
+        case ignored
+        /// Can't be used; the reason names the field.
+        case bad(reason: String)
+    }
+
+    package var key: Key
+    /// Opaque: only ever compared for equality and sent back.
+    package var resourceVersion: String
+    package var content: Content
+
+    package init(key: Key, resourceVersion: String, content: Content) {
+        self.key = key
+        self.resourceVersion = resourceVersion
+        self.content = content
+    }
+}
