@@ -59,6 +59,15 @@ let treeCollections = Target.Dependency.product(
 )
 let logging = Target.Dependency.product(name: "Logging", package: "swift-log")
 let protobuf = Target.Dependency.product(name: "SwiftProtobuf", package: "swift-protobuf")
+let httpClient = Target.Dependency.product(
+    name: "AsyncHTTPClient",
+    package: "async-http-client"
+)
+let nioCore = Target.Dependency.product(name: "NIOCore", package: "swift-nio")
+let nioPosix = Target.Dependency.product(name: "NIOPosix", package: "swift-nio")
+let nioHTTP1 = Target.Dependency.product(name: "NIOHTTP1", package: "swift-nio")
+let nioHTTP2 = Target.Dependency.product(name: "NIOHTTP2", package: "swift-nio-http2")
+let nioTLS = Target.Dependency.product(name: "NIOSSL", package: "swift-nio-ssl")
 let yams = Target.Dependency.product(name: "Yams", package: "Yams")
 
 let package = Package(
@@ -69,7 +78,11 @@ let package = Package(
         .package(url: "https://github.com/apple/swift-collections", from: "1.6.0"),
         .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
         .package(url: "https://github.com/jpsim/Yams", from: "6.2.2"),
+        .package(url: "https://github.com/apple/swift-nio", from: "2.101.2"),
+        .package(url: "https://github.com/apple/swift-nio-http2.git", from: "1.40.0"),
+        .package(url: "https://github.com/apple/swift-nio-ssl", from: "2.37.6"),
         .package(url: "https://github.com/apple/swift-protobuf", from: "1.39.0"),
+        .package(url: "https://github.com/swift-server/async-http-client", from: "1.37.0"),
     ],
     targets: [
         .systemLibrary(name: "CIPTables", pkgConfig: "libiptc", providers: [.apt(["libiptc-dev"])]),
@@ -105,6 +118,13 @@ let package = Package(
             exclude: ["Schema"]
         ),
         room(
+            "KubernetesClient",
+            [
+                "Addressing", "ServiceModel", "AnnotatedYAML", "KubernetesAPI", httpClient,
+                nioCore, nioHTTP1, nioPosix, nioTLS, logging,
+            ]
+        ),
+        room(
             "DaemonConfiguration",
             ["Addressing", "PrintableText", "ServiceModel", "Planning", "AnnotatedYAML"]
         ),
@@ -124,6 +144,14 @@ let package = Package(
         // A small network in namespaces, for the demo, the tests and the benchmarks.
         room("NamespaceLab", ["Addressing"]),
         program("fairlead-lab-agent", ["Addressing", "NamespaceLab", argumentParser]),
+
+        // An API server for the tests and the benchmarks.
+        room(
+            "KubernetesTestServer",
+            [
+                "Addressing", "ServiceModel", nioCore, nioPosix, nioHTTP1, nioHTTP2, nioTLS,
+            ]
+        ),
 
         // Run by scripts/bench.
         program(
@@ -171,6 +199,13 @@ let package = Package(
                 "Addressing", "ServiceModel", "ServiceSources", "KubernetesAPI", "TestSupport",
             ],
             exclude: ["objects.py"]
+        ),
+        tests(
+            "KubernetesClientTests",
+            [
+                "Addressing", "ServiceModel", "KubernetesAPI", "KubernetesClient",
+                "KubernetesTestServer", "TestSupport", nioCore, nioTLS, logging,
+            ]
         ),
         tests(
             "DaemonConfigurationTests",

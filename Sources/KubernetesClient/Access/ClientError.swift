@@ -1,0 +1,8 @@
+/// What is wrong with the way to the API server, ready to print; never holds a secret.
+package struct ClientError: Error, Sendable, Hashable, CustomStringConvertible {
+    package var description: String
+
+    package init(_ description: String) {
+        self.description = description
+    }
+}

@@ -1,0 +1,13 @@
+/// Certificates or a private key in PEM form, and where they come from.
+package enum PEMSource: Sendable, Hashable {
+    case inline(Secret)
+    /// Read again before each request, so that a rotated file counts at once.
+    case file(String)
+
+    func read() throws(ClientError) -> Secret {
+        switch self {
+        case .inline(let text): text
+        case .file(let path): try Secret(textOfFile(path))
+        }
+    }
+}

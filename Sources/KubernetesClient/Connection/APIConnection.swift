@@ -1,0 +1,218 @@
+import AsyncHTTPClient
+import KubernetesAPI
+package import Logging
+import NIOCore
+import NIOHTTP1
+import Synchronization
+
+/// Requests to an API server that may have several addresses: with credentials, within a rate, and
+/// with an end to waiting.
+package actor APIConnection {
+    package struct Settings: Sendable {
+        package var contentType = APIContentType.protobuf
+        /// Requests a second in the long run.
+        package var rate = 5.0
+        /// Requests at once.
+        package var burst = 10
+        /// For a connection to come about, TLS included; real time, not `Timebase`.
+        package var connectTimeout = Duration.seconds(10)
+        /// For the head of an answer.
+        package var headLimit = Duration.seconds(60)
+        package var userAgent = "fairlead"
+
+        package init() {}
+    }
+
+    /// The longest a server may ask us to wait.
+    private static let longestRetryAfter = 120
+    /// More of an error's text is not read.
+    private static let statusLimit = 64 << 10
+
+    private let access: ClusterAccess
+    private let settings: Settings
+    private let time: Timebase
+    private let logger: Logger
+    private let provider: CredentialProvider
+    private let limiter: RequestLimiter
+    private var pool = ClientPool()
+    private var position = 0
+    private var isClosed = false
+
+    /// `environment` is our own, for credential plugins.
+    package init(
+        _ access: ClusterAccess,
+        settings: Settings = Settings(),
+        environment: [String: String] = [:],
+        time: Timebase = .standard,
+        logger: Logger
+    ) {
+        self.access = access
+        self.settings = settings
+        self.time = time
+        self.logger = logger
+        provider = CredentialProvider(access, environment: environment, logger: logger)
+        limiter = RequestLimiter(rate: settings.rate, burst: settings.burst, time: time)
+    }
+
+    /// Where the next request goes first.
+    package var server: ServerAddress { access.servers[position] }
+
+    /// Sends a request and gives the body of a good answer to `use`.
+    ///
+    /// A server that gives no answer is left for the next one, each tried once. Credentials that are
+    /// refused are renewed once. Throws `APIStatus` for an answer that is not 200,
+    /// `ConnectionFailure` when there was none, and what comes of reading the body.
+    package func get<Result: Sendable>(
+        _ request: APIRequest,
+        _ use: @escaping @Sendable (APIBody) async throws -> Result
+    ) async throws -> Result {
+        var renewed = false
+        var failures = 0
+        while true {
+            try await limiter.admit()
+            let credentials = try await provider.current()
+            let server = server
+            do {
+                return try await send(request, to: server, credentials, use)
+            } catch let status as APIStatus where status.code == 401 && !renewed {
+                renewed = true
+                await provider.refused(credentials)
+            } catch let failure as ConnectionFailure {
+                leave(server)
+                failures += 1
+                guard failures < access.servers.count else { throw failure }
+                logger.notice(
+                    "API server does not answer, trying the next",
+                    metadata: [
+                        "server": "\(server)", "reason": "\(failure.reason)",
+                        "next": "\(self.server)",
+                    ]
+                )
+            }
+        }
+    }
+
+    /// Lets the next request go to the server after `server`, unless somebody moved on before.
+    package func leave(_ server: ServerAddress) {
+        guard self.server == server else { return }
+        position = (position + 1) % access.servers.count
+    }
+
+    /// Ends all requests; later ones fail.
+    package func close() async {
+        isClosed = true
+        for client in pool.removeAll() {
+            // All that can fail is to have been shut down before.
+            try? await client.shutdown()
+        }
+    }
+
+    // MARK: - One request to one server
+
+    private func send<Result: Sendable>(
+        _ request: APIRequest,
+        to server: ServerAddress,
+        _ credentials: Credentials,
+        _ use: @escaping @Sendable (APIBody) async throws -> Result
+    ) async throws -> Result {
+        let (client, key) = try client(for: server, credentials)
+        defer { pool.release(key) }
+        let message = message(request, to: server, credentials)
+        let activity = Activity(time, limit: settings.headLimit)
+        let answered = Atomic(false)
+        do {
+            return try await activity.guarding {
+                let response = try await client.execute(message, deadline: .distantFuture)
+                answered.store(true, ordering: .relaxed)
+                activity.note()
+                let type = response.headers.first(name: "content-type") ?? ""
+                guard response.status == .ok else {
+                    throw await Self.status(of: response, contentType: type)
+                }
+                guard let mediaType = APIMediaType(contentType: type) else {
+                    throw ClientError("\(server): answers with \(shortText(ClientError(type)))")
+                }
+                activity.extend(to: request.idleLimit)
+                let body = APIBody(
+                    server: server,
+                    mediaType: mediaType,
+                    chunks: response.body,
+                    activity: activity
+                )
+                return try await use(body)
+            }
+        } catch {
+            try Task.checkCancellation()
+            if !answered.load(ordering: .relaxed) {
+                throw ConnectionFailure(server: server, reason: shortText(error))
+            }
+            throw error
+        }
+    }
+
+    /// Bad certificates do not take away a client that works.
+    private func client(
+        for server: ServerAddress,
+        _ credentials: Credentials
+    ) throws(ClientError) -> (HTTPClient, ClientPool.Key) {
+        guard !isClosed else { throw ClientError("the connection is closed") }
+        let key = ClientPool.Key(server, credentials)
+        let make = { [access, settings] () throws(ClientError) in
+            try HTTPClient.connecting(
+                to: server,
+                access,
+                credentials,
+                connectTimeout: .milliseconds(settings.connectTimeout.wholeMilliseconds)
+            )
+        }
+        do throws(ClientError) {
+            return (try pool.lease(key, make), key)
+        } catch {
+            guard let old = pool.newestKey(for: server) else { throw error }
+            logger.warning("Certificates kept", metadata: ["reason": "\(error)"])
+            return (try pool.lease(old, make), old)
+        }
+    }
+
+    private func message(
+        _ request: APIRequest,
+        to server: ServerAddress,
+        _ credentials: Credentials
+    ) -> HTTPClientRequest {
+        // The client takes the name for TLS from the URL, and connects where it is told to.
+        var named = server
+        named.host = access.serverName ?? server.host
+        var message = HTTPClientRequest(url: "\(named)\(request.target)")
+        message.headers.add(name: "host", value: server.authority)
+        message.headers.add(name: "user-agent", value: settings.userAgent)
+        message.headers.add(
+            name: "accept",
+            value: settings.contentType.accept(isWatch: request.isWatch)
+        )
+        if let header = credentials.header {
+            message.headers.add(name: "authorization", value: header.reveal())
+        }
+        return message
+    }
+
+    private static func status(
+        of response: HTTPClientResponse,
+        contentType: String
+    ) async -> APIStatus {
+        // A body that can't be read leaves what the head says.
+        let body = (try? await response.body.collect(upTo: statusLimit)) ?? ByteBuffer()
+        let decoded = APIMediaType(contentType: contentType).flatMap {
+            decodeStatus(Array(body.readableBytesView), mediaType: $0)
+        }
+        let code = Int(response.status.code)
+        var status = decoded ?? APIStatus(code: code, message: response.status.reasonPhrase)
+        if status.code == 0 { status.code = code }
+        if let text = response.headers.first(name: "retry-after"), let seconds = Int(text) {
+            status.retryAfterSeconds = seconds
+        }
+        status.retryAfterSeconds = status.retryAfterSeconds.map {
+            min(max($0, 0), longestRetryAfter)
+        }
+        return status
+    }
+}

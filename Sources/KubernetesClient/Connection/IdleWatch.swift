@@ -1,0 +1,56 @@
+import Synchronization
+
+/// When something last came from the server, and how long nothing may come.
+final class Activity: Sendable {
+    private let state: Mutex<(last: Duration, limit: Duration)>
+    private let time: Timebase
+
+    init(_ time: Timebase, limit: Duration) {
+        self.time = time
+        state = Mutex((time.now, limit))
+    }
+
+    func note() {
+        let now = time.now
+        state.withLock { $0.last = now }
+    }
+
+    /// Allows longer silence from now on.
+    func extend(to limit: Duration) {
+        let now = time.now
+        state.withLock { $0 = (now, max($0.limit, limit)) }
+    }
+
+    var limit: Duration { state.withLock { $0.limit } }
+
+    fileprivate var remaining: Duration {
+        let now = time.now
+        return state.withLock { $0.last + $0.limit } - now
+    }
+
+    /// Runs `body`, and cancels it with `IdleTimeout` when nothing came for too long.
+    func guarding<Result: Sendable>(
+        _ body: @escaping @Sendable () async throws -> Result
+    ) async throws -> Result {
+        try await withThrowingTaskGroup(of: Result.self) { group in
+            group.addTask { try await body() }
+            group.addTask {
+                while true {
+                    let left = self.remaining
+                    guard left > .zero else { throw IdleTimeout(limit: self.limit) }
+                    try await self.time.sleep(for: left)
+                }
+            }
+            defer { group.cancelAll() }
+            guard let result = try await group.next() else { throw CancellationError() }
+            return result
+        }
+    }
+}
+
+/// Nothing came for too long: the other side may be dead without our having been told.
+struct IdleTimeout: Error, CustomStringConvertible {
+    var limit: Duration
+
+    var description: String { "nothing came for \(limit)" }
+}

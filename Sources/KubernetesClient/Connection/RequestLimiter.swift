@@ -1,0 +1,36 @@
+/// A token bucket: so many requests a second in the long run, a burst of them at once.
+struct TokenBucket: Sendable {
+    private let interval: Duration
+    private let burst: Int
+    /// When the bucket would be full again if nobody took from it; past means it is.
+    private var fullAt = Duration.zero
+
+    /// `rate` is in requests a second, above 0; `burst` at least 1.
+    init(rate: Double, burst: Int) {
+        interval = .seconds(1) / max(rate, 0.001)
+        self.burst = max(1, burst)
+    }
+
+    /// Takes a token; how long to wait before using it.
+    mutating func take(at now: Duration) -> Duration {
+        fullAt = max(fullAt, now) + interval
+        return max(.zero, fullAt - now - interval * burst)
+    }
+}
+
+/// Keeps all requests of one client within a rate (client-go's `QPS` and `Burst`).
+actor RequestLimiter {
+    private var bucket: TokenBucket
+    private let time: Timebase
+
+    init(rate: Double, burst: Int, time: Timebase) {
+        bucket = TokenBucket(rate: rate, burst: burst)
+        self.time = time
+    }
+
+    /// Returns when a request may be sent.
+    func admit() async throws {
+        let delay = bucket.take(at: time.now)
+        if delay > .zero { try await time.sleep(for: delay) }
+    }
+}

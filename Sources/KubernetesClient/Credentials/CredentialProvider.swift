@@ -1,0 +1,162 @@
+import AnnotatedYAML
+import FoundationEssentials
+import Logging
+
+/// What a request says who we are with, at one moment.
+struct Credentials: Sendable, Hashable {
+    /// The value of the header `Authorization`.
+    var header: Secret?
+    var authority: Secret?
+    var certificate: Secret?
+    var key: Secret?
+}
+
+/// Reads files that rotate and runs plugins, and keeps what they gave as long as it is good.
+actor CredentialProvider {
+    /// How long a plugin may take.
+    static let pluginTimeout = Duration.seconds(60)
+
+    private let access: ClusterAccess
+    private let environment: [String: String]
+    private let pluginTimeout: Duration
+    private let now: @Sendable () -> Date
+    private let logger: Logger
+    private var lastGood: [PEMSource: Secret] = [:]
+    private var pluginGave: ExecCredential?
+    private var pluginRun: Task<Result<ExecCredential, ClientError>, Never>?
+
+    /// `environment` is our own, for plugins; `now` is the time of day.
+    init(
+        _ access: ClusterAccess,
+        environment: [String: String],
+        pluginTimeout: Duration = pluginTimeout,
+        now: @escaping @Sendable () -> Date = { Date() },
+        logger: Logger
+    ) {
+        self.access = access
+        self.environment = environment
+        self.pluginTimeout = pluginTimeout
+        self.now = now
+        self.logger = logger
+    }
+
+    /// What counts now.
+    func current() async throws(ClientError) -> Credentials {
+        var result = Credentials()
+        result.authority = try access.authority.map { (source) throws(ClientError) in
+            try read(source)
+        }
+        result.certificate = try access.certificate.map { (source) throws(ClientError) in
+            try read(source)
+        }
+        result.key = try access.key.map { (source) throws(ClientError) in try read(source) }
+        switch access.authorization {
+        case .none: break
+        case .token(let token): result.header = try Self.bearer(token)
+        case .tokenFile(let path): result.header = try Self.bearer(read(.file(path)))
+        case .basic(let userName, let password):
+            let both = Data("\(userName):\(password.reveal())".utf8)
+            result.header = Secret("Basic \(both.base64EncodedString())")
+        case .plugin(let plugin):
+            let credential = try await credential(of: plugin)
+            result.header = try credential.token.map { (token) throws(ClientError) in
+                try Self.bearer(token)
+            }
+            if let certificate = credential.certificate {
+                (result.certificate, result.key) = (certificate, credential.key)
+            }
+        }
+        return result
+    }
+
+    /// The server refused these: a plugin that gave them is asked again.
+    func refused(_ credentials: Credentials) {
+        guard let gave = pluginGave else { return }
+        if let token = gave.token {
+            if (try? Self.bearer(token)) == credentials.header { pluginGave = nil }
+        } else if gave.certificate == credentials.certificate {
+            pluginGave = nil
+        }
+    }
+
+    /// A file that is away for a moment, as when it is being replaced, leaves us what it had.
+    private func read(_ source: PEMSource) throws(ClientError) -> Secret {
+        do throws(ClientError) {
+            let text = try source.read()
+            guard !text.isBlank else { throw ClientError("\(source.place): is empty") }
+            lastGood[source] = text
+            return text
+        } catch {
+            guard let text = lastGood[source] else { throw error }
+            logger.warning("Credentials kept", metadata: ["reason": "\(error)"])
+            return text
+        }
+    }
+
+    private static func bearer(_ token: Secret) throws(ClientError) -> Secret {
+        var bytes = token.reveal().utf8[...]
+        while let last = bytes.last, [0x0a, 0x0d, 0x20, 0x09].contains(last) { bytes.removeLast() }
+        guard !bytes.isEmpty, bytes.allSatisfy({ (0x21...0x7e).contains($0) }) else {
+            throw ClientError("the token is empty or holds characters that no token has")
+        }
+        return Secret("Bearer \(Substring(bytes))")
+    }
+
+    // MARK: - Plugins
+
+    /// One run at a time, however many ask.
+    private func credential(of plugin: ExecPlugin) async throws(ClientError) -> ExecCredential {
+        if let gave = pluginGave, gave.expiry.map({ now() < $0 }) ?? true { return gave }
+        let run: Task<Result<ExecCredential, ClientError>, Never>
+        if let pluginRun {
+            run = pluginRun
+        } else {
+            let (environment, timeout) = (environment, pluginTimeout)
+            run = Task {
+                await Self.run(plugin, environment: environment, timeout: timeout)
+            }
+            pluginRun = run
+        }
+        let result = await run.value
+        if pluginRun == run { pluginRun = nil }
+        let credential = try result.get()
+        pluginGave = credential
+        return credential
+    }
+
+    private static func run(
+        _ plugin: ExecPlugin,
+        environment: [String: String],
+        timeout: Duration
+    ) async -> Result<ExecCredential, ClientError> {
+        do throws(ClientError) {
+            var environment = environment.merging(plugin.environment.mapValues { $0.reveal() }) {
+                $1
+            }
+            environment["KUBERNETES_EXEC_INFO"] = try ExecInfo.text(for: plugin)
+            let output = try await PluginProcess.output(
+                of: [plugin.command] + plugin.arguments,
+                environment: environment,
+                timeout: timeout
+            )
+            return .success(try ExecCredential(output: output, version: plugin.version))
+        } catch {
+            let hint = plugin.installHint.map { " (\(printable($0)))" } ?? ""
+            return .failure(ClientError("credential plugin \(plugin.command): \(error)\(hint)"))
+        }
+    }
+}
+
+extension Secret {
+    fileprivate var isBlank: Bool { reveal().allSatisfy(\.isWhitespace) }
+}
+
+extension PEMSource {
+    /// For messages.
+    fileprivate var place: String {
+        switch self {
+        case .inline: "inline data"
+        case .file(let path): path
+        }
+    }
+}

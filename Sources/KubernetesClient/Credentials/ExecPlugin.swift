@@ -1,0 +1,43 @@
+/// A program that prints credentials (kubeconfig `users[].user.exec`).
+package struct ExecPlugin: Sendable, Hashable {
+    package enum Version: String, Sendable, Hashable, CaseIterable {
+        case v1 = "client.authentication.k8s.io/v1"
+        case v1beta1 = "client.authentication.k8s.io/v1beta1"
+    }
+
+    package var version: Version
+    /// An absolute path, or a name looked up in `PATH`.
+    package var command: String
+    package var arguments: [String]
+    /// Added to our own environment.
+    package var environment: [String: Secret]
+    /// The cluster as the program may ask to be told; nil when it does not ask.
+    package var cluster: ClusterInfo?
+    /// Shown when the program is missing.
+    package var installHint: String?
+
+    package init(
+        version: Version,
+        command: String,
+        arguments: [String] = [],
+        environment: [String: Secret] = [:],
+        cluster: ClusterInfo? = nil,
+        installHint: String? = nil
+    ) {
+        self.version = version
+        self.command = command
+        self.arguments = arguments
+        self.environment = environment
+        self.cluster = cluster
+        self.installHint = installHint
+    }
+
+    /// `spec.cluster` of an ExecCredential.
+    package struct ClusterInfo: Sendable, Hashable {
+        package var server: String
+        package var serverName: String?
+        package var skipsVerification: Bool
+        package var authority: PEMSource?
+        package var proxyURL: Secret?
+    }
+}

@@ -1,0 +1,121 @@
+import Synchronization
+
+/// The state behind one or more test servers: objects, their versions and a window of history.
+package final class TestCluster: Sendable {
+    enum ChangeKind: String, Sendable {
+        case added = "ADDED"
+        case modified = "MODIFIED"
+        case deleted = "DELETED"
+    }
+
+    struct Change: Sendable {
+        var version: Int
+        var kind: ChangeKind
+        var object: ClusterObject
+    }
+
+    private struct State {
+        var version = 1000
+        /// Changes after this version are known.
+        var oldest = 1000
+        var objects: [ServedResource: [ClusterKey: ClusterObject]] = [:]
+        var history: [Change] = []
+        var watchers: [Int: AsyncStream<Void>.Continuation] = [:]
+        var nextWatcher = 0
+    }
+
+    private let state = Mutex(State())
+
+    package init() {}
+
+    /// The newest version.
+    package var version: Int { state.withLock(\.version) }
+
+    /// Adds an object, or replaces it.
+    package func put(_ content: ClusterContent) {
+        put([content])
+    }
+
+    /// Adds or replaces many, with one wake-up of the watchers.
+    package func put(_ contents: [ClusterContent]) {
+        change { state in
+            for content in contents {
+                state.version += 1
+                let object = ClusterObject(content, version: state.version)
+                let old = state.objects[content.resource, default: [:]]
+                    .updateValue(object, forKey: content.key)
+                state.history.append(
+                    Change(
+                        version: state.version,
+                        kind: old == nil ? .added : .modified,
+                        object: object
+                    )
+                )
+            }
+        }
+    }
+
+    /// Deletes an object, if it is there.
+    package func delete(_ resource: ServedResource, _ key: ClusterKey) {
+        change { state in
+            guard let old = state.objects[resource]?.removeValue(forKey: key) else { return }
+            state.version += 1
+            let last = ClusterObject(old.content, version: state.version)
+            state.history.append(Change(version: state.version, kind: .deleted, object: last))
+        }
+    }
+
+    /// Forgets the history: watches from an older version fail with 410.
+    package func compact() {
+        state.withLock {
+            $0.history = []
+            $0.oldest = $0.version
+        }
+    }
+
+    /// All objects of a resource by name, and the version that is as of.
+    func list(_ resource: ServedResource) -> (objects: [ClusterObject], version: Int) {
+        state.withLock { state in
+            let objects = state.objects[resource, default: [:]]
+            return (objects.sorted { $0.key < $1.key }.map(\.value), state.version)
+        }
+    }
+
+    /// Changes of a resource after `version`, and the version they reach to; nil if it is too old.
+    func changes(
+        of resource: ServedResource,
+        after version: Int
+    ) -> (changes: [Change], version: Int)? {
+        state.withLock { state in
+            guard version >= state.oldest else { return nil }
+            let start = state.history.firstIndex { $0.version > version }
+            let all = start.map { state.history[$0...] } ?? []
+            return (all.filter { $0.object.content.resource == resource }, state.version)
+        }
+    }
+
+    /// An element for each change to come; several may come as one.
+    func signals() -> (stream: AsyncStream<Void>, continuation: AsyncStream<Void>.Continuation) {
+        let (stream, continuation) = AsyncStream.makeStream(
+            of: Void.self,
+            bufferingPolicy: .bufferingNewest(1)
+        )
+        let number = state.withLock { state in
+            state.nextWatcher += 1
+            state.watchers[state.nextWatcher] = continuation
+            return state.nextWatcher
+        }
+        continuation.onTermination = { [weak self] _ in
+            self?.state.withLock { _ = $0.watchers.removeValue(forKey: number) }
+        }
+        return (stream, continuation)
+    }
+
+    private func change(_ body: (inout State) -> Void) {
+        let watchers = state.withLock { state in
+            body(&state)
+            return Array(state.watchers.values)
+        }
+        for watcher in watchers { watcher.yield() }
+    }
+}

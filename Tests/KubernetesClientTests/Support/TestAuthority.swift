@@ -1,0 +1,70 @@
+import Foundation
+import NIOSSL
+
+/// A certificate authority in a directory of its own, with the `openssl` program.
+struct TestAuthority {
+    let directory: String
+
+    var certificate: String { directory + "/ca.crt" }
+
+    init(in directory: String, name: String = "ca") throws {
+        self.directory = directory + "/" + name
+        try FileManager.default.createDirectory(
+            atPath: self.directory,
+            withIntermediateDirectories: true
+        )
+        try Self.openssl(
+            ["req", "-x509", "-subj", "/CN=\(name)", "-keyout", self.directory + "/ca.key"]
+                + ["-out", certificate] + Self.common
+        )
+    }
+
+    /// A certificate and its key, as file paths.
+    func issue(
+        _ name: String,
+        alternatives: String = "DNS:unused"
+    ) throws -> (certificate: String, key: String) {
+        let files = (directory + "/\(name).crt", directory + "/\(name).key")
+        try Self.openssl(
+            [
+                "req", "-x509", "-subj", "/CN=\(name)", "-CA", certificate, "-CAkey",
+                directory + "/ca.key", "-addext", "subjectAltName=\(alternatives)", "-addext",
+                "basicConstraints=critical,CA:FALSE", "-out", files.0, "-keyout", files.1,
+            ] + Self.common
+        )
+        return files
+    }
+
+    /// TLS for a server with the given name, which asks clients for a certificate of ours if wanted.
+    func server(
+        alternatives: String = "IP:127.0.0.1",
+        asksClients: Bool = false
+    ) throws -> TLSConfiguration {
+        let files = try issue("server", alternatives: alternatives)
+        var configuration = TLSConfiguration.makeServerConfiguration(
+            certificateChain: try NIOSSLCertificate.fromPEMFile(files.certificate)
+                .map { .certificate($0) },
+            privateKey: .privateKey(try NIOSSLPrivateKey(file: files.key, format: .pem))
+        )
+        if asksClients {
+            configuration.certificateVerification = .noHostnameVerification
+            configuration.trustRoots = .file(certificate)
+        }
+        return configuration
+    }
+
+    private static let common = [
+        "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "2",
+    ]
+
+    private static func openssl(_ arguments: [String]) throws {
+        let process = Process()
+        process.executableURL = URL(filePath: "/usr/bin/openssl")
+        process.arguments = arguments
+        process.standardError = FileHandle.nullDevice
+        process.standardInput = FileHandle.nullDevice
+        try process.run()
+        process.waitUntilExit()
+        guard process.terminationStatus == 0 else { throw CocoaError(.executableLoad) }
+    }
+}
