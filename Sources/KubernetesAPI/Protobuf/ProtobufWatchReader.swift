@@ -57,7 +57,7 @@ struct ProtobufEventDecoder {
     let settings: DecodingSettings
 
     /// Field numbers of `meta.WatchEvent`, and of the `runtime.RawExtension` in it.
-    private enum Field {
+    enum Field {
         static let type = 1
         static let object = 2
         static let raw = 1

@@ -1,0 +1,108 @@
+package import Addressing
+package import ServiceModel
+
+/// What the cluster held at a moment, as far as it concerns this node.
+package struct ClusterRecording: Sendable, Equatable {
+    package var services: ServiceMap<Service>
+    package var slices: ServiceMap<[EndpointSlice]>
+    package var node: NodeObject?
+    package var serviceCIDRs: [IPPrefix]
+
+    package init(
+        services: ServiceMap<Service> = [:],
+        slices: ServiceMap<[EndpointSlice]> = [:],
+        node: NodeObject? = nil,
+        serviceCIDRs: [IPPrefix] = []
+    ) {
+        self.services = services
+        self.slices = slices
+        self.node = node
+        self.serviceCIDRs = serviceCIDRs
+    }
+
+    /// As bytes: a line with the version and whose Services they are, then for each resource its length and a recorded watch,
+    /// then a check sum (FNV-1a, 64 bits) of everything before it. Numbers are big-endian.
+    package func encoded(_ settings: DecodingSettings) throws -> [UInt8] {
+        var bytes = Self.head(settings)
+        for resource in KubernetesResource.allCases {
+            let watch = try recorded(resource)
+            bytes += Self.bigEndian(UInt64(watch.count))
+            bytes += watch
+        }
+        return bytes + Self.bigEndian(Self.checkSum(bytes[...]))
+    }
+
+    /// Reads what `encoded` wrote for the same settings. Throws `APIDecodingError` for anything else, whole or in part.
+    package init(_ bytes: [UInt8], _ settings: DecodingSettings) throws {
+        self.init()
+        let head = Self.head(settings)
+        guard bytes.starts(with: head) else {
+            throw APIDecodingError(reason: "not a recording of this version for this proxy name")
+        }
+        var rest = bytes.dropFirst(head.count)
+        guard rest.count >= 8, Self.number(rest.suffix(8)) == Self.checkSum(bytes.dropLast(8))
+        else {
+            throw APIDecodingError(reason: "the recording is damaged")
+        }
+        rest = rest.dropLast(8)
+        for resource in KubernetesResource.allCases {
+            guard rest.count >= 8, Self.number(rest.prefix(8)) <= UInt64(rest.count - 8) else {
+                throw APIDecodingError(reason: "the recording is cut short")
+            }
+            let length = Int(Self.number(rest.prefix(8)))
+            try take(resource, rest.dropFirst(8).prefix(length))
+            rest = rest.dropFirst(8 + length)
+        }
+    }
+
+    private static func head(_ settings: DecodingSettings) -> [UInt8] {
+        Array("fairlead-cluster 1 \(settings.serviceProxyName)\n".utf8)
+    }
+
+    private func recorded(_ resource: KubernetesResource) throws -> [UInt8] {
+        var recorder = WatchRecorder(resource)
+        switch resource {
+        case .services:
+            for service in services.values { try recorder.add(ProtoService(service)) }
+        case .endpointSlices:
+            for slice in slices.values.joined() { try recorder.add(ProtoEndpointSlice(slice)) }
+        case .nodes:
+            if let node { try recorder.add(ProtoNode(node)) }
+        case .serviceCIDRs:
+            if !serviceCIDRs.isEmpty { try recorder.add(ProtoServiceCIDR(serviceCIDRs)) }
+        }
+        return recorder.bytes
+    }
+
+    private mutating func take(
+        _ resource: KubernetesResource,
+        _ bytes: ArraySlice<UInt8>
+    ) throws {
+        // Recorded without the label that tells whose Services they are: the head says that.
+        var decoder = WatchDecoder(resource: resource, mediaType: .protobuf)
+        for event in try decoder.feed(bytes.span) {
+            guard case .added(let object) = event else { continue }
+            switch object.content {
+            case .service(let service): services[service.name] = service
+            case .slice(let slice, _): slices[slice.service, default: []].append(slice)
+            case .node(let node): self.node = node
+            case .serviceCIDR(let ranges): serviceCIDRs = ranges
+            case .ignored: break
+            case .bad(let reason): throw APIDecodingError(reason: "\(object.key): \(reason)")
+            }
+        }
+        try decoder.finish()
+    }
+
+    private static func bigEndian(_ value: UInt64) -> [UInt8] {
+        withUnsafeBytes(of: value.bigEndian) { Array($0) }
+    }
+
+    private static func number(_ bytes: ArraySlice<UInt8>) -> UInt64 {
+        bytes.reduce(0) { $0 << 8 | UInt64($1) }
+    }
+
+    private static func checkSum(_ bytes: ArraySlice<UInt8>) -> UInt64 {
+        bytes.reduce(0xcbf2_9ce4_8422_2325) { ($0 ^ UInt64($1)) &* 0x100_0000_01b3 }
+    }
+}

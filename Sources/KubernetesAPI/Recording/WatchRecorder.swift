@@ -1,0 +1,49 @@
+import SwiftProtobuf
+
+/// Writes objects as a watch of their resource would bring them, so that `WatchDecoder` reads them.
+struct WatchRecorder {
+    private let resource: KubernetesResource
+    private(set) var bytes: [UInt8] = []
+
+    init(_ resource: KubernetesResource) {
+        self.resource = resource
+    }
+
+    /// Adds an ADDED event.
+    mutating func add(_ object: some Message) throws {
+        let envelope =
+            ProtobufEnvelope.magic
+            + Self.field(ProtobufEnvelope.typeMeta, try typeMeta())
+            + Self.field(ProtobufEnvelope.raw, try object.serializedBytes())
+        let event =
+            Self.field(ProtobufEventDecoder.Field.type, Array("ADDED".utf8))
+            + Self.field(
+                ProtobufEventDecoder.Field.object,
+                Self.field(ProtobufEventDecoder.Field.raw, envelope)
+            )
+        withUnsafeBytes(of: UInt32(event.count).bigEndian) { bytes.append(contentsOf: $0) }
+        bytes += event
+    }
+
+    private func typeMeta() throws -> [UInt8] {
+        var type = ProtoTypeMeta()
+        type.apiVersion = resource.apiVersion
+        type.kind = resource.kind
+        return try type.serializedBytes()
+    }
+
+    /// A length-delimited field (wire type 2).
+    private static func field(_ number: Int, _ content: [UInt8]) -> [UInt8] {
+        varint(number << 3 | 2) + varint(content.count) + content
+    }
+
+    private static func varint(_ value: Int) -> [UInt8] {
+        var rest = value
+        var bytes: [UInt8] = []
+        repeat {
+            bytes.append(UInt8(rest & 0x7f) | (rest > 0x7f ? 0x80 : 0))
+            rest >>= 7
+        } while rest > 0
+        return bytes
+    }
+}
