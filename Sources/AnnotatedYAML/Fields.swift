@@ -1,3 +1,5 @@
+import PrintableText
+
 /// The fields of one mapping, read by name and type. Every error names line and path.
 ///
 /// A field that is null counts as absent.
@@ -177,27 +179,6 @@ extension YAMLValue {
         if case .scalar(let text, _) = content { return quoted(text) }
         return kind
     }
-}
-
-/// `text` in quotes, cut and without control characters: it may come from anybody.
-package func quoted(_ text: String) -> String {
-    "\"\(printable(text))\""
-}
-
-/// At most 80 characters of `text`; control characters, and those that turn the reading direction
-/// or can't be seen, replaced.
-package func printable(_ text: String) -> String {
-    var result = ""
-    for scalar in text.unicodeScalars.prefix(80) {
-        let isHarmless =
-            switch scalar.properties.generalCategory {
-            case .control, .format, .lineSeparator, .paragraphSeparator, .privateUse, .unassigned:
-                false
-            default: true
-            }
-        result.unicodeScalars.append(isHarmless ? scalar : "\u{fffd}")
-    }
-    return text.unicodeScalars.count > 80 ? result + "…" : result
 }
 
 /// How many insertions, deletions and replacements turn one text into the other.

@@ -1,3 +1,4 @@
+import PrintableText
 import Yams
 
 /// Reads YAML and JSON text, each document on its own, so that a slip in one leaves the others be.

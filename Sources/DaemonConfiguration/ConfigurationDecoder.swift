@@ -1,5 +1,6 @@
 import Addressing
 import AnnotatedYAML
+import PrintableText
 import ServiceModel
 
 /// What is wrong with a configuration file, ready to print.

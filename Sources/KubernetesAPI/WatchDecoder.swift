@@ -3,20 +3,30 @@ package struct WatchDecoder: Sendable {
     /// Longer events are refused, as client-go does.
     package static let maximumEventBytes = 16 << 20
 
+    /// Of these two one is there.
+    private var protobuf: ProtobufWatchReader?
+    private var json: JSONWatchReader?
+
     package init(
         resource: KubernetesResource,
         mediaType: APIMediaType,
         settings: DecodingSettings = DecodingSettings()
-    ) {}
+    ) {
+        switch mediaType {
+        case .protobuf: protobuf = ProtobufWatchReader(resource, settings)
+        case .json: json = JSONWatchReader(resource, settings)
+        }
+    }
 
     /// The events that end in `bytes`. Throws `APIDecodingError` for what is no watch of the
     /// resource.
     package mutating func feed(_ bytes: Span<UInt8>) throws -> [WatchEvent] {
-        throw APIDecodingError(reason: "not decoded yet")
+        try protobuf?.feed(bytes) ?? json?.feed(bytes) ?? []
     }
 
     /// Ends the body; throws if an event is cut short.
     package mutating func finish() throws {
-        throw APIDecodingError(reason: "not decoded yet")
+        try protobuf?.finish()
+        try json?.finish()
     }
 }

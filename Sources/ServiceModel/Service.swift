@@ -6,6 +6,7 @@ package import Addressing
 /// host-name-only ingress entries are gone, defaults are filled in (`spec` fields of Kubernetes v1).
 package struct Service: Sendable, Hashable {
     package var name: ServiceName
+    package var origin: ServiceOrigin
     package var kind: ServiceKind
     /// The families in which the Service exists. In Kubernetes those of its ClusterIPs: without
     /// one, its external IPs and NodePorts do not work in that family either.
@@ -30,6 +31,7 @@ package struct Service: Sendable, Hashable {
     /// `families` defaults to those of `clusterIPs`.
     package init(
         name: ServiceName,
+        origin: ServiceOrigin = .files,
         kind: ServiceKind = .clusterIP,
         families: Set<IPFamily>? = nil,
         clusterIPs: [IPAddress] = [],
@@ -45,6 +47,7 @@ package struct Service: Sendable, Hashable {
         forwarding: Forwarding = .nat
     ) {
         self.name = name
+        self.origin = origin
         self.kind = kind
         self.families = families ?? Set(clusterIPs.map(\.family))
         self.clusterIPs = clusterIPs
@@ -63,6 +66,27 @@ package struct Service: Sendable, Hashable {
     /// The ClusterIP of a family, if the Service exists in it.
     package func clusterIP(_ family: IPFamily) -> IPAddress? {
         clusterIPs.first { $0.family == family }
+    }
+}
+
+/// The source that a Service comes from.
+///
+/// Ordered by precedence: where both know a Service of one name, or two Services claim one frontend
+/// in the same role, the cluster's counts.
+package enum ServiceOrigin: Int, Sendable, Hashable, Comparable, CaseIterable {
+    case cluster
+    case files
+
+    package static func < (left: ServiceOrigin, right: ServiceOrigin) -> Bool {
+        left.rawValue < right.rawValue
+    }
+
+    /// For people: "from the cluster".
+    package var noun: String {
+        switch self {
+        case .cluster: "the cluster"
+        case .files: "files"
+        }
     }
 }
 

@@ -1,17 +1,20 @@
 /// Everything the sources know at one moment: whole state, never events.
+///
+/// The maps share what two snapshots have in common, so that keeping one while the next is made
+/// copies the difference only.
 package struct ServiceSnapshot: Sendable, Equatable {
     /// Grows with every change of the content.
     package var revision: UInt64
-    package var services: [ServiceName: Service]
+    package var services: ServiceMap<Service>
     /// Slices by Service, sorted by slice name. A Service's slices may be here before it is.
-    package var slices: [ServiceName: [EndpointSlice]]
+    package var slices: ServiceMap<[EndpointSlice]>
     /// What could not be used, sorted.
     package var issues: [ObjectIssue]
 
     package init(
         revision: UInt64 = 0,
-        services: [ServiceName: Service] = [:],
-        slices: [ServiceName: [EndpointSlice]] = [:],
+        services: ServiceMap<Service> = [:],
+        slices: ServiceMap<[EndpointSlice]> = [:],
         issues: [ObjectIssue] = []
     ) {
         self.revision = revision

@@ -1,4 +1,5 @@
 import AnnotatedYAML
+import PrintableText
 import Testing
 
 @Suite("AnnotatedYAML")

@@ -15,6 +15,7 @@ package struct ServiceState: Sendable, Equatable {
 /// One port of a Service in one family.
 package struct ServicePortState: Sendable, Equatable {
     package var name: ServicePortName
+    package var origin: ServiceOrigin
     package var port: PortNumber
     package var clusterIP: IPAddress?
     package var externalIPs: [IPAddress]
@@ -119,6 +120,7 @@ extension ServicePortState {
             port: port.name,
             transport: port.transport
         )
+        origin = service.origin
         self.port = port.port
         clusterIP = frontends.clusterIP
         externalIPs = frontends.externalIPs

@@ -8,6 +8,8 @@ protocol ContestedClaim: Equatable, Sendable {
     var frontend: Frontend { get }
     var rank: FrontendRank { get }
     var owner: ServicePortName { get }
+    /// Where the owner comes from: the cluster's claims come before those of files.
+    var origin: ServiceOrigin { get }
     /// The frontend for people: `10.96.0.10:80/tcp`.
     var subject: String { get }
 }
@@ -47,10 +49,11 @@ struct FrontendContests<Claim: ContestedClaim>: Sendable {
         contested.flatMap { frontend -> [PlanIssue] in
             guard let all = claims[frontend], let winner = all.first else { return [] }
             return all.dropFirst().filter { $0.rank != .remainder }.map {
-                PlanIssue(
+                let place = $0.origin == winner.origin ? "" : ", from \(winner.origin.noun)"
+                return PlanIssue(
                     $0.owner,
                     reason:
-                        "\($0.rank.noun) \($0.subject) already belongs to \(winner.owner) (\(winner.rank.noun))"
+                        "\($0.rank.noun) \($0.subject) already belongs to \(winner.owner) (\(winner.rank.noun)\(place))"
                 )
             }
         }
@@ -68,6 +71,6 @@ struct FrontendContests<Claim: ContestedClaim>: Sendable {
     }
 
     private static func precedes(_ left: Claim, _ right: Claim) -> Bool {
-        (left.rank, left.owner) < (right.rank, right.owner)
+        (left.rank, left.origin, left.owner) < (right.rank, right.origin, right.owner)
     }
 }

@@ -22,6 +22,7 @@ struct FrontendClaim: ContestedClaim {
     var key: DispatchKey
     var rank: FrontendRank
     var owner: ServicePortName
+    var origin: ServiceOrigin
     /// In space `address` only.
     var address: IPAddress?
     var natRule: Rule?

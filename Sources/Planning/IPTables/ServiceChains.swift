@@ -98,6 +98,7 @@ struct ServiceChains {
                 key: DispatchKey(anythingTo: address),
                 rank: .remainder,
                 owner: owner.name,
+                origin: owner.origin,
                 address: address,
                 natRule: nil,
                 filterRule: Rule(
@@ -119,6 +120,7 @@ struct ServiceChains {
                 key: DispatchKey(nil, .tcp, port),
                 rank: .healthCheck,
                 owner: owner.name,
+                origin: owner.origin,
                 natRule: nil,
                 filterRule: portRule(nil, .tcp, port, target: .accept)
             )
@@ -139,6 +141,7 @@ struct ServiceChains {
                 key: DispatchKey(address, transport, port.port),
                 rank: rank,
                 owner: port.name,
+                origin: port.origin,
                 address: address,
                 natRule: nat.map { portRule(address, transport, port.port, target: $0) },
                 filterRule: filter.map { portRule(address, transport, port.port, target: $0) }
@@ -159,6 +162,7 @@ struct ServiceChains {
                 key: DispatchKey(nil, transport, nodePort),
                 rank: .nodePort,
                 owner: port.name,
+                origin: port.origin,
                 natRule: nat.map { portRule(nil, transport, nodePort, target: $0) },
                 filterRule: filter.map { portRule(nil, transport, nodePort, target: $0) }
             )

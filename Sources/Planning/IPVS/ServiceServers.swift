@@ -28,7 +28,12 @@ struct ServiceServers {
         for port in service.ports { build(port) }
         if let port = service.healthCheckNodePort, let owner = service.ports.first {
             claims.append(
-                ServerClaim(frontend: .healthCheck(port), rank: .healthCheck, owner: owner.name)
+                ServerClaim(
+                    frontend: .healthCheck(port),
+                    rank: .healthCheck,
+                    owner: owner.name,
+                    origin: owner.origin
+                )
             )
         }
     }
@@ -100,6 +105,7 @@ struct ServiceServers {
                 frontend: .server(key),
                 rank: .externalIP,
                 owner: port.name,
+                origin: port.origin,
                 server: server
             )
         )
@@ -146,6 +152,7 @@ struct ServiceServers {
                 frontend: .server(key),
                 rank: rank,
                 owner: port.name,
+                origin: port.origin,
                 server: server,
                 handling: handling
             )

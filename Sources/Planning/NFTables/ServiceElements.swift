@@ -98,7 +98,8 @@ struct ServiceElements {
         var claim = TableClaim(
             frontend: .nodePort(port.name.transport, nodePort),
             rank: .nodePort,
-            owner: port.name
+            owner: port.name,
+            origin: port.origin
         )
         if settings.countsTraffic { claim.enter(.portTraffic) }
         lead(&claim, port, cluster, local, .nodePorts)
@@ -113,7 +114,8 @@ struct ServiceElements {
         var claim = TableClaim(
             frontend: .address(SocketAddress(address, port.port), port.name.transport),
             rank: rank,
-            owner: port.name
+            owner: port.name,
+            origin: port.origin
         )
         if settings.countsTraffic { claim.enter(.traffic) }
         return claim

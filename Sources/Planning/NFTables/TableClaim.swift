@@ -18,6 +18,7 @@ struct TableClaim: ContestedClaim {
     var frontend: Frontend
     var rank: FrontendRank
     var owner: ServicePortName
+    var origin: ServiceOrigin
     var entries: [Entry] = []
 
     var subject: String {

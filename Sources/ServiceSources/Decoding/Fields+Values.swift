@@ -1,5 +1,7 @@
 import Addressing
 import AnnotatedYAML
+import KubernetesObjects
+import PrintableText
 import ServiceModel
 
 extension Fields {
@@ -80,13 +82,28 @@ extension Fields {
     }
 }
 
-extension String {
-    /// Without blanks at the ends.
-    var trimmed: String {
-        let blanks: (Character) -> Bool = { $0 == " " || $0 == "\t" || $0 == "\n" || $0 == "\r" }
-        guard let first = firstIndex(where: { !blanks($0) }),
-            let last = lastIndex(where: { !blanks($0) })
-        else { return "" }
-        return String(self[first...last])
+extension Fields {
+    /// An object's name.
+    func objectName(_ field: String) throws(FieldError) -> String {
+        let name = try requiredString(field)
+        guard ObjectNames.isObjectName(name) else {
+            throw error(field, "\(quoted(name)) is no valid name")
+        }
+        return name
+    }
+
+    /// A port's name; empty if absent.
+    func portName() throws(FieldError) -> String {
+        guard let name = try string("name"), !name.isEmpty else { return "" }
+        guard ObjectNames.isLabel(name) else {
+            throw error("name", "\(quoted(name)) is no valid port name")
+        }
+        return name
+    }
+
+    /// Nil if absent or empty.
+    func policy(_ name: String) throws(FieldError) -> TrafficPolicy? {
+        guard let text = try string(name), !text.isEmpty else { return nil }
+        return try choice(name, of: TrafficPolicy.self)
     }
 }

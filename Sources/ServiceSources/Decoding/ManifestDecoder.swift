@@ -1,4 +1,6 @@
 import AnnotatedYAML
+import KubernetesObjects
+import PrintableText
 import ServiceModel
 
 /// Reads a manifest: Kubernetes objects as `kubectl get -o yaml` or `-o json` prints them, lists of
@@ -150,20 +152,22 @@ package struct ManifestDecoder: Sendable {
     ) throws(FieldError) -> [DecodedObject.Content] {
         switch key.kind {
         case "Service":
-            let service = try KubernetesService(serviceProxyName: serviceProxyName).decode(
-                fields,
-                ServiceName(namespace: key.namespace, name: key.name)
-            )
+            let wire = try WireService(fields)
+            let service = try fields.located { () throws(ObjectError) in
+                try wire.service(
+                    ServiceName(namespace: key.namespace, name: key.name),
+                    serviceProxyName: serviceProxyName
+                )
+            }
             return [service.map { .service($0) } ?? .ignored]
         case "EndpointSlice":
-            let slice = try KubernetesEndpoints.slice(
-                fields,
-                namespace: key.namespace,
-                name: key.name
-            )
+            let wire = try WireEndpointSlice(fields)
+            let slice = try fields.located { () throws(ObjectError) in
+                try wire.slice(namespace: key.namespace, name: key.name)
+            }
             return [slice.map { .slice($0) } ?? .ignored]
         default:
-            return try KubernetesEndpoints.legacy(
+            return try LegacyEndpoints.slices(
                 fields,
                 namespace: key.namespace,
                 name: key.name

@@ -1,5 +1,7 @@
 import Addressing
 import AnnotatedYAML
+import KubernetesObjects
+import PrintableText
 import ServiceModel
 
 /// Decodes one element of a `services:` list: a Service and its endpoints in one place, for people

@@ -48,19 +48,3 @@ package struct APIObject: Sendable, Hashable {
         self.content = content
     }
 }
-
-/// A moment, counted from 1970-01-01 00:00 UTC.
-package struct APITime: Sendable, Hashable, Comparable {
-    package var seconds: Int64
-    /// 0...999 999 999
-    package var nanoseconds: Int32
-
-    package init(seconds: Int64, nanoseconds: Int32 = 0) {
-        self.seconds = seconds
-        self.nanoseconds = nanoseconds
-    }
-
-    package static func < (left: APITime, right: APITime) -> Bool {
-        (left.seconds, left.nanoseconds) < (right.seconds, right.nanoseconds)
-    }
-}

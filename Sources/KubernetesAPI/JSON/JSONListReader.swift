@@ -1,0 +1,40 @@
+import KubernetesObjects
+
+/// Reads a list in JSON as bytes come in.
+struct JSONListReader: Sendable {
+    private let resource: KubernetesResource
+    private let settings: DecodingSettings
+    private var splitter = JSONSplitter(.list, maximumBytes: ProtobufListReader.maximumItemBytes)
+
+    init(_ resource: KubernetesResource, _ settings: DecodingSettings) {
+        self.resource = resource
+        self.settings = settings
+    }
+
+    mutating func feed(_ bytes: Span<UInt8>) throws -> [APIObject] {
+        var objects: [APIObject] = []
+        let (resource, settings) = (resource, settings)
+        try splitter.feed(bytes) { item in
+            objects.append(try resource.object(json: item, settings))
+        }
+        return objects
+    }
+
+    func finish() throws -> ListMetadata {
+        guard splitter.isComplete else { throw APIDecodingError(reason: "the list is cut short") }
+        let list: JSONList
+        do throws(ObjectError) {
+            list = try JSONDocument.decode(JSONList.self, splitter.rest)
+        } catch {
+            throw APIDecodingError(reason: "not JSON of an API server: \(error)")
+        }
+        if list.kind == "Status", let status = decodeStatus(splitter.rest, mediaType: .json) {
+            throw status
+        }
+        try resource.check(apiVersion: list.apiVersion ?? "", kind: list.kind ?? "", isList: true)
+        return ListMetadata(
+            resourceVersion: list.metadata?.resourceVersion ?? "",
+            continueToken: list.metadata?.continue ?? ""
+        )
+    }
+}

@@ -1,0 +1,234 @@
+/// Cuts a stream of JSON into its values as bytes come in, without reading what is in them: the
+/// elements of `items` of one object, or one value after another.
+///
+/// `metadata.managedFields`, the bulk of most objects, is left out on the way. A value is checked by
+/// whoever decodes it; only what is needed to tell where it ends is checked here.
+struct JSONSplitter: Sendable {
+    enum Shape: Sendable {
+        /// One object; the elements of its `items` come out, and what is left at the end.
+        case list
+        /// Objects one after another.
+        case stream
+    }
+
+    static let maximumDepth = 128
+
+    /// A container that has been opened and not closed yet.
+    private struct Level {
+        var isObject: Bool
+        /// The value of a field `metadata`.
+        var isMetadata = false
+    }
+
+    /// Where bytes go.
+    private enum Sink {
+        case value
+        /// What a list holds beside its items.
+        case rest
+        case nowhere
+    }
+
+    private let shape: Shape
+    private let maximumBytes: Int
+    private var levels: [Level] = []
+    private var isInString = false
+    private var isEscaped = false
+    private var stringIsKey = false
+    private var expectsKey = false
+    /// The key read last, cut.
+    private var key: [UInt8] = []
+    /// How many containers are open around the field that is left out.
+    private var omittedLevel: Int?
+    private var isInItems = false
+    private var sink: Sink
+    private var value: [UInt8] = []
+    private(set) var rest: [UInt8] = []
+    private var hasEnded = false
+
+    init(_ shape: Shape, maximumBytes: Int) {
+        self.shape = shape
+        self.maximumBytes = maximumBytes
+        sink = shape == .list ? .rest : .nowhere
+    }
+
+    /// The bytes end where a value does.
+    var isComplete: Bool { levels.isEmpty && !isInString && (hasEnded || shape == .stream) }
+
+    /// Calls `take` with each value that ends in `bytes`.
+    mutating func feed(
+        _ bytes: Span<UInt8>,
+        _ take: ([UInt8]) throws -> Void
+    ) throws {
+        var position = 0
+        // Bytes are handed on in runs; what lies before `start` has been.
+        var start = 0
+        while position < bytes.count {
+            if isInString {
+                skipString(bytes, &position)
+                continue
+            }
+            let byte = bytes[position]
+            switch byte {
+            case 0x20, 0x09, 0x0a, 0x0d: break
+            case UInt8(ascii: "\""):
+                try checkPlace(byte)
+                isInString = true
+                stringIsKey = expectsKey
+                expectsKey = false
+                if stringIsKey { key.removeAll(keepingCapacity: true) }
+            case UInt8(ascii: "{"), UInt8(ascii: "["):
+                try open(byte, bytes, &start, position)
+            case UInt8(ascii: "}"), UInt8(ascii: "]"):
+                try close(byte, bytes, &start, position, take)
+            case UInt8(ascii: ","):
+                try flush(bytes, &start, position)
+                endOmission()
+                expectsKey = levels.last?.isObject == true
+                if isInItems, levels.count == 2 { start = position + 1 }
+            case UInt8(ascii: ":"):
+                try colon(bytes, &start, position)
+            default: try checkPlace(byte)
+            }
+            position += 1
+        }
+        try flush(bytes, &start, position)
+    }
+
+    /// Goes on to the end of a string, or of the bytes.
+    private mutating func skipString(_ bytes: Span<UInt8>, _ position: inout Int) {
+        while position < bytes.count {
+            let byte = bytes[position]
+            position += 1
+            if isEscaped {
+                isEscaped = false
+            } else if byte == UInt8(ascii: "\\") {
+                isEscaped = true
+            } else if byte == UInt8(ascii: "\"") {
+                isInString = false
+                return
+            }
+            if stringIsKey, key.count < 32 { key.append(byte) }
+        }
+    }
+
+    private mutating func open(
+        _ byte: UInt8,
+        _ bytes: Span<UInt8>,
+        _ start: inout Int,
+        _ position: Int
+    ) throws {
+        let isObject = byte == UInt8(ascii: "{")
+        if levels.isEmpty || (isInItems && levels.count == 2) {
+            guard isObject, !hasEnded else { throw Self.misplaced }
+            if shape == .stream || isInItems {
+                sink = .value
+                start = position
+            }
+        }
+        guard levels.count < Self.maximumDepth else {
+            throw APIDecodingError(
+                reason: "JSON nested deeper than \(Self.maximumDepth) levels"
+            )
+        }
+        let parentIsObject = levels.last?.isObject == true
+        levels.append(
+            Level(
+                isObject: isObject,
+                isMetadata: parentIsObject && key.elementsEqual(Self.metadata)
+            )
+        )
+        expectsKey = isObject
+        if shape == .list, !isObject, levels.count == 2, key.elementsEqual(Self.items) {
+            try flush(bytes, &start, position + 1)
+            isInItems = true
+            sink = .nowhere
+        }
+    }
+
+    private mutating func close(
+        _ byte: UInt8,
+        _ bytes: Span<UInt8>,
+        _ start: inout Int,
+        _ position: Int,
+        _ take: ([UInt8]) throws -> Void
+    ) throws {
+        guard let level = levels.last, level.isObject == (byte == UInt8(ascii: "}")) else {
+            throw Self.misplaced
+        }
+        if omittedLevel == levels.count {
+            try flush(bytes, &start, position)
+            endOmission()
+        }
+        levels.removeLast()
+        expectsKey = false
+        if isInItems, levels.count == 1 {
+            isInItems = false
+            sink = .rest
+            start = position
+        }
+        let valueEnds = sink == .value && levels.count == (isInItems ? 2 : 0)
+        if valueEnds {
+            try flush(bytes, &start, position + 1)
+            sink = .nowhere
+            let whole = value
+            value = []
+            try take(whole)
+        }
+        if levels.isEmpty, shape == .list { hasEnded = true }
+    }
+
+    /// Begins to leave a field out, if the key before the colon is that of such a field.
+    private mutating func colon(
+        _ bytes: Span<UInt8>,
+        _ start: inout Int,
+        _ position: Int
+    ) throws {
+        guard omittedLevel == nil, sink != .nowhere, levels.last?.isMetadata == true,
+            key.elementsEqual(Self.managedFields)
+        else { return }
+        try flush(bytes, &start, position + 1)
+        try append(Self.null.utf8)
+        omittedLevel = levels.count
+    }
+
+    private mutating func endOmission() {
+        if omittedLevel == levels.count { omittedLevel = nil }
+    }
+
+    /// Refuses anything but containers where only those can be.
+    private func checkPlace(_ byte: UInt8) throws {
+        if levels.isEmpty || (isInItems && levels.count == 2) { throw Self.misplaced }
+    }
+
+    /// Hands on the bytes up to `end`.
+    private mutating func flush(
+        _ bytes: Span<UInt8>,
+        _ start: inout Int,
+        _ end: Int
+    ) throws {
+        defer { start = max(start, end) }
+        guard start < end, omittedLevel == nil, sink != .nowhere else { return }
+        let run = bytes.extracting(start..<end)
+        try checkSize(adding: run.count)
+        if sink == .value { value.append(run) } else { rest.append(run) }
+    }
+
+    private mutating func append(_ text: some Collection<UInt8>) throws {
+        try checkSize(adding: text.count)
+        if sink == .value { value += text } else { rest += text }
+    }
+
+    private func checkSize(adding count: Int) throws {
+        guard (sink == .value ? value.count : rest.count) + count <= maximumBytes else {
+            throw APIDecodingError(
+                reason: "a JSON value of more than \(maximumBytes) bytes"
+            )
+        }
+    }
+
+    private static let metadata = "metadata".utf8
+    private static let managedFields = "managedFields".utf8
+    private static let items = "items".utf8
+    private static let null = "null"
+    private static let misplaced = APIDecodingError(reason: "not JSON of an API server")
+}

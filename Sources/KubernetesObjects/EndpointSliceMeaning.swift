@@ -1,0 +1,137 @@
+import Addressing
+import PrintableText
+package import ServiceModel
+
+extension WireEndpointSlice {
+    /// What the slice is to a proxy; nil for host names, which no proxy can use, and for the slices
+    /// of headless Services.
+    package func slice(namespace: String, name: String) throws(ObjectError) -> EndpointSlice? {
+        guard metadata?.labels?[WireMetadata.Label.headless] == nil, addressType != "FQDN" else {
+            return nil
+        }
+        let family = try family()
+        var slice = EndpointSlice(
+            name: name,
+            service: ServiceName(namespace: namespace, name: try serviceName()),
+            family: family,
+            ports: try Self.ports(ports, FieldPath("ports")),
+            endpoints: []
+        )
+        let weights = try WeightAnnotation(metadata)
+        slice.endpoints.reserveCapacity(endpoints?.count ?? 0)
+        for (index, endpoint) in (endpoints ?? []).enumerated() {
+            guard var known = try endpoint.endpoint(family, index) else { continue }
+            known.weight = weights.weight(of: known.address)
+            slice.endpoints.append(known)
+        }
+        return slice
+    }
+
+    /// The ports that have a number; without one it would mean all ports, which nobody supports.
+    package static func ports(
+        _ ports: [Port]?,
+        _ path: @autoclosure () -> FieldPath
+    ) throws(ObjectError) -> [EndpointPort] {
+        var result: [EndpointPort] = []
+        result.reserveCapacity(ports?.count ?? 0)
+        for (index, port) in (ports ?? []).enumerated() {
+            func subpath(_ field: FieldPath.Step) -> FieldPath {
+                path().appending(.element(index), field)
+            }
+            let number = try FieldValues.optionalPort(port.port, subpath("port"))
+            guard let number else { continue }
+            result.append(
+                EndpointPort(
+                    name: try ObjectNames.portName(port.name, subpath("name")),
+                    transport: try FieldValues.transport(port.protocol, subpath("protocol")),
+                    port: number
+                )
+            )
+        }
+        return result
+    }
+
+    private func family() throws(ObjectError) -> IPFamily {
+        guard let addressType, !addressType.isEmpty else {
+            throw ObjectError(FieldPath("addressType"), "is missing")
+        }
+        guard let family = IPFamily(rawValue: addressType) else {
+            throw ObjectError(
+                FieldPath("addressType"),
+                "\(quoted(addressType)) is not one of IPv4, IPv6, FQDN"
+            )
+        }
+        return family
+    }
+
+    private func serviceName() throws(ObjectError) -> String {
+        let label = WireMetadata.Label.serviceName
+        let name = metadata?.label(label) ?? ""
+        guard !name.isEmpty else {
+            throw ObjectError(FieldPath("metadata", "labels"), "label \(label) is missing")
+        }
+        guard ObjectNames.isObjectName(name) else {
+            throw ObjectError(
+                FieldPath("metadata", "labels", .field(label)),
+                "\(quoted(name)) is no valid Service name"
+            )
+        }
+        return name
+    }
+}
+
+extension WireEndpointSlice.Endpoint {
+    /// Nil without an address; only the first one counts.
+    fileprivate func endpoint(
+        _ family: IPFamily,
+        _ index: Int
+    ) throws(ObjectError) -> Endpoint? {
+        guard let text = addresses?.first else { return nil }
+        guard let address = IPAddress(text), address.family == family else {
+            throw ObjectError(
+                FieldPath("endpoints", .element(index), "addresses", .element(0)),
+                "\(quoted(text)) is no \(family.rawValue) address"
+            )
+        }
+        var endpoint = Endpoint(address: address)
+        endpoint.ready = conditions?.ready ?? true
+        endpoint.serving = conditions?.serving ?? true
+        endpoint.terminating = conditions?.terminating ?? false
+        endpoint.nodeName = nodeName?.nonEmpty
+        endpoint.zone = zone?.nonEmpty
+        if let hints {
+            endpoint.zoneHints = try names(hints.forZones, "forZones", index)
+            endpoint.nodeHints = try names(hints.forNodes, "forNodes", index)
+        }
+        return endpoint
+    }
+
+    private func names(
+        _ hints: [WireEndpointSlice.Hint]?,
+        _ field: FieldPath.Step,
+        _ index: Int
+    ) throws(ObjectError) -> [String] {
+        var result: [String] = []
+        for (position, hint) in (hints ?? []).enumerated() {
+            guard let name = hint.name, !name.isEmpty else {
+                throw ObjectError(
+                    FieldPath(
+                        "endpoints",
+                        .element(index),
+                        "hints",
+                        field,
+                        .element(position),
+                        "name"
+                    ),
+                    "is missing"
+                )
+            }
+            result.append(name)
+        }
+        return result
+    }
+}
+
+extension String {
+    fileprivate var nonEmpty: String? { isEmpty ? nil : self }
+}

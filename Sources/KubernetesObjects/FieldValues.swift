@@ -1,0 +1,115 @@
+package import Addressing
+import PrintableText
+
+/// What the fields' texts and numbers stand for, whoever wrote them. `path` says where a value stands
+/// if it can't be used.
+package enum FieldValues {
+    /// A port number that has to be there.
+    package static func port(
+        _ number: Int?,
+        _ path: @autoclosure () -> FieldPath
+    ) throws(ObjectError) -> PortNumber {
+        guard let number else { throw ObjectError(path(), "is missing") }
+        guard let port = PortNumber(number) else {
+            throw ObjectError(path(), "\(number) is not in 1...65535")
+        }
+        return port
+    }
+
+    /// A port number of which 0 and absent mean none.
+    package static func optionalPort(
+        _ number: Int?,
+        _ path: @autoclosure () -> FieldPath
+    ) throws(ObjectError) -> PortNumber? {
+        guard let number, number != 0 else { return nil }
+        guard let port = PortNumber(number) else {
+            throw ObjectError(path(), "\(number) is not in 0...65535")
+        }
+        return port
+    }
+
+    /// TCP if absent.
+    package static func transport(
+        _ text: String?,
+        _ path: @autoclosure () -> FieldPath
+    ) throws(ObjectError) -> TransportProtocol {
+        guard let text, !text.isEmpty else { return .tcp }
+        guard let transport = TransportProtocol(rawValue: text) else {
+            throw ObjectError(path(), "\(quoted(text)) is not one of TCP, UDP, SCTP")
+        }
+        return transport
+    }
+
+    /// Nil if absent or blank.
+    package static func address(
+        _ text: String?,
+        _ path: @autoclosure () -> FieldPath
+    ) throws(ObjectError) -> IPAddress? {
+        guard let text else { return nil }
+        if let address = IPAddress(text) { return address }
+        let trimmed = text.trimmed
+        if trimmed.isEmpty { return nil }
+        guard let address = IPAddress(trimmed) else {
+            throw ObjectError(path(), "\(quoted(text)) is no IP address")
+        }
+        return address
+    }
+
+    /// Blank elements are skipped, as Kubernetes proxies do.
+    package static func addresses(
+        _ texts: [String]?,
+        _ path: @autoclosure () -> FieldPath
+    ) throws(ObjectError) -> [IPAddress] {
+        var result: [IPAddress] = []
+        for (index, text) in (texts ?? []).enumerated() {
+            let element = try address(text, path().appending(.element(index)))
+            if let element { result.append(element) }
+        }
+        return result
+    }
+
+    /// CIDR ranges; blank elements are skipped.
+    package static func prefixes(
+        _ texts: [String]?,
+        _ path: @autoclosure () -> FieldPath
+    ) throws(ObjectError) -> [IPPrefix] {
+        var result: [IPPrefix] = []
+        for (index, text) in (texts ?? []).enumerated() {
+            let trimmed = text.trimmed
+            guard !trimmed.isEmpty else { continue }
+            guard let prefix = IPPrefix(trimmed) else {
+                throw ObjectError(
+                    path().appending(.element(index)),
+                    "\(quoted(text)) is no address range such as 192.0.2.0/24"
+                )
+            }
+            result.append(prefix)
+        }
+        return result
+    }
+
+    /// One of a fixed set of words; nil if absent or empty.
+    package static func choice<Choice: RawRepresentable<String> & CaseIterable>(
+        _ text: String?,
+        of type: Choice.Type,
+        _ path: @autoclosure () -> FieldPath
+    ) throws(ObjectError) -> Choice? {
+        guard let text, !text.isEmpty else { return nil }
+        guard let choice = Choice(rawValue: text) else {
+            let words = Choice.allCases.map(\.rawValue).joined(separator: ", ")
+            throw ObjectError(path(), "\(quoted(text)) is not one of \(words)")
+        }
+        return choice
+    }
+}
+
+extension String {
+    /// Without blanks at the ends.
+    package var trimmed: String {
+        let blanks: (Character) -> Bool = { $0 == " " || $0 == "\t" || $0 == "\n" || $0 == "\r" }
+        guard let first = firstIndex(where: { !blanks($0) }),
+            let last = lastIndex(where: { !blanks($0) })
+        else { return "" }
+        return String(self[first...last])
+    }
+}

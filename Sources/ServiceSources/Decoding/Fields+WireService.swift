@@ -1,0 +1,138 @@
+import AnnotatedYAML
+import KubernetesObjects
+import ServiceModel
+
+extension WireMetadata {
+    /// Only labels and annotations that mean something are read.
+    init(_ object: Fields) throws(FieldError) {
+        self.init()
+        guard let metadata = try object.fields("metadata") else { return }
+        labels = try metadata.texts(
+            "labels",
+            [Label.serviceProxyName, Label.serviceName, Label.headless]
+        )
+        annotations = try metadata.texts(
+            "annotations",
+            [Scheduler.annotation, Forwarding.annotation, EndpointWeight.annotation]
+        )
+    }
+}
+
+extension WireService {
+    init(_ object: Fields) throws(FieldError) {
+        self.init()
+        metadata = try WireMetadata(object)
+        spec = try object.fields("spec").map(Spec.init)
+        if let balancer = try object.fields("status")?.fields("loadBalancer") {
+            status = Status()
+            status?.loadBalancer = LoadBalancer()
+            status?.loadBalancer?.ingress = try balancer.elements("ingress", Ingress.init)
+        }
+    }
+}
+
+extension WireService.Spec {
+    fileprivate init(_ spec: Fields) throws(FieldError) {
+        self.init()
+        type = try spec.string("type")
+        clusterIP = try spec.string("clusterIP")
+        clusterIPs = try spec.strings("clusterIPs").map(\.text)
+        ports = try spec.elements("ports", WireService.Port.init)
+        externalIPs = try spec.strings("externalIPs").map(\.text)
+        loadBalancerSourceRanges = try spec.strings("loadBalancerSourceRanges").map(\.text)
+        externalTrafficPolicy = try spec.string("externalTrafficPolicy")
+        internalTrafficPolicy = try spec.string("internalTrafficPolicy")
+        healthCheckNodePort = try spec.integer("healthCheckNodePort")
+        sessionAffinity = try spec.string("sessionAffinity")
+        let config = try spec.fields("sessionAffinityConfig")
+        if let clientIP = try config?.fields("clientIP") {
+            sessionAffinityConfig = WireService.AffinityConfig()
+            sessionAffinityConfig?.clientIP = WireService.ClientIP()
+            sessionAffinityConfig?.clientIP?.timeoutSeconds =
+                try clientIP.integer("timeoutSeconds")
+        }
+    }
+}
+
+extension WireService.Port {
+    fileprivate init(_ fields: Fields) throws(FieldError) {
+        self.init()
+        name = try fields.string("name")
+        `protocol` = try fields.string("protocol")
+        port = try fields.integer("port")
+        nodePort = try fields.integer("nodePort")
+    }
+}
+
+extension WireService.Ingress {
+    fileprivate init(_ fields: Fields) throws(FieldError) {
+        self.init()
+        ip = try fields.string("ip")
+        ipMode = try fields.string("ipMode")
+    }
+}
+
+extension Fields {
+    /// A whole number of any size.
+    func integer(_ name: String) throws(FieldError) -> Int? {
+        try integer(name, in: Int.min...Int.max)
+    }
+
+    /// The elements of a list of mappings.
+    func elements<Element>(
+        _ name: String,
+        _ read: (Fields) throws(FieldError) -> Element
+    ) throws(FieldError) -> [Element] {
+        var result: [Element] = []
+        for (value, path) in try list(name) { result.append(try read(Fields(value, path: path))) }
+        return result
+    }
+
+    /// Those of a mapping's texts that are named.
+    fileprivate func texts(
+        _ name: String,
+        _ wanted: [String]
+    ) throws(FieldError) -> [String: String] {
+        guard let mapping = try fields(name) else { return [:] }
+        var result: [String: String] = [:]
+        for key in wanted { result[key] = try mapping.string(key) }
+        return result
+    }
+
+    /// `read`, with an error of its own given the line of the field it is about.
+    func located<Value>(
+        _ read: () throws(ObjectError) -> Value
+    ) throws(FieldError) -> Value {
+        do throws(ObjectError) {
+            return try read()
+        } catch {
+            let place = "\(error.path)"
+            throw FieldError(
+                line: line(of: error.path),
+                path: path.isEmpty || place.isEmpty ? path + place : "\(path).\(place)",
+                reason: error.reason
+            )
+        }
+    }
+
+    /// The line of a field further in, or of the innermost part of its path that is there.
+    private func line(of path: FieldPath) -> Int {
+        var line = line
+        guard case .field(let name) = path.steps.first, var value = value(name) else {
+            return line
+        }
+        for step in path.steps.dropFirst() {
+            line = value.line
+            switch (step, value.content) {
+            case (.field(let name), .mapping(let entries)):
+                guard let entry = entries.first(where: { $0.key == name }) else { return line }
+                value = entry.value
+            case (.element(let index), .sequence(let elements)):
+                guard elements.indices.contains(index) else { return line }
+                value = elements[index]
+            default: return line
+            }
+        }
+        return value.line
+    }
+}
