@@ -120,8 +120,8 @@ let package = Package(
         room(
             "KubernetesClient",
             [
-                "Addressing", "ServiceModel", "AnnotatedYAML", "KubernetesAPI", httpClient,
-                nioCore, nioHTTP1, nioPosix, nioTLS, logging,
+                "Addressing", "PrintableText", "ServiceModel", "AnnotatedYAML", "KubernetesAPI",
+                httpClient, nioCore, nioHTTP1, nioPosix, nioTLS, logging,
             ]
         ),
         room(
@@ -200,12 +200,22 @@ let package = Package(
             ],
             exclude: ["objects.py"]
         ),
+        tests(),
         tests(
             "KubernetesClientTests",
             [
                 "Addressing", "ServiceModel", "KubernetesAPI", "KubernetesClient",
                 "KubernetesTestServer", "TestSupport", nioCore, nioTLS, logging,
             ]
+
+        ),
+        tests(),
+        tests(
+            "KubernetesAPITests",
+            [
+                "Addressing", "ServiceModel", "ServiceSources", "KubernetesAPI", "TestSupport",
+            ],
+            exclude: ["objects.py"]
         ),
         tests(
             "DaemonConfigurationTests",

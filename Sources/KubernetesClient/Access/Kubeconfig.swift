@@ -1,5 +1,6 @@
 import AnnotatedYAML
 import FoundationEssentials
+import PrintableText
 
 /// Reads kubeconfig files (`kind: Config`, v1). Fields that do not matter to a client without a
 /// terminal are passed over.

@@ -1,6 +1,6 @@
-import AnnotatedYAML
 import FoundationEssentials
 import Logging
+import PrintableText
 
 /// What a request says who we are with, at one moment.
 struct Credentials: Sendable, Hashable {

@@ -1,0 +1,216 @@
+package import Addressing
+package import ServiceModel
+
+/// What the API server holds, as far as a proxy needs it: lists and events come in, a snapshot and
+/// what differs from the one before come out.
+///
+/// Pure. An event costs what it changes, whatever the cluster's size. An object that can't be used
+/// is an issue and keeps its last good version.
+package struct KubernetesStore: Sendable {
+    /// What differs after a list or an event; exact.
+    package struct Changes: Sendable, Equatable {
+        package var services: Set<ServiceName> = []
+        package var node = false
+        package var serviceCIDRs = false
+        package var issues = false
+
+        package init() {}
+
+        package var isEmpty: Bool { self == Changes() }
+    }
+
+    /// What is known of a slice that is in the snapshot.
+    private struct SliceRecord {
+        var service: ServiceName
+        var triggerTime: APITime?
+    }
+
+    private let nodeName: String
+    private let startTime: APITime
+    private var listed: Set<KubernetesResource> = []
+    private var sliceRecords: [APIObject.Key: SliceRecord] = [:]
+    private var rangesByObject: [APIObject.Key: [IPPrefix]] = [:]
+    private var issues = ObjectIssues()
+    private var triggerTimes: [ServiceName: [APITime]] = [:]
+    package private(set) var snapshot = ServiceSnapshot()
+    /// The node of this name; nil while it does not exist.
+    package private(set) var node: NodeObject?
+    /// The ranges of all ServiceCIDRs, sorted.
+    package private(set) var serviceCIDRs: [IPPrefix] = []
+
+    /// - Parameters:
+    ///   - nodeName: of the own Node; objects of other nodes are passed over.
+    ///   - startTime: when this process started; older trigger times say nothing about it.
+    package init(nodeName: String, startTime: APITime) {
+        self.nodeName = nodeName
+        self.startTime = startTime
+    }
+
+    /// A list of the resource has come once.
+    package func hasList(of resource: KubernetesResource) -> Bool { listed.contains(resource) }
+
+    /// When the endpoints changed that the snapshot has taken in since the last call, by Service:
+    /// one time for each changed slice that says so. Gone with a deleted slice of the Service.
+    package mutating func takeTriggerTimes() -> [ServiceName: [APITime]] {
+        defer { triggerTimes = [:] }
+        return triggerTimes
+    }
+
+    /// Takes `objects` for all that there are. Of two with one key the last counts.
+    package mutating func replace(
+        _ resource: KubernetesResource,
+        with objects: [APIObject]
+    ) -> Changes {
+        listed.insert(resource)
+        var newest: [APIObject.Key: APIObject.Content] = [:]
+        newest.reserveCapacity(objects.count)
+        for object in objects { newest[object.key] = object.content }
+        var changes = Changes()
+        for key in knownKeys(resource) where newest[key] == nil {
+            remove(key, resource, &changes)
+        }
+        changes.issues = issues.replace(resource, newest)
+        for (key, content) in newest { take(key, content, resource, &changes) }
+        finish(changes)
+        return changes
+    }
+
+    /// Takes in one event of a watch.
+    package mutating func apply(
+        _ event: WatchEvent,
+        to resource: KubernetesResource
+    ) -> Changes {
+        var changes = Changes()
+        switch event {
+        case .added(let object), .modified(let object):
+            changes.issues = issues.set(resource, object.key, object.content.badReason)
+            take(object.key, object.content, resource, &changes)
+        case .deleted(let object):
+            changes.issues = issues.set(resource, object.key, nil)
+            remove(object.key, resource, &changes)
+        case .bookmark, .failed: break
+        }
+        finish(changes)
+        return changes
+    }
+
+    private mutating func finish(_ changes: Changes) {
+        if changes.serviceCIDRs { serviceCIDRs = Self.union(rangesByObject) }
+        if changes.issues { snapshot.issues = issues.sorted }
+        if changes.issues || !changes.services.isEmpty { snapshot.revision += 1 }
+    }
+
+    private static func union(_ ranges: [APIObject.Key: [IPPrefix]]) -> [IPPrefix] {
+        Set(ranges.values.joined()).sorted()
+    }
+
+    /// The keys of the objects that left something behind other than an issue.
+    private func knownKeys(_ resource: KubernetesResource) -> [APIObject.Key] {
+        switch resource {
+        case .services: snapshot.services.keys.map { APIObject.Key($0) }
+        case .endpointSlices: Array(sliceRecords.keys)
+        case .nodes: node.map { [APIObject.Key(namespace: "", name: $0.name)] } ?? []
+        case .serviceCIDRs: Array(rangesByObject.keys)
+        }
+    }
+
+    private mutating func take(
+        _ key: APIObject.Key,
+        _ content: APIObject.Content,
+        _ resource: KubernetesResource,
+        _ changes: inout Changes
+    ) {
+        switch content {
+        case .bad: break
+        case .ignored: remove(key, resource, &changes)
+        case .service(var service):
+            service.origin = .cluster
+            guard snapshot.services[service.name] != service else { return }
+            snapshot.services[service.name] = service
+            changes.services.insert(service.name)
+        case .slice(let slice, let triggerTime): take(key, slice, triggerTime, &changes)
+        case .node(let new):
+            guard new.name == nodeName, node != new else { return }
+            node = new
+            changes.node = true
+        case .serviceCIDR(let ranges):
+            guard rangesByObject[key] != ranges else { return }
+            rangesByObject[key] = ranges
+            changes.serviceCIDRs = true
+        }
+    }
+
+    private mutating func take(
+        _ key: APIObject.Key,
+        _ slice: EndpointSlice,
+        _ triggerTime: APITime?,
+        _ changes: inout Changes
+    ) {
+        let old = sliceRecords[key]
+        sliceRecords[key] = SliceRecord(service: slice.service, triggerTime: triggerTime)
+        if let old, old.service != slice.service {
+            setSlice(nil, named: key.name, of: old.service, &changes)
+        }
+        guard setSlice(slice, named: key.name, of: slice.service, &changes) else { return }
+        if let triggerTime, triggerTime > startTime, triggerTime != old?.triggerTime {
+            triggerTimes[slice.service, default: []].append(triggerTime)
+        }
+    }
+
+    private mutating func remove(
+        _ key: APIObject.Key,
+        _ resource: KubernetesResource,
+        _ changes: inout Changes
+    ) {
+        switch resource {
+        case .services:
+            let name = ServiceName(namespace: key.namespace, name: key.name)
+            guard snapshot.services[name] != nil else { return }
+            snapshot.services[name] = nil
+            changes.services.insert(name)
+        case .endpointSlices:
+            guard let record = sliceRecords.removeValue(forKey: key) else { return }
+            triggerTimes[record.service] = nil
+            setSlice(nil, named: key.name, of: record.service, &changes)
+        case .nodes:
+            guard key.name == nodeName, node != nil else { return }
+            node = nil
+            changes.node = true
+        case .serviceCIDRs:
+            guard rangesByObject.removeValue(forKey: key) != nil else { return }
+            changes.serviceCIDRs = true
+        }
+    }
+
+    /// Puts a slice in its place among its Service's, or takes it out; true if that makes a
+    /// difference.
+    @discardableResult
+    private mutating func setSlice(
+        _ slice: EndpointSlice?,
+        named name: String,
+        of service: ServiceName,
+        _ changes: inout Changes
+    ) -> Bool {
+        var slices = snapshot.slices[service] ?? []
+        let index = slices.partitioningIndex { $0.name >= name }
+        let isThere = slices.indices.contains(index) && slices[index].name == name
+        guard (isThere ? slices[index] : nil) != slice else { return false }
+        if isThere { slices.remove(at: index) }
+        if let slice { slices.insert(slice, at: index) }
+        snapshot.slices[service] = slices.isEmpty ? nil : slices
+        changes.services.insert(service)
+        return true
+    }
+}
+
+extension APIObject.Key {
+    fileprivate init(_ name: ServiceName) {
+        self.init(namespace: name.namespace, name: name.name)
+    }
+}
+
+extension APIObject.Content {
+    var badReason: String? {
+        if case .bad(let reason) = self { reason } else { nil }
+    }
+}

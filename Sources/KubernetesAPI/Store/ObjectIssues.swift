@@ -1,0 +1,69 @@
+import PrintableText
+import ServiceModel
+
+/// The objects that can't be used, and why; always in order.
+struct ObjectIssues: Sendable {
+    /// What issues name as their source.
+    static let source = "kubernetes"
+
+    private var byObject: [KubernetesResource: [APIObject.Key: ObjectIssue]] = [:]
+    private(set) var sorted: [ObjectIssue] = []
+
+    /// Sets or clears the issue of one object; true if that makes a difference.
+    mutating func set(
+        _ resource: KubernetesResource,
+        _ key: APIObject.Key,
+        _ reason: String?
+    ) -> Bool {
+        let old = byObject[resource]?[key]
+        let new = reason.map { Self.issue(resource, key, $0) }
+        guard old != new else { return false }
+        byObject[resource, default: [:]][key] = new
+        if let old {
+            let index = sorted.partitioningIndex { $0 >= old }
+            if sorted.indices.contains(index), sorted[index] == old { sorted.remove(at: index) }
+        }
+        if let new { sorted.insert(new, at: sorted.partitioningIndex { $0 >= new }) }
+        return true
+    }
+
+    /// Sets the issues of all objects of a resource; true if that makes a difference.
+    mutating func replace(
+        _ resource: KubernetesResource,
+        _ objects: [APIObject.Key: APIObject.Content]
+    ) -> Bool {
+        var new: [APIObject.Key: ObjectIssue] = [:]
+        for (key, content) in objects {
+            new[key] = content.badReason.map { Self.issue(resource, key, $0) }
+        }
+        guard new != byObject[resource] ?? [:] else { return false }
+        byObject[resource] = new
+        sorted = byObject.values.flatMap(\.values).sorted()
+        return true
+    }
+
+    private static func issue(
+        _ resource: KubernetesResource,
+        _ key: APIObject.Key,
+        _ reason: String
+    ) -> ObjectIssue {
+        ObjectIssue(
+            source: source,
+            object: "\(resource.kind) \(printable(key.description))",
+            reason: reason
+        )
+    }
+}
+
+extension Array {
+    /// Where the elements begin that `belongsToTheEnd` holds for; they have to stand at the end.
+    func partitioningIndex(where belongsToTheEnd: (Element) -> Bool) -> Int {
+        var low = 0
+        var high = count
+        while low < high {
+            let middle = (low + high) / 2
+            if belongsToTheEnd(self[middle]) { high = middle } else { low = middle + 1 }
+        }
+        return low
+    }
+}
