@@ -109,7 +109,21 @@ struct KubeProxyConfigurationTests {
             #expect(configuration.masquerade.all == all && configuration.masquerade.markBit == bit)
             #expect(configuration.reconcile.fullResyncInterval == .seconds(period))
         }
-        #expect(try load("mode: nftables").configuration.nodePorts.addresses == .primary)
+    }
+
+    @Test("Node port addresses are ranges or words, and depend on the mode without any")
+    func nodePortAddresses() throws {
+        func addresses(_ fields: String) throws -> NodePortAddresses {
+            try load(fields).configuration.nodePorts.addresses
+        }
+        #expect(try addresses("mode: iptables") == .all)
+        #expect(try addresses("mode: nftables") == .primary)
+        #expect(try addresses("nodePortAddresses: [primary]") == .primary)
+        #expect(try addresses("mode: nftables\nnodePortAddresses: [10.0.0.0/8, all]") == .all)
+        #expect(
+            try addresses("nodePortAddresses: [localhost, 10.0.0.0/8]")
+                == .ranges(prefixes("127.0.0.0/8", "::1/128", "10.0.0.0/8"))
+        )
     }
 
     @Test("Local traffic is recognised as kube-proxy does")
@@ -134,6 +148,7 @@ struct KubeProxyConfigurationTests {
             featureGates: {Foo: true}
             logging: {vmodule: x=3, flushFrequency: 1s, options: {json: {infoBufferSize: "1Mi"}}}
             enableProfiling: true
+            iptables: {snatNodeInternalIP: true}
             showHiddenMetricsForVersion: "1.35"
             configSyncPeriod: 1m
             portRange: 1-2
@@ -146,7 +161,8 @@ struct KubeProxyConfigurationTests {
         for field in [
             "clientConnection.acceptContentTypes", "clientConnection.qps", "clientConnection.burst",
             "featureGates.Foo", "logging.vmodule", "logging.flushFrequency", "logging.options",
-            "enableProfiling", "showHiddenMetricsForVersion", "configSyncPeriod", "portRange",
+            "enableProfiling", "iptables.snatNodeInternalIP", "showHiddenMetricsForVersion",
+            "configSyncPeriod", "portRange",
             "windowsRunAsService", "winkernel",
         ] {
             #expect(loaded.warnings[0].contains("\(field) ("), "\(field)")

@@ -97,6 +97,9 @@ struct KubeProxyFlagTests {
         let off = try LoadedConfiguration(flags: try flags("--healthz-port=0", "--metrics-port=99"))
         #expect(off.configuration.health.address == nil)
         #expect(off.configuration.metrics.address?.description == "127.0.0.1:99")
+        let empty = try LoadedConfiguration(flags: try flags("--metrics-bind-address="))
+        #expect(empty.configuration.metrics.address == nil)
+        #expect(empty.configuration.health.address != nil)
     }
 
     @Test("What can't be honoured is accepted with a warning")

@@ -1,6 +1,6 @@
 import AnnotatedYAML
 
-/// The fields of `KubeProxyConfiguration` v1alpha1, as of Kubernetes 1.36
+/// The fields of `KubeProxyConfiguration` v1alpha1, as of Kubernetes 1.36 and those added since
 /// (`k8s.io/kube-proxy/config/v1alpha1`).
 enum KubeProxyFields {
     /// What is done with a field.
@@ -68,6 +68,13 @@ enum KubeProxyFields {
                 .unhonoured(
                     reason: "lines are written at once, to one stream",
                     harmless: ["", "0", "false"]
+                )
+            ),
+            (
+                "iptables.snatNodeInternalIP",
+                .unhonoured(
+                    reason: "the source becomes the address of the interface taken",
+                    harmless: ["false"]
                 )
             ),
             (

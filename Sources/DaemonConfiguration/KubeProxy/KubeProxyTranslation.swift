@@ -265,14 +265,31 @@ struct KubeProxyTranslation {
         return ranges
     }
 
+    /// Ranges, and words for some: Kubernetes 1.36 knows `primary` alone, later ones more.
     private mutating func nodePorts() throws(FieldError) {
         let words = try fields.strings("nodePortAddresses")
         if words.isEmpty {
             configuration.nodePorts.addresses = configuration.mode == .nftables ? .primary : .all
         } else if words.map(\.text) == ["primary"] {
             configuration.nodePorts.addresses = .primary
+        } else if words.contains(where: { $0.text == "all" }) {
+            configuration.nodePorts.addresses = .all
         } else {
-            configuration.nodePorts.addresses = .ranges(try fields.ranges("nodePortAddresses"))
+            var ranges: [IPPrefix] = []
+            for (text, line, path) in words {
+                if text == "localhost" {
+                    ranges += ["127.0.0.0/8", "::1/128"].compactMap { IPPrefix($0) }
+                } else if let range = IPPrefix(text) {
+                    ranges.append(range)
+                } else {
+                    let reason =
+                        text == "primary"
+                        ? "primary can't go with others here"
+                        : "\(quoted(text)) is no address range such as 192.0.2.0/24"
+                    throw FieldError(line: line, path: path, reason: reason)
+                }
+            }
+            configuration.nodePorts.addresses = .ranges(ranges)
         }
     }
 

@@ -111,6 +111,9 @@ private struct FlagDocument {
             throw ConfigurationError(flag: flag.name, reason: "kube-proxy has no such flag")
         }
         switch specification.meaning {
+        // As a flag, unlike in the file, an empty address is nowhere.
+        case .fields(["healthzBindAddress"], _) where flag.value.isEmpty: isHealthServed = false
+        case .fields(["metricsBindAddress"], _) where flag.value.isEmpty: isMetricsServed = false
         case .fields(let paths, let kind):
             let content = try content(flag, kind)
             for path in paths { set(path.split(separator: ".").map(String.init), content) }
