@@ -230,7 +230,7 @@ let package = Package(
             "IntegrationTests",
             [
                 "Addressing", "ServiceModel", "DataplaneModel", "Planning", "LinuxKernel",
-                "NamespaceLab", "fairlead", "fairlead-lab-agent",
+                "AnnotatedYAML", "NamespaceLab", "fairlead", "fairlead-lab-agent",
             ]
         ),
     ]
