@@ -136,7 +136,8 @@ let package = Package(
             "fairlead",
             [
                 "Addressing", "ServiceModel", "DataplaneModel", "Planning", "PacketTracing",
-                "ProxyModes", "LinuxKernel", "ServiceSources", "DaemonConfiguration", "Telemetry",
+                "ProxyModes", "LinuxKernel", "ServiceSources", "KubernetesAPI", "KubernetesClient",
+                "DaemonConfiguration", "Telemetry",
                 "Reconciling", argumentParser, logging,
             ]
         ),
@@ -200,22 +201,12 @@ let package = Package(
             ],
             exclude: ["objects.py"]
         ),
-        tests(),
         tests(
             "KubernetesClientTests",
             [
                 "Addressing", "ServiceModel", "KubernetesAPI", "KubernetesClient",
                 "KubernetesTestServer", "TestSupport", nioCore, nioTLS, logging,
             ]
-
-        ),
-        tests(),
-        tests(
-            "KubernetesAPITests",
-            [
-                "Addressing", "ServiceModel", "ServiceSources", "KubernetesAPI", "TestSupport",
-            ],
-            exclude: ["objects.py"]
         ),
         tests(
             "DaemonConfigurationTests",

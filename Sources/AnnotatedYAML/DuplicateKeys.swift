@@ -1,3 +1,5 @@
+import PrintableText
+
 /// Where a key stands that comes again in the same mapping; both 1-based.
 struct DuplicateKey: Sendable, Equatable {
     var line: Int

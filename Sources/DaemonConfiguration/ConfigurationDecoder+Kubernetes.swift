@@ -1,4 +1,5 @@
 import AnnotatedYAML
+import PrintableText
 
 extension DaemonConfiguration.Sources.Kubernetes {
     static let fieldNames = ["kubeconfig", "context", "servers", "contentType", "snapshotCache"]

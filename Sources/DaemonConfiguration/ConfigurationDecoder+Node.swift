@@ -1,5 +1,6 @@
 import Addressing
 import AnnotatedYAML
+import PrintableText
 
 extension DaemonConfiguration.Server {
     mutating func decode(_ fields: Fields) throws(FieldError) {

@@ -1,4 +1,5 @@
 import Addressing
+import PrintableText
 import ServiceModel
 
 extension DaemonConfiguration {

@@ -2,22 +2,28 @@ package import Planning
 import ServiceModel
 
 extension PlannerSettings {
-    /// The configuration's wishes, completed by what the node is.
+    /// The configuration's wishes, completed by what the cluster says of the node and then by what
+    /// the node says itself.
     package init(_ configuration: DaemonConfiguration, facts: NodeFacts) {
-        let configured = configuration.node.addresses
+        let cluster = facts.cluster ?? ClusterFacts()
+        let addresses = [configuration.node.addresses, cluster.addresses, facts.primaryAddresses]
+        let detector: LocalTrafficDetector =
+            configuration.takesPodRangesFromNode && !cluster.podCIDRs.isEmpty
+            ? .sources(cluster.podCIDRs) : configuration.localDetector
         self.init(
             node: NodeIdentity(
                 name: configuration.node.name ?? facts.hostName,
-                zone: configuration.node.zone,
-                addresses: configured.isEmpty ? facts.primaryAddresses : configured
+                zone: configuration.node.zone ?? cluster.zone,
+                addresses: addresses.first { !$0.isEmpty } ?? []
             ),
             localAddresses: facts.localAddresses,
-            detector: configuration.localDetector,
+            detector: detector,
             nodePortAddresses: configuration.nodePorts.addresses,
             localhostNodePorts: configuration.nodePorts.localhost,
             masqueradeAll: configuration.masquerade.all,
             masqueradeBit: 1 << UInt32(configuration.masquerade.markBit),
-            serviceCIDRs: configuration.serviceCIDRs,
+            serviceCIDRs: configuration.serviceCIDRs.isEmpty
+                ? cluster.serviceCIDRs : configuration.serviceCIDRs,
             allowedExternalIPs: configuration.allowedExternalIPs,
             ipvsScheduler: configuration.ipvs.scheduler,
             nftablesScheduler: configuration.nftables.scheduler.scheduler,

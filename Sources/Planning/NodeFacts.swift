@@ -1,6 +1,6 @@
 package import Addressing
 
-/// What the node itself says about itself, in one network namespace.
+/// What the node itself says about itself, in one network namespace, and the cluster about it.
 package struct NodeFacts: Equatable, Sendable {
     package var hostName: String
     /// Addresses on interfaces.
@@ -9,16 +9,20 @@ package struct NodeFacts: Equatable, Sendable {
     package var primaryAddresses: [IPAddress]
     /// Whether out-of-window segments count as valid, so that invalid packets need no drop.
     package var tcpIsLiberal: Bool
+    /// Nil where no API server is asked.
+    package var cluster: ClusterFacts?
 
     package init(
         hostName: String,
         localAddresses: [IPAddress] = [],
         primaryAddresses: [IPAddress] = [],
-        tcpIsLiberal: Bool = false
+        tcpIsLiberal: Bool = false,
+        cluster: ClusterFacts? = nil
     ) {
         self.hostName = hostName
         self.localAddresses = localAddresses
         self.primaryAddresses = primaryAddresses
         self.tcpIsLiberal = tcpIsLiberal
+        self.cluster = cluster
     }
 }

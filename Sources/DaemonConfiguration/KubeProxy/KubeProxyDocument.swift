@@ -1,4 +1,5 @@
 import AnnotatedYAML
+import PrintableText
 
 /// A `KubeProxyConfiguration` found in a text.
 struct KubeProxyDocument {

@@ -1,4 +1,5 @@
 import AnnotatedYAML
+import PrintableText
 
 /// The fields of `KubeProxyConfiguration` v1alpha1, as of Kubernetes 1.36 and those added since
 /// (`k8s.io/kube-proxy/config/v1alpha1`).

@@ -1,5 +1,6 @@
 import Addressing
 import AnnotatedYAML
+import PrintableText
 import ServiceModel
 
 /// A `KubeProxyConfiguration` as a configuration of ours, with kube-proxy's defaults.

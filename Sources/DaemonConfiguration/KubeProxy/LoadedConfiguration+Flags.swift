@@ -1,5 +1,6 @@
 import Addressing
 import AnnotatedYAML
+import PrintableText
 
 extension LoadedConfiguration {
     /// True if these flags say what to do by themselves, in place of a file that nobody named: more

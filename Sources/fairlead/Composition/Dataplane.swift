@@ -84,7 +84,19 @@ actor Dataplane {
     /// Looks at the node's own addresses again; true if they changed in a way that matters, and
     /// every Service has to be planned anew.
     func addressesChanged() -> Bool {
-        let now = NodeFacts.observe()
+        var now = NodeFacts.observe()
+        now.cluster = facts.cluster
+        return take(now)
+    }
+
+    /// Takes over what the cluster says of the node; true as for `addressesChanged`.
+    func learn(_ cluster: ClusterFacts) -> Bool {
+        var now = facts
+        now.cluster = cluster
+        return take(now)
+    }
+
+    private func take(_ now: NodeFacts) -> Bool {
         guard now != facts else { return false }
         let before = PlannerSettings(configuration, facts: facts)
         let after = PlannerSettings(configuration, facts: now)

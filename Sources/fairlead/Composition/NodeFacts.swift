@@ -18,7 +18,7 @@ extension NodeFacts {
     }
 
     /// In lower case, as node names are in Kubernetes.
-    private static func hostName() -> String {
+    static func hostName() -> String {
         var name = utsname()
         guard uname(&name) == 0 else { return "" }
         return withUnsafeBytes(of: name.nodename) { bytes in

@@ -2,6 +2,7 @@ import Addressing
 import DaemonConfiguration
 import Foundation
 import Logging
+import Planning
 import Reconciling
 import ServiceModel
 import ServiceSources
@@ -25,6 +26,7 @@ struct Daemon {
     private var logger: Logger
     private let serviceManager: ServiceManager
     private var inputs: ServiceInputs
+    private var gate: StartGate
     private let dataplane: Dataplane
     private var scheduler: PassScheduler
     private var pending = PendingUpdate()
@@ -43,7 +45,16 @@ struct Daemon {
         let environment = ProcessInfo.processInfo.environment
         logger = Self.logger(configuration.log, environment)
         serviceManager = ServiceManager(environment: environment)
-        inputs = ServiceInputs(configuration)
+        inputs = ServiceInputs(
+            configuration,
+            nodeName: configuration.node.name ?? NodeFacts.hostName(),
+            logger: logger
+        )
+        gate = StartGate(
+            needsNode: inputs.cluster != nil,
+            needsPodRanges: configuration.takesPodRangesFromNode,
+            start: .now
+        )
         dataplane = Dataplane(configuration)
         scheduler = Self.scheduler(configuration.reconcile)
         report(loaded.warnings, as: "Configuration")
@@ -72,25 +83,7 @@ struct Daemon {
         let (events, continuation) = AsyncStream.makeStream(of: Event.self)
         let signals = Self.signals { continuation.yield($0) }
         defer { signals.forEach { $0.cancel() } }
-<<<<<<< HEAD:Sources/fairlead/Composition/Daemon/Daemon.swift
         let feeds = inputs.follow { continuation.yield(.arrival($0)) }
-=======
-        let feeds = [
-            Task { [updates = source.updates()] in
-                for await update in updates { continuation.yield(.update(update)) }
-            },
-            Task { [watch] in
-                guard let watch else { return }
-                for await _ in watch.changes() { continuation.yield(.reload) }
-            },
-            Task { [interval = tickInterval] in
-                while !Task.isCancelled {
-                    try await Task.sleep(for: interval)
-                    continuation.yield(.tick)
-                }
-            },
-        ]
->>>>>>> fba45b6e7f86b35b48cd3cb841d7ac0aa66d6a50:Sources/fairlead/Composition/Daemon.swift
         defer { feeds.forEach { $0.cancel() } }
         let ticks = Task { [interval = tickInterval] in
             while !Task.isCancelled {
@@ -99,6 +92,11 @@ struct Daemon {
             }
         }
         defer { ticks.cancel() }
+        let reloads = Task { [watch] in
+            guard let watch else { return }
+            for await _ in watch.changes() { continuation.yield(.reload) }
+        }
+        defer { reloads.cancel() }
         try await follow(events) { continuation.yield(.wake) }
     }
 
@@ -111,7 +109,7 @@ struct Daemon {
         var silentTicks = 0
         for await event in events {
             switch event {
-            case .arrival(let arrival): take(arrival)
+            case .arrival(let arrival): await take(arrival)
             case .tick:
                 silentTicks += 1
                 await tick(silentTicks)
@@ -120,9 +118,10 @@ struct Daemon {
             case .stop(let signal):
                 logger.notice("Stopping; the rules stay", metadata: ["signal": "\(signal)"])
                 serviceManager.stopping()
+                await inputs.close()
                 return
             }
-            guard inputs.missing.isEmpty else { continue }
+            guard mayBegin() else { continue }
             if let kind = scheduler.due(at: .now) { await pass(kind) }
             timer?.cancel()
             timer = Task { [at = scheduler.nextWake] in
@@ -133,11 +132,38 @@ struct Daemon {
         }
     }
 
-    private mutating func take(_ arrival: ServiceInputs.Arrival) {
-        guard let update = inputs.take(arrival) else { return }
+    private mutating func take(_ arrival: ServiceInputs.Arrival) async {
+        let wasFromMemory = inputs.isFromMemory
+        let taken = await inputs.take(arrival)
+        if inputs.isFromMemory != wasFromMemory { reportMemory() }
+        if let facts = inputs.facts, await dataplane.learn(facts) {
+            logger.notice("The cluster's word on this node changed")
+            pending.invalidate()
+            scheduler.request(at: .now, full: true)
+        }
+        guard let update = taken else { return }
         pending.merge(update)
         report(update.snapshot.issues.map(\.description), as: "Manifest problem")
         scheduler.request(at: .now)
+    }
+
+    /// Whether all sources have reported, and the Node is known or was waited for long enough.
+    private mutating func mayBegin() -> Bool {
+        guard inputs.missing.isEmpty else { return false }
+        let facts = inputs.facts
+        return gate.opens(
+            hasAddresses: facts?.addresses.isEmpty == false,
+            hasPodRanges: facts?.podCIDRs.isEmpty == false,
+            at: .now
+        )
+    }
+
+    private func reportMemory() {
+        if inputs.isFromMemory {
+            logger.warning("No API server answers; serving what the cluster held in an earlier run")
+        } else {
+            logger.notice("An API server answers; what the cluster held earlier no longer counts")
+        }
     }
 
     // MARK: - Passes
@@ -226,12 +252,25 @@ struct Daemon {
             scheduler.request(at: .now, full: true)
         }
         serviceManager.keepAlive()
-        if !inputs.missing.isEmpty, count == 3 {
+        if count == 3, let reason = waitingReason {
             logger.warning(
-                "Nothing is programmed before the manifests can be read",
-                metadata: ["path": "\(configuration.sources.filePath)"]
+                "Nothing is programmed before all sources have reported",
+                metadata: ["missing": "\(reason)"]
             )
-            serviceManager.status("waiting for \(configuration.sources.filePath)")
+            serviceManager.status("waiting for \(reason)")
+        }
+    }
+
+    /// What the first pass waits for; nil if nothing.
+    private var waitingReason: String? {
+        switch inputs.missing.first {
+        case .files: configuration.sources.filePath
+        case .cluster: "an API server"
+        case nil:
+            gate.reason(
+                hasAddresses: inputs.facts?.addresses.isEmpty == false,
+                hasPodRanges: inputs.facts?.podCIDRs.isEmpty == false
+            )
         }
     }
 

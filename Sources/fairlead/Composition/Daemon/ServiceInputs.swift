@@ -1,4 +1,9 @@
+import Addressing
 import DaemonConfiguration
+import KubernetesAPI
+import KubernetesClient
+import Logging
+import Planning
 import ServiceModel
 import ServiceSources
 
@@ -7,36 +12,77 @@ struct ServiceInputs {
     /// What one of them brings.
     enum Arrival: Sendable {
         case files(SnapshotUpdate)
+        case cluster(KubernetesUpdate)
+        /// What the cluster held in an earlier run, as no API server has answered yet.
+        case memory(ClusterRecording)
     }
 
-    private let files: FileSource?
-    private var merger: SnapshotMerger
+    /// How long an API server may take to answer before its last known state is taken for now.
+    private static let patience = Duration.seconds(10)
 
-    init(_ configuration: DaemonConfiguration) {
+    private let files: FileSource?
+    let cluster: ClusterFeed?
+    private let memory: ClusterMemory?
+    private var merger: SnapshotMerger
+    /// What the cluster says of the node; nil where no API server is asked.
+    private(set) var facts: ClusterFacts?
+    /// The own Node as of now; nil if there is none or it is unknown.
+    private(set) var node: NodeObject?
+    private var hasHeardCluster = false
+    /// The cluster's part is what it was in an earlier run.
+    private(set) var isFromMemory = false
+
+    init(_ configuration: DaemonConfiguration, nodeName: String, logger: Logger) {
         let sources = configuration.sources
-        files = FileSource(
-            path: sources.filePath,
-            serviceProxyName: sources.serviceProxyName,
-            stateDirectory: sources.stateDirectory
-        )
-        merger = SnapshotMerger([.files], fileSource: sources.filePath)
+        var origins: Set<ServiceOrigin> = []
+        files = FileSource(sources)
+        if files != nil { origins.insert(.files) }
+        cluster = ClusterFeed(sources, nodeName: nodeName, logger: logger)
+        memory = ClusterMemory(sources, logger: logger)
+        if cluster != nil {
+            origins.insert(.cluster)
+            facts = ClusterFacts()
+        }
+        merger = SnapshotMerger(origins, fileSource: sources.filePath)
     }
 
     /// Follows the sources until the tasks are cancelled.
     func follow(_ yield: @escaping @Sendable (Arrival) -> Void) -> [Task<Void, Never>] {
         var feeds: [Task<Void, Never>] = []
         if let files {
+            feeds.append(Task { for await update in files.updates() { yield(.files(update)) } })
+        }
+        if let cluster {
+            feeds.append(Task { await cluster.follow { yield(.cluster($0)) } })
+        }
+        if let memory {
             feeds.append(
-                Task { for await update in files.updates() { yield(.files(update)) } }
+                Task {
+                    guard (try? await Task.sleep(for: Self.patience)) != nil else { return }
+                    if let recording = await memory.recall() { yield(.memory(recording)) }
+                }
             )
         }
         return feeds
     }
 
     /// Takes in what a source brought; nil as long as another has not reported.
-    mutating func take(_ arrival: Arrival) -> SnapshotUpdate? {
+    mutating func take(_ arrival: Arrival) async -> SnapshotUpdate? {
         switch arrival {
-        case .files(let update): merger.take(update, from: .files)
+        case .files(let update): return merger.take(update, from: .files)
+        case .cluster(let update):
+            hasHeardCluster = true
+            isFromMemory = false
+            node = update.node
+            learn(update.node, update.serviceCIDRs)
+            await memory?.remember(ClusterRecording(update))
+            return merger.take(update.update, from: .cluster)
+        case .memory(let recording):
+            if hasHeardCluster { return nil }
+            isFromMemory = true
+            learn(recording.node, recording.serviceCIDRs)
+            let snapshot = ServiceSnapshot(services: recording.services, slices: recording.slices)
+            return merger.take(SnapshotUpdate(snapshot: snapshot, changed: .all), from: .cluster)
         }
     }
 
@@ -45,4 +91,55 @@ struct ServiceInputs {
 
     /// Looks at every file again.
     func rescan() { files?.rescan() }
+
+    /// Leaves on disk what the next start may need.
+    func close() async { await memory?.flush() }
+
+    /// A Node that is gone leaves what it said: the node itself is still here.
+    private mutating func learn(_ node: NodeObject?, _ serviceCIDRs: [IPPrefix]) {
+        if let node {
+            facts?.addresses = node.addresses
+            facts?.zone = node.zone
+            facts?.podCIDRs = node.podCIDRs
+        }
+        if !serviceCIDRs.isEmpty { facts?.serviceCIDRs = serviceCIDRs }
+    }
+}
+
+extension ClusterRecording {
+    fileprivate init(_ update: KubernetesUpdate) {
+        self.init(
+            services: update.update.snapshot.services,
+            slices: update.update.snapshot.slices,
+            node: update.node,
+            serviceCIDRs: update.serviceCIDRs
+        )
+    }
+}
+
+extension FileSource {
+    /// Nil if the configuration names none.
+    fileprivate convenience init?(_ sources: DaemonConfiguration.Sources) {
+        guard !sources.filePath.isEmpty else { return nil }
+        self.init(
+            path: sources.filePath,
+            serviceProxyName: sources.serviceProxyName,
+            stateDirectory: sources.stateDirectory
+        )
+    }
+}
+
+extension ClusterMemory {
+    /// Nil if the configuration asks for none.
+    fileprivate init?(_ sources: DaemonConfiguration.Sources, logger: Logger) {
+        guard let kubernetes = sources.kubernetes, kubernetes.snapshotCache,
+            let directory = sources.stateDirectory
+        else { return nil }
+        self.init(
+            path: directory + "/cluster",
+            settings: DecodingSettings(serviceProxyName: sources.serviceProxyName)
+        ) { problem in
+            logger.warning("Cluster's last state", metadata: ["problem": "\(problem)"])
+        }
+    }
 }

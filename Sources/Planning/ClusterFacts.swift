@@ -1,0 +1,26 @@
+package import Addressing
+
+/// What the cluster's API says about this node and itself. A part is absent as long as it is
+/// unknown, and counts only where the configuration names nothing.
+package struct ClusterFacts: Equatable, Sendable {
+    /// The node's own addresses, at most one a family (`status.addresses` of the Node).
+    package var addresses: [IPAddress]
+    /// Label `topology.kubernetes.io/zone` of the Node.
+    package var zone: String?
+    /// The ranges of this node's pods (`spec.podCIDRs` of the Node).
+    package var podCIDRs: [IPPrefix]
+    /// The ranges ClusterIPs come from (`ServiceCIDR` objects).
+    package var serviceCIDRs: [IPPrefix]
+
+    package init(
+        addresses: [IPAddress] = [],
+        zone: String? = nil,
+        podCIDRs: [IPPrefix] = [],
+        serviceCIDRs: [IPPrefix] = []
+    ) {
+        self.addresses = addresses
+        self.zone = zone
+        self.podCIDRs = podCIDRs
+        self.serviceCIDRs = serviceCIDRs
+    }
+}

@@ -1,0 +1,60 @@
+import DaemonConfiguration
+import KubernetesClient
+import Logging
+
+/// The cluster as a source that may not be there yet: as long as kubeconfig or pod do not say how to
+/// reach an API server, they are looked at again.
+actor ClusterFeed {
+    /// How often to look.
+    private static let interval = Duration.seconds(5)
+
+    private let settings: KubernetesSource.Settings
+    private var source: KubernetesSource?
+    /// Why there is no source.
+    private var problem: String?
+
+    /// Nil if the configuration names no API server.
+    init?(_ sources: DaemonConfiguration.Sources, nodeName: String, logger: Logger) {
+        guard let kubernetes = sources.kubernetes else { return nil }
+        var settings = KubernetesSource.Settings(logger: logger)
+        settings.kubeconfig = kubernetes.kubeconfig
+        settings.context = kubernetes.context
+        settings.servers = kubernetes.servers
+        settings.contentType = kubernetes.contentType == .json ? .json : .protobuf
+        settings.nodeName = nodeName
+        settings.serviceProxyName = sources.serviceProxyName
+        settings.userAgent = "fairlead/\(Version.text)"
+        self.settings = settings
+    }
+
+    /// Brings updates to `take` until the task is cancelled.
+    func follow(_ take: @Sendable (KubernetesUpdate) -> Void) async {
+        guard let source = await opened() else { return }
+        for await update in source.updates() { take(update) }
+    }
+
+    /// How following goes; nil and a reason if it has not begun.
+    func state() async -> (state: KubernetesSourceState?, problem: String?) {
+        (await source?.state(), problem)
+    }
+
+    /// Nil if cancelled.
+    private func opened() async -> KubernetesSource? {
+        while true {
+            do throws(ClientError) {
+                let opened = try KubernetesSource(settings)
+                (source, problem) = (opened, nil)
+                return opened
+            } catch {
+                if problem != error.description {
+                    settings.logger.error(
+                        "No way to an API server; it will be looked for again",
+                        metadata: ["reason": "\(error)"]
+                    )
+                }
+                problem = error.description
+            }
+            guard (try? await Task.sleep(for: Self.interval)) != nil else { return nil }
+        }
+    }
+}
