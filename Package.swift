@@ -210,7 +210,7 @@ let package = Package(
         ),
         tests(
             "DaemonConfigurationTests",
-            ["Addressing", "ServiceModel", "DaemonConfiguration"]
+            ["Addressing", "ServiceModel", "Planning", "DaemonConfiguration"]
         ),
         tests(
             "ReconcilingTests",

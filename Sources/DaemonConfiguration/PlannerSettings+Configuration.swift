@@ -1,3 +1,4 @@
+import Addressing
 package import Planning
 import ServiceModel
 
@@ -6,7 +7,7 @@ extension PlannerSettings {
     /// the node says itself.
     package init(_ configuration: DaemonConfiguration, facts: NodeFacts) {
         let cluster = facts.cluster ?? ClusterFacts()
-        let addresses = [configuration.node.addresses, cluster.addresses, facts.primaryAddresses]
+        let known = configuration.node.addresses + cluster.addresses + facts.primaryAddresses
         let detector: LocalTrafficDetector =
             configuration.takesPodRangesFromNode && !cluster.podCIDRs.isEmpty
             ? .sources(cluster.podCIDRs) : configuration.localDetector
@@ -14,7 +15,9 @@ extension PlannerSettings {
             node: NodeIdentity(
                 name: configuration.node.name ?? facts.hostName,
                 zone: configuration.node.zone ?? cluster.zone,
-                addresses: addresses.first { !$0.isEmpty } ?? []
+                addresses: IPFamily.allCases.compactMap { family in
+                    known.first { $0.family == family }
+                }
             ),
             localAddresses: facts.localAddresses,
             detector: detector,

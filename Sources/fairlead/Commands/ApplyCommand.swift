@@ -33,12 +33,12 @@ struct ApplyCommand: ParsableCommand {
 
     func run() throws {
         let configuration = try options.loadWithMode()
-        let update = try FileSource.loadOnce(configuration)
-        guard update.snapshot.issues.isEmpty else {
+        let sources = try LoadedSources.complaining(configuration)
+        guard sources.update.snapshot.issues.isEmpty else {
             throw CommandFailure("nothing applied: correct the manifests first")
         }
         let results = try withAdvice {
-            try apply(configuration.mode.installed, configuration, update)
+            try apply(configuration.mode.installed, configuration, sources)
         }
         switch output {
         case .json: try OutputFormat.printJSON(results)
@@ -57,15 +57,15 @@ struct ApplyCommand: ParsableCommand {
     private func apply<Mode: InstalledMode>(
         _ mode: Mode.Type,
         _ configuration: DaemonConfiguration,
-        _ update: SnapshotUpdate
+        _ sources: LoadedSources
     ) throws(DataplaneError) -> [Result] {
         let kernel = try Kernel(configuration)
         for problem in mode.prepareHost(configuration) { complain(problem) }
-        let settings = PlannerSettings(configuration, facts: NodeFacts.observe())
+        let settings = PlannerSettings(configuration, facts: sources.facts())
         var results: [Result] = []
         for family in try kernel.families() {
             var dataplane = ModeDataplane(mode, family, settings, kernel)
-            let report = try dataplane.pass(update, observe: true)
+            let report = try dataplane.pass(sources.update, observe: true)
             var failures = report.apply.failures.map(\.description)
             if let failure = dataplane.finish() { failures.append(failure) }
             if report.apply.failures.isEmpty {

@@ -24,7 +24,7 @@ struct CheckCommand: ParsableCommand {
             KernelCapabilities.Finding(.good, "configuration", options.path ?? "no file")
         ]
         findings += loaded.warnings.map { .init(.note, "configuration", $0) }
-        if !configuration.sources.filePath.isEmpty { findings += Self.manifests(configuration) }
+        findings += Self.sources(configuration)
         findings += Self.kernel(configuration)
         let width = findings.map(\.subject.count).max() ?? 0
         for finding in findings {
@@ -40,34 +40,45 @@ struct CheckCommand: ParsableCommand {
         if findings.contains(where: { $0.level == .failure }) { throw ExitCode(1) }
     }
 
-    private static func manifests(
+    /// What is in manifests and cluster, and what of it cannot be planned.
+    private static func sources(
         _ configuration: DaemonConfiguration
     ) -> [KernelCapabilities.Finding] {
-        let path = configuration.sources.filePath
-        let source = FileSource(
-            path: path,
-            serviceProxyName: configuration.sources.serviceProxyName
-        )
-        guard let update = source.load() else {
-            return [.init(.failure, "manifests", "\(path): cannot be read")]
+        let names = [
+            configuration.sources.filePath,
+            configuration.sources.kubernetes == nil ? "" : "the API server",
+        ]
+        let loaded: LoadedSources
+        do {
+            loaded = try LoadedSources(configuration)
+        } catch {
+            return [.init(.failure, "sources", "\(error)")]
         }
-        var findings: [KernelCapabilities.Finding] = update.snapshot.issues.map {
-            .init(.failure, "manifests", "\($0)")
+        let snapshot = loaded.update.snapshot
+        var findings: [KernelCapabilities.Finding] = snapshot.issues.map {
+            .init(.failure, "sources", "\($0)")
         }
         if findings.isEmpty {
-            let count = update.snapshot.services.count
-            findings.append(.init(.good, "manifests", "\(path): \(count) Services"))
+            let places = names.filter { !$0.isEmpty }.joined(separator: " and ")
+            findings.append(
+                .init(.good, "sources", "\(places): \(snapshot.services.count) Services")
+            )
         }
-        return findings + plan(configuration.mode.installed, configuration, update)
+        return findings + plan(configuration.mode.installed, configuration, loaded)
     }
 
     /// Wishes of Services that the mode cannot fulfil, or that contradict others'.
     private static func plan<Mode: InstalledMode>(
         _ mode: Mode.Type,
         _ configuration: DaemonConfiguration,
-        _ update: SnapshotUpdate
+        _ sources: LoadedSources
     ) -> [KernelCapabilities.Finding] {
-        let plans = PlannedFamily.all(mode, configuration, update, facts: NodeFacts.observe())
+        let plans = PlannedFamily.all(
+            mode,
+            configuration,
+            sources.update,
+            facts: sources.facts()
+        )
         return plans.flatMap { plan in
             plan.planner.issues.map { .init(.note, "\(plan.family.rawValue) plan", "\($0)") }
         }

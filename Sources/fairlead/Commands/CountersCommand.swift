@@ -28,8 +28,8 @@ struct CountersCommand: ParsableCommand {
     func run() throws {
         let configuration = try options.loadWithMode()
         try Self.refuseOtherModes(configuration.mode)
-        let update = try FileSource.loadOnce(configuration)
-        let rows = try withAdvice { try Self.rows(configuration, update) }
+        let sources = try LoadedSources.complaining(configuration)
+        let rows = try withAdvice { try Self.rows(configuration, sources) }
         switch output {
         case .text: print(CountersReport(rows), terminator: "")
         case .json: try OutputFormat.printJSON(rows)
@@ -51,14 +51,14 @@ struct CountersCommand: ParsableCommand {
     /// Of all families whose tables count, sorted by name. An error if none does.
     private static func rows(
         _ configuration: DaemonConfiguration,
-        _ update: SnapshotUpdate
+        _ sources: LoadedSources
     ) throws -> [CountersRow] {
         let kernel = try Kernel(configuration)
         let plans = PlannedFamily.all(
             NFTablesMode.self,
             configuration,
-            update,
-            facts: NodeFacts.observe()
+            sources.update,
+            facts: sources.facts()
         )
         var rows: [CountersRow] = []
         var isCounting = false

@@ -37,28 +37,28 @@ struct PlanCommand: ParsableCommand {
 
     func run() throws {
         let configuration = try options.loadWithMode()
-        let update = try FileSource.loadOnce(configuration)
-        try plan(configuration.mode.installed, configuration, update)
+        let sources = try LoadedSources.complaining(configuration)
+        try plan(configuration.mode.installed, configuration, sources)
     }
 
     private func plan<Mode: InstalledMode>(
         _ mode: Mode.Type,
         _ configuration: DaemonConfiguration,
-        _ update: SnapshotUpdate
+        _ sources: LoadedSources
     ) throws {
         guard diff else {
-            let facts = NodeFacts.observe()
-            let plans = PlannedFamily.all(mode, configuration, update, facts: facts)
+            let facts = sources.facts()
+            let plans = PlannedFamily.all(mode, configuration, sources.update, facts: facts)
             for plan in plans { plan.complainAboutIssues() }
             try show(plans)
             return
         }
         let changes = try withAdvice {
             let kernel = try Kernel(configuration)
-            let facts = NodeFacts.observe()
+            let facts = sources.facts()
             var planned = configuration
             planned.families = try kernel.families()
-            return try PlannedFamily.all(mode, planned, update, facts: facts).map { plan in
+            return try PlannedFamily.all(mode, planned, sources.update, facts: facts).map { plan in
                 plan.complainAboutIssues()
                 let observed = try mode.store(plan.family, kernel).observe()
                 return (plan.family, Mode.ModePlanner.diff(from: observed, to: plan.planner.plan))

@@ -96,9 +96,9 @@ struct TraceCommand: ParsableCommand {
             state = try mode.store(family, kernel).observe()
             facts = NodeFacts.observe()
         } else {
-            let update = try FileSource.loadOnce(configuration)
-            facts = NodeFacts.observe()
-            let plans = PlannedFamily.all(mode, configuration, update, facts: facts)
+            let sources = try LoadedSources.complaining(configuration)
+            facts = sources.facts()
+            let plans = PlannedFamily.all(mode, configuration, sources.update, facts: facts)
             planner = plans.first?.planner
             state = planner?.plan ?? mode.nothing
         }

@@ -131,24 +131,3 @@ enum FamilyOption: String, ExpressibleByArgument, CaseIterable {
 
     var family: IPFamily { self == .ipv4 ? .ipv4 : .ipv6 }
 }
-
-extension FileSource {
-    /// Everything at the configured path, once, with complaints about what is wrong with it.
-    static func loadOnce(_ configuration: DaemonConfiguration) throws -> SnapshotUpdate {
-        let sources = configuration.sources
-        let source = FileSource(
-            path: sources.filePath,
-            serviceProxyName: sources.serviceProxyName
-        )
-        guard !sources.filePath.isEmpty else {
-            throw CommandFailure("sources.files is empty. Name your manifests with --services")
-        }
-        guard let update = source.load() else {
-            throw CommandFailure(
-                "\(sources.filePath): cannot be read. Name your manifests with --services, or sources.files in the configuration"
-            )
-        }
-        for issue in update.snapshot.issues { complain("\(issue)") }
-        return update
-    }
-}

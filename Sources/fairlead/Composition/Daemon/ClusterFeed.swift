@@ -15,15 +15,9 @@ actor ClusterFeed {
 
     /// Nil if the configuration names no API server.
     init?(_ sources: DaemonConfiguration.Sources, nodeName: String, logger: Logger) {
-        guard let kubernetes = sources.kubernetes else { return nil }
-        var settings = KubernetesSource.Settings(logger: logger)
-        settings.kubeconfig = kubernetes.kubeconfig
-        settings.context = kubernetes.context
-        settings.servers = kubernetes.servers
-        settings.contentType = kubernetes.contentType == .json ? .json : .protobuf
-        settings.nodeName = nodeName
-        settings.serviceProxyName = sources.serviceProxyName
-        settings.userAgent = "fairlead/\(Version.text)"
+        guard
+            let settings = KubernetesSource.Settings(sources, nodeName: nodeName, logger: logger)
+        else { return nil }
         self.settings = settings
     }
 
@@ -56,5 +50,20 @@ actor ClusterFeed {
             }
             guard (try? await Task.sleep(for: Self.interval)) != nil else { return nil }
         }
+    }
+}
+
+extension KubernetesSource.Settings {
+    /// Nil if the configuration names no API server.
+    init?(_ sources: DaemonConfiguration.Sources, nodeName: String, logger: Logger) {
+        guard let kubernetes = sources.kubernetes else { return nil }
+        self.init(logger: logger)
+        kubeconfig = kubernetes.kubeconfig
+        context = kubernetes.context
+        servers = kubernetes.servers
+        contentType = kubernetes.contentType == .json ? .json : .protobuf
+        self.nodeName = nodeName
+        serviceProxyName = sources.serviceProxyName
+        userAgent = "fairlead/\(Version.text)"
     }
 }

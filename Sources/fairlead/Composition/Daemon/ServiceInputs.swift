@@ -74,13 +74,13 @@ struct ServiceInputs {
             hasHeardCluster = true
             isFromMemory = false
             node = update.node
-            learn(update.node, update.serviceCIDRs)
+            facts?.learn(update.node, update.serviceCIDRs)
             await memory?.remember(ClusterRecording(update))
             return merger.take(update.update, from: .cluster)
         case .memory(let recording):
             if hasHeardCluster { return nil }
             isFromMemory = true
-            learn(recording.node, recording.serviceCIDRs)
+            facts?.learn(recording.node, recording.serviceCIDRs)
             let snapshot = ServiceSnapshot(services: recording.services, slices: recording.slices)
             return merger.take(SnapshotUpdate(snapshot: snapshot, changed: .all), from: .cluster)
         }
@@ -94,15 +94,18 @@ struct ServiceInputs {
 
     /// Leaves on disk what the next start may need.
     func close() async { await memory?.flush() }
+}
 
-    /// A Node that is gone leaves what it said: the node itself is still here.
-    private mutating func learn(_ node: NodeObject?, _ serviceCIDRs: [IPPrefix]) {
+extension ClusterFacts {
+    /// Takes over what the cluster says. A Node that is gone leaves what it said: the node itself is
+    /// still here.
+    mutating func learn(_ node: NodeObject?, _ serviceCIDRs: [IPPrefix]) {
         if let node {
-            facts?.addresses = node.addresses
-            facts?.zone = node.zone
-            facts?.podCIDRs = node.podCIDRs
+            addresses = node.addresses
+            zone = node.zone
+            podCIDRs = node.podCIDRs
         }
-        if !serviceCIDRs.isEmpty { facts?.serviceCIDRs = serviceCIDRs }
+        if !serviceCIDRs.isEmpty { self.serviceCIDRs = serviceCIDRs }
     }
 }
 

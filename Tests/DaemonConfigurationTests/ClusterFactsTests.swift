@@ -1,0 +1,48 @@
+import Addressing
+import DaemonConfiguration
+import Planning
+import ServiceModel
+import Testing
+
+@Suite("What the cluster says of the node")
+struct ClusterFactsTests {
+    private let facts = NodeFacts(
+        hostName: "host",
+        primaryAddresses: [IPAddress("10.9.9.9")!, IPAddress("fd09::9")!],
+        cluster: ClusterFacts(
+            addresses: [IPAddress("192.0.2.1")!],
+            zone: "zone-1",
+            podCIDRs: [IPPrefix("10.1.0.0/24")!],
+            serviceCIDRs: [IPPrefix("10.96.0.0/12")!]
+        )
+    )
+
+    private func settings(_ text: String) throws -> PlannerSettings {
+        PlannerSettings(try DaemonConfiguration(text: text, file: "test.yaml"), facts: facts)
+    }
+
+    @Test("It counts where the configuration is silent, and family by family")
+    func silence() throws {
+        let settings = try settings("sources: {kubernetes: {}}\ndetectLocal: {mode: NodeCIDR}")
+        #expect(settings.node.zone == "zone-1")
+        #expect(settings.node.addresses == [IPAddress("192.0.2.1")!, IPAddress("fd09::9")!])
+        #expect(settings.detector == .sources([IPPrefix("10.1.0.0/24")!]))
+        #expect(settings.serviceCIDRs == [IPPrefix("10.96.0.0/12")!])
+    }
+
+    @Test("The configuration's word comes first")
+    func configured() throws {
+        let settings = try settings(
+            """
+            node: {zone: mine, addresses: ["fd00::1"]}
+            sources: {kubernetes: {}}
+            serviceCIDRs: [10.0.0.0/16]
+            detectLocal: {clusterCIDRs: [10.0.0.0/8]}
+            """
+        )
+        #expect(settings.node.zone == "mine")
+        #expect(settings.node.addresses == [IPAddress("192.0.2.1")!, IPAddress("fd00::1")!])
+        #expect(settings.detector == .sources([IPPrefix("10.0.0.0/8")!]))
+        #expect(settings.serviceCIDRs == [IPPrefix("10.0.0.0/16")!])
+    }
+}
