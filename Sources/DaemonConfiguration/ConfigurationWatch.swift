@@ -7,23 +7,24 @@ import Glibc
 /// links and mounts. A change is told when the file has kept still from one look to the next, so
 /// that none is read half written. A file that is gone is no change.
 package struct ConfigurationWatch: Sendable {
-    package let path: String
     private let interval: Duration
+    private let first: Observer
 
+    /// To be made before the file is read, so that no change falls in between.
     package init(path: String, interval: Duration = .seconds(1)) {
-        self.path = path
         self.interval = interval
+        first = Observer(path: path)
     }
 
-    /// An element for each change from now on, until its consumer ends.
+    /// An element for each change since this was made, until its consumer ends.
     package func changes() -> AsyncStream<Void> {
         // Several changes that nobody has looked at yet are one.
         let (stream, continuation) = AsyncStream.makeStream(
             of: Void.self,
             bufferingPolicy: .bufferingNewest(1)
         )
-        var observer = Observer(path: path)
-        let task = Task { [interval] in
+        let task = Task { [interval, first] in
+            var observer = first
             while (try? await Task.sleep(for: interval)) != nil {
                 if observer.look() { continuation.yield() }
             }
