@@ -1,0 +1,220 @@
+import FoundationEssentials
+package import KubernetesAPI
+package import Logging
+import ServiceModel
+
+/// Services, EndpointSlices, the own Node and the ServiceCIDRs of a cluster, followed live.
+///
+/// What the API server said last stays when it is away. Updates are whole state, made when they are
+/// asked for: a slow reader gets fewer of them, never a queue.
+package actor KubernetesSource {
+    package struct Settings: Sendable {
+        /// Nil uses the service account of the pod we are in.
+        package var kubeconfig: String?
+        /// Nil is the kubeconfig's `current-context`.
+        package var context: String?
+        /// API servers in place of the one that kubeconfig or pod name, in the order to try.
+        package var servers: [String] = []
+        package var contentType = APIContentType.protobuf
+        /// Requests a second in the long run.
+        package var qps = 5.0
+        /// Requests at once.
+        package var burst = 10
+        /// Follows the Node of this name; empty follows none.
+        package var nodeName = ""
+        package var serviceProxyName = ""
+        package var userAgent = "fairlead"
+        package var logger: Logger
+
+        package init(logger: Logger) {
+            self.logger = logger
+        }
+    }
+
+    private let settings: Settings
+    private let following: ReflectorSettings
+    private let connection: APIConnection
+    private let time: Timebase
+    private var store: KubernetesStore
+    private var states: [KubernetesResource: ResourceState] = [:]
+    private var tasks: [Task<Void, Never>] = []
+    private var changes = KubernetesStore.Changes()
+    private var isFirst = true
+    private var isStopped = false
+    private var waiter: CheckedContinuation<Void, Never>?
+
+    /// Fails when kubeconfig or pod do not say how to reach a server.
+    package init(_ settings: Settings) throws(ClientError) {
+        let environment = ProcessInfo.processInfo.environment
+        try self.init(
+            settings,
+            access: Self.access(settings, environment: environment),
+            environment: environment
+        )
+    }
+
+    /// With a given access, and with another clock for tests.
+    package init(
+        _ settings: Settings,
+        access: ClusterAccess,
+        environment: [String: String] = [:],
+        following: ReflectorSettings = ReflectorSettings(),
+        time: Timebase = .standard
+    ) throws(ClientError) {
+        self.settings = settings
+        self.following = following
+        self.time = time
+        var requests = APIConnection.Settings()
+        requests.contentType = settings.contentType
+        requests.rate = settings.qps
+        requests.burst = settings.burst
+        requests.userAgent = settings.userAgent
+        connection = APIConnection(
+            access,
+            settings: requests,
+            environment: environment,
+            time: time,
+            logger: settings.logger
+        )
+        store = KubernetesStore(nodeName: settings.nodeName, startTime: .now)
+    }
+
+    /// The access that the settings name.
+    static func access(
+        _ settings: Settings,
+        environment: [String: String]
+    ) throws(ClientError) -> ClusterAccess {
+        var access: ClusterAccess
+        if let path = settings.kubeconfig {
+            access = try Kubeconfig(path: path).access(context: settings.context)
+        } else {
+            access = try .pod(environment: environment)
+        }
+        guard !settings.servers.isEmpty else { return access }
+        access.servers = try settings.servers.map { (text) throws(ClientError) in
+            guard let server = ServerAddress(text) else {
+                throw ClientError(
+                    "API server \(shortText(ClientError(text))): is no address such as "
+                        + "https://10.0.0.1:6443"
+                )
+            }
+            return server
+        }
+        return access
+    }
+
+    /// Follows the cluster until the stream's consumer ends. The first update holds everything; it
+    /// comes when Services and EndpointSlices have been received. To be called once.
+    package nonisolated func updates() -> AsyncStream<KubernetesUpdate> {
+        AsyncStream {
+            await self.next()
+        } onCancel: {
+            Task { await self.stop() }
+        }
+    }
+
+    package func state() -> KubernetesSourceState {
+        KubernetesSourceState(resources: states, isComplete: isComplete)
+    }
+
+    /// Ends following and all updates, and closes the connections.
+    package func stop() async {
+        isStopped = true
+        wake()
+        let running = tasks
+        tasks = []
+        for task in running { task.cancel() }
+        for task in running { await task.value }
+        await connection.close()
+    }
+
+    // MARK: - Updates
+
+    private var isComplete: Bool {
+        store.hasList(of: .services) && store.hasList(of: .endpointSlices)
+    }
+
+    private var hasNews: Bool { isComplete && (isFirst || !changes.isEmpty) }
+
+    private func next() async -> KubernetesUpdate? {
+        start()
+        while !isStopped, !hasNews {
+            await withCheckedContinuation { waiter = $0 }
+        }
+        guard !isStopped else { return nil }
+        let update = SnapshotUpdate(
+            snapshot: store.snapshot,
+            changed: isFirst ? .all : .some(changes.services)
+        )
+        isFirst = false
+        changes = KubernetesStore.Changes()
+        return KubernetesUpdate(
+            update: update,
+            node: store.node,
+            serviceCIDRs: store.serviceCIDRs,
+            triggers: store.takeTriggerTimes()
+        )
+    }
+
+    private func merge(_ new: KubernetesStore.Changes) {
+        changes.services.formUnion(new.services)
+        changes.node = changes.node || new.node
+        changes.serviceCIDRs = changes.serviceCIDRs || new.serviceCIDRs
+        changes.issues = changes.issues || new.issues
+    }
+
+    private func wake() {
+        waiter?.resume()
+        waiter = nil
+    }
+
+    private func start() {
+        guard tasks.isEmpty, !isStopped else { return }
+        for resource in KubernetesResource.allCases
+        where resource != .nodes || !settings.nodeName.isEmpty {
+            let reflector = Reflector(
+                resource,
+                selectors: Selectors(
+                    resource,
+                    proxyName: settings.serviceProxyName,
+                    nodeName: settings.nodeName
+                ),
+                decoding: DecodingSettings(serviceProxyName: settings.serviceProxyName),
+                settings: following,
+                connection: connection,
+                sink: self,
+                time: time,
+                logger: settings.logger
+            )
+            states[resource] = ResourceState()
+            tasks.append(Task { await reflector.run() })
+        }
+    }
+}
+
+extension KubernetesSource: ReflectorSink {
+    package func replace(_ resource: KubernetesResource, with objects: [APIObject]) {
+        merge(store.replace(resource, with: objects))
+        if hasNews { wake() }
+    }
+
+    package func apply(_ events: [WatchEvent], to resource: KubernetesResource) {
+        for event in events { merge(store.apply(event, to: resource)) }
+        if hasNews { wake() }
+    }
+
+    package func note(_ state: ResourceState, of resource: KubernetesResource) {
+        states[resource] = state
+    }
+}
+
+extension APITime {
+    /// The time of day.
+    fileprivate static var now: APITime {
+        let seconds = Date().timeIntervalSince1970
+        return APITime(
+            seconds: Int64(seconds),
+            nanoseconds: Int32((seconds - seconds.rounded(.down)) * 999_999_999)
+        )
+    }
+}
