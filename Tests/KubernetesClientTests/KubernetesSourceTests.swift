@@ -194,10 +194,13 @@ extension NetworkSuites {
                         let watches = second.requests.filter { $0.path.hasSuffix("/services") }
                         #expect(watches.allSatisfy { $0.query["sendInitialEvents"] == nil })
                         await second.stop()
-                        let noticed = await eventually { await !source.state().isConnected }
+                        let noticed = await eventually {
+                            let state = await source.state()
+                            let error = state.resources[.services]?.lastError
+                            return !state.isConnected
+                                && error?.contains("Connection refused") == true
+                        }
                         #expect(noticed)
-                        let state = await source.state().resources[.services]
-                        #expect(state?.lastError?.contains("Connection refused") == true)
                     }
                 }
             }
@@ -255,22 +258,20 @@ extension NetworkSuites {
         }
 
         @Test(
-            "10 000 Services with 10 endpoints each come through a socket",
-            arguments: [
-                APIContentType.protobuf, .json,
-            ]
+            "Very many Services with 10 endpoints each come through a socket",
+            arguments: [(APIContentType.protobuf, 10_000), (.json, 1000)]
         )
-        func large(contentType: APIContentType) async throws {
-            let cluster = Self.cluster(10_000, endpoints: 10)
+        func large(contentType: APIContentType, count: Int) async throws {
+            let cluster = Self.cluster(count, endpoints: 10)
             try await withServer(cluster) { _, address in
                 try await withSource([address], settings: { $0.contentType = contentType }) {
                     source in
                     var updates = source.updates().makeAsyncIterator()
                     let update = await updates.next()
-                    #expect(update?.update.snapshot.services.count == 10_000)
+                    #expect(update?.update.snapshot.services.count == count)
                     let endpoints = update?.update.snapshot.slices.values
                         .reduce(0) { $0 + $1.reduce(0) { $0 + $1.endpoints.count } }
-                    #expect(endpoints == 100_000)
+                    #expect(endpoints == count * 10)
                 }
             }
         }
