@@ -5,269 +5,277 @@ import Testing
 
 @testable import KubernetesClient
 
-@Suite("API connection", .timeLimit(.minutes(2)))
-struct APIConnectionTests {
-    private func write(_ text: String, _ path: String) throws {
-        try text.write(toFile: path, atomically: true, encoding: .utf8)
-    }
+extension NetworkSuites {
+    @Suite("API connection", .timeLimit(.minutes(2)))
+    struct APIConnectionTests {
+        private func write(_ text: String, _ path: String) throws {
+            try text.write(toFile: path, atomically: true, encoding: .utf8)
+        }
 
-    @Test("A rotated token counts for the next request")
-    func tokenRotation() async throws {
-        try await withDirectory { directory in
-            var options = ServerOptions()
-            options.authorizations = ["Bearer one"]
-            try await withServer(TestCluster(), options) { server, address in
-                try write("one\n", directory + "/token")
-                let access = ClusterAccess(
-                    servers: [address],
-                    authorization: .tokenFile(directory + "/token")
-                )
-                try await withConnection(access) { connection in
-                    try await connection.ask()
-                    try write("two\n", directory + "/token")
-                    server.change { $0.authorizations = ["Bearer two"] }
-                    try await connection.ask()
-                    // A file in the middle of its replacement leaves us what it had.
-                    try FileManager.default.removeItem(atPath: directory + "/token")
-                    try await connection.ask()
+        @Test("A rotated token counts for the next request")
+        func tokenRotation() async throws {
+            try await withDirectory { directory in
+                var options = ServerOptions()
+                options.authorizations = ["Bearer one"]
+                try await withServer(TestCluster(), options) { server, address in
+                    try write("one\n", directory + "/token")
+                    let access = ClusterAccess(
+                        servers: [address],
+                        authorization: .tokenFile(directory + "/token")
+                    )
+                    try await withConnection(access) { connection in
+                        try await connection.ask()
+                        try write("two\n", directory + "/token")
+                        server.change { $0.authorizations = ["Bearer two"] }
+                        try await connection.ask()
+                        // A file in the middle of its replacement leaves us what it had.
+                        try FileManager.default.removeItem(atPath: directory + "/token")
+                        try await connection.ask()
+                    }
                 }
             }
         }
-    }
 
-    @Test("A refused plugin is asked again, once")
-    func pluginAfter401() async throws {
-        try await withDirectory { directory in
-            var options = ServerOptions()
-            options.authorizations = ["Bearer t2"]
-            try await withServer(TestCluster(), options) { server, address in
-                let script = """
-                    #!/bin/sh
-                    echo x >> \(directory)/runs
-                    echo '{"apiVersion":"client.authentication.k8s.io/v1","kind":"ExecCredential",\
-                    "status":{"token":"t'$(wc -l < \(directory)/runs)'"}}'
-                    """
-                try write(script, directory + "/plugin")
-                try FileManager.default.setAttributes(
-                    [.posixPermissions: 0o755],
-                    ofItemAtPath: directory + "/plugin"
+        @Test("A refused plugin is asked again, once")
+        func pluginAfter401() async throws {
+            try await withDirectory { directory in
+                var options = ServerOptions()
+                options.authorizations = ["Bearer t2"]
+                try await withServer(TestCluster(), options) { server, address in
+                    let script = """
+                        #!/bin/sh
+                        echo x >> \(directory)/runs
+                        echo '{"apiVersion":"client.authentication.k8s.io/v1","kind":"ExecCredential",\
+                        "status":{"token":"t'$(wc -l < \(directory)/runs)'"}}'
+                        """
+                    try write(script, directory + "/plugin")
+                    try FileManager.default.setAttributes(
+                        [.posixPermissions: 0o755],
+                        ofItemAtPath: directory + "/plugin"
+                    )
+                    let plugin = ExecPlugin(version: .v1, command: directory + "/plugin")
+                    let access = ClusterAccess(servers: [address], authorization: .plugin(plugin))
+                    try await withConnection(access) { connection in
+                        try await connection.ask()
+                        #expect(server.requests.count == 2)
+                        server.change { $0.authorizations = [] }
+                        let status = await #expect(throws: APIStatus.self) {
+                            try await connection.ask()
+                        }
+                        #expect(status?.code == 401)
+                        #expect(server.requests.count == 4)
+                    }
+                }
+            }
+        }
+
+        @Test("Basic credentials, user agent and encodings are sent")
+        func headers() async throws {
+            try await withServer { server, address in
+                let access = ClusterAccess(
+                    servers: [address],
+                    authorization: .basic(userName: "me", password: Secret("pw"))
                 )
-                let plugin = ExecPlugin(version: .v1, command: directory + "/plugin")
-                let access = ClusterAccess(servers: [address], authorization: .plugin(plugin))
-                try await withConnection(access) { connection in
+                var settings = APIConnection.Settings.unlimited
+                settings.userAgent = "fairlead/1.2.3"
+                try await withConnection(access, settings: settings) { try await $0.ask() }
+                let headers = server.requests.first?.headers
+                #expect(headers?["authorization"] == "Basic bWU6cHc=")
+                #expect(headers?["user-agent"] == "fairlead/1.2.3")
+                #expect(headers?["accept"] == APIMediaType.acceptList)
+                #expect(headers?["host"] == address.authority)
+            }
+        }
+
+        @Test(
+            "Client certificates, rotated ones included, over HTTP/1.1 and HTTP/2",
+            arguments: [
+                false, true,
+            ]
+        )
+        func clientCertificates(http2: Bool) async throws {
+            try await withDirectory { directory in
+                let authority = try TestAuthority(in: directory)
+                let other = try TestAuthority(in: directory, name: "other")
+                var options = ServerOptions()
+                options.tls = try authority.server(asksClients: true)
+                options.servesHTTP2 = http2
+                let good = try authority.issue("me")
+                let bad = try other.issue("me")
+                let (certificate, key) = (directory + "/me.crt", directory + "/me.key")
+                func use(_ files: (certificate: String, key: String)) throws {
+                    try write(
+                        String(contentsOfFile: files.certificate, encoding: .utf8),
+                        certificate
+                    )
+                    try write(String(contentsOfFile: files.key, encoding: .utf8), key)
+                }
+                try await withServer(TestCluster(), options) { server, address in
+                    var access = ClusterAccess(
+                        servers: [address],
+                        authority: .file(authority.certificate),
+                        certificate: .file(certificate),
+                        key: .file(key)
+                    )
+                    try use(good)
+                    try await withConnection(access) { connection in
+                        try await connection.ask()
+                        try await connection.ask()
+                        #expect(server.connectionCount == 1)
+                        try use(bad)
+                        await #expect(throws: (any Error).self) { try await connection.ask() }
+                        try use(good)
+                        try await connection.ask()
+                        try write("half a", key)
+                        // What can't be used leaves what works.
+                        try await connection.ask()
+                    }
+                    try use(good)
+                    access.authority = .file(other.certificate)
+                    try await withConnection(access) { connection in
+                        await #expect(throws: ConnectionFailure.self) { try await connection.ask() }
+                    }
+                    access.verifiesServer = false
+                    try await withConnection(access) { try await $0.ask() }
+                }
+            }
+        }
+
+        @Test("The server's certificate may be for another name, if we are told")
+        func serverName() async throws {
+            try await withDirectory { directory in
+                let authority = try TestAuthority(in: directory)
+                var options = ServerOptions()
+                options.tls = try authority.server(alternatives: "DNS:kubernetes")
+                try await withServer(TestCluster(), options) { server, address in
+                    var access = ClusterAccess(
+                        servers: [address],
+                        authority: .file(authority.certificate)
+                    )
+                    try await withConnection(access) { connection in
+                        await #expect(throws: ConnectionFailure.self) { try await connection.ask() }
+                    }
+                    access.serverName = "kubernetes"
+                    try await withConnection(access) { try await $0.ask() }
+                    #expect(server.requests.first?.headers["host"] == address.authority)
+                }
+            }
+        }
+
+        @Test("The next server is tried when one does not answer, and a working one is kept")
+        func failover() async throws {
+            let cluster = TestCluster()
+            try await withServer(cluster) { first, firstAddress in
+                try await withServer(cluster) { second, secondAddress in
+                    let nobody = ServerAddress(usesTLS: false, host: "127.0.0.1", port: 1)
+                    let access = ClusterAccess(servers: [nobody, firstAddress, secondAddress])
+                    try await withConnection(access) { connection in
+                        #expect(try await connection.ask() == firstAddress)
+                        #expect(try await connection.ask() == firstAddress)
+                        await first.stop()
+                        #expect(try await connection.ask() == secondAddress)
+                        try await first.start(port: firstAddress.port)
+                        #expect(try await connection.ask() == secondAddress)
+                        await second.stop()
+                        #expect(try await connection.ask() == firstAddress)
+                        await first.stop()
+                        let failure = await #expect(throws: ConnectionFailure.self) {
+                            try await connection.ask()
+                        }
+                        #expect(failure?.description.contains("Connection refused") == true)
+                    }
+                }
+            }
+        }
+
+        @Test("A server that accepts and says nothing is left for the next")
+        func silentServer() async throws {
+            try await withServer { first, firstAddress in
+                first.setFault { _ in .stall }
+                try await withServer { _, secondAddress in
+                    let access = ClusterAccess(servers: [firstAddress, secondAddress])
+                    try await withConnection(access, time: Timebase(speed: 60)) { connection in
+                        let server = try await connection.ask()
+                        #expect(server == secondAddress)
+                    }
+                }
+            }
+        }
+
+        @Test("A peer that falls silent in the middle of a body is given up")
+        func silentBody() async throws {
+            let cluster = TestCluster()
+            cluster.put(.serviceCIDR(name: "a", []))
+            try await withServer(cluster) { server, address in
+                server.setFault { _ in .stallAfter(bytes: 10) }
+                let access = ClusterAccess(servers: [address])
+                try await withConnection(access, time: Timebase(speed: 60)) { connection in
+                    await #expect(throws: IdleTimeout.self) {
+                        try await connection.ask(
+                            APIRequest(path: "/api/v1/services", idleLimit: .seconds(60))
+                        )
+                    }
+                }
+            }
+        }
+
+        @Test("The kernel watches over idle connections")
+        func keepAlive() async throws {
+            try await withServer { server, address in
+                try await withConnection(ClusterAccess(servers: [address])) { connection in
                     try await connection.ask()
-                    #expect(server.requests.count == 2)
-                    server.change { $0.authorizations = [] }
+                    // Column tr of the table: 02 is a running keep-alive timer.
+                    let port = String(address.port, radix: 16, uppercase: true)
+                    let file = try FileHandle(forReadingFrom: URL(filePath: "/proc/self/net/tcp"))
+                    let table = String(decoding: try file.readToEnd() ?? Data(), as: UTF8.self)
+                    var timers: [Substring] = []
+                    for line in table.split(separator: "\n") {
+                        let words = line.split(separator: " ")
+                        guard words.count > 5, words[2] == "0100007F:\(port)", words[3] == "01"
+                        else {
+                            continue
+                        }
+                        timers.append(words[5].prefix(2))
+                    }
+                    #expect(timers == ["02"])
+                }
+            }
+        }
+
+        @Test("An error's status and how long to wait come with it")
+        func statuses() async throws {
+            try await withServer { server, address in
+                server.setFault { _ in
+                    .status(
+                        ServedStatus(code: 429, reason: "TooManyRequests", retryAfterSeconds: 7)
+                    )
+                }
+                try await withConnection(ClusterAccess(servers: [address])) { connection in
                     let status = await #expect(throws: APIStatus.self) {
                         try await connection.ask()
                     }
-                    #expect(status?.code == 401)
-                    #expect(server.requests.count == 4)
+                    #expect(status?.code == 429)
+                    #expect(status?.retryAfterSeconds == 7)
                 }
             }
         }
-    }
 
-    @Test("Basic credentials, user agent and encodings are sent")
-    func headers() async throws {
-        try await withServer { server, address in
-            let access = ClusterAccess(
-                servers: [address],
-                authorization: .basic(userName: "me", password: Secret("pw"))
-            )
-            var settings = APIConnection.Settings.unlimited
-            settings.userAgent = "fairlead/1.2.3"
-            try await withConnection(access, settings: settings) { try await $0.ask() }
-            let headers = server.requests.first?.headers
-            #expect(headers?["authorization"] == "Basic bWU6cHc=")
-            #expect(headers?["user-agent"] == "fairlead/1.2.3")
-            #expect(headers?["accept"] == APIMediaType.acceptList)
-            #expect(headers?["host"] == address.authority)
-        }
-    }
-
-    @Test(
-        "Client certificates, rotated ones included, over HTTP/1.1 and HTTP/2",
-        arguments: [
-            false, true,
-        ]
-    )
-    func clientCertificates(http2: Bool) async throws {
-        try await withDirectory { directory in
-            let authority = try TestAuthority(in: directory)
-            let other = try TestAuthority(in: directory, name: "other")
-            var options = ServerOptions()
-            options.tls = try authority.server(asksClients: true)
-            options.servesHTTP2 = http2
-            let good = try authority.issue("me")
-            let bad = try other.issue("me")
-            let (certificate, key) = (directory + "/me.crt", directory + "/me.key")
-            func use(_ files: (certificate: String, key: String)) throws {
-                try write(String(contentsOfFile: files.certificate, encoding: .utf8), certificate)
-                try write(String(contentsOfFile: files.key, encoding: .utf8), key)
-            }
-            try await withServer(TestCluster(), options) { server, address in
-                var access = ClusterAccess(
-                    servers: [address],
-                    authority: .file(authority.certificate),
-                    certificate: .file(certificate),
-                    key: .file(key)
-                )
-                try use(good)
-                try await withConnection(access) { connection in
-                    try await connection.ask()
-                    try await connection.ask()
-                    #expect(server.connectionCount == 1)
-                    try use(bad)
-                    await #expect(throws: (any Error).self) { try await connection.ask() }
-                    try use(good)
-                    try await connection.ask()
-                    try write("half a", key)
-                    // What can't be used leaves what works.
-                    try await connection.ask()
+        @Test("Requests keep to their rate")
+        func rate() async throws {
+            try await withServer { server, address in
+                var settings = APIConnection.Settings()
+                settings.rate = 5
+                settings.burst = 2
+                let time = Timebase(speed: 20)
+                try await withConnection(
+                    ClusterAccess(servers: [address]),
+                    settings: settings,
+                    time: time
+                ) { connection in
+                    let start = time.now
+                    for _ in 0..<7 { try await connection.ask() }
+                    #expect(time.now - start >= .seconds(1))
                 }
-                try use(good)
-                access.authority = .file(other.certificate)
-                try await withConnection(access) { connection in
-                    await #expect(throws: ConnectionFailure.self) { try await connection.ask() }
-                }
-                access.verifiesServer = false
-                try await withConnection(access) { try await $0.ask() }
-            }
-        }
-    }
-
-    @Test("The server's certificate may be for another name, if we are told")
-    func serverName() async throws {
-        try await withDirectory { directory in
-            let authority = try TestAuthority(in: directory)
-            var options = ServerOptions()
-            options.tls = try authority.server(alternatives: "DNS:kubernetes")
-            try await withServer(TestCluster(), options) { server, address in
-                var access = ClusterAccess(
-                    servers: [address],
-                    authority: .file(authority.certificate)
-                )
-                try await withConnection(access) { connection in
-                    await #expect(throws: ConnectionFailure.self) { try await connection.ask() }
-                }
-                access.serverName = "kubernetes"
-                try await withConnection(access) { try await $0.ask() }
-                #expect(server.requests.first?.headers["host"] == address.authority)
-            }
-        }
-    }
-
-    @Test("The next server is tried when one does not answer, and a working one is kept")
-    func failover() async throws {
-        let cluster = TestCluster()
-        try await withServer(cluster) { first, firstAddress in
-            try await withServer(cluster) { second, secondAddress in
-                let nobody = ServerAddress(usesTLS: false, host: "127.0.0.1", port: 1)
-                let access = ClusterAccess(servers: [nobody, firstAddress, secondAddress])
-                try await withConnection(access) { connection in
-                    #expect(try await connection.ask() == firstAddress)
-                    #expect(try await connection.ask() == firstAddress)
-                    await first.stop()
-                    #expect(try await connection.ask() == secondAddress)
-                    try await first.start(port: firstAddress.port)
-                    #expect(try await connection.ask() == secondAddress)
-                    await second.stop()
-                    #expect(try await connection.ask() == firstAddress)
-                    await first.stop()
-                    let failure = await #expect(throws: ConnectionFailure.self) {
-                        try await connection.ask()
-                    }
-                    #expect(failure?.description.contains("Connection refused") == true)
-                }
-            }
-        }
-    }
-
-    @Test("A server that accepts and says nothing is left for the next")
-    func silentServer() async throws {
-        try await withServer { first, firstAddress in
-            first.setFault { _ in .stall }
-            try await withServer { _, secondAddress in
-                let access = ClusterAccess(servers: [firstAddress, secondAddress])
-                try await withConnection(access, time: Timebase(speed: 300)) { connection in
-                    let server = try await connection.ask()
-                    #expect(server == secondAddress)
-                }
-            }
-        }
-    }
-
-    @Test("A peer that falls silent in the middle of a body is given up")
-    func silentBody() async throws {
-        let cluster = TestCluster()
-        cluster.put(.serviceCIDR(name: "a", []))
-        try await withServer(cluster) { server, address in
-            server.setFault { _ in .stallAfter(bytes: 10) }
-            let access = ClusterAccess(servers: [address])
-            try await withConnection(access, time: Timebase(speed: 300)) { connection in
-                await #expect(throws: IdleTimeout.self) {
-                    try await connection.ask(
-                        APIRequest(path: "/api/v1/services", idleLimit: .seconds(60))
-                    )
-                }
-            }
-        }
-    }
-
-    @Test("The kernel watches over idle connections")
-    func keepAlive() async throws {
-        try await withServer { server, address in
-            try await withConnection(ClusterAccess(servers: [address])) { connection in
-                try await connection.ask()
-                // Column tr of the table: 02 is a running keep-alive timer.
-                let port = String(address.port, radix: 16, uppercase: true)
-                let file = try FileHandle(forReadingFrom: URL(filePath: "/proc/self/net/tcp"))
-                let table = String(decoding: try file.readToEnd() ?? Data(), as: UTF8.self)
-                var timers: [Substring] = []
-                for line in table.split(separator: "\n") {
-                    let words = line.split(separator: " ")
-                    guard words.count > 5, words[2] == "0100007F:\(port)", words[3] == "01" else {
-                        continue
-                    }
-                    timers.append(words[5].prefix(2))
-                }
-                #expect(timers == ["02"])
-            }
-        }
-    }
-
-    @Test("An error's status and how long to wait come with it")
-    func statuses() async throws {
-        try await withServer { server, address in
-            server.setFault { _ in
-                .status(
-                    ServedStatus(code: 429, reason: "TooManyRequests", retryAfterSeconds: 7)
-                )
-            }
-            try await withConnection(ClusterAccess(servers: [address])) { connection in
-                let status = await #expect(throws: APIStatus.self) { try await connection.ask() }
-                #expect(status?.code == 429)
-                #expect(status?.retryAfterSeconds == 7)
-            }
-        }
-    }
-
-    @Test("Requests keep to their rate")
-    func rate() async throws {
-        try await withServer { server, address in
-            var settings = APIConnection.Settings()
-            settings.rate = 5
-            settings.burst = 2
-            let time = Timebase(speed: 20)
-            try await withConnection(
-                ClusterAccess(servers: [address]),
-                settings: settings,
-                time: time
-            ) { connection in
-                let start = time.now
-                for _ in 0..<7 { try await connection.ask() }
-                #expect(time.now - start >= .seconds(1))
             }
         }
     }

@@ -36,7 +36,7 @@ package actor Reflector {
     private var watchDecoder: WatchDecoder?
     private var listed: [APIObject] = []
     /// The objects of a watch-list whose end has not come.
-    private var initial: [APIObject.Key: APIObject]?
+    private var initial: [APIObject]?
     private var eventCount = 0
 
     package init(
@@ -81,7 +81,7 @@ package actor Reflector {
     private func perform(_ step: ListWatchPlan.Step) async throws {
         switch step {
         case .watchList(let version):
-            initial = [:]
+            initial = []
             try await watch(from: version, sendsInitialEvents: true)
         case .watch(let version):
             initial = nil
@@ -302,7 +302,7 @@ package actor Reflector {
                 newest = version
                 guard let objects = initial, endsInitialEvents else { continue }
                 initial = nil
-                await replace(Array(objects.values), resourceVersion: version)
+                await replace(objects, resourceVersion: version)
                 allAreHere = true
             case .failed(let status):
                 failure = status
@@ -312,9 +312,9 @@ package actor Reflector {
                     changes.append(event)
                     newest = object.resourceVersion
                 } else if case .deleted = event {
-                    initial?[object.key] = nil
+                    initial?.removeAll { $0.key == object.key }
                 } else {
-                    initial?[object.key] = object
+                    initial?.append(object)
                 }
             }
         }

@@ -1,0 +1,304 @@
+import Addressing
+import KubernetesAPI
+import KubernetesClient
+import KubernetesTestServer
+import Logging
+import ServiceModel
+import Synchronization
+import Testing
+
+extension NetworkSuites {
+    @Suite("KubernetesSource", .timeLimit(.minutes(3)))
+    struct KubernetesSourceTests {
+        private static func service(_ index: Int) -> Service {
+            Service(
+                name: ServiceName(namespace: "shop", name: "s\(index)"),
+                clusterIPs: [IPAddress(ipv4: 0x0a60_0001 + UInt32(index))],
+                ports: PortNumber(80).map { [ServicePort(name: "http", port: $0)] } ?? []
+            )
+        }
+
+        private static func slice(_ index: Int, endpoints: Int = 1) -> EndpointSlice {
+            EndpointSlice(
+                name: "s\(index)-a",
+                service: ServiceName(namespace: "shop", name: "s\(index)"),
+                family: .ipv4,
+                ports: PortNumber(8080).map { [EndpointPort(name: "http", port: $0)] } ?? [],
+                endpoints: (0..<endpoints).map {
+                    Endpoint(
+                        address: IPAddress(ipv4: 0x0ab4_0000 + UInt32(index * endpoints + $0)),
+                        nodeName: "node-\($0)",
+                        zone: "zone-a"
+                    )
+                }
+            )
+        }
+
+        private static func cluster(_ count: Int, endpoints: Int = 1) -> TestCluster {
+            let cluster = TestCluster()
+            cluster.put((0..<count).map { .service(service($0)) })
+            cluster.put((0..<count).map { .slice(slice($0, endpoints: endpoints)) })
+            return cluster
+        }
+
+        @Test("The first update has everything, and comes when both lists are here")
+        func firstUpdate() async throws {
+            let cluster = Self.cluster(3)
+            cluster.put([
+                .node(
+                    ClusterNode(
+                        name: "node-a",
+                        zone: "zone-a",
+                        addresses: [IPAddress(ipv4: 0xc000_0201)],
+                        podCIDRs: [IPPrefix(IPAddress(ipv4: 0x0a01_0000), length: 24)]
+                    )
+                ),
+                .node(ClusterNode(name: "node-b")),
+                .serviceCIDR(name: "a", [IPPrefix(IPAddress(ipv4: 0x0a60_0000), length: 16)]),
+            ])
+            try await withServer(cluster) { server, address in
+                server.setFault { $0.path.hasSuffix("endpointslices") ? .stall : nil }
+                try await withSource([address]) { source in
+                    var updates = source.updates().makeAsyncIterator()
+                    async let first = updates.next()
+                    let others = await eventually {
+                        let state = await source.state()
+                        return state.resources[.services]?.lists == 1
+                            && state.resources[.nodes]?.lists == 1
+                            && state.resources[.serviceCIDRs]?.lists == 1
+                    }
+                    #expect(others)
+                    #expect(await source.state().isComplete == false)
+                    server.setFault { _ in nil }
+                    server.dropConnections()
+                    let update = await first
+                    #expect(update?.update.changed == .all)
+                    #expect(update?.update.snapshot.services.count == 3)
+                    #expect(update?.update.snapshot.slices.count == 3)
+                    #expect(update?.node?.name == "node-a")
+                    #expect(update?.node?.podCIDRs.map(\.description) == ["10.1.0.0/24"])
+                    #expect(update?.serviceCIDRs.map(\.description) == ["10.96.0.0/16"])
+                }
+            }
+        }
+
+        @Test("Requests select what is ours")
+        func selectors() async throws {
+            try await withServer { server, address in
+                try await withSource([address], settings: { $0.serviceProxyName = "mine" }) {
+                    source in
+                    var updates = source.updates().makeAsyncIterator()
+                    _ = await updates.next()
+                    _ = await eventually { server.requests.count >= 4 }
+                }
+                func query(_ end: String) -> [String: String]? {
+                    server.requests.first { $0.path.hasSuffix(end) }?.query
+                }
+                let services = query("/services")
+                #expect(
+                    services?["labelSelector"] == "service.kubernetes.io/service-proxy-name=mine"
+                )
+                #expect(services?["fieldSelector"] == "spec.clusterIP!=None")
+                #expect(services?["sendInitialEvents"] == "true")
+                #expect(services?["resourceVersionMatch"] == "NotOlderThan")
+                #expect(services?["allowWatchBookmarks"] == "true")
+                #expect(
+                    query("/endpointslices")?["labelSelector"] == "!service.kubernetes.io/headless"
+                )
+                #expect(query("/nodes")?["fieldSelector"] == "metadata.name=node-a")
+            }
+        }
+
+        @Test("A slow reader gets one update for many changes, and all trigger times")
+        func coalescing() async throws {
+            let cluster = Self.cluster(3)
+            try await withServer(cluster) { _, address in
+                try await withSource([address]) { source in
+                    var updates = source.updates().makeAsyncIterator()
+                    _ = await updates.next()
+                    for port in 1...50 {
+                        var service = Self.service(0)
+                        service.ports[0].nodePort = PortNumber(30000 + port)
+                        service.kind = .nodePort
+                        cluster.put(.service(service))
+                    }
+                    var slice = Self.slice(1)
+                    slice.endpoints[0].ready = false
+                    cluster.put(.slice(slice, triggerTime: "2099-01-01T00:00:00.5Z"))
+                    let name = Self.service(0).name
+                    let arrived = await eventually {
+                        let resources = await source.state().resources
+                        let version = "\(cluster.version)"
+                        return resources[.endpointSlices]?.resourceVersion == version
+                            && resources[.services]?.resourceVersion == version
+                    }
+                    #expect(arrived)
+                    let update = await updates.next()
+                    #expect(update?.update.changed == .some([name, slice.service]))
+                    #expect(
+                        update?.update.snapshot.services[name]?.ports.first?.nodePort?.value
+                            == 30050
+                    )
+                    #expect(
+                        update?.triggers
+                            == [
+                                slice.service: [
+                                    APITime(seconds: 4_070_908_800, nanoseconds: 500_000_000)
+                                ]
+                            ]
+                    )
+                }
+            }
+        }
+
+        @Test("A server of old: JSON, no watch-list, no selector, no ServiceCIDRs, lists in pages")
+        func oldServer() async throws {
+            let cluster = Self.cluster(1200)
+            var options = ServerOptions()
+            options.encodings = [.json]
+            options.watchList = .refused
+            options.knowsClusterIPSelector = false
+            options.resources = [.services, .endpointSlices, .nodes]
+            try await withServer(cluster, options) { server, address in
+                try await withSource([address], speed: 20) { source in
+                    var updates = source.updates().makeAsyncIterator()
+                    let first = await updates.next()
+                    #expect(first?.update.snapshot.services.count == 1200)
+                    #expect(server.requests.contains { $0.query["continue"] != nil })
+                    cluster.put(.service(Self.service(1200)))
+                    while let next = await updates.next(),
+                        next.update.snapshot.services.count < 1201
+                    {}
+                    let ranges = await source.state().resources[.serviceCIDRs]
+                    #expect(ranges?.phase == .absent)
+                    #expect(ranges?.failures == 0)
+                    #expect(await source.state().isConnected)
+                }
+            }
+        }
+
+        @Test("When the server goes, what it said stays; the next one is followed from there")
+        func failover() async throws {
+            let cluster = Self.cluster(2)
+            try await withServer(cluster) { first, firstAddress in
+                try await withServer(cluster) { second, secondAddress in
+                    try await withSource([firstAddress, secondAddress], speed: 20) { source in
+                        var updates = source.updates().makeAsyncIterator()
+                        #expect(await updates.next()?.update.snapshot.services.count == 2)
+                        #expect(await source.state().resources[.services]?.server == firstAddress)
+                        await first.stop()
+                        cluster.put(.service(Self.service(2)))
+                        #expect(await updates.next()?.update.snapshot.services.count == 3)
+                        #expect(await source.state().resources[.services]?.server == secondAddress)
+                        // The watch went on from where it was.
+                        let watches = second.requests.filter { $0.path.hasSuffix("/services") }
+                        #expect(watches.allSatisfy { $0.query["sendInitialEvents"] == nil })
+                        await second.stop()
+                        let noticed = await eventually {
+                            let state = await source.state()
+                            let error = state.resources[.services]?.lastError
+                            return !state.isConnected
+                                && error?.contains("Connection refused") == true
+                        }
+                        #expect(noticed)
+                    }
+                }
+            }
+        }
+
+        @Test("When the reader ends, so do the watches")
+        func ending() async throws {
+            try await withServer(Self.cluster(1)) { server, address in
+                try await withSource([address]) { source in
+                    let reader = Task {
+                        for await _ in source.updates() {}
+                    }
+                    let connected = await eventually { server.connectionCount >= 4 }
+                    #expect(connected)
+                    reader.cancel()
+                    await reader.value
+                    let gone = await eventually { server.connectionCount == 0 }
+                    #expect(gone)
+                }
+            }
+        }
+
+        @Test("No secret gets into the log, the state or an error")
+        func secrets() async throws {
+            let log = RecordedLog()
+            var options = ServerOptions()
+            options.authorizations = []
+            try await withServer(TestCluster(), options) { server, address in
+                var settings = KubernetesSource.Settings(
+                    logger: Logger(label: "test") { _ in log }
+                )
+                settings.nodeName = "node-a"
+                let source = try KubernetesSource(
+                    settings,
+                    access: ClusterAccess(
+                        servers: [address],
+                        authorization: .token(Secret("hunter2"))
+                    ),
+                    time: Timebase(speed: 100)
+                )
+                let reader = Task {
+                    for await _ in source.updates() {}
+                }
+                let failed = await eventually {
+                    await source.state().resources[.services]?.failures ?? 0 > 1
+                }
+                #expect(failed)
+                let state = await source.state()
+                #expect(!"\(state)".contains("hunter2"))
+                reader.cancel()
+                await source.stop()
+                #expect(log.text.contains("401"))
+                #expect(!log.text.contains("hunter2"))
+            }
+        }
+
+        @Test(
+            "Very many Services with 10 endpoints each come through a socket",
+            arguments: [(APIContentType.protobuf, 10_000), (.json, 1000)]
+        )
+        func large(contentType: APIContentType, count: Int) async throws {
+            let cluster = Self.cluster(count, endpoints: 10)
+            try await withServer(cluster) { _, address in
+                try await withSource([address], settings: { $0.contentType = contentType }) {
+                    source in
+                    var updates = source.updates().makeAsyncIterator()
+                    let update = await updates.next()
+                    #expect(update?.update.snapshot.services.count == count)
+                    let endpoints = update?.update.snapshot.slices.values
+                        .reduce(0) { $0 + $1.reduce(0) { $0 + $1.endpoints.count } }
+                    #expect(endpoints == count * 10)
+                }
+            }
+        }
+    }
+}
+
+/// Keeps all that is logged, at any level.
+private final class RecordedLog: LogHandler, Sendable {
+    private let lines = Mutex<[String]>([])
+
+    var text: String { lines.withLock { $0.joined(separator: "\n") } }
+    var logLevel: Logger.Level {
+        get { .trace }
+        set {}
+    }
+    var metadata: Logger.Metadata {
+        get { [:] }
+        set {}
+    }
+
+    subscript(metadataKey key: String) -> Logger.Metadata.Value? {
+        get { nil }
+        set {}
+    }
+
+    func log(event: LogEvent) {
+        let line = "\(event.message) \(event.metadata ?? [:])"
+        lines.withLock { $0.append(line) }
+    }
+}
