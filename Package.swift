@@ -221,7 +221,8 @@ let package = Package(
             "IntegrationTests",
             [
                 "Addressing", "ServiceModel", "DataplaneModel", "Planning", "LinuxKernel",
-                "AnnotatedYAML", "NamespaceLab", "fairlead", "fairlead-lab-agent",
+                "AnnotatedYAML", "KubernetesTestServer", "NamespaceLab", "fairlead",
+                "fairlead-lab-agent",
             ]
         ),
     ]

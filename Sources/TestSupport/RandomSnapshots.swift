@@ -67,7 +67,7 @@ package struct RandomSnapshots {
         let size = [0, 1, 2, 5, 40][number(5)]
         return IPFamily.allCases.map { family in
             EndpointSlice(
-                name: "\(name.name)-\(family.rawValue)",
+                name: "\(name.name)-\(family.rawValue.lowercased())",
                 service: name,
                 family: family,
                 ports: ["http", "dns", "sig"].flatMap { port in

@@ -10,14 +10,25 @@ final class DaemonFixture {
     let directory: String
     private(set) var mode: String
     private let extra: String
+    private let sources: String?
+    private let localDetector: String?
     private var pods: [LabProcess] = []
     private(set) var daemon: LabProcess?
 
     /// `servers` run on all pods, on ports 8080/tcp and 5353/udp of both families. `extra` are more
-    /// lines of configuration.
-    init(mode: String = "iptables", servers: Bool = true, extra: String = "") throws {
+    /// lines of configuration; `sources` are those of
+    /// its section, in place of the manifests.
+    init(
+        mode: String = "iptables",
+        servers: Bool = true,
+        sources: String? = nil,
+        localDetector: String? = nil,
+        extra: String = ""
+    ) throws {
         self.mode = mode
         self.extra = extra
+        self.sources = sources
+        self.localDetector = localDetector
         lab = try NamespaceLab(prefix: "fli-\(getpid())")
         directory = FileManager.default.temporaryDirectory.path + "/fairlead-test-\(getpid())"
         try? FileManager.default.removeItem(atPath: directory)
@@ -50,21 +61,30 @@ final class DaemonFixture {
     /// For the next start.
     func changeMode(_ mode: String) throws {
         self.mode = mode
-        try (Self.configuration(directory, netns: lab.node) + "mode: \(mode)\n" + extra)
+        let sources = self.sources ?? "files: \(directory)/services.d"
+        let detector =
+            localDetector
+            ?? "detectLocal: {clusterCIDRs: [\(LabAddresses.podRanges[0]), \"\(LabAddresses.podRanges[1])\"]}"
+        let common = Self.configuration(directory, sources, detector, netns: lab.node)
+        try (common + "mode: \(mode)\n" + extra)
             .write(toFile: configuration, atomically: true, encoding: .utf8)
     }
 
-    private static func configuration(_ directory: String, netns: String) -> String {
+    private static func configuration(
+        _ directory: String,
+        _ sources: String,
+        _ detector: String,
+        netns: String
+    ) -> String {
         """
         node:
           name: node-a
           addresses: [\(LabAddresses.node(.ipv4)), "\(LabAddresses.node(.ipv6))"]
         sources:
-          files: \(directory)/services.d
+          \(sources)
           stateDirectory: \(directory)/state
         netns: \(netns)
-        detectLocal:
-          clusterCIDRs: [\(LabAddresses.podRanges[0]), "\(LabAddresses.podRanges[1])"]
+        \(detector)
         reconcile: {driftCheckInterval: 200ms}
         iptables: {lockFile: \(directory)/xtables.lock}
 

@@ -1,0 +1,247 @@
+import Addressing
+import Foundation
+import Glibc
+import KubernetesTestServer
+import NamespaceLab
+import ServiceModel
+import Testing
+
+extension KernelSuites {
+    /// From an API server through the daemon to packets.
+    @Suite("Life with an API server")
+    struct KubernetesLifeTests {
+        @Test(
+            "Services come and go, the server is lost, the daemon starts without it",
+            arguments: ["iptables", "nftables"]
+        )
+        func wholeLife(_ mode: String) async throws {
+            let cluster = LifeCluster()
+            cluster.putWeb(1)
+            let server = KubernetesTestServer(cluster.state)
+            // Below the ports that the kernel gives to clients: while nobody listens, a client of the
+            // same port would connect to itself.
+            let port = try await server.start(port: 20_000 + Int(getpid()) % 10_000)
+            let fixture = try DaemonFixture(
+                mode: mode,
+                sources:
+                    "files: \"\"\n  kubernetes: {kubeconfig: /tmp/fairlead-kubeconfig-\(getpid())}"
+            )
+            let kubeconfig = "/tmp/fairlead-kubeconfig-\(getpid())"
+            try LifeCluster.kubeconfig(port).write(
+                toFile: kubeconfig,
+                atomically: true,
+                encoding: .utf8
+            )
+            defer { unlink(kubeconfig) }
+            try fixture.start()
+            try answered(by: ["pod1"], fixture)
+            #expect(try fixture.fairlead("plan", "--diff", "--exit-code").status == 0)
+            cluster.putWeb(1, 2)
+            try answered(by: ["pod1", "pod2"], fixture)
+            cluster.putWeb(2)
+            try answered(by: ["pod2"], fixture)
+            let connection = try fixture.agent.hold(
+                "\(LifeScript.vip):80/tcp",
+                in: fixture.lab.client
+            )
+            #expect(connection.isAlive())
+            // The server goes: what it said last stays.
+            await server.stop()
+            usleep(500_000)
+            #expect(try LifeScript.answers(fixture) == ["pod2"])
+            // A reboot: no rules, no API server.
+            try fixture.stop()
+            #expect(try fixture.fairlead("cleanup").status == 0)
+            #expect(try LifeScript.answers(fixture, count: 1) != ["pod2"])
+            try fixture.start()
+            try answered(by: ["pod2"], fixture, within: .seconds(30))
+            #expect(fixture.log.contains("No API server answers; serving what the cluster held"))
+            // It comes back with news.
+            cluster.putWeb(1)
+            try await server.start(port: port)
+            try answered(by: ["pod1"], fixture, within: .seconds(60))
+            #expect(fixture.log.contains("An API server answers; what the cluster held earlier"))
+            try fixture.stop()
+            await server.stop()
+        }
+
+        @Test("Files add Services that the cluster does not know, and take none from it")
+        func filesBeside() async throws {
+            let cluster = LifeCluster()
+            cluster.putWeb(1)
+            let server = KubernetesTestServer(cluster.state)
+            let port = try await server.start()
+            let directory = "/tmp/fairlead-beside-\(getpid())"
+            try FileManager.default.createDirectory(
+                atPath: directory,
+                withIntermediateDirectories: true
+            )
+            defer { try? FileManager.default.removeItem(atPath: directory) }
+            try LifeCluster.kubeconfig(port).write(
+                toFile: directory + "/kubeconfig",
+                atomically: true,
+                encoding: .utf8
+            )
+            try """
+            services:
+              - name: shop/web
+                address: \(LifeScript.vip)
+                ports: [{port: 80, targetPort: 8080}]
+                endpoints: [{address: \(LabAddresses.pod(3, .ipv4))}]
+              - name: local/extra
+                address: 10.96.0.30
+                ports: [{port: 80, targetPort: 8080}]
+                endpoints: [{address: \(LabAddresses.pod(2, .ipv4))}]
+              - name: local/thief
+                address: \(LifeScript.vip)
+                ports: [{port: 80, targetPort: 8080}]
+                endpoints: [{address: \(LabAddresses.pod(3, .ipv4))}]
+
+            """.write(toFile: directory + "/services.yaml", atomically: true, encoding: .utf8)
+            let fixture = try DaemonFixture(
+                mode: "nftables",
+                sources: "files: \(directory)/services.yaml\n"
+                    + "  kubernetes: {kubeconfig: \(directory)/kubeconfig}"
+            )
+            try fixture.start()
+            try answered(by: ["pod1"], fixture)
+            let extra = try fixture.agent.connect(to: "10.96.0.30:80/tcp", in: fixture.lab.pod(3))
+            #expect(extra.allSatisfy { $0.hasPrefix("pod2 ") })
+            let clash = "shop/web: the cluster has a Service of this name, which counts"
+            #expect(fixture.log.contains(clash))
+            let theft =
+                "local/thief: ClusterIP \(LifeScript.vip):80/tcp already belongs to shop/web"
+            #expect(fixture.log.contains(theft))
+            // Gone from the cluster, the file's own Service counts.
+            cluster.deleteWeb()
+            try answered(by: ["pod3"], fixture)
+            try fixture.stop()
+            await server.stop()
+        }
+
+        @Test("Zone and pod ranges are those of the Node, and followed as they change")
+        func node() async throws {
+            let cluster = LifeCluster()
+            cluster.putWeb(1, 2, zones: true)
+            cluster.putNode(zone: "zone-1", podRanges: [LabAddresses.podRanges[0]])
+            let server = KubernetesTestServer(cluster.state)
+            let port = try await server.start()
+            let kubeconfig = "/tmp/fairlead-node-\(getpid())"
+            try LifeCluster.kubeconfig(port).write(
+                toFile: kubeconfig,
+                atomically: true,
+                encoding: .utf8
+            )
+            defer { unlink(kubeconfig) }
+            let fixture = try DaemonFixture(
+                mode: "iptables",
+                sources: "files: \"\"\n  kubernetes: {kubeconfig: \(kubeconfig)}",
+                localDetector: "detectLocal: {mode: NodeCIDR}"
+            )
+            try fixture.start()
+            try answered(by: ["pod1"], fixture)
+            #expect(try fixture.rules(.ipv4).contains { $0.contains(LabAddresses.podRanges[0]) })
+            cluster.putNode(zone: "zone-2", podRanges: ["10.181.0.0/24"])
+            try answered(by: ["pod2"], fixture)
+            let rules = try fixture.rules(.ipv4)
+            #expect(rules.contains { $0.contains("10.181.0.0/24") })
+            #expect(!rules.contains { $0.contains(LabAddresses.podRanges[0]) })
+            #expect(fixture.log.contains("The cluster's word on this node changed"))
+            // A Node that is gone takes nothing with it.
+            cluster.deleteNode()
+            usleep(700_000)
+            #expect(try LifeScript.answers(fixture) == ["pod2"])
+            #expect(try fixture.stop() == 0)
+            await server.stop()
+        }
+
+        /// Waits until just these answer.
+        private func answered(
+            by pods: Set<String>,
+            _ fixture: DaemonFixture,
+            within limit: Duration = .seconds(15)
+        ) throws {
+            let deadline = Deadline(in: limit)
+            var last: Set<String> = []
+            while !deadline.hasPassed {
+                last = try LifeScript.answers(fixture)
+                if last == pods { return }
+                usleep(50_000)
+            }
+            throw LabError("answers: \(last), not \(pods); log:\n\(fixture.log)")
+        }
+    }
+}
+
+/// A cluster with one Service, on the lab's pods.
+private struct LifeCluster {
+    let state = TestCluster()
+    private static let name = ServiceName(namespace: "shop", name: "web")
+
+    init() {
+        putNode(zone: nil, podRanges: [])
+    }
+
+    func putNode(zone: String?, podRanges: [String]) {
+        state.put(
+            .node(
+                ClusterNode(
+                    name: "node-a",
+                    zone: zone,
+                    addresses: [IPAddress(LabAddresses.node(.ipv4))].compactMap { $0 },
+                    podCIDRs: podRanges.compactMap { IPPrefix($0) }
+                )
+            )
+        )
+    }
+
+    func deleteNode() {
+        state.delete(.nodes, ClusterKey(namespace: "", name: "node-a"))
+    }
+
+    /// With `zones` each pod is for its own zone: pod 1 for zone-1, and so on.
+    func putWeb(_ pods: Int..., zones: Bool = false) {
+        let port = PortNumber(80).map { ServicePort(port: $0) }
+        let target = PortNumber(8080).map { EndpointPort(port: $0) }
+        let endpoints = pods.compactMap { number in
+            IPAddress(LabAddresses.pod(number, .ipv4)).map {
+                Endpoint(address: $0, zoneHints: zones ? ["zone-\(number)"] : [])
+            }
+        }
+        state.put([
+            .service(
+                Service(
+                    name: Self.name,
+                    clusterIPs: [IPAddress(LifeScript.vip)].compactMap { $0 },
+                    ports: [port].compactMap { $0 }
+                )
+            ),
+            .slice(
+                EndpointSlice(
+                    name: "web-1",
+                    service: Self.name,
+                    family: .ipv4,
+                    ports: [target].compactMap { $0 },
+                    endpoints: endpoints
+                )
+            ),
+        ])
+    }
+
+    func deleteWeb() {
+        state.delete(.services, ClusterKey(namespace: "shop", name: "web"))
+        state.delete(.endpointSlices, ClusterKey(namespace: "shop", name: "web-1"))
+    }
+
+    static func kubeconfig(_ port: Int) -> String {
+        """
+        apiVersion: v1
+        kind: Config
+        current-context: test
+        contexts: [{name: test, context: {cluster: test, user: test}}]
+        clusters: [{name: test, cluster: {server: "http://127.0.0.1:\(port)"}}]
+        users: [{name: test, user: {}}]
+
+        """
+    }
+}
