@@ -23,6 +23,8 @@ actor Dataplane {
     private var others: [OtherModes] = []
     private var hasRetiredOthers = false
     private var sensor: DriftSensor?
+    /// Forgets UDP flows to endpoints that are gone, after the passes.
+    nonisolated let conntrackCleaner: ConntrackCleaner
     /// Until then a mere possibility of drift is not looked into, so that somebody's busy iptables
     /// does not keep us reading tables.
     private var nextLook = ContinuousClock.now
@@ -33,6 +35,7 @@ actor Dataplane {
     /// Touches nothing before `start`.
     init(_ configuration: DaemonConfiguration) {
         self.configuration = configuration
+        conntrackCleaner = ConntrackCleaner(namespace: configuration.networkNamespace)
     }
 
     /// What is amiss with the kernel, for the log.
@@ -123,10 +126,12 @@ actor Dataplane {
             }
         }
         for index in dataplanes.indices {
-            let name = dataplanes[index].family.rawValue
+            let family = dataplanes[index].family
+            let name = family.rawValue
             var done = FamilyPassReport()
             attempt(name, &report) { () throws(DataplaneError) in
                 done = try dataplanes[index].pass(update, observe: full)
+                conntrackCleaner.request(family, dataplanes[index].takeFlowRequest())
             }
             report.add(done)
             report.failures += done.apply.failures.map { "\(name): \($0)" }
