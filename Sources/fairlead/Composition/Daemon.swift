@@ -19,7 +19,8 @@ struct Daemon {
         case stop(signal: Int32)
     }
 
-    private let load: @Sendable () throws -> DaemonConfiguration
+    private let load: @Sendable () throws -> LoadedConfiguration
+    private let watch: ConfigurationWatch?
     private var configuration: DaemonConfiguration
     private var logger: Logger
     private let serviceManager: ServiceManager
@@ -31,10 +32,15 @@ struct Daemon {
     private var isReady = false
     private var known: Set<String> = []
 
-    /// `load` reads the configuration, at a reload again.
-    init(_ load: @escaping @Sendable () throws -> DaemonConfiguration) throws {
+    /// `load` reads the configuration, at a reload again; `watch` says when there is a new one.
+    init(
+        _ watch: ConfigurationWatch?,
+        _ load: @escaping @Sendable () throws -> LoadedConfiguration
+    ) throws {
         self.load = load
-        configuration = try load()
+        self.watch = watch
+        let loaded = try load()
+        configuration = loaded.configuration
         let environment = ProcessInfo.processInfo.environment
         logger = Self.logger(configuration.log, environment)
         serviceManager = ServiceManager(environment: environment)
@@ -45,6 +51,7 @@ struct Daemon {
         )
         dataplane = Dataplane(configuration)
         scheduler = Self.scheduler(configuration.reconcile)
+        report(loaded.warnings, as: "Configuration")
     }
 
     /// Returns when a signal asks for it.
@@ -73,6 +80,10 @@ struct Daemon {
         let feeds = [
             Task { [updates = source.updates()] in
                 for await update in updates { continuation.yield(.update(update)) }
+            },
+            Task { [watch] in
+                guard let watch else { return }
+                for await _ in watch.changes() { continuation.yield(.reload) }
             },
             Task { [interval = tickInterval] in
                 while !Task.isCancelled {
@@ -221,7 +232,9 @@ struct Daemon {
     private mutating func reload() async {
         serviceManager.reloading()
         do {
-            let new = try load()
+            let loaded = try load()
+            let new = loaded.configuration
+            report(loaded.warnings, as: "Configuration")
             for field in configuration.fieldsForRestart(new) {
                 logger.warning("Takes effect at the next start", metadata: ["field": "\(field)"])
             }
