@@ -123,6 +123,19 @@ struct StaleFlowScript {
         #expect(!fixture.log.contains("former endpoints"), "\(fixture.log)")
     }
 
+    /// Switched off, a client goes where it went.
+    func checkSwitchedOff() throws {
+        try fixture.write(manifest(1))
+        try fixture.start()
+        try fixture.waitUntilApplied()
+        try expect("pod1")
+        try fixture.write(manifest(2))
+        try fixture.waitUntilApplied()
+        usleep(1_000_000)
+        #expect(try answer(timeout: .seconds(2)) == "pod1")
+        try fixture.stop()
+    }
+
     /// With policy Local, where the client's address reaches the pods.
     private func checkNodePort() throws {
         let node = DaemonFixture.endpoint(LabAddresses.node(family), "\(Self.nodePort)/udp")
@@ -144,6 +157,13 @@ extension KernelSuites {
         func moves(_ mode: String, _ family: IPFamily) throws {
             let fixture = try DaemonFixture(mode: mode)
             try StaleFlowScript(fixture: fixture, family: family).check()
+        }
+
+        @Test("With cleanStaleUDP: false they stay, which is how the kernel has it")
+        func switchedOff() throws {
+            let extra = "conntrack: {cleanStaleUDP: false}\n"
+            let fixture = try DaemonFixture(mode: "nftables", extra: extra)
+            try StaleFlowScript(fixture: fixture, family: .ipv4).checkSwitchedOff()
         }
     }
 

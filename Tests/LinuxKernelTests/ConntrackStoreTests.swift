@@ -8,8 +8,8 @@ import Testing
 @Suite("ConntrackStore")
 @KernelThread
 struct ConntrackStoreTests {
-    /// In a new namespace.
-    init() throws {
+    /// Enters a new namespace. Not at the suite's making, as another test may run in between.
+    private func enterNamespace() throws {
         try NetworkNamespace.enterNew()
         try Program.check(["ip", "link", "set", "lo", "up"])
     }
@@ -55,6 +55,7 @@ struct ConntrackStoreTests {
         arguments: IPFamily.allCases
     )
     func deletion(_ family: IPFamily) throws {
+        try enterNamespace()
         let other: IPFamily = family == .ipv4 ? .ipv6 : .ipv4
         try insert(family, 1001, transport: "tcp", more: "--state ESTABLISHED")
         try insert(
@@ -88,6 +89,7 @@ struct ConntrackStoreTests {
 
     @Test("Tens of thousands go in portions, and the rest stays")
     func many() throws {
+        try enterNamespace()
         let count = 20_000
         var lines = ""
         for index in 0..<count {
@@ -115,6 +117,7 @@ struct ConntrackStoreTests {
         "Settings of this namespace are set where they differ; the host's are left alone elsewhere"
     )
     func settings() throws {
+        try enterNamespace()
         let name = "net.netfilter.nf_conntrack_udp_timeout"
         let settings = ConntrackSettings(
             maximumPerCore: 1000,

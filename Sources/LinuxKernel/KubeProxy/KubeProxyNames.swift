@@ -44,7 +44,7 @@ enum KubeProxyNames {
             || (UInt8(ascii: "2")...UInt8(ascii: "7")).contains(byte)
     }
 
-    /// Names of node port sets, by what they hold, and of all others.
+    /// What a set is for; the end of its name.
     enum SetRole: String, CaseIterable {
         case nodePortsTCP = "NODE-PORT-TCP"
         case nodePortsUDP = "NODE-PORT-UDP"

@@ -42,7 +42,13 @@ actor Dataplane {
     func kernelProblems() -> [String] {
         let mode = configuration.mode.installed
         let findings = mode.capabilities(families, configuration).filter { $0.level > .good }
-        return findings.map { "\($0.subject): \($0.detail)" } + mode.prepareHost(configuration)
+        return findings.map { "\($0.subject): \($0.detail)" } + prepareHost()
+    }
+
+    /// Sets what the configuration asks of the host; returns what could not be set.
+    private func prepareHost() -> [String] {
+        configuration.mode.installed.prepareHost(configuration)
+            + ConntrackSettings(configuration.conntrack).apply().map(\.description)
     }
 
     /// Chooses the mode if that is left to it, enters the namespace for good and finds out which
@@ -81,7 +87,7 @@ actor Dataplane {
         configuration = new
         configuration.mode = mode
         replan()
-        return mode.installed.prepareHost(configuration)
+        return prepareHost()
     }
 
     /// Looks at the node's own addresses again; true if they changed in a way that matters, and
@@ -131,6 +137,8 @@ actor Dataplane {
             var done = FamilyPassReport()
             attempt(name, &report) { () throws(DataplaneError) in
                 done = try dataplanes[index].pass(update, observe: full)
+                // Switched off, what changed waits until it is switched on.
+                guard configuration.conntrack.cleanStaleUDP else { return }
                 conntrackCleaner.request(family, dataplanes[index].takeFlowRequest())
             }
             report.add(done)
