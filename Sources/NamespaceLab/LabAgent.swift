@@ -21,10 +21,11 @@ package struct LabAgent: Sendable {
     }
 
     /// What became of `count` connections from a namespace: `NAME SOURCE`, `refused`,
-    /// `unreachable` or `timeout` for each.
+    /// `unreachable` or `timeout` for each. A `port` to come from needs a `source`.
     package func connect(
         to endpoint: String,
         from source: String? = nil,
+        port: Int? = nil,
         in namespace: String,
         count: Int = 1,
         timeout: Duration = .seconds(1)
@@ -34,6 +35,7 @@ package struct LabAgent: Sendable {
             + timeout.components.attoseconds / 1_000_000_000_000_000
         var arguments = [path, "connect", "--count", "\(count)", "--timeout", "\(milliseconds)"]
         if let source { arguments += ["--from", source] }
+        if let port { arguments += ["--from-port", "\(port)"] }
         return try LabCommand.run(
             arguments + [endpoint],
             in: namespace,

@@ -12,6 +12,8 @@ where P.State == Store.State, P.Diff == Store.Diff {
     private let store: Store
     /// The kernel is known to equal the plan as of the last pass.
     private var isInSync = false
+    /// Services that changed and were not taken by `takeChanges`.
+    private var changed: Set<ServiceName> = []
 
     /// `planner` and `desired` are empty and of the same family and settings.
     package init(desired: DesiredState, planner: P, store: Store) {
@@ -29,6 +31,7 @@ where P.State == Store.State, P.Diff == Store.Diff {
         observe: Bool
     ) throws(DataplaneError) -> FamilyPassReport {
         let names = desired.select(update)
+        changed.formUnion(names)
         let planned = planner.plan(names, of: desired)
         var report = FamilyPassReport(changedServices: names.count)
         guard observe || !isInSync else {
@@ -50,6 +53,13 @@ where P.State == Store.State, P.Diff == Store.Diff {
         return report
     }
 
+    /// The Services that changed since the last call, sorted: to be called after a pass that
+    /// succeeded, when the kernel serves them as they are now.
+    package mutating func takeChanges() -> [ServiceName] {
+        defer { changed = [] }
+        return changed.sorted()
+    }
+
     /// What would change, without changing it.
     package mutating func preview(
         _ update: SnapshotUpdate
@@ -61,6 +71,8 @@ where P.State == Store.State, P.Diff == Store.Diff {
 
     /// Takes over new settings: everything is planned anew, and the next pass observes.
     package mutating func replace(desired: DesiredState, planner: P) {
+        // A Service that is gone by the next pass changes too.
+        changed.formUnion(self.desired.services.keys)
         self.desired = desired
         self.planner = planner
         isInSync = false

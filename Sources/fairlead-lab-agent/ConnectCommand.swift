@@ -12,6 +12,9 @@ struct ConnectCommand: ParsableCommand {
     @Option(help: "The source address.")
     var from: String?
 
+    @Option(help: "The source port; needs --from. (default: any)")
+    var fromPort: UInt16 = 0
+
     @Option(help: "How many connections.")
     var count = 1
 
@@ -29,7 +32,7 @@ struct ConnectCommand: ParsableCommand {
             return address
         }
         for _ in 0..<count {
-            print(try Attempt(endpoint, from: source, timeout: timeout).outcome())
+            print(try Attempt(endpoint, from: source, port: fromPort, timeout: timeout).outcome())
             fflush(nil)
         }
     }
@@ -39,18 +42,21 @@ struct ConnectCommand: ParsableCommand {
 struct Attempt {
     let endpoint: Endpoint
     let source: IPAddress?
+    /// 0 for any.
+    let sourcePort: UInt16
     /// In milliseconds, for each step.
     let timeout: Int32
 
-    init(_ endpoint: Endpoint, from source: IPAddress?, timeout: Int32) {
+    init(_ endpoint: Endpoint, from source: IPAddress?, port: UInt16 = 0, timeout: Int32) {
         self.endpoint = endpoint
         self.source = source
+        sourcePort = port
         self.timeout = timeout
     }
 
     func outcome() throws -> String {
         let socket = try Socket(endpoint.socket.address.family, endpoint.transport)
-        if let source { try socket.bind(to: source) }
+        if let source { try socket.bind(to: source, sourcePort) }
         socket.setNonBlocking()
         var error = socket.connect(to: endpoint.socket)
         if error == EINPROGRESS {

@@ -144,4 +144,30 @@ extension OwnedTable {
         #expect(store.content.withLock { $0.observations } == 2)
         #expect(store.content.withLock { $0.state } == reconciler.planner.plan)
     }
+
+    @Test(
+        "Changed Services are told once, after the pass that succeeded, and those of a failed one too"
+    )
+    func changes() throws {
+        var reconciler = reconciler()
+        let name = ServiceName(namespace: "default", name: "web")
+        store.content.withLock { $0.failures = 1 }
+        #expect(throws: DataplaneError.self) {
+            try reconciler.pass(snapshot(2), observe: false)
+        }
+        _ = try reconciler.pass(snapshot(2, changed: .some([])), observe: false)
+        #expect(reconciler.takeChanges() == [name])
+        #expect(reconciler.takeChanges() == [])
+        // With other settings all are planned anew, and what is gone by then has changed too.
+        let desired = DesiredState(family: .ipv4, settings: reconciler.desired.settings)
+        reconciler.replace(
+            desired: desired,
+            planner: IPTablesPlanner(family: .ipv4, settings: desired.settings)
+        )
+        _ = try reconciler.pass(
+            SnapshotUpdate(snapshot: ServiceSnapshot(), changed: .all),
+            observe: false
+        )
+        #expect(reconciler.takeChanges() == [name])
+    }
 }

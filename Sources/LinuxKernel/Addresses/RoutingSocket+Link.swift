@@ -80,9 +80,13 @@ extension RoutingSocket {
                 guard addresses.allSatisfy({ linkLocal.contains($0.address) }) else { return false }
             }
         }
+        return try remove(link, name)
+    }
+
+    /// Removes a link; it is fine if somebody else was faster.
+    mutating func remove(_ link: Link, _ name: String) throws(DataplaneError) -> Bool {
         var batch = NetlinkBatch()
         batch.beginLink(RTM_DELLINK, index: link.index)
-        // ENODEV: somebody else was faster.
         if let refusal = try transact(&batch).first, refusal.errno != ENODEV {
             throw .system("RTM_DELLINK", "link \(name)", refusal.errno)
         }

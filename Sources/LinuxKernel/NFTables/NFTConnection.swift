@@ -45,18 +45,23 @@ final class NFTConnection {
         }
     }
 
-    /// All messages of a dump of what is in our table.
+    /// All messages of a dump of what is in a table, ours unless another is named; `chain` limits a
+    /// dump of rules.
     ///
     /// It does not matter that somebody changes other tables meanwhile, though the kernel calls it
     /// an interruption; whether ours was changed is for a monitor to tell.
     func dump(
         _ message: nf_tables_msg_types,
         _ name: String,
-        set: String? = nil
+        table: String = NFTablesState.table,
+        set: String? = nil,
+        chain: String? = nil
     ) throws(DataplaneError) -> [NetlinkMessage] {
         var batch = NetlinkBatch()
         batch.begin(message, family, flags: UInt16(NLM_F_DUMP))
-        batch.text(NFTA_TABLE_NAME, NFTablesState.table)
+        // The attribute of the table's name is the first of every message's.
+        batch.text(NFTA_TABLE_NAME, table)
+        if let chain { batch.text(NFTA_RULE_CHAIN, chain) }
         if let set { batch.text(NFTA_SET_ELEM_LIST_SET, set) }
         return try ask(
             &batch,

@@ -126,12 +126,23 @@ struct NetlinkSocket: ~Copyable {
         _ batch: inout NetlinkBatch,
         unlessChanged: Bool = true
     ) throws(DataplaneError) -> [NetlinkMessage] {
+        var answers: [NetlinkMessage] = []
+        try request(&batch, unlessChanged: unlessChanged) { answers.append($0) }
+        return answers
+    }
+
+    /// The same, with each answer handed over as it comes. After an error of `take` the rest of a
+    /// dump is still on its way, and the socket of no more use.
+    mutating func request(
+        _ batch: inout NetlinkBatch,
+        unlessChanged: Bool = true,
+        _ take: (NetlinkMessage) throws(DataplaneError) -> Void
+    ) throws(DataplaneError) {
         batch.close()
         sequence &+= 1
         batch.stamp(0, sequence: sequence)
         if !batch.isDump { batch.stamp(0, sequence: sequence, flags: UInt16(NLM_F_ACK)) }
         try send(batch.bytes[...], 1)
-        var answers: [NetlinkMessage] = []
         var interrupted = false
         while true {
             for message in try receive() where message.sequence == sequence {
@@ -142,15 +153,15 @@ struct NetlinkSocket: ~Copyable {
                     guard code == 0 else {
                         throw error(-code, Refusal(0, -code, message).message)
                     }
-                    return answers
+                    return
                 case UInt16(NLMSG_DONE):
                     let code = message.payload.number(Int32.self)
                     guard code >= 0 else { throw error(-code, nil) }
                     guard !interrupted || !unlessChanged else {
                         throw error(EAGAIN, "changed while it was read")
                     }
-                    return answers
-                default: answers.append(message)
+                    return
+                default: try take(message)
                 }
             }
         }

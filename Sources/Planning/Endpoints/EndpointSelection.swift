@@ -14,6 +14,9 @@ package struct EndpointSelection: Sendable, Equatable {
     package var local: [SocketAddress] = []
     /// Any usable endpoint anywhere: decides between reject and drop.
     package var hasAny = false
+    /// Of a UDP port, every endpoint that answers, whatever policies, hints and weights say: flows
+    /// to it may go on. Empty for other protocols.
+    package var serving: [SocketAddress] = []
     /// Weights other than the standard one; endpoints of weight 0 are not in the lists.
     package var weights: [SocketAddress: UInt32] = [:]
 
@@ -40,7 +43,10 @@ package struct EndpointSelection: Sendable, Equatable {
         usesLocal: Bool,
         node: NodeIdentity
     ) {
-        let candidates = Self.candidates(portName, transport, slices, node)
+        let all = Self.candidates(portName, transport, slices, node)
+        if transport == .udp { serving = all.filter(\.answers).map(\.address) }
+        // Weight 0 takes no new connections, and an endpoint that takes none is not offered.
+        let candidates = all.filter { $0.endpoint.weight > 0 }
         for candidate in candidates where candidate.endpoint.weight != EndpointWeight.standard {
             weights[candidate.address] = candidate.endpoint.weight
         }
@@ -62,6 +68,7 @@ package struct EndpointSelection: Sendable, Equatable {
         var isLocal: Bool
 
         var isReady: Bool { endpoint.ready }
+        var answers: Bool { endpoint.ready || endpoint.serving }
         /// Shutting down, but still answering: better than nothing.
         var isDraining: Bool { !endpoint.ready && endpoint.serving && endpoint.terminating }
     }
@@ -98,8 +105,7 @@ package struct EndpointSelection: Sendable, Equatable {
                 result[result.count - 1] = candidate
             }
         }
-        // Weight 0 takes no new connections, and an endpoint that takes none is not offered.
-        return result.filter { $0.endpoint.weight > 0 }
+        return result
     }
 
     private static func clusterList(

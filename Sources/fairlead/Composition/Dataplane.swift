@@ -23,6 +23,8 @@ actor Dataplane {
     private var others: [OtherModes] = []
     private var hasRetiredOthers = false
     private var sensor: DriftSensor?
+    /// Forgets UDP flows to endpoints that are gone, after the passes.
+    nonisolated let conntrackCleaner: ConntrackCleaner
     /// Until then a mere possibility of drift is not looked into, so that somebody's busy iptables
     /// does not keep us reading tables.
     private var nextLook = ContinuousClock.now
@@ -33,13 +35,20 @@ actor Dataplane {
     /// Touches nothing before `start`.
     init(_ configuration: DaemonConfiguration) {
         self.configuration = configuration
+        conntrackCleaner = ConntrackCleaner(namespace: configuration.networkNamespace)
     }
 
     /// What is amiss with the kernel, for the log.
     func kernelProblems() -> [String] {
         let mode = configuration.mode.installed
         let findings = mode.capabilities(families, configuration).filter { $0.level > .good }
-        return findings.map { "\($0.subject): \($0.detail)" } + mode.prepareHost(configuration)
+        return findings.map { "\($0.subject): \($0.detail)" } + prepareHost()
+    }
+
+    /// Sets what the configuration asks of the host; returns what could not be set.
+    private func prepareHost() -> [String] {
+        configuration.mode.installed.prepareHost(configuration)
+            + ConntrackSettings(configuration.conntrack).apply().map(\.description)
     }
 
     /// Chooses the mode if that is left to it, enters the namespace for good and finds out which
@@ -78,7 +87,7 @@ actor Dataplane {
         configuration = new
         configuration.mode = mode
         replan()
-        return mode.installed.prepareHost(configuration)
+        return prepareHost()
     }
 
     /// Looks at the node's own addresses again; true if they changed in a way that matters, and
@@ -135,10 +144,14 @@ actor Dataplane {
             }
         }
         for index in dataplanes.indices {
-            let name = dataplanes[index].family.rawValue
+            let family = dataplanes[index].family
+            let name = family.rawValue
             var done = FamilyPassReport()
             attempt(name, &report) { () throws(DataplaneError) in
                 done = try dataplanes[index].pass(update, observe: full)
+                // Switched off, what changed waits until it is switched on.
+                guard configuration.conntrack.cleanStaleUDP else { return }
+                conntrackCleaner.request(family, dataplanes[index].takeFlowRequest())
             }
             report.add(done)
             report.failures += done.apply.failures.map { "\(name): \($0)" }

@@ -19,6 +19,10 @@ protocol FamilyDataplane {
         observe: Bool
     ) throws(DataplaneError) -> FamilyPassReport
 
+    /// Which UDP flows have to be looked at after the passes since the last call; to be called after
+    /// one that succeeded.
+    mutating func takeFlowRequest() -> ConntrackCleaner.Request
+
     /// What the host still has to do for the plan once it stands; nil if it was done, else why not.
     func finish() -> String?
 
@@ -41,6 +45,7 @@ struct ModeDataplane<Mode: InstalledMode>: FamilyDataplane {
     private let store: Mode.ModeStore
     private var reconciler: FamilyReconciler<Mode.ModePlanner, Mode.ModeStore>
     private var measures: [String: Int] = [:]
+    private var staleFlows = StaleFlowRules()
 
     init(
         _ mode: Mode.Type,
@@ -65,6 +70,14 @@ struct ModeDataplane<Mode: InstalledMode>: FamilyDataplane {
         observe: Bool
     ) throws(DataplaneError) -> FamilyPassReport {
         try reconciler.pass(update, observe: observe)
+    }
+
+    mutating func takeFlowRequest() -> ConntrackCleaner.Request {
+        ConntrackCleaner.Request(
+            check: staleFlows.update(reconciler.takeChanges(), of: reconciler.desired),
+            settings: reconciler.desired.settings,
+            servesLocalhost: Mode.servesLocalhost
+        )
     }
 
     func finish() -> String? { Mode.finish(reconciler.planner) }

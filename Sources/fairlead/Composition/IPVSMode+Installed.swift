@@ -8,6 +8,7 @@ import ServiceModel
 
 extension IPVSMode: InstalledMode {
     static let tables = TableName.allCases
+    static let servesLocalhost = false
 
     static func store(_ family: IPFamily, _ kernel: borrowing Kernel) -> IPVSStore {
         let settings = kernel.configuration.ipvs

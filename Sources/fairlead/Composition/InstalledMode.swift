@@ -13,6 +13,9 @@ protocol InstalledMode: ProxyMode {
     /// The legacy tables the mode writes.
     static var tables: [TableName] { get }
 
+    /// Node ports can answer on the loopback address.
+    static var servesLocalhost: Bool { get }
+
     static func store(_ family: IPFamily, _ kernel: borrowing Kernel) -> ModeStore
 
     /// Settings of the host that the mode needs, set where they differ; what could not be set.
@@ -41,6 +44,7 @@ extension DaemonConfiguration.Mode {
 
 extension IPTablesMode: InstalledMode {
     static let tables: [TableName] = [.filter, .nat]
+    static let servesLocalhost = true
 
     static func store(_ family: IPFamily, _ kernel: borrowing Kernel) -> IPTablesStore {
         IPTablesStore(

@@ -7,6 +7,7 @@ import ProxyModes
 
 extension NFTablesMode: InstalledMode {
     static let tables: [TableName] = []
+    static let servesLocalhost = false
 
     static func store(_ family: IPFamily, _ kernel: borrowing Kernel) -> NFTablesStore {
         NFTablesStore(family: family)

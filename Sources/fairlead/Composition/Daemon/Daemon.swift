@@ -246,6 +246,9 @@ struct Daemon {
             logger.error("Cannot end what has run out", metadata: ["error": "\(error)"])
             scheduler.request(at: .now, full: true)
         }
+        for problem in dataplane.conntrackCleaner.takeProblems() {
+            logger.warning("UDP flows to former endpoints stay", metadata: ["reason": "\(problem)"])
+        }
         if await dataplane.addressesChanged() {
             logger.notice("The node's addresses changed")
             pending.invalidate()

@@ -1,0 +1,147 @@
+import Addressing
+import DataplaneModel
+import Foundation
+import LinuxKernel
+import Planning
+import Reconciling
+import Synchronization
+
+/// Makes the kernel forget UDP flows to endpoints that are gone, off the way of the passes: on a
+/// thread of its own, and what is asked for meanwhile together.
+actor ConntrackCleaner {
+    /// What it did since the start.
+    struct Totals: Sendable, Equatable {
+        /// Entries deleted.
+        var deleted = 0
+        /// Looks through the table of a family.
+        var runs = 0
+        /// Time that they took together.
+        var duration = Duration.zero
+    }
+
+    /// What one family is asked for.
+    struct Request: Sendable {
+        var check: FlowCheck
+        var settings: PlannerSettings
+        var servesLocalhost: Bool
+    }
+
+    private struct Shared {
+        var waiting: [IPFamily: Request] = [:]
+        var isRunning = false
+        var totals = Totals()
+        var problems: [String] = []
+    }
+
+    private let thread = DataplaneThread()
+    nonisolated var unownedExecutor: UnownedSerialExecutor { thread.asUnownedSerialExecutor() }
+
+    private let namespace: String?
+    private var hasEntered = false
+    private var stores: [IPFamily: ConntrackStore] = [:]
+    private let shared = Mutex(Shared())
+
+    /// Until it is tried again what the kernel refused.
+    private static let retryInterval = Duration.seconds(5)
+
+    /// Touches nothing before the first request.
+    init(namespace: String?) {
+        self.namespace = namespace
+    }
+
+    nonisolated var totals: Totals { shared.withLock(\.totals) }
+
+    /// What went wrong since the last call.
+    nonisolated func takeProblems() -> [String] {
+        shared.withLock { shared in
+            defer { shared.problems = [] }
+            return shared.problems
+        }
+    }
+
+    /// Returns at once.
+    nonisolated func request(_ family: IPFamily, _ request: Request) {
+        guard !request.check.isEmpty else { return }
+        let begins = shared.withLock { shared in
+            var merged = request
+            if var earlier = shared.waiting[family] {
+                earlier.check.merge(request.check)
+                merged.check = earlier.check
+            }
+            shared.waiting[family] = merged
+            defer { shared.isRunning = true }
+            return !shared.isRunning
+        }
+        if begins { Task { await run() } }
+    }
+
+    /// Works until nothing is waiting, and rests as long as it works.
+    private func run() async {
+        while let waiting = next() {
+            let began = ContinuousClock.now
+            var pause = Duration.zero
+            for (family, request) in waiting.sorted(by: { $0.key < $1.key }) {
+                do throws(DataplaneError) {
+                    try clean(family, request)
+                } catch {
+                    note("\(error)")
+                    guard error.kind != .unsupported else { continue }
+                    putBack(family, request)
+                    pause = Self.retryInterval
+                }
+            }
+            try? await Task.sleep(for: max(pause, ContinuousClock.now - began))
+        }
+    }
+
+    private func next() -> [IPFamily: Request]? {
+        shared.withLock { shared in
+            defer { shared.waiting = [:] }
+            shared.isRunning = !shared.waiting.isEmpty
+            return shared.isRunning ? shared.waiting : nil
+        }
+    }
+
+    private func clean(_ family: IPFamily, _ request: Request) throws(DataplaneError) {
+        if let namespace, !hasEntered { try NetworkNamespace.enter(namespace) }
+        hasEntered = true
+        let began = ContinuousClock.now
+        let accepting = request.settings.nodePortAddresses(
+            family,
+            local: NodeFacts.observe().localAddresses,
+            servesLocalhost: request.servesLocalhost
+        )
+        let store = stores[family] ?? ConntrackStore(family: family)
+        stores[family] = store
+        let report = try store.deleteFlows {
+            request.check.isStale($0, acceptsNodePorts: accepting.contains)
+        }
+        let duration = ContinuousClock.now - began
+        shared.withLock { shared in
+            shared.totals.deleted += report.deleted
+            shared.totals.runs += 1
+            shared.totals.duration += duration
+        }
+        for failure in report.failures { note("\(failure)") }
+    }
+
+    /// What was asked for since then knows better.
+    private func putBack(_ family: IPFamily, _ request: Request) {
+        shared.withLock { shared in
+            var merged = request
+            if let later = shared.waiting[family] {
+                merged = later
+                merged.check = request.check
+                merged.check.merge(later.check)
+            }
+            shared.waiting[family] = merged
+        }
+    }
+
+    private func note(_ problem: String) {
+        // The newest of many say what the others did.
+        shared.withLock { shared in
+            shared.problems = shared.problems.suffix(9) + [problem]
+        }
+    }
+}
