@@ -8,12 +8,12 @@ import Testing
 struct ClusterFactsTests {
     private let facts = NodeFacts(
         hostName: "host",
-        primaryAddresses: [IPAddress("10.9.9.9")!, IPAddress("fd09::9")!],
+        primaryAddresses: ["10.9.9.9", "fd09::9"].compactMap { IPAddress($0) },
         cluster: ClusterFacts(
-            addresses: [IPAddress("192.0.2.1")!],
+            addresses: ["192.0.2.1"].compactMap { IPAddress($0) },
             zone: "zone-1",
-            podCIDRs: [IPPrefix("10.1.0.0/24")!],
-            serviceCIDRs: [IPPrefix("10.96.0.0/12")!]
+            podCIDRs: ["10.1.0.0/24"].compactMap { IPPrefix($0) },
+            serviceCIDRs: ["10.96.0.0/12"].compactMap { IPPrefix($0) }
         )
     )
 
@@ -25,9 +25,9 @@ struct ClusterFactsTests {
     func silence() throws {
         let settings = try settings("sources: {kubernetes: {}}\ndetectLocal: {mode: NodeCIDR}")
         #expect(settings.node.zone == "zone-1")
-        #expect(settings.node.addresses == [IPAddress("192.0.2.1")!, IPAddress("fd09::9")!])
-        #expect(settings.detector == .sources([IPPrefix("10.1.0.0/24")!]))
-        #expect(settings.serviceCIDRs == [IPPrefix("10.96.0.0/12")!])
+        #expect(settings.node.addresses == ["192.0.2.1", "fd09::9"].compactMap { IPAddress($0) })
+        #expect(settings.detector == .sources(["10.1.0.0/24"].compactMap { IPPrefix($0) }))
+        #expect(settings.serviceCIDRs == ["10.96.0.0/12"].compactMap { IPPrefix($0) })
     }
 
     @Test("The configuration's word comes first")
@@ -41,8 +41,8 @@ struct ClusterFactsTests {
             """
         )
         #expect(settings.node.zone == "mine")
-        #expect(settings.node.addresses == [IPAddress("192.0.2.1")!, IPAddress("fd00::1")!])
-        #expect(settings.detector == .sources([IPPrefix("10.0.0.0/8")!]))
-        #expect(settings.serviceCIDRs == [IPPrefix("10.0.0.0/16")!])
+        #expect(settings.node.addresses == ["192.0.2.1", "fd00::1"].compactMap { IPAddress($0) })
+        #expect(settings.detector == .sources(["10.0.0.0/8"].compactMap { IPPrefix($0) }))
+        #expect(settings.serviceCIDRs == ["10.0.0.0/16"].compactMap { IPPrefix($0) })
     }
 }

@@ -24,12 +24,12 @@ struct ClusterRecordingTests {
             slices: snapshot.slices,
             node: NodeObject(
                 name: "node-a",
-                internalIPs: [IPAddress("192.0.2.1")!, IPAddress("fd00::1")!],
-                externalIPs: [IPAddress("198.51.100.7")!],
-                podCIDRs: [IPPrefix("10.1.0.0/24")!],
+                internalIPs: ["192.0.2.1", "fd00::1"].compactMap { IPAddress($0) },
+                externalIPs: ["198.51.100.7"].compactMap { IPAddress($0) },
+                podCIDRs: ["10.1.0.0/24"].compactMap { IPPrefix($0) },
                 zone: "zone-1"
             ),
-            serviceCIDRs: [IPPrefix("10.96.0.0/12")!, IPPrefix("fd00:96::/112")!]
+            serviceCIDRs: ["10.96.0.0/12", "fd00:96::/112"].compactMap { IPPrefix($0) }
         )
     }
 

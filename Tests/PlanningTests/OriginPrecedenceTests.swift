@@ -12,8 +12,10 @@ struct OriginPrecedenceTests {
             name: ServiceName(namespace: "shop", name: name),
             origin: origin,
             kind: node == nil ? .clusterIP : .nodePort,
-            clusterIPs: node == nil ? [IPAddress("10.96.0.10")!] : [],
-            ports: [ServicePort(port: PortNumber(80)!, nodePort: node.flatMap { PortNumber($0) })]
+            clusterIPs: node == nil ? ["10.96.0.10"].compactMap { IPAddress($0) } : [],
+            ports: PortNumber(80).map {
+                [ServicePort(port: $0, nodePort: node.flatMap { PortNumber($0) })]
+            } ?? []
         )
     }
 

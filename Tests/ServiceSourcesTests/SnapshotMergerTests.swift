@@ -9,7 +9,7 @@ struct SnapshotMergerTests {
     private static let db = ServiceName(namespace: "shop", name: "db")
 
     private func service(_ name: ServiceName, _ port: Int) -> Service {
-        Service(name: name, ports: [ServicePort(port: PortNumber(port)!)])
+        Service(name: name, ports: PortNumber(port).map { [ServicePort(port: $0)] } ?? [])
     }
 
     private func slice(_ name: ServiceName, _ slice: String) -> EndpointSlice {
