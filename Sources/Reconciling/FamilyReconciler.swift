@@ -47,6 +47,10 @@ where P.State == Store.State, P.Diff == Store.Diff {
         }
         if !wanted.isEmpty { report.apply = try store.apply(wanted) }
         isInSync = true
+        if report.drift > 0 {
+            let touched = Set(planner.differences(in: wanted).flatMap(\.services))
+            report.driftedServices = touched.subtracting(names)
+        }
         return report
     }
 
@@ -73,15 +77,20 @@ package struct FamilyPassReport: Sendable, Equatable {
     package var changedServices: Int
     /// Objects that differed from what was left there, though no Service changed them.
     package var drift: Int
+    /// Services that those objects belong to; of a Service that changed in the same pass it is not
+    /// known.
+    package var driftedServices: Set<ServiceName>
     package var apply: ApplyReport
 
     package init(
         changedServices: Int = 0,
         drift: Int = 0,
+        driftedServices: Set<ServiceName> = [],
         apply: ApplyReport = ApplyReport()
     ) {
         self.changedServices = changedServices
         self.drift = drift
+        self.driftedServices = driftedServices
         self.apply = apply
     }
 }

@@ -128,7 +128,29 @@ extension OwnedTable {
         store.content.withLock { $0.state.nat.jumps.removeAll() }
         let report = try reconciler.pass(snapshot(2, changed: .some([])), observe: true)
         #expect(report.drift == 3)
+        // Jumps are everybody's.
+        #expect(report.driftedServices.isEmpty)
         #expect(store.content.withLock { $0.state } == reconciler.planner.plan)
+    }
+
+    @Test("What was repaired is told with its Service, unless that changed meanwhile")
+    func driftedServices() throws {
+        var reconciler = reconciler()
+        _ = try reconciler.pass(snapshot(2), observe: false)
+        func damage() {
+            store.content.withLock { content in
+                for name in content.state.nat.chains.keys where name.text.hasSuffix("-web") {
+                    content.state.nat.chains[name] = nil
+                }
+            }
+        }
+        damage()
+        var report = try reconciler.pass(snapshot(2, changed: .some([])), observe: true)
+        #expect(report.drift == 1)
+        #expect(report.driftedServices == [ServiceName(namespace: "default", name: "web")])
+        damage()
+        report = try reconciler.pass(snapshot(3, changed: web), observe: true)
+        #expect(report.driftedServices.isEmpty)
     }
 
     @Test("After a failure the next pass observes, and nothing planned is lost")

@@ -162,7 +162,9 @@ struct Daemon {
         if report.drift > 0 {
             logger.warning(
                 "Repaired what somebody else changed",
-                metadata: ["objects": "\(report.drift)"]
+                metadata: [
+                    "objects": "\(report.drift)", "services": "\(report.driftedServicesText)",
+                ]
             )
         }
         let metadata: Logger.Metadata = [
