@@ -12,6 +12,7 @@ struct Fairlead: AsyncParsableCommand {
               fairlead plan --services DIR     what would be programmed (needs no root)
               fairlead run                     keep the kernel so, for ever
               fairlead trace --from A --to B   where a packet goes, and why
+              fairlead graph -o FILE           a picture of it
               fairlead verify                  whether each Service stands in the kernel as wanted
               fairlead check                   whether this host and the files are fit
 
@@ -20,8 +21,8 @@ struct Fairlead: AsyncParsableCommand {
         version: Version.text,
         subcommands: [
             RunCommand.self, PlanCommand.self, ApplyCommand.self, TraceCommand.self,
-            VerifyCommand.self, CountersCommand.self, CheckCommand.self, CleanupCommand.self,
-            VersionCommand.self,
+            GraphCommand.self, VerifyCommand.self, CountersCommand.self, CheckCommand.self,
+            CleanupCommand.self, VersionCommand.self,
         ]
     )
 }

@@ -40,7 +40,9 @@ package struct EndpointSelection: Sendable, Equatable {
         usesLocal: Bool,
         node: NodeIdentity
     ) {
+        // Weight 0 takes no new connections, and an endpoint that takes none is not offered.
         let candidates = Self.candidates(portName, transport, slices, node)
+            .filter { $0.endpoint.weight > 0 }
         for candidate in candidates where candidate.endpoint.weight != EndpointWeight.standard {
             weights[candidate.address] = candidate.endpoint.weight
         }
@@ -56,7 +58,7 @@ package struct EndpointSelection: Sendable, Equatable {
     }
 
     /// One endpoint at one port.
-    private struct Candidate {
+    struct Candidate {
         var address: SocketAddress
         var endpoint: Endpoint
         var isLocal: Bool
@@ -68,7 +70,7 @@ package struct EndpointSelection: Sendable, Equatable {
 
     /// Each address and port once, sorted. Of duplicates the later wins unless it is terminating,
     /// so that an endpoint moving between slices does not flap.
-    private static func candidates(
+    static func candidates(
         _ portName: String,
         _ transport: TransportProtocol,
         _ slices: [EndpointSlice],
@@ -98,8 +100,7 @@ package struct EndpointSelection: Sendable, Equatable {
                 result[result.count - 1] = candidate
             }
         }
-        // Weight 0 takes no new connections, and an endpoint that takes none is not offered.
-        return result.filter { $0.endpoint.weight > 0 }
+        return result
     }
 
     private static func clusterList(
