@@ -12,6 +12,8 @@ where P.State == Store.State, P.Diff == Store.Diff {
     private let store: Store
     /// The kernel is known to equal the plan as of the last pass.
     private var isInSync = false
+    /// Single objects could not be changed, so that some differ until they can.
+    private var hasFailures = false
 
     /// `planner` and `desired` are empty and of the same family and settings.
     package init(desired: DesiredState, planner: P, store: Store) {
@@ -35,6 +37,7 @@ where P.State == Store.State, P.Diff == Store.Diff {
             guard !planned.isEmpty else { return report }
             isInSync = false
             report.apply = try store.apply(planned)
+            hasFailures = hasFailures || !report.apply.failures.isEmpty
             isInSync = true
             return report
         }
@@ -46,12 +49,20 @@ where P.State == Store.State, P.Diff == Store.Diff {
             report.drift = max(0, wanted.count - planned.count)
         }
         if !wanted.isEmpty { report.apply = try store.apply(wanted) }
+        hasFailures = !report.apply.failures.isEmpty
         isInSync = true
         if report.drift > 0 {
             let touched = Set(planner.differences(in: wanted).flatMap(\.services))
             report.driftedServices = touched.subtracting(names)
         }
         return report
+    }
+
+    /// Whether a small part of the kernel's state, another one at each call, is other than what was
+    /// left there. False as long as that is not known anyway.
+    package func inspect() throws(DataplaneError) -> Bool {
+        guard isInSync, !hasFailures else { return false }
+        return try store.inspect(planner.plan)
     }
 
     /// What would change, without changing it.

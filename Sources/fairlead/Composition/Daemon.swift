@@ -44,7 +44,7 @@ struct Daemon {
             stateDirectory: configuration.sources.stateDirectory
         )
         dataplane = Dataplane(configuration)
-        scheduler = Self.scheduler(configuration.reconcile)
+        scheduler = Self.scheduler(configuration)
     }
 
     /// Returns when a signal asks for it.
@@ -123,7 +123,7 @@ struct Daemon {
     // MARK: - Passes
 
     private mutating func pass(_ kind: PassScheduler.PassKind) async {
-        let report = await dataplane.pass(pending.take(), full: kind == .full)
+        let report = await dataplane.pass(pending.take(), kind)
         scheduler.completed(
             kind,
             at: .now,
@@ -168,7 +168,7 @@ struct Daemon {
             )
         }
         let metadata: Logger.Metadata = [
-            "kind": report.kind == .full ? "full" : "incremental",
+            "kind": "\(report.kind)",
             "services": "\(report.services)", "changed": "\(report.changedServices)",
             "operations": "\(report.operations)", "conflicts": "\(report.conflicts)",
             "ms": "\(Self.milliseconds(report.duration))",
@@ -226,7 +226,7 @@ struct Daemon {
             }
             configuration = new
             logger = Self.logger(new.log, ProcessInfo.processInfo.environment)
-            scheduler = Self.scheduler(new.reconcile)
+            scheduler = Self.scheduler(new)
             for problem in await dataplane.reconfigure(new) {
                 logger.warning("Kernel", metadata: ["problem": "\(problem)"])
             }
@@ -251,12 +251,15 @@ struct Daemon {
         return min(drift, watchdog / 3)
     }
 
-    private static func scheduler(_ settings: DaemonConfiguration.Reconcile) -> PassScheduler {
-        PassScheduler(
+    private static func scheduler(_ configuration: DaemonConfiguration) -> PassScheduler {
+        let settings = configuration.reconcile
+        let families = (configuration.families ?? IPFamily.allCases).count
+        return PassScheduler(
             minInterval: settings.minInterval,
             retryInterval: settings.retryInterval,
             maxRetryInterval: settings.maxRetryInterval,
             fullInterval: settings.fullResyncInterval,
+            families: families,
             start: .now
         )
     }
