@@ -55,6 +55,14 @@ enum PictureText {
         return kept + "…"
     }
 
+    /// The same with the middle left out: addresses of one network differ at their ends. For text
+    /// whose characters are all narrow.
+    static func cutMiddle(_ text: String, to units: Int) -> String {
+        if text.count <= units { return text }
+        let tail = (units - 1) * 2 / 3
+        return "\(text.prefix(units - 1 - tail))…\(text.suffix(tail))"
+    }
+
     static func width(_ text: String) -> Int { text.reduce(0) { $0 + width($1) } }
 
     private static func width(_ character: Character) -> Int {

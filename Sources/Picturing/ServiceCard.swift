@@ -167,7 +167,7 @@ struct ServiceCard {
         svg.begin("g", title: frontend.fullText)
         svg.box(frame, "box")
         svg.label(frontend.kind.rawValue, frame.x + 14, frame.y + 17, "t11 muted")
-        let address = PictureText.cut(frontend.address, to: 33)
+        let address = PictureText.cutMiddle(frontend.address, to: 33)
         svg.label(address, frame.x + 14, frame.y + 34, "t12 mono text strong")
         if let policy = frontend.policy {
             let only = frontend.sources.isEmpty ? "" : "restricted · "
@@ -217,7 +217,7 @@ struct ServiceCard {
         svg.box(frame, Self.outline(endpoint))
         Symbol(endpoint).draw(frame.x + 18, frame.middle, to: &svg)
         let text = endpoint.isChosen ? "text strong" : "muted"
-        let address = PictureText.cut(endpoint.address, to: endpoint.isChosen ? 28 : 36)
+        let address = PictureText.cutMiddle(endpoint.address, to: endpoint.isChosen ? 28 : 36)
         svg.label(address, frame.x + 36, frame.y + 18, "t12 mono \(text)")
         let reason = endpoint.reason.map { PictureText.cut($0, to: 26) }
         let room = 44 - (reason.map { PictureText.width($0) + 3 } ?? 10)

@@ -34,9 +34,15 @@ extension ServiceGraph {
                 kind: service.kind,
                 remarks: Self.remarks(service),
                 lanes: ports.sorted { $0.order < $1.order }.map(\.lane),
-                issues: (reasons[name] ?? []).map(\.description).unique
+                issues: (reasons[name] ?? []).map(Self.words).unique
             )
         }
+    }
+
+    /// The Service's name stands above already.
+    private static func words(_ issue: PlanIssue) -> String {
+        let port = issue.servicePort.port
+        return port.isEmpty ? issue.reason : "\(port): \(issue.reason)"
     }
 
     private static func remarks(_ service: Service) -> [String] {
