@@ -97,6 +97,8 @@ let package = Package(
         room("Planning", ["Addressing", "ServiceModel", "DataplaneModel"]),
         room("PacketTracing", ["Addressing", "DataplaneModel"]),
 
+        room("Picturing", ["Addressing", "ServiceModel", "Planning"]),
+
         room("ProxyModes", ["Addressing", "DataplaneModel", "Planning", "PacketTracing"]),
 
         // Effects, each at one edge.
@@ -136,9 +138,9 @@ let package = Package(
             "fairlead",
             [
                 "Addressing", "ServiceModel", "DataplaneModel", "Planning", "PacketTracing",
-                "ProxyModes", "LinuxKernel", "ServiceSources", "KubernetesAPI", "KubernetesClient",
-                "DaemonConfiguration", "Telemetry",
-                "Reconciling", argumentParser, logging,
+                "Picturing", "ProxyModes", "LinuxKernel", "ServiceSources", "KubernetesAPI",
+                "KubernetesClient", "DaemonConfiguration", "Telemetry", "Reconciling",
+                argumentParser, logging,
             ]
         ),
 
@@ -184,6 +186,14 @@ let package = Package(
         tests(
             "PacketTracingTests",
             ["Addressing", "DataplaneModel", "PacketTracing", "TestSupport"]
+        ),
+        tests(
+            "PicturingTests",
+            [
+                "Addressing", "ServiceModel", "Planning", "Picturing", "ServiceSources",
+                "TestSupport",
+            ],
+            exclude: ["Goldens"]
         ),
         tests(
             "LinuxKernelTests",

@@ -17,6 +17,10 @@ package protocol KernelStore {
     /// is there.
     func measure() throws(DataplaneError) -> [String: Int]
 
+    /// Looks at a small part of what is there, another one at each call, and says whether it differs
+    /// from the whole `wanted`. Only for what numbers would not show.
+    func inspect(_ wanted: State) throws(DataplaneError) -> Bool
+
     /// Does what has become due since the last call, such as ending what was left to run out.
     func attend() throws(DataplaneError)
 }
@@ -24,6 +28,9 @@ package protocol KernelStore {
 extension KernelStore {
     /// Nothing is measured.
     package func measure() throws(DataplaneError) -> [String: Int] { [:] }
+
+    /// Whatever may differ shows in the numbers.
+    package func inspect(_ wanted: State) throws(DataplaneError) -> Bool { false }
 
     /// Nothing ever becomes due.
     package func attend() throws(DataplaneError) {}

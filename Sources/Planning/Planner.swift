@@ -16,6 +16,9 @@ package protocol Planner: Sendable {
     /// Plans the named Services anew and returns what that changes.
     mutating func plan(_ names: [ServiceName], of desired: DesiredState) -> Diff
 
+    /// Whose each change is of a `diff` that leads to the plan, in no order.
+    func differences(in diff: Diff) -> [ObjectDifference]
+
     /// Everything that differs between two states.
     static func diff(from old: State, to new: State) -> Diff
 }

@@ -14,6 +14,8 @@ where P.State == Store.State, P.Diff == Store.Diff {
     private var isInSync = false
     /// Services that changed and were not taken by `takeChanges`.
     private var changed: Set<ServiceName> = []
+    /// Single objects could not be changed, so that some differ until they can.
+    private var hasFailures = false
 
     /// `planner` and `desired` are empty and of the same family and settings.
     package init(desired: DesiredState, planner: P, store: Store) {
@@ -38,6 +40,7 @@ where P.State == Store.State, P.Diff == Store.Diff {
             guard !planned.isEmpty else { return report }
             isInSync = false
             report.apply = try store.apply(planned)
+            hasFailures = hasFailures || !report.apply.failures.isEmpty
             isInSync = true
             return report
         }
@@ -49,7 +52,12 @@ where P.State == Store.State, P.Diff == Store.Diff {
             report.drift = max(0, wanted.count - planned.count)
         }
         if !wanted.isEmpty { report.apply = try store.apply(wanted) }
+        hasFailures = !report.apply.failures.isEmpty
         isInSync = true
+        if report.drift > 0 {
+            let touched = Set(planner.differences(in: wanted).flatMap(\.services))
+            report.driftedServices = touched.subtracting(names)
+        }
         return report
     }
 
@@ -58,6 +66,13 @@ where P.State == Store.State, P.Diff == Store.Diff {
     package mutating func takeChanges() -> [ServiceName] {
         defer { changed = [] }
         return changed.sorted()
+    }
+
+    /// Whether a small part of the kernel's state, another one at each call, is other than what was
+    /// left there. False as long as that is not known anyway.
+    package func inspect() throws(DataplaneError) -> Bool {
+        guard isInSync, !hasFailures else { return false }
+        return try store.inspect(planner.plan)
     }
 
     /// What would change, without changing it.
@@ -85,15 +100,20 @@ package struct FamilyPassReport: Sendable, Equatable {
     package var changedServices: Int
     /// Objects that differed from what was left there, though no Service changed them.
     package var drift: Int
+    /// Services that those objects belong to; of a Service that changed in the same pass it is not
+    /// known.
+    package var driftedServices: Set<ServiceName>
     package var apply: ApplyReport
 
     package init(
         changedServices: Int = 0,
         drift: Int = 0,
+        driftedServices: Set<ServiceName> = [],
         apply: ApplyReport = ApplyReport()
     ) {
         self.changedServices = changedServices
         self.drift = drift
+        self.driftedServices = driftedServices
         self.apply = apply
     }
 }

@@ -1,5 +1,5 @@
 /// Decides when the next pass runs: soon after a change, not too often, again after a failure, and
-/// now and then in full.
+/// now and then with a look at the kernel, one family at a time.
 ///
 /// Pure: the caller brings the time. Between the end of a pass and the next at least `minInterval`
 /// goes by, and never less than `restFactor` times what the pass took, so that a huge table is not
@@ -14,12 +14,12 @@ package struct PassScheduler: Sendable {
     private let minInterval: Duration
     private let retryInterval: Duration
     private let maxRetryInterval: Duration
-    private let fullInterval: Duration
+    private let resyncInterval: Duration
 
     private var requestedAt: Instant?
     private var earliest: Instant?
     private var retryAt: Instant?
-    private var fullAt: Instant
+    private var resyncAt: Instant
     private var wantsFull = true
     private var failures = 0
 
@@ -29,27 +29,31 @@ package struct PassScheduler: Sendable {
     ///   - minInterval: least time between the end of a pass and the next.
     ///   - retryInterval: time to the first repetition after a failure; it doubles each time.
     ///   - maxRetryInterval: the most it doubles to.
-    ///   - fullInterval: time between passes that read the kernel as a matter of course.
+    ///   - fullInterval: time in which the kernel's state is read once as a matter of course.
+    ///   - families: in so many passes, spread evenly over that time.
     ///   - start: now.
     package init(
         minInterval: Duration,
         retryInterval: Duration,
         maxRetryInterval: Duration,
         fullInterval: Duration,
+        families: Int,
         start: Instant
     ) {
         self.minInterval = minInterval
         self.retryInterval = retryInterval
         self.maxRetryInterval = maxRetryInterval
-        self.fullInterval = fullInterval
+        resyncInterval = fullInterval / max(1, families)
         requestedAt = start
-        fullAt = start.advanced(by: fullInterval)
+        resyncAt = start.advanced(by: resyncInterval)
     }
 
     /// What a pass does.
     package enum PassKind: Sendable, Equatable {
         /// Applies changes since the last pass.
         case incremental
+        /// Applies them, but observes one family first: the one for which that is longest ago.
+        case resync
         /// Observes the kernel first.
         case full
     }
@@ -62,7 +66,7 @@ package struct PassScheduler: Sendable {
 
     /// When to ask `due` again.
     package var nextWake: Instant {
-        var wake = fullAt
+        var wake = resyncAt
         if let retryAt { wake = min(wake, retryAt) }
         if let requestedAt, failures == 0 { wake = min(wake, requestedAt) }
         return max(wake, earliest ?? wake)
@@ -71,7 +75,8 @@ package struct PassScheduler: Sendable {
     /// The pass to run at `now`; nil if it is not time yet.
     package func due(at now: Instant) -> PassKind? {
         guard nextWake <= now else { return nil }
-        return wantsFull || failures > 0 || fullAt <= now ? .full : .incremental
+        if wantsFull || failures > 0 { return .full }
+        return resyncAt <= now ? .resync : .incremental
     }
 
     /// A pass that began when `due` said so has ended.
@@ -92,9 +97,7 @@ package struct PassScheduler: Sendable {
         }
         failures = 0
         retryAt = nil
-        if kind == .full {
-            wantsFull = false
-            fullAt = now.advanced(by: fullInterval)
-        }
+        if kind == .full { wantsFull = false }
+        if kind != .incremental { resyncAt = now.advanced(by: resyncInterval) }
     }
 }

@@ -13,15 +13,17 @@ struct Fairlead: AsyncParsableCommand {
               fairlead plan --services DIR     what would be programmed (needs no root)
               fairlead run                     keep the kernel so, for ever
               fairlead trace --from A --to B   where a packet goes, and why
+              fairlead graph -o FILE           a picture of it
+              fairlead verify                  whether each Service stands in the kernel as wanted
               fairlead check                   whether this host and the files are fit
 
-            Exit codes: 0 fine, 1 failed, 2 changes pending (plan --exit-code), 64 usage.
+            Exit codes: 0 fine, 1 failed, 2 the kernel differs (verify, plan --exit-code), 64 usage.
             """,
         version: Version.text,
         subcommands: [
             RunCommand.self, PlanCommand.self, ApplyCommand.self, TraceCommand.self,
-            CountersCommand.self, CheckCommand.self, ConfigCommand.self, CleanupCommand.self,
-            VersionCommand.self,
+            GraphCommand.self, VerifyCommand.self, CountersCommand.self, CheckCommand.self,
+            ConfigCommand.self, CleanupCommand.self, VersionCommand.self,
         ]
     )
 

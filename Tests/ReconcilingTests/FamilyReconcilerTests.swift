@@ -13,6 +13,8 @@ private final class FakeStore: KernelStore {
         var applied: [IPTablesDiff] = []
         var observations = 0
         var failures = 0
+        /// Single objects that every `apply` reports as not changed.
+        var objectFailures: [DataplaneError] = []
     }
 
     let content = Mutex(Content())
@@ -22,6 +24,10 @@ private final class FakeStore: KernelStore {
             $0.observations += 1
             return $0.state
         }
+    }
+
+    func inspect(_ wanted: IPTablesState) throws(DataplaneError) -> Bool {
+        content.withLock { $0.state != wanted }
     }
 
     func apply(_ diff: IPTablesDiff) throws(DataplaneError) -> ApplyReport {
@@ -37,7 +43,10 @@ private final class FakeStore: KernelStore {
         if failed {
             throw DataplaneError(kind: .busy, operation: "apply", subject: "fake", errno: 11)
         }
-        return ApplyReport(operations: diff.count)
+        return ApplyReport(
+            operations: diff.count,
+            failures: content.withLock { $0.objectFailures }
+        )
     }
 }
 
@@ -128,7 +137,53 @@ extension OwnedTable {
         store.content.withLock { $0.state.nat.jumps.removeAll() }
         let report = try reconciler.pass(snapshot(2, changed: .some([])), observe: true)
         #expect(report.drift == 3)
+        // Jumps are everybody's.
+        #expect(report.driftedServices.isEmpty)
         #expect(store.content.withLock { $0.state } == reconciler.planner.plan)
+    }
+
+    @Test("What was repaired is told with its Service, unless that changed meanwhile")
+    func driftedServices() throws {
+        var reconciler = reconciler()
+        _ = try reconciler.pass(snapshot(2), observe: false)
+        func damage() {
+            store.content.withLock { content in
+                for name in content.state.nat.chains.keys where name.text.hasSuffix("-web") {
+                    content.state.nat.chains[name] = nil
+                }
+            }
+        }
+        damage()
+        var report = try reconciler.pass(snapshot(2, changed: .some([])), observe: true)
+        #expect(report.drift == 1)
+        #expect(report.driftedServices == [ServiceName(namespace: "default", name: "web")])
+        damage()
+        report = try reconciler.pass(snapshot(3, changed: web), observe: true)
+        #expect(report.driftedServices.isEmpty)
+    }
+
+    @Test("A look at a part counts only where the kernel is known to be as it should")
+    func inspection() throws {
+        var reconciler = reconciler()
+        // Nothing is programmed yet, and that is no drift.
+        #expect(try !reconciler.inspect())
+        _ = try reconciler.pass(snapshot(2), observe: false)
+        #expect(try !reconciler.inspect())
+        store.content.withLock { $0.state.nat.jumps.removeAll() }
+        #expect(try reconciler.inspect())
+        // What cannot be changed would differ at every look.
+        store.content.withLock {
+            $0.objectFailures = [
+                DataplaneError(kind: .other, operation: "apply", subject: "fake", errno: 22)
+            ]
+        }
+        _ = try reconciler.pass(snapshot(3, changed: web), observe: true)
+        store.content.withLock { $0.state.nat.jumps.removeAll() }
+        #expect(try !reconciler.inspect())
+        store.content.withLock { $0.objectFailures = [] }
+        _ = try reconciler.pass(snapshot(3, changed: .some([])), observe: true)
+        store.content.withLock { $0.state.nat.jumps.removeAll() }
+        #expect(try reconciler.inspect())
     }
 
     @Test("After a failure the next pass observes, and nothing planned is lost")

@@ -10,6 +10,7 @@ import Testing
             retryInterval: .seconds(1),
             maxRetryInterval: .seconds(5),
             fullInterval: .seconds(600),
+            families: 2,
             start: start
         )
     }
@@ -101,10 +102,18 @@ import Testing
         #expect(scheduler.due(at: at(.seconds(2))) == .incremental)
     }
 
-    @Test("Without any request a full pass runs at the full interval")
+    @Test("Without any request each family is read once in the full interval, one by one")
     func backstop() {
-        let scheduler = settled()
+        var scheduler = settled()
+        #expect(scheduler.due(at: at(.seconds(300))) == nil)
+        #expect(scheduler.due(at: at(.seconds(301))) == .resync)
+        scheduler.completed(.resync, at: at(.seconds(301)), duration: .zero, succeeded: true)
+        scheduler.request(at: at(.seconds(400)))
+        #expect(scheduler.due(at: at(.seconds(400))) == .incremental)
+        scheduler.completed(.incremental, at: at(.seconds(400)), duration: .zero, succeeded: true)
         #expect(scheduler.due(at: at(.seconds(600))) == nil)
-        #expect(scheduler.due(at: at(.seconds(601))) == .full)
+        #expect(scheduler.due(at: at(.seconds(601))) == .resync)
+        scheduler.completed(.resync, at: at(.seconds(601)), duration: .zero, succeeded: false)
+        #expect(scheduler.due(at: at(.seconds(602))) == .full)
     }
 }

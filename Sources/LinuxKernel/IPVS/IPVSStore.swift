@@ -143,6 +143,11 @@ package final class IPVSStore: KernelStore {
         return measures
     }
 
+    /// Looks at the real servers of some virtual servers: no number shows when those change.
+    package func inspect(_ wanted: IPVSState) throws(DataplaneError) -> Bool {
+        try servers.inspect(wanted.servers)
+    }
+
     /// Ends what has drained, and unbinds addresses that nothing waits for any more.
     package func attend() throws(DataplaneError) {
         _ = try servers.finishDrains()

@@ -22,6 +22,10 @@ package final class VirtualServerStore {
     var drains: [VirtualServer.Key: Drain] = [:]
     /// Virtual servers whose scheduler would refuse clients while a real server drains.
     private var impatient: Set<VirtualServer.Key> = []
+    /// Virtual servers that this round of inspections has not come to yet.
+    private var uninspected: [VirtualServer.Key] = []
+    /// How many virtual servers one inspection asks about, each a request of some 50 µs.
+    private static let inspected = 50
 
     /// A virtual server with draining real servers.
     struct Drain {
@@ -121,6 +125,29 @@ extension VirtualServerStore {
                 }
             }
             return servers
+        }
+    }
+
+    /// Whether the real servers of some virtual servers, others at each call, are other than those
+    /// of `wanted`.
+    package func inspect(
+        _ wanted: [VirtualServer.Key: VirtualServer]
+    ) throws(DataplaneError) -> Bool {
+        if uninspected.isEmpty { uninspected = Array(wanted.keys) }
+        let keys = uninspected.suffix(Self.inspected)
+        uninspected.removeLast(keys.count)
+        return try withSocket { (socket) throws(DataplaneError) in
+            for key in keys {
+                // One that has gone since the round began is of no interest.
+                guard let server = wanted[key] else { continue }
+                var realServers: [RealServer.Key: RealServer] = [:]
+                for destination in try socket.destinations(of: key)
+                where destination.drainDeadline == nil {
+                    realServers[destination.key] = destination.realServer
+                }
+                if realServers != server.realServers { return true }
+            }
+            return false
         }
     }
 

@@ -62,7 +62,7 @@ package struct EndpointSelection: Sendable, Equatable {
     }
 
     /// One endpoint at one port.
-    private struct Candidate {
+    struct Candidate {
         var address: SocketAddress
         var endpoint: Endpoint
         var isLocal: Bool
@@ -75,7 +75,7 @@ package struct EndpointSelection: Sendable, Equatable {
 
     /// Each address and port once, sorted. Of duplicates the later wins unless it is terminating,
     /// so that an endpoint moving between slices does not flap.
-    private static func candidates(
+    static func candidates(
         _ portName: String,
         _ transport: TransportProtocol,
         _ slices: [EndpointSlice],

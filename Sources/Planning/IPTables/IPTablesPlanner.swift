@@ -13,14 +13,14 @@ package struct IPTablesPlanner: Sendable {
 
     private let statics: StaticChains
     private var fragments: [ServiceName: PlannedService] = [:]
-    private var contests = FrontendContests<FrontendClaim>()
+    private(set) var contests = FrontendContests<FrontendClaim>()
     private var natTree: DispatchTree
     private var natNodePortTree: DispatchTree
     private var filterTree: DispatchTree
     private var filterNodePortTree: DispatchTree
     private var healthCheckTree: DispatchTree
-    /// Which Service owns a chain name; only a broken hash makes two want one.
-    private var chainOwners: [ChainName: ServiceName] = [:]
+    /// Which Service port a chain is for; only a broken hash makes two want one name.
+    private(set) var chainOwners: [ChainName: ServicePortName] = [:]
     private var serviceIssues: [ServiceName: [PlanIssue]] = [:]
 
     /// The names of a Service's chains and what it claimed, to take back when it changes.
@@ -125,7 +125,10 @@ package struct IPTablesPlanner: Sendable {
             change.natChains[chain] = .some(nil)
             chainOwners[chain] = nil
         }
-        for chain in planned.filterChains { change.filterChains[chain] = .some(nil) }
+        for chain in planned.filterChains {
+            change.filterChains[chain] = .some(nil)
+            chainOwners[chain] = nil
+        }
         for claim in planned.claims {
             change.decide(claim.frontend, contests.withdraw(claim))
         }
@@ -134,29 +137,33 @@ package struct IPTablesPlanner: Sendable {
     private mutating func place(_ service: ServiceState, _ change: inout PlanChange) {
         let fragment = ServiceChains(service, family: family, settings: settings).fragment
         var issues = service.refusals + Self.unsupported(service)
-        let taken = fragment.natChains.first { chainOwners[$0.name] != nil }
-        if let taken, let owner = chainOwners[taken.name], let port = service.ports.first {
+        let taken = (fragment.natChains + fragment.filterChains)
+            .first { chainOwners[$0.chain.name] != nil }?.chain.name
+        if let taken, let owner = chainOwners[taken], let port = service.ports.first {
             issues.append(
                 PlanIssue(
                     port.name,
-                    reason: "not served: chain name \(taken.name) belongs to \(owner)"
+                    reason: "not served: chain name \(taken) belongs to \(owner.service)"
                 )
             )
             serviceIssues[service.name] = issues
             return
         }
         if !issues.isEmpty { serviceIssues[service.name] = issues }
-        for chain in fragment.natChains {
-            change.natChains[chain.name] = .some(chain)
-            chainOwners[chain.name] = service.name
+        for owned in fragment.natChains {
+            change.natChains[owned.chain.name] = .some(owned.chain)
+            chainOwners[owned.chain.name] = owned.port
         }
-        for chain in fragment.filterChains { change.filterChains[chain.name] = .some(chain) }
+        for owned in fragment.filterChains {
+            change.filterChains[owned.chain.name] = .some(owned.chain)
+            chainOwners[owned.chain.name] = owned.port
+        }
         for claim in fragment.claims {
             change.decide(claim.frontend, contests.enter(claim))
         }
         fragments[service.name] = PlannedService(
-            natChains: fragment.natChains.map(\.name),
-            filterChains: fragment.filterChains.map(\.name),
+            natChains: fragment.natChains.map(\.chain.name),
+            filterChains: fragment.filterChains.map(\.chain.name),
             claims: fragment.claims
         )
     }

@@ -4,9 +4,15 @@ import ServiceModel
 
 /// What one Service contributes to the plan: chains of its own, and claims on frontends.
 struct ServiceFragment {
-    var natChains: [Chain] = []
-    var filterChains: [Chain] = []
+    var natChains: [PortChain] = []
+    var filterChains: [PortChain] = []
     var claims: [FrontendClaim] = []
+}
+
+/// A chain and the Service port that it is for.
+struct PortChain {
+    var port: ServicePortName
+    var chain: Chain
 }
 
 /// Builds the fragment of one Service in the lean layout: a chain per Service port whose rules
@@ -204,14 +210,13 @@ struct ServiceChains {
             rules.append(Rule(target: mark))
             rules.append(Rule(target: .goto(cluster)))
         }
-        fragment.natChains.append(
-            Chain(
-                NameScheme.chain(.external, of: port.name),
-                rules: rules,
-                title:
-                    "\(port.name): from outside, policy \(port.externalPolicyIsLocal ? "Local" : "Cluster")"
-            )
+        let chain = Chain(
+            NameScheme.chain(.external, of: port.name),
+            rules: rules,
+            title:
+                "\(port.name): from outside, policy \(port.externalPolicyIsLocal ? "Local" : "Cluster")"
         )
+        fragment.natChains.append(PortChain(port: port.name, chain: chain))
     }
 
     /// With endpoints: lets the source ranges through to translation (nat). Without any: refuses
@@ -225,11 +230,12 @@ struct ServiceChains {
         let admitted: Target = port.endpoints.hasAny ? .goto(external) : .reject
         var rules = sources.map { Rule(source: PrefixMatch($0), target: admitted) }
         let title = "\(port.name): load-balancer source ranges"
+        if !port.endpoints.hasAny { rules.append(Rule(target: .drop)) }
+        let chain = PortChain(port: port.name, chain: Chain(name, rules: rules, title: title))
         if port.endpoints.hasAny {
-            fragment.natChains.append(Chain(name, rules: rules, title: title))
+            fragment.natChains.append(chain)
         } else {
-            rules.append(Rule(target: .drop))
-            fragment.filterChains.append(Chain(name, rules: rules, title: title))
+            fragment.filterChains.append(chain)
         }
     }
 
@@ -256,7 +262,7 @@ struct ServiceChains {
             affinityTimeoutSeconds: port.affinityTimeoutSeconds,
             weight: port.endpoints.weight(of:)
         ).chains(over: endpoints, head: head)
-        fragment.natChains += chains
+        fragment.natChains += chains.map { PortChain(port: port.name, chain: $0) }
         return chains.first?.name
     }
 }

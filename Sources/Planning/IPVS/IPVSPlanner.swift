@@ -17,7 +17,7 @@ package struct IPVSPlanner: Sendable {
     private var claims: [ServiceName: [ServerClaim]] = [:]
     private var contests = FrontendContests<ServerClaim>()
     /// Whose servers and entries are in the plan.
-    private var winners: [ServerClaim.Frontend: ServerClaim] = [:]
+    private(set) var winners: [ServerClaim.Frontend: ServerClaim] = [:]
     /// How many frontends have an address.
     private var boundFrontends: [IPAddress: Int] = [:]
     private var serviceIssues: [ServiceName: [PlanIssue]] = [:]

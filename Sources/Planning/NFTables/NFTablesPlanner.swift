@@ -68,6 +68,17 @@ package struct NFTablesPlanner: Sendable {
         }
     }
 
+    /// Whose list a number of `meta priority` stands for.
+    func listOwner(of value: UInt32) -> ServicePortName? { numbers.key(of: value >> 14)?.port }
+
+    /// Every balancing list in the plan.
+    var lists: some Sequence<BalancingList> { services.values.lazy.flatMap(\.lists) }
+
+    /// The ClusterIP of each Service that has one.
+    var clusterAddressOwners: some Sequence<(IPAddress, ServiceName)> {
+        services.lazy.compactMap { name, planned in planned.clusterAddress.map { ($0, name) } }
+    }
+
     /// Plans the named Services anew and returns what that changes.
     package mutating func plan(_ names: [ServiceName], of desired: DesiredState) -> NFTablesDiff {
         let moved = updateNumbers(names, desired)

@@ -28,6 +28,8 @@ actor Dataplane {
     /// Until then a mere possibility of drift is not looked into, so that somebody's busy iptables
     /// does not keep us reading tables.
     private var nextLook = ContinuousClock.now
+    /// The family whose turn it is in the next resync.
+    private var resyncTurn = 0
 
     /// A look into the tables may take this part of the time between two looks.
     private static let lookShare = 20
@@ -134,10 +136,13 @@ actor Dataplane {
     }
 
     /// One pass over all families. A family's failure does not keep the others from theirs.
-    func pass(_ update: SnapshotUpdate, full: Bool) -> PassReport {
+    func pass(_ update: SnapshotUpdate, _ kind: PassScheduler.PassKind) -> PassReport {
         let clock = ContinuousClock()
         let began = clock.now
-        var report = PassReport(kind: full ? .full : .incremental)
+        var report = PassReport(kind: kind)
+        let full = kind == .full
+        let resynced = kind == .resync && !dataplanes.isEmpty ? resyncTurn % dataplanes.count : nil
+        if resynced != nil { resyncTurn += 1 }
         if full {
             attempt("drift sensor", &report) { () throws(DataplaneError) in
                 try sensor?.willObserve()
@@ -148,7 +153,7 @@ actor Dataplane {
             let name = family.rawValue
             var done = FamilyPassReport()
             attempt(name, &report) { () throws(DataplaneError) in
-                done = try dataplanes[index].pass(update, observe: full)
+                done = try dataplanes[index].pass(update, observe: full || index == resynced)
                 // Switched off, what changed waits until it is switched on.
                 guard configuration.conntrack.cleanStaleUDP else { return }
                 conntrackCleaner.request(family, dataplanes[index].takeFlowRequest())

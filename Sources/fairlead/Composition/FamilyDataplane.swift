@@ -26,7 +26,7 @@ protocol FamilyDataplane {
     /// What the host still has to do for the plan once it stands; nil if it was done, else why not.
     func finish() -> String?
 
-    /// Whether somebody else changed what is ours, as far as numbers show.
+    /// Whether somebody else changed what is ours, as far as numbers show, or a look at a small part.
     func hasDrifted() throws(DataplaneError) -> Bool
 
     /// Takes what is in the kernel now as what was left there.
@@ -82,7 +82,10 @@ struct ModeDataplane<Mode: InstalledMode>: FamilyDataplane {
 
     func finish() -> String? { Mode.finish(reconciler.planner) }
 
-    func hasDrifted() throws(DataplaneError) -> Bool { try store.measure() != measures }
+    func hasDrifted() throws(DataplaneError) -> Bool {
+        if try store.measure() != measures { return true }
+        return try reconciler.inspect()
+    }
 
     mutating func acknowledge() throws(DataplaneError) { measures = try store.measure() }
 

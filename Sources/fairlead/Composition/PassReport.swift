@@ -1,5 +1,6 @@
 import DataplaneModel
 import Reconciling
+import ServiceModel
 
 /// What one pass over all families did.
 struct PassReport: Sendable {
@@ -14,6 +15,8 @@ struct PassReport: Sendable {
     var retired = 0
     /// Objects that somebody else had changed.
     var drift = 0
+    /// Services that those objects belong to.
+    var driftedServices: Set<ServiceName> = []
     /// Wishes that could not be planned.
     var issues: [String] = []
     /// Single objects that could not be changed; the rest stands.
@@ -27,10 +30,20 @@ struct PassReport: Sendable {
 
     var succeeded: Bool { errors.isEmpty }
 
+    /// For the log: `shop/api, shop/web and 12 more`; `-` if no Service owns what was repaired.
+    var driftedServicesText: String {
+        let shown = 3
+        if driftedServices.isEmpty { return "-" }
+        let names = driftedServices.sorted().prefix(shown).map(\.description)
+        let rest = driftedServices.count - names.count
+        return names.joined(separator: ", ") + (rest > 0 ? " and \(rest) more" : "")
+    }
+
     mutating func add(_ family: FamilyPassReport) {
         changedServices = max(changedServices, family.changedServices)
         operations += family.apply.operations
         conflicts += family.apply.conflicts
         drift += family.drift
+        driftedServices.formUnion(family.driftedServices)
     }
 }

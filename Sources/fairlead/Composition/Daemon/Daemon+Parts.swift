@@ -1,3 +1,4 @@
+import Addressing
 import DaemonConfiguration
 import Foundation
 import Logging
@@ -6,12 +7,15 @@ import Telemetry
 
 /// How the daemon's parts follow from the configuration.
 extension Daemon {
-    static func scheduler(_ settings: DaemonConfiguration.Reconcile) -> PassScheduler {
-        PassScheduler(
+    static func scheduler(_ configuration: DaemonConfiguration) -> PassScheduler {
+        let settings = configuration.reconcile
+        let families = (configuration.families ?? IPFamily.allCases).count
+        return PassScheduler(
             minInterval: settings.minInterval,
             retryInterval: settings.retryInterval,
             maxRetryInterval: settings.maxRetryInterval,
             fullInterval: settings.fullResyncInterval,
+            families: families,
             start: .now
         )
     }

@@ -56,7 +56,7 @@ struct Daemon {
             start: .now
         )
         dataplane = Dataplane(configuration)
-        scheduler = Self.scheduler(configuration.reconcile)
+        scheduler = Self.scheduler(configuration)
         report(loaded.warnings, as: "Configuration")
     }
 
@@ -169,7 +169,7 @@ struct Daemon {
     // MARK: - Passes
 
     private mutating func pass(_ kind: PassScheduler.PassKind) async {
-        let report = await dataplane.pass(pending.take(), full: kind == .full)
+        let report = await dataplane.pass(pending.take(), kind)
         scheduler.completed(
             kind,
             at: .now,
@@ -208,11 +208,13 @@ struct Daemon {
         if report.drift > 0 {
             logger.warning(
                 "Repaired what somebody else changed",
-                metadata: ["objects": "\(report.drift)"]
+                metadata: [
+                    "objects": "\(report.drift)", "services": "\(report.driftedServicesText)",
+                ]
             )
         }
         let metadata: Logger.Metadata = [
-            "kind": report.kind == .full ? "full" : "incremental",
+            "kind": "\(report.kind)",
             "services": "\(report.services)", "changed": "\(report.changedServices)",
             "operations": "\(report.operations)", "conflicts": "\(report.conflicts)",
             "ms": "\(Self.milliseconds(report.duration))",
@@ -288,7 +290,7 @@ struct Daemon {
             }
             configuration = new
             logger = Self.logger(new.log, ProcessInfo.processInfo.environment)
-            scheduler = Self.scheduler(new.reconcile)
+            scheduler = Self.scheduler(new)
             for problem in await dataplane.reconfigure(new) {
                 logger.warning("Kernel", metadata: ["problem": "\(problem)"])
             }

@@ -1,0 +1,62 @@
+import Planning
+import ServiceModel
+
+extension EndpointList {
+    /// `any node · 3 endpoints`.
+    var words: String {
+        switch outcome {
+        case .served:
+            "\(policy == .local ? "this node" : "any node") · \(count) endpoint\(count == 1 ? "" : "s")"
+        case .refused: "refused: no endpoint"
+        case .dropped: "dropped: none here"
+        }
+    }
+}
+
+extension PicturedFrontend {
+    /// What a person has to know that does not fit beside it.
+    var fullText: String {
+        var text = "\(kind.rawValue) \(address)"
+        if let policy { text += ", policy \(policy.rawValue)" }
+        if !sources.isEmpty { text += ", only from \(sources.joined(separator: ", "))" }
+        return text
+    }
+}
+
+extension PicturedEndpoint {
+    /// Where it is.
+    var place: [String] {
+        [zone, isLocal ? "this node" : node].compactMap { $0 }
+            + (weight > 1 ? ["weight \(weight)"] : [])
+    }
+
+    /// Why no connections go there, or why some do though it goes away; nil where all is well.
+    var reason: String? {
+        if cluster == .lastResort || local == .lastResort { return "last resort" }
+        if isChosen { return nil }
+        let verdict = cluster == .unused ? local : cluster
+        return switch verdict {
+        case .terminating: "terminating"
+        case .notReady: "not ready"
+        case .withoutWeight: "weight 0"
+        case .hintedElsewhere(let places): "hinted for \(places.joined(separator: ", "))"
+        case .onOtherNode: "policy Local: elsewhere"
+        case .chosen, .lastResort, .unused: nil
+        }
+    }
+
+    var fullText: String {
+        var parts = [address, node.map { "node \($0)" }, zone.map { "zone \($0)" }]
+            .compactMap { $0 }
+        parts.append("weight \(weight)")
+        if let reason { parts.append(reason) }
+        return parts.joined(separator: ", ")
+    }
+
+    /// `33 %`; a tenth where it is small.
+    static func percent(_ share: Double) -> String {
+        let percent = share * 100
+        return percent >= 10 || percent == 0
+            ? "\(Int(percent.rounded())) %" : "\(SVGWriter.decimal(percent)) %"
+    }
+}

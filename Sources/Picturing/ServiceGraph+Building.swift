@@ -1,0 +1,188 @@
+import Addressing
+package import Planning
+package import ServiceModel
+
+extension ServiceGraph {
+    /// Pictures the named Services, or all for nil, in the families of `desired`.
+    ///
+    /// `issues` are those of the plans; `spreading` says how a Service port's connections are
+    /// spread. All else follows from `snapshot`, which `desired` was selected from.
+    package init(
+        _ desired: [DesiredState],
+        snapshot: ServiceSnapshot,
+        names: Set<ServiceName>? = nil,
+        mode: String,
+        issues: [PlanIssue] = [],
+        spreading: (ServicePortState) -> Spreading = { _ in .byWeight }
+    ) {
+        node = desired.first?.settings.node ?? NodeIdentity(name: "")
+        self.mode = mode
+        let node = node
+        let wanted = names.map(Array.init) ?? Array(snapshot.services.keys)
+        let reasons = Dictionary(grouping: issues, by: \.servicePort.service)
+        services = wanted.sorted().compactMap { name in
+            guard let service = snapshot.services[name] else { return nil }
+            let slices = snapshot.slices[name] ?? []
+            let states = desired.compactMap { state in
+                state.services[name].map { (state.family, $0) }
+            }
+            let ports = states.flatMap { family, state in
+                state.ports.map { LaneBuilder(family, $0, state, slices, node, spreading($0)) }
+            }
+            return PicturedService(
+                name: name,
+                kind: service.kind,
+                remarks: Self.remarks(service),
+                lanes: ports.sorted { $0.order < $1.order }.map(\.lane),
+                issues: (reasons[name] ?? []).map(Self.words).unique
+            )
+        }
+    }
+
+    /// The Service's name stands above already.
+    private static func words(_ issue: PlanIssue) -> String {
+        let port = issue.servicePort.port
+        return port.isEmpty ? issue.reason : "\(port): \(issue.reason)"
+    }
+
+    private static func remarks(_ service: Service) -> [String] {
+        var remarks: [String] = []
+        if case .clientIP(let seconds) = service.sessionAffinity {
+            remarks.append("clients keep their endpoint for \(seconds) s")
+        }
+        if let scheduler = service.scheduler { remarks.append("scheduler \(scheduler.rawValue)") }
+        if service.forwarding != .nat {
+            remarks.append("forwarding \(service.forwarding.rawValue)")
+        }
+        remarks.append("from \(service.origin.noun)")
+        return remarks
+    }
+}
+
+extension [String] {
+    /// Each once, in order of first appearance.
+    fileprivate var unique: [String] {
+        var seen: Set<String> = []
+        return filter { seen.insert($0).inserted }
+    }
+}
+
+/// Builds the lane of one Service port in one family.
+private struct LaneBuilder {
+    let family: IPFamily
+    let port: ServicePortState
+    let service: ServiceState
+    let slices: [EndpointSlice]
+    let node: NodeIdentity
+    let spreading: Spreading
+
+    init(
+        _ family: IPFamily,
+        _ port: ServicePortState,
+        _ service: ServiceState,
+        _ slices: [EndpointSlice],
+        _ node: NodeIdentity,
+        _ spreading: Spreading
+    ) {
+        self.family = family
+        self.port = port
+        self.service = service
+        self.slices = slices
+        self.node = node
+        self.spreading = spreading
+    }
+
+    var order: (ServicePortName, Int) { (port.name, family == .ipv4 ? 0 : 1) }
+
+    var lane: Lane {
+        let frontends = frontends
+        return Lane(
+            port: (port.name.port.isEmpty ? "" : "\(port.name.port) ")
+                + "\(port.port)/\(port.name.transport.keyword)",
+            family: family,
+            frontends: frontends,
+            lists: TrafficPolicy.allCases.filter { policy in
+                frontends.contains { $0.policy == policy }
+            }
+            .map(list),
+            endpoints: endpoints
+        )
+    }
+
+    private var frontends: [PicturedFrontend] {
+        var frontends: [PicturedFrontend] = []
+        func add(_ kind: PicturedFrontend.Kind, _ address: String, _ policy: TrafficPolicy?) {
+            frontends.append(
+                PicturedFrontend(kind: kind, address: address, policy: policy, sources: [])
+            )
+        }
+        let external: TrafficPolicy = port.externalPolicyIsLocal ? .local : .cluster
+        if let address = port.clusterIP {
+            let policy: TrafficPolicy = port.internalPolicyIsLocal ? .local : .cluster
+            add(.clusterIP, "\(SocketAddress(address, port.port))", policy)
+        }
+        if let nodePort = port.nodePort { add(.nodePort, ":\(nodePort)", external) }
+        for address in port.externalIPs where address != port.clusterIP {
+            add(.externalIP, "\(SocketAddress(address, port.port))", external)
+        }
+        for address in port.loadBalancerAddresses
+        where address != port.clusterIP && !port.externalIPs.contains(address) {
+            add(.loadBalancer, "\(SocketAddress(address, port.port))", external)
+            frontends[frontends.count - 1].sources = port.sourceRanges.map(\.description)
+        }
+        if let check = service.healthCheckNodePort, service.ports.first?.name == port.name {
+            add(.healthCheck, ":\(check)", nil)
+        }
+        return frontends
+    }
+
+    private func list(_ policy: TrafficPolicy) -> EndpointList {
+        let members = policy == .local ? port.endpoints.local : port.endpoints.cluster
+        return EndpointList(
+            policy: policy,
+            outcome: !members.isEmpty ? .served : port.endpoints.hasAny ? .dropped : .refused,
+            count: members.count
+        )
+    }
+
+    // MARK: - Endpoints
+
+    private var endpoints: [PicturedEndpoint] {
+        let all = port.explainEndpoints(slices, family: family, node: node)
+        let cluster = all.filter { $0.cluster.isInList }.reduce(0.0) { $0 + part($1) }
+        let local = all.filter { $0.local.isInList }.reduce(0.0) { $0 + part($1) }
+        let pictured = all.map { one in
+            PicturedEndpoint(
+                address: "\(one.address)",
+                zone: one.endpoint.zone,
+                node: one.endpoint.nodeName,
+                isLocal: one.isLocal,
+                weight: one.endpoint.weight,
+                condition: Self.condition(one.endpoint),
+                cluster: one.cluster,
+                local: one.local,
+                clusterShare: one.cluster.isInList ? share(one, of: cluster) : nil,
+                localShare: one.local.isInList ? share(one, of: local) : nil
+            )
+        }
+        return pictured.filter(\.isChosen) + pictured.filter { !$0.isChosen }
+    }
+
+    private static func condition(_ endpoint: Endpoint) -> PicturedEndpoint.Condition {
+        if endpoint.weight == 0 { return .withoutWeight }
+        if endpoint.ready { return .ready }
+        return endpoint.serving && endpoint.terminating ? .terminating : .notReady
+    }
+
+    private func part(_ one: EndpointExplanation) -> Double {
+        switch spreading {
+        case .byWeight: Double(one.endpoint.weight)
+        case .evenly, .byLoad: 1
+        }
+    }
+
+    private func share(_ one: EndpointExplanation, of whole: Double) -> Double? {
+        if case .byLoad = spreading { return nil }
+        return part(one) / whole
+    }
+}

@@ -1,0 +1,108 @@
+import Addressing
+import ArgumentParser
+import DaemonConfiguration
+import Foundation
+import Picturing
+import Planning
+import ProxyModes
+import ServiceModel
+import ServiceSources
+
+struct GraphCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "graph",
+        abstract: "Draw what is programmed: frontends, Services, endpoints.",
+        discussion: """
+            A picture of the plan made from the manifests: which frontends lead where, which \
+            endpoints get connections and how many, and why the others get none. Needs no root.
+
+              fairlead graph shop/web -o web.svg
+              fairlead graph --format dot | dot -Tpdf -o all.pdf
+
+            Up to \(SVGRenderer.fullServices) Services are drawn in full, more of them as tiles.
+            """
+    )
+
+    /// More need `--all`.
+    private static let limit = 200
+
+    enum Format: String, ExpressibleByArgument, CaseIterable {
+        case svg
+        case dot
+    }
+
+    @OptionGroup var options: ConfigurationOptions
+
+    @Argument(help: "Services. (default: all)")
+    var services: [ServiceArgument] = []
+
+    @Option(help: "svg or dot, the language of Graphviz.")
+    var format = Format.svg
+
+    @Option(name: .shortAndLong, help: "Write to this file instead of standard output.")
+    var output: String?
+
+    @Flag(help: "Draw all Services, even if there are more than \(limit).")
+    var all = false
+
+    func validate() throws {
+        if all, !services.isEmpty { throw ValidationError("--all names all Services") }
+    }
+
+    func run() throws {
+        let configuration = try options.loadWithMode()
+        let sources = try LoadedSources.complaining(configuration)
+        let names = try ServiceArgument.names(services, in: sources.update.snapshot)
+        let count = names?.count ?? sources.update.snapshot.services.count
+        guard count <= Self.limit || all || names != nil else {
+            throw CommandFailure(
+                "\(count) Services: name those to draw, or ask for --all"
+            )
+        }
+        let graph = graph(configuration.mode.installed, configuration, sources, names)
+        let text =
+            switch format {
+            case .svg: SVGRenderer().render(graph)
+            case .dot: DOTRenderer().render(graph)
+            }
+        guard let output else {
+            print(text, terminator: "")
+            return
+        }
+        do {
+            try Data(text.utf8).write(to: URL(fileURLWithPath: output), options: .atomic)
+        } catch {
+            throw CommandFailure("\(output): cannot be written: \(error.localizedDescription)")
+        }
+    }
+
+    private func graph<Mode: InstalledMode>(
+        _ mode: Mode.Type,
+        _ configuration: DaemonConfiguration,
+        _ sources: LoadedSources,
+        _ names: Set<ServiceName>?
+    ) -> ServiceGraph {
+        let plans = PlannedFamily.all(mode, configuration, sources.update, facts: sources.facts())
+        return ServiceGraph(
+            plans.map(\.desired),
+            snapshot: sources.update.snapshot,
+            names: names,
+            mode: mode.name,
+            issues: plans.flatMap(\.planner.issues)
+        ) {
+            guard mode == IPVSMode.self else { return .byWeight }
+            return ($0.scheduler ?? configuration.ipvs.scheduler).spreading
+        }
+    }
+}
+
+extension Scheduler {
+    /// In the kernel's IPVS.
+    fileprivate var spreading: Spreading {
+        switch self {
+        case .wrr, .sh, .mh: .byWeight
+        case .rr, .dh: .evenly
+        case .lc, .wlc, .lblc, .lblcr, .sed, .nq, .fo, .ovf, .twos: .byLoad
+        }
+    }
+}

@@ -1,0 +1,76 @@
+import Addressing
+import ArgumentParser
+import DaemonConfiguration
+import DataplaneModel
+import LinuxKernel
+import Planning
+import ProxyModes
+import ServiceModel
+import ServiceSources
+
+struct VerifyCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "verify",
+        abstract: "Say for each Service whether the kernel holds what is wanted.",
+        discussion: """
+            Every object that is missing, different or unexpected is told with the Service it \
+            belongs to. Changes nothing; needs root. What all Services need is told whichever are \
+            asked for; what belongs to no Service, only if none is named.
+
+            Exit code 2 if something differs.
+            """
+    )
+
+    @OptionGroup var options: ConfigurationOptions
+
+    @Argument(help: "Services. (default: all)")
+    var services: [ServiceArgument] = []
+
+    @Option(name: .shortAndLong, help: "text or json.")
+    var output = OutputFormat.text
+
+    func run() throws {
+        let configuration = try options.loadWithMode()
+        let sources = try LoadedSources.complaining(configuration)
+        let names = try ServiceArgument.names(services, in: sources.update.snapshot)
+        let found = try withAdvice {
+            try differences(configuration.mode.installed, configuration, sources)
+        }
+        let report = VerifyReport(
+            found.filter { names == nil || Self.concerns($0.difference, names ?? []) },
+            services: names?.count ?? sources.update.snapshot.services.count
+        )
+        switch output {
+        case .text: print(report, terminator: "")
+        case .json: try OutputFormat.printJSON(report)
+        }
+        if !report.isEqual { throw ExitCode(2) }
+    }
+
+    private static func concerns(
+        _ difference: ObjectDifference,
+        _ names: Set<ServiceName>
+    ) -> Bool {
+        switch difference.owner {
+        case .services(let owners, _): owners.contains(where: names.contains)
+        case .everybody: true
+        case .nobody: false
+        }
+    }
+
+    private func differences<Mode: InstalledMode>(
+        _ mode: Mode.Type,
+        _ configuration: DaemonConfiguration,
+        _ sources: LoadedSources
+    ) throws -> [(family: IPFamily, difference: ObjectDifference)] {
+        let kernel = try Kernel(configuration)
+        var planned = configuration
+        planned.families = try kernel.families()
+        let plans = PlannedFamily.all(mode, planned, sources.update, facts: sources.facts())
+        return try plans.flatMap { plan in
+            let observed = try mode.store(plan.family, kernel).observe()
+            let diff = Mode.ModePlanner.diff(from: observed, to: plan.planner.plan)
+            return plan.planner.differences(in: diff).sorted().map { (plan.family, $0) }
+        }
+    }
+}

@@ -1,0 +1,10 @@
+import ServiceModel
+import ServiceSources
+
+enum PictureManifest {
+    static func snapshot(_ text: String) -> ServiceSnapshot {
+        var store = ManifestStore(decoder: ManifestDecoder())
+        _ = store.update("input.yaml", .text(text, isJSON: false))
+        return store.snapshot
+    }
+}
