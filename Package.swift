@@ -51,7 +51,12 @@ let treeCollections = Target.Dependency.product(
     name: "HashTreeCollections",
     package: "swift-collections"
 )
+let heap = Target.Dependency.product(name: "HeapModule", package: "swift-collections")
 let logging = Target.Dependency.product(name: "Logging", package: "swift-log")
+let nio = ["NIOCore", "NIOHTTP1", "NIOPosix"].map {
+    Target.Dependency.product(name: $0, package: "swift-nio")
+}
+let nioSSL = Target.Dependency.product(name: "NIOSSL", package: "swift-nio-ssl")
 let yams = Target.Dependency.product(name: "Yams", package: "Yams")
 
 let package = Package(
@@ -62,6 +67,8 @@ let package = Package(
         .package(url: "https://github.com/apple/swift-collections", from: "1.6.0"),
         .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
         .package(url: "https://github.com/jpsim/Yams", from: "6.2.2"),
+        .package(url: "https://github.com/apple/swift-nio", from: "2.101.2"),
+        .package(url: "https://github.com/apple/swift-nio-ssl", from: "2.37.6"),
     ],
     targets: [
         .systemLibrary(name: "CIPTables", pkgConfig: "libiptc", providers: [.apt(["libiptc-dev"])]),
@@ -90,6 +97,7 @@ let package = Package(
             "DaemonConfiguration",
             ["Addressing", "ServiceModel", "Planning", "AnnotatedYAML"]
         ),
+        room("HealthChecking", ["Addressing", "ServiceModel", heap, nioSSL] + nio),
         room("Telemetry", [logging]),
         room("Reconciling", ["Addressing", "ServiceModel", "DataplaneModel", "Planning"]),
 
@@ -99,7 +107,7 @@ let package = Package(
             [
                 "Addressing", "ServiceModel", "DataplaneModel", "Planning", "PacketTracing",
                 "ProxyModes", "LinuxKernel", "ServiceSources", "DaemonConfiguration", "Telemetry",
-                "Reconciling", argumentParser, logging,
+                "Reconciling", "HealthChecking", argumentParser, logging,
             ]
         ),
 
@@ -154,6 +162,11 @@ let package = Package(
         tests(
             "ReconcilingTests",
             ["Addressing", "ServiceModel", "DataplaneModel", "Planning", "Reconciling"]
+        ),
+        tests(
+            "HealthCheckingTests",
+            ["Addressing", "ServiceModel", "HealthChecking", "LinuxKernel", "TestSupport", nioSSL]
+                + nio
         ),
         tests("NamespaceLabTests", ["Addressing", "NamespaceLab"]),
         tests(

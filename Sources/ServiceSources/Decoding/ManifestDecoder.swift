@@ -150,10 +150,13 @@ package struct ManifestDecoder: Sendable {
     ) throws(FieldError) -> [DecodedObject.Content] {
         switch key.kind {
         case "Service":
-            let service = try KubernetesService(serviceProxyName: serviceProxyName).decode(
+            var service = try KubernetesService(serviceProxyName: serviceProxyName).decode(
                 fields,
                 ServiceName(namespace: key.namespace, name: key.name)
             )
+            if let ports = service?.ports {
+                service?.healthCheck = try fields.annotatedHealthCheck(ports: ports)
+            }
             return [service.map { .service($0) } ?? .ignored]
         case "EndpointSlice":
             let slice = try KubernetesEndpoints.slice(
