@@ -59,7 +59,8 @@ extension DaemonConfiguration {
                 "scheduler", "binding", "excludeCIDRs", "strictARP", "drainTimeout", "tcpTimeout",
                 "tcpFinTimeout", "udpTimeout",
             ]
-        ), ("nftables", ["scheduler", "counters"]), ("log", ["level", "format"]),
+        ), ("nftables", ["scheduler", "counters"]), ("healthChecks", ["maxConcurrent", "caFile"]),
+        ("log", ["level", "format"]),
     ]
 
     private mutating func decode(_ fields: Fields) throws(FieldError) {
@@ -100,6 +101,7 @@ extension DaemonConfiguration {
             nftables.scheduler =
                 try fields.choice("scheduler", of: NFTables.Choice.self) ?? nftables.scheduler
             nftables.counters = try fields.boolean("counters") ?? nftables.counters
+        case "healthChecks": try healthChecks.decode(fields)
         case "log":
             log.level = try fields.choice("level", of: Log.Level.self) ?? log.level
             log.format = try fields.choice("format", of: Log.Format.self) ?? log.format
@@ -189,6 +191,15 @@ extension DaemonConfiguration.NodePorts {
         case .sequence(let elements) where !elements.isEmpty:
             addresses = .ranges(try fields.ranges("addresses"))
         default: throw fields.error("addresses", "must be all, primary or a list of ranges")
+        }
+    }
+}
+
+extension DaemonConfiguration.HealthChecks {
+    fileprivate mutating func decode(_ fields: Fields) throws(FieldError) {
+        maxConcurrent = try fields.integer("maxConcurrent", in: 1...1000) ?? maxConcurrent
+        if let text = try fields.string("caFile"), !text.isEmpty {
+            caFile = try fields.absolutePath("caFile")
         }
     }
 }

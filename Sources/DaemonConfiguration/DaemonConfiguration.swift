@@ -22,6 +22,7 @@ package struct DaemonConfiguration: Sendable, Equatable {
     package var iptables = IPTables()
     package var ipvs = IPVS()
     package var nftables = NFTables()
+    package var healthChecks = HealthChecks()
     package var log = Log()
 
     package init() {}
@@ -133,6 +134,14 @@ package struct DaemonConfiguration: Sendable, Equatable {
             /// Nil for random.
             package var scheduler: Scheduler? { Scheduler(rawValue: rawValue) }
         }
+    }
+
+    /// Probes of endpoints, for Services that ask for it.
+    package struct HealthChecks: Sendable, Equatable {
+        /// How many probes run at once.
+        package var maxConcurrent = 64
+        /// PEM certificates that https checks trust in place of the system's; nil is the system's.
+        package var caFile: String?
     }
 
     /// Log lines, on standard error.

@@ -49,6 +49,7 @@ struct DaemonConfigurationTests {
             ipvs: {scheduler: lc, binding: ranges, excludeCIDRs: [192.0.2.0/24], strictARP: true,
               drainTimeout: 1m, tcpTimeout: 1h, tcpFinTimeout: 2s, udpTimeout: 3s}
             nftables: {scheduler: mh, counters: true}
+            healthChecks: {maxConcurrent: 8, caFile: /etc/fairlead/ca.pem}
             log: {level: debug, format: json}
             """
         )
@@ -77,6 +78,8 @@ struct DaemonConfigurationTests {
         #expect(configuration.ipvs.timeouts.tcpFin == .seconds(2))
         #expect(configuration.ipvs.timeouts.udp == .seconds(3))
         #expect(configuration.nftables.scheduler == .mh && configuration.nftables.counters)
+        #expect(configuration.healthChecks.maxConcurrent == 8)
+        #expect(configuration.healthChecks.caFile == "/etc/fairlead/ca.pem")
         #expect(configuration.log.level == .debug && configuration.log.format == .json)
     }
 
@@ -90,7 +93,8 @@ struct DaemonConfigurationTests {
             ("detectLocal: {mode: BridgeInterface}", 1), ("mode: iptables\nmode: iptables", 1),
             ("node: {addresses: [192.0.2.1, 192.0.2.2]}", 1), ("- a list", 1),
             ("ipvs: {scheduler: fast}", 1), ("nftables: {counters: some}", 1),
-            ("ipvs:\n  binding: ranges", 2),
+            ("ipvs:\n  binding: ranges", 2), ("healthChecks: {maxConcurrent: 0}", 1),
+            ("healthChecks: {caFile: ca.pem}", 1),
         ]
     )
     func mistakes(_ text: String, _ line: Int) {

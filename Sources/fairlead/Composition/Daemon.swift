@@ -1,6 +1,7 @@
 import Addressing
 import DaemonConfiguration
 import Foundation
+import HealthChecking
 import Logging
 import Reconciling
 import ServiceModel
@@ -13,6 +14,7 @@ import Telemetry
 struct Daemon {
     private enum Event: Sendable {
         case update(SnapshotUpdate)
+        case health([HealthChange])
         case tick
         case wake
         case reload
@@ -27,6 +29,7 @@ struct Daemon {
     private let dataplane: Dataplane
     private var scheduler: PassScheduler
     private var pending = PendingUpdate()
+    private var health = HealthFilter()
     private var sourceHasReported = false
     private var isReady = false
     private var known: Set<String> = []
@@ -67,12 +70,20 @@ struct Daemon {
         for problem in await dataplane.kernelProblems() {
             logger.warning("Kernel", metadata: ["problem": "\(problem)"])
         }
+        let prober = try await NetworkProber(configuration)
+        let checker = HealthChecker(
+            prober: prober,
+            maxConcurrent: configuration.healthChecks.maxConcurrent
+        )
         let (events, continuation) = AsyncStream.makeStream(of: Event.self)
         let signals = Self.signals { continuation.yield($0) }
         defer { signals.forEach { $0.cancel() } }
         let feeds = [
             Task { [updates = source.updates()] in
                 for await update in updates { continuation.yield(.update(update)) }
+            },
+            Task { [changes = checker.changes] in
+                for await batch in changes { continuation.yield(.health(batch)) }
             },
             Task { [interval = tickInterval] in
                 while !Task.isCancelled {
@@ -82,11 +93,13 @@ struct Daemon {
             },
         ]
         defer { feeds.forEach { $0.cancel() } }
-        try await follow(events) { continuation.yield(.wake) }
+        try await follow(events, checker, prober) { continuation.yield(.wake) }
     }
 
     private mutating func follow(
         _ events: AsyncStream<Event>,
+        _ checker: HealthChecker,
+        _ prober: NetworkProber,
         wake: @escaping @Sendable () -> Void
     ) async throws {
         var timer: Task<Void, Never>?
@@ -96,14 +109,27 @@ struct Daemon {
             switch event {
             case .update(let update):
                 sourceHasReported = true
-                pending.merge(update)
+                let filtered = health.take(update)
+                await checker.update(filtered.targets)
+                pending.merge(filtered.update)
                 report(update.snapshot.issues.map(\.description), as: "Manifest problem")
+                reportPanics()
                 scheduler.request(at: .now)
+            case .health(let changes):
+                logger.report(changes)
+                if let update = health.apply(changes) {
+                    pending.merge(update)
+                    scheduler.request(at: .now)
+                }
+                reportPanics()
             case .tick:
                 silentTicks += 1
                 await tick(silentTicks)
             case .wake: break
-            case .reload: await reload()
+            case .reload:
+                await reload()
+                await checker.limit(to: configuration.healthChecks.maxConcurrent)
+                prober.reconfigure(caFile: configuration.healthChecks.caFile)
             case .stop(let signal):
                 logger.notice("Stopping; the rules stay", metadata: ["signal": "\(signal)"])
                 serviceManager.stopping()
@@ -182,6 +208,13 @@ struct Daemon {
             logger.warning("\(kind)", metadata: ["problem": "\(problem)"])
         }
         known = known.filter { !$0.hasPrefix("\(kind)\u{0}") }.union(present)
+    }
+
+    private mutating func reportPanics() {
+        report(
+            health.withoutHealthyEndpoint.map { "\($0): no endpoint is healthy" },
+            as: "Health problem"
+        )
     }
 
     // MARK: - Signs of change
