@@ -57,6 +57,7 @@ let treeCollections = Target.Dependency.product(
     name: "HashTreeCollections",
     package: "swift-collections"
 )
+let heap = Target.Dependency.product(name: "HeapModule", package: "swift-collections")
 let logging = Target.Dependency.product(name: "Logging", package: "swift-log")
 let protobuf = Target.Dependency.product(name: "SwiftProtobuf", package: "swift-protobuf")
 let httpClient = Target.Dependency.product(
@@ -130,6 +131,10 @@ let package = Package(
             "DaemonConfiguration",
             ["Addressing", "PrintableText", "ServiceModel", "Planning", "AnnotatedYAML"]
         ),
+        room(
+            "HealthChecking",
+            ["Addressing", "ServiceModel", heap, nioCore, nioHTTP1, nioPosix, nioTLS]
+        ),
         room("Telemetry", [logging]),
         room("Reconciling", ["Addressing", "ServiceModel", "DataplaneModel", "Planning"]),
 
@@ -138,9 +143,9 @@ let package = Package(
             "fairlead",
             [
                 "Addressing", "ServiceModel", "DataplaneModel", "Planning", "PacketTracing",
-                "Picturing", "ProxyModes", "LinuxKernel", "ServiceSources", "KubernetesAPI",
-                "KubernetesClient", "DaemonConfiguration", "Telemetry", "Reconciling",
-                argumentParser, logging,
+                "HealthChecking", "Picturing", "ProxyModes", "LinuxKernel", "ServiceSources",
+                "KubernetesAPI", "KubernetesClient", "DaemonConfiguration", "Telemetry",
+                "Reconciling", argumentParser, logging,
             ]
         ),
 
@@ -225,6 +230,13 @@ let package = Package(
         tests(
             "ReconcilingTests",
             ["Addressing", "ServiceModel", "DataplaneModel", "Planning", "Reconciling"]
+        ),
+        tests(
+            "HealthCheckingTests",
+            [
+                "Addressing", "ServiceModel", "HealthChecking", "LinuxKernel", "TestSupport",
+                nioCore, nioHTTP1, nioPosix, nioTLS,
+            ]
         ),
         tests("NamespaceLabTests", ["Addressing", "NamespaceLab"]),
         tests(

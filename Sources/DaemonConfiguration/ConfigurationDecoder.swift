@@ -68,7 +68,8 @@ extension DaemonConfiguration {
                 "tcpBeLiberal", "udpTimeout", "udpStreamTimeout", "cleanStaleUDP",
             ]
         ), ("health", ["address", "bindFailure"]), ("metrics", ["address", "bindFailure"]),
-        ("status", ["socket"]), ("oomScoreAdj", []), ("log", ["level", "format"]),
+        ("status", ["socket"]), ("healthChecks", ["maxConcurrent", "caFile"]), ("oomScoreAdj", []),
+        ("log", ["level", "format"]),
     ]
 
     private mutating func decode(_ fields: Fields) throws(FieldError) {
@@ -117,6 +118,7 @@ extension DaemonConfiguration {
             if fields.value("socket") != nil {
                 status.socket = try fields.absolutePathOrNone("socket")
             }
+        case "healthChecks": try healthChecks.decode(fields)
         case "log":
             log.level = try fields.choice("level", of: Log.Level.self) ?? log.level
             log.format = try fields.choice("format", of: Log.Format.self) ?? log.format
@@ -211,6 +213,15 @@ extension DaemonConfiguration.NodePorts {
         case .sequence(let elements) where !elements.isEmpty:
             addresses = .ranges(try fields.ranges("addresses"))
         default: throw fields.error("addresses", "must be all, primary or a list of ranges")
+        }
+    }
+}
+
+extension DaemonConfiguration.HealthChecks {
+    fileprivate mutating func decode(_ fields: Fields) throws(FieldError) {
+        maxConcurrent = try fields.integer("maxConcurrent", in: 1...1000) ?? maxConcurrent
+        if let text = try fields.string("caFile"), !text.isEmpty {
+            caFile = try fields.absolutePath("caFile")
         }
     }
 }

@@ -31,6 +31,7 @@ package struct DaemonConfiguration: Sendable, Equatable {
     package var status = Status()
     /// How ready the kernel is to end the daemon when memory runs out, -1000...1000; nil leaves it.
     package var oomScoreAdjustment: Int?
+    package var healthChecks = HealthChecks()
     package var log = Log()
 
     package init() {}
@@ -144,6 +145,14 @@ package struct DaemonConfiguration: Sendable, Equatable {
             /// Nil for random.
             package var scheduler: Scheduler? { Scheduler(rawValue: rawValue) }
         }
+    }
+
+    /// Probes of endpoints, for Services that ask for it.
+    package struct HealthChecks: Sendable, Equatable {
+        /// How many probes run at once.
+        package var maxConcurrent = 64
+        /// PEM certificates that https checks trust in place of the system's; nil is the system's.
+        package var caFile: String?
     }
 
     /// Log lines, on standard error.

@@ -27,6 +27,8 @@ package struct Service: Sendable, Hashable {
     /// How its connections are spread; nil leaves it to the configuration.
     package var scheduler: Scheduler?
     package var forwarding: Forwarding
+    /// Only on Services from files.
+    package var healthCheck: HealthCheck?
 
     /// `families` defaults to those of `clusterIPs`.
     package init(
@@ -44,7 +46,8 @@ package struct Service: Sendable, Hashable {
         internalTrafficPolicy: TrafficPolicy = .cluster,
         healthCheckNodePort: PortNumber? = nil,
         scheduler: Scheduler? = nil,
-        forwarding: Forwarding = .nat
+        forwarding: Forwarding = .nat,
+        healthCheck: HealthCheck? = nil
     ) {
         self.name = name
         self.origin = origin
@@ -61,6 +64,7 @@ package struct Service: Sendable, Hashable {
         self.healthCheckNodePort = healthCheckNodePort
         self.scheduler = scheduler
         self.forwarding = forwarding
+        self.healthCheck = healthCheck
     }
 
     /// The ClusterIP of a family, if the Service exists in it.

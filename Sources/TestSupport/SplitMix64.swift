@@ -1,5 +1,5 @@
 /// A small random generator with a seed, so that a failure can be repeated (splitmix64).
-package struct SplitMix64: RandomNumberGenerator {
+package struct SplitMix64: RandomNumberGenerator, Sendable {
     private var state: UInt64
 
     package init(seed: UInt64) {

@@ -70,6 +70,7 @@ struct DaemonConfigurationTests {
             metrics: {address: "", bindFailure: fatal}
             status: {socket: ""}
             oomScoreAdj: -7
+            healthChecks: {maxConcurrent: 8, caFile: /etc/fairlead/ca.pem}
             log: {level: debug, format: json}
             """
         )
@@ -98,6 +99,8 @@ struct DaemonConfigurationTests {
         #expect(configuration.ipvs.timeouts.tcpFin == .seconds(2))
         #expect(configuration.ipvs.timeouts.udp == .seconds(3))
         #expect(configuration.nftables.scheduler == .mh && configuration.nftables.counters)
+        #expect(configuration.healthChecks.maxConcurrent == 8)
+        #expect(configuration.healthChecks.caFile == "/etc/fairlead/ca.pem")
         #expect(configuration.log.level == .debug && configuration.log.format == .json)
         #expect(configuration.conntrack.maxPerCore == 1 && configuration.conntrack.min == 2)
         #expect(configuration.conntrack.tcpEstablishedTimeout == .seconds(3))
@@ -154,6 +157,8 @@ struct DaemonConfigurationTests {
             ("health: {address: localhost}", 1), ("health: {address: '127.0.0.1'}", 1),
             ("metrics: {bindFailure: never}", 1), ("status: {socket: relative}", 1),
             ("oomScoreAdj: 1001", 1), ("conntrack: {min: -1}", 1),
+            ("ipvs:\n  binding: ranges", 2), ("healthChecks: {maxConcurrent: 0}", 1),
+            ("healthChecks: {caFile: ca.pem}", 1),
         ]
     )
     func mistakes(_ text: String, _ line: Int) {

@@ -153,11 +153,14 @@ package struct ManifestDecoder: Sendable {
         switch key.kind {
         case "Service":
             let wire = try WireService(fields)
-            let service = try fields.located { () throws(ObjectError) in
+            var service = try fields.located { () throws(ObjectError) in
                 try wire.service(
                     ServiceName(namespace: key.namespace, name: key.name),
                     serviceProxyName: serviceProxyName
                 )
+            }
+            if let ports = service?.ports {
+                service?.healthCheck = try fields.annotatedHealthCheck(ports: ports)
             }
             return [service.map { .service($0) } ?? .ignored]
         case "EndpointSlice":

@@ -10,7 +10,7 @@ enum ShortForm {
     static let fieldNames = [
         "name", "address", "addresses", "ports", "endpoints", "sessionAffinity",
         "externalTrafficPolicy", "internalTrafficPolicy", "externalIPs", "loadBalancer",
-        "healthCheckNodePort", "scheduler", "forwarding",
+        "healthCheckNodePort", "scheduler", "forwarding", "healthCheck",
     ]
 
     /// `web` is in namespace `default`; `shop/web` names its own.
@@ -44,6 +44,7 @@ enum ShortForm {
         service.scheduler = try fields.choice("scheduler", of: Scheduler.self)
         service.forwarding = try fields.choice("forwarding", of: Forwarding.self) ?? .nat
         let slices = try ShortFormEndpoints(service: name, ports: ports).decode(fields)
+        service.healthCheck = try fields.fields("healthCheck")?.healthCheck(ports: service.ports)
         service.kind =
             !service.loadBalancerAddresses.isEmpty
             ? .loadBalancer

@@ -1,6 +1,7 @@
 import Addressing
 import DaemonConfiguration
 import Foundation
+import HealthChecking
 import Logging
 import Planning
 import Reconciling
@@ -14,6 +15,7 @@ import Telemetry
 struct Daemon {
     enum Event: Sendable {
         case arrival(ServiceInputs.Arrival)
+        case health([HealthChange])
         case tick
         case wake
         case reload
@@ -30,6 +32,7 @@ struct Daemon {
     private let dataplane: Dataplane
     private var scheduler: PassScheduler
     private var pending = PendingUpdate()
+    private var health = HealthFilter()
     private var isReady = false
     private var known: Set<String> = []
 
@@ -80,11 +83,20 @@ struct Daemon {
         for problem in await dataplane.kernelProblems() {
             logger.warning("Kernel", metadata: ["problem": "\(problem)"])
         }
+        let prober = try await NetworkProber(configuration)
+        let checker = HealthChecker(
+            prober: prober,
+            maxConcurrent: configuration.healthChecks.maxConcurrent
+        )
         let (events, continuation) = AsyncStream.makeStream(of: Event.self)
         let signals = Self.signals { continuation.yield($0) }
         defer { signals.forEach { $0.cancel() } }
         let feeds = inputs.follow { continuation.yield(.arrival($0)) }
         defer { feeds.forEach { $0.cancel() } }
+        let verdicts = Task { [changes = checker.changes] in
+            for await batch in changes { continuation.yield(.health(batch)) }
+        }
+        defer { verdicts.cancel() }
         let ticks = Task { [interval = tickInterval] in
             while !Task.isCancelled {
                 try await Task.sleep(for: interval)
@@ -97,11 +109,13 @@ struct Daemon {
             for await _ in watch.changes() { continuation.yield(.reload) }
         }
         defer { reloads.cancel() }
-        try await follow(events) { continuation.yield(.wake) }
+        try await follow(events, checker, prober) { continuation.yield(.wake) }
     }
 
     private mutating func follow(
         _ events: AsyncStream<Event>,
+        _ checker: HealthChecker,
+        _ prober: NetworkProber,
         wake: @escaping @Sendable () -> Void
     ) async throws {
         var timer: Task<Void, Never>?
@@ -109,12 +123,16 @@ struct Daemon {
         var silentTicks = 0
         for await event in events {
             switch event {
-            case .arrival(let arrival): await take(arrival)
+            case .arrival(let arrival): await take(arrival, checker)
+            case .health(let changes): take(changes)
             case .tick:
                 silentTicks += 1
                 await tick(silentTicks)
             case .wake: break
-            case .reload: await reload()
+            case .reload:
+                await reload()
+                await checker.limit(to: configuration.healthChecks.maxConcurrent)
+                prober.reconfigure(caFile: configuration.healthChecks.caFile)
             case .stop(let signal):
                 logger.notice("Stopping; the rules stay", metadata: ["signal": "\(signal)"])
                 serviceManager.stopping()
@@ -132,7 +150,7 @@ struct Daemon {
         }
     }
 
-    private mutating func take(_ arrival: ServiceInputs.Arrival) async {
+    private mutating func take(_ arrival: ServiceInputs.Arrival, _ checker: HealthChecker) async {
         let wasFromMemory = inputs.isFromMemory
         let taken = await inputs.take(arrival)
         if inputs.isFromMemory != wasFromMemory { reportMemory() }
@@ -142,9 +160,21 @@ struct Daemon {
             scheduler.request(at: .now, full: true)
         }
         guard let update = taken else { return }
-        pending.merge(update)
+        let filtered = health.take(update)
+        await checker.update(filtered.targets)
+        pending.merge(filtered.update)
         report(update.snapshot.issues.map(\.description), as: "Manifest problem")
+        reportPanics()
         scheduler.request(at: .now)
+    }
+
+    private mutating func take(_ changes: [HealthChange]) {
+        logger.report(changes)
+        if let update = health.apply(changes) {
+            pending.merge(update)
+            scheduler.request(at: .now)
+        }
+        reportPanics()
     }
 
     /// Whether all sources have reported, and the Node is known or was waited for long enough.
@@ -230,6 +260,13 @@ struct Daemon {
             logger.warning("\(kind)", metadata: ["problem": "\(problem)"])
         }
         known = known.filter { !$0.hasPrefix("\(kind)\u{0}") }.union(present)
+    }
+
+    private mutating func reportPanics() {
+        report(
+            health.withoutHealthyEndpoint.map { "\($0): no endpoint is healthy" },
+            as: "Health problem"
+        )
     }
 
     // MARK: - Signs of change

@@ -1,0 +1,95 @@
+package import Addressing
+package import ServiceModel
+
+/// What is probed: a socket, and how. Endpoints of several Services that agree in all of it are one
+/// target and are probed once.
+package struct HealthTarget: Sendable, Hashable {
+    package var socket: SocketAddress
+    package var probe: HealthCheck.Probe
+    package var timing: HealthCheck.Timing
+
+    package init(
+        socket: SocketAddress,
+        probe: HealthCheck.Probe,
+        timing: HealthCheck.Timing = HealthCheck.Timing()
+    ) {
+        self.socket = socket
+        self.probe = probe
+        self.timing = timing
+    }
+}
+
+extension HealthTarget: CustomStringConvertible {
+    /// `tcp 10.0.0.1:80` or `http 10.0.0.1:80/healthz`.
+    package var description: String {
+        switch probe {
+        case .tcp: "tcp \(socket)"
+        case .http(let request): "http \(socket)\(request.path)"
+        case .https(let request, _): "https \(socket)\(request.path)"
+        }
+    }
+}
+
+/// How a target's verdict changed.
+package struct HealthChange: Sendable, Equatable {
+    package var target: HealthTarget
+    package var isHealthy: Bool
+    /// No verdict was there before.
+    package var isFirst: Bool
+    /// The last probe's error where it failed.
+    package var reason: String?
+
+    package init(
+        target: HealthTarget,
+        isHealthy: Bool,
+        isFirst: Bool = false,
+        reason: String? = nil
+    ) {
+        self.target = target
+        self.isHealthy = isHealthy
+        self.isFirst = isFirst
+        self.reason = reason
+    }
+}
+
+extension HealthCheck {
+    /// What to probe for an endpoint at one port of its slice; nil where the check has nothing to
+    /// say, as about a UDP port without a port to probe instead.
+    func target(
+        _ endpoint: Endpoint,
+        _ port: EndpointPort,
+        in slice: EndpointSlice
+    ) -> HealthTarget? {
+        let probed: PortNumber? =
+            switch self.port {
+            case .endpoint: port.transport == .tcp ? port.port : nil
+            case .number(let number): number
+            case .named(let name): slice.port(named: name)
+            }
+        return probed.map {
+            HealthTarget(socket: SocketAddress(endpoint.address, $0), probe: probe, timing: timing)
+        }
+    }
+}
+
+extension EndpointSlice {
+    /// Of twins the TCP one.
+    fileprivate func port(named name: String) -> PortNumber? {
+        let found = ports.filter { $0.name == name }
+        return (found.first { $0.transport == .tcp } ?? found.first)?.port
+    }
+}
+
+extension Service {
+    /// Its health check if it counts: of a cluster's Services the kubelets know.
+    var effectiveCheck: HealthCheck? { origin == .files ? healthCheck : nil }
+
+    func has(_ port: EndpointPort) -> Bool {
+        ports.contains { $0.name == port.name && $0.transport == port.transport }
+    }
+}
+
+extension Endpoint {
+    /// Whether new connections may go to it, at least for want of a better one.
+    var isUsable: Bool { weight > 0 && (ready || (serving && terminating)) }
+}

@@ -1,0 +1,43 @@
+import Glibc
+import NIOCore
+import NIOHTTP1
+import NIOSSL
+
+/// What a failed probe came to, in one line for people.
+enum ProbeText {
+    static func result(of error: any Error) -> ProbeResult {
+        if let error = error as? IOError, isOurs(error.errnoCode) {
+            return .impossible(reason: describe(error))
+        }
+        return .failed(reason: describe(error))
+    }
+
+    static func describe(_ error: any Error) -> String {
+        switch error {
+        case let error as IOError: String(cString: strerror(error.errnoCode))
+        case is HTTPParserError: "the answer is not HTTP"
+        case is ByteLimit.Exceeded:
+            "the answer's head is larger than \(ByteLimit.maximum >> 10) KiB"
+        case let error as NIOSSLExtraError where error == .failedToValidateHostname:
+            "TLS: the certificate is for another name"
+        case is NIOSSLExtraError, is NIOSSLError, is BoringSSLError: "TLS: \(printable(error))"
+        default: printable(error)
+        }
+    }
+
+    /// What this node lacks or forbids says nothing about the endpoint (socket(2), connect(2)).
+    private static func isOurs(_ code: Int32) -> Bool {
+        [
+            EMFILE, ENFILE, ENOBUFS, ENOMEM, EADDRNOTAVAIL, EAFNOSUPPORT, EPERM, EACCES,
+        ]
+        .contains(code)
+    }
+
+    /// A library's own words, which may quote the peer: one line of ASCII, cut.
+    private static func printable(_ error: any Error) -> String {
+        let text = String(describing: error).unicodeScalars.map { scalar in
+            (0x20...0x7e).contains(scalar.value) ? Character(scalar) : " "
+        }
+        return String(text.prefix(200))
+    }
+}

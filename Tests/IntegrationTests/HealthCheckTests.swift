@@ -1,0 +1,102 @@
+import Addressing
+import Glibc
+import NamespaceLab
+import Testing
+
+extension KernelSuites {
+    /// The daemon probes endpoints from its node's namespace, the only one from which it can reach
+    /// them.
+    @Suite("Health checks")
+    struct HealthCheckTests {
+        /// What three failures and a hung one take, and time for a pass on a busy machine.
+        private static let fallTime = Duration.seconds(4 * 0.3 + 4)
+
+        private static func manifest(_ check: String) -> String {
+            """
+            services:
+              - name: shop/web
+                address: \(LifeScript.vip)
+                ports: [{port: 80, targetPort: 8080}]
+                endpoints: [{address: \(pod(1))}, {address: \(pod(2))}]
+                healthCheck: {\(check), interval: 300ms, rise: 2, fall: 3}
+
+            """
+        }
+
+        private static func pod(_ number: Int) -> String { LabAddresses.pod(number, .ipv4) }
+
+        private func serve(_ fixture: DaemonFixture, _ number: Int) throws -> LabProcess {
+            try fixture.agent.serve(
+                [DaemonFixture.endpoint(Self.pod(number), "8080/tcp")],
+                as: "pod\(number)",
+                in: fixture.lab.pod(number)
+            )
+        }
+
+        /// The endpoints in the node's rules.
+        private func programmed(_ fixture: DaemonFixture) throws -> [Int] {
+            let rules = try fixture.rules(.ipv4)
+            return [1, 2].filter { number in
+                rules.contains { $0.contains("--to-destination \(Self.pod(number)):8080") }
+            }
+        }
+
+        private func wait(for endpoints: [Int], _ fixture: DaemonFixture) throws {
+            let deadline = Deadline(in: Self.fallTime)
+            while try programmed(fixture) != endpoints {
+                guard !deadline.hasPassed else {
+                    throw LabError(
+                        "not \(endpoints) but \(try programmed(fixture))\n\(fixture.log)"
+                    )
+                }
+                usleep(50_000)
+            }
+        }
+
+        @Test("An endpoint leaves with its server and comes back with it; the last ones stay")
+        func life() throws {
+            let fixture = try DaemonFixture(servers: false)
+            var servers = [1: try serve(fixture, 1), 2: try serve(fixture, 2)]
+            try fixture.write(Self.manifest("tcp: {}"))
+            try fixture.start()
+            try fixture.waitUntilApplied()
+            usleep(1_500_000)
+            #expect(try programmed(fixture) == [1, 2])
+            servers[1] = nil
+            try wait(for: [2], fixture)
+            #expect(try LifeScript.answers(fixture) == ["pod2"])
+            #expect(fixture.log.contains("target=\"tcp \(Self.pod(1)):8080\""), "\(fixture.log)")
+            #expect(fixture.log.contains("Connection refused"))
+            servers[1] = try serve(fixture, 1)
+            try wait(for: [1, 2], fixture)
+            #expect(try LifeScript.answers(fixture) == ["pod1", "pod2"])
+            // Panic: with nobody left both are kept, and the first to come back is used alone.
+            servers[1] = nil
+            try wait(for: [2], fixture)
+            servers[2] = nil
+            try wait(for: [1, 2], fixture)
+            #expect(fixture.log.contains("shop/web: no endpoint is healthy"))
+            servers[1] = try serve(fixture, 1)
+            try wait(for: [1], fixture)
+            #expect(try LifeScript.answers(fixture) == ["pod1"])
+            try fixture.stop()
+        }
+
+        @Test("Servers of another protocol fail an HTTP check; drop then refuses connections")
+        func drop() throws {
+            let fixture = try DaemonFixture(servers: false)
+            let servers = [try serve(fixture, 1), try serve(fixture, 2)]
+            try fixture.write(Self.manifest("http: {}, panic: drop"))
+            try fixture.start()
+            try fixture.waitUntilApplied()
+            try wait(for: [], fixture)
+            #expect(try LifeScript.answers(fixture, count: 1) == ["refused"])
+            #expect(fixture.log.contains("the answer is not HTTP"), "\(fixture.log)")
+            // Another check is another question: they are used until they fail it.
+            try fixture.write(Self.manifest("tcp: {}"))
+            try wait(for: [1, 2], fixture)
+            try fixture.stop()
+            #expect(servers.count == 2)
+        }
+    }
+}
