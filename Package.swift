@@ -1,6 +1,9 @@
 // swift-tools-version: 6.2
 import PackageDescription
 
+// Set by scripts/fuzz: rooms are instrumented, and there is a library that libFuzzer drives.
+let isFuzzing = Context.environment["FAIRLEAD_FUZZING"] != nil
+
 // The Swift 6 language mode comes with the tools version. CI sets FAIRLEAD_WARNINGS_AS_ERRORS; a
 // user's build never breaks over a newer compiler's warning.
 let settings: [SwiftSetting] =
@@ -12,6 +15,7 @@ let settings: [SwiftSetting] =
     ]
     + (Context.environment["FAIRLEAD_WARNINGS_AS_ERRORS"] == nil
         ? [] : [.treatAllWarnings(as: .error)])
+    + (isFuzzing ? [.unsafeFlags(["-sanitize=fuzzer"])] : [])
 
 func room(
     _ name: String,
@@ -159,7 +163,7 @@ let package = Package(
             path: "Benchmarks/fairlead-bench",
             [
                 "Addressing", "ServiceModel", "DataplaneModel", "Planning", "LinuxKernel",
-                "Reconciling", "CIPTables", argumentParser,
+                "Reconciling", "CIPTables", "KubernetesAPI", argumentParser,
             ]
         ),
 
@@ -225,3 +229,17 @@ let package = Package(
         ),
     ]
 )
+
+if isFuzzing {
+    package.targets.append(
+        .target(
+            name: "fairlead-fuzz",
+            dependencies: ["KubernetesAPI"],
+            path: "Fuzzing/fairlead-fuzz",
+            swiftSettings: settings
+        )
+    )
+    package.products.append(
+        .library(name: "fairlead-fuzz", type: .static, targets: ["fairlead-fuzz"])
+    )
+}

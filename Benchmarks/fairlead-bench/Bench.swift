@@ -9,8 +9,8 @@ struct Bench: ParsableCommand {
         abstract: "Measure Fairlead. Needs root; the host's own network is left alone.",
         subcommands: [
             IPTablesCommand.self, IPVSCommand.self, IPVSPlanCommand.self, IPVSSizeCommand.self,
-            NFTablesCommand.self, NFTablesSizeCommand.self, SizeCommand.self, ServeCommand.self,
-            ConnectCommand.self,
+            NFTablesCommand.self, NFTablesSizeCommand.self, KubernetesCommand.self,
+            KubernetesDecodeCommand.self, SizeCommand.self, ServeCommand.self, ConnectCommand.self,
         ]
     )
 }
