@@ -160,7 +160,7 @@ let package = Package(
             "IntegrationTests",
             [
                 "Addressing", "ServiceModel", "DataplaneModel", "Planning", "LinuxKernel",
-                "NamespaceLab", "fairlead", "fairlead-lab-agent",
+                "AnnotatedYAML", "NamespaceLab", "fairlead", "fairlead-lab-agent",
             ]
         ),
     ]

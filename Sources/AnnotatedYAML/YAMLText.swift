@@ -25,6 +25,27 @@ package enum YAMLText {
         }
     }
 
+    /// As `documents`, but of a key given twice the last one counts, as it does for decoders of
+    /// JSON; `overridden` names the others.
+    package static func documentsTakingLastKeys(
+        _ text: String,
+        isJSON: Bool = false
+    ) -> (documents: [Result<YAMLValue, FieldError>], overridden: [FieldError]) {
+        // First what would move columns.
+        let text = text.hasPrefix("\u{feff}") ? String(text.dropFirst()) : text
+        var marking = DuplicateKeys(isJSON ? joiningSurrogates(text) : text)
+        while true {
+            let documents = documents(marking.text, isJSON: isJSON)
+            let duplicate = documents.lazy.compactMap { document -> DuplicateKey? in
+                guard case .failure(let error) = document else { return nil }
+                return error.duplicate
+            }.first
+            guard let duplicate, marking.mark(duplicate) else {
+                return marking.unmark(documents)
+            }
+        }
+    }
+
     /// A document's text and the number of lines before it.
     private struct Chunk {
         var text: Substring
@@ -98,11 +119,13 @@ package enum YAMLText {
             )
         case .duplicatedKeysInMapping(let duplicates, let context):
             let keys = duplicates.map(quoted).sorted()
-            return FieldError(
+            var error = FieldError(
                 line: linesBefore + context.mark.line,
                 path: "",
                 reason: "key given twice: \(keys.joined(separator: ", "))"
             )
+            error.duplicate = DuplicateKey(line: error.line, column: context.mark.column)
+            return error
         case .reader(let problem, _, _, _):
             return FieldError(
                 line: linesBefore + 1,

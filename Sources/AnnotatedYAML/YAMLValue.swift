@@ -14,6 +14,12 @@ package struct YAMLValue: Sendable, Equatable {
         package var key: String
         package var keyLine: Int
         package var value: YAMLValue
+
+        package init(key: String, keyLine: Int, value: YAMLValue) {
+            self.key = key
+            self.keyLine = keyLine
+            self.value = value
+        }
     }
 
     /// 1-based.
@@ -33,6 +39,8 @@ package struct FieldError: Error, Sendable, Equatable, CustomStringConvertible {
     /// `spec.ports[0].port`; empty when the whole document is meant.
     package var path: String
     package var reason: String
+    /// Where the first of two equal keys stands, if that is what is wrong.
+    var duplicate: DuplicateKey?
 
     package init(line: Int, path: String, reason: String) {
         self.line = line

@@ -33,12 +33,12 @@ extension DaemonConfiguration {
     package static var fieldPaths: [String] {
         topLevel.flatMap { name, nested in
             nested.isEmpty ? [name] : nested.map { "\(name).\($0)" }
-        }
+        } + Sources.Kubernetes.fieldNames.map { "sources.kubernetes.\($0)" }
     }
 
     private static let topLevel: [(String, [String])] = [
         ("mode", []), ("families", []), ("node", ["name", "zone", "addresses"]),
-        ("sources", ["files", "stateDirectory", "serviceProxyName"]), ("netns", []),
+        ("sources", ["files", "stateDirectory", "serviceProxyName", "kubernetes"]), ("netns", []),
         (
             "detectLocal",
             ["mode", "clusterCIDRs", "nodeCIDRs", "bridgeInterface", "interfaceNamePrefix"]
@@ -59,7 +59,15 @@ extension DaemonConfiguration {
                 "scheduler", "binding", "excludeCIDRs", "strictARP", "drainTimeout", "tcpTimeout",
                 "tcpFinTimeout", "udpTimeout",
             ]
-        ), ("nftables", ["scheduler", "counters"]), ("log", ["level", "format"]),
+        ), ("nftables", ["scheduler", "counters"]),
+        (
+            "conntrack",
+            [
+                "maxPerCore", "min", "tcpEstablishedTimeout", "tcpCloseWaitTimeout",
+                "tcpBeLiberal", "udpTimeout", "udpStreamTimeout", "cleanStaleUDP",
+            ]
+        ), ("health", ["address", "bindFailure"]), ("metrics", ["address", "bindFailure"]),
+        ("status", ["socket"]), ("oomScoreAdj", []), ("log", ["level", "format"]),
     ]
 
     private mutating func decode(_ fields: Fields) throws(FieldError) {
@@ -68,6 +76,7 @@ extension DaemonConfiguration {
         families = try Self.families(fields)
         networkNamespace = try Self.namespace(fields)
         serviceCIDRs = try fields.ranges("serviceCIDRs")
+        oomScoreAdjustment = try fields.integer("oomScoreAdj", in: -1000...1000)
         for (name, names) in Self.topLevel where !names.isEmpty {
             guard let nested = try fields.fields(name) else { continue }
             try nested.refuseUnknown(names)
@@ -79,7 +88,7 @@ extension DaemonConfiguration {
         switch name {
         case "node": try node.decode(fields)
         case "sources": try sources.decode(fields)
-        case "detectLocal": localDetector = try LocalTrafficDetector(fields)
+        case "detectLocal": try decodeDetector(fields)
         case "nodePorts": try nodePorts.decode(fields)
         case "masquerade":
             masquerade.all = try fields.boolean("all") ?? masquerade.all
@@ -100,6 +109,13 @@ extension DaemonConfiguration {
             nftables.scheduler =
                 try fields.choice("scheduler", of: NFTables.Choice.self) ?? nftables.scheduler
             nftables.counters = try fields.boolean("counters") ?? nftables.counters
+        case "conntrack": try conntrack.decode(fields)
+        case "health": try health.decode(fields)
+        case "metrics": try metrics.decode(fields)
+        case "status":
+            if fields.value("socket") != nil {
+                status.socket = try fields.absolutePathOrNone("socket")
+            }
         case "log":
             log.level = try fields.choice("level", of: Log.Level.self) ?? log.level
             log.format = try fields.choice("format", of: Log.Format.self) ?? log.format
@@ -171,9 +187,14 @@ extension DaemonConfiguration.Node {
 extension DaemonConfiguration.Sources {
     fileprivate mutating func decode(_ fields: Fields) throws(FieldError) {
         filePath = try fields.string("files") ?? filePath
-        if filePath.isEmpty { throw fields.error("files", "must not be empty") }
-        if let text = try fields.string("stateDirectory") {
-            stateDirectory = text.isEmpty ? nil : try fields.absolutePath("stateDirectory")
+        kubernetes = try fields.fields("kubernetes").map { (fields) throws(FieldError) in
+            try DaemonConfiguration.Sources.Kubernetes(fields)
+        }
+        if filePath.isEmpty, kubernetes == nil {
+            throw fields.error("files", "must not be empty without sources.kubernetes")
+        }
+        if fields.value("stateDirectory") != nil {
+            stateDirectory = try fields.absolutePathOrNone("stateDirectory")
         }
         serviceProxyName = try fields.string("serviceProxyName") ?? serviceProxyName
     }
@@ -195,7 +216,7 @@ extension DaemonConfiguration.NodePorts {
 
 extension DaemonConfiguration.Reconcile {
     fileprivate mutating func decode(_ fields: Fields) throws(FieldError) {
-        let short = Duration.zero ... .seconds(60)
+        let short = Duration.zero ... .seconds(3600)
         minInterval = try fields.duration("minInterval", in: short) ?? minInterval
         retryInterval =
             try fields.duration("retryInterval", in: .milliseconds(10) ... .seconds(3600))
@@ -215,9 +236,9 @@ extension DaemonConfiguration.Reconcile {
     }
 }
 
-extension LocalTrafficDetector {
+extension DaemonConfiguration {
     /// The words of Kubernetes' `detectLocalMode`.
-    private enum Word: String, CaseIterable {
+    enum DetectorWord: String, CaseIterable {
         case clusterCIDR = "ClusterCIDR"
         case nodeCIDR = "NodeCIDR"
         case bridgeInterface = "BridgeInterface"
@@ -225,24 +246,31 @@ extension LocalTrafficDetector {
         case none = "None"
     }
 
-    fileprivate init(_ fields: Fields) throws(FieldError) {
-        let word = try fields.choice("mode", of: Word.self) ?? .clusterCIDR
+    /// The section `sources` has been read.
+    private mutating func decodeDetector(_ fields: Fields) throws(FieldError) {
+        let word = try fields.choice("mode", of: DetectorWord.self) ?? .clusterCIDR
         let clusterCIDRs = try fields.ranges("clusterCIDRs")
         let nodeCIDRs = try fields.ranges("nodeCIDRs")
         switch word {
-        case .clusterCIDR: self = clusterCIDRs.isEmpty ? .absent : .sources(clusterCIDRs)
+        case .clusterCIDR: localDetector = clusterCIDRs.isEmpty ? .absent : .sources(clusterCIDRs)
         case .nodeCIDR:
-            guard !nodeCIDRs.isEmpty else {
-                throw fields.error("nodeCIDRs", "is needed in mode NodeCIDR")
+            guard !nodeCIDRs.isEmpty || sources.kubernetes != nil else {
+                throw fields.error(
+                    "nodeCIDRs",
+                    "is needed in mode NodeCIDR without sources.kubernetes"
+                )
             }
-            self = .sources(nodeCIDRs)
+            localDetector = .sources(nodeCIDRs)
+            takesPodRangesFromNode = nodeCIDRs.isEmpty
         case .bridgeInterface:
-            self = .interface(try fields.interfaceName("bridgeInterface", mode: word.rawValue))
+            localDetector = .interface(
+                try fields.interfaceName("bridgeInterface", mode: word.rawValue)
+            )
         case .interfaceNamePrefix:
-            self = .interfacePrefix(
+            localDetector = .interfacePrefix(
                 try fields.interfaceName("interfaceNamePrefix", mode: word.rawValue)
             )
-        case .none: self = .absent
+        case .none: localDetector = .absent
         }
     }
 }
@@ -272,9 +300,15 @@ extension Fields {
         return text
     }
 
+    /// Nil for an empty one.
+    func absolutePathOrNone(_ name: String) throws(FieldError) -> String? {
+        guard let text = try string(name), !text.isEmpty else { return nil }
+        return try absolutePath(name)
+    }
+
     /// 1 to 15 bytes (`IFNAMSIZ`) without blanks, slashes, or the `+` that iptables reads as a
     /// pattern.
-    fileprivate func interfaceName(_ name: String, mode: String) throws(FieldError) -> String {
+    func interfaceName(_ name: String, mode: String) throws(FieldError) -> String {
         guard let text = try string(name), !text.isEmpty else {
             throw error(name, "is needed in mode \(mode)")
         }

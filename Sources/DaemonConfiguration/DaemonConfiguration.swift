@@ -12,6 +12,8 @@ package struct DaemonConfiguration: Sendable, Equatable {
     /// daemon's own.
     package var networkNamespace: String?
     package var localDetector = LocalTrafficDetector.absent
+    /// The detector's ranges are the own Node's `spec.podCIDRs`; `localDetector` then holds none.
+    package var takesPodRangesFromNode = false
     package var nodePorts = NodePorts()
     package var masquerade = Masquerade()
     /// Ranges ClusterIPs come from; unallocated addresses in them are dropped.
@@ -22,6 +24,13 @@ package struct DaemonConfiguration: Sendable, Equatable {
     package var iptables = IPTables()
     package var ipvs = IPVS()
     package var nftables = NFTables()
+    package var conntrack = Conntrack()
+    /// Answers load balancers: is this node fit to be sent connections?
+    package var health = Server(defaultPort: 10256)
+    package var metrics = Server(defaultPort: 10249)
+    package var status = Status()
+    /// How ready the kernel is to end the daemon when memory runs out, -1000...1000; nil leaves it.
+    package var oomScoreAdjustment: Int?
     package var log = Log()
 
     package init() {}
@@ -47,12 +56,14 @@ package struct DaemonConfiguration: Sendable, Equatable {
 
     /// Where Services come from.
     package struct Sources: Sendable, Equatable {
-        /// A directory of manifests, or one file.
+        /// A directory of manifests, or one file; empty is none.
         package var filePath = "/etc/fairlead/services.d"
-        /// Copies of good manifests, for a restart in the middle of an edit; nil keeps none.
+        /// Copies of what was good, for the next start; nil keeps none.
         package var stateDirectory: String? = "/var/lib/fairlead"
         /// Serve Services labelled for this proxy instead of those without a label.
         package var serviceProxyName = ""
+        /// An API server; nil is none.
+        package var kubernetes: Kubernetes?
     }
 
     /// Which of the node's addresses answer on node ports.

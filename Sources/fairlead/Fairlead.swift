@@ -1,4 +1,5 @@
 import ArgumentParser
+import DaemonConfiguration
 
 @main
 struct Fairlead: AsyncParsableCommand {
@@ -19,7 +20,12 @@ struct Fairlead: AsyncParsableCommand {
         version: Version.text,
         subcommands: [
             RunCommand.self, PlanCommand.self, ApplyCommand.self, TraceCommand.self,
-            CountersCommand.self, CheckCommand.self, CleanupCommand.self, VersionCommand.self,
+            CountersCommand.self, CheckCommand.self, ConfigCommand.self, CleanupCommand.self,
+            VersionCommand.self,
         ]
     )
+
+    static func main() async {
+        await main(KubeProxyFlag.rewriting(Array(CommandLine.arguments.dropFirst())))
+    }
 }

@@ -24,6 +24,21 @@ struct DaemonConfigurationTests {
         }
     }
 
+    @Test("The section that is a comment in it holds the defaults, too")
+    func shippedComment() throws {
+        let path = Self.root + "/config/fairlead.yaml"
+        let text = try String(contentsOfFile: path, encoding: .utf8)
+            .split(separator: "\n", omittingEmptySubsequences: false)
+            .map {
+                $0.hasPrefix("  #kubernetes:") || $0.hasPrefix("  #  ")
+                    ? "  " + $0.dropFirst(3) : $0
+            }
+            .joined(separator: "\n")
+        var expected = DaemonConfiguration()
+        expected.sources.kubernetes = .init()
+        #expect(try decode(text) == expected)
+    }
+
     @Test("An empty file means defaults", arguments: ["", "# nothing\n", "---\n"])
     func empty(_ text: String) throws {
         #expect(try decode(text) == DaemonConfiguration())
@@ -49,6 +64,12 @@ struct DaemonConfigurationTests {
             ipvs: {scheduler: lc, binding: ranges, excludeCIDRs: [192.0.2.0/24], strictARP: true,
               drainTimeout: 1m, tcpTimeout: 1h, tcpFinTimeout: 2s, udpTimeout: 3s}
             nftables: {scheduler: mh, counters: true}
+            conntrack: {maxPerCore: 1, min: 2, tcpEstablishedTimeout: 3s, tcpCloseWaitTimeout: 4s,
+              tcpBeLiberal: true, udpTimeout: 5s, udpStreamTimeout: 6s, cleanStaleUDP: false}
+            health: {address: "[::]:1", bindFailure: fatal}
+            metrics: {address: "", bindFailure: fatal}
+            status: {socket: ""}
+            oomScoreAdj: -7
             log: {level: debug, format: json}
             """
         )
@@ -78,6 +99,40 @@ struct DaemonConfigurationTests {
         #expect(configuration.ipvs.timeouts.udp == .seconds(3))
         #expect(configuration.nftables.scheduler == .mh && configuration.nftables.counters)
         #expect(configuration.log.level == .debug && configuration.log.format == .json)
+        #expect(configuration.conntrack.maxPerCore == 1 && configuration.conntrack.min == 2)
+        #expect(configuration.conntrack.tcpEstablishedTimeout == .seconds(3))
+        #expect(configuration.conntrack.tcpCloseWaitTimeout == .seconds(4))
+        #expect(configuration.conntrack.udpTimeout == .seconds(5))
+        #expect(configuration.conntrack.udpStreamTimeout == .seconds(6))
+        #expect(configuration.conntrack.tcpBeLiberal && !configuration.conntrack.cleanStaleUDP)
+        #expect(configuration.health.address?.description == "[::]:1")
+        #expect(configuration.health.bindFailure == .fatal)
+        #expect(configuration.metrics.address == nil)
+        #expect(configuration.metrics.bindFailure == .fatal)
+        #expect(configuration.status.socket == nil)
+        #expect(configuration.oomScoreAdjustment == -7)
+    }
+
+    @Test("An API server is a source, with files or without")
+    func kubernetes() throws {
+        let configuration = try decode(
+            """
+            sources:
+              files: ""
+              kubernetes: {kubeconfig: /k, context: c, servers: ["https://[2001:db8::1]:6443"],
+                contentType: json, snapshotCache: false}
+            detectLocal: {mode: NodeCIDR}
+            """
+        )
+        let source = try #require(configuration.sources.kubernetes)
+        #expect(source.kubeconfig == "/k" && source.context == "c")
+        #expect(source.servers == ["https://[2001:db8::1]:6443"])
+        #expect(source.contentType == .json && !source.snapshotCache)
+        #expect(configuration.sources.filePath == "")
+        #expect(configuration.takesPodRangesFromNode)
+        #expect(configuration.localDetector == .sources([]))
+        #expect(try decode("sources: {kubernetes: {}}").sources.kubernetes == .init())
+        #expect(try decode("sources: {kubernetes: null}").sources.kubernetes == nil)
     }
 
     @Test(
@@ -90,7 +145,15 @@ struct DaemonConfigurationTests {
             ("detectLocal: {mode: BridgeInterface}", 1), ("mode: iptables\nmode: iptables", 1),
             ("node: {addresses: [192.0.2.1, 192.0.2.2]}", 1), ("- a list", 1),
             ("ipvs: {scheduler: fast}", 1), ("nftables: {counters: some}", 1),
-            ("ipvs:\n  binding: ranges", 2),
+            ("ipvs:\n  binding: ranges", 2), ("sources:\n  files: ''", 2),
+            ("sources:\n  kubernetes:\n    server: x", 3),
+            ("sources:\n  kubernetes:\n    kubeconfig: relative", 3),
+            ("sources:\n  kubernetes:\n    context: x", 3),
+            ("sources: {kubernetes: {servers: ['https://u:p@h']}}", 1),
+            ("sources: {kubernetes: {servers: [h:6443]}}", 1), ("detectLocal: {mode: NodeCIDR}", 1),
+            ("health: {address: localhost}", 1), ("health: {address: '127.0.0.1'}", 1),
+            ("metrics: {bindFailure: never}", 1), ("status: {socket: relative}", 1),
+            ("oomScoreAdj: 1001", 1), ("conntrack: {min: -1}", 1),
         ]
     )
     func mistakes(_ text: String, _ line: Int) {

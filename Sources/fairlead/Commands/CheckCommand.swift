@@ -18,15 +18,13 @@ struct CheckCommand: ParsableCommand {
     @OptionGroup var options: ConfigurationOptions
 
     func run() throws {
-        let configuration = try options.loadWithMode()
+        let loaded = try options.loaded()
+        let configuration = try options.choosingMode(loaded.configuration)
         var findings = [
-            KernelCapabilities.Finding(
-                .good,
-                "configuration",
-                options.config ?? "defaults or \(ConfigurationOptions.defaultPath)"
-            )
+            KernelCapabilities.Finding(.good, "configuration", options.path ?? "no file")
         ]
-        findings += Self.manifests(configuration)
+        findings += loaded.warnings.map { .init(.note, "configuration", $0) }
+        if !configuration.sources.filePath.isEmpty { findings += Self.manifests(configuration) }
         findings += Self.kernel(configuration)
         let width = findings.map(\.subject.count).max() ?? 0
         for finding in findings {

@@ -1,4 +1,5 @@
 import ArgumentParser
+import DaemonConfiguration
 import DataplaneModel
 
 struct RunCommand: AsyncParsableCommand {
@@ -6,9 +7,12 @@ struct RunCommand: AsyncParsableCommand {
         commandName: "run",
         abstract: "Keep the kernel at the plan, for ever.",
         discussion: """
-            Follows the manifests as they change, repairs what somebody else flushes or edits, and \
-            reloads its configuration on SIGHUP. On SIGTERM it ends and the rules stay; see \
-            `fairlead cleanup`. Under systemd it reports readiness and feeds the watchdog.
+            Follows the manifests and its configuration file as they change, and repairs what \
+            somebody else flushes or edits. SIGHUP reads everything again. On SIGTERM it ends and \
+            the rules stay; see `fairlead cleanup`. Under systemd it reports readiness and feeds \
+            the watchdog.
+
+            \(KubeProxyOptions.help)
             """
     )
 
@@ -16,7 +20,8 @@ struct RunCommand: AsyncParsableCommand {
 
     func run() async throws {
         do {
-            var daemon = try Daemon { [options] in try options.load() }
+            let watch = options.path.map { ConfigurationWatch(path: $0) }
+            var daemon = try Daemon(watch) { [options] in try options.loaded() }
             try await daemon.run()
         } catch let error as DataplaneError {
             throw CommandFailure(error.advice)

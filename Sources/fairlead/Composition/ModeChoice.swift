@@ -43,10 +43,15 @@ extension DaemonConfiguration {
 }
 
 extension ConfigurationOptions {
-    /// The configuration for a command that ends: the chosen mode is told on standard error.
+    /// The configuration for a command that ends: what was odd, and the chosen mode, are told on
+    /// standard error.
     func loadWithMode() throws -> DaemonConfiguration {
-        let configuration = try load()
-        return try withAdvice {
+        try choosingMode(try load())
+    }
+
+    /// With a mode that is one, which is told on standard error.
+    func choosingMode(_ configuration: DaemonConfiguration) throws -> DaemonConfiguration {
+        try withAdvice {
             try configuration.choosingMode { choice in
                 complain("mode auto: \(choice.mode.rawValue), \(choice.reason)")
             }

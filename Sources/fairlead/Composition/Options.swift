@@ -30,32 +30,96 @@ struct ConfigurationOptions: ParsableArguments {
     @Option(help: "Network namespace: a name under /run/netns or a path. Overrides netns.")
     var netns: String?
 
-    /// The file's settings with the options put over them.
-    func load() throws -> DaemonConfiguration {
-        var configuration = DaemonConfiguration()
-        let path = config ?? Self.defaultPath
-        if config != nil || FileManager.default.fileExists(atPath: path) {
-            guard let bytes = FileManager.default.contents(atPath: path) else {
-                throw CommandFailure("\(path): cannot be read")
+    @OptionGroup var kubeProxy: KubeProxyOptions
+
+    /// The file's settings, or kube-proxy's flags', with the options put over them.
+    func loaded() throws -> LoadedConfiguration {
+        let flags = kubeProxy.flags
+        var loaded: LoadedConfiguration
+        do {
+            if config == nil, LoadedConfiguration.isConfiguration(flags) {
+                loaded = try LoadedConfiguration(flags: flags)
+                if FileManager.default.fileExists(atPath: Self.defaultPath) {
+                    loaded.warnings.append(
+                        "\(Self.defaultPath): not read, as kube-proxy's flags decide"
+                    )
+                }
+            } else {
+                loaded = try file()
+                try loaded.overlay(flags)
             }
-            guard let text = String(validating: bytes, as: UTF8.self) else {
-                throw CommandFailure("\(path): is not UTF-8 text")
-            }
-            do {
-                configuration = try DaemonConfiguration(text: text, file: path)
-            } catch {
-                throw CommandFailure(
-                    "\(error)\nconfig/fairlead.yaml in the source shows every field."
-                )
-            }
+        } catch let error as ConfigurationError {
+            throw CommandFailure("\(error)")
         }
+        override(&loaded.configuration)
+        let sources = loaded.configuration.sources
+        guard !sources.filePath.isEmpty || sources.kubernetes != nil else {
+            throw CommandFailure(
+                "no Services to serve: neither sources.files nor sources.kubernetes"
+            )
+        }
+        return loaded
+    }
+
+    /// For a command that ends: what was odd is told on standard error.
+    func load() throws -> DaemonConfiguration {
+        let loaded = try loaded()
+        for warning in loaded.warnings { complain("warning: \(warning)") }
+        return loaded.configuration
+    }
+
+    /// The file that is read; nil if there is none.
+    var path: String? {
+        if let config { return config }
+        guard !LoadedConfiguration.isConfiguration(kubeProxy.flags),
+            FileManager.default.fileExists(atPath: Self.defaultPath)
+        else { return nil }
+        return Self.defaultPath
+    }
+
+    private func file() throws -> LoadedConfiguration {
+        guard let path else { return LoadedConfiguration() }
+        // A handle reads pipes, too: /dev/stdin.
+        guard let file = FileHandle(forReadingAtPath: path),
+            let bytes = try? file.readToEnd() ?? Data()
+        else { throw CommandFailure("\(path): cannot be read") }
+        guard let text = String(validating: bytes, as: UTF8.self) else {
+            throw CommandFailure("\(path): is not UTF-8 text")
+        }
+        do {
+            return try LoadedConfiguration(text: text, file: path)
+        } catch {
+            throw CommandFailure(
+                "\(error)\nconfig/fairlead.yaml in the source shows every field."
+            )
+        }
+    }
+
+    private func override(_ configuration: inout DaemonConfiguration) {
         if let services { configuration.sources.filePath = services }
         if let mode { configuration.mode = mode }
         if let family { configuration.families = [family.family] }
         if let nodeName { configuration.node.name = nodeName.lowercased() }
         if let netns { configuration.networkNamespace = netns }
-        return configuration
     }
+}
+
+/// kube-proxy's flags, each carried by one option, where `Fairlead.main` puts it. `run --help` has
+/// a paragraph on them.
+struct KubeProxyOptions: ParsableArguments {
+    @Option(name: .customLong(String(KubeProxyFlag.option.dropFirst(2))), help: .hidden)
+    var flags: [KubeProxyFlag] = []
+
+    static let help = """
+        kube-proxy's flags are taken too, so that its command line starts Fairlead. They stand in \
+        for the default file, with kube-proxy's defaults; beside --config only \
+        --hostname-override, --master and those of logging count. \
+        \(KubeProxyFlag.names.map { $0 == "v" ? "-v" : "--\($0)" }.joined(separator: ", ")).
+        """
+}
+
+extension KubeProxyFlag: ExpressibleByArgument {
+    package init?(argument: String) { self.init(parsing: argument) }
 }
 
 extension DaemonConfiguration.Mode: ExpressibleByArgument {}
@@ -76,6 +140,9 @@ extension FileSource {
             path: sources.filePath,
             serviceProxyName: sources.serviceProxyName
         )
+        guard !sources.filePath.isEmpty else {
+            throw CommandFailure("sources.files is empty. Name your manifests with --services")
+        }
         guard let update = source.load() else {
             throw CommandFailure(
                 "\(sources.filePath): cannot be read. Name your manifests with --services, or sources.files in the configuration"

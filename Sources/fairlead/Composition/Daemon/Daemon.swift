@@ -19,7 +19,8 @@ struct Daemon {
         case stop(signal: Int32)
     }
 
-    private let load: @Sendable () throws -> DaemonConfiguration
+    private let load: @Sendable () throws -> LoadedConfiguration
+    private let watch: ConfigurationWatch?
     private var configuration: DaemonConfiguration
     private var logger: Logger
     private let serviceManager: ServiceManager
@@ -30,16 +31,22 @@ struct Daemon {
     private var isReady = false
     private var known: Set<String> = []
 
-    /// `load` reads the configuration, at a reload again.
-    init(_ load: @escaping @Sendable () throws -> DaemonConfiguration) throws {
+    /// `load` reads the configuration, at a reload again; `watch` says when there is a new one.
+    init(
+        _ watch: ConfigurationWatch?,
+        _ load: @escaping @Sendable () throws -> LoadedConfiguration
+    ) throws {
         self.load = load
-        configuration = try load()
+        self.watch = watch
+        let loaded = try load()
+        configuration = loaded.configuration
         let environment = ProcessInfo.processInfo.environment
         logger = Self.logger(configuration.log, environment)
         serviceManager = ServiceManager(environment: environment)
         inputs = ServiceInputs(configuration)
         dataplane = Dataplane(configuration)
         scheduler = Self.scheduler(configuration.reconcile)
+        report(loaded.warnings, as: "Configuration")
     }
 
     /// Returns when a signal asks for it.
@@ -67,6 +74,11 @@ struct Daemon {
         defer { signals.forEach { $0.cancel() } }
         let feeds = inputs.follow { continuation.yield(.arrival($0)) }
         defer { feeds.forEach { $0.cancel() } }
+        let watching = Task { [watch] in
+            guard let watch else { return }
+            for await _ in watch.changes() { continuation.yield(.reload) }
+        }
+        defer { watching.cancel() }
         let ticks = Task { [interval = tickInterval] in
             while !Task.isCancelled {
                 try await Task.sleep(for: interval)
@@ -213,7 +225,9 @@ struct Daemon {
     private mutating func reload() async {
         serviceManager.reloading()
         do {
-            let new = try load()
+            let loaded = try load()
+            let new = loaded.configuration
+            report(loaded.warnings, as: "Configuration")
             for field in configuration.fieldsForRestart(new) {
                 logger.warning("Takes effect at the next start", metadata: ["field": "\(field)"])
             }

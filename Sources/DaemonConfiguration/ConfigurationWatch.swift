@@ -1,0 +1,101 @@
+import Glibc
+
+/// Tells when a configuration file holds something new: written in place, renamed over, or behind a
+/// symbolic link that was turned, as Kubernetes does with a ConfigMap.
+///
+/// Looks at the file once in a while, which sees every way of changing it, through any number of
+/// links and mounts. A change is told when the file has kept still from one look to the next, so
+/// that none is read half written. A file that is gone is no change.
+package struct ConfigurationWatch: Sendable {
+    package let path: String
+    private let interval: Duration
+
+    package init(path: String, interval: Duration = .seconds(1)) {
+        self.path = path
+        self.interval = interval
+    }
+
+    /// An element for each change from now on, until its consumer ends.
+    package func changes() -> AsyncStream<Void> {
+        // Several changes that nobody has looked at yet are one.
+        let (stream, continuation) = AsyncStream.makeStream(
+            of: Void.self,
+            bufferingPolicy: .bufferingNewest(1)
+        )
+        var observer = Observer(path: path)
+        let task = Task { [interval] in
+            while (try? await Task.sleep(for: interval)) != nil {
+                if observer.look() { continuation.yield() }
+            }
+            continuation.finish()
+        }
+        continuation.onTermination = { _ in task.cancel() }
+        return stream
+    }
+
+    /// What was seen of the file.
+    private struct Observer: Sendable {
+        let path: String
+        /// At the last look.
+        private var stamp: Stamp?
+        /// When the file kept still for the last time.
+        private var settled: Stamp?
+        private var content: [UInt8]?
+
+        init(path: String) {
+            self.path = path
+            stamp = Stamp(path)
+            settled = stamp
+            content = Self.read(path)
+        }
+
+        /// True if there is something new, and whole.
+        mutating func look() -> Bool {
+            let last = stamp
+            stamp = Stamp(path)
+            guard let stamp, stamp == last, stamp != settled else { return false }
+            settled = stamp
+            let new = Self.read(path)
+            guard let new, new != content else { return false }
+            content = new
+            return true
+        }
+
+        /// Nil if it can't be read. What is larger than any configuration is cut.
+        private static func read(_ path: String) -> [UInt8]? {
+            let descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK)
+            guard descriptor >= 0 else { return nil }
+            defer { close(descriptor) }
+            var bytes: [UInt8] = []
+            var buffer = [UInt8](repeating: 0, count: 1 << 16)
+            while bytes.count < 1 << 24 {
+                let count = Glibc.read(descriptor, &buffer, buffer.count)
+                if count < 0, errno == EINTR { continue }
+                guard count >= 0 else { return nil }
+                if count == 0 { break }
+                bytes += buffer[..<count]
+            }
+            return bytes
+        }
+    }
+
+    /// What tells one content of a file from the next without reading it.
+    private struct Stamp: Sendable, Equatable {
+        private let device: UInt64
+        private let inode: UInt64
+        private let size: Int64
+        private let seconds: [Int]
+        private let nanoseconds: [Int]
+
+        /// Of the file that the links lead to; nil if there is none.
+        init?(_ path: String) {
+            var status = stat()
+            guard stat(path, &status) == 0 else { return nil }
+            device = UInt64(status.st_dev)
+            inode = UInt64(status.st_ino)
+            size = Int64(status.st_size)
+            seconds = [status.st_mtim.tv_sec, status.st_ctim.tv_sec]
+            nanoseconds = [status.st_mtim.tv_nsec, status.st_ctim.tv_nsec]
+        }
+    }
+}

@@ -1,0 +1,24 @@
+extension DaemonConfiguration.Sources {
+    /// Services and endpoints from a Kubernetes API server.
+    package struct Kubernetes: Sendable, Equatable {
+        /// Absolute path of a kubeconfig; nil means the service account of the pod we run in.
+        package var kubeconfig: String?
+        /// A context of the kubeconfig; nil is its current one.
+        package var context: String?
+        /// URLs of API servers, tried in turn, in place of the kubeconfig's or the pod's; empty
+        /// changes nothing.
+        package var servers: [String] = []
+        package var contentType = ContentType.protobuf
+        /// Keep the last snapshot in the state directory, for a start without an API server.
+        package var snapshotCache = true
+
+        package init() {}
+
+        /// How objects travel.
+        package enum ContentType: String, Sendable, CaseIterable {
+            /// With JSON where the server has no protobuf.
+            case protobuf
+            case json
+        }
+    }
+}

@@ -1,0 +1,107 @@
+import AnnotatedYAML
+
+/// A `KubeProxyConfiguration` found in a text.
+struct KubeProxyDocument {
+    static let group = "kubeproxy.config.k8s.io"
+    static let version = "\(group)/v1alpha1"
+    static let kind = "KubeProxyConfiguration"
+
+    var value: YAMLValue
+    /// Keys given twice and documents left alone.
+    var oddities: [FieldError]
+
+    /// None if the text is something else, such as our own form. Throws if it is such a document and
+    /// cannot be parsed.
+    static func all(in text: String) throws(FieldError) -> [Self] {
+        // Most texts are our own form, and need no second look.
+        guard text.contains(kind) || text.contains("\(group)/") else { return [] }
+        let isJSON = text.first { !$0.isWhitespace } == "{"
+        let (documents, overridden) = YAMLText.documentsTakingLastKeys(text, isJSON: isJSON)
+        var found: [Self] = []
+        var others: [FieldError] = []
+        for document in documents {
+            let value = try document.get()
+            guard let fields = try? Fields(value) else { continue }
+            let kind = (try? fields.string("kind")) ?? nil
+            if isOurs(fields, kind) {
+                found.append(Self(value: value, oddities: []))
+            } else if kind == "ConfigMap" {
+                found += try inConfigMap(
+                    fields,
+                    lines: text.split(separator: "\n", omittingEmptySubsequences: false)
+                )
+            } else {
+                others.append(
+                    FieldError(
+                        line: value.line,
+                        path: "",
+                        reason: "left alone: a document of kind \(kind.map(quoted) ?? "none")"
+                    )
+                )
+            }
+        }
+        guard !found.isEmpty else { return [] }
+        found[0].oddities += overridden + others
+        return found
+    }
+
+    private static func isOurs(_ fields: Fields, _ kind: String?) -> Bool {
+        let version = (try? fields.string("apiVersion")) ?? nil
+        return kind == Self.kind || version?.hasPrefix("\(group)/") == true
+    }
+
+    /// kubeadm and others keep the file in a ConfigMap, as the text of one of its keys.
+    private static func inConfigMap(
+        _ fields: Fields,
+        lines: [Substring]
+    ) throws(FieldError) -> [Self] {
+        guard let data = try? fields.fields("data") else { return [] }
+        var found: [Self] = []
+        for name in data.names {
+            guard let text = (try? data.string(name)) ?? nil, let value = data.value(name) else {
+                continue
+            }
+            // A block's text begins on the line after its sign; other text is on one line.
+            let first = value.line <= lines.count ? lines[value.line - 1] : ""
+            let isBlock = first.last.map { "|>-+".contains($0) } ?? false
+            let place = { (line: Int) in isBlock ? value.line + line : value.line }
+            do throws(FieldError) {
+                for var document in try all(in: text) {
+                    document.value = document.value.moved(place)
+                    document.oddities = document.oddities.map { $0.moved(place) }
+                    found.append(document)
+                }
+            } catch {
+                throw error.moved(place)
+            }
+        }
+        return found
+    }
+}
+
+extension YAMLValue {
+    /// With other line numbers, all the way down.
+    fileprivate func moved(_ place: (Int) -> Int) -> YAMLValue {
+        let content: Content =
+            switch self.content {
+            case .null, .scalar: self.content
+            case .sequence(let elements): .sequence(elements.map { $0.moved(place) })
+            case .mapping(let entries):
+                .mapping(
+                    entries.map { entry in
+                        var entry = entry
+                        entry.keyLine = place(entry.keyLine)
+                        entry.value = entry.value.moved(place)
+                        return entry
+                    }
+                )
+            }
+        return YAMLValue(line: place(line), content: content)
+    }
+}
+
+extension FieldError {
+    fileprivate func moved(_ place: (Int) -> Int) -> FieldError {
+        FieldError(line: place(line), path: path, reason: reason)
+    }
+}

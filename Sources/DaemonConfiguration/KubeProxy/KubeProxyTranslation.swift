@@ -1,0 +1,340 @@
+import Addressing
+import AnnotatedYAML
+import ServiceModel
+
+/// A `KubeProxyConfiguration` as a configuration of ours, with kube-proxy's defaults.
+///
+/// Each field is honoured or in `summary`. What kube-proxy refuses is refused.
+struct KubeProxyTranslation {
+    private(set) var configuration = DaemonConfiguration()
+    /// Fields kube-proxy does not know.
+    private(set) var unknown: [FieldError]
+    /// What is set and not honoured, each with its reason.
+    private var unhonoured: [(path: String, reason: String)]
+    private let fields: Fields
+
+    /// One line that names all fields that are not honoured; nil if all are.
+    var summary: String? {
+        guard !unhonoured.isEmpty else { return nil }
+        let names = unhonoured.map { "\($0.path) (\($0.reason))" }
+        return "not honoured: \(names.joined(separator: ", "))"
+    }
+
+    init(_ document: YAMLValue) throws(FieldError) {
+        fields = try Fields(document)
+        unknown = KubeProxyFields.unknown(in: document)
+        unhonoured = KubeProxyFields.unhonoured(in: document)
+        let version = try fields.requiredString("apiVersion")
+        guard version == KubeProxyDocument.version else {
+            throw fields.error(
+                "apiVersion",
+                "\(quoted(version)) is not \(KubeProxyDocument.version)"
+            )
+        }
+        guard try fields.requiredString("kind") == KubeProxyDocument.kind else {
+            throw fields.error("kind", "is not \(KubeProxyDocument.kind)")
+        }
+        configuration.mode = try mode()
+        try client()
+        try logging()
+        try gates()
+        try node()
+        try servers()
+        try rules()
+        try ipvs()
+        try detector()
+        try nodePorts()
+        try conntrack()
+        configuration.oomScoreAdjustment =
+            try fields.integer("oomScoreAdj", in: -1000...1000) ?? -999
+    }
+
+    /// The fields of a section, none if it is absent; mistakes are then on the line of `asker`.
+    private func section(_ name: String, asker: String = "kind") throws(FieldError) -> Fields {
+        if let section = try fields.fields(name) { return section }
+        let line = fields.line(of: asker)
+        return try Fields(YAMLValue(line: line, content: .mapping([])), path: name)
+    }
+
+    private func mode() throws(FieldError) -> DaemonConfiguration.Mode {
+        guard let text = try fields.string("mode"), !text.isEmpty else { return .iptables }
+        guard let mode = DaemonConfiguration.Mode(rawValue: text), mode != .auto else {
+            throw fields.error("mode", "\(quoted(text)) is not one of iptables, ipvs, nftables")
+        }
+        return mode
+    }
+
+    // MARK: - Input and output
+
+    private mutating func client() throws(FieldError) {
+        let client = try section("clientConnection")
+        var source = DaemonConfiguration.Sources.Kubernetes()
+        source.kubeconfig = try client.absolutePathOrNone("kubeconfig")
+        switch try client.string("contentType") ?? "" {
+        case "", "application/vnd.kubernetes.protobuf": break
+        case "application/json": source.contentType = .json
+        default:
+            unhonoured.append(
+                ("clientConnection.contentType", "neither protobuf, which is used, nor JSON")
+            )
+        }
+        configuration.sources.filePath = ""
+        configuration.sources.kubernetes = source
+    }
+
+    private mutating func logging() throws(FieldError) {
+        let logging = try section("logging")
+        switch try logging.string("format") ?? "" {
+        case "": break
+        case "text": configuration.log.format = .text
+        case "json": configuration.log.format = .json
+        case let text: throw logging.error("format", "\(quoted(text)) is not one of text, json")
+        }
+        let verbosity = try logging.integer("verbosity", in: 0...Int(Int32.max)) ?? 0
+        configuration.log.level = DaemonConfiguration.Log.Level(verbosity: verbosity)
+    }
+
+    private mutating func gates() throws(FieldError) {
+        let gates = try section("featureGates")
+        for name in gates.names {
+            guard let isOn = try gates.boolean(name) else { continue }
+            if name == "AllowServiceExternalIPs" {
+                configuration.allowedExternalIPs = isOn ? nil : []
+            } else {
+                unhonoured.append(
+                    ("featureGates.\(printable(name))", "what it switches is no choice here")
+                )
+            }
+        }
+    }
+
+    private mutating func node() throws(FieldError) {
+        if let text = try fields.string("hostnameOverride") {
+            configuration.node.name = DaemonConfiguration.Node.name(override: text)
+        }
+        if let address = try address("bindAddress"), !address.isUnspecified {
+            configuration.node.addresses = [address]
+        }
+    }
+
+    private func address(_ name: String) throws(FieldError) -> IPAddress? {
+        guard let text = try fields.string(name), !text.isEmpty else { return nil }
+        guard let address = IPAddress(text) else {
+            throw fields.error(name, "\(quoted(text)) is no IP address")
+        }
+        return address
+    }
+
+    private mutating func servers() throws(FieldError) {
+        let isIPv6 = try address("bindAddress")?.family == .ipv6
+        configuration.health.address =
+            try listener("healthzBindAddress", isIPv6 ? "::" : "0.0.0.0", 10256)
+        configuration.metrics.address =
+            try listener("metricsBindAddress", isIPv6 ? "::1" : "127.0.0.1", 10249)
+        if try fields.boolean("bindAddressHardFail") ?? false {
+            configuration.health.bindFailure = .fatal
+            configuration.metrics.bindFailure = .fatal
+        }
+    }
+
+    /// An address with or without a port; port 0 is nowhere.
+    private func listener(
+        _ name: String,
+        _ address: String,
+        _ port: Int
+    ) throws(FieldError) -> SocketAddress? {
+        var text = try fields.string(name) ?? ""
+        if text.isEmpty { text = address }
+        let bare =
+            text.hasPrefix("[") && text.hasSuffix("]") ? String(text.dropFirst().dropLast()) : text
+        if let address = IPAddress(bare), let port = PortNumber(port) {
+            return SocketAddress(address, port)
+        }
+        if text.hasSuffix(":0"), SocketAddress(parsing: text.dropLast() + "1") != nil { return nil }
+        guard let parsed = SocketAddress(parsing: text) else {
+            throw fields.error(name, "\(quoted(text)) is not of the form 0.0.0.0:\(port)")
+        }
+        return parsed
+    }
+
+    // MARK: - Rules
+
+    /// The periods, and what is masqueraded, are those of the mode's section.
+    private mutating func rules() throws(FieldError) {
+        let iptables = try section("iptables")
+        let nftables = try section("nftables")
+        let ipvs = try section("ipvs")
+        let (periods, masquerade) =
+            switch configuration.mode {
+            case .nftables: (nftables, nftables)
+            case .ipvs: (ipvs, iptables)
+            case .iptables, .auto: (iptables, iptables)
+            }
+        // As kube-proxy does, a field of another mode's section is checked for its type only.
+        for section in [iptables, nftables, ipvs] {
+            _ = try section.time("syncPeriod")
+            _ = try section.time("minSyncPeriod")
+        }
+        for section in [iptables, nftables] {
+            _ = try section.integer("masqueradeBit", in: 0...31)
+            _ = try section.boolean("masqueradeAll")
+        }
+        configuration.masquerade.markBit =
+            try masquerade.integer("masqueradeBit", in: 0...31) ?? 14
+        configuration.masquerade.all = try masquerade.boolean("masqueradeAll") ?? false
+        configuration.nodePorts.localhost = try iptables.boolean("localhostNodePorts") ?? true
+        try reconcile(periods)
+    }
+
+    /// Zero is the same as unset. A pass costs less here than kube-proxy's, so that what is unset
+    /// keeps our own default: it is no slower.
+    private mutating func reconcile(_ section: Fields) throws(FieldError) {
+        let period = try section.time("syncPeriod") ?? .zero
+        let least = try section.time("minSyncPeriod") ?? .zero
+        guard period == .zero || least <= period else {
+            throw section.error("minSyncPeriod", "is longer than syncPeriod")
+        }
+        if least > .zero { configuration.reconcile.minInterval = min(least, .seconds(3600)) }
+        if period > .zero {
+            configuration.reconcile.fullResyncInterval =
+                min(max(period, .seconds(1)), .seconds(86400))
+        }
+    }
+
+    private mutating func ipvs() throws(FieldError) {
+        let ipvs = try section("ipvs")
+        configuration.ipvs.scheduler = .rr
+        if let text = try ipvs.string("scheduler"), !text.isEmpty {
+            if let scheduler = Scheduler(rawValue: text) {
+                configuration.ipvs.scheduler = scheduler
+            } else if configuration.mode == .ipvs {
+                throw ipvs.error("scheduler", "\(quoted(text)) is no scheduler of the kernel's")
+            }
+        }
+        configuration.ipvs.excludedRanges = try ipvs.ranges("excludeCIDRs")
+        configuration.ipvs.strictARP = try ipvs.boolean("strictARP") ?? false
+        let most = Duration.seconds(30 * 86400)
+        configuration.ipvs.timeouts.tcp = min(try ipvs.time("tcpTimeout") ?? .zero, most)
+        configuration.ipvs.timeouts.tcpFin = min(try ipvs.time("tcpFinTimeout") ?? .zero, most)
+        configuration.ipvs.timeouts.udp = min(try ipvs.time("udpTimeout") ?? .zero, most)
+    }
+
+    private mutating func detector() throws(FieldError) {
+        let detect = try section("detectLocal", asker: "detectLocalMode")
+        let text = try fields.string("detectLocalMode") ?? ""
+        switch text {
+        case "", "ClusterCIDR":
+            let ranges = try clusterCIDRs()
+            configuration.localDetector = ranges.isEmpty ? .absent : .sources(ranges)
+        case "NodeCIDR":
+            configuration.localDetector = .sources([])
+            configuration.takesPodRangesFromNode = true
+        case "BridgeInterface":
+            configuration.localDetector = .interface(
+                try detect.interfaceName("bridgeInterface", mode: text)
+            )
+        case "InterfaceNamePrefix":
+            configuration.localDetector = .interfacePrefix(
+                try detect.interfaceName("interfaceNamePrefix", mode: text)
+            )
+        default:
+            throw fields.error(
+                "detectLocalMode",
+                "\(quoted(text)) is not one of ClusterCIDR, NodeCIDR, BridgeInterface, InterfaceNamePrefix"
+            )
+        }
+    }
+
+    /// One range, or one of each family with a comma between.
+    private func clusterCIDRs() throws(FieldError) -> [IPPrefix] {
+        let text = (try fields.string("clusterCIDR") ?? "").filter { $0 != " " }
+        guard !text.isEmpty else { return [] }
+        var ranges: [IPPrefix] = []
+        for part in text.split(separator: ",", omittingEmptySubsequences: false) {
+            guard part.contains("/"), let range = IPPrefix(String(part)) else {
+                throw fields.error(
+                    "clusterCIDR",
+                    "\(quoted(String(part))) is no address range such as 10.244.0.0/16"
+                )
+            }
+            ranges.append(range)
+        }
+        guard Set(ranges.map(\.family)).count == ranges.count else {
+            throw fields.error("clusterCIDR", "must be one range, or one of each family")
+        }
+        return ranges
+    }
+
+    /// Ranges, and words for some: Kubernetes 1.36 knows `primary` alone, later ones more.
+    private mutating func nodePorts() throws(FieldError) {
+        let words = try fields.strings("nodePortAddresses")
+        if words.isEmpty {
+            configuration.nodePorts.addresses = configuration.mode == .nftables ? .primary : .all
+        } else if words.map(\.text) == ["primary"] {
+            configuration.nodePorts.addresses = .primary
+        } else if words.contains(where: { $0.text == "all" }) {
+            configuration.nodePorts.addresses = .all
+        } else {
+            var ranges: [IPPrefix] = []
+            for (text, line, path) in words {
+                if text == "localhost" {
+                    ranges += ["127.0.0.0/8", "::1/128"].compactMap { IPPrefix($0) }
+                } else if let range = IPPrefix(text) {
+                    ranges.append(range)
+                } else {
+                    let reason =
+                        text == "primary"
+                        ? "primary can't go with others here"
+                        : "\(quoted(text)) is no address range such as 192.0.2.0/24"
+                    throw FieldError(line: line, path: path, reason: reason)
+                }
+            }
+            configuration.nodePorts.addresses = .ranges(ranges)
+        }
+    }
+
+    private mutating func conntrack() throws(FieldError) {
+        let conntrack = try section("conntrack")
+        let counts = DaemonConfiguration.Conntrack.counts
+        var result = DaemonConfiguration.Conntrack()
+        result.maxPerCore = try conntrack.integer("maxPerCore", in: counts) ?? 32768
+        result.min = try conntrack.integer("min", in: counts) ?? 131072
+        func time(_ name: String) throws(FieldError) -> Duration? {
+            try conntrack.time(name).map { min($0, DaemonConfiguration.Conntrack.times.upperBound) }
+        }
+        result.tcpEstablishedTimeout = try time("tcpEstablishedTimeout") ?? .seconds(24 * 3600)
+        result.tcpCloseWaitTimeout = try time("tcpCloseWaitTimeout") ?? .seconds(3600)
+        result.tcpBeLiberal = try conntrack.boolean("tcpBeLiberal") ?? false
+        result.udpTimeout = try time("udpTimeout") ?? .zero
+        result.udpStreamTimeout = try time("udpStreamTimeout") ?? .zero
+        configuration.conntrack = result
+    }
+}
+
+extension Fields {
+    /// A time in Kubernetes' form, zero or longer.
+    fileprivate func time(_ name: String) throws(FieldError) -> Duration? {
+        guard let text = try string(name) else { return nil }
+        guard let time = GoDuration.parse(text) else {
+            throw error(name, "\(quoted(text)) is no time such as 30s or 1h30m")
+        }
+        guard time >= .zero else { throw error(name, "must not be negative") }
+        return time
+    }
+}
+
+extension DaemonConfiguration.Log.Level {
+    /// klog's verbosity: from 4 on it is meant for finding mistakes.
+    init(verbosity: Int) {
+        self = verbosity >= 4 ? .debug : .info
+    }
+}
+
+extension DaemonConfiguration.Node {
+    /// kube-proxy's `hostnameOverride`; nil if it is blank.
+    static func name(override text: String) -> String? {
+        let blanks: Set<Character> = [" ", "\t", "\n", "\r"]
+        let trimmed = text.drop { blanks.contains($0) }.reversed().drop { blanks.contains($0) }
+        return trimmed.isEmpty ? nil : String(trimmed.reversed()).lowercased()
+    }
+}

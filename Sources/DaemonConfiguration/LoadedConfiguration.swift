@@ -1,0 +1,46 @@
+import AnnotatedYAML
+
+/// A configuration with what was odd about its text.
+package struct LoadedConfiguration: Sendable, Equatable {
+    package var configuration: DaemonConfiguration
+    /// What does not count, and why; lines ready to print.
+    package var warnings: [String] = []
+
+    package init(_ configuration: DaemonConfiguration = DaemonConfiguration()) {
+        self.configuration = configuration
+    }
+
+    /// Reads a configuration file's text: our own form, or a `KubeProxyConfiguration`, which may
+    /// stand beside other documents (kubeadm's) or in a ConfigMap.
+    package init(text: String, file: String) throws(ConfigurationError) {
+        let candidates: [KubeProxyDocument]
+        do throws(FieldError) {
+            candidates = try KubeProxyDocument.all(in: text)
+        } catch {
+            throw ConfigurationError(file: file, error)
+        }
+        guard let document = candidates.first else {
+            self.init(try DaemonConfiguration(text: text, file: file))
+            return
+        }
+        guard candidates.count == 1 else {
+            throw ConfigurationError(
+                file: file,
+                FieldError(
+                    line: candidates[1].value.line,
+                    path: "",
+                    reason: "a second KubeProxyConfiguration; there must be one"
+                )
+            )
+        }
+        do throws(FieldError) {
+            let translation = try KubeProxyTranslation(document.value)
+            self.init(translation.configuration)
+            warnings = (document.oddities + translation.unknown).sorted { $0.line < $1.line }
+                .map { "\(file):\($0.line): \($0)" }
+            if let summary = translation.summary { warnings.append("\(file): \(summary)") }
+        } catch {
+            throw ConfigurationError(file: file, error)
+        }
+    }
+}

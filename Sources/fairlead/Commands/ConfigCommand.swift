@@ -1,0 +1,47 @@
+import ArgumentParser
+import DaemonConfiguration
+import Foundation
+
+struct ConfigCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "config",
+        abstract: "Work on configurations.",
+        subcommands: [ConfigConvertCommand.self]
+    )
+}
+
+struct ConfigConvertCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "convert",
+        abstract: "Write a configuration in Fairlead's own form.",
+        discussion: """
+            Reads a KubeProxyConfiguration, kube-proxy's flags or Fairlead's own form, and writes \\
+            the fields that differ from Fairlead's defaults. What does not count is a comment.
+
+              fairlead config convert -c kube-proxy.yaml -o fairlead.yaml
+              kubectl -n kube-system get configmap kube-proxy -o yaml |
+                fairlead config convert -c /dev/stdin
+              fairlead config convert --proxy-mode=nftables --cluster-cidr=10.244.0.0/16
+            """
+    )
+
+    @OptionGroup var options: ConfigurationOptions
+
+    @Option(name: .shortAndLong, help: "The file to write. (default: standard output)")
+    var output: String?
+
+    func run() throws {
+        let loaded = try options.loaded()
+        let text = loaded.configuration.text(comments: loaded.warnings)
+        guard let output else {
+            print(text, terminator: "")
+            return
+        }
+        do {
+            try Data(text.utf8).write(to: URL(fileURLWithPath: output), options: .atomic)
+        } catch {
+            throw CommandFailure("\(output): cannot be written: \(error.localizedDescription)")
+        }
+        for warning in loaded.warnings { complain("warning: \(warning)") }
+    }
+}

@@ -1,0 +1,86 @@
+import Foundation
+import NamespaceLab
+import Testing
+
+/// Configurations as the program takes them, on its real command line.
+@Suite("Configuration commands")
+struct ConfigurationCommandTests {
+    private func fairlead(_ arguments: String...) throws -> (output: String, status: Int32) {
+        try LabCommand.result([BuiltProgram.fairlead] + arguments)
+    }
+
+    private func withFile(_ text: String, _ body: (String) throws -> Void) throws {
+        let path = FileManager.default.temporaryDirectory.path + "/fairlead-\(UUID().uuidString)"
+        try text.write(toFile: path, atomically: true, encoding: .utf8)
+        defer { try? FileManager.default.removeItem(atPath: path) }
+        try body(path)
+    }
+
+    private static let kubeProxy = """
+        apiVersion: kubeproxy.config.k8s.io/v1alpha1
+        kind: KubeProxyConfiguration
+        mode: nftables
+        clusterCIDR: 10.244.0.0/16
+        enableProfiling: true
+
+        """
+
+    @Test("kube-proxy's file converts to our own form, which converts to itself")
+    func convert() throws {
+        try withFile(Self.kubeProxy) { path in
+            let first = try fairlead("config", "convert", "-c", path, "--hostname-override=Node-A")
+            #expect(first.status == 0)
+            #expect(first.output.hasPrefix("# \(path): not honoured: enableProfiling ("))
+            for line in ["mode: nftables", "  name: node-a", "  clusterCIDRs: [\"10.244.0.0/16\"]"]
+            {
+                #expect(first.output.contains("\n\(line)\n"), "\(first.output)")
+            }
+            try withFile(first.output) { converted in
+                let second = try fairlead("config", "convert", "-c", converted)
+                #expect(second.output == first.output.drop { $0 != "\n" }.dropFirst())
+            }
+        }
+    }
+
+    @Test("Other commands take it, too, and say what is not honoured")
+    func plan() throws {
+        try withFile(Self.kubeProxy) { path in
+            try withFile("services: []\n") { services in
+                let result = try fairlead("plan", "-c", path, "--services", services)
+                #expect(result.status == 0)
+                #expect(result.output.contains("warning: \(path): not honoured: enableProfiling"))
+                #expect(result.output.contains("table ip fairlead"), "\(result.output)")
+            }
+        }
+    }
+
+    @Test("A DaemonSet's flags are a configuration, and a mistake in them is named")
+    func flags() throws {
+        let result = try fairlead(
+            "config",
+            "convert",
+            "--kubeconfig=/var/lib/kube-proxy/kubeconfig",
+            "--proxy-mode",
+            "ipvs",
+            "--ipvs-scheduler=lc",
+            "--masquerade-all",
+            "--v=4"
+        )
+        #expect(result.status == 0)
+        for text in ["mode: ipvs", "scheduler: lc", "all: true", "level: debug"] {
+            #expect(result.output.contains(text), "\(result.output)")
+        }
+        let mistake = try fairlead("run", "--proxy-mode=ebpf", "-v=2")
+        #expect(mistake.status == 1)
+        #expect(mistake.output.contains("--proxy-mode: \"ebpf\" is not one of iptables"))
+        let unknown = try fairlead("run", "--no-such-flag=1")
+        #expect(unknown.status == 64)
+    }
+
+    @Test("Without files and without an API server there is nothing to do")
+    func nothing() throws {
+        let result = try fairlead("run", "--services", "", "-c", "/dev/null")
+        #expect(result.status == 1)
+        #expect(result.output.contains("neither sources.files nor sources.kubernetes"))
+    }
+}

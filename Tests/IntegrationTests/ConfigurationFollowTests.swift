@@ -1,0 +1,52 @@
+import Addressing
+import Foundation
+import Glibc
+import NamespaceLab
+import Testing
+
+extension KernelSuites {
+    /// The daemon and its configuration file.
+    @Suite("Configuration while running")
+    struct ConfigurationFollowTests {
+        @Test("A change is taken up by itself, and one with a mistake takes nothing away")
+        func change() throws {
+            let fixture = try DaemonFixture(servers: false)
+            try fixture.write(LifeScript.web(1))
+            try fixture.start()
+            try fixture.waitUntilApplied()
+            let before = try fixture.rules(.ipv4)
+            let good = try String(contentsOfFile: fixture.configuration, encoding: .utf8)
+
+            try write(good + "masquerade: {all: maybe}\n", fixture)
+            try wait(fixture) { $0.log.contains("Configuration not reloaded") }
+            #expect(fixture.log.contains("masquerade.all: must be true or false"))
+            #expect(try fixture.rules(.ipv4) == before)
+
+            try write(good + "masquerade: {all: true}\n", fixture)
+            try wait(fixture) { $0.log.contains("Configuration reloaded") }
+            try fixture.waitUntilApplied()
+            #expect(try fixture.rules(.ipv4) != before)
+
+            try write(good, fixture)
+            try wait(fixture) { try $0.rules(.ipv4) == before }
+            try fixture.stop()
+        }
+
+        /// In place, as some editors and most scripts do.
+        private func write(_ text: String, _ fixture: DaemonFixture) throws {
+            try text.write(toFile: fixture.configuration, atomically: false, encoding: .utf8)
+        }
+
+        private func wait(
+            _ fixture: DaemonFixture,
+            until condition: (DaemonFixture) throws -> Bool
+        ) throws {
+            let deadline = Deadline(in: .seconds(10))
+            while !deadline.hasPassed {
+                if try condition(fixture) { return }
+                usleep(50_000)
+            }
+            throw LabError("not in time; log:\n\(fixture.log)")
+        }
+    }
+}
