@@ -52,6 +52,10 @@ let treeCollections = Target.Dependency.product(
     package: "swift-collections"
 )
 let logging = Target.Dependency.product(name: "Logging", package: "swift-log")
+let nio = ["NIOCore", "NIOPosix", "NIOHTTP1"].map {
+    Target.Dependency.product(name: $0, package: "swift-nio")
+}
+let httpClient = Target.Dependency.product(name: "AsyncHTTPClient", package: "async-http-client")
 let yams = Target.Dependency.product(name: "Yams", package: "Yams")
 
 let package = Package(
@@ -62,6 +66,8 @@ let package = Package(
         .package(url: "https://github.com/apple/swift-collections", from: "1.6.0"),
         .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
         .package(url: "https://github.com/jpsim/Yams", from: "6.2.2"),
+        .package(url: "https://github.com/apple/swift-nio", from: "2.101.2"),
+        .package(url: "https://github.com/swift-server/async-http-client", from: "1.37.0"),
     ],
     targets: [
         .systemLibrary(name: "CIPTables", pkgConfig: "libiptc", providers: [.apt(["libiptc-dev"])]),
@@ -90,7 +96,8 @@ let package = Package(
             "DaemonConfiguration",
             ["Addressing", "ServiceModel", "Planning", "AnnotatedYAML"]
         ),
-        room("Telemetry", [logging]),
+        room("HTTPServing", ["Addressing"] + nio),
+        room("Telemetry", ["Addressing", "ServiceModel", "HTTPServing", logging]),
         room("Reconciling", ["Addressing", "ServiceModel", "DataplaneModel", "Planning"]),
 
         // The composition root.
@@ -98,8 +105,8 @@ let package = Package(
             "fairlead",
             [
                 "Addressing", "ServiceModel", "DataplaneModel", "Planning", "PacketTracing",
-                "ProxyModes", "LinuxKernel", "ServiceSources", "DaemonConfiguration", "Telemetry",
-                "Reconciling", argumentParser, logging,
+                "ProxyModes", "LinuxKernel", "ServiceSources", "DaemonConfiguration", "HTTPServing",
+                "Telemetry", "Reconciling", argumentParser, logging, httpClient, nio[0], nio[2],
             ]
         ),
 
@@ -154,6 +161,11 @@ let package = Package(
         tests(
             "ReconcilingTests",
             ["Addressing", "ServiceModel", "DataplaneModel", "Planning", "Reconciling"]
+        ),
+        tests("HTTPServingTests", ["Addressing", "HTTPServing"]),
+        tests(
+            "TelemetryTests",
+            ["Addressing", "ServiceModel", "HTTPServing", "Telemetry", logging]
         ),
         tests("NamespaceLabTests", ["Addressing", "NamespaceLab"]),
         tests(
