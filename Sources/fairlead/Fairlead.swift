@@ -12,6 +12,7 @@ struct Fairlead: AsyncParsableCommand {
 
               fairlead plan --services DIR     what would be programmed (needs no root)
               fairlead run                     keep the kernel so, for ever
+              fairlead status                  what the daemon does, and how it is
               fairlead trace --from A --to B   where a packet goes, and why
               fairlead check                   whether this host and the files are fit
 
@@ -19,7 +20,8 @@ struct Fairlead: AsyncParsableCommand {
             """,
         version: Version.text,
         subcommands: [
-            RunCommand.self, PlanCommand.self, ApplyCommand.self, TraceCommand.self,
+            RunCommand.self, StatusCommand.self, PlanCommand.self, ApplyCommand.self,
+            TraceCommand.self,
             CountersCommand.self, CheckCommand.self, ConfigCommand.self, CleanupCommand.self,
             VersionCommand.self,
         ]

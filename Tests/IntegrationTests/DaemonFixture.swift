@@ -67,6 +67,7 @@ final class DaemonFixture {
           clusterCIDRs: [\(LabAddresses.podRanges[0]), "\(LabAddresses.podRanges[1])"]
         reconcile: {driftCheckInterval: 200ms}
         iptables: {lockFile: \(directory)/xtables.lock}
+        status: {socket: \(directory)/fairlead.sock}
 
         """
     }

@@ -40,7 +40,9 @@ package struct EndpointSelection: Sendable, Equatable {
         usesLocal: Bool,
         node: NodeIdentity
     ) {
+        // Weight 0 takes no new connections, and an endpoint that takes none is not offered.
         let candidates = Self.candidates(portName, transport, slices, node)
+            .filter { $0.endpoint.weight > 0 }
         for candidate in candidates where candidate.endpoint.weight != EndpointWeight.standard {
             weights[candidate.address] = candidate.endpoint.weight
         }
@@ -56,7 +58,7 @@ package struct EndpointSelection: Sendable, Equatable {
     }
 
     /// One endpoint at one port.
-    private struct Candidate {
+    struct Candidate {
         var address: SocketAddress
         var endpoint: Endpoint
         var isLocal: Bool
@@ -68,7 +70,7 @@ package struct EndpointSelection: Sendable, Equatable {
 
     /// Each address and port once, sorted. Of duplicates the later wins unless it is terminating,
     /// so that an endpoint moving between slices does not flap.
-    private static func candidates(
+    static func candidates(
         _ portName: String,
         _ transport: TransportProtocol,
         _ slices: [EndpointSlice],
@@ -98,8 +100,7 @@ package struct EndpointSelection: Sendable, Equatable {
                 result[result.count - 1] = candidate
             }
         }
-        // Weight 0 takes no new connections, and an endpoint that takes none is not offered.
-        return result.filter { $0.endpoint.weight > 0 }
+        return result
     }
 
     private static func clusterList(
@@ -114,13 +115,30 @@ package struct EndpointSelection: Sendable, Equatable {
     /// The ready endpoints whose hints name this node, or else this zone. Hints of a kind count
     /// only if every endpoint has them and at least one names us; nil when no kind counts.
     private static func hinted(_ ready: [Candidate], _ node: NodeIdentity) -> [Candidate]? {
-        if ready.allSatisfy({ !$0.endpoint.nodeHints.isEmpty }) {
-            let mine = ready.filter { $0.endpoint.nodeHints.contains(node.name) }
-            if !mine.isEmpty { return mine }
+        switch hints(ready, node) {
+        case .nodes: ready.filter { $0.endpoint.nodeHints.contains(node.name) }
+        case .zones(let zone): ready.filter { $0.endpoint.zoneHints.contains(zone) }
+        case nil: nil
         }
-        if let zone = node.zone, ready.allSatisfy({ !$0.endpoint.zoneHints.isEmpty }) {
-            let mine = ready.filter { $0.endpoint.zoneHints.contains(zone) }
-            if !mine.isEmpty { return mine }
+    }
+
+    /// Which kind of hints counts.
+    enum Hints {
+        case nodes
+        /// With ours.
+        case zones(String)
+    }
+
+    static func hints(_ ready: [Candidate], _ node: NodeIdentity) -> Hints? {
+        if ready.allSatisfy({ !$0.endpoint.nodeHints.isEmpty }),
+            ready.contains(where: { $0.endpoint.nodeHints.contains(node.name) })
+        {
+            return .nodes
+        }
+        if let zone = node.zone, ready.allSatisfy({ !$0.endpoint.zoneHints.isEmpty }),
+            ready.contains(where: { $0.endpoint.zoneHints.contains(zone) })
+        {
+            return .zones(zone)
         }
         return nil
     }

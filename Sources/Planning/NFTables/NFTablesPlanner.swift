@@ -58,9 +58,6 @@ package struct NFTablesPlanner: Sendable {
         (serviceIssues.values.flatMap { $0 } + contests.issues).sorted()
     }
 
-    /// Every frontend that is served or refused, with whose it is.
-    var frontends: some Collection<TableClaim> { winners.values }
-
     /// Whose endpoints a packet goes to whose `meta priority` is `value`.
     package func title(of value: UInt32) -> String? {
         numbers.key(of: value >> 14).map {
@@ -276,7 +273,13 @@ extension NFTablesPlanner: Planner {
     }
 }
 
-extension NFTablesDiff: PlanDiff {}
+extension NFTablesDiff: PlanDiff {
+    package var countByObject: [String: Int] {
+        let tables = table == nil && rebuilt == nil ? 0 : 1
+        let changed = chains.count + (rebuilt?.chains.count ?? 0)
+        return ["table": tables, "chain": changed, "set": count - tables - changed]
+    }
+}
 
 /// How often something is needed.
 struct ReferenceCounts<Key: Hashable & Sendable>: Sendable {

@@ -112,8 +112,9 @@ actor Dataplane {
         for other in others { try other.attend() }
     }
 
-    /// One pass over all families. A family's failure does not keep the others from theirs.
-    func pass(_ update: SnapshotUpdate, full: Bool) -> PassReport {
+    /// One pass over all families. A family's failure does not keep the others from theirs. With
+    /// `explain` the report has each operation in words.
+    func pass(_ update: SnapshotUpdate, full: Bool, explain: Bool = false) -> PassReport {
         let clock = ContinuousClock()
         let began = clock.now
         var report = PassReport(kind: full ? .full : .incremental)
@@ -124,11 +125,25 @@ actor Dataplane {
         }
         for index in dataplanes.indices {
             let name = dataplanes[index].family.rawValue
-            var done = FamilyPassReport()
+            dataplanes[index].isExplaining = explain
+            var outcome: FamilyPassReport?
             attempt(name, &report) { () throws(DataplaneError) in
-                done = try dataplanes[index].pass(update, observe: full)
+                outcome = try dataplanes[index].pass(update, observe: full)
             }
+            let done = outcome ?? FamilyPassReport()
             report.add(done)
+            if explain {
+                let lines = dataplanes[index].appliedText.split(separator: "\n")
+                report.operationLines += lines.prefix(PassReport.explained).map { "\(name): \($0)" }
+            }
+            report.families.append(
+                .init(
+                    family: dataplanes[index].family,
+                    report: outcome,
+                    tally: dataplanes[index].tally,
+                    ruleCounts: done.apply.operations > 0 ? dataplanes[index].ruleCounts : [:]
+                )
+            )
             report.failures += done.apply.failures.map { "\(name): \($0)" }
             report.issues += dataplanes[index].issues.map { "\(name): \($0)" }
         }
@@ -139,6 +154,7 @@ actor Dataplane {
             for index in dataplanes.indices { try dataplanes[index].acknowledge() }
         }
         report.services = dataplanes.map(\.serviceCount).max() ?? 0
+        report.settings = PlannerSettings(configuration, facts: facts)
         report.duration = clock.now - began
         if full { nextLook = clock.now.advanced(by: report.duration * Self.lookShare) }
         return report

@@ -12,12 +12,20 @@ protocol FamilyDataplane {
     var serviceCount: Int { get }
     /// Wishes that could not be planned.
     var issues: [PlanIssue] { get }
+    /// Numbers about what is served.
+    var tally: ServiceTally { get }
+    /// Planned rules by legacy table, where the mode has Services in such.
+    var ruleCounts: [TableName: Int] { get }
 
     /// Brings the kernel to the plan; see `FamilyReconciler.pass`.
     mutating func pass(
         _ update: SnapshotUpdate,
         observe: Bool
     ) throws(DataplaneError) -> FamilyPassReport
+
+    /// The last pass's change in the words of the mode's tools, if `isExplaining`.
+    var appliedText: String { get }
+    var isExplaining: Bool { get set }
 
     /// What the host still has to do for the plan once it stands; nil if it was done, else why not.
     func finish() -> String?
@@ -59,12 +67,20 @@ struct ModeDataplane<Mode: InstalledMode>: FamilyDataplane {
 
     var serviceCount: Int { reconciler.desired.services.count }
     var issues: [PlanIssue] { reconciler.planner.issues }
+    var tally: ServiceTally { reconciler.tally }
+    var ruleCounts: [TableName: Int] { Mode.ruleCounts(reconciler.planner) }
 
     mutating func pass(
         _ update: SnapshotUpdate,
         observe: Bool
     ) throws(DataplaneError) -> FamilyPassReport {
         try reconciler.pass(update, observe: observe)
+    }
+
+    var appliedText: String { reconciler.applied.map { Mode.text($0, family) } ?? "" }
+    var isExplaining: Bool {
+        get { reconciler.keepsApplied }
+        set { reconciler.keepsApplied = newValue }
     }
 
     func finish() -> String? { Mode.finish(reconciler.planner) }

@@ -26,6 +26,7 @@ struct Daemon {
     private let serviceManager: ServiceManager
     private var inputs: ServiceInputs
     private let dataplane: Dataplane
+    private var telemetry: DaemonTelemetry?
     private var scheduler: PassScheduler
     private var pending = PendingUpdate()
     private var isReady = false
@@ -69,6 +70,13 @@ struct Daemon {
         for problem in await dataplane.kernelProblems() {
             logger.warning("Kernel", metadata: ["problem": "\(problem)"])
         }
+        var chosen = configuration
+        chosen.mode = start.mode
+        let telemetry = DaemonTelemetry(chosen, families: start.families)
+        self.telemetry = telemetry
+        try await telemetry.listen()
+        let serving = Task { [logger] in await telemetry.keepListening(logger) }
+        defer { serving.cancel() }
         let (events, continuation) = AsyncStream.makeStream(of: Event.self)
         let signals = Self.signals { continuation.yield($0) }
         defer { signals.forEach { $0.cancel() } }
@@ -87,6 +95,7 @@ struct Daemon {
         }
         defer { ticks.cancel() }
         try await follow(events) { continuation.yield(.wake) }
+        await telemetry.stop()
     }
 
     private mutating func follow(
@@ -122,6 +131,7 @@ struct Daemon {
 
     private mutating func take(_ arrival: ServiceInputs.Arrival) {
         guard let update = inputs.take(arrival) else { return }
+        telemetry?.received(update, from: arrival.source, over: pending.snapshot)
         pending.merge(update)
         report(update.snapshot.issues.map(\.description), as: "Manifest problem")
         scheduler.request(at: .now)
@@ -130,13 +140,18 @@ struct Daemon {
     // MARK: - Passes
 
     private mutating func pass(_ kind: PassScheduler.PassKind) async {
-        let report = await dataplane.pass(pending.take(), full: kind == .full)
+        let report = await dataplane.pass(
+            pending.take(),
+            full: kind == .full,
+            explain: logger.logLevel <= .debug
+        )
         scheduler.completed(
             kind,
             at: .now,
             duration: report.duration,
             succeeded: report.succeeded
         )
+        telemetry?.passed(report, pending.snapshot)
         log(report)
         self.report(report.issues, as: "Service problem")
         guard report.succeeded else {
@@ -171,6 +186,9 @@ struct Daemon {
                 "Repaired what somebody else changed",
                 metadata: ["objects": "\(report.drift)"]
             )
+        }
+        for line in report.operationLines {
+            logger.debug("Operation", metadata: ["operation": "\(line)"])
         }
         let metadata: Logger.Metadata = [
             "kind": report.kind == .full ? "full" : "incremental",
@@ -213,6 +231,7 @@ struct Daemon {
             scheduler.request(at: .now, full: true)
         }
         serviceManager.keepAlive()
+        telemetry?.health.beat()
         if !inputs.missing.isEmpty, count == 3 {
             logger.warning(
                 "Nothing is programmed before the manifests can be read",
@@ -232,6 +251,7 @@ struct Daemon {
                 logger.warning("Takes effect at the next start", metadata: ["field": "\(field)"])
             }
             configuration = new
+            telemetry?.reconfigured(new)
             logger = Self.logger(new.log, ProcessInfo.processInfo.environment)
             scheduler = Self.scheduler(new.reconcile)
             for problem in await dataplane.reconfigure(new) {

@@ -7,6 +7,13 @@ struct ServiceInputs {
     /// What one of them brings.
     enum Arrival: Sendable {
         case files(SnapshotUpdate)
+
+        /// As metrics and status name it.
+        var source: String {
+            switch self {
+            case .files: "files"
+            }
+        }
     }
 
     private let files: FileSource?
