@@ -71,6 +71,19 @@ struct JournalTests {
         #expect(JournalSocket.name(of: String(repeating: "x", count: 100)).utf8.count == 64)
     }
 
+    @Test("Only a standard error that is the journal's own is the journal")
+    func stream() {
+        let journal = Journal()
+        var status = stat()
+        fstat(journal.descriptor, &status)
+        let name = "\(status.st_dev):\(status.st_ino)"
+        func isJournal(_ environment: [String: String]) -> Bool {
+            DaemonLogHandler.isForJournal(environment, descriptor: journal.descriptor)
+        }
+        #expect(isJournal(["JOURNAL_STREAM": name]))
+        #expect(!isJournal(["JOURNAL_STREAM": "\(name)1"]) && !isJournal([:]))
+    }
+
     @Test("Where nobody listens the entry is not lost")
     func fallback() {
         let socket = JournalSocket(path: "/nonexistent/socket")

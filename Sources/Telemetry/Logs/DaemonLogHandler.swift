@@ -33,6 +33,20 @@ package struct DaemonLogHandler: LogHandler {
         logLevel = level
     }
 
+    /// Whether standard error is the journal: `JOURNAL_STREAM` names the socket it has to be
+    /// (systemd.exec(5)). A program that a service starts inherits the variable, but may have a
+    /// file there.
+    package static func isForJournal(
+        _ environment: [String: String],
+        descriptor: Int32 = STDERR_FILENO
+    ) -> Bool {
+        var status = stat()
+        guard let stream = environment["JOURNAL_STREAM"], fstat(descriptor, &status) == 0 else {
+            return false
+        }
+        return stream == "\(status.st_dev):\(status.st_ino)"
+    }
+
     package subscript(metadataKey key: String) -> Logger.Metadata.Value? {
         get { metadata[key] }
         set { metadata[key] = newValue }
