@@ -139,7 +139,8 @@ let package = Package(
             "HealthChecking",
             ["Addressing", "ServiceModel", heap, nioCore, nioHTTP1, nioPosix, nioTLS]
         ),
-        room("Telemetry", [logging]),
+        room("HTTPServing", ["Addressing", nioCore, nioHTTP1, nioPosix]),
+        room("Telemetry", ["Addressing", "ServiceModel", "HTTPServing", logging]),
         room("Reconciling", ["Addressing", "ServiceModel", "DataplaneModel", "Planning"]),
 
         // The composition root.
@@ -147,9 +148,9 @@ let package = Package(
             "fairlead",
             [
                 "Addressing", "ServiceModel", "DataplaneModel", "Planning", "PacketTracing",
-                "HealthChecking", "Picturing", "ProxyModes", "LinuxKernel", "ServiceSources",
-                "KubernetesAPI", "KubernetesClient", "DaemonConfiguration", "Telemetry",
-                "Reconciling", argumentParser, logging,
+                "HealthChecking", "HTTPServing", "Picturing", "ProxyModes", "LinuxKernel",
+                "ServiceSources", "KubernetesAPI", "KubernetesClient", "DaemonConfiguration",
+                "Telemetry", "Reconciling", argumentParser, logging, httpClient, nioCore, nioHTTP1,
             ]
         ),
 
@@ -241,6 +242,11 @@ let package = Package(
                 "Addressing", "ServiceModel", "HealthChecking", "LinuxKernel", "TestSupport",
                 nioCore, nioHTTP1, nioPosix, nioTLS,
             ]
+        ),
+        tests("HTTPServingTests", ["Addressing", "HTTPServing"]),
+        tests(
+            "TelemetryTests",
+            ["Addressing", "ServiceModel", "HTTPServing", "Telemetry", logging]
         ),
         tests("NamespaceLabTests", ["Addressing", "NamespaceLab"]),
         tests(

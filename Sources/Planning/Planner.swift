@@ -28,4 +28,6 @@ package protocol PlanDiff: Sendable {
     var isEmpty: Bool { get }
     /// Number of changed objects.
     var count: Int { get }
+    /// The same by the sort of object: `chain`, `set`, which counts its entries too, and so on.
+    var countByObject: [String: Int] { get }
 }

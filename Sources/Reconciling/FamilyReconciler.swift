@@ -9,7 +9,13 @@ package struct FamilyReconciler<P: Planner, Store: KernelStore>
 where P.State == Store.State, P.Diff == Store.Diff {
     package private(set) var desired: DesiredState
     package private(set) var planner: P
+    /// Of what is planned.
+    package private(set) var tally = ServiceTally()
     private let store: Store
+    /// What is applied is kept for `applied`.
+    package var keepsApplied = false
+    /// The last pass's change, if it was to be kept and there was one.
+    package private(set) var applied: P.Diff?
     /// The kernel is known to equal the plan as of the last pass.
     private var isInSync = false
     /// Services that changed and were not taken by `takeChanges`.
@@ -32,26 +38,33 @@ where P.State == Store.State, P.Diff == Store.Diff {
         _ update: SnapshotUpdate,
         observe: Bool
     ) throws(DataplaneError) -> FamilyPassReport {
+        let clock = ContinuousClock()
+        applied = nil
+        var report = FamilyPassReport()
+        var began = clock.now
         let names = desired.select(update)
         changed.formUnion(names)
         let planned = planner.plan(names, of: desired)
-        var report = FamilyPassReport(changedServices: names.count)
+        tally.count(names, of: desired)
+        report.changedServices = names.count
+        report.planning = clock.now - began
         guard observe || !isInSync else {
             guard !planned.isEmpty else { return report }
-            isInSync = false
-            report.apply = try store.apply(planned)
+            try apply(planned, &report)
             hasFailures = hasFailures || !report.apply.failures.isEmpty
-            isInSync = true
             return report
         }
         let wasInSync = isInSync
         isInSync = false
-        let wanted = P.diff(from: try store.observe(), to: planner.plan)
+        began = clock.now
+        let observed = try store.observe()
+        report.observing = clock.now - began
+        let wanted = P.diff(from: observed, to: planner.plan)
         if wasInSync {
             // What planning does not explain, somebody else did.
             report.drift = max(0, wanted.count - planned.count)
         }
-        if !wanted.isEmpty { report.apply = try store.apply(wanted) }
+        if !wanted.isEmpty { try apply(wanted, &report) }
         hasFailures = !report.apply.failures.isEmpty
         isInSync = true
         if report.drift > 0 {
@@ -75,6 +88,19 @@ where P.State == Store.State, P.Diff == Store.Diff {
         return try store.inspect(planner.plan)
     }
 
+    private mutating func apply(
+        _ diff: P.Diff,
+        _ report: inout FamilyPassReport
+    ) throws(DataplaneError) {
+        let began = ContinuousClock.now
+        isInSync = false
+        if keepsApplied { applied = diff }
+        report.apply = try store.apply(diff)
+        isInSync = true
+        report.applying = ContinuousClock.now - began
+        report.operationsByObject = diff.countByObject
+    }
+
     /// What would change, without changing it.
     package mutating func preview(
         _ update: SnapshotUpdate
@@ -90,12 +116,13 @@ where P.State == Store.State, P.Diff == Store.Diff {
         changed.formUnion(self.desired.services.keys)
         self.desired = desired
         self.planner = planner
+        tally = ServiceTally()
         isInSync = false
     }
 }
 
 /// What a pass did in one family.
-package struct FamilyPassReport: Sendable, Equatable {
+package struct FamilyPassReport: Sendable {
     /// Services whose state on this node changed.
     package var changedServices: Int
     /// Objects that differed from what was left there, though no Service changed them.
@@ -104,6 +131,12 @@ package struct FamilyPassReport: Sendable, Equatable {
     /// known.
     package var driftedServices: Set<ServiceName>
     package var apply: ApplyReport
+    /// Changed objects by their sort.
+    package var operationsByObject: [String: Int] = [:]
+    /// Time for selecting and planning.
+    package var planning = Duration.zero
+    package var observing = Duration.zero
+    package var applying = Duration.zero
 
     package init(
         changedServices: Int = 0,

@@ -12,6 +12,7 @@ struct Fairlead: AsyncParsableCommand {
 
               fairlead plan --services DIR     what would be programmed (needs no root)
               fairlead run                     keep the kernel so, for ever
+              fairlead status                  what the daemon does, and how it is
               fairlead trace --from A --to B   where a packet goes, and why
               fairlead graph -o FILE           a picture of it
               fairlead verify                  whether each Service stands in the kernel as wanted
@@ -21,9 +22,9 @@ struct Fairlead: AsyncParsableCommand {
             """,
         version: Version.text,
         subcommands: [
-            RunCommand.self, PlanCommand.self, ApplyCommand.self, TraceCommand.self,
-            GraphCommand.self, VerifyCommand.self, CountersCommand.self, CheckCommand.self,
-            ConfigCommand.self, CleanupCommand.self, VersionCommand.self,
+            RunCommand.self, StatusCommand.self, PlanCommand.self, ApplyCommand.self,
+            TraceCommand.self, GraphCommand.self, VerifyCommand.self, CountersCommand.self,
+            CheckCommand.self, ConfigCommand.self, CleanupCommand.self, VersionCommand.self,
         ]
     )
 

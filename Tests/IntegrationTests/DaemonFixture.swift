@@ -87,6 +87,7 @@ final class DaemonFixture {
         \(detector)
         reconcile: {driftCheckInterval: 200ms}
         iptables: {lockFile: \(directory)/xtables.lock}
+        status: {socket: \(directory)/fairlead.sock}
 
         """
     }

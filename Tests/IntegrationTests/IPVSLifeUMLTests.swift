@@ -30,6 +30,31 @@ extension KernelSuites {
 
         private static let first = "-r 10.180.0.11:8080 -m -w "
 
+        @Test("What IPVS counts is shown by Service port, as a table and as metrics")
+        func counters() throws {
+            let fixture = try DaemonFixture(mode: "ipvs")
+            try fixture.write(LifeScript.web(1))
+            try fixture.start()
+            try fixture.waitUntilApplied()
+            #expect(try LifeScript.answers(fixture, count: 12) == ["pod1"])
+            // The kernel sums up every two seconds.
+            usleep(2_500_000)
+            let (table, status) = try fixture.fairlead("counters", "--family", "ipv4")
+            #expect(status == 0 && table.contains("CONNECTIONS"), "\(table)")
+            let row = table.split(separator: "\n").last { $0.hasPrefix("shop/web") }
+            let cells = row?.split(separator: " ").map(String.init) ?? []
+            #expect(cells.count == 9 && cells[3] == "12", "\(table)")
+            #expect(cells.count == 9 && (Int(cells[4]) ?? 0) > 4 * 12, "\(table)")
+            let metrics = try LabCommand.run(
+                ["curl", "-s", "http://127.0.0.1:10249/metrics"],
+                in: fixture.lab.node
+            )
+            let labels = #"namespace="shop",service="web",port="",protocol="tcp",ip_family="IPv4""#
+            let sample = "fairlead_service_connections_total{\(labels)} 12\n"
+            #expect(metrics.contains(sample), "\(metrics)")
+            try fixture.stop()
+        }
+
         @Test("Endpoints and Services come and go, and leave nothing behind")
         func liveChanges() throws {
             // Closed connections count for two minutes as far as IPVS is concerned.

@@ -136,10 +136,8 @@ extension KernelSuites {
             let fixture = try DaemonFixture(mode: "nftables", servers: false)
             let (output, status) = try fixture.fairlead("counters")
             #expect(status == 1 && output.contains("nothing is counted"), "\(output)")
-            for (mode, word) in [("ipvs", "ipvsadm"), ("iptables", "no counters")] {
-                let (output, status) = try fixture.fairlead("counters", "--mode", mode)
-                #expect(status == 1 && output.contains(word), "\(output)")
-            }
+            let (other, code) = try fixture.fairlead("counters", "--mode", "iptables")
+            #expect(code == 1 && other.contains("no counters"), "\(other)")
         }
     }
 }

@@ -131,6 +131,12 @@ package final class IPVSStore: KernelStore {
         return try addresses.remove(AddressChange.changes(from: bound, to: AddressBinding()))
     }
 
+    package func statistics() throws(DataplaneError)
+        -> [VirtualServer.Key: VirtualServerStatistics]
+    {
+        try servers.statistics()
+    }
+
     package func measure() throws(DataplaneError) -> [String: Int] {
         var measures: [String: Int] = [:]
         for (name, occupancy) in try IPSetStore.entryCounts(owns: ownsSet) {

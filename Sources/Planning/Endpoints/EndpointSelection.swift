@@ -120,13 +120,30 @@ package struct EndpointSelection: Sendable, Equatable {
     /// The ready endpoints whose hints name this node, or else this zone. Hints of a kind count
     /// only if every endpoint has them and at least one names us; nil when no kind counts.
     private static func hinted(_ ready: [Candidate], _ node: NodeIdentity) -> [Candidate]? {
-        if ready.allSatisfy({ !$0.endpoint.nodeHints.isEmpty }) {
-            let mine = ready.filter { $0.endpoint.nodeHints.contains(node.name) }
-            if !mine.isEmpty { return mine }
+        switch hints(ready, node) {
+        case .nodes: ready.filter { $0.endpoint.nodeHints.contains(node.name) }
+        case .zones(let zone): ready.filter { $0.endpoint.zoneHints.contains(zone) }
+        case nil: nil
         }
-        if let zone = node.zone, ready.allSatisfy({ !$0.endpoint.zoneHints.isEmpty }) {
-            let mine = ready.filter { $0.endpoint.zoneHints.contains(zone) }
-            if !mine.isEmpty { return mine }
+    }
+
+    /// Which kind of hints counts.
+    enum Hints {
+        case nodes
+        /// With ours.
+        case zones(String)
+    }
+
+    static func hints(_ ready: [Candidate], _ node: NodeIdentity) -> Hints? {
+        if ready.allSatisfy({ !$0.endpoint.nodeHints.isEmpty }),
+            ready.contains(where: { $0.endpoint.nodeHints.contains(node.name) })
+        {
+            return .nodes
+        }
+        if let zone = node.zone, ready.allSatisfy({ !$0.endpoint.zoneHints.isEmpty }),
+            ready.contains(where: { $0.endpoint.zoneHints.contains(zone) })
+        {
+            return .zones(zone)
         }
         return nil
     }

@@ -8,6 +8,9 @@ package struct ServiceState: Sendable, Equatable {
     package var ports: [ServicePortState]
     /// Kind LoadBalancer with external policy Local asks for a health check server here.
     package var healthCheckNodePort: PortNumber?
+    /// Distinct addresses of ready endpoints on this node, over all ports; counted only where there
+    /// is a health check to tell it.
+    package var readyHere = 0
     /// External IPs that `allowedExternalIPs` forbids.
     package var refusedExternalIPs: [IPAddress]
 }
@@ -71,7 +74,32 @@ extension ServiceState {
         healthCheckNodePort =
             service.kind == .loadBalancer && frontends.externalPolicyIsLocal
             ? service.healthCheckNodePort : nil
+        if healthCheckNodePort != nil {
+            readyHere = Self.readyHere(service, familySlices, settings.node)
+        }
         refusedExternalIPs = frontends.refusedExternalIPs
+    }
+}
+
+extension ServiceState {
+    fileprivate static func readyHere(
+        _ service: Service,
+        _ slices: [EndpointSlice],
+        _ node: NodeIdentity
+    ) -> Int {
+        guard !node.name.isEmpty else { return 0 }
+        var addresses: Set<IPAddress> = []
+        for slice in slices {
+            let isServed = slice.ports.contains { port in
+                service.ports.contains { $0.name == port.name && $0.transport == port.transport }
+            }
+            guard isServed else { continue }
+            for endpoint in slice.endpoints
+            where endpoint.ready && endpoint.nodeName == node.name && endpoint.weight > 0 {
+                addresses.insert(endpoint.address)
+            }
+        }
+        return addresses.count
     }
 }
 

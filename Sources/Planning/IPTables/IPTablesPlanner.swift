@@ -229,4 +229,11 @@ extension IPTablesPlanner: Planner {
     }
 }
 
-extension IPTablesDiff: PlanDiff {}
+extension IPTablesDiff: PlanDiff {
+    package var countByObject: [String: Int] {
+        [
+            "chain": tables.reduce(0) { $0 + $1.chains.count },
+            "jump": tables.reduce(0) { $0 + $1.jumps.count },
+        ]
+    }
+}

@@ -1,4 +1,4 @@
-import Addressing
+package import Addressing
 import DataplaneModel
 import ServiceModel
 
@@ -40,6 +40,21 @@ extension PlannerSettings {
                 address.family == family && own.contains { $0.contains(address) }
                     && (!address.isLoopback || acceptsLoopback(family))
             }.sorted().map(destination)
+        }
+    }
+
+    /// Where a server on a node port listens: the unspecified address for every address of the
+    /// node, or single ones.
+    package func listeningAddresses(_ family: IPFamily) -> [IPAddress] {
+        switch nodePortAddresses {
+        case .all: return [IPAddress(family: family, bits: 0)]
+        case .primary: return nodePortAddresses(family)
+        case .ranges(let ranges):
+            let own = ranges.filter { $0.family == family }
+            guard !own.isEmpty, !own.contains(where: { $0.length == 0 }) else {
+                return [IPAddress(family: family, bits: 0)]
+            }
+            return nodePortAddresses(family)
         }
     }
 

@@ -217,7 +217,15 @@ extension IPVSPlanner: Planner {
     }
 }
 
-extension IPVSDiff: PlanDiff {}
+extension IPVSDiff: PlanDiff {
+    package var countByObject: [String: Int] {
+        var counts = iptables.countByObject
+        counts["set"] = sets.reduce(0) { $0 + $1.count }
+        counts["server"] = servers.reduce(0) { $0 + $1.count }
+        counts["address"] = addresses.count
+        return counts
+    }
+}
 
 extension NameScheme.SetRole {
     fileprivate func emptySet(_ family: IPFamily) -> IPSet {

@@ -287,7 +287,13 @@ extension NFTablesPlanner: Planner {
     }
 }
 
-extension NFTablesDiff: PlanDiff {}
+extension NFTablesDiff: PlanDiff {
+    package var countByObject: [String: Int] {
+        let tables = table == nil && rebuilt == nil ? 0 : 1
+        let changed = chains.count + (rebuilt?.chains.count ?? 0)
+        return ["table": tables, "chain": changed, "set": count - tables - changed]
+    }
+}
 
 /// How often something is needed.
 struct ReferenceCounts<Key: Hashable & Sendable>: Sendable {

@@ -21,29 +21,32 @@ extension NFTablesPlanner {
         counters[TableSet.traffic.name] != nil
     }
 
-    /// What a reading says of each Service port that has a frontend in the plan; zeros where the
-    /// kernel has no such element.
-    package func trafficCounts(
-        _ counters: [NFTSetName: [NFTValue: NFTCount]]
+    /// What a reading says of each Service port that has a frontend; zeros where the kernel has no
+    /// such element.
+    package static func trafficCounts(
+        _ counters: [NFTSetName: [NFTValue: NFTCount]],
+        _ owners: FrontendOwners
     ) -> [ServicePortName: TrafficCounts] {
         var result: [ServicePortName: TrafficCounts] = [:]
-        for claim in frontends {
-            func count(_ set: TableSet) -> NFTCount {
-                counters[set.name]?[claim.key] ?? NFTCount()
+        for (frontend, owner) in owners.owners {
+            func count(_ set: TableSet, _ key: NFTValue) -> NFTCount {
+                counters[set.name]?[key] ?? NFTCount()
             }
-            var counts = result[claim.owner] ?? TrafficCounts()
-            switch claim.frontend {
-            case .address:
-                counts.traffic += count(.traffic)
-                counts.rejected += count(.rejected).packets
-                counts.dropped += count(.dropped).packets
-                counts.notAllowed += count(.notAllowed).packets
-            case .nodePort:
-                counts.traffic += count(.portTraffic)
-                counts.rejected += count(.rejectedPorts).packets
-                counts.dropped += count(.droppedPorts).packets
+            var counts = result[owner] ?? TrafficCounts()
+            switch frontend {
+            case .address(let socket, let transport):
+                let key = NFTValue(socket, transport)
+                counts.traffic += count(.traffic, key)
+                counts.rejected += count(.rejected, key).packets
+                counts.dropped += count(.dropped, key).packets
+                counts.notAllowed += count(.notAllowed, key).packets
+            case .nodePort(let transport, let port):
+                let key = NFTValue(transport, port)
+                counts.traffic += count(.portTraffic, key)
+                counts.rejected += count(.rejectedPorts, key).packets
+                counts.dropped += count(.droppedPorts, key).packets
             }
-            result[claim.owner] = counts
+            result[owner] = counts
         }
         return result
     }

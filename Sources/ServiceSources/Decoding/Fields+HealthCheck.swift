@@ -1,5 +1,6 @@
 import Addressing
 import AnnotatedYAML
+import PrintableText
 import ServiceModel
 
 extension Fields {

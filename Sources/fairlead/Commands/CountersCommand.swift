@@ -1,9 +1,7 @@
 import ArgumentParser
 import DaemonConfiguration
 import DataplaneModel
-import LinuxKernel
 import Planning
-import ProxyModes
 import ServiceModel
 import ServiceSources
 
@@ -12,11 +10,11 @@ struct CountersCommand: ParsableCommand {
         commandName: "counters",
         abstract: "Show what the kernel has counted for each Service port.",
         discussion: """
-            Mode nftables, with nftables: {counters: true} in the configuration of the daemon; \
-            needs root. Packets and bytes are those of connections to endpoints, in both \
+            Mode ipvs, or nftables with nftables: {counters: true} in the configuration of the \
+            daemon; needs root. Packets and bytes are those of connections to endpoints, in both \
             directions; rejected, dropped and not allowed are packets that tried to open a \
-            connection. Numbers begin when a frontend, or the table, is made. Names come from \
-            the manifests.
+            connection, which IPVS does not count. Numbers begin when a frontend, or the table, is \
+            made. Names come from the manifests.
             """
     )
 
@@ -27,7 +25,6 @@ struct CountersCommand: ParsableCommand {
 
     func run() throws {
         let configuration = try options.loadWithMode()
-        try Self.refuseOtherModes(configuration.mode)
         let sources = try LoadedSources.complaining(configuration)
         let rows = try withAdvice { try Self.rows(configuration, sources) }
         switch output {
@@ -36,44 +33,31 @@ struct CountersCommand: ParsableCommand {
         }
     }
 
-    private static func refuseOtherModes(_ mode: DaemonConfiguration.Mode) throws {
-        switch mode {
-        case .nftables, .auto: return
-        case .ipvs:
-            throw CommandFailure(
-                "mode ipvs: the kernel counts by itself, see ipvsadm -Ln --stats"
-            )
-        case .iptables:
-            throw CommandFailure("mode iptables has no counters; mode nftables can have them")
-        }
-    }
-
-    /// Of all families whose tables count, sorted by name. An error if none does.
+    /// Of all families that count, sorted by name. An error if none does.
     private static func rows(
         _ configuration: DaemonConfiguration,
         _ sources: LoadedSources
     ) throws -> [CountersRow] {
         let kernel = try Kernel(configuration)
-        let plans = PlannedFamily.all(
-            NFTablesMode.self,
-            configuration,
-            sources.update,
-            facts: sources.facts()
-        )
+        let settings = PlannerSettings(configuration, facts: sources.facts())
         var rows: [CountersRow] = []
         var isCounting = false
-        for plan in plans {
-            let counters = try NFTablesMode.store(plan.family, kernel).counters()
-            guard NFTablesPlanner.counts(counters) else { continue }
+        for family in try kernel.families() {
+            let owners = FrontendOwners(sources.update.snapshot, family: family, settings: settings)
+            let source = configuration.mode.installed.trafficSource(family, kernel)
+            guard let traffic = try source.read(owners) else { continue }
             isCounting = true
-            rows += plan.planner.trafficCounts(counters).sorted { $0.key < $1.key }
-                .map { CountersRow($0.key, plan.family, $0.value) }
+            rows += owners.all.sorted().map {
+                CountersRow($0, family, traffic[$0] ?? PortTraffic())
+            }
         }
-        guard isCounting else {
-            throw CommandFailure(
-                "nothing is counted: the daemon does with nftables: {counters: true} in its configuration"
-            )
-        }
+        guard isCounting else { throw CommandFailure(Self.refusal(configuration.mode)) }
         return rows
+    }
+
+    private static func refusal(_ mode: DaemonConfiguration.Mode) -> String {
+        mode == .iptables
+            ? "mode iptables has no counters; modes ipvs and nftables can have them"
+            : "nothing is counted: the daemon does with nftables: {counters: true} in its configuration"
     }
 }

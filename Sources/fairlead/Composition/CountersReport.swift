@@ -9,18 +9,21 @@ struct CountersRow: Encodable {
     /// `namespace/name` or `namespace/name:port`.
     var service: String
     var transport: String
+    /// Nil where the mode does not count them.
+    var connections: UInt64?
     var packets: UInt64
     var bytes: UInt64
     var rejected: UInt64
     var dropped: UInt64
     var notAllowed: UInt64
 
-    init(_ port: ServicePortName, _ family: IPFamily, _ counts: TrafficCounts) {
+    init(_ port: ServicePortName, _ family: IPFamily, _ counts: PortTraffic) {
         self.family = family.rawValue
         service = port.description
         transport = port.transport.keyword
-        packets = counts.traffic.packets
-        bytes = counts.traffic.bytes
+        connections = counts.connections
+        packets = counts.packets
+        bytes = counts.bytes
         rejected = counts.rejected
         dropped = counts.dropped
         notAllowed = counts.notAllowed
@@ -37,13 +40,14 @@ struct CountersReport: CustomStringConvertible {
 
     var description: String {
         let heading = [
-            "SERVICE", "PROTOCOL", "FAMILY", "PACKETS", "BYTES", "REJECTED", "DROPPED",
+            "SERVICE", "PROTOCOL", "FAMILY", "CONNECTIONS", "PACKETS", "BYTES", "REJECTED",
+            "DROPPED",
             "NOT ALLOWED",
         ]
         let lines =
             [heading]
             + rows.map { row in
-                [row.service, row.transport, row.family]
+                [row.service, row.transport, row.family, row.connections?.description ?? "-"]
                     + [row.packets, row.bytes, row.rejected, row.dropped, row.notAllowed]
                     .map(\.description)
             }

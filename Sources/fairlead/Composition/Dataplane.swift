@@ -135,8 +135,13 @@ actor Dataplane {
         for other in others { try other.attend() }
     }
 
-    /// One pass over all families. A family's failure does not keep the others from theirs.
-    func pass(_ update: SnapshotUpdate, _ kind: PassScheduler.PassKind) -> PassReport {
+    /// One pass over all families. A family's failure does not keep the others from theirs. With
+    /// `explain` the report has each operation in words.
+    func pass(
+        _ update: SnapshotUpdate,
+        _ kind: PassScheduler.PassKind,
+        explain: Bool = false
+    ) -> PassReport {
         let clock = ContinuousClock()
         let began = clock.now
         var report = PassReport(kind: kind)
@@ -151,14 +156,28 @@ actor Dataplane {
         for index in dataplanes.indices {
             let family = dataplanes[index].family
             let name = family.rawValue
-            var done = FamilyPassReport()
+            dataplanes[index].isExplaining = explain
+            var outcome: FamilyPassReport?
             attempt(name, &report) { () throws(DataplaneError) in
-                done = try dataplanes[index].pass(update, observe: full || index == resynced)
+                outcome = try dataplanes[index].pass(update, observe: full || index == resynced)
                 // Switched off, what changed waits until it is switched on.
                 guard configuration.conntrack.cleanStaleUDP else { return }
                 conntrackCleaner.request(family, dataplanes[index].takeFlowRequest())
             }
+            let done = outcome ?? FamilyPassReport()
             report.add(done)
+            if explain {
+                let lines = dataplanes[index].appliedText.split(separator: "\n")
+                report.operationLines += lines.prefix(PassReport.explained).map { "\(name): \($0)" }
+            }
+            report.families.append(
+                .init(
+                    family: dataplanes[index].family,
+                    report: outcome,
+                    tally: dataplanes[index].tally,
+                    ruleCounts: done.apply.operations > 0 ? dataplanes[index].ruleCounts : [:]
+                )
+            )
             report.failures += done.apply.failures.map { "\(name): \($0)" }
             report.issues += dataplanes[index].issues.map { "\(name): \($0)" }
         }
@@ -169,6 +188,7 @@ actor Dataplane {
             for index in dataplanes.indices { try dataplanes[index].acknowledge() }
         }
         report.services = dataplanes.map(\.serviceCount).max() ?? 0
+        report.settings = PlannerSettings(configuration, facts: facts)
         report.duration = clock.now - began
         if full { nextLook = clock.now.advanced(by: report.duration * Self.lookShare) }
         return report

@@ -12,6 +12,10 @@ protocol FamilyDataplane {
     var serviceCount: Int { get }
     /// Wishes that could not be planned.
     var issues: [PlanIssue] { get }
+    /// Numbers about what is served.
+    var tally: ServiceTally { get }
+    /// Planned rules by legacy table, where the mode has Services in such.
+    var ruleCounts: [TableName: Int] { get }
 
     /// Brings the kernel to the plan; see `FamilyReconciler.pass`.
     mutating func pass(
@@ -22,6 +26,10 @@ protocol FamilyDataplane {
     /// Which UDP flows have to be looked at after the passes since the last call; to be called after
     /// one that succeeded.
     mutating func takeFlowRequest() -> ConntrackCleaner.Request
+
+    /// The last pass's change in the words of the mode's tools, if `isExplaining`.
+    var appliedText: String { get }
+    var isExplaining: Bool { get set }
 
     /// What the host still has to do for the plan once it stands; nil if it was done, else why not.
     func finish() -> String?
@@ -64,6 +72,8 @@ struct ModeDataplane<Mode: InstalledMode>: FamilyDataplane {
 
     var serviceCount: Int { reconciler.desired.services.count }
     var issues: [PlanIssue] { reconciler.planner.issues }
+    var tally: ServiceTally { reconciler.tally }
+    var ruleCounts: [TableName: Int] { Mode.ruleCounts(reconciler.planner) }
 
     mutating func pass(
         _ update: SnapshotUpdate,
@@ -78,6 +88,12 @@ struct ModeDataplane<Mode: InstalledMode>: FamilyDataplane {
             settings: reconciler.desired.settings,
             servesLocalhost: Mode.servesLocalhost
         )
+    }
+
+    var appliedText: String { reconciler.applied.map { Mode.text($0, family) } ?? "" }
+    var isExplaining: Bool {
+        get { reconciler.keepsApplied }
+        set { reconciler.keepsApplied = newValue }
     }
 
     func finish() -> String? { Mode.finish(reconciler.planner) }

@@ -4,6 +4,7 @@ import DataplaneModel
 import LinuxKernel
 import Planning
 import ProxyModes
+import ServiceModel
 
 /// A mode with its hands in the kernel: what the command line adds to the pure part.
 protocol InstalledMode: ProxyMode {
@@ -24,11 +25,24 @@ protocol InstalledMode: ProxyMode {
     /// Does what the host still has to do for a plan that stands; nil if all is well, else why not.
     static func finish(_ planner: ModePlanner) -> String?
 
+    /// Planned rules by legacy table; empty where their number does not depend on Services.
+    static func ruleCounts(_ planner: ModePlanner) -> [TableName: Int]
+
+    /// What the kernel has counted for each Service port; nil where nothing is counted.
+    static func traffic(
+        _ store: ModeStore,
+        _ owners: FrontendOwners
+    ) throws(DataplaneError) -> [ServicePortName: PortTraffic]?
+
     /// What is there and what is missing.
     static func capabilities(
         _ families: [IPFamily],
         _ configuration: DaemonConfiguration
     ) -> [KernelCapabilities.Finding]
+}
+
+extension InstalledMode {
+    static func ruleCounts(_ planner: ModePlanner) -> [TableName: Int] { [:] }
 }
 
 extension DaemonConfiguration.Mode {
@@ -66,6 +80,14 @@ extension IPTablesMode: InstalledMode {
         } catch {
             return "node ports do not answer on 127.0.0.1: \(error)"
         }
+    }
+
+    static func ruleCounts(_ planner: IPTablesPlanner) -> [TableName: Int] {
+        let counts = tables.map { table in
+            let owned = planner.plan[table]
+            return (table, owned.chains.values.reduce(owned.jumps.count) { $0 + $1.rules.count })
+        }
+        return Dictionary(uniqueKeysWithValues: counts)
     }
 
     static func capabilities(

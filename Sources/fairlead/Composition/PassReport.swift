@@ -1,10 +1,14 @@
+import Addressing
 import DataplaneModel
+import Planning
 import Reconciling
 import ServiceModel
+import Telemetry
 
 /// What one pass over all families did.
 struct PassReport: Sendable {
     var kind: PassScheduler.PassKind
+    var began = Moment.now
     var duration = Duration.zero
     /// Services in the family that has most.
     var services = 0
@@ -23,6 +27,23 @@ struct PassReport: Sendable {
     var failures: [String] = []
     /// What kept a family from being brought up to date.
     var errors: [String] = []
+    /// The first of the operations, in the words of the mode's tools, if they were asked for.
+    var operationLines: [String] = []
+    /// As many of a family.
+    static let explained = 1000
+    /// By family, in order.
+    var families: [FamilyOutcome] = []
+    /// What was planned with.
+    var settings: PlannerSettings?
+
+    /// What the pass did in one family, and what is there now.
+    struct FamilyOutcome: Sendable {
+        var family: IPFamily
+        /// Nil if it failed.
+        var report: FamilyPassReport?
+        var tally: ServiceTally
+        var ruleCounts: [TableName: Int]
+    }
 
     init(kind: PassScheduler.PassKind) {
         self.kind = kind

@@ -26,7 +26,7 @@ extension Daemon {
     ) -> Logger {
         let format: DaemonLogHandler.Format =
             switch settings.format {
-            case .auto: environment["JOURNAL_STREAM"] == nil ? .text : .journal
+            case .auto: DaemonLogHandler.isForJournal(environment) ? .journal : .text
             case .text: .text
             case .json: .json
             }

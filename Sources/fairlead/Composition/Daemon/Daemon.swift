@@ -30,6 +30,7 @@ struct Daemon {
     private var inputs: ServiceInputs
     private var gate: StartGate
     private let dataplane: Dataplane
+    private var telemetry: DaemonTelemetry?
     private var scheduler: PassScheduler
     private var pending = PendingUpdate()
     private var health = HealthFilter()
@@ -83,6 +84,13 @@ struct Daemon {
         for problem in await dataplane.kernelProblems() {
             logger.warning("Kernel", metadata: ["problem": "\(problem)"])
         }
+        var chosen = configuration
+        chosen.mode = start.mode
+        let telemetry = DaemonTelemetry(chosen, families: start.families)
+        self.telemetry = telemetry
+        try await telemetry.listen()
+        let serving = Task { [logger] in await telemetry.keepListening(logger) }
+        defer { serving.cancel() }
         let prober = try await NetworkProber(configuration)
         let checker = HealthChecker(
             prober: prober,
@@ -110,6 +118,7 @@ struct Daemon {
         }
         defer { reloads.cancel() }
         try await follow(events, checker, prober) { continuation.yield(.wake) }
+        await telemetry.stop()
     }
 
     private mutating func follow(
@@ -161,6 +170,7 @@ struct Daemon {
         }
         guard let update = taken else { return }
         let filtered = health.take(update)
+        telemetry?.received(filtered.update, from: arrival.source, over: pending.snapshot)
         await checker.update(filtered.targets)
         pending.merge(filtered.update)
         report(update.snapshot.issues.map(\.description), as: "Manifest problem")
@@ -199,13 +209,18 @@ struct Daemon {
     // MARK: - Passes
 
     private mutating func pass(_ kind: PassScheduler.PassKind) async {
-        let report = await dataplane.pass(pending.take(), kind)
+        let report = await dataplane.pass(
+            pending.take(),
+            kind,
+            explain: logger.logLevel <= .debug
+        )
         scheduler.completed(
             kind,
             at: .now,
             duration: report.duration,
             succeeded: report.succeeded
         )
+        telemetry?.passed(report, pending.snapshot)
         log(report)
         self.report(report.issues, as: "Service problem")
         guard report.succeeded else {
@@ -242,6 +257,9 @@ struct Daemon {
                     "objects": "\(report.drift)", "services": "\(report.driftedServicesText)",
                 ]
             )
+        }
+        for line in report.operationLines {
+            logger.debug("Operation", metadata: ["operation": "\(line)"])
         }
         let metadata: Logger.Metadata = [
             "kind": "\(report.kind)",
@@ -294,6 +312,7 @@ struct Daemon {
             scheduler.request(at: .now, full: true)
         }
         serviceManager.keepAlive()
+        telemetry?.health.beat()
         if count == 3, let reason = waitingReason {
             logger.warning(
                 "Nothing is programmed before all sources have reported",
@@ -326,6 +345,7 @@ struct Daemon {
                 logger.warning("Takes effect at the next start", metadata: ["field": "\(field)"])
             }
             configuration = new
+            telemetry?.reconfigured(new)
             logger = Self.logger(new.log, ProcessInfo.processInfo.environment)
             scheduler = Self.scheduler(new)
             for problem in await dataplane.reconfigure(new) {

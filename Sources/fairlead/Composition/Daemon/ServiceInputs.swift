@@ -15,6 +15,14 @@ struct ServiceInputs {
         case cluster(KubernetesUpdate)
         /// What the cluster held in an earlier run, as no API server has answered yet.
         case memory(ClusterRecording)
+
+        /// As metrics and status name it.
+        var source: String {
+            switch self {
+            case .files: "files"
+            case .cluster, .memory: "cluster"
+            }
+        }
     }
 
     /// How long an API server may take to answer before its last known state is taken for now.

@@ -1,0 +1,63 @@
+import Glibc
+
+/// The set of addresses that are answered on, kept as it is wanted: what cannot be opened is told,
+/// and tried again at the next call.
+package actor HTTPListeners {
+    /// One server among those wanted.
+    package struct Name: Hashable, Sendable, CustomStringConvertible {
+        /// What it is for: `health`, `health check of default/web`.
+        package var purpose: String
+        package var address: ListeningAddress
+
+        package init(_ purpose: String, _ address: ListeningAddress) {
+            self.purpose = purpose
+            self.address = address
+        }
+
+        package var description: String { "\(purpose) on \(address)" }
+    }
+
+    private let server: HTTPServer
+    private let open: @Sendable (ListeningAddress) throws -> Int32
+    private var listeners: [Name: HTTPListener] = [:]
+    /// Why a wanted address is not answered on.
+    package private(set) var failures: [Name: String] = [:]
+
+    /// `open` is `ListeningSocket.open`, in whichever network namespace it is to be.
+    package init(
+        _ server: HTTPServer,
+        open: @escaping @Sendable (ListeningAddress) throws -> Int32 = { address in
+            try ListeningSocket.open(address)
+        }
+    ) {
+        self.server = server
+        self.open = open
+    }
+
+    /// Answers on exactly these from now on. To be called by one task.
+    package func update(_ wanted: [Name: HTTPAnswer]) async {
+        for (name, listener) in listeners where wanted[name] == nil {
+            listeners[name] = nil
+            await listener.close()
+        }
+        failures = failures.filter { wanted[$0.key] != nil }
+        for (name, answer) in wanted where listeners[name] == nil {
+            do {
+                listeners[name] = try await server.serve(try open(name.address), answer)
+                failures[name] = nil
+            } catch {
+                failures[name] = "\(error)"
+            }
+        }
+    }
+
+    /// Stops listening, and takes the sockets in the file system away.
+    package func close() async {
+        for name in names {
+            if case .unix(let path) = name.address { unlink(path) }
+        }
+        await update([:])
+    }
+
+    package var names: Set<Name> { Set(listeners.keys) }
+}

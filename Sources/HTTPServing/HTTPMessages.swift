@@ -1,0 +1,101 @@
+/// What a client asks for. A body is read and thrown away: nothing here takes one.
+package struct HTTPRequest: Sendable, Equatable {
+    /// In capitals: `GET`.
+    package var method: String
+    /// Without the query, percent-encoding undone; `/` and what follows.
+    package var path: String
+    /// The first value of each.
+    package var query: [String: String]
+    /// The `Accept` field; empty without one.
+    package var accept: String
+
+    package init(
+        method: String = "GET",
+        path: String,
+        query: [String: String] = [:],
+        accept: String = ""
+    ) {
+        self.method = method
+        self.path = path
+        self.query = query
+        self.accept = accept
+    }
+}
+
+/// An answer. Length, date and connection handling are the server's business.
+package struct HTTPResponse: Sendable, Equatable {
+    package var status: Int
+    /// In this order, besides those of the server.
+    package var headers: [(name: String, value: String)]
+    package var body: String
+
+    package init(
+        status: Int = 200,
+        headers: [(name: String, value: String)],
+        body: String
+    ) {
+        self.status = status
+        self.headers = headers
+        self.body = body
+    }
+
+    package static func text(_ body: String, status: Int = 200) -> HTTPResponse {
+        HTTPResponse(
+            status: status,
+            headers: [
+                ("Content-Type", "text/plain; charset=utf-8"),
+                ("X-Content-Type-Options", "nosniff"),
+            ],
+            body: body
+        )
+    }
+
+    package static func json(_ body: String, status: Int = 200) -> HTTPResponse {
+        HTTPResponse(
+            status: status,
+            headers: [
+                ("Content-Type", "application/json"), ("X-Content-Type-Options", "nosniff"),
+            ],
+            body: body
+        )
+    }
+
+    package static func == (left: HTTPResponse, right: HTTPResponse) -> Bool {
+        left.status == right.status && left.body == right.body
+            && left.headers.elementsEqual(right.headers) { $0 == $1 }
+    }
+}
+
+/// Makes the answer to a request. It runs on a shared thread and must not block it.
+package typealias HTTPAnswer = @Sendable (HTTPRequest) async -> HTTPResponse
+
+/// Answers by path, for GET and HEAD.
+package struct HTTPRoutes: Sendable {
+    private var answers: [String: HTTPAnswer] = [:]
+
+    package init() {}
+
+    /// An answer for a path, and for all below it if the path ends with a slash.
+    package subscript(path: String) -> HTTPAnswer? {
+        get { answers[path] }
+        set { answers[path] = newValue }
+    }
+
+    package var paths: [String] { answers.keys.sorted() }
+
+    package func answer(_ request: HTTPRequest) async -> HTTPResponse {
+        guard let answer = answers[request.path] ?? below(request.path) else {
+            return .text("404 not found; there is \(paths.joined(separator: ", "))\n", status: 404)
+        }
+        guard request.method == "GET" || request.method == "HEAD" else {
+            var refusal = HTTPResponse.text("405 method not allowed\n", status: 405)
+            refusal.headers.append(("Allow", "GET, HEAD"))
+            return refusal
+        }
+        return await answer(request)
+    }
+
+    private func below(_ path: String) -> HTTPAnswer? {
+        answers.first { $0.key.hasSuffix("/") && $0.key != "/" && path.hasPrefix($0.key) }?.value
+    }
+}

@@ -1,0 +1,79 @@
+package import Addressing
+package import ServiceModel
+
+/// Numbers about what this node offers in one family, kept up to date Service by Service.
+package struct ServiceTally: Sendable, Equatable {
+    /// A health check server that a Service asks for.
+    package struct HealthCheck: Sendable, Hashable {
+        package var port: PortNumber
+        /// Distinct addresses of ready endpoints on this node.
+        package var readyHere: Int
+    }
+
+    /// What one Service, or all of them, add up to.
+    package struct Counts: Sendable, Equatable {
+        package var services = 0
+        package var ports = 0
+        /// Each as often as there are ports that use it.
+        package var endpoints = 0
+        /// Ports with internal policy Local and endpoints on other nodes only.
+        package var internalWithoutLocal = 0
+        /// The same with external policy Local.
+        package var externalWithoutLocal = 0
+
+        package init() {}
+
+        static func += (left: inout Counts, right: Counts) {
+            left.services += right.services
+            left.ports += right.ports
+            left.endpoints += right.endpoints
+            left.internalWithoutLocal += right.internalWithoutLocal
+            left.externalWithoutLocal += right.externalWithoutLocal
+        }
+
+        static func -= (left: inout Counts, right: Counts) {
+            left.services -= right.services
+            left.ports -= right.ports
+            left.endpoints -= right.endpoints
+            left.internalWithoutLocal -= right.internalWithoutLocal
+            left.externalWithoutLocal -= right.externalWithoutLocal
+        }
+    }
+
+    package private(set) var total = Counts()
+    package private(set) var healthChecks: [ServiceName: HealthCheck] = [:]
+    private var counted: [ServiceName: Counts] = [:]
+
+    package init() {}
+
+    /// Counts the named Services anew. Work grows with the change.
+    package mutating func count(_ names: [ServiceName], of desired: DesiredState) {
+        for name in names {
+            if let old = counted.removeValue(forKey: name) { total -= old }
+            guard let service = desired.services[name] else {
+                healthChecks[name] = nil
+                continue
+            }
+            let counts = Counts(service)
+            counted[name] = counts
+            total += counts
+            let check = service.healthCheckNodePort.map {
+                HealthCheck(port: $0, readyHere: service.readyHere)
+            }
+            if healthChecks[name] != check { healthChecks[name] = check }
+        }
+    }
+}
+
+extension ServiceTally.Counts {
+    init(_ service: ServiceState) {
+        services = 1
+        ports = service.ports.count
+        for port in service.ports {
+            endpoints += port.endpoints.reachable.count
+            guard port.endpoints.local.isEmpty, port.endpoints.hasAny else { continue }
+            if port.internalPolicyIsLocal { internalWithoutLocal += 1 }
+            if port.externalPolicyIsLocal, port.isExternallyAccessible { externalWithoutLocal += 1 }
+        }
+    }
+}

@@ -1,0 +1,69 @@
+import Addressing
+package import HTTPServing
+
+/// The pages of the health server, as kube-proxy's (KEP-3836).
+package struct HealthPages: Sendable {
+    private let health: HealthState
+    private let healthz: MetricValues
+    private let livez: MetricValues
+
+    package init(_ health: HealthState, healthz: MetricValues, livez: MetricValues) {
+        self.health = health
+        self.healthz = healthz
+        self.livez = livez
+    }
+
+    package var routes: HTTPRoutes {
+        var routes = HTTPRoutes()
+        routes["/healthz"] = { _ in healthzPage() }
+        routes["/livez"] = { _ in livezPage() }
+        return routes
+    }
+
+    /// For load balancers: this node takes new connections. A node that is being drained does not,
+    /// so it must not decide about the daemon's restart.
+    package func healthzPage(at now: Moment = .now) -> HTTPResponse {
+        let verdict = health.verdict(at: now)
+        let isFine = verdict.isHealthy && verdict.eligibility.isEligible
+        healthz.add(1, isFine ? "200" : "503")
+        return Self.page(
+            verdict,
+            isHealthy: verdict.isHealthy,
+            isFine: isFine,
+            eligible: verdict.eligibility.isEligible
+        )
+    }
+
+    /// For whoever restarts the daemon.
+    package func livezPage(at now: Moment = .now) -> HTTPResponse {
+        let verdict = health.verdict(at: now)
+        livez.add(1, verdict.isLive ? "200" : "503")
+        return Self.page(verdict, isHealthy: verdict.isLive, isFine: verdict.isLive, eligible: nil)
+    }
+
+    private static func page(
+        _ verdict: HealthVerdict,
+        isHealthy: Bool,
+        isFine: Bool,
+        eligible: Bool?
+    ) -> HTTPResponse {
+        // Clients of old look whether the first time is recent, so where all is well it is now.
+        let newest = verdict.families.map(\.lastUpdated).max { $0.instant < $1.instant }
+        let updated = isFine ? verdict.now : newest ?? verdict.now
+        var fields = [
+            "\"lastUpdated\":\"\(updated.timestamp)\"",
+            "\"currentTime\":\"\(verdict.now.timestamp)\"",
+        ]
+        if let eligible { fields.append("\"nodeEligible\":\(eligible)") }
+        fields.append("\"healthy\":\(isHealthy)")
+        let families = verdict.families.map {
+            "\"\($0.family.rawValue)\":{\"lastUpdated\":\"\($0.lastUpdated.timestamp)\",\"healthy\":\($0.isHealthy)}"
+        }
+        fields.append("\"status\":{\(families.joined(separator: ","))}")
+        if !isHealthy {
+            let problems = verdict.problems.map(JSONText.string).joined(separator: ",")
+            fields.append("\"problems\":[\(problems)]")
+        }
+        return .json("{\(fields.joined(separator: ","))}", status: isFine ? 200 : 503)
+    }
+}

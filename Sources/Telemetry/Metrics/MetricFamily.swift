@@ -1,0 +1,46 @@
+/// One metric as it is read at one moment: what it is, and its samples.
+package struct MetricFamily: Sendable, Equatable {
+    /// The words of the text formats.
+    package enum Kind: String, Sendable {
+        case counter
+        case gauge
+        case histogram
+    }
+
+    /// A number with the labels that tell it from its siblings.
+    package struct Sample: Sendable, Equatable {
+        /// `_bucket`, `_sum` or `_count` of a histogram; else empty.
+        package var suffix = ""
+        package var labels: [Label]
+        package var value: Double
+
+        package init(suffix: String = "", labels: [Label], value: Double) {
+            self.suffix = suffix
+            self.labels = labels
+            self.value = value
+        }
+    }
+
+    package struct Label: Sendable, Equatable {
+        package var name: String
+        package var value: String
+
+        package init(_ name: String, _ value: String) {
+            self.name = name
+            self.value = value
+        }
+    }
+
+    /// With `_total`, if it is a counter.
+    package var name: String
+    package var help: String
+    package var kind: Kind
+    package var samples: [Sample]
+
+    package init(_ name: String, _ help: String, _ kind: Kind, _ samples: [Sample] = []) {
+        self.name = name
+        self.help = help
+        self.kind = kind
+        self.samples = samples
+    }
+}

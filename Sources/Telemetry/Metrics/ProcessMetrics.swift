@@ -1,0 +1,97 @@
+import Glibc
+
+/// What the kernel says of this process, under the names all Prometheus clients use.
+package enum ProcessMetrics {
+    package static func read() -> [MetricFamily] {
+        var families: [MetricFamily] = []
+        func add(_ name: String, _ help: String, _ kind: MetricFamily.Kind, _ value: Double?) {
+            guard let value else { return }
+            families.append(
+                MetricFamily("process_\(name)", help, kind, [.init(labels: [], value: value)])
+            )
+        }
+        let status = Status()
+        add(
+            "cpu_seconds_total",
+            "Processor time, of user and kernel.",
+            .counter,
+            status?.cpuSeconds
+        )
+        add("start_time_seconds", "Start of the process.", .gauge, status?.start)
+        add("resident_memory_bytes", "Memory in use.", .gauge, status?.residentBytes)
+        add("virtual_memory_bytes", "Address space.", .gauge, status?.virtualBytes)
+        add(
+            "virtual_memory_max_bytes",
+            "Limit of the address space.",
+            .gauge,
+            limit(__rlimit_resource_t(RLIMIT_AS.rawValue))
+        )
+        add("open_fds", "Open file descriptors.", .gauge, openFiles())
+        add(
+            "max_fds",
+            "Limit of file descriptors.",
+            .gauge,
+            limit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue))
+        )
+        return families
+    }
+
+    /// `/proc/self/stat` (proc_pid_stat(5)).
+    private struct Status {
+        var cpuSeconds: Double
+        var start: Double
+        var virtualBytes: Double
+        var residentBytes: Double
+
+        init?() {
+            // The fields behind the program's name, which may hold blanks.
+            guard let text = ProcessMetrics.content("/proc/self/stat"),
+                let end = text.lastIndex(of: ")")
+            else { return nil }
+            let fields = text[text.index(after: end)...].split(separator: " ").map {
+                Double($0) ?? 0
+            }
+            guard fields.count > 21 else { return nil }
+            let ticks = Double(sysconf(Int32(_SC_CLK_TCK)))
+            cpuSeconds = (fields[11] + fields[12]) / ticks
+            start = fields[19] / ticks + ProcessMetrics.bootTime
+            virtualBytes = fields[20]
+            residentBytes = fields[21] * Double(sysconf(Int32(_SC_PAGESIZE)))
+        }
+    }
+
+    /// Seconds since 1970.
+    private static let bootTime: Double = {
+        let line = content("/proc/stat")?.split(separator: "\n").first { $0.hasPrefix("btime ") }
+        return line.flatMap { Double($0.dropFirst("btime ".count)) } ?? 0
+    }()
+
+    private static func content(_ path: String) -> String? {
+        let descriptor = open(path, O_RDONLY | O_CLOEXEC)
+        guard descriptor >= 0 else { return nil }
+        defer { close(descriptor) }
+        var bytes: [UInt8] = []
+        var chunk = [UInt8](repeating: 0, count: 16384)
+        while true {
+            let count = Glibc.read(descriptor, &chunk, chunk.count)
+            if count < 0, errno == EINTR { continue }
+            guard count > 0 else { return String(decoding: bytes, as: UTF8.self) }
+            bytes += chunk[..<count]
+        }
+    }
+
+    private static func limit(_ resource: __rlimit_resource_t) -> Double? {
+        var limit = rlimit()
+        guard getrlimit(resource, &limit) == 0 else { return nil }
+        return limit.rlim_cur == rlim_t.max ? .infinity : Double(limit.rlim_cur)
+    }
+
+    private static func openFiles() -> Double? {
+        guard let directory = opendir("/proc/self/fd") else { return nil }
+        defer { closedir(directory) }
+        var count = 0
+        while readdir(directory) != nil { count += 1 }
+        // Less `.`, `..` and the one that reads.
+        return Double(count - 3)
+    }
+}

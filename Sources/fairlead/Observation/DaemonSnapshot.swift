@@ -1,0 +1,38 @@
+import Addressing
+import DaemonConfiguration
+import Planning
+import ServiceModel
+import Telemetry
+
+/// What the daemon tells of itself, as of the last pass: a value that whoever answers takes and
+/// nobody waits for.
+struct DaemonSnapshot: Sendable {
+    /// The most that is shown of a list of complaints.
+    static let shownIssues = 100
+
+    /// With the mode that was chosen.
+    var configuration: DaemonConfiguration
+    var families: [IPFamily]
+    var started = Moment.now
+    var services = ServiceSnapshot()
+    var lastPass: PassReport?
+    var lastPassEnded: Moment?
+    var lastSuccess: Moment?
+    var passes = 0
+    var failedPasses = 0
+    var driftRepaired = 0
+    var lastDrift: Moment?
+    /// When each source last brought something.
+    var sources: [String: Moment] = [:]
+
+    /// What is wrong, by where it is wrong.
+    func issues(listening: [String]) -> [(kind: String, problems: [String])] {
+        [
+            ("source", services.issues.map(\.description)),
+            ("plan", lastPass?.issues ?? []),
+            ("object", lastPass?.failures ?? []),
+            ("pass", lastPass?.errors ?? []),
+            ("address", listening),
+        ]
+    }
+}

@@ -1,0 +1,144 @@
+import Addressing
+import DaemonConfiguration
+import Glibc
+import Planning
+import Reconciling
+import ServiceModel
+import Telemetry
+
+/// What `fairlead status` shows: the daemon on one screen.
+struct DaemonStatus: Codable, Sendable {
+    struct Health: Codable, Sendable {
+        /// `/livez`.
+        var live: Bool
+        /// `/healthz`, but for the node's eligibility.
+        var healthy: Bool
+        var nodeEligible: Bool
+        var problems: [String]
+    }
+
+    struct Source: Codable, Sendable {
+        var name: String
+        /// Since it last brought a change.
+        var changedSecondsAgo: Double?
+        /// Since its last sign of life, where it gives any.
+        var silentSeconds: Double?
+        var stale: Bool
+    }
+
+    struct Family: Codable, Sendable {
+        var family: String
+        var services: Int
+        var ports: Int
+        var endpoints: Int
+    }
+
+    struct Pass: Codable, Sendable {
+        var kind: String
+        var succeeded: Bool
+        var secondsAgo: Double
+        var seconds: Double
+        var changedServices: Int
+        var operations: Int
+    }
+
+    struct Issue: Codable, Sendable {
+        /// Where it is: source, plan, object, pass, address.
+        var kind: String
+        var problem: String
+    }
+
+    var version: String
+    var mode: String
+    var pid: Int32
+    var node: String
+    var zone: String?
+    var started: String
+    var uptimeSeconds: Double
+    var health: Health
+    var sources: [Source]
+    var families: [Family]
+    /// Nil before the first.
+    var lastPass: Pass?
+    var passes: Int
+    var failedPasses: Int
+    var driftRepaired: Int
+    var driftSecondsAgo: Double?
+    var issueCount: Int
+    /// The first of them.
+    var issues: [Issue]
+}
+
+extension DaemonTelemetry {
+    /// As it is now.
+    func status(at now: Moment = .now) async -> DaemonStatus {
+        let snapshot = snapshot
+        let verdict = health.verdict(at: now)
+        let issues = snapshot.issues(listening: await listeningProblems()).flatMap { kind, all in
+            all.map { DaemonStatus.Issue(kind: kind, problem: $0) }
+        }
+        let node = snapshot.lastPass?.settings?.node
+        return DaemonStatus(
+            version: Version.text,
+            mode: snapshot.configuration.mode.rawValue,
+            pid: getpid(),
+            node: node?.name ?? snapshot.configuration.node.name ?? "",
+            zone: node?.zone,
+            started: snapshot.started.timestamp,
+            uptimeSeconds: now.seconds(since: snapshot.started),
+            health: .init(
+                live: verdict.isLive,
+                healthy: verdict.isHealthy,
+                nodeEligible: verdict.eligibility.isEligible,
+                problems: verdict.problems
+            ),
+            sources: Self.sources(snapshot, verdict),
+            families: snapshot.lastPass?.families.map { outcome in
+                .init(
+                    family: outcome.family.rawValue,
+                    services: outcome.tally.total.services,
+                    ports: outcome.tally.total.ports,
+                    endpoints: outcome.tally.total.endpoints
+                )
+            } ?? [],
+            lastPass: snapshot.lastPass.map { Self.pass($0, snapshot.lastPassEnded, now) },
+            passes: snapshot.passes,
+            failedPasses: snapshot.failedPasses,
+            driftRepaired: snapshot.driftRepaired,
+            driftSecondsAgo: snapshot.lastDrift.map { now.seconds(since: $0) },
+            issueCount: issues.count,
+            issues: Array(issues.prefix(DaemonSnapshot.shownIssues))
+        )
+    }
+
+    private static func sources(
+        _ snapshot: DaemonSnapshot,
+        _ verdict: HealthVerdict
+    ) -> [DaemonStatus.Source] {
+        let names = Set(snapshot.sources.keys).union(verdict.sources.map(\.name))
+        return names.sorted().map { name in
+            let known = verdict.sources.first { $0.name == name }
+            return .init(
+                name: name,
+                changedSecondsAgo: snapshot.sources[name].map { verdict.now.seconds(since: $0) },
+                silentSeconds: known?.silentSeconds,
+                stale: known?.isStale ?? false
+            )
+        }
+    }
+
+    private static func pass(
+        _ report: PassReport,
+        _ ended: Moment?,
+        _ now: Moment
+    ) -> DaemonStatus.Pass {
+        .init(
+            kind: report.kind == .full ? "full" : "incremental",
+            succeeded: report.succeeded,
+            secondsAgo: ended.map { now.seconds(since: $0) } ?? 0,
+            seconds: report.duration.inSeconds,
+            changedServices: report.changedServices,
+            operations: report.operations
+        )
+    }
+}

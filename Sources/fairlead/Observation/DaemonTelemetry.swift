@@ -1,0 +1,238 @@
+import Addressing
+import DaemonConfiguration
+import Glibc
+import HTTPServing
+import LinuxKernel
+import Logging
+import Planning
+import Reconciling
+import ServiceModel
+import Synchronization
+import Telemetry
+
+/// What the daemon tells the world: health, metrics and status, each from values that passes leave
+/// behind. Nothing that is asked here makes a pass wait.
+final class DaemonTelemetry: Sendable {
+    let health: HealthState
+    let metrics: DaemonMetrics
+    let traffic: TrafficReader
+    private let published: Mutex<DaemonSnapshot>
+    /// When the oldest news of each source came that no pass has applied yet.
+    private let waiting = Mutex<[String: Moment]>([:])
+    private let listeners: HTTPListeners
+    private let server = HTTPServer()
+    private let wishes: AsyncStream<Void>
+    private let wish: AsyncStream<Void>.Continuation
+    /// How often an address that could not be had is tried again.
+    private static let retryInterval = Duration.seconds(5)
+
+    /// `configuration` has the mode that was chosen.
+    init(_ configuration: DaemonConfiguration, families: [IPFamily]) {
+        health = HealthState(deadline: Self.deadline(configuration))
+        metrics = DaemonMetrics(mode: configuration.mode)
+        traffic = TrafficReader(configuration, families)
+        published = Mutex(DaemonSnapshot(configuration: configuration, families: families))
+        (wishes, wish) = AsyncStream.makeStream(bufferingPolicy: .bufferingNewest(1))
+        let namespace = configuration.networkNamespace
+        listeners = HTTPListeners(server) { address in
+            try Self.open(address, in: namespace)
+        }
+        health.start(families)
+        // A client that goes away is no reason to end.
+        signal(SIGPIPE, SIG_IGN)
+    }
+
+    /// kube-proxy's 2 × sync period, which is the time to the next try after a failure.
+    private static func deadline(_ configuration: DaemonConfiguration) -> Duration {
+        max(configuration.reconcile.maxRetryInterval * 2, .seconds(10))
+    }
+
+    /// The node's servers listen where its Services are; the status socket is a file.
+    private static func open(
+        _ address: ListeningAddress,
+        in namespace: String?
+    ) throws -> Int32 {
+        guard let namespace, address.isOnNetwork else { return try ListeningSocket.open(address) }
+        return try NetworkNamespace.withNamespace(namespace) {
+            Result { () throws(ListeningError) in try ListeningSocket.open(address) }
+        }
+        .get()
+    }
+
+    /// The state as of the last pass.
+    var snapshot: DaemonSnapshot { published.withLock { $0 } }
+
+    // MARK: - What the daemon tells
+
+    /// A source brought news, which are to be programmed.
+    func received(
+        _ update: SnapshotUpdate,
+        from source: String,
+        over previous: ServiceSnapshot,
+        at now: Moment = .now
+    ) {
+        let families = published.withLock { published in
+            published.sources[source] = now
+            published.services.issues = update.snapshot.issues
+            return published.families
+        }
+        metrics.received(update, over: previous)
+        metrics.queued(families, at: now)
+        health.queued(at: now)
+        waiting.withLock { $0[source] = $0[source] ?? now }
+    }
+
+    /// A pass has ended, which brought the kernel to what `services` asks for, or failed.
+    func passed(_ report: PassReport, _ services: ServiceSnapshot, at now: Moment = .now) {
+        published.withLock { published in
+            published.services = services
+            published.lastPass = report
+            published.lastPassEnded = now
+            published.passes += 1
+            published.driftRepaired += report.drift
+            if report.drift > 0 { published.lastDrift = now }
+            if report.succeeded { published.lastSuccess = now } else { published.failedPasses += 1 }
+        }
+        metrics.passed(report, at: now)
+        for outcome in report.families {
+            if outcome.report == nil {
+                health.failed(outcome.family, began: report.began)
+            } else {
+                health.updated(outcome.family, began: report.began, at: now)
+            }
+        }
+        if report.succeeded {
+            let applied = waiting.withLock { waiting in
+                defer { waiting = waiting.filter { $0.value.instant > report.began.instant } }
+                return waiting.filter { $0.value.instant <= report.began.instant }
+            }
+            for (source, since) in applied {
+                metrics.fairlead.sourceLag.observe(now.seconds(since: since), source)
+            }
+        }
+        wish.yield()
+    }
+
+    func reconfigured(_ configuration: DaemonConfiguration) {
+        published.withLock { published in
+            let mode = published.configuration.mode
+            published.configuration = configuration
+            published.configuration.mode = mode
+        }
+        health.setDeadline(Self.deadline(configuration))
+        wish.yield()
+    }
+
+    // MARK: - Servers
+
+    /// Opens the addresses that are configured; one that has to be had and cannot is an error.
+    func listen() async throws {
+        await listeners.update(wanted())
+        let configuration = snapshot.configuration
+        for (name, reason) in await listeners.failures {
+            let server: DaemonConfiguration.Server? =
+                switch name.purpose {
+                case "health": configuration.health
+                case "metrics": configuration.metrics
+                default: nil
+                }
+            guard server?.bindFailure == .fatal else { continue }
+            throw CommandFailure("\(name): \(reason)")
+        }
+    }
+
+    /// Takes leave: nobody is answered any more.
+    func stop() async { await listeners.close() }
+
+    /// Keeps the servers as the configuration and the Services want them, until it is cancelled.
+    func keepListening(_ logger: Logger) async {
+        var known = await complain([:], logger)
+        let ticks = Task { [wish] in
+            while !Task.isCancelled {
+                try? await Task.sleep(for: Self.retryInterval)
+                wish.yield()
+            }
+        }
+        defer { ticks.cancel() }
+        for await _ in wishes {
+            await listeners.update(wanted())
+            known = await complain(known, logger)
+        }
+    }
+
+    /// Logs what cannot be listened on and was not so before.
+    private func complain(
+        _ known: [HTTPListeners.Name: String],
+        _ logger: Logger
+    ) async -> [HTTPListeners.Name: String] {
+        let failures = await listeners.failures
+        for (name, reason) in failures where known[name] != reason {
+            logger.warning(
+                "Cannot listen; it is tried again",
+                metadata: ["server": "\(name.purpose)", "reason": "\(reason)"]
+            )
+        }
+        return failures
+    }
+
+    /// What cannot be listened on, with reasons.
+    func listeningProblems() async -> [String] {
+        await listeners.failures.map { "\($0.key.purpose): \($0.value)" }.sorted()
+    }
+
+    private func wanted() -> [HTTPListeners.Name: HTTPAnswer] {
+        let snapshot = snapshot
+        var wanted = healthChecks(snapshot)
+        func add(_ purpose: String, _ server: DaemonConfiguration.Server, _ routes: HTTPRoutes) {
+            guard let address = server.address else { return }
+            let place: ListeningAddress =
+                address.address.isUnspecified
+                ? .everywhere(address.port) : .address(address.address, address.port)
+            wanted[.init(purpose, place)] = routes.answer
+        }
+        let pages = HealthPages(
+            health,
+            healthz: metrics.kubeProxy.healthz,
+            livez: metrics.kubeProxy.livez
+        )
+        add("health", snapshot.configuration.health, pages.routes)
+        add("metrics", snapshot.configuration.metrics, metricsPages)
+        if let path = snapshot.configuration.status.socket {
+            wanted[.init("status", .unix(path))] = statusPages.answer
+        }
+        return wanted
+    }
+
+    /// A server for each Service that asks for one, on the addresses that accept node ports.
+    private func healthChecks(_ snapshot: DaemonSnapshot) -> [HTTPListeners.Name: HTTPAnswer] {
+        var wanted: [HTTPListeners.Name: HTTPAnswer] = [:]
+        guard let pass = snapshot.lastPass, let settings = pass.settings else { return wanted }
+        for outcome in pass.families {
+            let family = outcome.family
+            let addresses = settings.listeningAddresses(family)
+            for (name, check) in outcome.tally.healthChecks {
+                for address in addresses {
+                    let listener = HTTPListeners.Name(
+                        "health check of \(name)",
+                        .address(address, check.port)
+                    )
+                    wanted[listener] = { [self] _ in serviceHealth(name, family) }
+                }
+            }
+        }
+        return wanted
+    }
+
+    private func serviceHealth(_ name: ServiceName, _ family: IPFamily) -> HTTPResponse {
+        let outcome = snapshot.lastPass?.families.first { $0.family == family }
+        let count = outcome?.tally.healthChecks[name]?.readyHere ?? 0
+        return ServiceHealth(name: name, localEndpoints: count)
+            .page(isProxyHealthy: health.verdict().isLive)
+    }
+}
+
+extension ListeningAddress {
+    fileprivate var isOnNetwork: Bool {
+        if case .unix = self { false } else { true }
+    }
+}

@@ -1,0 +1,61 @@
+import Addressing
+import DataplaneModel
+import LinuxKernel
+import Planning
+import ProxyModes
+import ServiceModel
+
+/// What the kernel has counted for one Service port in one family, all its frontends together.
+struct PortTraffic: Sendable, Equatable {
+    /// Nil where the kernel does not count them.
+    var connections: UInt64?
+    /// Both ways.
+    var packets: UInt64 = 0
+    var bytes: UInt64 = 0
+    /// Packets that tried to open a connection and were refused: there is no endpoint.
+    var rejected: UInt64 = 0
+    /// The same, dropped: there are endpoints on other nodes only.
+    var dropped: UInt64 = 0
+    /// The same, dropped: the source ranges do not allow it.
+    var notAllowed: UInt64 = 0
+}
+
+extension IPVSMode {
+    /// IPVS counts by itself. A port whose servers drain is counted until they are gone.
+    static func traffic(
+        _ store: IPVSStore,
+        _ owners: FrontendOwners
+    ) throws(DataplaneError) -> [ServicePortName: PortTraffic]? {
+        var result: [ServicePortName: PortTraffic] = [:]
+        for (key, counted) in try store.statistics() {
+            guard let owner = owners.owner(of: key) else { continue }
+            let counts = counted.traffic
+            var traffic = result[owner] ?? PortTraffic(connections: 0)
+            traffic.connections = (traffic.connections ?? 0) &+ counts.connections
+            traffic.packets &+= counts.incomingPackets &+ counts.outgoingPackets
+            traffic.bytes &+= counts.incomingBytes &+ counts.outgoingBytes
+            result[owner] = traffic
+        }
+        return result
+    }
+}
+
+extension NFTablesMode {
+    /// Nil if the table does not count, by configuration.
+    static func traffic(
+        _ store: NFTablesStore,
+        _ owners: FrontendOwners
+    ) throws(DataplaneError) -> [ServicePortName: PortTraffic]? {
+        let counters = try store.counters()
+        guard NFTablesPlanner.counts(counters) else { return nil }
+        return NFTablesPlanner.trafficCounts(counters, owners).mapValues { counts in
+            PortTraffic(
+                packets: counts.traffic.packets,
+                bytes: counts.traffic.bytes,
+                rejected: counts.rejected,
+                dropped: counts.dropped,
+                notAllowed: counts.notAllowed
+            )
+        }
+    }
+}

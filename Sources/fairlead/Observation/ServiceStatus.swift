@@ -1,0 +1,180 @@
+import Addressing
+import DaemonConfiguration
+import Planning
+import ProxyModes
+import ServiceModel
+
+/// What `fairlead status service` shows.
+struct ServiceStatus: Codable, Sendable {
+    struct Frontend: Codable, Sendable {
+        /// ClusterIP, external IP, load-balancer address, node port.
+        var kind: String
+        /// `10.96.0.10:80/tcp`; of a node port the number and protocol.
+        var address: String
+        /// Cluster or Local.
+        var policy: String
+    }
+
+    struct Endpoint: Codable, Sendable {
+        var address: String
+        var node: String?
+        var zone: String?
+        var weight: UInt32
+        /// For frontends with policy Cluster and Local: `chosen`, or why not; nil if there are none.
+        var cluster: String?
+        var local: String?
+    }
+
+    struct Traffic: Codable, Sendable {
+        var connections: UInt64?
+        var packets: UInt64
+        var bytes: UInt64
+        var rejected: UInt64
+        var dropped: UInt64
+        var notAllowed: UInt64
+    }
+
+    struct Port: Codable, Sendable {
+        var family: String
+        var name: String
+        var frontends: [Frontend]
+        var endpoints: [Endpoint]
+        /// Nil where nothing is counted.
+        var traffic: Traffic?
+    }
+
+    struct Objects: Codable, Sendable {
+        var family: String
+        /// In the dialect of the mode's tools; as planned for this Service alone.
+        var text: String
+    }
+
+    var name: String
+    var kind: String
+    var origin: String
+    var ports: [Port]
+    var objects: [Objects]
+    var issues: [String]
+}
+
+extension DaemonTelemetry {
+    /// Made from what the last pass was given; nil if there is no such Service.
+    func status(of name: ServiceName) async -> ServiceStatus? {
+        let snapshot = snapshot
+        guard let service = snapshot.services.services[name],
+            let settings = snapshot.lastPass?.settings
+        else { return nil }
+        let slices = snapshot.services.slices[name] ?? []
+        let traffic = await traffic(snapshot)
+        var status = ServiceStatus(
+            name: name.description,
+            kind: service.kind.rawValue,
+            origin: service.origin.noun,
+            ports: [],
+            objects: [],
+            issues: snapshot.issues(listening: []).flatMap(\.problems).filter {
+                $0.contains(name.description)
+            }
+        )
+        for family in snapshot.families {
+            guard
+                let state = ServiceState(
+                    service,
+                    slices: slices,
+                    family: family,
+                    settings: settings
+                )
+            else { continue }
+            let own = slices.filter { $0.family == family }
+            status.ports += state.ports.map { port in
+                .init(port, family, own, settings.node, traffic.families[family]?[port.name])
+            }
+            var alone = ServiceSnapshot()
+            alone.services[name] = service
+            alone.slices[name] = slices
+            let text = snapshot.configuration.mode.installed.objects(alone, family, settings)
+            status.objects.append(.init(family: family.rawValue, text: text))
+        }
+        return status
+    }
+}
+
+extension InstalledMode {
+    /// What the Services of `snapshot` add to a plan without any.
+    fileprivate static func objects(
+        _ snapshot: ServiceSnapshot,
+        _ family: IPFamily,
+        _ settings: PlannerSettings
+    ) -> String {
+        var desired = DesiredState(family: family, settings: settings)
+        var planner = planner(family, settings)
+        let names = desired.select(SnapshotUpdate(snapshot: snapshot, changed: .all))
+        return text(planner.plan(names, of: desired), family)
+    }
+}
+
+extension ServiceStatus.Port {
+    fileprivate init(
+        _ port: ServicePortState,
+        _ family: IPFamily,
+        _ slices: [EndpointSlice],
+        _ node: NodeIdentity,
+        _ traffic: PortTraffic?
+    ) {
+        self.family = family.rawValue
+        name = port.name.port
+        frontends = Self.frontends(port)
+        endpoints = EndpointChoice.all(of: port, slices: slices, node: node).map { choice in
+            .init(
+                address: choice.address.description,
+                node: choice.endpoint.nodeName,
+                zone: choice.endpoint.zone,
+                weight: choice.endpoint.weight,
+                cluster: choice.cluster?.words,
+                local: choice.local?.words
+            )
+        }
+        self.traffic = traffic.map {
+            .init(
+                connections: $0.connections,
+                packets: $0.packets,
+                bytes: $0.bytes,
+                rejected: $0.rejected,
+                dropped: $0.dropped,
+                notAllowed: $0.notAllowed
+            )
+        }
+    }
+
+    private static func frontends(_ port: ServicePortState) -> [ServiceStatus.Frontend] {
+        let transport = port.name.transport.keyword
+        let external = port.externalPolicyIsLocal ? "Local" : "Cluster"
+        func frontend(_ kind: String, _ address: IPAddress) -> ServiceStatus.Frontend {
+            let socket = SocketAddress(address, port.port)
+            return .init(kind: kind, address: "\(socket)/\(transport)", policy: external)
+        }
+        var all: [ServiceStatus.Frontend] = []
+        if let address = port.clusterIP {
+            var own = frontend("ClusterIP", address)
+            own.policy = port.internalPolicyIsLocal ? "Local" : "Cluster"
+            all.append(own)
+        }
+        all += port.externalIPs.map { frontend("external IP", $0) }
+        all += port.loadBalancerAddresses.map { frontend("load-balancer address", $0) }
+        if let number = port.nodePort {
+            all.append(
+                .init(kind: "node port", address: "\(number)/\(transport)", policy: external)
+            )
+        }
+        return all
+    }
+}
+
+extension EndpointChoice.Verdict {
+    fileprivate var words: String {
+        switch self {
+        case .chosen: "chosen"
+        case .left(let reason): reason
+        }
+    }
+}

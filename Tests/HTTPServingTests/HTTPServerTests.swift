@@ -1,0 +1,270 @@
+import Addressing
+import Glibc
+import HTTPServing
+import Synchronization
+import Testing
+
+/// A server on a Unix socket of its own, and a client that writes what it likes.
+final class ServerFixture: Sendable {
+    let directory: String
+    let path: String
+    let server: HTTPServer
+    let listeners: HTTPListeners
+
+    init(_ limits: HTTPServer.Limits = .init(), _ answer: @escaping HTTPAnswer) async {
+        directory = "/tmp/fairlead-http-\(getpid())-\(UInt32.random(in: 0 ... .max))"
+        path = "\(directory)/socket"
+        server = HTTPServer(limits: limits)
+        listeners = HTTPListeners(server)
+        await listeners.update([.init("test", .unix(path)): answer])
+    }
+
+    deinit {
+        unlink(path)
+        rmdir(directory)
+    }
+
+    /// Connects; nil if nobody listens.
+    static func connect(_ path: String) -> Int32? {
+        let descriptor = socket(AF_UNIX, Int32(SOCK_STREAM.rawValue), 0)
+        var address = sockaddr_un()
+        address.sun_family = sa_family_t(AF_UNIX)
+        withUnsafeMutableBytes(of: &address.sun_path) { $0.copyBytes(from: Array(path.utf8)) }
+        let status = withUnsafePointer(to: &address) { pointer in
+            pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) {
+                Glibc.connect(descriptor, $0, socklen_t(MemoryLayout<sockaddr_un>.size))
+            }
+        }
+        guard status == 0 else {
+            close(descriptor)
+            return nil
+        }
+        return descriptor
+    }
+
+    /// What comes back on a connection until it is closed.
+    static func exchange(_ path: String, _ text: String) -> String {
+        guard let descriptor = connect(path) else { return "not connected" }
+        defer { close(descriptor) }
+        let bytes = Array(text.utf8)
+        _ = send(descriptor, bytes, bytes.count, Int32(MSG_NOSIGNAL))
+        var answer: [UInt8] = []
+        var chunk = [UInt8](repeating: 0, count: 65536)
+        while true {
+            let count = recv(descriptor, &chunk, chunk.count, 0)
+            guard count > 0 else { return String(decoding: answer, as: UTF8.self) }
+            answer += chunk[..<count]
+        }
+    }
+
+    /// The same, off the test's thread.
+    func exchange(_ text: String) async -> String {
+        let path = path
+        return await withCheckedContinuation { continuation in
+            Thread.detach { continuation.resume(returning: Self.exchange(path, text)) }
+        }
+    }
+}
+
+/// A thread, as blocking calls do not belong on the shared ones.
+private enum Thread {
+    static func detach(_ body: @escaping @Sendable () -> Void) {
+        final class Box {
+            let body: @Sendable () -> Void
+            init(_ body: @escaping @Sendable () -> Void) { self.body = body }
+        }
+        var thread = pthread_t()
+        pthread_create(
+            &thread,
+            nil,
+            { argument in
+                guard let argument else { return nil }
+                Unmanaged<Box>.fromOpaque(argument).takeRetainedValue().body()
+                return nil
+            },
+            Unmanaged.passRetained(Box(body)).toOpaque()
+        )
+        pthread_detach(thread)
+    }
+}
+
+@Suite("HTTP server")
+struct HTTPServerTests {
+    @Test("A request is read, and its answer is exact")
+    func exact() async {
+        let fixture = await ServerFixture { request in
+            HTTPResponse(
+                status: 503,
+                headers: [("Content-Type", "text/plain")],
+                body:
+                    "\(request.method) \(request.path) \(request.query["a"] ?? "") \(request.accept)"
+            )
+        }
+        let answer = await fixture.exchange(
+            "GET /a%20b?a=1%2B1&a=2 HTTP/1.1\r\nHost: x\r\nAccept: x/y\r\nConnection: close\r\n\r\n"
+        )
+        #expect(
+            answer == "HTTP/1.1 503 Service Unavailable\r\nContent-Type: text/plain\r\n"
+                + "Content-Length: 16\r\nConnection: close\r\n\r\nGET /a b 1+1 x/y"
+        )
+    }
+
+    @Test("HEAD gets the headers only, and a connection serves several requests")
+    func keepAlive() async {
+        let fixture = await ServerFixture { _ in .text("hello") }
+        let answer = await fixture.exchange(
+            "HEAD / HTTP/1.1\r\nHost: x\r\n\r\nGET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"
+        )
+        #expect(answer.components("HTTP/1.1 200 OK") == 2)
+        #expect(answer.components("Content-Length: 5") == 2)
+        #expect(answer.components("hello") == 1)
+    }
+
+    @Test("Who does not finish a request, or is not answered in time, loses the connection")
+    func timeouts() async {
+        var limits = HTTPServer.Limits()
+        limits.receiving = .milliseconds(100)
+        limits.answering = .milliseconds(100)
+        let fixture = await ServerFixture(limits) { _ in
+            try? await Task.sleep(for: .seconds(60))
+            return .text("late")
+        }
+        #expect(await fixture.exchange("").isEmpty)
+        #expect(await fixture.exchange("GET / HTTP/1.1\r\nHost").isEmpty)
+        #expect(await fixture.exchange("GET / HTTP/1.1\r\nHost: x\r\n\r\n").isEmpty)
+    }
+
+    @Test("What is no HTTP, too large or too much is refused")
+    func bounds() async {
+        var limits = HTTPServer.Limits()
+        limits.bodyBytes = 10
+        let fixture = await ServerFixture(limits) { _ in .text("ok") }
+        #expect(await fixture.exchange("hello\r\n\r\n").hasPrefix("HTTP/1.1 400"))
+        let body = String(repeating: "x", count: 11)
+        #expect(
+            await fixture.exchange(
+                "POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 11\r\n\r\n\(body)"
+            ).isEmpty
+        )
+        let header = String(repeating: "x", count: 200_000)
+        let answer = await fixture.exchange("GET / HTTP/1.1\r\nHost: \(header)\r\n\r\n")
+        #expect(!answer.hasPrefix("HTTP/1.1 200"))
+    }
+
+    @Test("More connections than the limit are closed, and room comes back")
+    func connectionLimit() async {
+        var limits = HTTPServer.Limits()
+        limits.connections = 2
+        let fixture = await ServerFixture(limits) { _ in .text("ok") }
+        let held = (0..<2).compactMap { _ in ServerFixture.connect(fixture.path) }
+        let request = "GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"
+        #expect(await fixture.exchange(request).isEmpty)
+        for descriptor in held { close(descriptor) }
+        var answer = ""
+        for _ in 0..<100 where answer.isEmpty { answer = await fixture.exchange(request) }
+        #expect(answer.hasSuffix("ok"))
+    }
+
+    @Test("A thousand requests at once are all answered")
+    func many() async {
+        let count = Mutex(0)
+        var limits = HTTPServer.Limits()
+        limits.connections = 2000
+        let fixture = await ServerFixture(limits) { _ in
+            count.withLock { $0 += 1 }
+            return .text("ok")
+        }
+        let request = "GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"
+        let good = await withTaskGroup(of: Bool.self) { group in
+            for _ in 0..<20 {
+                group.addTask {
+                    for _ in 0..<50 where await !fixture.exchange(request).hasSuffix("ok") {
+                        return false
+                    }
+                    return true
+                }
+            }
+            return await group.allSatisfy { $0 }
+        }
+        #expect(good && count.withLock { $0 } == 1000)
+    }
+
+    @Test("Paths are routed, other methods refused, unknown paths told what there is")
+    func routes() async {
+        var routes = HTTPRoutes()
+        routes["/a"] = { _ in .text("A") }
+        routes["/b/"] = { request in .text(request.path) }
+        #expect(await routes.answer(.init(path: "/a")).body == "A")
+        #expect(await routes.answer(.init(path: "/b/c/d")).body == "/b/c/d")
+        #expect(await routes.answer(.init(method: "POST", path: "/a")).status == 405)
+        let unknown = await routes.answer(.init(path: "/c"))
+        #expect(unknown.status == 404 && unknown.body.contains("/a, /b/"))
+    }
+}
+
+@Suite("Listening sockets")
+struct ListeningSocketTests {
+    @Test("A status socket is the owner's alone, takes a dead one's place and no live one's")
+    func unixSocket() async {
+        let fixture = await ServerFixture { _ in .text("ok") }
+        var status = stat()
+        #expect(lstat(fixture.path, &status) == 0)
+        #expect(status.st_mode & 0o777 == 0o600 && status.st_mode & S_IFMT == S_IFSOCK)
+        let error = #expect(throws: ListeningError.self) {
+            try ListeningSocket.open(.unix(fixture.path))
+        }
+        #expect(error?.description == "\(fixture.path): another daemon answers there")
+        // As if the daemon had been killed: the file stays, nobody answers.
+        let dead = "\(fixture.directory)/dead"
+        #expect(throws: Never.self) {
+            close(try ListeningSocket.open(.unix(dead)))
+            close(try ListeningSocket.open(.unix(dead)))
+        }
+        unlink(dead)
+        await fixture.listeners.close()
+        #expect(lstat(fixture.path, &status) != 0)
+    }
+
+    @Test("A file that is no socket is left alone")
+    func otherFile() throws {
+        let path = "/tmp/fairlead-file-\(getpid())"
+        close(open(path, O_CREAT | O_WRONLY, 0o600))
+        defer { unlink(path) }
+        #expect(throws: ListeningError.self) { try ListeningSocket.open(.unix(path)) }
+        #expect(access(path, F_OK) == 0)
+    }
+
+    @Test("An address that is taken is told, and tried again")
+    func taken() async throws {
+        let port = try #require(PortNumber(20000 + Int(getpid()) % 20000))
+        let loopback = try #require(IPAddress("127.0.0.1"))
+        let address = ListeningAddress.address(loopback, port)
+        let first = try ListeningSocket.open(address)
+        let listeners = HTTPListeners(HTTPServer())
+        let name = HTTPListeners.Name("test", address)
+        await listeners.update([name: { _ in .text("ok") }])
+        #expect(
+            await listeners.failures[name] == "bind 127.0.0.1:\(port): Address already in use"
+        )
+        close(first)
+        await listeners.update([name: { _ in .text("ok") }])
+        #expect(await listeners.failures.isEmpty)
+        #expect(await listeners.names == [name])
+        await listeners.update([:])
+        #expect(await listeners.names.isEmpty)
+        close(try ListeningSocket.open(address))
+    }
+}
+
+extension String {
+    /// How often `part` is in it.
+    fileprivate func components(_ part: String) -> Int {
+        var count = 0
+        var rest = self[...]
+        while let range = rest.firstRange(of: part) {
+            count += 1
+            rest = rest[range.upperBound...]
+        }
+        return count
+    }
+}

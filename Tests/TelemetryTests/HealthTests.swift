@@ -1,0 +1,158 @@
+import Addressing
+import HTTPServing
+import ServiceModel
+import Telemetry
+import Testing
+
+@Suite("Health")
+struct HealthTests {
+    private let start = Moment(instant: .now, wall: 1_700_000_000.25)
+    private let registry = MetricRegistry()
+    private let health: HealthState
+    private let pages: HealthPages
+
+    init() {
+        health = HealthState(deadline: .seconds(60))
+        let metrics = KubeProxyMetrics(registry, mode: .nftables)
+        pages = HealthPages(health, healthz: metrics.healthz, livez: metrics.livez)
+        health.start([.ipv4, .ipv6], at: start)
+    }
+
+    private func after(_ seconds: Double) -> Moment { start.advanced(by: .seconds(seconds)) }
+
+    @Test("The pages of a healthy proxy are exact")
+    func exact() {
+        let families = """
+            "status":{"IPv4":{"lastUpdated":"2023-11-14T22:13:20.250Z","healthy":true},\
+            "IPv6":{"lastUpdated":"2023-11-14T22:13:20.250Z","healthy":true}}
+            """
+        let times = """
+            "lastUpdated":"2023-11-14T22:13:21.250Z","currentTime":"2023-11-14T22:13:21.250Z"
+            """
+        let headers = [("Content-Type", "application/json"), ("X-Content-Type-Options", "nosniff")]
+        #expect(
+            pages.healthzPage(at: after(1))
+                == HTTPResponse(
+                    headers: headers.map { (name: $0.0, value: $0.1) },
+                    body: "{\(times),\"nodeEligible\":true,\"healthy\":true,\(families)}"
+                )
+        )
+        #expect(pages.livezPage(at: after(1)).body == "{\(times),\"healthy\":true,\(families)}")
+    }
+
+    @Test("A proxy that never gets anything is healthy, as long as its loop runs")
+    func quiet() {
+        health.beat(at: after(1000))
+        #expect(pages.healthzPage(at: after(1000)).status == 200)
+        #expect(pages.livezPage(at: after(1059)).status == 200)
+        #expect(pages.livezPage(at: after(1060)).status == 503)
+        #expect(pages.livezPage(at: after(1060)).body.contains("the dataplane does not answer"))
+    }
+
+    @Test("A family whose oldest change waits for a minute is ill, and well once it is programmed")
+    func pending() {
+        health.queued(at: after(10))
+        health.queued(at: after(60))
+        health.updated(.ipv6, began: after(61), at: after(62))
+        health.beat(at: after(69))
+        #expect(pages.livezPage(at: after(69)).status == 200)
+        health.beat(at: after(70))
+        let ill = pages.healthzPage(at: after(70))
+        #expect(ill.status == 503)
+        #expect(ill.body.contains("\"healthy\":false,\"status\""))
+        #expect(
+            ill.body.contains(
+                "\"IPv4\":{\"lastUpdated\":\"2023-11-14T22:13:20.250Z\",\"healthy\":false}"
+            )
+        )
+        #expect(
+            ill.body.contains(
+                "\"IPv6\":{\"lastUpdated\":\"2023-11-14T22:14:22.250Z\",\"healthy\":true}"
+            )
+        )
+        #expect(ill.body.contains("\"problems\":[\"IPv4: a change has waited 60 s\"]"))
+        // Newest of the families, not now.
+        #expect(ill.body.hasPrefix("{\"lastUpdated\":\"2023-11-14T22:14:22.250Z\""))
+        health.updated(.ipv4, began: after(75), at: after(80))
+        health.beat(at: after(80))
+        #expect(pages.livezPage(at: after(80)).status == 200)
+    }
+
+    @Test("A family in which passes fail is ill, though nothing changed")
+    func failing() {
+        health.failed(.ipv4, began: after(10))
+        health.failed(.ipv4, began: after(40))
+        health.beat(at: after(70))
+        #expect(pages.livezPage(at: after(69)).status == 200)
+        #expect(pages.livezPage(at: after(70)).status == 503)
+        health.updated(.ipv4, began: after(71), at: after(72))
+        #expect(pages.livezPage(at: after(72)).status == 200)
+    }
+
+    @Test("What comes during a pass still waits after it")
+    func duringPass() {
+        health.queued(at: after(5))
+        health.updated(.ipv4, began: after(4), at: after(6))
+        health.updated(.ipv6, began: after(4), at: after(6))
+        health.beat(at: after(65))
+        #expect(pages.livezPage(at: after(65)).status == 503)
+    }
+
+    @Test("A node that is to go is not eligible, and no reason to restart")
+    func eligibility() {
+        for eligibility in [NodeEligibility.unknown, .deleted, .tainted] {
+            health.setEligibility(eligibility)
+            let page = pages.healthzPage(at: after(1))
+            #expect(page.status == 503)
+            #expect(page.body.contains("\"nodeEligible\":false,\"healthy\":true,"))
+            #expect(pages.livezPage(at: after(1)).status == 200)
+        }
+        health.setEligibility(.eligible)
+        #expect(pages.healthzPage(at: after(1)).status == 200)
+        let codes = registry.read().first { $0.name == "kubeproxy_proxy_healthz_total" }?.samples
+        #expect(codes?.map(\.value) == [1, 3])
+    }
+
+    @Test("A silent source keeps load balancers away, and is no reason to restart")
+    func staleness() {
+        health.heard("cluster", staleAfter: .seconds(30), at: after(0))
+        health.heard("files", staleAfter: nil, at: after(0))
+        #expect(pages.healthzPage(at: after(29)).status == 200)
+        let page = pages.healthzPage(at: after(30))
+        #expect(page.status == 503 && page.body.contains("source cluster: silent for 30 s"))
+        #expect(pages.livezPage(at: after(30)).status == 200)
+        health.heard("cluster", staleAfter: .seconds(30), at: after(31))
+        #expect(pages.healthzPage(at: after(32)).status == 200)
+    }
+
+    @Test("A Service's health check is exact")
+    func serviceHealth() {
+        let name = ServiceName(namespace: "shop", name: "web")
+        let page = ServiceHealth(name: name, localEndpoints: 2).page(isProxyHealthy: true)
+        #expect(
+            page
+                == HTTPResponse(
+                    headers: [
+                        ("Content-Type", "application/json"), ("X-Content-Type-Options", "nosniff"),
+                        ("X-Load-Balancing-Endpoint-Weight", "2"),
+                    ],
+                    body: """
+                        {
+                        \t"service": {
+                        \t\t"namespace": "shop",
+                        \t\t"name": "web"
+                        \t},
+                        \t"localEndpoints": 2,
+                        \t"serviceProxyHealthy": true
+                        }
+                        """
+                )
+        )
+        #expect(
+            ServiceHealth(name: name, localEndpoints: 0).page(isProxyHealthy: true).status == 503
+        )
+        #expect(
+            ServiceHealth(name: name, localEndpoints: 1).page(isProxyHealthy: false).status == 503
+        )
+    }
+}
