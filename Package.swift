@@ -172,7 +172,8 @@ let package = Package(
             path: "Benchmarks/fairlead-bench",
             [
                 "Addressing", "ServiceModel", "DataplaneModel", "Planning", "LinuxKernel",
-                "Reconciling", "CIPTables", "KubernetesAPI", argumentParser,
+                "Reconciling", "CIPTables", "KubernetesAPI", "KubernetesClient",
+                "KubernetesTestServer", argumentParser, logging,
             ]
         ),
 

@@ -10,7 +10,8 @@ struct Bench: ParsableCommand {
         subcommands: [
             IPTablesCommand.self, IPVSCommand.self, IPVSPlanCommand.self, IPVSSizeCommand.self,
             NFTablesCommand.self, NFTablesSizeCommand.self, KubernetesCommand.self,
-            KubernetesDecodeCommand.self, SizeCommand.self, ServeCommand.self, ConnectCommand.self,
+            KubernetesDecodeCommand.self, KubernetesServeCommand.self, KubernetesFollowCommand.self,
+            SizeCommand.self, ServeCommand.self, ConnectCommand.self,
         ]
     )
 }

@@ -6,7 +6,7 @@ import ServiceModel
 struct KubernetesCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "kubernetes",
-        abstract: "Decoding what an API server sends."
+        abstract: "Decoding what an API server sends, and following one."
     )
 
     private static let protobufGoal = 150.0
@@ -20,6 +20,7 @@ struct KubernetesCommand: ParsableCommand {
     func run() throws {
         print(Machine.description)
         try printDecoding()
+        try printSnapshots()
     }
 
     /// Lists of Services and of slices, decoded and put into the store; each in a process of its own.

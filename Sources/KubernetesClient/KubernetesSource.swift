@@ -103,8 +103,9 @@ package actor KubernetesSource {
         return access
     }
 
-    /// Follows the cluster until the stream's consumer ends. The first update holds everything; it
-    /// comes when Services and EndpointSlices have been received. To be called once.
+    /// Follows the cluster until the reading task is cancelled or `stop` is called. The first update
+    /// holds everything; it comes when Services and EndpointSlices have been received. To be called
+    /// once.
     package nonisolated func updates() -> AsyncStream<KubernetesUpdate> {
         AsyncStream {
             await self.next()

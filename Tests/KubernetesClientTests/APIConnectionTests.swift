@@ -162,6 +162,25 @@ extension NetworkSuites {
             }
         }
 
+        @Test("A proxy is asked for the server, with its own credentials")
+        func proxy() async throws {
+            // The test server is no proxy, but it tells what it was asked.
+            try await withServer { server, address in
+                let there = ServerAddress(host: "192.0.2.1", port: 6443)
+                let access = ClusterAccess(
+                    servers: [there],
+                    proxy: ProxyAddress("http://me:pw@\(address.authority)")
+                )
+                try await withConnection(access) { connection in
+                    await #expect(throws: ConnectionFailure.self) { try await connection.ask() }
+                }
+                let request = server.requests.first
+                #expect(request?.path == "192.0.2.1:6443")
+                #expect(request?.headers["proxy-authorization"] == "Basic bWU6cHc=")
+                #expect(request?.headers["authorization"] == nil)
+            }
+        }
+
         @Test("The next server is tried when one does not answer, and a working one is kept")
         func failover() async throws {
             let cluster = TestCluster()

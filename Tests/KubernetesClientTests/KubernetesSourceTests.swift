@@ -206,6 +206,39 @@ extension NetworkSuites {
             }
         }
 
+        @Test("Over HTTP/2 all watches share one connection")
+        func http2() async throws {
+            try await withDirectory { directory in
+                let authority = try TestAuthority(in: directory)
+                var options = ServerOptions()
+                options.tls = try authority.server()
+                options.servesHTTP2 = true
+                let cluster = Self.cluster(300, endpoints: 10)
+                try await withServer(cluster, options) { server, address in
+                    var settings = KubernetesSource.Settings(logger: .silent)
+                    settings.nodeName = "node-a"
+                    let source = try KubernetesSource(
+                        settings,
+                        access: ClusterAccess(
+                            servers: [address],
+                            authority: .file(authority.certificate)
+                        )
+                    )
+                    var updates = source.updates().makeAsyncIterator()
+                    #expect(await updates.next()?.update.snapshot.services.count == 300)
+                    cluster.put(.service(Self.service(300)))
+                    #expect(await updates.next()?.update.snapshot.services.count == 301)
+                    let watching = await eventually {
+                        let state = await source.state()
+                        return state.resources.values.allSatisfy { $0.phase == .watching }
+                    }
+                    #expect(watching)
+                    #expect(server.connectionCount == 1)
+                    await source.stop()
+                }
+            }
+        }
+
         @Test("When the reader ends, so do the watches")
         func ending() async throws {
             try await withServer(Self.cluster(1)) { server, address in

@@ -1,4 +1,3 @@
-import Addressing
 import FoundationEssentials
 
 /// Where an API server listens.

@@ -17,7 +17,7 @@ package actor APIConnection {
         /// For a connection to come about, TLS included; real time, not `Timebase`.
         package var connectTimeout = Duration.seconds(10)
         /// For the head of an answer.
-        package var headLimit = Duration.seconds(60)
+        package var headLimit = Duration.seconds(30)
         package var userAgent = "fairlead"
 
         package init() {}

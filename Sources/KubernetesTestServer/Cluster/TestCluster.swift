@@ -73,6 +73,13 @@ package final class TestCluster: Sendable {
         }
     }
 
+    /// Encodes everything, so that no request has to wait for it; the bytes of all objects.
+    package func encode(_ encoding: ServedEncoding) -> Int {
+        ServedResource.allCases.reduce(0) { sum, resource in
+            list(resource).objects.reduce(sum) { $0 + $1.bytes(encoding).count }
+        }
+    }
+
     /// All objects of a resource by name, and the version that is as of.
     func list(_ resource: ServedResource) -> (objects: [ClusterObject], version: Int) {
         state.withLock { state in
