@@ -12,6 +12,7 @@ package struct FairleadMetrics: Sendable {
     package let services: MetricValues
     package let endpoints: MetricValues
     package let sourceLag: MetricHistogram
+    package let held: MetricValues
     package let build: MetricValues
 
     package init(_ registry: MetricRegistry) {
@@ -78,6 +79,11 @@ package struct FairleadMetrics: Sendable {
             bounds: MetricHistogram.exponential(0.001, 4, 9),
             labels: ["source"]
         )
+        held = registry.gauge(
+            "fairlead_removals_held",
+            "Services that stay though the sources have lost them, because too many went at once."
+        )
+        held.set(0)
         build = registry.gauge(
             "fairlead_build_info",
             "Always 1; the labels say what runs.",

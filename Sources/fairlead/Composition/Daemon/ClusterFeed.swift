@@ -25,6 +25,7 @@ actor ClusterFeed {
     func follow(_ take: @Sendable (KubernetesUpdate) -> Void) async {
         guard let source = await opened() else { return }
         for await update in source.updates() { take(update) }
+        await source.stop()
     }
 
     /// How following goes; nil and a reason if it has not begun.
