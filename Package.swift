@@ -94,13 +94,18 @@ let package = Package(
             [
                 "Addressing", "ServiceModel", "DataplaneModel", "Planning", "PacketTracing",
                 "ProxyModes", "LinuxKernel", "ServiceSources", "DaemonConfiguration", "Telemetry",
-                "Reconciling", argumentParser, logging,
+                "Reconciling", "NamespaceLab", "LabTraffic", "LabCluster", argumentParser, logging,
             ]
         ),
 
         // A small network in namespaces, for the demo, the tests and the benchmarks.
         room("NamespaceLab", ["Addressing"]),
-        program("fairlead-lab-agent", ["Addressing", "NamespaceLab", argumentParser]),
+        room("LabTraffic", ["Addressing", argumentParser]),
+        room("LabCluster", ["Addressing", "NamespaceLab"]),
+        program(
+            "fairlead-lab-agent",
+            ["Addressing", "NamespaceLab", "LabTraffic", argumentParser]
+        ),
 
         // Run by scripts/bench.
         program(
@@ -150,12 +155,12 @@ let package = Package(
             "ReconcilingTests",
             ["Addressing", "ServiceModel", "DataplaneModel", "Planning", "Reconciling"]
         ),
-        tests("NamespaceLabTests", ["Addressing", "NamespaceLab"]),
+        tests("NamespaceLabTests", ["Addressing", "NamespaceLab", "LabCluster"]),
         tests(
             "IntegrationTests",
             [
                 "Addressing", "ServiceModel", "DataplaneModel", "Planning", "LinuxKernel",
-                "NamespaceLab", "fairlead", "fairlead-lab-agent",
+                "NamespaceLab", "LabCluster", "fairlead", "fairlead-lab-agent",
             ]
         ),
     ]

@@ -19,7 +19,8 @@ struct Fairlead: AsyncParsableCommand {
         version: Version.text,
         subcommands: [
             RunCommand.self, PlanCommand.self, ApplyCommand.self, TraceCommand.self,
-            CountersCommand.self, CheckCommand.self, CleanupCommand.self, VersionCommand.self,
+            CountersCommand.self, CheckCommand.self, CleanupCommand.self, LabCommandGroup.self,
+            VersionCommand.self,
         ]
     )
 }

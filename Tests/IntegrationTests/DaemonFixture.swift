@@ -6,7 +6,7 @@ import NamespaceLab
 /// A lab with servers on its pods and a daemon for its node, all gone with the fixture.
 final class DaemonFixture {
     let lab: NamespaceLab
-    let agent = LabAgent(path: BuiltProgram.agent)
+    let agent = LabAgent([BuiltProgram.agent])
     let directory: String
     private(set) var mode: String
     private let extra: String
@@ -18,7 +18,7 @@ final class DaemonFixture {
     init(mode: String = "iptables", servers: Bool = true, extra: String = "") throws {
         self.mode = mode
         self.extra = extra
-        lab = try NamespaceLab(prefix: "fli-\(getpid())")
+        lab = try NamespaceLab(name: "i\(getpid())")
         directory = FileManager.default.temporaryDirectory.path + "/fairlead-test-\(getpid())"
         try? FileManager.default.removeItem(atPath: directory)
         try FileManager.default.createDirectory(

@@ -69,5 +69,9 @@ extension IPTablesMode: InstalledMode {
         _ configuration: DaemonConfiguration
     ) -> [KernelCapabilities.Finding] {
         KernelCapabilities(families: families).findings
+            + KernelCapabilities.neighbours(
+                families,
+                .init(passesInput: false, acceptsForwarded: true)
+            )
     }
 }
