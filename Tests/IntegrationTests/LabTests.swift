@@ -32,7 +32,7 @@ extension KernelSuites {
             let up = try lab("up", name, "--nodes", "2", "--pods", "3", "--topology", "vxlan")
             #expect(up.status == 0, "\(up.output)")
             #expect(ContinuousClock.now - begin < .seconds(5))
-            #expect(up.output.contains("pod6      10.180.1.13     fd00:180:0:1::13"))
+            #expect(up.output.contains("pod6    10.180.1.13     fd00:180:0:1::13"))
             #expect(try lab("show", name).output == up.output)
             let answer = try lab(
                 "connect",
@@ -84,9 +84,9 @@ extension KernelSuites {
             #expect(up.status == 0, "\(up.output)")
             // Behind everybody's back one frontend is no longer translated.
             let drop =
-                "add table ip guest; add chain ip guest drop "
+                "add table ip guest; add chain ip guest thief "
                 + "{ type filter hook prerouting priority -300; }; "
-                + "add rule ip guest drop ip daddr 10.96.200.1 tcp dport 80 drop"
+                + "add rule ip guest thief ip daddr 10.96.200.1 tcp dport 80 drop"
             try LabCommand.run(["nft", drop], in: "fl-\(name)-node1")
             let check = try lab("check", name)
             #expect(check.status == 1)

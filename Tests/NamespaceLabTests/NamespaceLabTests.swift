@@ -69,7 +69,8 @@ struct NamespaceLabTests {
             #expect(access("/run/netns/\(lab.node)", F_OK) == 0)
             #expect(access("/run/netns/fl-\(name)-pod9", F_OK) != 0)
         }
-        #expect(try sleeper.finish().status == 128 + SIGTERM)
+        // Whoever runs the tests may ignore SIGTERM, and so do programs then.
+        #expect([128 + SIGTERM, 128 + SIGKILL].contains(try sleeper.finish().status))
         #expect(LabBuilder.namespaces(of: name) == [])
         // Another lab, whose name only begins so, is not touched.
         #expect(try LabBuilder.remove(name + "x") == ["fl-\(name)x-pod9"])
