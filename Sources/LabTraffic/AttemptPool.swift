@@ -20,18 +20,24 @@ package struct Attempt: Sendable {
 package struct AttemptPool {
     /// How many are under way at the same time.
     private let width: Int
+    /// Source ports, where each attempt is to have its own.
+    private let ports: PortCycle?
 
-    package init(width: Int) {
+    /// `ownPorts`: no two attempts have one source port. By default the kernel picks ports, and picks
+    /// one again for another destination.
+    package init(width: Int, ownPorts: Bool = false) {
         self.width = width
+        ports = ownPorts ? PortCycle() : nil
     }
 
     /// `report` gets the number of each attempt and its outcome, as it comes.
     package func run(_ attempts: [Attempt], report: (Int, String) -> Void) {
+        var ports = ports
         var waiting = (0..<attempts.count).reversed().map(\.self)
         var underway: [Run] = []
         while !waiting.isEmpty || !underway.isEmpty {
             while underway.count < width, let index = waiting.popLast() {
-                switch Run.begin(attempts[index], index) {
+                switch Run.begin(attempts[index], index, &ports) {
                 case .success(let run): underway.append(run)
                 case .failure(let outcome): report(index, outcome.word)
                 }
@@ -51,6 +57,41 @@ package struct AttemptPool {
         var waiting = runs.map { pollfd(fd: $0.number, events: $0.events, revents: 0) }
         let left = (first - .now) / Duration.milliseconds(1)
         _ = poll(&waiting, nfds_t(waiting.count), Int32(max(0, left.rounded(.up))))
+    }
+}
+
+/// Source ports one after the other.
+///
+/// IPVS tells replies apart by the client's port and the real server only. A client that uses a
+/// port for a second frontend of the same real server, while IPVS still knows of the first use
+/// (300 s for UDP), never gets its answer.
+struct PortCycle {
+    private static let range: ClosedRange<UInt64> = 1024...60_999
+    private var next: UInt64
+
+    /// Begins where a process that began a little earlier is not.
+    init() {
+        var time = timespec()
+        clock_gettime(CLOCK_MONOTONIC, &time)
+        next = UInt64(time.tv_sec) * 256 + UInt64(time.tv_nsec) >> 22
+    }
+
+    /// Takes the next port that nobody has.
+    mutating func bind(_ socket: borrowing Socket, to address: IPAddress) throws {
+        var attempts = 0
+        while true {
+            next += 1
+            attempts += 1
+            let count = UInt64(Self.range.count)
+            do {
+                try socket.bind(to: address, UInt16(Self.range.lowerBound + next % count))
+                return
+            } catch let failure as SystemFailure
+                where failure.number == EADDRINUSE && attempts < 100
+            {
+                continue
+            }
+        }
     }
 }
 
@@ -82,11 +123,20 @@ private final class Run {
     /// When something is to be done though nothing came.
     var wakeUp: ContinuousClock.Instant { min(deadline, repetition ?? deadline) }
 
-    static func begin(_ attempt: Attempt, _ index: Int) -> Result<Run, Failure> {
+    static func begin(
+        _ attempt: Attempt,
+        _ index: Int,
+        _ ports: inout PortCycle?
+    ) -> Result<Run, Failure> {
         let (endpoint, transport) = (attempt.endpoint.socket, attempt.endpoint.transport)
         do {
             let socket = try Socket(endpoint.address.family, transport)
-            if let source = attempt.source { try socket.bind(to: source) }
+            let wildcard = IPAddress(family: endpoint.address.family, bits: 0)
+            if ports != nil {
+                try ports?.bind(socket, to: attempt.source ?? wildcard)
+            } else if let source = attempt.source {
+                try socket.bind(to: source)
+            }
             socket.setNonBlocking()
             let error = socket.connect(to: endpoint)
             guard error == 0 || error == EINPROGRESS else { return .failure(failure(error)) }

@@ -32,7 +32,7 @@ package struct BatchCommand: ParsableCommand {
             lines += [Int](repeating: number, count: count)
             number += 1
         }
-        AttemptPool(width: width).run(attempts) { index, outcome in
+        AttemptPool(width: width, ownPorts: true).run(attempts) { index, outcome in
             print(lines[index], outcome)
         }
     }

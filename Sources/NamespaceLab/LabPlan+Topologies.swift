@@ -103,25 +103,32 @@ extension LabPlan {
             )
         }
         for other in shape.nodeNumbers where other != number {
-            for family in shape.families {
-                let end = LabAddresses.tunnel(family, node: other)
-                ip(
-                    node,
-                    "neighbour add \(end) lladdr \(Self.tunnelMAC(other)) dev vxlan0 nud permanent",
-                    "Nobody asks for neighbours through the tunnel: they are known."
-                )
-                ip(
-                    node,
-                    "route add \(LabAddresses.podRange(family, node: other)) "
-                        + "via \(end) dev vxlan0 onlink",
-                    "The pods of node\(other) are behind its end of the tunnel."
-                )
-            }
-            add(
-                .bridge,
+            addWay(to: other, from: node, outer)
+        }
+    }
+
+    private mutating func addWay(to other: Int, from node: String, _ outer: IPFamily) {
+        let mac = Self.tunnelMAC(other)
+        add(
+            .bridge,
+            node,
+            "fdb append \(mac) dev vxlan0 dst \(LabAddresses.node(outer, other))",
+            "Frames for node\(other) go to its address on the nodes' network."
+        )
+        for family in shape.families {
+            ip(
                 node,
-                "fdb append \(Self.tunnelMAC(other)) dev vxlan0 dst \(LabAddresses.node(outer, other))",
-                "Frames for node\(other) go to its address on the nodes' network."
+                "neighbour add \(LabAddresses.tunnel(family, node: other)) lladdr \(mac) "
+                    + "dev vxlan0 nud permanent",
+                "Nobody asks for neighbours through the tunnel: they are known."
+            )
+        }
+        for family in shape.families {
+            ip(
+                node,
+                "route add \(LabAddresses.podRange(family, node: other)) "
+                    + "via \(LabAddresses.tunnel(family, node: other)) dev vxlan0 onlink",
+                "The pods of node\(other) are behind its end of the tunnel."
             )
         }
     }
