@@ -150,13 +150,19 @@ let package = Package(
                 "Addressing", "ServiceModel", "DataplaneModel", "Planning", "PacketTracing",
                 "HealthChecking", "HTTPServing", "Picturing", "ProxyModes", "LinuxKernel",
                 "ServiceSources", "KubernetesAPI", "KubernetesClient", "DaemonConfiguration",
-                "Telemetry", "Reconciling", argumentParser, logging, httpClient, nioCore, nioHTTP1,
+                "Telemetry", "Reconciling", "NamespaceLab", "LabTraffic", "LabCluster",
+                argumentParser, logging, httpClient, nioCore, nioHTTP1,
             ]
         ),
 
         // A small network in namespaces, for the demo, the tests and the benchmarks.
         room("NamespaceLab", ["Addressing"]),
-        program("fairlead-lab-agent", ["Addressing", "NamespaceLab", argumentParser]),
+        room("LabTraffic", ["Addressing", argumentParser]),
+        room("LabCluster", ["Addressing", "NamespaceLab"]),
+        program(
+            "fairlead-lab-agent",
+            ["Addressing", "NamespaceLab", "LabTraffic", argumentParser]
+        ),
 
         // An API server for the tests and the benchmarks.
         room(
@@ -249,12 +255,12 @@ let package = Package(
             "TelemetryTests",
             ["Addressing", "ServiceModel", "HTTPServing", "Telemetry", logging]
         ),
-        tests("NamespaceLabTests", ["Addressing", "NamespaceLab"]),
+        tests("NamespaceLabTests", ["Addressing", "NamespaceLab", "LabCluster"]),
         tests(
             "IntegrationTests",
             [
                 "Addressing", "ServiceModel", "DataplaneModel", "Planning", "LinuxKernel",
-                "AnnotatedYAML", "KubernetesTestServer", "NamespaceLab", "fairlead",
+                "AnnotatedYAML", "KubernetesTestServer", "NamespaceLab", "LabCluster", "fairlead",
                 "fairlead-lab-agent",
             ]
         ),
