@@ -92,6 +92,7 @@ let package = Package(
     targets: [
         .systemLibrary(name: "CIPTables", pkgConfig: "libiptc", providers: [.apt(["libiptc-dev"])]),
         .systemLibrary(name: "CNetlink"),
+        .systemLibrary(name: "CSpawn"),
 
         // The models: values, no I/O.
         room("Addressing"),
@@ -128,7 +129,7 @@ let package = Package(
             "KubernetesClient",
             [
                 "Addressing", "PrintableText", "ServiceModel", "AnnotatedYAML", "KubernetesAPI",
-                httpClient, nioCore, nioHTTP1, nioPosix, nioTLS, logging,
+                "CSpawn", httpClient, nioCore, nioHTTP1, nioPosix, nioTLS, logging,
             ]
         ),
         room(
@@ -156,7 +157,7 @@ let package = Package(
         ),
 
         // A small network in namespaces, for the demo, the tests and the benchmarks.
-        room("NamespaceLab", ["Addressing"]),
+        room("NamespaceLab", ["Addressing", "CSpawn"]),
         room("LabTraffic", ["Addressing", argumentParser]),
         room("LabCluster", ["Addressing", "NamespaceLab"]),
         program(

@@ -1,3 +1,4 @@
+import CSpawn
 import Glibc
 
 /// A program that runs in a namespace, with its input and output in our hands. It ends with its
@@ -36,6 +37,8 @@ package final class LabProcess {
         posix_spawn_file_actions_adddup2(&actions, childInput, 0)
         posix_spawn_file_actions_adddup2(&actions, childOutput, 1)
         posix_spawn_file_actions_adddup2(&actions, childOutput, 2)
+        // A socket of ours that it kept open would keep its port taken.
+        posix_spawn_file_actions_addclosefrom_np(&actions, 3)
         do throws(LabError) {
             return (try spawn(call, &actions), ownInput, ownOutput)
         } catch {

@@ -8,15 +8,13 @@ extension DaemonTelemetry {
     var statusPages: HTTPRoutes {
         var routes = HTTPRoutes()
         routes["/status"] = { [self] _ in Self.json(await status()) }
-        routes["/confirm"] = { [self] in await confirmPage($0) }
+        routes["/confirm"] = { [self] _ in await confirmPage() }
+        routes.actions = ["/confirm"]
         routes["/status/services/"] = { [self] in await servicePage($0) }
         return routes
     }
 
-    private func confirmPage(_ request: HTTPRequest) async -> HTTPResponse {
-        guard request.method == "POST" else {
-            return .text("only POST confirms\n", status: 405)
-        }
+    private func confirmPage() async -> HTTPResponse {
         guard let confirm = confirm.withLock({ $0 }) else {
             return .text("the daemon is still starting\n", status: 503)
         }
