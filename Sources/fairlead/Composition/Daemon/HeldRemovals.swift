@@ -15,6 +15,8 @@ extension RemovalBrake.Settings {
 extension RemovalBrake.Hold {
     /// For log and status.
     var words: String {
-        "\(services) of \(total) Services would be gone or without endpoints; they stay until the source recovers, `fairlead confirm`, or \(until - since) pass"
+        let seconds = Int((until - since) / .seconds(1))
+        return
+            "\(services) of \(total) Services would be gone or without endpoints; they stay until the source recovers, `fairlead confirm`, or \(seconds) s pass"
     }
 }
