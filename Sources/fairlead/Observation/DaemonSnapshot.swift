@@ -24,6 +24,9 @@ struct DaemonSnapshot: Sendable {
     var lastDrift: Moment?
     /// When each source last brought something.
     var sources: [String: Moment] = [:]
+    /// Nil where no API server is asked.
+    var cluster: ClusterStatus?
+    var healthChecks = HealthChecks()
 
     /// What is wrong, by where it is wrong.
     func issues(listening: [String]) -> [(kind: String, problems: [String])] {

@@ -96,6 +96,7 @@ struct Daemon {
             prober: prober,
             maxConcurrent: configuration.healthChecks.maxConcurrent
         )
+        telemetry.setChecker(checker)
         let (events, continuation) = AsyncStream.makeStream(of: Event.self)
         let signals = Self.signals { continuation.yield($0) }
         defer { signals.forEach { $0.cancel() } }
@@ -281,6 +282,7 @@ struct Daemon {
     }
 
     private mutating func reportPanics() {
+        telemetry?.filtered(health)
         report(
             health.withoutHealthyEndpoint.map { "\($0): no endpoint is healthy" },
             as: "Health problem"
@@ -313,6 +315,7 @@ struct Daemon {
         }
         serviceManager.keepAlive()
         telemetry?.health.beat()
+        if let status = await inputs.clusterStatus() { telemetry?.setCluster(status) }
         if count == 3, let reason = waitingReason {
             logger.warning(
                 "Nothing is programmed before all sources have reported",
