@@ -256,6 +256,14 @@ let package = Package(
             "TelemetryTests",
             ["Addressing", "ServiceModel", "HTTPServing", "Telemetry", logging]
         ),
+        tests(
+            "ObservationTests",
+            [
+                "Addressing", "ServiceModel", "Planning", "HealthChecking", "HTTPServing",
+                "KubernetesAPI", "KubernetesClient", "DaemonConfiguration", "Telemetry",
+                "Reconciling", "fairlead",
+            ]
+        ),
         tests("NamespaceLabTests", ["Addressing", "NamespaceLab", "LabCluster"]),
         tests(
             "IntegrationTests",

@@ -64,13 +64,24 @@ package actor HealthChecker {
         startDue()
     }
 
-    package func report() -> HealthReport {
-        HealthReport(
-            targets: states.values.map(\.status).sorted { $0.target.socket < $1.target.socket },
+    /// All of it in numbers.
+    package func summary() -> HealthSummary {
+        var summary = HealthSummary(
             totals: totals,
             running: schedule.running,
             lag: schedule.lag(at: .now)
         )
+        for state in states.values { summary.targets[state.status.verdict, default: 0] += 1 }
+        return summary
+    }
+
+    /// How some targets stand; without those that are not probed.
+    package func statuses(
+        of targets: some Collection<HealthTarget> & Sendable
+    ) -> [HealthTarget: HealthStatus] {
+        var found: [HealthTarget: HealthStatus] = [:]
+        for target in targets { found[target] = states[target]?.status }
+        return found
     }
 
     // MARK: - Probing

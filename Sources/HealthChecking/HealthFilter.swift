@@ -5,7 +5,8 @@ package import ServiceModel
 ///
 /// Pure. An update or a change of health costs what it touches, whatever the snapshot holds.
 package struct HealthFilter: Sendable {
-    private var raw = ServiceSnapshot()
+    /// As the sources gave it.
+    package private(set) var raw = ServiceSnapshot()
     private var index = TargetIndex()
     private var unhealthy: Set<HealthTarget> = []
     private var panics: [ServiceName: Set<ServicePortName>] = [:]

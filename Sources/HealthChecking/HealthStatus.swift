@@ -39,13 +39,19 @@ package struct HealthCounters: Sendable, Equatable {
     }
 }
 
-/// All of it.
-package struct HealthReport: Sendable {
-    /// Sorted by socket.
-    package var targets: [HealthStatus]
+/// All targets in numbers.
+package struct HealthSummary: Sendable {
+    /// How many there are by verdict; a verdict without any is absent.
+    package var targets: [HealthState.Verdict: Int] = [:]
     /// Over all targets there ever were.
     package var totals: HealthCounters
     package var running: Int
     /// For how long the longest overdue target has waited because of `maxConcurrent`.
     package var lag: Duration
+
+    init(totals: HealthCounters, running: Int, lag: Duration) {
+        self.totals = totals
+        self.running = running
+        self.lag = lag
+    }
 }

@@ -81,6 +81,16 @@ extension EndpointSlice {
 }
 
 extension Service {
+    /// What is probed for an endpoint at a port of its slice, if it is probed at all; nil if the
+    /// Service asks for nothing there. `slice` is as the source gave it.
+    package func healthTarget(
+        _ endpoint: Endpoint,
+        _ port: EndpointPort,
+        in slice: EndpointSlice
+    ) -> HealthTarget? {
+        has(port) ? effectiveCheck?.target(endpoint, port, in: slice) : nil
+    }
+
     /// Its health check if it counts: of a cluster's Services the kubelets know.
     var effectiveCheck: HealthCheck? { origin == .files ? healthCheck : nil }
 

@@ -32,17 +32,11 @@ extension PicturedEndpoint {
 
     /// Why no connections go there, or why some do though it goes away; nil where all is well.
     var reason: String? {
-        if cluster == .lastResort || local == .lastResort { return "last resort" }
-        if isChosen { return nil }
-        let verdict = cluster == .unused ? local : cluster
-        return switch verdict {
-        case .terminating: "terminating"
-        case .notReady: "not ready"
-        case .withoutWeight: "weight 0"
-        case .hintedElsewhere(let places): "hinted for \(places.joined(separator: ", "))"
-        case .onOtherNode: "policy Local: elsewhere"
-        case .chosen, .lastResort, .unused: nil
+        if cluster == .lastResort || local == .lastResort {
+            return EndpointExplanation.Verdict.lastResort.words
         }
+        if isChosen { return nil }
+        return (cluster == .unused ? local : cluster).words
     }
 
     var fullText: String {

@@ -95,10 +95,6 @@ package struct PicturedEndpoint: Sendable, Equatable {
     package var isChosen: Bool { cluster.isInList || local.isInList }
 }
 
-extension EndpointExplanation.Verdict {
-    var isInList: Bool { self == .chosen || self == .lastResort }
-}
-
 /// What decides how many connections an endpoint gets.
 package enum Spreading: Sendable {
     case byWeight

@@ -53,6 +53,12 @@ extension KernelSuites {
             }
         }
 
+        private func status(_ fixture: DaemonFixture, _ words: String...) throws -> String {
+            try LabCommand.result(
+                [BuiltProgram.fairlead, "status"] + words + ["-c", fixture.configuration]
+            ).output
+        }
+
         @Test("An endpoint leaves with its server and comes back with it; the last ones stay")
         func life() throws {
             let fixture = try DaemonFixture(servers: false)
@@ -67,6 +73,11 @@ extension KernelSuites {
             #expect(try LifeScript.answers(fixture) == ["pod2"])
             #expect(fixture.log.contains("target=\"tcp \(Self.pod(1)):8080\""), "\(fixture.log)")
             #expect(fixture.log.contains("Connection refused"))
+            #expect(try status(fixture).contains("checks     2 targets, 1 unhealthy\n"))
+            let lines = try status(fixture, "service", "shop/web").split(separator: "\n")
+            let dead = try #require(lines.first { $0.contains("→ \(Self.pod(1)):8080") })
+            #expect(dead.contains("  unhealthy: Connection refused, unhealthy for "))
+            #expect(lines.contains { $0.contains("\(Self.pod(2)):8080  chosen, healthy for ") })
             servers[1] = try serve(fixture, 1)
             try wait(for: [1, 2], fixture)
             #expect(try LifeScript.answers(fixture) == ["pod1", "pod2"])
@@ -76,6 +87,17 @@ extension KernelSuites {
             servers[2] = nil
             try wait(for: [1, 2], fixture)
             #expect(fixture.log.contains("shop/web: no endpoint is healthy"))
+            let panic = try status(fixture)
+            #expect(panic.contains("2 unhealthy, 1 ports without a healthy endpoint"))
+            #expect(panic.contains("  no healthy endpoint: shop/web"))
+            let metrics = try LabCommand.run(
+                ["curl", "-s", "http://127.0.0.1:10249/metrics"],
+                in: fixture.lab.node
+            )
+            #expect(metrics.contains("fairlead_health_check_targets{state=\"unhealthy\"} 2\n"))
+            #expect(metrics.contains("fairlead_health_check_targets{state=\"healthy\"} 0\n"))
+            #expect(metrics.contains("fairlead_health_check_panics 1\n"))
+            #expect(metrics.contains("fairlead_health_check_probes_total{result=\"failed\"} "))
             servers[1] = try serve(fixture, 1)
             try wait(for: [1], fixture)
             #expect(try LifeScript.answers(fixture) == ["pod1"])

@@ -38,6 +38,9 @@ extension KernelSuites {
             #expect(try fixture.fairlead("plan", "--diff", "--exit-code").status == 0)
             cluster.putWeb(1, 2)
             try answered(by: ["pod1", "pod2"], fixture)
+            let screen = try fixture.fairlead("status").output
+            #expect(screen.contains("  services: watching, http://127.0.0.1:\(port), heard "))
+            #expect(!screen.contains("MEMORY"))
             cluster.putWeb(2)
             try answered(by: ["pod2"], fixture)
             let connection = try fixture.agent.hold(
@@ -56,6 +59,7 @@ extension KernelSuites {
             try fixture.start()
             try answered(by: ["pod2"], fixture, within: .seconds(30))
             #expect(fixture.log.contains("No API server answers; serving what the cluster held"))
+            #expect(try fixture.fairlead("status").output.contains("FROM MEMORY"))
             // It comes back with news.
             cluster.putWeb(1)
             try await server.start(port: port)

@@ -238,7 +238,7 @@ extension KernelSuites {
             let elsewhere = service.split(separator: "\n").first { $0.contains("10.180.0.12") }
             #expect(
                 elsewhere?.contains(
-                    "Cluster: chosen, Local: on another node, and the policy is Local, node node-b"
+                    "Cluster: chosen, Local: on another node, node node-b"
                 ) == true
             )
             #expect(service.contains("@@ change map endpoints @@"))

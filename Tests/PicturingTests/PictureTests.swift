@@ -82,9 +82,9 @@ struct PictureTests {
                 let ports = desired.services[service.name]?.ports ?? []
                 #expect(service.lanes.count == ports.count)
                 for (lane, port) in zip(service.lanes, ports) {
-                    let chosen = lane.endpoints.filter { $0.cluster.isInUse }.map(\.address)
+                    let chosen = lane.endpoints.filter { $0.cluster.isInList }.map(\.address)
                     #expect(chosen == port.endpoints.cluster.map(\.description))
-                    let local = lane.endpoints.filter { $0.local.isInUse }.map(\.address)
+                    let local = lane.endpoints.filter { $0.local.isInList }.map(\.address)
                     #expect(local == port.endpoints.local.map(\.description))
                 }
             }
@@ -231,8 +231,4 @@ private enum PictureScript {
         }
         return ServiceGraph(desired, snapshot: snapshot, names: names, mode: "nftables")
     }
-}
-
-extension EndpointExplanation.Verdict {
-    fileprivate var isInUse: Bool { self == .chosen || self == .lastResort }
 }

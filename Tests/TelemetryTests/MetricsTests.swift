@@ -193,7 +193,9 @@ struct MetricsTests {
             "fairlead_service_connections_total", "fairlead_service_packets_total",
             "fairlead_service_bytes_total", "fairlead_service_refused_packets_total",
             "fairlead_source_last_change_timestamp_seconds", "fairlead_source_silence_seconds",
-            "fairlead_source_stale",
+            "fairlead_source_stale", "fairlead_source_failures", "fairlead_source_from_memory",
+            "fairlead_health_check_targets", "fairlead_health_check_panics",
+            "fairlead_health_check_probes_total", "fairlead_health_check_transitions_total",
         ]
         for mode in [KubeProxyMetrics.Mode.iptables, .ipvs, .nftables] {
             let registry = MetricRegistry()

@@ -10,16 +10,38 @@ package struct EndpointExplanation: Sendable, Equatable {
         case lastResort
         /// Other endpoints would be chosen first, and there are some.
         case terminating
+        /// It does not answer any more.
+        case terminated
         /// Not ready, and not even answering.
         case notReady
+        /// Its health checks fail, for this reason.
+        case unhealthy(String)
         /// Weight 0 takes no new connections.
         case withoutWeight
-        /// Topology hints keep it for other zones, or nodes.
+        /// Topology hints keep it for these zones, or nodes.
         case hintedElsewhere([String])
         /// The policy is Local, and it runs on another node.
         case onOtherNode
         /// No frontend of this policy is there.
         case unused
+
+        package var isInList: Bool { self == .chosen || self == .lastResort }
+
+        /// For a person; nil if no frontend asks.
+        package var words: String? {
+            switch self {
+            case .chosen: "chosen"
+            case .lastResort: "last resort"
+            case .terminating: "terminating"
+            case .terminated: "terminating, not serving"
+            case .notReady: "not ready"
+            case .unhealthy(let reason): "unhealthy: \(reason)"
+            case .withoutWeight: "weight 0"
+            case .hintedElsewhere(let places): "hinted for \(places.joined(separator: ", "))"
+            case .onOtherNode: "on another node"
+            case .unused: nil
+            }
+        }
     }
 
     package var address: SocketAddress
@@ -33,45 +55,61 @@ package struct EndpointExplanation: Sendable, Equatable {
 
 extension ServicePortState {
     /// Every endpoint the slices have for this port, sorted by address; `slices` and `node` are
-    /// those that the port's selection was made from.
+    /// those that the port's selection was made from. `unhealthy` says why health checks took
+    /// endpoints out of the slices.
     package func explainEndpoints(
         _ slices: [EndpointSlice],
         family: IPFamily,
-        node: NodeIdentity
+        node: NodeIdentity,
+        unhealthy: [SocketAddress: String] = [:]
     ) -> [EndpointExplanation] {
         let (cluster, local) = (Set(endpoints.cluster), Set(endpoints.local))
         let usesCluster = !internalPolicyIsLocal || isExternallyAccessible
         let usesLocal = internalPolicyIsLocal || (externalPolicyIsLocal && isExternallyAccessible)
-        return EndpointSelection.candidates(
+        let candidates = EndpointSelection.candidates(
             name.port,
             name.transport,
             slices.filter { $0.family == family },
             node
         )
-        .map { candidate in
-            EndpointExplanation(
+        let ready = candidates.filter { $0.endpoint.weight > 0 && $0.isReady }
+        let hints = EndpointSelection.hints(ready, node)
+        return candidates.map { candidate in
+            func verdict(_ list: Set<SocketAddress>) -> EndpointExplanation.Verdict {
+                candidate.verdict(
+                    isChosen: list.contains(candidate.address),
+                    unhealthy[candidate.address],
+                    hints
+                )
+            }
+            return EndpointExplanation(
                 address: candidate.address,
                 endpoint: candidate.endpoint,
                 isLocal: candidate.isLocal,
-                cluster: usesCluster
-                    ? candidate.verdict(isChosen: cluster.contains(candidate.address)) : .unused,
-                local: !usesLocal
-                    ? .unused
-                    : candidate.isLocal
-                        ? candidate.verdict(isChosen: local.contains(candidate.address))
-                        : .onOtherNode
+                cluster: usesCluster ? verdict(cluster) : .unused,
+                local: !usesLocal ? .unused : candidate.isLocal ? verdict(local) : .onOtherNode
             )
         }
     }
 }
 
 extension EndpointSelection.Candidate {
-    fileprivate func verdict(isChosen: Bool) -> EndpointExplanation.Verdict {
+    fileprivate func verdict(
+        isChosen: Bool,
+        _ ailment: String?,
+        _ hints: EndpointSelection.Hints?
+    ) -> EndpointExplanation.Verdict {
         if isChosen { return isReady ? .chosen : .lastResort }
         if endpoint.weight == 0 { return .withoutWeight }
         if isDraining { return .terminating }
-        if !isReady { return .notReady }
+        if !isReady {
+            if let ailment { return .unhealthy(ailment) }
+            return endpoint.terminating ? .terminated : .notReady
+        }
         // Ready ones are left out for their hints alone.
-        return .hintedElsewhere(endpoint.nodeHints + endpoint.zoneHints)
+        return switch hints {
+        case .nodes: .hintedElsewhere(endpoint.nodeHints.sorted())
+        case .zones, nil: .hintedElsewhere(endpoint.zoneHints.sorted())
+        }
     }
 }

@@ -27,6 +27,9 @@ struct DaemonSnapshot: Sendable {
     var held: RemovalBrake.Hold?
     /// When each source last brought something.
     var sources: [String: Moment] = [:]
+    /// Nil where no API server is asked.
+    var cluster: ClusterStatus?
+    var healthChecks = HealthChecks()
 
     /// What is wrong, by where it is wrong.
     func issues(listening: [String]) -> [(kind: String, problems: [String])] {

@@ -6,7 +6,11 @@ extension DaemonStatus {
         ]
         lines.append(Self.line("node", node + (zone.map { ", zone \($0)" } ?? "")))
         lines.append(Self.line("health", healthWords))
-        for source in sources { lines.append(Self.line("source", Self.words(source))) }
+        for source in sources {
+            lines.append(Self.line("source", Self.words(source)))
+            if let following = source.following { lines += Self.lines(following) }
+        }
+        if let healthChecks { lines += Self.lines(healthChecks) }
         for family in families {
             let what =
                 "\(family.services) Services, \(family.ports) ports, \(family.endpoints) endpoints"
@@ -42,7 +46,36 @@ extension DaemonStatus {
         if let seconds = source.changedSecondsAgo { words.append("changed \(age(seconds)) ago") }
         if let seconds = source.silentSeconds { words.append("heard \(age(seconds)) ago") }
         if source.stale { words.append("STALE") }
+        if source.following?.fromMemory == true { words.append("FROM MEMORY of an earlier run") }
         return words.joined(separator: ", ")
+    }
+
+    private static func lines(_ following: Following) -> [String] {
+        var lines = following.problem.map { ["  \($0)"] } ?? []
+        for resource in following.resources {
+            var words = [resource.phase]
+            if let server = resource.server { words.append(server) }
+            if let seconds = resource.heardSecondsAgo { words.append("heard \(age(seconds)) ago") }
+            words.append("\(resource.lists) lists")
+            if resource.failures > 0 { words.append("\(resource.failures) failures") }
+            if let error = resource.lastError { words.append("last error: \(error)") }
+            lines.append("  \(resource.name): \(words.joined(separator: ", "))")
+        }
+        return lines
+    }
+
+    private static func lines(_ checks: HealthChecks) -> [String] {
+        var words = ["\(checks.targets) targets", "\(checks.unhealthy) unhealthy"]
+        if checks.unknown > 0 { words.append("\(checks.unknown) not known yet") }
+        let panics = checks.withoutHealthyEndpoint
+        if !panics.isEmpty { words.append("\(panics.count) ports without a healthy endpoint") }
+        if checks.lagSeconds >= 1 { words.append("\(age(checks.lagSeconds)) behind") }
+        var lines = [line("checks", words.joined(separator: ", "))]
+        lines += panics.prefix(shownIssues).map { "  no healthy endpoint: \($0)" }
+        if panics.count > shownIssues {
+            lines.append("  and \(panics.count - shownIssues) more")
+        }
+        return lines
     }
 
     private static func words(_ pass: Pass) -> String {

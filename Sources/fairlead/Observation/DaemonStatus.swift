@@ -1,6 +1,7 @@
 import Addressing
 import DaemonConfiguration
 import Glibc
+import HealthChecking
 import Planning
 import Reconciling
 import ServiceModel
@@ -24,6 +25,44 @@ struct DaemonStatus: Codable, Sendable {
         /// Since its last sign of life, where it gives any.
         var silentSeconds: Double?
         var stale: Bool
+        /// Of the cluster.
+        var following: Following?
+    }
+
+    /// How following the cluster goes.
+    struct Following: Codable, Sendable {
+        struct Resource: Codable, Sendable {
+            var name: String
+            var phase: String
+            var server: String?
+            /// Since its last sign of life.
+            var heardSecondsAgo: Double?
+            /// Failures since.
+            var failures: Int
+            /// The last one, even if all is well by now.
+            var lastError: String?
+            /// Complete lists received.
+            var lists: Int
+        }
+
+        var resources: [Resource]
+        /// Why nothing is followed.
+        var problem: String?
+        /// What is served is what the cluster held in an earlier run.
+        var fromMemory: Bool
+    }
+
+    struct HealthChecks: Codable, Sendable {
+        var targets: Int
+        var unhealthy: Int
+        /// Without a verdict yet.
+        var unknown: Int
+        var probes: UInt64
+        var failedProbes: UInt64
+        /// For how long the longest overdue probe has waited.
+        var lagSeconds: Double
+        /// Service ports without a healthy endpoint.
+        var withoutHealthyEndpoint: [String]
     }
 
     struct Family: Codable, Sendable {
@@ -57,6 +96,7 @@ struct DaemonStatus: Codable, Sendable {
     var uptimeSeconds: Double
     var health: Health
     var sources: [Source]
+    var healthChecks: HealthChecks?
     var families: [Family]
     /// Nil before the first.
     var lastPass: Pass?
@@ -93,6 +133,7 @@ extension DaemonTelemetry {
                 problems: verdict.problems
             ),
             sources: Self.sources(snapshot, verdict),
+            healthChecks: await snapshot.healthChecks.status(),
             families: snapshot.lastPass?.families.map { outcome in
                 .init(
                     family: outcome.family.rawValue,
@@ -116,13 +157,16 @@ extension DaemonTelemetry {
         _ verdict: HealthVerdict
     ) -> [DaemonStatus.Source] {
         let names = Set(snapshot.sources.keys).union(verdict.sources.map(\.name))
+            .union(snapshot.cluster == nil ? [] : ["cluster"])
         return names.sorted().map { name in
             let known = verdict.sources.first { $0.name == name }
             return .init(
                 name: name,
                 changedSecondsAgo: snapshot.sources[name].map { verdict.now.seconds(since: $0) },
                 silentSeconds: known?.silentSeconds,
-                stale: known?.isStale ?? false
+                stale: known?.isStale ?? false,
+                following: name == "cluster"
+                    ? snapshot.cluster.map { .init($0, at: verdict.now) } : nil
             )
         }
     }
@@ -139,6 +183,42 @@ extension DaemonTelemetry {
             seconds: report.duration.inSeconds,
             changedServices: report.changedServices,
             operations: report.operations
+        )
+    }
+}
+
+extension DaemonStatus.Following {
+    init(_ status: ClusterStatus, at now: Moment) {
+        resources = status.resources.map { resource in
+            .init(
+                name: resource.name,
+                phase: resource.phase,
+                server: resource.server,
+                heardSecondsAgo: resource.heard.map { now.seconds(since: $0) },
+                failures: resource.failures,
+                lastError: resource.lastError,
+                lists: resource.lists
+            )
+        }
+        problem = status.problem
+        fromMemory = status.isFromMemory
+    }
+}
+
+extension HealthChecks {
+    /// Nil before the start, and if nothing was ever probed.
+    func status() async -> DaemonStatus.HealthChecks? {
+        guard let summary = await checker?.summary() else { return nil }
+        let count = summary.targets.values.reduce(0, +)
+        guard count > 0 || summary.totals.probes > 0 else { return nil }
+        return .init(
+            targets: count,
+            unhealthy: summary.targets[.unhealthy] ?? 0,
+            unknown: summary.targets[.unknown] ?? 0,
+            probes: summary.totals.probes,
+            failedProbes: summary.totals.failures,
+            lagSeconds: summary.lag.inSeconds,
+            withoutHealthyEndpoint: withoutHealthyEndpoint.map(\.description)
         )
     }
 }

@@ -2,6 +2,7 @@ import Addressing
 import DaemonConfiguration
 import Glibc
 import HTTPServing
+import HealthChecking
 import LinuxKernel
 import Logging
 import Planning
@@ -13,7 +14,7 @@ import Telemetry
 /// What the daemon tells the world: health, metrics and status, each from values that passes leave
 /// behind. Nothing that is asked here makes a pass wait.
 final class DaemonTelemetry: Sendable {
-    let health: HealthState
+    let health: Telemetry.HealthState
     let metrics: DaemonMetrics
     let traffic: TrafficReader
     private let published: Mutex<DaemonSnapshot>
@@ -29,7 +30,7 @@ final class DaemonTelemetry: Sendable {
 
     /// `configuration` has the mode that was chosen.
     init(_ configuration: DaemonConfiguration, families: [IPFamily]) {
-        health = HealthState(deadline: Self.deadline(configuration))
+        health = Telemetry.HealthState(deadline: Self.deadline(configuration))
         metrics = DaemonMetrics(mode: configuration.mode)
         traffic = TrafficReader(configuration, families)
         published = Mutex(DaemonSnapshot(configuration: configuration, families: families))
@@ -125,6 +126,25 @@ final class DaemonTelemetry: Sendable {
         wish.yield()
     }
 
+    /// How following the cluster goes.
+    func setCluster(_ status: ClusterStatus) {
+        published.withLock { $0.cluster = status }
+    }
+
+    /// Who probes endpoints.
+    func setChecker(_ checker: HealthChecker) {
+        published.withLock { $0.healthChecks.checker = checker }
+    }
+
+    /// What became of the Services by the health of their endpoints.
+    func filtered(_ filter: HealthFilter) {
+        let panics = filter.withoutHealthyEndpoint
+        published.withLock { published in
+            published.healthChecks.services = filter.raw
+            published.healthChecks.withoutHealthyEndpoint = panics
+        }
+    }
+
     func reconfigured(_ configuration: DaemonConfiguration) {
         published.withLock { published in
             let mode = published.configuration.mode
@@ -192,6 +212,11 @@ final class DaemonTelemetry: Sendable {
         await listeners.failures.map { "\($0.key.purpose): \($0.value)" }.sorted()
     }
 
+    var healthPages: HTTPRoutes {
+        let kubeProxy = metrics.kubeProxy
+        return HealthPages(health, healthz: kubeProxy.healthz, livez: kubeProxy.livez).routes
+    }
+
     private func wanted() -> [HTTPListeners.Name: HTTPAnswer] {
         let snapshot = snapshot
         var wanted = healthChecks(snapshot)
@@ -202,12 +227,7 @@ final class DaemonTelemetry: Sendable {
                 ? .everywhere(address.port) : .address(address.address, address.port)
             wanted[.init(purpose, place)] = routes.answer
         }
-        let pages = HealthPages(
-            health,
-            healthz: metrics.kubeProxy.healthz,
-            livez: metrics.kubeProxy.livez
-        )
-        add("health", snapshot.configuration.health, pages.routes)
+        add("health", snapshot.configuration.health, healthPages)
         add("metrics", snapshot.configuration.metrics, metricsPages)
         if let path = snapshot.configuration.status.socket {
             wanted[.init("status", .unix(path))] = statusPages.answer

@@ -31,7 +31,8 @@ extension DaemonTelemetry {
         for (kind, problems) in snapshot.issues(listening: listening) {
             metrics.fairlead.issues.set(Double(problems.count), kind)
         }
-        let more = ProcessMetrics.read() + sourceMetrics(snapshot) + traffic.metrics
+        let checks = await snapshot.healthChecks.metrics()
+        let more = ProcessMetrics.read() + sourceMetrics(snapshot) + checks + traffic.metrics
         return MetricText(accept: request.accept).response(metrics.registry.read(more))
     }
 
@@ -70,7 +71,7 @@ extension DaemonTelemetry {
                 $0.silentSeconds
             },
             gauge("stale", "1 if a source has been silent for too long.") { $0.isStale ? 1 : 0 },
-        ]
+        ] + (snapshot.cluster?.metrics(at: verdict.now) ?? [])
     }
 
     /// The component's health as a level indicator, under the names of Kubernetes' components.

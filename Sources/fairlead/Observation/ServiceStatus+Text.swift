@@ -35,10 +35,21 @@ extension ServiceStatus {
         case (let only?, _), (nil, let only?): words = [only]
         case (nil, nil): words = ["not used"]
         }
+        if let health = endpoint.health { words.append(Self.words(health, after: words)) }
         if let node = endpoint.node { words.append("node \(node)") }
         if let zone = endpoint.zone { words.append("zone \(zone)") }
         if endpoint.weight != 1 { words.append("weight \(endpoint.weight)") }
         return words.joined(separator: ", ")
+    }
+
+    /// The last error, unless a reason has said it.
+    private static func words(_ health: Health, after reasons: [String]) -> String {
+        let verdict = health.verdict == "unknown" ? "health not known yet" : health.verdict
+        let since = "\(verdict) for \(DaemonStatus.age(health.seconds))"
+        guard let error = health.lastError, !reasons.contains(where: { $0.hasSuffix(error) }) else {
+            return since
+        }
+        return "\(since) (last probe: \(error))"
     }
 
     private static func words(_ traffic: Traffic) -> String {

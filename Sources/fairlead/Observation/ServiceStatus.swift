@@ -1,8 +1,10 @@
 import Addressing
 import DaemonConfiguration
+import HealthChecking
 import Planning
 import ProxyModes
 import ServiceModel
+import Telemetry
 
 /// What `fairlead status service` shows.
 struct ServiceStatus: Codable, Sendable {
@@ -15,6 +17,20 @@ struct ServiceStatus: Codable, Sendable {
         var policy: String
     }
 
+    /// What probes found.
+    struct Health: Codable, Sendable {
+        /// healthy, unhealthy, unknown.
+        var verdict: String
+        /// Since it came to be.
+        var seconds: Double
+        var lastProbeSecondsAgo: Double?
+        var lastProbeSeconds: Double?
+        /// Why the last probe did not pass; nil if it did.
+        var lastError: String?
+        var probes: UInt64
+        var failures: UInt64
+    }
+
     struct Endpoint: Codable, Sendable {
         var address: String
         var node: String?
@@ -23,6 +39,8 @@ struct ServiceStatus: Codable, Sendable {
         /// For frontends with policy Cluster and Local: `chosen`, or why not; nil if there are none.
         var cluster: String?
         var local: String?
+        /// Nil if it is not probed.
+        var health: Health?
     }
 
     struct Traffic: Codable, Sendable {
@@ -85,9 +103,16 @@ extension DaemonTelemetry {
                     settings: settings
                 )
             else { continue }
-            let own = slices.filter { $0.family == family }
-            status.ports += state.ports.map { port in
-                .init(port, family, own, settings.node, traffic.families[family]?[port.name])
+            for port in state.ports {
+                let health = await snapshot.healthChecks.statuses(of: port.name, family)
+                let endpoints = port.explainEndpoints(
+                    slices,
+                    family: family,
+                    node: settings.node,
+                    unhealthy: health.compactMapValues(\.ailment)
+                )
+                let counts = traffic.families[family]?[port.name]
+                status.ports.append(.init(port, family, endpoints, health, counts))
             }
             var alone = ServiceSnapshot()
             alone.services[name] = service
@@ -117,21 +142,23 @@ extension ServiceStatus.Port {
     fileprivate init(
         _ port: ServicePortState,
         _ family: IPFamily,
-        _ slices: [EndpointSlice],
-        _ node: NodeIdentity,
+        _ endpoints: [EndpointExplanation],
+        _ health: [SocketAddress: HealthStatus],
         _ traffic: PortTraffic?
     ) {
         self.family = family.rawValue
         name = port.name.port
         frontends = Self.frontends(port)
-        endpoints = EndpointChoice.all(of: port, slices: slices, node: node).map { choice in
+        let now = ContinuousClock.now
+        self.endpoints = endpoints.map { one in
             .init(
-                address: choice.address.description,
-                node: choice.endpoint.nodeName,
-                zone: choice.endpoint.zone,
-                weight: choice.endpoint.weight,
-                cluster: choice.cluster?.words,
-                local: choice.local?.words
+                address: one.address.description,
+                node: one.endpoint.nodeName,
+                zone: one.endpoint.zone,
+                weight: one.endpoint.weight,
+                cluster: one.cluster.words,
+                local: one.local.words,
+                health: health[one.address].map { .init($0, at: now) }
             )
         }
         self.traffic = traffic.map {
@@ -170,11 +197,21 @@ extension ServiceStatus.Port {
     }
 }
 
-extension EndpointChoice.Verdict {
-    fileprivate var words: String {
-        switch self {
-        case .chosen: "chosen"
-        case .left(let reason): reason
-        }
+extension ServiceStatus.Health {
+    fileprivate init(_ status: HealthStatus, at now: ContinuousClock.Instant) {
+        verdict = status.verdict.rawValue
+        seconds = (now - status.since).inSeconds
+        lastProbeSecondsAgo = status.lastProbe.map { (now - $0).inSeconds }
+        lastProbeSeconds = status.lastDuration?.inSeconds
+        lastError = status.lastError
+        probes = status.counters.probes
+        failures = status.counters.failures
+    }
+}
+
+extension HealthStatus {
+    /// Why an endpoint that is found unhealthy is.
+    fileprivate var ailment: String? {
+        verdict == .unhealthy ? lastError ?? "not healthy again yet" : nil
     }
 }

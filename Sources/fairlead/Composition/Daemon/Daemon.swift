@@ -101,6 +101,7 @@ struct Daemon {
             prober: prober,
             maxConcurrent: configuration.healthChecks.maxConcurrent
         )
+        telemetry.setChecker(checker)
         let (events, continuation) = AsyncStream.makeStream(of: Event.self)
         telemetry.onConfirm { await withCheckedContinuation { continuation.yield(.confirm($0)) } }
         let signals = Self.signals { continuation.yield($0) }
@@ -310,6 +311,7 @@ struct Daemon {
     }
 
     private mutating func reportPanics() {
+        telemetry?.filtered(health)
         report(
             health.withoutHealthyEndpoint.map { "\($0): no endpoint is healthy" },
             as: "Health problem"
@@ -346,6 +348,7 @@ struct Daemon {
             telemetry?.metrics.observeConntrack(deleted: run.deleted, run.duration, run.family)
         }
         await listenToCluster()
+        if let status = await inputs.clusterStatus() { telemetry?.setCluster(status) }
         if count == 3, let reason = waitingReason {
             logger.warning(
                 "Nothing is programmed before all sources have reported",

@@ -6,12 +6,15 @@ import Testing
 @testable import Planning
 
 /// Why an endpoint is used or not, in words, agrees with what is used.
-@Suite("EndpointChoice")
-struct EndpointChoiceTests {
+@Suite("EndpointExplanation")
+struct EndpointExplanationTests {
     private let name = ServiceName(namespace: "shop", name: "web")
 
-    /// The choices for endpoints of a Service with both policies in use, by the address's last byte.
-    private func choices(_ endpoints: [Endpoint]) throws -> [UInt8: EndpointChoice] {
+    /// The verdicts on endpoints of a Service with both policies in use, by the address's last byte.
+    private func explain(
+        _ endpoints: [Endpoint],
+        unhealthy: [SocketAddress: String] = [:]
+    ) throws -> [UInt8: EndpointExplanation] {
         let port = try #require(PortNumber(80))
         var service = Service(
             name: name,
@@ -33,7 +36,12 @@ struct EndpointChoiceTests {
         let state = try #require(
             ServiceState(service, slices: slices, family: .ipv4, settings: .init(node: node))
         )
-        let all = EndpointChoice.all(of: state.ports[0], slices: slices, node: node)
+        let all = state.ports[0].explainEndpoints(
+            slices,
+            family: .ipv4,
+            node: node,
+            unhealthy: unhealthy
+        )
         return Dictionary(
             uniqueKeysWithValues: all.map {
                 (UInt8(truncatingIfNeeded: $0.address.address.bits), $0)
@@ -48,9 +56,9 @@ struct EndpointChoiceTests {
         return endpoint
     }
 
-    @Test("Each reason has its words")
+    @Test("Each reason is told from the others")
     func reasons() throws {
-        let seen = try choices([
+        let seen = try explain([
             endpoint(1),
             endpoint(2) { $0.nodeName = "elsewhere" },
             endpoint(3) { $0.ready = false },
@@ -60,24 +68,42 @@ struct EndpointChoiceTests {
         ])
         #expect(seen[1]?.cluster == .chosen && seen[1]?.local == .chosen)
         #expect(seen[2]?.cluster == .chosen)
-        #expect(seen[2]?.local == .left("on another node, and the policy is Local"))
-        #expect(seen[3]?.cluster == .left("not ready") && seen[3]?.local == .left("not ready"))
-        #expect(seen[4]?.local == .left("terminating, and others are ready"))
-        #expect(seen[5]?.cluster == .left("terminating, and not serving"))
-        #expect(seen[6]?.cluster == .left("weight 0"))
+        #expect(seen[2]?.local == .onOtherNode)
+        #expect(seen[3]?.cluster == .notReady && seen[3]?.local == .notReady)
+        #expect(seen[4]?.local == .terminating)
+        #expect(seen[5]?.cluster == .terminated)
+        #expect(seen[6]?.cluster == .withoutWeight)
     }
 
     @Test("Hints and the lack of anything better")
     func hints() throws {
-        let zones = try choices([
+        let zones = try explain([
             endpoint(1) { $0.zoneHints = ["a"] }, endpoint(2) { $0.zoneHints = ["b"] },
         ])
         #expect(zones[1]?.cluster == .chosen)
-        #expect(zones[2]?.cluster == .left("hinted for other zones than a"))
+        #expect(zones[2]?.cluster == .hintedElsewhere(["b"]))
         // Hints are not for policy Local.
         #expect(zones[2]?.local == .chosen)
-        let draining = try choices([endpoint(1) { ($0.ready, $0.terminating) = (false, true) }])
-        #expect(draining[1]?.cluster == .chosen && draining[1]?.local == .chosen)
+        let draining = try explain([endpoint(1) { ($0.ready, $0.terminating) = (false, true) }])
+        #expect(draining[1]?.cluster == .lastResort && draining[1]?.local == .lastResort)
+    }
+
+    @Test(
+        "An endpoint that fails its checks is unhealthy, and one that is used for all that is not"
+    )
+    func unhealthy() throws {
+        let port = try #require(PortNumber(80))
+        let reasons = [1, 2, 3].map { endpoint($0).address }.map { SocketAddress($0, port) }
+        let seen = try explain(
+            [
+                endpoint(1) { ($0.ready, $0.serving) = (false, false) }, endpoint(2),
+                endpoint(3) { $0.weight = 0 },
+            ],
+            unhealthy: Dictionary(uniqueKeysWithValues: reasons.map { ($0, "Connection refused") })
+        )
+        #expect(seen[1]?.cluster == .unhealthy("Connection refused"))
+        #expect(seen[1]?.local.words == "unhealthy: Connection refused")
+        #expect(seen[2]?.cluster == .chosen && seen[3]?.cluster == .withoutWeight)
     }
 
     @Test("No endpoint is chosen that is not used, or the other way round", arguments: 1...4)
@@ -90,11 +116,15 @@ struct EndpointChoiceTests {
                 let slices = (snapshot.slices[name] ?? []).filter { $0.family == .ipv4 }
                 let state = ServiceState(service, slices: slices, family: .ipv4, settings: settings)
                 for port in state?.ports ?? [] {
-                    let all = EndpointChoice.all(of: port, slices: slices, node: settings.node)
-                    let cluster = all.filter { $0.cluster == .chosen }.map(\.address)
-                    let local = all.filter { $0.local == .chosen }.map(\.address)
+                    let all = port.explainEndpoints(
+                        slices,
+                        family: .ipv4,
+                        node: settings.node
+                    )
+                    let cluster = all.filter { $0.cluster.isInList }.map(\.address)
+                    let local = all.filter { $0.local.isInList }.map(\.address)
                     #expect(cluster == port.endpoints.cluster && local == port.endpoints.local)
-                    #expect(!all.contains { $0.cluster == .left("not used") })
+                    #expect(!all.contains { $0.cluster == .hintedElsewhere([]) })
                 }
             }
         }

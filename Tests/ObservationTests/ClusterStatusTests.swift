@@ -1,0 +1,86 @@
+import Addressing
+import DaemonConfiguration
+import Foundation
+import HTTPServing
+import KubernetesAPI
+import Telemetry
+import Testing
+
+@testable import KubernetesClient
+@testable import fairlead
+
+/// What status and metrics say of following the cluster.
+@Suite("Cluster status")
+struct ClusterStatusTests {
+    private let now = Moment.now
+
+    private func state() -> KubernetesSourceState {
+        var services = ResourceState()
+        services.phase = .backingOff
+        services.lastAnswer = now.instant.advanced(by: .seconds(-90))
+        services.lastEvent = now.instant.advanced(by: .seconds(-40))
+        services.failures = 3
+        services.lastError = "Connection refused"
+        services.lists = 2
+        var slices = ResourceState()
+        slices.phase = .watching
+        slices.lastAnswer = now.instant.advanced(by: .seconds(-5))
+        var ranges = ResourceState()
+        ranges.phase = .absent
+        ranges.lastAnswer = now.instant.advanced(by: .seconds(-3000))
+        return KubernetesSourceState(
+            resources: [.services: services, .endpointSlices: slices, .serviceCIDRs: ranges],
+            isComplete: true
+        )
+    }
+
+    private func telemetry() -> DaemonTelemetry {
+        var configuration = DaemonConfiguration()
+        configuration.mode = .nftables
+        return DaemonTelemetry(configuration, families: [.ipv4])
+    }
+
+    @Test("Each kind of object has its phase, and the last sign of life of any sort counts")
+    func resources() {
+        let status = ClusterStatus(state(), problem: nil, isFromMemory: false, at: now)
+        #expect(status.resources.map(\.name) == ["endpointSlices", "serviceCIDRs", "services"])
+        #expect(
+            status.resources.map(\.phase) == ["watching", "not there", "waiting after a failure"]
+        )
+        #expect(status.failures == 3)
+        // What the server does not have is not waited for.
+        #expect(status.silence(at: now) == 40)
+    }
+
+    @Test("The screen says who fails and why, and that memory is served")
+    func screen() async {
+        let telemetry = telemetry()
+        #expect(await telemetry.status(at: now).sources.isEmpty)
+        telemetry.setCluster(ClusterStatus(state(), problem: nil, isFromMemory: true, at: now))
+        let text = await telemetry.status(at: now).text
+        #expect(text.contains("source     cluster, FROM MEMORY of an earlier run\n"))
+        #expect(
+            text.contains(
+                "  services: waiting after a failure, heard 40s ago, 2 lists, 3 failures, last error: Connection refused\n"
+            )
+        )
+        telemetry.setCluster(
+            ClusterStatus(nil, problem: "no kubeconfig", isFromMemory: false, at: now)
+        )
+        #expect(await telemetry.status(at: now).text.contains("cluster\n  no kubeconfig\n"))
+    }
+
+    @Test("Metrics tell age and failures, and no age before the first answer")
+    func metrics() async {
+        let telemetry = telemetry()
+        telemetry.setCluster(ClusterStatus(nil, problem: "none", isFromMemory: true, at: now))
+        let silent = await telemetry.metricsPages.answer(HTTPRequest(path: "/metrics")).body
+        #expect(silent.contains("fairlead_source_failures{source=\"cluster\"} 0\n"))
+        #expect(silent.contains("fairlead_source_from_memory{source=\"cluster\"} 1\n"))
+        #expect(!silent.contains("fairlead_source_last_answer_age_seconds{"))
+        telemetry.setCluster(ClusterStatus(state(), problem: nil, isFromMemory: false, at: now))
+        let page = await telemetry.metricsPages.answer(HTTPRequest(path: "/metrics")).body
+        #expect(page.contains("fairlead_source_failures{source=\"cluster\"} 3\n"))
+        #expect(page.contains("fairlead_source_last_answer_age_seconds{source=\"cluster\"} 4"))
+    }
+}

@@ -1,0 +1,89 @@
+import Addressing
+import DaemonConfiguration
+import Foundation
+import HTTPServing
+import HealthChecking
+import Planning
+import Reconciling
+import ServiceModel
+import Telemetry
+import Testing
+
+@testable import fairlead
+
+/// Whoever asks is answered from values: neither waits for a pass, nor makes one wait.
+@Suite("Answers during a pass", .timeLimit(.minutes(2)))
+struct HeldPassTests {
+    /// Stays in a pass until it is told to go on.
+    private final class Gate: Sendable {
+        private let entered = DispatchSemaphore(value: 0)
+        private let released = DispatchSemaphore(value: 0)
+        private let left = DispatchSemaphore(value: 0)
+
+        /// On the dataplane's thread.
+        func pass() {
+            entered.signal()
+            released.wait()
+            left.signal()
+        }
+
+        /// Whether the pass has begun within ten seconds.
+        func hasBegun() -> Bool { entered.wait(timeout: .now() + 10) == .success }
+        func hasEnded() -> Bool { left.wait(timeout: .now()) == .success }
+        func release() { released.signal() }
+    }
+
+    private static let name = ServiceName(namespace: "shop", name: "web")
+
+    private static func telemetry(_ configuration: DaemonConfiguration) throws -> DaemonTelemetry {
+        let telemetry = DaemonTelemetry(configuration, families: [.ipv4])
+        let port = try #require(PortNumber(80))
+        var snapshot = ServiceSnapshot()
+        snapshot.services[name] = Service(
+            name: name,
+            clusterIPs: [IPAddress(ipv4: 0x0a60_0001)],
+            ports: [ServicePort(port: port)]
+        )
+        telemetry.received(.init(snapshot: snapshot, changed: .all), from: "files", over: .init())
+        var report = PassReport(kind: .full)
+        report.settings = PlannerSettings(node: NodeIdentity(name: "node-a"))
+        telemetry.passed(report, snapshot)
+        return telemetry
+    }
+
+    @Test("A thousand answers come while a pass holds the dataplane")
+    func thousandAnswers() async throws {
+        var configuration = DaemonConfiguration()
+        configuration.mode = .nftables
+        let telemetry = try Self.telemetry(configuration)
+        let dataplane = Dataplane(configuration)
+        let gate = Gate()
+        let pass = Task { await dataplane.hold { gate.pass() } }
+        // Only now: a test that hangs here says nothing of answers.
+        let hasBegun = gate.hasBegun()
+        #expect(hasBegun)
+        let pages: [(HTTPRoutes, String)] = [
+            (telemetry.statusPages, "/status"),
+            (telemetry.statusPages, "/status/services/shop/web"),
+            (telemetry.metricsPages, "/metrics"), (telemetry.metricsPages, "/statusz"),
+            (telemetry.healthPages, "/healthz"),
+        ]
+        let statuses = await withTaskGroup(of: Int.self) { group in
+            for number in 0..<1000 {
+                let (routes, path) = pages[number % pages.count]
+                group.addTask { await routes.answer(HTTPRequest(path: path)).status }
+            }
+            return await group.reduce(into: [:]) { $0[$1, default: 0] += 1 }
+        }
+        #expect(statuses == [200: 1000])
+        #expect(!gate.hasEnded())
+        gate.release()
+        await pass.value
+        #expect(gate.hasEnded())
+    }
+}
+
+extension Dataplane {
+    /// A pass that takes as long as `body` does.
+    fileprivate func hold(_ body: @Sendable () -> Void) { body() }
+}
