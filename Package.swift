@@ -92,6 +92,7 @@ let package = Package(
     targets: [
         .systemLibrary(name: "CIPTables", pkgConfig: "libiptc", providers: [.apt(["libiptc-dev"])]),
         .systemLibrary(name: "CNetlink"),
+        .systemLibrary(name: "CSpawn"),
 
         // The models: values, no I/O.
         room("Addressing"),
@@ -128,7 +129,7 @@ let package = Package(
             "KubernetesClient",
             [
                 "Addressing", "PrintableText", "ServiceModel", "AnnotatedYAML", "KubernetesAPI",
-                httpClient, nioCore, nioHTTP1, nioPosix, nioTLS, logging,
+                "CSpawn", httpClient, nioCore, nioHTTP1, nioPosix, nioTLS, logging,
             ]
         ),
         room(
@@ -155,7 +156,7 @@ let package = Package(
         ),
 
         // A small network in namespaces, for the demo, the tests and the benchmarks.
-        room("NamespaceLab", ["Addressing"]),
+        room("NamespaceLab", ["Addressing", "CSpawn"]),
         program("fairlead-lab-agent", ["Addressing", "NamespaceLab", argumentParser]),
 
         // An API server for the tests and the benchmarks.
@@ -210,7 +211,7 @@ let package = Package(
             "LinuxKernelTests",
             [
                 "Addressing", "ServiceModel", "DataplaneModel", "Planning", "ProxyModes",
-                "LinuxKernel", "Reconciling", "TestSupport",
+                "LinuxKernel", "Reconciling", "TestSupport", "CSpawn",
             ]
         ),
         tests("AnnotatedYAMLTests", ["AnnotatedYAML", "PrintableText"]),

@@ -1,3 +1,4 @@
+import CSpawn
 import Glibc
 
 /// A program that runs in a namespace, with its input and output in our hands. It ends with its
@@ -36,6 +37,8 @@ package final class LabProcess {
         posix_spawn_file_actions_adddup2(&actions, childInput, 0)
         posix_spawn_file_actions_adddup2(&actions, childOutput, 1)
         posix_spawn_file_actions_adddup2(&actions, childOutput, 2)
+        // NIO's sockets are not closed by exec, and would stay open as long as the program runs.
+        posix_spawn_file_actions_addclosefrom_np(&actions, 3)
         var words = call.map { strdup($0) }
         words.append(nil)
         defer { for word in words { free(word) } }
