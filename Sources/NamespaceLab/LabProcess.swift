@@ -96,7 +96,7 @@ package final class LabProcess {
     @discardableResult
     package func waitForLine(
         containing text: String,
-        _ deadline: Deadline = Deadline(in: .seconds(10))
+        _ deadline: Deadline = Deadline(in: .seconds(30))
     ) throws(LabError) -> String {
         var seen: [String] = []
         while let line = try readLine(deadline) {
@@ -109,7 +109,7 @@ package final class LabProcess {
     /// All the output up to the end of the program, and its exit status; 128 and the signal's number
     /// if one ended it.
     package func finish(
-        _ deadline: Deadline = Deadline(in: .seconds(20))
+        _ deadline: Deadline = Deadline(in: .seconds(60))
     ) throws(LabError) -> (output: String, status: Int32) {
         while try readMore(deadline) {}
         var status: Int32 = 0
@@ -146,7 +146,7 @@ package enum LabCommand {
     package static func run(
         _ arguments: [String],
         in namespace: String? = nil,
-        _ deadline: Deadline = Deadline(in: .seconds(20))
+        _ deadline: Deadline = Deadline(in: .seconds(60))
     ) throws(LabError) -> String {
         let (output, status) = try result(arguments, in: namespace, deadline)
         guard status == 0 else {
@@ -159,7 +159,7 @@ package enum LabCommand {
     package static func result(
         _ arguments: [String],
         in namespace: String? = nil,
-        _ deadline: Deadline = Deadline(in: .seconds(20))
+        _ deadline: Deadline = Deadline(in: .seconds(60))
     ) throws(LabError) -> (output: String, status: Int32) {
         let process = try LabProcess(arguments, in: namespace)
         return try process.finish(deadline)

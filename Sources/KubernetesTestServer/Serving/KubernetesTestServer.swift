@@ -46,8 +46,11 @@ package final class KubernetesTestServer: Sendable {
         return listener.localAddress?.port ?? 0
     }
 
-    private static func bind(_ bootstrap: ServerBootstrap, _ port: Int) async throws -> any Channel {
-        guard port == 0 else { return try await bootstrap.bind(host: "127.0.0.1", port: port).get() }
+    private static func bind(_ bootstrap: ServerBootstrap, _ port: Int) async throws -> any Channel
+    {
+        guard port == 0 else {
+            return try await bootstrap.bind(host: "127.0.0.1", port: port).get()
+        }
         while true {
             do {
                 let port = ServerPorts.next()
