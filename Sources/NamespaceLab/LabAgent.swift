@@ -53,7 +53,7 @@ package struct LabAgent: Sendable {
         return try LabCommand.run(
             arguments + [endpoint],
             in: namespace,
-            Deadline(in: timeout * 2 * count + .seconds(10))
+            Deadline(in: timeout * 2 * count + .seconds(30))
         )
         .split(separator: "\n").map(String.init)
     }
@@ -93,7 +93,7 @@ package struct LabAgent: Sendable {
         in namespace: String
     ) throws(LabError) -> LabConnection {
         let process = try LabProcess(program + ["hold", endpoint], in: namespace)
-        let greeting = try process.readLine(Deadline(in: .seconds(10))) ?? ""
+        let greeting = try process.readLine(Deadline(in: .seconds(30))) ?? ""
         return LabConnection(process, greeting: greeting)
     }
 }

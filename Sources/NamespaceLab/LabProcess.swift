@@ -37,6 +37,7 @@ package final class LabProcess {
         posix_spawn_file_actions_adddup2(&actions, childInput, 0)
         posix_spawn_file_actions_adddup2(&actions, childOutput, 1)
         posix_spawn_file_actions_adddup2(&actions, childOutput, 2)
+<<<<<<< HEAD
         // A socket of ours that it kept open would keep its port taken.
         posix_spawn_file_actions_addclosefrom_np(&actions, 3)
         do throws(LabError) {
@@ -74,6 +75,10 @@ package final class LabProcess {
         _ actions: UnsafePointer<posix_spawn_file_actions_t>,
         _ attributes: UnsafePointer<posix_spawnattr_t>? = nil
     ) throws(LabError) -> pid_t {
+=======
+        // NIO's sockets are not closed by exec, and would stay open as long as the program runs.
+        posix_spawn_file_actions_addclosefrom_np(&actions, 3)
+>>>>>>> 59ecc4a050b38861ad087614a66a3bc363c647fa
         var words = call.map { strdup($0) }
         words.append(nil)
         defer { for word in words { free(word) } }
@@ -135,7 +140,7 @@ package final class LabProcess {
     @discardableResult
     package func waitForLine(
         containing text: String,
-        _ deadline: Deadline = Deadline(in: .seconds(10))
+        _ deadline: Deadline = Deadline(in: .seconds(30))
     ) throws(LabError) -> String {
         var seen: [String] = []
         while let line = try readLine(deadline) {
@@ -148,7 +153,7 @@ package final class LabProcess {
     /// All the output up to the end of the program, and its exit status; 128 and the signal's number
     /// if one ended it.
     package func finish(
-        _ deadline: Deadline = Deadline(in: .seconds(20))
+        _ deadline: Deadline = Deadline(in: .seconds(60))
     ) throws(LabError) -> (output: String, status: Int32) {
         while try readMore(deadline) {}
         var status: Int32 = 0
@@ -177,3 +182,33 @@ package final class LabProcess {
         return count > 0
     }
 }
+<<<<<<< HEAD
+=======
+
+/// Runs short programs to their end.
+package enum LabCommand {
+    /// The output of a program that has to succeed.
+    @discardableResult
+    package static func run(
+        _ arguments: [String],
+        in namespace: String? = nil,
+        _ deadline: Deadline = Deadline(in: .seconds(60))
+    ) throws(LabError) -> String {
+        let (output, status) = try result(arguments, in: namespace, deadline)
+        guard status == 0 else {
+            throw LabError("\(arguments.joined(separator: " ")): status \(status)\n\(output)")
+        }
+        return output
+    }
+
+    /// The output and the exit status, whatever that is.
+    package static func result(
+        _ arguments: [String],
+        in namespace: String? = nil,
+        _ deadline: Deadline = Deadline(in: .seconds(60))
+    ) throws(LabError) -> (output: String, status: Int32) {
+        let process = try LabProcess(arguments, in: namespace)
+        return try process.finish(deadline)
+    }
+}
+>>>>>>> 59ecc4a050b38861ad087614a66a3bc363c647fa

@@ -28,7 +28,7 @@ struct ConfigurationWatchTests {
 
     private func remove() throws { try FileManager.default.removeItem(atPath: directory) }
 
-    @Test("Written in place, and renamed over", .timeLimit(.minutes(1)))
+    @Test("Written in place, and renamed over", .timeLimit(.minutes(10)))
     func writing() async throws {
         try write("mode: ipvs")
         var told = changes.makeAsyncIterator()
@@ -40,7 +40,7 @@ struct ConfigurationWatchTests {
         try remove()
     }
 
-    @Test("Behind a link that is turned, as in a ConfigMap's directory", .timeLimit(.minutes(1)))
+    @Test("Behind a link that is turned, as in a ConfigMap's directory", .timeLimit(.minutes(10)))
     func configMap() async throws {
         for (version, mode) in [("..1", "ipvs"), ("..2", "nftables")] {
             try FileManager.default.createDirectory(
@@ -59,7 +59,7 @@ struct ConfigurationWatchTests {
         try remove()
     }
 
-    @Test("A file that appears", .timeLimit(.minutes(1)))
+    @Test("A file that appears", .timeLimit(.minutes(10)))
     func appearance() async throws {
         var told = changes.makeAsyncIterator()
         try write("mode: ipvs")

@@ -39,7 +39,7 @@ private final class ScriptedProber: Prober {
     }
 }
 
-@Suite("HealthChecker", .timeLimit(.minutes(1)))
+@Suite("HealthChecker", .timeLimit(.minutes(10)))
 struct HealthCheckerTests {
     private func targets(_ count: UInt32) -> [HealthTarget] {
         (1...count).compactMap { number in

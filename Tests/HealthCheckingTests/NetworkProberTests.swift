@@ -13,7 +13,7 @@ struct NetworkProberTests {
     private func http(
         _ server: RawServer,
         _ request: HealthCheck.Request = HealthCheck.Request(),
-        timeout: Duration = .seconds(5)
+        timeout: Duration = .seconds(30)
     ) -> HealthTarget {
         HealthTarget(
             socket: server.socket,
@@ -22,7 +22,7 @@ struct NetworkProberTests {
         )
     }
 
-    private func tcp(_ socket: SocketAddress, timeout: Duration = .seconds(5)) -> HealthTarget {
+    private func tcp(_ socket: SocketAddress, timeout: Duration = .seconds(30)) -> HealthTarget {
         HealthTarget(
             socket: socket,
             probe: .tcp,
@@ -34,7 +34,7 @@ struct NetworkProberTests {
     private func result(
         _ conduct: RawServer.Conduct,
         _ request: HealthCheck.Request = HealthCheck.Request(),
-        timeout: Duration = .seconds(5)
+        timeout: Duration = .seconds(30)
     ) async throws -> ProbeResult {
         let server = try await RawServer(conduct)
         let result = try await NetworkProber().probe(http(server, request, timeout: timeout))
@@ -44,41 +44,45 @@ struct NetworkProberTests {
 
     // MARK: - TCP
 
-    @Test("A server that accepts passes, and one that is gone is refused")
+    @Test("A server that accepts passes, and one that does not listen is refused")
     func tcp() async throws {
         let prober = try await NetworkProber()
         let server = try await RawServer(.hang)
         #expect(await prober.probe(tcp(server.socket)) == .passed)
         try await server.stop()
-        #expect(
-            await prober.probe(tcp(server.socket)) == .failed(reason: "Connection refused")
-        )
+        // The port of a server that is gone may be another's by now.
+        let (silent, address) = try Self.bound()
+        defer { close(silent) }
+        #expect(await prober.probe(tcp(address)) == .failed(reason: "Connection refused"))
     }
 
     @Test("A server that accepts nobody fails at the timeout")
     func fullBacklog() async throws {
-        let listener = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
+        let (listener, address) = try Self.bound()
         defer { close(listener) }
+        try #require(listen(listener, 0) == 0)
+        let target = tcp(address, timeout: Self.patience)
+        let prober = try await NetworkProber()
+        var results: [ProbeResult] = []
+        // Connections closed by the client still wait for the server.
+        for _ in 0..<3 { results.append(await prober.probe(target)) }
+        #expect(results.last == .failed(reason: "no answer within 0.4 seconds"))
+    }
+
+    /// A socket with a port of loopback that does not listen yet.
+    private static func bound() throws -> (Int32, SocketAddress) {
+        let descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
         var address = sockaddr_in()
         address.sin_family = sa_family_t(AF_INET)
         address.sin_addr.s_addr = UInt32(0x7f00_0001).bigEndian
         var size = socklen_t(MemoryLayout<sockaddr_in>.size)
         withUnsafeMutableBytes(of: &address) { bytes in
             let pointer = bytes.assumingMemoryBound(to: sockaddr.self).baseAddress
-            _ = bind(listener, pointer, size)
-            _ = getsockname(listener, pointer, &size)
+            _ = bind(descriptor, pointer, size)
+            _ = getsockname(descriptor, pointer, &size)
         }
-        try #require(listen(listener, 0) == 0)
         let port = try #require(PortNumber(Int(UInt16(bigEndian: address.sin_port))))
-        let target = tcp(
-            SocketAddress(IPAddress(ipv4: 0x7f00_0001), port),
-            timeout: Self.patience
-        )
-        let prober = try await NetworkProber()
-        var results: [ProbeResult] = []
-        // Connections closed by the client still wait for the server.
-        for _ in 0..<3 { results.append(await prober.probe(target)) }
-        #expect(results.last == .failed(reason: "no answer within 0.4 seconds"))
+        return (descriptor, SocketAddress(IPAddress(ipv4: 0x7f00_0001), port))
     }
 
     // MARK: - HTTP
@@ -165,7 +169,7 @@ struct NetworkProberTests {
     @Test("A cancelled probe ends at once, even one cancelled before it began")
     func cancellation() async throws {
         let server = try await RawServer(.hang)
-        let target = http(server, timeout: .seconds(30))
+        let target = http(server, timeout: .seconds(3600))
         let prober = try await NetworkProber()
         let start = ContinuousClock.now
         for delay in [Duration.zero, .milliseconds(100)] {
@@ -174,7 +178,7 @@ struct NetworkProberTests {
             probe.cancel()
             #expect(await probe.value == .impossible(reason: "cancelled"))
         }
-        #expect(start.duration(to: .now) < .seconds(25))
+        #expect(start.duration(to: .now) < .seconds(1800))
         try await server.stop()
     }
 

@@ -1,4 +1,5 @@
 import Foundation
+import KubernetesTestServer
 import NamespaceLab
 import Testing
 
@@ -42,16 +43,27 @@ struct ConfigurationCommandTests {
         }
     }
 
-    @Test("Other commands take it, too, and say what is not honoured")
-    func plan() throws {
-        try withFile(Self.kubeProxy) { path in
-            try withFile("services: []\n") { services in
-                let result = try fairlead("plan", "-c", path, "--services", services)
-                #expect(result.status == 0)
+    @Test("Other commands take it, too, ask its API server and say what is not honoured")
+    func plan() async throws {
+        let cluster = LifeCluster()
+        cluster.putWeb(1)
+        let server = KubernetesTestServer(cluster.state)
+        let port = try await server.start()
+        try withFile(LifeCluster.kubeconfig(port)) { kubeconfig in
+            let more = """
+                hostnameOverride: node-a
+                clientConnection: {kubeconfig: \(kubeconfig)}
+
+                """
+            try withFile(Self.kubeProxy + more) { path in
+                let result = try fairlead("plan", "-c", path)
+                #expect(result.status == 0, "\(result.output)")
                 #expect(result.output.contains("warning: \(path): not honoured: enableProfiling"))
                 #expect(result.output.contains("table ip fairlead"), "\(result.output)")
+                #expect(result.output.contains(LifeScript.vip), "\(result.output)")
             }
         }
+        await server.stop()
     }
 
     @Test("A DaemonSet's flags are a configuration, and a mistake in them is named")

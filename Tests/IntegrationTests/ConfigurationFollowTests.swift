@@ -41,7 +41,7 @@ extension KernelSuites {
             _ fixture: DaemonFixture,
             until condition: (DaemonFixture) throws -> Bool
         ) throws {
-            let deadline = Deadline(in: .seconds(10))
+            let deadline = Deadline(in: .seconds(30))
             while !deadline.hasPassed {
                 if try condition(fixture) { return }
                 usleep(50_000)

@@ -139,7 +139,7 @@ final class DaemonFixture {
     }
 
     /// Waits until the kernel holds what the manifests ask for.
-    func waitUntilApplied(_ limit: Duration = .seconds(20)) throws {
+    func waitUntilApplied(_ limit: Duration = .seconds(60)) throws {
         let deadline = Deadline(in: limit)
         var last = ""
         while !deadline.hasPassed {

@@ -134,7 +134,7 @@ extension KernelSuites {
         }
 
         private func waitUntilAlone(_ fixture: DaemonFixture, hasTable: Bool) throws {
-            let deadline = Deadline(in: .seconds(10))
+            let deadline = Deadline(in: .seconds(30))
             while !deadline.hasPassed {
                 let tables = try LabCommand.run(["nft", "list", "tables"], in: fixture.lab.node)
                 let rules = try fixture.rules(.ipv4)

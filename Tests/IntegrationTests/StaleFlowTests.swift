@@ -41,13 +41,14 @@ struct StaleFlowScript {
         return String((lines.first ?? "").prefix { $0 != " " })
     }
 
-    /// Asks until `expected` answers, and fails after a second from now.
+    /// Asks until `expected` answers. That takes less than a second, but not on a machine that does
+    /// much else; without a flow's deletion it never comes, as each datagram keeps the flow alive.
     private func expect(
         _ expected: String,
         _ endpoint: String? = nil,
         sourceLocation: SourceLocation = #_sourceLocation
     ) throws {
-        let deadline = Deadline(in: .seconds(fixture.mode == "ipvs" ? 6 : 1))
+        let deadline = Deadline(in: .seconds(10))
         var last = ""
         repeat {
             last = try answer(endpoint)
@@ -150,7 +151,7 @@ extension KernelSuites {
     @Suite("UDP flows to former endpoints")
     struct StaleFlowTests {
         @Test(
-            "A client that keeps its port moves to the live endpoint within a second",
+            "A client that keeps its port moves to the live endpoint at once",
             arguments: ["iptables", "nftables"],
             IPFamily.allCases
         )

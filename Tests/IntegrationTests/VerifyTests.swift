@@ -99,7 +99,7 @@ private enum VerifyScript {
         try fixture.start()
         try fixture.waitUntilApplied()
         try damage()
-        let deadline = Deadline(in: .seconds(10))
+        let deadline = Deadline(in: .seconds(30))
         while !fixture.log.contains("Repaired what somebody else changed") {
             guard !deadline.hasPassed else { break }
             usleep(50_000)

@@ -6,7 +6,7 @@ import Testing
 @testable import KubernetesClient
 
 extension NetworkSuites {
-    @Suite("API connection", .timeLimit(.minutes(2)))
+    @Suite("API connection", .timeLimit(.minutes(10)))
     struct APIConnectionTests {
         private func write(_ text: String, _ path: String) throws {
             try text.write(toFile: path, atomically: true, encoding: .utf8)

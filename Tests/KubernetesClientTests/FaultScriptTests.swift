@@ -6,7 +6,7 @@ import Synchronization
 import Testing
 
 extension NetworkSuites {
-    @Suite("Fault scripts", .timeLimit(.minutes(5)))
+    @Suite("Fault scripts", .timeLimit(.minutes(10)))
     struct FaultScriptTests {
         /// What came last, and Services that changed without being named.
         private struct Seen: Sendable {

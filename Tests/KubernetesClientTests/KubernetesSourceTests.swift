@@ -8,7 +8,7 @@ import Synchronization
 import Testing
 
 extension NetworkSuites {
-    @Suite("KubernetesSource", .timeLimit(.minutes(3)))
+    @Suite("KubernetesSource", .timeLimit(.minutes(10)))
     struct KubernetesSourceTests {
         private static func service(_ index: Int) -> Service {
             Service(

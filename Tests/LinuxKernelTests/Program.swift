@@ -1,3 +1,4 @@
+import CSpawn
 import Glibc
 
 /// A finished program: its exit status (128 and the signal that ended it, as in a shell) and all it
@@ -27,6 +28,8 @@ struct Program {
         posix_spawn_file_actions_adddup2(&actions, given.number, 0)
         posix_spawn_file_actions_adddup2(&actions, printed.number, 1)
         posix_spawn_file_actions_adddup2(&actions, printed.number, 2)
+        // Sockets of tests that run beside would stay open as long as the program runs.
+        posix_spawn_file_actions_addclosefrom_np(&actions, 3)
         var words: [UnsafeMutablePointer<CChar>?] = arguments.map { strdup($0) }
         words.append(nil)
         defer { for word in words { free(word) } }

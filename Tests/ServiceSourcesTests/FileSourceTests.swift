@@ -65,7 +65,7 @@ struct FileSourceTests {
         }
     }
 
-    @Test("Changes arrive: written in place, renamed over, deleted", .timeLimit(.minutes(1)))
+    @Test("Changes arrive: written in place, renamed over, deleted", .timeLimit(.minutes(10)))
     func watching() async throws {
         try await withDirectory { directory in
             let file = directory + "/d/web.yaml"

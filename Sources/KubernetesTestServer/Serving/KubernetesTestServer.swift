@@ -1,3 +1,4 @@
+import Glibc
 import NIOCore
 import NIOHTTP1
 import NIOHTTP2
@@ -26,22 +27,38 @@ package final class KubernetesTestServer: Sendable {
         state = Mutex(State(options: options))
     }
 
-    /// Listens, on a port of the kernel's choice if it is 0; the port.
+    /// Listens, on a port that is free if it is 0; the port. It stays free for this server while
+    /// nobody listens.
     @discardableResult
     package func start(port: Int = 0) async throws -> Int {
         let (tls, servesHTTP2) = state.withLock { ($0.options.tls, $0.options.servesHTTP2) }
         var configuration = tls
         if servesHTTP2 { configuration?.applicationProtocols = ["h2", "http/1.1"] }
         let context = try configuration.map { try NIOSSLContext(configuration: $0) }
-        let listener = try await ServerBootstrap(group: .singletonMultiThreadedEventLoopGroup)
+        let bootstrap = ServerBootstrap(group: ServerLoops.group)
             .serverChannelOption(.socketOption(.so_reuseaddr), value: 1)
             .serverChannelOption(.backlog, value: 256)
             .childChannelInitializer { channel in
                 self.prepare(channel, context, servesHTTP2: servesHTTP2)
             }
-            .bind(host: "127.0.0.1", port: port).get()
+        let listener = try await Self.bind(bootstrap, port)
         state.withLock { $0.listener = listener }
         return listener.localAddress?.port ?? 0
+    }
+
+    private static func bind(_ bootstrap: ServerBootstrap, _ port: Int) async throws -> any Channel
+    {
+        guard port == 0 else {
+            return try await bootstrap.bind(host: "127.0.0.1", port: port).get()
+        }
+        while true {
+            do {
+                let port = ServerPorts.next()
+                return try await bootstrap.bind(host: "127.0.0.1", port: port).get()
+            } catch let error as IOError where error.errnoCode == EADDRINUSE {
+                continue
+            }
+        }
     }
 
     /// Closes everything at once.
@@ -123,7 +140,7 @@ package final class KubernetesTestServer: Sendable {
 
     private func startServing(_ channel: any Channel) throws {
         let wrapped = try HTTPChannel(wrappingChannelSynchronously: channel)
-        Task {
+        Task(executorPreference: LoopExecutor(channel.eventLoop)) {
             // A client that goes away is what tests are about.
             try? await self.serve(wrapped)
         }
