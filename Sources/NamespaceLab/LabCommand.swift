@@ -6,7 +6,7 @@ package enum LabCommand {
         _ arguments: [String],
         in namespace: String? = nil,
         input: [String]? = nil,
-        _ deadline: Deadline = Deadline(in: .seconds(20))
+        _ deadline: Deadline = Deadline(in: .seconds(60))
     ) throws(LabError) -> String {
         let (output, status) = try result(arguments, in: namespace, input: input, deadline)
         guard status == 0 else {
@@ -20,7 +20,7 @@ package enum LabCommand {
         _ arguments: [String],
         in namespace: String? = nil,
         input: [String]? = nil,
-        _ deadline: Deadline = Deadline(in: .seconds(20))
+        _ deadline: Deadline = Deadline(in: .seconds(60))
     ) throws(LabError) -> (output: String, status: Int32) {
         let process = try LabProcess(arguments, in: namespace)
         if let input {

@@ -37,7 +37,6 @@ package final class LabProcess {
         posix_spawn_file_actions_adddup2(&actions, childInput, 0)
         posix_spawn_file_actions_adddup2(&actions, childOutput, 1)
         posix_spawn_file_actions_adddup2(&actions, childOutput, 2)
-<<<<<<< HEAD
         // A socket of ours that it kept open would keep its port taken.
         posix_spawn_file_actions_addclosefrom_np(&actions, 3)
         do throws(LabError) {
@@ -62,6 +61,7 @@ package final class LabProcess {
         posix_spawn_file_actions_addopen(&actions, 0, "/dev/null", O_RDONLY, 0)
         posix_spawn_file_actions_addopen(&actions, 1, log, O_WRONLY | O_CREAT | O_APPEND, 0o644)
         posix_spawn_file_actions_adddup2(&actions, 1, 2)
+        posix_spawn_file_actions_addclosefrom_np(&actions, 3)
         var attributes = posix_spawnattr_t()
         posix_spawnattr_init(&attributes)
         defer { posix_spawnattr_destroy(&attributes) }
@@ -75,10 +75,6 @@ package final class LabProcess {
         _ actions: UnsafePointer<posix_spawn_file_actions_t>,
         _ attributes: UnsafePointer<posix_spawnattr_t>? = nil
     ) throws(LabError) -> pid_t {
-=======
-        // NIO's sockets are not closed by exec, and would stay open as long as the program runs.
-        posix_spawn_file_actions_addclosefrom_np(&actions, 3)
->>>>>>> 59ecc4a050b38861ad087614a66a3bc363c647fa
         var words = call.map { strdup($0) }
         words.append(nil)
         defer { for word in words { free(word) } }
@@ -182,33 +178,3 @@ package final class LabProcess {
         return count > 0
     }
 }
-<<<<<<< HEAD
-=======
-
-/// Runs short programs to their end.
-package enum LabCommand {
-    /// The output of a program that has to succeed.
-    @discardableResult
-    package static func run(
-        _ arguments: [String],
-        in namespace: String? = nil,
-        _ deadline: Deadline = Deadline(in: .seconds(60))
-    ) throws(LabError) -> String {
-        let (output, status) = try result(arguments, in: namespace, deadline)
-        guard status == 0 else {
-            throw LabError("\(arguments.joined(separator: " ")): status \(status)\n\(output)")
-        }
-        return output
-    }
-
-    /// The output and the exit status, whatever that is.
-    package static func result(
-        _ arguments: [String],
-        in namespace: String? = nil,
-        _ deadline: Deadline = Deadline(in: .seconds(60))
-    ) throws(LabError) -> (output: String, status: Int32) {
-        let process = try LabProcess(arguments, in: namespace)
-        return try process.finish(deadline)
-    }
-}
->>>>>>> 59ecc4a050b38861ad087614a66a3bc363c647fa
