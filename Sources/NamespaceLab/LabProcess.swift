@@ -36,6 +36,9 @@ package final class LabProcess {
         posix_spawn_file_actions_adddup2(&actions, childInput, 0)
         posix_spawn_file_actions_adddup2(&actions, childOutput, 1)
         posix_spawn_file_actions_adddup2(&actions, childOutput, 2)
+        for descriptor in openDescriptors() where descriptor > 2 {
+            posix_spawn_file_actions_addclose(&actions, descriptor)
+        }
         var words = call.map { strdup($0) }
         words.append(nil)
         defer { for word in words { free(word) } }
@@ -47,6 +50,21 @@ package final class LabProcess {
             throw LabError("\(call[0]): cannot be started (errno \(result))")
         }
         return (child, ownInput, ownOutput)
+    }
+
+    /// Whatever is open here, a test's own listening socket for instance, is not a child's: it would
+    /// stay open as long as the child runs.
+    private static func openDescriptors() -> [Int32] {
+        guard let directory = opendir("/proc/self/fd") else { return [] }
+        defer { closedir(directory) }
+        var found: [Int32] = []
+        while let entry = readdir(directory) {
+            let name = withUnsafeBytes(of: entry.pointee.d_name) { bytes in
+                String(decoding: bytes.prefix { $0 != 0 }, as: UTF8.self)
+            }
+            if let descriptor = Int32(name) { found.append(descriptor) }
+        }
+        return found
     }
 
     private static func pipe() throws(LabError) -> (read: Int32, write: Int32) {
