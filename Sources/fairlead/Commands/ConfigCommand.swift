@@ -1,6 +1,5 @@
 import ArgumentParser
 import DaemonConfiguration
-import Foundation
 
 struct ConfigCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
@@ -33,15 +32,9 @@ struct ConfigConvertCommand: ParsableCommand {
     func run() throws {
         let loaded = try options.loaded()
         let text = loaded.configuration.text(comments: loaded.warnings)
-        guard let output else {
-            print(text, terminator: "")
-            return
-        }
-        do {
-            try Data(text.utf8).write(to: URL(fileURLWithPath: output), options: .atomic)
-        } catch {
-            throw CommandFailure("\(output): cannot be written: \(error.localizedDescription)")
-        }
+        try deliver(text, to: output)
+        // They are comments of the text as well.
+        guard output != nil else { return }
         for warning in loaded.warnings { complain("warning: \(warning)") }
     }
 }

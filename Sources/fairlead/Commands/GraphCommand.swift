@@ -1,7 +1,6 @@
 import Addressing
 import ArgumentParser
 import DaemonConfiguration
-import Foundation
 import Picturing
 import Planning
 import ProxyModes
@@ -65,15 +64,7 @@ struct GraphCommand: ParsableCommand {
             case .svg: SVGRenderer().render(graph)
             case .dot: DOTRenderer().render(graph)
             }
-        guard let output else {
-            print(text, terminator: "")
-            return
-        }
-        do {
-            try Data(text.utf8).write(to: URL(fileURLWithPath: output), options: .atomic)
-        } catch {
-            throw CommandFailure("\(output): cannot be written: \(error.localizedDescription)")
-        }
+        try deliver(text, to: output)
     }
 
     private func graph<Mode: InstalledMode>(

@@ -15,7 +15,7 @@ struct ConfigurationOptions: ParsableArguments {
     )
     var config: String?
 
-    @Option(help: "Manifests: a directory or one file. Overrides sources.files.")
+    @Option(help: "Manifests: a directory or one file. Overrides all sources.")
     var services: String?
 
     @Option(help: "How the kernel is programmed: auto, iptables, ipvs or nftables. Overrides mode.")
@@ -96,7 +96,10 @@ struct ConfigurationOptions: ParsableArguments {
     }
 
     private func override(_ configuration: inout DaemonConfiguration) {
-        if let services { configuration.sources.filePath = services }
+        if let services {
+            configuration.sources.filePath = services
+            configuration.sources.kubernetes = nil
+        }
         if let mode { configuration.mode = mode }
         if let family { configuration.families = [family.family] }
         if let nodeName { configuration.node.name = nodeName.lowercased() }

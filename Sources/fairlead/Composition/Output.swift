@@ -27,6 +27,19 @@ struct AnyEncodable: Encodable {
     func encode(to encoder: any Encoder) throws { try content.encode(to: encoder) }
 }
 
+/// Writes `text` to a file, whole or not at all; to standard output for nil.
+func deliver(_ text: String, to file: String?) throws {
+    guard let file else {
+        print(text, terminator: "")
+        return
+    }
+    do {
+        try Data(text.utf8).write(to: URL(fileURLWithPath: file), options: .atomic)
+    } catch {
+        throw CommandFailure("\(file): cannot be written: \(error.localizedDescription)")
+    }
+}
+
 /// Writes a line to standard error.
 func complain(_ line: String) {
     FileHandle.standardError.write(Data((line + "\n").utf8))
