@@ -46,19 +46,22 @@ package final class KubernetesTestServer: Sendable {
         return listener.localAddress?.port ?? 0
     }
 
+    /// For so many hundredths of a second a port of its own may be held by others.
+    private static let attempts = 3000
+
     private static func bind(_ bootstrap: ServerBootstrap, _ port: Int) async throws -> any Channel
     {
-        guard port == 0 else {
-            return try await bootstrap.bind(host: "127.0.0.1", port: port).get()
-        }
-        while true {
+        for attempt in 1...attempts {
             do {
-                let port = ServerPorts.next()
+                let port = port == 0 ? ServerPorts.next() : port
                 return try await bootstrap.bind(host: "127.0.0.1", port: port).get()
-            } catch let error as IOError where error.errnoCode == EADDRINUSE {
-                continue
+            } catch let error as IOError where error.errnoCode == EADDRINUSE && attempt < attempts {
+                // A program that is being started has copies of all sockets until its exec, also of
+                // the one that listened here.
+                if port != 0 { try await Task.sleep(for: .milliseconds(10)) }
             }
         }
+        preconditionFailure("the last attempt throws")
     }
 
     /// Closes everything at once.
