@@ -254,8 +254,8 @@ let package = Package(
             "IntegrationTests",
             [
                 "Addressing", "ServiceModel", "DataplaneModel", "Planning", "LinuxKernel",
-                "AnnotatedYAML", "KubernetesTestServer", "NamespaceLab", "fairlead",
-                "fairlead-lab-agent",
+                "Reconciling", "AnnotatedYAML", "KubernetesClient", "KubernetesTestServer",
+                "NamespaceLab", "fairlead", "fairlead-lab-agent",
             ]
         ),
     ]

@@ -12,6 +12,7 @@ package struct FairleadMetrics: Sendable {
     package let services: MetricValues
     package let endpoints: MetricValues
     package let sourceLag: MetricHistogram
+    package let clusterEvents: MetricValues
     package let build: MetricValues
 
     package init(_ registry: MetricRegistry) {
@@ -77,6 +78,11 @@ package struct FairleadMetrics: Sendable {
             "Time from a source's news to the end of the pass that applied it.",
             bounds: MetricHistogram.exponential(0.001, 4, 9),
             labels: ["source"]
+        )
+        clusterEvents = registry.counter(
+            "fairlead_cluster_events_total",
+            "Events for the cluster, by what became of them.",
+            labels: ["result"]
         )
         build = registry.gauge(
             "fairlead_build_info",

@@ -2,6 +2,7 @@ import Addressing
 import DaemonConfiguration
 import Glibc
 import HTTPServing
+import KubernetesClient
 import LinuxKernel
 import Logging
 import Planning
@@ -16,6 +17,8 @@ final class DaemonTelemetry: Sendable {
     let health: HealthState
     let metrics: DaemonMetrics
     let traffic: TrafficReader
+    /// Nil if no cluster is asked.
+    let events: EventRecorder?
     private let published: Mutex<DaemonSnapshot>
     /// When the oldest news of each source came that no pass has applied yet.
     private let waiting = Mutex<[String: Moment]>([:])
@@ -23,11 +26,17 @@ final class DaemonTelemetry: Sendable {
     private let server = HTTPServer()
     private let wishes: AsyncStream<Void>
     private let wish: AsyncStream<Void>.Continuation
+    private static let healthPurpose = "health"
     /// How often an address that could not be had is tried again.
     private static let retryInterval = Duration.seconds(5)
 
     /// `configuration` has the mode that was chosen.
-    init(_ configuration: DaemonConfiguration, families: [IPFamily]) {
+    init(
+        _ configuration: DaemonConfiguration,
+        families: [IPFamily],
+        events: EventRecorder? = nil
+    ) {
+        self.events = events
         health = HealthState(deadline: Self.deadline(configuration))
         metrics = DaemonMetrics(mode: configuration.mode)
         traffic = TrafficReader(configuration, families)
@@ -132,7 +141,7 @@ final class DaemonTelemetry: Sendable {
         for (name, reason) in await listeners.failures {
             let server: DaemonConfiguration.Server? =
                 switch name.purpose {
-                case "health": configuration.health
+                case Self.healthPurpose: configuration.health
                 case "metrics": configuration.metrics
                 default: nil
                 }
@@ -160,7 +169,7 @@ final class DaemonTelemetry: Sendable {
         }
     }
 
-    /// Logs what cannot be listened on and was not so before.
+    /// Logs what cannot be listened on and was not so before, and tells the cluster.
     private func complain(
         _ known: [HTTPListeners.Name: String],
         _ logger: Logger
@@ -171,8 +180,21 @@ final class DaemonTelemetry: Sendable {
                 "Cannot listen; it is tried again",
                 metadata: ["server": "\(name.purpose)", "reason": "\(reason)"]
             )
+            if let events, let event = listeningEvent(name, reason) { events.record(event) }
         }
         return failures
+    }
+
+    /// Nil for a server that is none of the cluster's business.
+    private func listeningEvent(_ name: HTTPListeners.Name, _ reason: String) -> ClusterEvent? {
+        if name.purpose == Self.healthPurpose { return .healthAddressTaken(reason) }
+        let snapshot = snapshot
+        let service = snapshot.lastPass?.families.lazy.flatMap(\.tally.healthChecks.keys)
+            .first { Self.healthCheckPurpose($0) == name.purpose }
+        guard let service, snapshot.services.services[service]?.origin == .cluster else {
+            return nil
+        }
+        return .healthCheckPortTaken(service, reason)
     }
 
     /// What cannot be listened on, with reasons.
@@ -195,7 +217,7 @@ final class DaemonTelemetry: Sendable {
             healthz: metrics.kubeProxy.healthz,
             livez: metrics.kubeProxy.livez
         )
-        add("health", snapshot.configuration.health, pages.routes)
+        add(Self.healthPurpose, snapshot.configuration.health, pages.routes)
         add("metrics", snapshot.configuration.metrics, metricsPages)
         if let path = snapshot.configuration.status.socket {
             wanted[.init("status", .unix(path))] = statusPages.answer
@@ -213,7 +235,7 @@ final class DaemonTelemetry: Sendable {
             for (name, check) in outcome.tally.healthChecks {
                 for address in addresses {
                     let listener = HTTPListeners.Name(
-                        "health check of \(name)",
+                        Self.healthCheckPurpose(name),
                         .address(address, check.port)
                     )
                     wanted[listener] = { [self] _ in serviceHealth(name, family) }
@@ -221,6 +243,10 @@ final class DaemonTelemetry: Sendable {
             }
         }
         return wanted
+    }
+
+    private static func healthCheckPurpose(_ name: ServiceName) -> String {
+        "health check of \(name)"
     }
 
     private func serviceHealth(_ name: ServiceName, _ family: IPFamily) -> HTTPResponse {

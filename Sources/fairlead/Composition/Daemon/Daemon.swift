@@ -2,6 +2,7 @@ import Addressing
 import DaemonConfiguration
 import Foundation
 import HealthChecking
+import KubernetesClient
 import Logging
 import Planning
 import Reconciling
@@ -36,6 +37,7 @@ struct Daemon {
     private var health = HealthFilter()
     private var isReady = false
     private var known: Set<String> = []
+    private var clusterReport = ClusterReport()
 
     /// `load` reads the configuration, at a reload again; `watch` says when there is a new one.
     init(
@@ -84,9 +86,14 @@ struct Daemon {
         for problem in await dataplane.kernelProblems() {
             logger.warning("Kernel", metadata: ["problem": "\(problem)"])
         }
+        inputs.events?.record(.started(start.mode))
         var chosen = configuration
         chosen.mode = start.mode
-        let telemetry = DaemonTelemetry(chosen, families: start.families)
+        let telemetry = DaemonTelemetry(
+            chosen,
+            families: start.families,
+            events: inputs.events
+        )
         self.telemetry = telemetry
         try await telemetry.listen()
         let serving = Task { [logger] in await telemetry.keepListening(logger) }
@@ -222,6 +229,7 @@ struct Daemon {
         )
         telemetry?.passed(report, pending.snapshot)
         log(report)
+        clusterReport.passed(report, pending.snapshot, to: inputs.events)
         self.report(report.issues, as: "Service problem")
         guard report.succeeded else {
             serviceManager.status("failing: \(report.errors[0])")
