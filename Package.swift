@@ -269,8 +269,8 @@ let package = Package(
             "IntegrationTests",
             [
                 "Addressing", "ServiceModel", "DataplaneModel", "Planning", "LinuxKernel",
-                "AnnotatedYAML", "KubernetesTestServer", "NamespaceLab", "LabCluster", "fairlead",
-                "fairlead-lab-agent",
+                "Reconciling", "AnnotatedYAML", "KubernetesClient", "KubernetesTestServer",
+                "NamespaceLab", "LabCluster", "fairlead", "fairlead-lab-agent",
             ]
         ),
     ]

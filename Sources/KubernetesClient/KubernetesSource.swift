@@ -34,6 +34,8 @@ package actor KubernetesSource {
     private let settings: Settings
     private let following: ReflectorSettings
     private let connection: APIConnection
+    /// To the same servers, for an `EventRecorder`; closed with the source.
+    package nonisolated let eventConnection: APIConnection
     private let time: Timebase
     private var store: KubernetesStore
     private var states: [KubernetesResource: ResourceState] = [:]
@@ -70,6 +72,16 @@ package actor KubernetesSource {
         requests.burst = settings.burst
         requests.userAgent = settings.userAgent
         connection = APIConnection(
+            access,
+            settings: requests,
+            environment: environment,
+            time: time,
+            logger: settings.logger
+        )
+        requests.contentType = .json
+        requests.rate = 1
+        requests.burst = EventQueue.burst
+        eventConnection = APIConnection(
             access,
             settings: requests,
             environment: environment,
@@ -127,6 +139,7 @@ package actor KubernetesSource {
         for task in running { task.cancel() }
         for task in running { await task.value }
         await connection.close()
+        await eventConnection.close()
     }
 
     // MARK: - Updates
@@ -206,16 +219,5 @@ extension KubernetesSource: ReflectorSink {
 
     package func note(_ state: ResourceState, of resource: KubernetesResource) {
         states[resource] = state
-    }
-}
-
-extension APITime {
-    /// The time of day.
-    fileprivate static var now: APITime {
-        let seconds = Date().timeIntervalSince1970
-        return APITime(
-            seconds: Int64(seconds),
-            nanoseconds: Int32((seconds - seconds.rounded(.down)) * 999_999_999)
-        )
     }
 }

@@ -77,8 +77,7 @@ struct KubernetesManifestTests {
                 "list /services", "watch /services", "list discovery.k8s.io/endpointslices",
                 "watch discovery.k8s.io/endpointslices", "list networking.k8s.io/servicecidrs",
                 "watch networking.k8s.io/servicecidrs", "get /nodes", "list /nodes", "watch /nodes",
-                "create /events", "patch /events", "create events.k8s.io/events",
-                "patch events.k8s.io/events",
+                "create events.k8s.io/events", "patch events.k8s.io/events",
             ]
         )
     }

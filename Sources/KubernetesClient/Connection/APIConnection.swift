@@ -60,9 +60,10 @@ package actor APIConnection {
     /// Sends a request and gives the body of a good answer to `use`.
     ///
     /// A server that gives no answer is left for the next one, each tried once. Credentials that are
-    /// refused are renewed once. Throws `APIStatus` for an answer that is not 200,
-    /// `ConnectionFailure` when there was none, and what comes of reading the body.
-    package func get<Result: Sendable>(
+    /// refused are renewed once. Throws `APIStatus` for an answer that is not 200 or 201,
+    /// `ConnectionFailure` when there was none, and what comes of reading the body. One that writes
+    /// may have been carried out without an answer, and is then sent again.
+    package func send<Result: Sendable>(
         _ request: APIRequest,
         _ use: @escaping @Sendable (APIBody) async throws -> Result
     ) async throws -> Result {
@@ -73,7 +74,7 @@ package actor APIConnection {
             let credentials = try await provider.current()
             let server = server
             do {
-                return try await send(request, to: server, credentials, use)
+                return try await attempt(request, to: server, credentials, use)
             } catch let status as APIStatus where status.code == 401 && !renewed {
                 renewed = true
                 await provider.refused(credentials)
@@ -109,7 +110,7 @@ package actor APIConnection {
 
     // MARK: - One request to one server
 
-    private func send<Result: Sendable>(
+    private func attempt<Result: Sendable>(
         _ request: APIRequest,
         to server: ServerAddress,
         _ credentials: Credentials,
@@ -126,7 +127,7 @@ package actor APIConnection {
                 answered.store(true, ordering: .relaxed)
                 activity.note()
                 let type = response.headers.first(name: "content-type") ?? ""
-                guard response.status == .ok else {
+                guard response.status == .ok || response.status == .created else {
                     throw await Self.status(of: response, contentType: type)
                 }
                 guard let mediaType = APIMediaType(contentType: type) else {
@@ -191,6 +192,11 @@ package actor APIConnection {
         )
         if let header = credentials.header {
             message.headers.add(name: "authorization", value: header.reveal())
+        }
+        if let content = request.content {
+            message.method = HTTPMethod(rawValue: content.method.rawValue)
+            message.headers.add(name: "content-type", value: content.type)
+            message.body = .bytes(content.bytes)
         }
         return message
     }

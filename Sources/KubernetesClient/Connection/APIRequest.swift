@@ -1,11 +1,35 @@
 import KubernetesAPI
 
-/// A GET request.
+/// A GET request, or with content one that writes.
 package struct APIRequest: Sendable {
+    /// What a request brings to the server.
+    package struct Content: Sendable, Hashable {
+        package enum Method: String, Sendable {
+            case post = "POST"
+            case patch = "PATCH"
+        }
+
+        package var method: Method
+        package var type: String
+        package var bytes: [UInt8]
+
+        /// JSON for a new object.
+        package static func creation(_ json: [UInt8]) -> Content {
+            Content(method: .post, type: "application/json", bytes: json)
+        }
+
+        /// The members of an object that change (RFC 7386).
+        package static func mergePatch(_ json: [UInt8]) -> Content {
+            Content(method: .patch, type: "application/merge-patch+json", bytes: json)
+        }
+    }
+
     package var path: String
     /// In order; values are escaped when sent.
     package var query: [(name: String, value: String)]
     package var isWatch: Bool
+    /// Nil asks only.
+    package var content: Content?
     /// After so long without a byte the server counts as dead.
     package var idleLimit: Duration
 
@@ -13,11 +37,13 @@ package struct APIRequest: Sendable {
         path: String,
         query: [(name: String, value: String)] = [],
         isWatch: Bool = false,
+        content: Content? = nil,
         idleLimit: Duration
     ) {
         self.path = path
         self.query = query
         self.isWatch = isWatch
+        self.content = content
         self.idleLimit = idleLimit
     }
 

@@ -11,10 +11,19 @@ struct TokenBucket: Sendable {
         self.burst = max(1, burst)
     }
 
+    /// How long to wait for the next token.
+    func delay(at now: Duration) -> Duration {
+        max(.zero, max(fullAt, now) + interval - now - interval * burst)
+    }
+
+    /// Nobody took from it for long.
+    func isFull(at now: Duration) -> Bool { fullAt <= now }
+
     /// Takes a token; how long to wait before using it.
+    @discardableResult
     mutating func take(at now: Duration) -> Duration {
-        fullAt = max(fullAt, now) + interval
-        return max(.zero, fullAt - now - interval * burst)
+        defer { fullAt = max(fullAt, now) + interval }
+        return delay(at: now)
     }
 }
 

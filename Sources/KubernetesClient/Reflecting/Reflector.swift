@@ -192,7 +192,7 @@ package actor Reflector {
             } else if !version.isEmpty {
                 query.append(("resourceVersion", version))
             }
-            let page = try await connection.get(
+            let page = try await connection.send(
                 APIRequest(
                     path: resource.listPath,
                     query: query,
@@ -255,7 +255,7 @@ package actor Reflector {
         let quiet = Duration.seconds(seconds) + settings.watchSlack
         let began = time.now
         eventCount = 0
-        try await connection.get(
+        try await connection.send(
             APIRequest(
                 path: resource.listPath,
                 query: query,

@@ -75,6 +75,10 @@ struct Answer {
     }
 
     private func selected(_ objects: [ClusterObject]) -> [ClusterObject] {
+        var objects = objects
+        if let namespace = request.namespace {
+            objects.removeAll { $0.content.key.namespace != namespace }
+        }
         guard let selector = request.query["fieldSelector"], selector.hasPrefix("metadata.name=")
         else { return objects }
         return objects.filter { "metadata.name=\($0.content.key.name)" == selector }

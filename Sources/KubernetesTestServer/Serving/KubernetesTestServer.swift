@@ -20,6 +20,7 @@ package final class KubernetesTestServer: Sendable {
 
     private let cluster: TestCluster
     private let pages = ListPages()
+    private let served = ServedEvents()
     private let state: Mutex<State>
 
     package init(_ cluster: TestCluster, options: ServerOptions = ServerOptions()) {
@@ -93,6 +94,12 @@ package final class KubernetesTestServer: Sendable {
 
     package var requests: [ReceivedRequest] { state.withLock(\.requests) }
 
+    /// What clients reported.
+    package var events: [ServedEvent] { served.all }
+
+    /// As servers do it after an hour.
+    package func forgetEvents() { served.forget() }
+
     /// The open connections.
     package var connectionCount: Int { state.withLock { $0.channels.count } }
 
@@ -152,19 +159,24 @@ package final class KubernetesTestServer: Sendable {
     /// Answers one request after the other, and stops when the client goes away.
     private func serve(_ wrapped: HTTPChannel) async throws {
         try await wrapped.executeThenClose { inbound, outbound in
-            let (requests, feed) = AsyncStream.makeStream(of: HTTPRequestHead.self)
+            let (requests, feed) = AsyncStream.makeStream(of: ReceivedRequest.self)
             try await withThrowingTaskGroup(of: Void.self) { group in
                 group.addTask {
                     defer { feed.finish() }
+                    var request: ReceivedRequest?
                     for try await part in inbound {
-                        if case .head(let head) = part { feed.yield(head) }
+                        switch part {
+                        case .head(let head): request = ReceivedRequest(head)
+                        case .body(let piece): request?.body += piece.readableBytesView
+                        case .end: if let request { feed.yield(request) }
+                        }
                         // A stream of HTTP/2 carries one request, and its end is not the client's.
                     }
                     try await wrapped.channel.closeFuture.get()
                 }
                 group.addTask {
-                    for await head in requests {
-                        try await self.answer(head, outbound)
+                    for await request in requests {
+                        try await self.answer(request, outbound)
                     }
                 }
                 try await group.next()
@@ -173,13 +185,15 @@ package final class KubernetesTestServer: Sendable {
         }
     }
 
-    private func answer(_ head: HTTPRequestHead, _ outbound: BodyWriter.Outbound) async throws {
-        let request = ReceivedRequest(head)
+    private func answer(
+        _ request: ReceivedRequest,
+        _ outbound: BodyWriter.Outbound
+    ) async throws {
         let (options, choose) = state.withLock { state in
             state.requests.append(request)
             return (state.options, state.fault)
         }
-        let resource = options.resources.first { $0.path == request.path }
+        let resource = options.resources.first { $0.path == request.collection }
         let encoder = AnswerEncoder(
             encoding: ServedEncoding(
                 accept: request.headers["accept"] ?? "",
@@ -193,7 +207,7 @@ package final class KubernetesTestServer: Sendable {
             let status = ServedStatus(code: 401, reason: "Unauthorized", message: "Unauthorized")
             return try await Answer.sendStatus(status, encoder, outbound)
         }
-        guard let resource else {
+        guard resource != nil || request.isForEvents else {
             let status = ServedStatus(code: 404, reason: "NotFound", message: "not found")
             return try await Answer.sendStatus(status, encoder, outbound)
         }
@@ -201,6 +215,15 @@ package final class KubernetesTestServer: Sendable {
         if fault == .drop { throw BodyWriter.Ending.drop }
         do {
             if fault == .stall { throw BodyWriter.Ending.stall }
+            guard let resource else {
+                return try await EventAnswer(
+                    request: request,
+                    encoder: encoder,
+                    fault: fault,
+                    events: served,
+                    outbound: outbound
+                ).send()
+            }
             try await Answer(
                 request: request,
                 resource: resource,
@@ -221,6 +244,8 @@ package final class KubernetesTestServer: Sendable {
 extension ReceivedRequest {
     fileprivate init(_ head: HTTPRequestHead) {
         let parts = head.uri.split(separator: "?", maxSplits: 1)
+        method = head.method.rawValue
+        body = []
         path = parts.first.map(String.init) ?? "/"
         query = [:]
         for pair in (parts.count > 1 ? parts[1] : "").split(separator: "&") {

@@ -175,7 +175,8 @@ actor Dataplane {
                     family: dataplanes[index].family,
                     report: outcome,
                     tally: dataplanes[index].tally,
-                    ruleCounts: done.apply.operations > 0 ? dataplanes[index].ruleCounts : [:]
+                    ruleCounts: done.apply.operations > 0 ? dataplanes[index].ruleCounts : [:],
+                    issues: dataplanes[index].issues
                 )
             )
             report.failures += done.apply.failures.map { "\(name): \($0)" }

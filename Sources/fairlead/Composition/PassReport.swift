@@ -43,6 +43,8 @@ struct PassReport: Sendable {
         var report: FamilyPassReport?
         var tally: ServiceTally
         var ruleCounts: [TableName: Int]
+        /// Wishes that could not be planned.
+        var issues: [PlanIssue]
     }
 
     init(kind: PassScheduler.PassKind) {

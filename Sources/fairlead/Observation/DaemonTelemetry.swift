@@ -3,6 +3,7 @@ import DaemonConfiguration
 import Glibc
 import HTTPServing
 import HealthChecking
+import KubernetesClient
 import LinuxKernel
 import Logging
 import Planning
@@ -17,6 +18,8 @@ final class DaemonTelemetry: Sendable {
     let health: Telemetry.HealthState
     let metrics: DaemonMetrics
     let traffic: TrafficReader
+    /// Nil if no cluster is asked.
+    let events: EventRecorder?
     private let published: Mutex<DaemonSnapshot>
     /// When the oldest news of each source came that no pass has applied yet.
     private let waiting = Mutex<[String: Moment]>([:])
@@ -25,11 +28,17 @@ final class DaemonTelemetry: Sendable {
     private let server = HTTPServer()
     private let wishes: AsyncStream<Void>
     private let wish: AsyncStream<Void>.Continuation
+    private static let healthPurpose = "health"
     /// How often an address that could not be had is tried again.
     private static let retryInterval = Duration.seconds(5)
 
     /// `configuration` has the mode that was chosen.
-    init(_ configuration: DaemonConfiguration, families: [IPFamily]) {
+    init(
+        _ configuration: DaemonConfiguration,
+        families: [IPFamily],
+        events: EventRecorder? = nil
+    ) {
+        self.events = events
         health = Telemetry.HealthState(deadline: Self.deadline(configuration))
         metrics = DaemonMetrics(mode: configuration.mode)
         traffic = TrafficReader(configuration, families)
@@ -164,7 +173,7 @@ final class DaemonTelemetry: Sendable {
         for (name, reason) in await listeners.failures {
             let server: DaemonConfiguration.Server? =
                 switch name.purpose {
-                case "health": configuration.health
+                case Self.healthPurpose: configuration.health
                 case "metrics": configuration.metrics
                 default: nil
                 }
@@ -192,7 +201,7 @@ final class DaemonTelemetry: Sendable {
         }
     }
 
-    /// Logs what cannot be listened on and was not so before.
+    /// Logs what cannot be listened on and was not so before, and tells the cluster.
     private func complain(
         _ known: [HTTPListeners.Name: String],
         _ logger: Logger
@@ -203,8 +212,21 @@ final class DaemonTelemetry: Sendable {
                 "Cannot listen; it is tried again",
                 metadata: ["server": "\(name.purpose)", "reason": "\(reason)"]
             )
+            if let events, let event = listeningEvent(name, reason) { events.record(event) }
         }
         return failures
+    }
+
+    /// Nil for a server that is none of the cluster's business.
+    private func listeningEvent(_ name: HTTPListeners.Name, _ reason: String) -> ClusterEvent? {
+        if name.purpose == Self.healthPurpose { return .healthAddressTaken(reason) }
+        let snapshot = snapshot
+        let service = snapshot.lastPass?.families.lazy.flatMap(\.tally.healthChecks.keys)
+            .first { Self.healthCheckPurpose($0) == name.purpose }
+        guard let service, snapshot.services.services[service]?.origin == .cluster else {
+            return nil
+        }
+        return .healthCheckPortTaken(service, reason)
     }
 
     /// What cannot be listened on, with reasons.
@@ -227,7 +249,7 @@ final class DaemonTelemetry: Sendable {
                 ? .everywhere(address.port) : .address(address.address, address.port)
             wanted[.init(purpose, place)] = routes.answer
         }
-        add("health", snapshot.configuration.health, healthPages)
+        add(Self.healthPurpose, snapshot.configuration.health, healthPages)
         add("metrics", snapshot.configuration.metrics, metricsPages)
         if let path = snapshot.configuration.status.socket {
             wanted[.init("status", .unix(path))] = statusPages.answer
@@ -245,7 +267,7 @@ final class DaemonTelemetry: Sendable {
             for (name, check) in outcome.tally.healthChecks {
                 for address in addresses {
                     let listener = HTTPListeners.Name(
-                        "health check of \(name)",
+                        Self.healthCheckPurpose(name),
                         .address(address, check.port)
                     )
                     wanted[listener] = { [self] _ in serviceHealth(name, family) }
@@ -253,6 +275,10 @@ final class DaemonTelemetry: Sendable {
             }
         }
         return wanted
+    }
+
+    private static func healthCheckPurpose(_ name: ServiceName) -> String {
+        "health check of \(name)"
     }
 
     private func serviceHealth(_ name: ServiceName, _ family: IPFamily) -> HTTPResponse {

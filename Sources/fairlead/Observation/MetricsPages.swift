@@ -1,6 +1,7 @@
 import Addressing
 import DaemonConfiguration
 import HTTPServing
+import KubernetesClient
 import Planning
 import ServiceModel
 import Telemetry
@@ -30,6 +31,11 @@ extension DaemonTelemetry {
         let listening = await listeningProblems()
         for (kind, problems) in snapshot.issues(listening: listening) {
             metrics.fairlead.issues.set(Double(problems.count), kind)
+        }
+        if let counts = events?.counts {
+            metrics.fairlead.clusterEvents.set(Double(counts.sent), "sent")
+            metrics.fairlead.clusterEvents.set(Double(counts.dropped), "dropped")
+            metrics.fairlead.clusterEvents.set(Double(counts.refused), "refused")
         }
         let checks = await snapshot.healthChecks.metrics()
         let more = ProcessMetrics.read() + sourceMetrics(snapshot) + checks + traffic.metrics

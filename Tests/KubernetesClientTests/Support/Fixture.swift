@@ -71,7 +71,7 @@ extension APIConnection {
     /// Sends a request and reads its answer to the end; where that came from.
     @discardableResult
     func ask(_ request: APIRequest = .services) async throws -> ServerAddress {
-        try await get(request) { body in
+        try await send(request) { body in
             try await body.read { _ in }
             return body.server
         }

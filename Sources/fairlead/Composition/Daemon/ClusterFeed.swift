@@ -9,6 +9,8 @@ actor ClusterFeed {
     private static let interval = Duration.seconds(5)
 
     private let settings: KubernetesSource.Settings
+    /// Tells the cluster what happens here.
+    nonisolated let events: EventRecorder
     private var source: KubernetesSource?
     /// Why there is no source.
     private var problem: String?
@@ -19,11 +21,14 @@ actor ClusterFeed {
             let settings = KubernetesSource.Settings(sources, nodeName: nodeName, logger: logger)
         else { return nil }
         self.settings = settings
+        events = EventRecorder(nodeName: nodeName, logger: logger)
     }
 
     /// Brings updates to `take` until the task is cancelled.
     func follow(_ take: @Sendable (KubernetesUpdate) -> Void) async {
         guard let source = await opened() else { return }
+        let telling = Task { [events] in await events.run(source.eventConnection) }
+        defer { telling.cancel() }
         for await update in source.updates() { take(update) }
         await source.stop()
     }

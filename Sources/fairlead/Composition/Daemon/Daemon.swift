@@ -40,6 +40,7 @@ struct Daemon {
     private var isReady = false
     private var known: Set<String> = []
     private let started = ContinuousClock.now
+    private var clusterReport = ClusterReport()
 
     /// `load` reads the configuration, at a reload again; `watch` says when there is a new one.
     init(
@@ -88,9 +89,14 @@ struct Daemon {
         for problem in await dataplane.kernelProblems() {
             logger.warning("Kernel", metadata: ["problem": "\(problem)"])
         }
+        inputs.events?.record(.started(start.mode))
         var chosen = configuration
         chosen.mode = start.mode
-        let telemetry = DaemonTelemetry(chosen, families: start.families)
+        let telemetry = DaemonTelemetry(
+            chosen,
+            families: start.families,
+            events: inputs.events
+        )
         self.telemetry = telemetry
         try await telemetry.listen()
         let serving = Task { [logger] in await telemetry.keepListening(logger) }
@@ -191,6 +197,7 @@ struct Daemon {
         let held = inputs.heldRemovals
         telemetry?.held(held)
         report(held.map { [$0.words] } ?? [], as: "Removals held back")
+        if let held { inputs.events?.record(.removalsHeld(held.words)) }
         let filtered = health.take(update)
         await checker.update(filtered.targets)
         pending.merge(filtered.update)
@@ -244,6 +251,7 @@ struct Daemon {
         telemetry?.passed(report, pending.snapshot)
         if report.succeeded { observeLatencies(report) }
         log(report)
+        clusterReport.passed(report, pending.snapshot, to: inputs.events)
         self.report(report.issues, as: "Service problem")
         guard report.succeeded else {
             serviceManager.status("failing: \(report.errors[0])")

@@ -33,6 +33,8 @@ struct ServiceInputs {
     private let files: FileSource?
     let cluster: ClusterFeed?
     private let memory: ClusterMemory?
+    /// Where to tell the cluster what happens; nil if none is asked.
+    var events: EventRecorder? { cluster?.events }
     private var merger: SnapshotMerger
     private var brake: RemovalBrake
     /// What the cluster says of the node; nil where no API server is asked.

@@ -1,0 +1,252 @@
+import FoundationEssentials
+import KubernetesAPI
+import KubernetesObjects
+package import Logging
+import NIOCore
+import ServiceModel
+import Synchronization
+
+/// Tells the cluster what happened, as Events at a Service or the own Node.
+///
+/// Best effort: nobody waits for it, what can't be sent is tried again or dropped, and an API server
+/// that does not want Events gets none.
+package final class EventRecorder: Sendable {
+    /// What became of the events so far.
+    package struct Counts: Sendable, Hashable {
+        /// Objects made, and their counts raised.
+        package var sent = 0
+        /// Made room for newer ones.
+        package var dropped = 0
+        /// The server did not take them.
+        package var refused = 0
+    }
+
+    private struct State {
+        var queue = EventQueue()
+        var isOff = false
+        var sent = 0
+        var refused = 0
+    }
+
+    /// What became of sending.
+    private enum Outcome {
+        case sent
+        case lost
+        case abandoned(String)
+        case failed(String, after: Int)
+        case forbidden(String)
+    }
+
+    private static let patience = Duration.seconds(10)
+    private static let firstPause = Duration.seconds(10)
+    private static let longestPause = Duration.seconds(300)
+
+    private let nodeName: String
+    private let time: Timebase
+    private let logger: Logger
+    private let state = Mutex(State())
+    private let wakes: AsyncStream<Void>
+    private let wake: AsyncStream<Void>.Continuation
+
+    package init(nodeName: String, time: Timebase = .standard, logger: Logger) {
+        self.nodeName = nodeName
+        self.time = time
+        self.logger = logger
+        (wakes, wake) = AsyncStream.makeStream(bufferingPolicy: .bufferingNewest(1))
+    }
+
+    /// Takes note of an event and returns at once; it is sent when there is a connection. One at a
+    /// Service that the cluster can't have is ignored.
+    package func record(_ event: ClusterEvent) {
+        if case .service(let service) = event.regarding,
+            !ObjectNames.isLabel(service.namespace) || !ObjectNames.isObjectName(service.name)
+        {
+            return
+        }
+        state.withLock { state in
+            if !state.isOff { state.queue.add(event, at: .now, time.now) }
+        }
+        wake.yield()
+    }
+
+    package var counts: Counts {
+        state.withLock {
+            Counts(sent: $0.sent, dropped: $0.queue.dropped, refused: $0.refused)
+        }
+    }
+
+    /// Sends events until the task is cancelled or the server forbids it. To be called once, with a
+    /// connection that speaks JSON.
+    package func run(_ connection: APIConnection) async {
+        var sender = Sender()
+        var timer: Task<Void, Never>?
+        defer { timer?.cancel() }
+        wake.yield()
+        for await _ in wakes {
+            timer?.cancel()
+            let delay = await sendAllDue(connection, &sender)
+            guard !state.withLock(\.isOff) else { return }
+            guard let delay else { continue }
+            timer = Task { [time, wake] in
+                // Cancelled means that a later timer takes over.
+                guard (try? await time.sleep(for: delay)) != nil else { return }
+                wake.yield()
+            }
+        }
+    }
+
+    // MARK: - Sending
+
+    /// What is remembered from one event to the next.
+    private struct Sender {
+        var pause = EventRecorder.firstPause
+        var isFailing = false
+        var hasToldOfRefusal = false
+        var toldDropped = 0
+    }
+
+    /// How long to wait for the next; nil if none waits.
+    private func sendAllDue(
+        _ connection: APIConnection,
+        _ sender: inout Sender
+    ) async -> Duration? {
+        while !Task.isCancelled {
+            let (step, isOff) = state.withLock { ($0.queue.next(at: time.now), $0.isOff) }
+            if isOff { return nil }
+            switch step {
+            case .idle: return nil
+            case .wait(let delay): return delay
+            case .send(let series):
+                let outcome = await send(series, connection)
+                guard !Task.isCancelled else { return nil }
+                settle(series, outcome, &sender)
+            }
+        }
+        return nil
+    }
+
+    private func settle(
+        _ series: EventQueue.Series,
+        _ outcome: Outcome,
+        _ sender: inout Sender
+    ) {
+        let now = time.now
+        switch outcome {
+        case .sent:
+            sender.pause = Self.firstPause
+            sender.isFailing = false
+            state.withLock {
+                $0.queue.sent(series, at: now)
+                $0.sent += 1
+            }
+        case .lost: state.withLock { $0.queue.lost(series.event) }
+        case .abandoned(let reason):
+            state.withLock {
+                $0.queue.abandon(series.event)
+                $0.refused += 1
+            }
+            if !sender.hasToldOfRefusal { tell("An Event was refused", reason) }
+            sender.hasToldOfRefusal = true
+        case .failed(let reason, let seconds):
+            let pause = max(sender.pause, .seconds(seconds))
+            sender.pause = min(sender.pause * 2, Self.longestPause)
+            state.withLock { $0.queue.pause(until: now + pause) }
+            if !sender.isFailing { tell("Events can't be sent; it is tried again", reason) }
+            sender.isFailing = true
+        case .forbidden(let reason):
+            state.withLock {
+                $0.isOff = true
+                $0.refused += 1
+            }
+            tell("Events are forbidden; no more are sent", reason)
+        }
+        let dropped = counts.dropped
+        if dropped > 0, sender.toldDropped == 0 { tell("Events are dropped", "too many wait") }
+        sender.toldDropped = dropped
+    }
+
+    private func tell(_ message: Logger.Message, _ reason: String) {
+        logger.warning(message, metadata: ["reason": "\(reason)"])
+    }
+
+    // MARK: - One event
+
+    private func send(
+        _ series: EventQueue.Series,
+        _ connection: APIConnection
+    ) async -> Outcome {
+        do {
+            let request = try await request(for: series, connection)
+            try await connection.send(request) { body in try await body.read { _ in } }
+            return .sent
+        } catch let status as APIStatus {
+            return Self.outcome(status, isNew: series.told == 0)
+        } catch {
+            return .failed(shortText(error), after: 0)
+        }
+    }
+
+    private static func outcome(_ status: APIStatus, isNew: Bool) -> Outcome {
+        let reason = shortText(ClientError(status.description))
+        switch status.code {
+        // Ours, from a try whose answer was lost.
+        case 409 where isNew: return .sent
+        case 404 where !isNew: return .lost
+        // Nothing can be made in a namespace that is going away.
+        case 403 where status.causes.contains("NamespaceTerminating"): return .abandoned(reason)
+        case 403: return .forbidden(reason)
+        case 401, 408, 409, 429, 500...:
+            return .failed(reason, after: status.retryAfterSeconds ?? 0)
+        default: return .abandoned(reason)
+        }
+    }
+
+    private func request(
+        for series: EventQueue.Series,
+        _ connection: APIConnection
+    ) async throws -> APIRequest {
+        let isNew = series.told == 0
+        let uid = isNew ? await uid(series.event.regarding, connection) : nil
+        let object = EventObject(series, nodeName: nodeName, uid: uid)
+        let collection = "/apis/events.k8s.io/v1/namespaces/\(object.metadata.namespace)/events"
+        guard !isNew else {
+            return APIRequest(
+                path: collection,
+                content: .creation(try object.json()),
+                idleLimit: Self.patience
+            )
+        }
+        return APIRequest(
+            path: "\(collection)/\(object.metadata.name)",
+            content: .mergePatch(try object.seriesPatch()),
+            idleLimit: Self.patience
+        )
+    }
+
+    /// The Service's UID, asked for here as nothing else needs it; nil if it can't be had, and the
+    /// event is sent without.
+    private func uid(
+        _ object: ClusterEvent.Object,
+        _ connection: APIConnection
+    ) async -> String? {
+        guard case .service(let service) = object else { return nil }
+        struct List: Decodable {
+            struct Item: Decodable { var metadata: Metadata }
+            struct Metadata: Decodable { var uid: String }
+            var items: [Item]
+        }
+        let request = APIRequest(
+            path: "/api/v1/namespaces/\(service.namespace)/services",
+            query: [("fieldSelector", "metadata.name=\(service.name)"), ("limit", "1")],
+            idleLimit: Self.patience
+        )
+        let bytes = try? await connection.send(request) { body in
+            var bytes: [UInt8] = []
+            try await body.read { bytes += $0.readableBytesView.prefix(1 << 20) }
+            return bytes
+        }
+        return bytes.flatMap {
+            try? JSONDecoder().decode(List.self, from: Data($0)).items.first?.metadata.uid
+        }
+    }
+}

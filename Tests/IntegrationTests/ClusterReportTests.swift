@@ -1,0 +1,80 @@
+import Addressing
+import KubernetesClient
+import Planning
+import Reconciling
+import ServiceModel
+import Testing
+
+@testable import fairlead
+
+/// What of the passes becomes an Event.
+@Suite("Report to the cluster")
+struct ClusterReportTests {
+    private static let web = ServiceName(namespace: "shop", name: "web")
+
+    private static func services(_ origin: ServiceOrigin) -> ServiceSnapshot {
+        ServiceSnapshot(services: [web: Service(name: web, origin: origin)], slices: [:])
+    }
+
+    private static func report(
+        _ reasons: [String] = [],
+        errors: [String] = []
+    ) -> PassReport {
+        var report = PassReport(kind: .incremental)
+        report.errors = errors
+        let port = ServicePortName(service: web, port: "http", transport: .tcp)
+        report.families = [
+            .init(
+                family: .ipv4,
+                report: nil,
+                tally: .init(),
+                ruleCounts: [:],
+                issues: reasons.map { PlanIssue(port, reason: $0) }
+            )
+        ]
+        return report
+    }
+
+    @Test("A Service's issues are told when there is a new one, all in one event")
+    func issues() {
+        var state = ClusterReport()
+        func notes(_ reasons: [String], _ origin: ServiceOrigin = .cluster) -> [String] {
+            state.taking(Self.report(reasons), Self.services(origin)).map(\.note)
+        }
+        #expect(notes(["a"], .files).isEmpty)
+        #expect(notes(["a"]) == ["port http: a"])
+        #expect(notes(["a"]).isEmpty)
+        #expect(notes(["b", "a"]) == ["port http: a; port http: b"])
+        #expect(notes(["b"]).isEmpty)
+        #expect(notes([]).isEmpty)
+        #expect(notes(["b"]) == ["port http: b"])
+    }
+
+    @Test("Passes that fail are told from the third in a row on")
+    func failures() {
+        var state = ClusterReport()
+        func reasons(_ errors: [String]) -> [String] {
+            state.taking(Self.report(errors: errors), Self.services(.cluster)).map(\.reason)
+        }
+        #expect(reasons(["busy"]).isEmpty)
+        #expect(reasons(["busy"]).isEmpty)
+        #expect(reasons(["busy"]) == ["ProgrammingFailed"])
+        #expect(reasons(["busy"]) == ["ProgrammingFailed"])
+        #expect(reasons([]).isEmpty)
+        #expect(reasons(["busy"]).isEmpty)
+    }
+
+    @Test("Repaired rules name at most three Services")
+    func drift() {
+        var state = ClusterReport()
+        var report = Self.report()
+        report.drift = 7
+        report.driftedServices = Set((1...9).map { ServiceName(namespace: "shop", name: "s\($0)") })
+        let event = state.taking(report, Self.services(.cluster)).first
+        #expect(event?.regarding == .node)
+        #expect(
+            event?.note == "Repaired 7 objects that another program had changed; "
+                + "Services: shop/s1, shop/s2, shop/s3 and 6 more"
+        )
+    }
+}
