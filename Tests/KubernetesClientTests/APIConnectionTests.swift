@@ -213,7 +213,7 @@ extension NetworkSuites {
                 first.setFault { _ in .stall }
                 try await withServer { _, secondAddress in
                     let access = ClusterAccess(servers: [firstAddress, secondAddress])
-                    try await withConnection(access, time: Timebase(speed: 60)) { connection in
+                    try await withConnection(access, time: Timebase(speed: 6)) { connection in
                         let server = try await connection.ask()
                         #expect(server == secondAddress)
                     }
@@ -228,7 +228,7 @@ extension NetworkSuites {
             try await withServer(cluster) { server, address in
                 server.setFault { _ in .stallAfter(bytes: 10) }
                 let access = ClusterAccess(servers: [address])
-                try await withConnection(access, time: Timebase(speed: 60)) { connection in
+                try await withConnection(access, time: Timebase(speed: 6)) { connection in
                     await #expect(throws: IdleTimeout.self) {
                         try await connection.ask(
                             APIRequest(path: "/api/v1/services", idleLimit: .seconds(60))
@@ -285,7 +285,7 @@ extension NetworkSuites {
                 var settings = APIConnection.Settings()
                 settings.rate = 5
                 settings.burst = 2
-                let time = Timebase(speed: 20)
+                let time = Timebase(speed: 4)
                 try await withConnection(
                     ClusterAccess(servers: [address]),
                     settings: settings,
