@@ -92,6 +92,7 @@ let package = Package(
     targets: [
         .systemLibrary(name: "CIPTables", pkgConfig: "libiptc", providers: [.apt(["libiptc-dev"])]),
         .systemLibrary(name: "CNetlink"),
+        .systemLibrary(name: "CSpawn"),
 
         // The models: values, no I/O.
         room("Addressing"),
@@ -128,7 +129,7 @@ let package = Package(
             "KubernetesClient",
             [
                 "Addressing", "PrintableText", "ServiceModel", "AnnotatedYAML", "KubernetesAPI",
-                httpClient, nioCore, nioHTTP1, nioPosix, nioTLS, logging,
+                "CSpawn", httpClient, nioCore, nioHTTP1, nioPosix, nioTLS, logging,
             ]
         ),
         room(
@@ -150,13 +151,19 @@ let package = Package(
                 "Addressing", "ServiceModel", "DataplaneModel", "Planning", "PacketTracing",
                 "HealthChecking", "HTTPServing", "Picturing", "ProxyModes", "LinuxKernel",
                 "ServiceSources", "KubernetesAPI", "KubernetesClient", "DaemonConfiguration",
-                "Telemetry", "Reconciling", argumentParser, logging, httpClient, nioCore, nioHTTP1,
+                "Telemetry", "Reconciling", "NamespaceLab", "LabTraffic", "LabCluster",
+                argumentParser, logging, httpClient, nioCore, nioHTTP1,
             ]
         ),
 
         // A small network in namespaces, for the demo, the tests and the benchmarks.
-        room("NamespaceLab", ["Addressing"]),
-        program("fairlead-lab-agent", ["Addressing", "NamespaceLab", argumentParser]),
+        room("NamespaceLab", ["Addressing", "CSpawn"]),
+        room("LabTraffic", ["Addressing", argumentParser]),
+        room("LabCluster", ["Addressing", "NamespaceLab"]),
+        program(
+            "fairlead-lab-agent",
+            ["Addressing", "NamespaceLab", "LabTraffic", argumentParser]
+        ),
 
         // An API server for the tests and the benchmarks.
         room(
@@ -249,13 +256,13 @@ let package = Package(
             "TelemetryTests",
             ["Addressing", "ServiceModel", "HTTPServing", "Telemetry", logging]
         ),
-        tests("NamespaceLabTests", ["Addressing", "NamespaceLab"]),
+        tests("NamespaceLabTests", ["Addressing", "NamespaceLab", "LabCluster"]),
         tests(
             "IntegrationTests",
             [
                 "Addressing", "ServiceModel", "DataplaneModel", "Planning", "LinuxKernel",
                 "Reconciling", "AnnotatedYAML", "KubernetesClient", "KubernetesTestServer",
-                "NamespaceLab", "fairlead", "fairlead-lab-agent",
+                "NamespaceLab", "LabCluster", "fairlead", "fairlead-lab-agent",
             ]
         ),
     ]

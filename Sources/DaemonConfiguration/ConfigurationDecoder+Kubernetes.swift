@@ -2,7 +2,9 @@ import AnnotatedYAML
 import PrintableText
 
 extension DaemonConfiguration.Sources.Kubernetes {
-    static let fieldNames = ["kubeconfig", "context", "servers", "contentType", "snapshotCache"]
+    static let fieldNames = [
+        "kubeconfig", "context", "servers", "contentType", "snapshotCache", "staleAfter",
+    ]
 
     init(_ fields: Fields) throws(FieldError) {
         self.init()
@@ -21,6 +23,8 @@ extension DaemonConfiguration.Sources.Kubernetes {
         }
         contentType = try fields.choice("contentType", of: ContentType.self) ?? contentType
         snapshotCache = try fields.boolean("snapshotCache") ?? snapshotCache
+        staleAfter =
+            try fields.duration("staleAfter", in: .zero ... .seconds(86400)) ?? staleAfter
         guard kubeconfig != nil || context == nil else {
             throw fields.error("context", "needs a kubeconfig")
         }

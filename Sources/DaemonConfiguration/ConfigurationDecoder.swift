@@ -68,7 +68,8 @@ extension DaemonConfiguration {
                 "tcpBeLiberal", "udpTimeout", "udpStreamTimeout", "cleanStaleUDP",
             ]
         ), ("health", ["address", "bindFailure"]), ("metrics", ["address", "bindFailure"]),
-        ("status", ["socket"]), ("healthChecks", ["maxConcurrent", "caFile"]), ("oomScoreAdj", []),
+        ("status", ["socket"]), ("healthChecks", ["maxConcurrent", "caFile"]),
+        ("removals", Removals.fieldNames), ("oomScoreAdj", []),
         ("log", ["level", "format"]),
     ]
 
@@ -119,6 +120,7 @@ extension DaemonConfiguration {
                 status.socket = try fields.absolutePathOrNone("socket")
             }
         case "healthChecks": try healthChecks.decode(fields)
+        case "removals": try removals.decode(fields)
         case "log":
             log.level = try fields.choice("level", of: Log.Level.self) ?? log.level
             log.format = try fields.choice("format", of: Log.Format.self) ?? log.format

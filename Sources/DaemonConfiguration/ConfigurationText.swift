@@ -76,6 +76,22 @@ private struct ConfigurationWriter {
                 [field("socket", \.status.socket) { Self.quoted($0 ?? "") }].compactMap { $0 }
             ),
             (
+                "healthChecks",
+                [
+                    field("maxConcurrent", \.healthChecks.maxConcurrent, String.init),
+                    field("caFile", \.healthChecks.caFile) { Self.quoted($0 ?? "") },
+                ].compactMap { $0 }
+            ),
+            (
+                "removals",
+                [
+                    field("percent", \.removals.percent, String.init),
+                    field("minimum", \.removals.minimum, String.init),
+                    field("window", \.removals.window, Self.time),
+                    field("holdTime", \.removals.holdTime, Self.time),
+                ].compactMap { $0 }
+            ),
+            (
                 "log",
                 [
                     field("level", \.log.level) { $0.rawValue },
@@ -115,6 +131,9 @@ private struct ConfigurationWriter {
         }
         if source.snapshotCache != defaults.snapshotCache {
             fields.append("snapshotCache: \(source.snapshotCache)")
+        }
+        if source.staleAfter != defaults.staleAfter {
+            fields.append("staleAfter: \(time(source.staleAfter))")
         }
         return "{\(fields.joined(separator: ", "))}"
     }

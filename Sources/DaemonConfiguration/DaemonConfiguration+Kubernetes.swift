@@ -11,6 +11,9 @@ extension DaemonConfiguration.Sources {
         package var contentType = ContentType.protobuf
         /// Keep the last snapshot in the state directory, for a start without an API server.
         package var snapshotCache = true
+        /// Without any answer for so long the source is stale, and the daemon not healthy; zero
+        /// waits for ever.
+        package var staleAfter = Duration.seconds(300)
 
         package init() {}
 

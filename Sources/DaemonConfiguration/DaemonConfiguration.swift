@@ -32,6 +32,7 @@ package struct DaemonConfiguration: Sendable, Equatable {
     /// How ready the kernel is to end the daemon when memory runs out, -1000...1000; nil leaves it.
     package var oomScoreAdjustment: Int?
     package var healthChecks = HealthChecks()
+    package var removals = Removals()
     package var log = Log()
 
     package init() {}

@@ -73,6 +73,9 @@ package typealias HTTPAnswer = @Sendable (HTTPRequest) async -> HTTPResponse
 package struct HTTPRoutes: Sendable {
     private var answers: [String: HTTPAnswer] = [:]
 
+    /// Paths that change something, and so take POST alone.
+    package var actions: Set<String> = []
+
     package init() {}
 
     /// An answer for a path, and for all below it if the path ends with a slash.
@@ -87,9 +90,10 @@ package struct HTTPRoutes: Sendable {
         guard let answer = answers[request.path] ?? below(request.path) else {
             return .text("404 not found; there is \(paths.joined(separator: ", "))\n", status: 404)
         }
-        guard request.method == "GET" || request.method == "HEAD" else {
+        let allowed = actions.contains(request.path) ? ["POST"] : ["GET", "HEAD"]
+        guard allowed.contains(request.method) else {
             var refusal = HTTPResponse.text("405 method not allowed\n", status: 405)
-            refusal.headers.append(("Allow", "GET, HEAD"))
+            refusal.headers.append(("Allow", allowed.joined(separator: ", ")))
             return refusal
         }
         return await answer(request)

@@ -42,3 +42,15 @@ package struct KubernetesSourceState: Sendable, Hashable {
         }
     }
 }
+
+extension KubernetesSourceState {
+    /// When a server last gave a sign of life, for the one of the resources that Services depend on
+    /// that has been silent longest; nil if one never did.
+    package var lastSign: ContinuousClock.Instant? {
+        let signs = [KubernetesResource.services, .endpointSlices].map { resource in
+            resources[resource].flatMap { [$0.lastAnswer, $0.lastEvent].compactMap { $0 }.max() }
+        }
+        guard signs.allSatisfy({ $0 != nil }) else { return nil }
+        return signs.compactMap { $0 }.min()
+    }
+}

@@ -12,7 +12,7 @@ extension KernelCapabilities {
             capabilities.checkNFTables(family)
             capabilities.checkForwarding(family)
         }
-        capabilities.checkBridges()
+        capabilities.checkBridges(families)
         return capabilities.findings
     }
 

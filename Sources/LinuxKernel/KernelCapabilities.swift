@@ -50,7 +50,7 @@ package struct KernelCapabilities: Sendable {
             checkForwarding(family)
         }
         checkOtherIPTables(families)
-        checkBridges()
+        checkBridges(families)
     }
 
     /// Nothing is looked at yet.
@@ -153,12 +153,15 @@ package struct KernelCapabilities: Sendable {
         }
     }
 
-    mutating func checkBridges() {
-        if let bridge = value("net.bridge.bridge-nf-call-iptables"), bridge != "1" {
+    mutating func checkBridges(_ families: [IPFamily]) {
+        for family in families {
+            let name =
+                "net.bridge.bridge-nf-call-\(family == .ipv4 ? "iptables" : "ip6tables")"
+            guard let bridge = value(name), bridge != "1" else { continue }
             add(
                 .note,
-                "net.bridge.bridge-nf-call-iptables",
-                "\(bridge): replies between pods on one bridge bypass the rules; set it to 1 if pods are bridged"
+                name,
+                "\(bridge): replies between pods on one bridge bypass the rules, and Services hang; if pods are bridged: sysctl -w \(name)=1"
             )
         }
     }

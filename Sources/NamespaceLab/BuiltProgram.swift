@@ -5,14 +5,18 @@ package enum BuiltProgram {
     package static var agent: String { path("fairlead-lab-agent") }
     package static var fairlead: String { path("fairlead") }
 
-    /// In the directory of the running one.
-    private static func path(_ name: String) -> String {
+    /// The path of the running one.
+    package static var own: String {
         var buffer = [CChar](repeating: 0, count: 4096)
         let count = readlink("/proc/self/exe", &buffer, buffer.count)
-        let own = String(
+        return String(
             decoding: buffer[..<max(0, count)].map { UInt8(bitPattern: $0) },
             as: UTF8.self
         )
+    }
+
+    /// In the directory of the running one.
+    private static func path(_ name: String) -> String {
         let directory = own.split(separator: "/", omittingEmptySubsequences: false).dropLast()
         return (directory + [Substring(name)]).joined(separator: "/")
     }

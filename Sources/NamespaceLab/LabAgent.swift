@@ -1,9 +1,10 @@
-/// The servers and clients of the lab, each a run of the `fairlead-lab-agent` program.
+/// The servers and clients of the lab, each a run of a program.
 package struct LabAgent: Sendable {
-    /// Path of the program.
-    package let path: String
+    private let program: [String]
 
-    package init(path: String) { self.path = path }
+    /// `program` is what comes before `serve`, `connect` …: the path of `fairlead-lab-agent`, or
+    /// that of `fairlead` with `lab agent`.
+    package init(_ program: [String]) { self.program = program }
 
     /// A server that answers on `endpoints` (`10.0.0.1:80/tcp`) with its name and whom it sees;
     /// listening when this returns.
@@ -13,11 +14,25 @@ package struct LabAgent: Sendable {
         in namespace: String
     ) throws(LabError) -> LabProcess {
         let process = try LabProcess(
-            [path, "serve", "--name", name] + endpoints,
+            program + ["serve", "--name", name] + endpoints,
             in: namespace
         )
         try process.waitForLine(containing: "ready")
         return process
+    }
+
+    /// The same, to stay when we end; not listening yet. What it says goes into a file.
+    package func serveOn(
+        _ endpoints: [String],
+        as name: String,
+        in namespace: String,
+        log: String
+    ) throws(LabError) {
+        try LabProcess.detach(
+            program + ["serve", "--name", name] + endpoints,
+            in: namespace,
+            log: log
+        )
     }
 
     /// What became of `count` connections from a namespace: `NAME SOURCE`, `refused`,
@@ -30,10 +45,9 @@ package struct LabAgent: Sendable {
         count: Int = 1,
         timeout: Duration = .seconds(1)
     ) throws(LabError) -> [String] {
-        let milliseconds =
-            timeout.components.seconds * 1000
-            + timeout.components.attoseconds / 1_000_000_000_000_000
-        var arguments = [path, "connect", "--count", "\(count)", "--timeout", "\(milliseconds)"]
+        var arguments =
+            program
+            + ["connect", "--count", "\(count)", "--timeout", "\(timeout.wholeMilliseconds)"]
         if let source { arguments += ["--from", source] }
         if let port { arguments += ["--from-port", "\(port)"] }
         return try LabCommand.run(
@@ -44,14 +58,69 @@ package struct LabAgent: Sendable {
         .split(separator: "\n").map(String.init)
     }
 
+    /// One endpoint to connect to, several times.
+    package struct Request: Sendable {
+        package var endpoint: String
+        package var count: Int
+        /// For the connection, and again for its answer.
+        package var timeout: Duration
+
+        package init(_ endpoint: String, count: Int, timeout: Duration) {
+            self.endpoint = endpoint
+            self.count = count
+            self.timeout = timeout
+        }
+    }
+
+    /// Starts to make many connections side by side; `LabBatch.outcomes` waits for them.
+    package func batch(
+        _ requests: [Request],
+        in namespace: String
+    ) throws(LabError) -> LabBatch {
+        let process = try LabProcess(program + ["batch"], in: namespace)
+        for request in requests {
+            try process.writeLine(
+                "\(request.count) \(request.timeout.wholeMilliseconds) \(request.endpoint)"
+            )
+        }
+        process.closeInput()
+        return LabBatch(process, size: requests.count)
+    }
+
     /// A connection that stays, and the first line its server sent.
     package func hold(
         _ endpoint: String,
         in namespace: String
     ) throws(LabError) -> LabConnection {
-        let process = try LabProcess([path, "hold", endpoint], in: namespace)
+        let process = try LabProcess(program + ["hold", endpoint], in: namespace)
         let greeting = try process.readLine(Deadline(in: .seconds(10))) ?? ""
         return LabConnection(process, greeting: greeting)
+    }
+}
+
+/// Connections under way.
+package struct LabBatch {
+    private let process: LabProcess
+    private let size: Int
+
+    init(_ process: LabProcess, size: Int) {
+        self.process = process
+        self.size = size
+    }
+
+    /// Those of each request, in the order of requests.
+    package func outcomes(_ deadline: Deadline) throws(LabError) -> [[String]] {
+        let (output, status) = try process.finish(deadline)
+        guard status == 0 else { throw LabError("\(process.name): status \(status)\n\(output)") }
+        var outcomes = [[String]](repeating: [], count: size)
+        for line in output.split(separator: "\n") {
+            let words = line.split(separator: " ", maxSplits: 1)
+            guard words.count == 2, let index = Int(words[0]), index < size else {
+                throw LabError("\(process.name): said \(line)")
+            }
+            outcomes[index].append(String(words[1]))
+        }
+        return outcomes
     }
 }
 
@@ -76,5 +145,11 @@ package final class LabConnection {
         } catch {
             return false
         }
+    }
+}
+
+extension Duration {
+    fileprivate var wholeMilliseconds: Int64 {
+        components.seconds * 1000 + components.attoseconds / 1_000_000_000_000_000
     }
 }

@@ -1,3 +1,4 @@
+import CSpawn
 import Glibc
 
 /// A program that runs in a namespace, with its input and output in our hands. It ends with its
@@ -6,7 +7,7 @@ package final class LabProcess {
     package let pid: Int32
     /// What was called, for messages.
     package let name: String
-    private let input: Int32
+    private var input: Int32
     private let output: Int32
     private var unread: [UInt8] = []
     private var ended: Int32?
@@ -36,17 +37,52 @@ package final class LabProcess {
         posix_spawn_file_actions_adddup2(&actions, childInput, 0)
         posix_spawn_file_actions_adddup2(&actions, childOutput, 1)
         posix_spawn_file_actions_adddup2(&actions, childOutput, 2)
+        // A socket of ours that it kept open would keep its port taken.
+        posix_spawn_file_actions_addclosefrom_np(&actions, 3)
+        do throws(LabError) {
+            return (try spawn(call, &actions), ownInput, ownOutput)
+        } catch {
+            close(ownInput)
+            close(ownOutput)
+            throw error
+        }
+    }
+
+    /// Starts a program that stays when we end, in a session of its own; its output goes into a
+    /// file.
+    package static func detach(
+        _ arguments: [String],
+        in namespace: String,
+        log: String
+    ) throws(LabError) {
+        var actions = posix_spawn_file_actions_t()
+        posix_spawn_file_actions_init(&actions)
+        defer { posix_spawn_file_actions_destroy(&actions) }
+        posix_spawn_file_actions_addopen(&actions, 0, "/dev/null", O_RDONLY, 0)
+        posix_spawn_file_actions_addopen(&actions, 1, log, O_WRONLY | O_CREAT | O_APPEND, 0o644)
+        posix_spawn_file_actions_adddup2(&actions, 1, 2)
+        var attributes = posix_spawnattr_t()
+        posix_spawnattr_init(&attributes)
+        defer { posix_spawnattr_destroy(&attributes) }
+        // POSIX_SPAWN_SETSID of spawn.h, which Glibc's module does not show.
+        posix_spawnattr_setflags(&attributes, 0x80)
+        _ = try spawn(["ip", "netns", "exec", namespace] + arguments, &actions, &attributes)
+    }
+
+    private static func spawn(
+        _ call: [String],
+        _ actions: UnsafePointer<posix_spawn_file_actions_t>,
+        _ attributes: UnsafePointer<posix_spawnattr_t>? = nil
+    ) throws(LabError) -> pid_t {
         var words = call.map { strdup($0) }
         words.append(nil)
         defer { for word in words { free(word) } }
         var child = pid_t()
-        let result = posix_spawnp(&child, call[0], &actions, nil, words, environ)
+        let result = posix_spawnp(&child, call[0], actions, attributes, words, environ)
         guard result == 0 else {
-            close(ownInput)
-            close(ownOutput)
             throw LabError("\(call[0]): cannot be started (errno \(result))")
         }
-        return (child, ownInput, ownOutput)
+        return child
     }
 
     private static func pipe() throws(LabError) -> (read: Int32, write: Int32) {
@@ -63,8 +99,14 @@ package final class LabProcess {
             var status: Int32 = 0
             while waitpid(pid, &status, 0) < 0, errno == EINTR {}
         }
-        close(input)
+        closeInput()
         close(output)
+    }
+
+    /// Nothing more is written to it.
+    package func closeInput() {
+        if input >= 0 { close(input) }
+        input = -1
     }
 
     /// Writes a line to its input.
@@ -133,32 +175,5 @@ package final class LabProcess {
         let count = read(output, &chunk, chunk.count)
         if count > 0 { unread += chunk[..<count] }
         return count > 0
-    }
-}
-
-/// Runs short programs to their end.
-package enum LabCommand {
-    /// The output of a program that has to succeed.
-    @discardableResult
-    package static func run(
-        _ arguments: [String],
-        in namespace: String? = nil,
-        _ deadline: Deadline = Deadline(in: .seconds(20))
-    ) throws(LabError) -> String {
-        let (output, status) = try result(arguments, in: namespace, deadline)
-        guard status == 0 else {
-            throw LabError("\(arguments.joined(separator: " ")): status \(status)\n\(output)")
-        }
-        return output
-    }
-
-    /// The output and the exit status, whatever that is.
-    package static func result(
-        _ arguments: [String],
-        in namespace: String? = nil,
-        _ deadline: Deadline = Deadline(in: .seconds(20))
-    ) throws(LabError) -> (output: String, status: Int32) {
-        let process = try LabProcess(arguments, in: namespace)
-        return try process.finish(deadline)
     }
 }

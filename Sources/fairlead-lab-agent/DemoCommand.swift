@@ -40,10 +40,10 @@ private final class DemoStage {
 
     init(fairlead: String, agent: String) throws {
         Self.title("A node, three pods on its bridge, and a client outside")
-        lab = try NamespaceLab(prefix: "fairlead-demo")
+        lab = try NamespaceLab(name: "demo")
         print("  \(lab.client) 192.0.2.100 ── \(lab.node) 192.0.2.1 ── cni0 ── pods 10.180.0.11-13")
         self.fairlead = fairlead
-        self.agent = LabAgent(path: agent)
+        self.agent = LabAgent([agent])
         directory = FileManager.default.temporaryDirectory.path + "/fairlead-demo"
         try? FileManager.default.removeItem(atPath: directory)
         try FileManager.default.createDirectory(

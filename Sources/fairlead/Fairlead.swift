@@ -24,7 +24,9 @@ struct Fairlead: AsyncParsableCommand {
         subcommands: [
             RunCommand.self, StatusCommand.self, PlanCommand.self, ApplyCommand.self,
             TraceCommand.self, GraphCommand.self, VerifyCommand.self, CountersCommand.self,
-            CheckCommand.self, ConfigCommand.self, CleanupCommand.self, VersionCommand.self,
+            ConfirmCommand.self, CheckCommand.self, ConfigCommand.self, CleanupCommand.self,
+            LabCommandGroup.self,
+            VersionCommand.self,
         ]
     )
 

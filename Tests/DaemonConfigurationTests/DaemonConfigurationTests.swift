@@ -71,6 +71,7 @@ struct DaemonConfigurationTests {
             status: {socket: ""}
             oomScoreAdj: -7
             healthChecks: {maxConcurrent: 8, caFile: /etc/fairlead/ca.pem}
+            removals: {percent: 70, minimum: 3, window: 1s, holdTime: 2m}
             log: {level: debug, format: json}
             """
         )
@@ -100,6 +101,9 @@ struct DaemonConfigurationTests {
         #expect(configuration.ipvs.timeouts.udp == .seconds(3))
         #expect(configuration.nftables.scheduler == .mh && configuration.nftables.counters)
         #expect(configuration.healthChecks.maxConcurrent == 8)
+        #expect(configuration.removals.percent == 70 && configuration.removals.minimum == 3)
+        #expect(configuration.removals.window == .seconds(1))
+        #expect(configuration.removals.holdTime == .seconds(120))
         #expect(configuration.healthChecks.caFile == "/etc/fairlead/ca.pem")
         #expect(configuration.log.level == .debug && configuration.log.format == .json)
         #expect(configuration.conntrack.maxPerCore == 1 && configuration.conntrack.min == 2)
@@ -123,7 +127,7 @@ struct DaemonConfigurationTests {
             sources:
               files: ""
               kubernetes: {kubeconfig: /k, context: c, servers: ["https://[2001:db8::1]:6443"],
-                contentType: json, snapshotCache: false}
+                contentType: json, snapshotCache: false, staleAfter: 1m}
             detectLocal: {mode: NodeCIDR}
             """
         )
@@ -131,6 +135,7 @@ struct DaemonConfigurationTests {
         #expect(source.kubeconfig == "/k" && source.context == "c")
         #expect(source.servers == ["https://[2001:db8::1]:6443"])
         #expect(source.contentType == .json && !source.snapshotCache)
+        #expect(source.staleAfter == .seconds(60))
         #expect(configuration.sources.filePath == "")
         #expect(configuration.takesPodRangesFromNode)
         #expect(configuration.localDetector == .sources([]))
@@ -158,6 +163,7 @@ struct DaemonConfigurationTests {
             ("metrics: {bindFailure: never}", 1), ("status: {socket: relative}", 1),
             ("oomScoreAdj: 1001", 1), ("conntrack: {min: -1}", 1),
             ("ipvs:\n  binding: ranges", 2), ("healthChecks: {maxConcurrent: 0}", 1),
+            ("removals: {percent: 0}", 1), ("removals:\n  holdTime: 0s", 2),
             ("healthChecks: {caFile: ca.pem}", 1),
         ]
     )

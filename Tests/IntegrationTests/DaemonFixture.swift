@@ -6,7 +6,7 @@ import NamespaceLab
 /// A lab with servers on its pods and a daemon for its node, all gone with the fixture.
 final class DaemonFixture {
     let lab: NamespaceLab
-    let agent = LabAgent(path: BuiltProgram.agent)
+    let agent = LabAgent([BuiltProgram.agent])
     let directory: String
     private(set) var mode: String
     private let extra: String
@@ -29,7 +29,7 @@ final class DaemonFixture {
         self.extra = extra
         self.sources = sources
         self.localDetector = localDetector
-        lab = try NamespaceLab(prefix: "fli-\(getpid())")
+        lab = try NamespaceLab(name: "i\(getpid())")
         directory = FileManager.default.temporaryDirectory.path + "/fairlead-test-\(getpid())"
         try? FileManager.default.removeItem(atPath: directory)
         try FileManager.default.createDirectory(

@@ -235,7 +235,7 @@ extension KernelSuites {
                 [
                     "sh", "-c",
                     "for i in $(seq 60); do \"$0\" connect --count 10 --timeout 3000 \"$1\" || exit 1; done",
-                    fixture.agent.path, "\(LifeScript.vip):80/tcp",
+                    BuiltProgram.agent, "\(LifeScript.vip):80/tcp",
                 ],
                 in: fixture.lab.pod(3)
             )

@@ -81,7 +81,7 @@ extension KernelSuites {
             try fixture.inNode { () throws(DataplaneError) in try node.setEndpoints([1]) }
             let client = try LabProcess(
                 [
-                    fixture.agent.path, "connect", "--count", "6000", "--timeout", "1500",
+                    BuiltProgram.agent, "connect", "--count", "6000", "--timeout", "1500",
                     "\(LifeScript.vip):80/tcp",
                 ],
                 in: fixture.lab.pod(3)
@@ -113,7 +113,7 @@ extension KernelSuites {
                 [
                     "sh", "-c",
                     "for i in $(seq 300); do \"$0\" connect --count 10 --timeout 1500 \"$1\" || exit 1; sleep 0.01; done",
-                    fixture.agent.path, "\(LifeScript.vip):80/tcp",
+                    BuiltProgram.agent, "\(LifeScript.vip):80/tcp",
                 ],
                 in: fixture.lab.pod(3)
             )

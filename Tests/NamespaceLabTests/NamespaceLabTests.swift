@@ -6,11 +6,11 @@ import Testing
 /// One lab at a time: the machine has few processors and every lab starts a dozen programs.
 @Suite("NamespaceLab", .serialized)
 struct NamespaceLabTests {
-    private let agent = LabAgent(path: BuiltProgram.agent)
+    private let agent = LabAgent([BuiltProgram.agent])
 
     @Test("Everybody reaches everybody, in both families", arguments: IPFamily.allCases)
     func connectivity(_ family: IPFamily) throws {
-        let lab = try NamespaceLab(prefix: "flt-\(getpid())")
+        let lab = try NamespaceLab(name: "t\(getpid())")
         let server = endpoint(LabAddresses.pod(1, family), "8080/tcp")
         let datagrams = endpoint(LabAddresses.pod(1, family), "53/udp")
         let pod = try agent.serve([server, datagrams], as: "pod1", in: lab.pod(1))
@@ -36,7 +36,7 @@ struct NamespaceLabTests {
 
     @Test("Failures have names")
     func failures() throws {
-        let lab = try NamespaceLab(prefix: "flt-\(getpid())")
+        let lab = try NamespaceLab(name: "t\(getpid())")
         let closed = endpoint(LabAddresses.pod(1, .ipv4), "9/tcp")
         #expect(try agent.connect(to: closed, in: lab.client) == ["refused"])
         #expect(
@@ -47,7 +47,7 @@ struct NamespaceLabTests {
 
     @Test("A connection is alive until its server is gone")
     func hold() throws {
-        let lab = try NamespaceLab(prefix: "flt-\(getpid())")
+        let lab = try NamespaceLab(name: "t\(getpid())")
         let server = endpoint(LabAddresses.pod(1, .ipv4), "8080/tcp")
         let pod = try agent.serve([server], as: "pod1", in: lab.pod(1))
         let connection = try agent.hold(server, in: lab.client)
@@ -60,14 +60,20 @@ struct NamespaceLabTests {
 
     @Test("What an earlier lab left is replaced, and nothing is left")
     func leftovers() throws {
-        let prefix = "flt-left-\(getpid())"
-        try LabCommand.run(["ip", "netns", "add", "\(prefix)-pod2"])
+        let name = "l\(getpid())"
+        try LabCommand.run(["ip", "netns", "add", "fl-\(name)-pod9"])
+        try LabCommand.run(["ip", "netns", "add", "fl-\(name)x-pod9"])
+        let sleeper = try LabProcess(["sleep", "60"], in: "fl-\(name)-pod9")
         do {
-            let lab = try NamespaceLab(prefix: prefix)
+            let lab = try NamespaceLab(name: name)
             #expect(access("/run/netns/\(lab.node)", F_OK) == 0)
+            #expect(access("/run/netns/fl-\(name)-pod9", F_OK) != 0)
         }
-        let left = try LabCommand.run(["ip", "netns", "list"])
-        #expect(!left.contains(prefix))
+        // Whoever runs the tests may ignore SIGTERM, and so do programs then.
+        #expect([128 + SIGTERM, 128 + SIGKILL].contains(try sleeper.finish().status))
+        #expect(LabBuilder.namespaces(of: name) == [])
+        // Another lab, whose name only begins so, is not touched.
+        #expect(try LabBuilder.remove(name + "x") == ["fl-\(name)x-pod9"])
     }
 
     @Test("A program that says nothing does not keep us")

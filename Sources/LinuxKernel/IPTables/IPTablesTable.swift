@@ -68,6 +68,12 @@ extension IPTablesTable {
         unsafe Library.isChain(chain.characters, handle)
     }
 
+    /// Whether a built-in chain drops what none of its rules decides about.
+    func drops(_ chain: ChainLabel) -> Bool {
+        guard let policy = unsafe Library.policy(chain.characters, handle) else { return false }
+        return unsafe String(cString: policy) == "DROP"
+    }
+
     /// The rules of a chain; good until the next change of that chain.
     func rules(of chain: ChainLabel) -> [RuleReference] {
         var found: [RuleReference] = []

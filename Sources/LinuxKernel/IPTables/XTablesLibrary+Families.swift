@@ -77,6 +77,11 @@ enum IPv4Tables: XTablesLibrary {
         unsafe iptc_delete_chain(chain, handle)
     }
 
+    static func policy(_ chain: [CChar], _ handle: OpaquePointer) -> UnsafePointer<CChar>? {
+        var counters = xt_counters()
+        return unsafe iptc_get_policy(chain, &counters, handle)
+    }
+
     static func keepPolicyCounts(
         _ chain: UnsafePointer<CChar>,
         _ handle: OpaquePointer
@@ -169,6 +174,11 @@ enum IPv6Tables: XTablesLibrary {
 
     static func deleteChain(_ chain: [CChar], _ handle: OpaquePointer) -> Int32 {
         unsafe ip6tc_delete_chain(chain, handle)
+    }
+
+    static func policy(_ chain: [CChar], _ handle: OpaquePointer) -> UnsafePointer<CChar>? {
+        var counters = xt_counters()
+        return unsafe ip6tc_get_policy(chain, &counters, handle)
     }
 
     static func keepPolicyCounts(

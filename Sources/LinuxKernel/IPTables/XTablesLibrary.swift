@@ -34,6 +34,8 @@ protocol XTablesLibrary {
     static func flush(_ chain: [CChar], _ handle: OpaquePointer) -> Int32
     static func createChain(_ chain: [CChar], _ handle: OpaquePointer) -> Int32
     static func deleteChain(_ chain: [CChar], _ handle: OpaquePointer) -> Int32
+    /// `ACCEPT` or `DROP`, of a built-in chain.
+    static func policy(_ chain: [CChar], _ handle: OpaquePointer) -> UnsafePointer<CChar>?
     /// Writes a built-in chain's policy counters back with the table; libiptc alone zeroes them.
     static func keepPolicyCounts(_ chain: UnsafePointer<CChar>, _ handle: OpaquePointer) -> Bool
     static func commit(_ handle: OpaquePointer) -> Int32

@@ -10,9 +10,18 @@ extension NetlinkBatch {
         _ family: IPFamily,
         flags: UInt16 = 0
     ) {
+        begin(message, protocolFamily: family.protocolFamily, flags: flags)
+    }
+
+    /// For families of nftables that are none of addresses, such as `NFPROTO_INET`.
+    mutating func begin(
+        _ message: nf_tables_msg_types,
+        protocolFamily: UInt8,
+        flags: UInt16 = 0
+    ) {
         begin(UInt16(NFNL_SUBSYS_NFTABLES) << 8 | UInt16(message.rawValue), flags: flags)
         // struct nfgenmsg
-        append([family.protocolFamily, UInt8(NFNETLINK_V0), 0, 0])
+        append([protocolFamily, UInt8(NFNETLINK_V0), 0, 0])
     }
 
     /// The messages from here to the transaction's end are carried out together or not at all

@@ -9,6 +9,7 @@ struct IPVSRules {
     static let ranges = chain("RANGES")
     static let inside = chain("INSIDE")
     static let insideMark = chain("INSIDE-MARK")
+    static let unmark = chain("UNMARK")
 
     let family: IPFamily
     let settings: PlannerSettings
@@ -46,13 +47,24 @@ struct IPVSRules {
     // MARK: - mangle
 
     private var mangleJumps: [Jump] {
-        [BuiltinChain.prerouting, .output].map {
+        let policy = Rule(matches: [.connectionState(.new)], target: .jump(Self.policy))
+        return [
+            Jump(from: .prerouting, rule: policy),
+            // A tunnel's packet has the mark of the packet inside (skb_scrub_packet() of the kernel
+            // leaves it within a namespace). IPVS would send it to that mark's endpoint, which is
+            // through the tunnel again: for ever.
             Jump(
-                from: $0,
-                rule: Rule(matches: [.connectionState(.new)], target: .jump(Self.policy))
-            )
-        }
+                from: .output,
+                rule: Rule(
+                    matches: [.mark(notInside, inverted: true), .ipvs(inverted: true)],
+                    target: .jump(Self.unmark)
+                )
+            ),
+            Jump(from: .output, rule: policy),
+        ]
     }
+
+    private var notInside: PacketMark { PacketMark(value: 0, mask: insideField) }
 
     /// Here and not in `filter`, since for a client on the node IPVS is asked before `filter` is.
     private var mangleChains: [Chain] {
@@ -92,6 +104,11 @@ struct IPVSRules {
                 ],
                 title: "to the virtual server for clients inside"
             ),
+            Chain(
+                Self.unmark,
+                rules: [Rule(target: .mark(notInside))],
+                title: "a packet around one that IPVS has sent: it is for nobody inside"
+            ),
         ]
     }
 
@@ -127,7 +144,6 @@ struct IPVSRules {
 
     private func postroutingChain(_ statics: StaticChains) -> Chain {
         let balanced = Match.ipvs()
-        let notInside = PacketMark(value: 0, mask: insideField)
         return Chain(
             StaticChains.postrouting,
             rules: [

@@ -13,6 +13,7 @@ package struct FairleadMetrics: Sendable {
     package let endpoints: MetricValues
     package let sourceLag: MetricHistogram
     package let clusterEvents: MetricValues
+    package let held: MetricValues
     package let build: MetricValues
 
     package init(_ registry: MetricRegistry) {
@@ -84,6 +85,11 @@ package struct FairleadMetrics: Sendable {
             "Events for the cluster, by what became of them.",
             labels: ["result"]
         )
+        held = registry.gauge(
+            "fairlead_removals_held",
+            "Services that stay though the sources have lost them, because too many went at once."
+        )
+        held.set(0)
         build = registry.gauge(
             "fairlead_build_info",
             "Always 1; the labels say what runs.",

@@ -1,8 +1,6 @@
 import ArgumentParser
-import AsyncHTTPClient
 import DaemonConfiguration
 import Foundation
-import NIOCore
 import NIOHTTP1
 
 struct StatusCommand: AsyncParsableCommand {
@@ -60,11 +58,7 @@ struct StatusCommand: AsyncParsableCommand {
 
 /// What all forms of the command share.
 struct StatusOptions: ParsableArguments {
-    @Option(name: .shortAndLong, help: "Configuration file, for the socket's path.")
-    var config: String?
-
-    @Option(help: "The daemon's socket. Overrides status.socket.")
-    var socket: String?
+    @OptionGroup var daemon: DaemonOptions
 
     @Option(name: .shortAndLong, help: "text or json.")
     var output = OutputFormat.text
@@ -73,8 +67,6 @@ struct StatusOptions: ParsableArguments {
     var watch = false
 
     private static let watchInterval = Duration.seconds(2)
-    private static let timeout = TimeAmount.seconds(10)
-    private static let largestAnswer = 64 << 20
 
     /// Prints what the daemon answers at `path`.
     func show<Answer: Codable & Sendable>(
@@ -82,87 +74,21 @@ struct StatusOptions: ParsableArguments {
         as type: Answer.Type,
         _ text: (Answer) -> String
     ) async throws {
-        let socket = try socketPath()
-        var settings = HTTPClient.Configuration()
-        // A daemon that does not answer now is no reason to wait for one.
-        settings.connectionPool.retryConnectionEstablishment = false
-        let client = HTTPClient(configuration: settings)
-        do {
-            try await show(path, socket, client, type, text)
-        } catch {
-            // The client insists on an end; what went wrong before is what counts.
-            try? await client.shutdown()
-            throw error
-        }
-        try await client.shutdown()
-    }
-
-    private func show<Answer: Codable & Sendable>(
-        _ path: String,
-        _ socket: String,
-        _ client: HTTPClient,
-        _ type: Answer.Type,
-        _ text: (Answer) -> String
-    ) async throws {
-        repeat {
-            let answer = try JSONDecoder().decode(type, from: try await ask(path, socket, client))
-            // Home and clear, in place of a new screen's worth of lines.
-            if watch, output == .text { print("\u{1b}[H\u{1b}[2J", terminator: "") }
-            switch output {
-            case .text: print(text(answer), terminator: "")
-            case .json: try OutputFormat.printJSON(answer)
-            }
-            fflush(nil)
-            if watch { try await Task.sleep(for: Self.watchInterval) }
-        } while watch
-    }
-
-    private func socketPath() throws -> String {
-        if let socket { return socket }
-        let options = try ConfigurationOptions.parse(config.map { ["--config", $0] } ?? [])
-        guard let path = try options.load().status.socket else {
-            throw CommandFailure(
-                "status.socket is empty in the configuration: the daemon opens none"
-            )
-        }
-        return path
-    }
-
-    private func ask(
-        _ path: String,
-        _ socket: String,
-        _ client: HTTPClient
-    ) async throws -> Data {
-        guard let url = URL(httpURLWithSocketPath: socket, uri: path) else {
-            throw CommandFailure("\(socket): is no path of a socket")
-        }
-        let response: HTTPClientResponse
-        let body: ByteBuffer
-        do {
-            let request = HTTPClientRequest(url: url.absoluteString)
-            response = try await client.execute(request, timeout: Self.timeout)
-            body = try await response.body.collect(upTo: Self.largestAnswer)
-        } catch {
-            throw CommandFailure(
-                "no daemon answers at \(socket): \(Self.words(error))\nIs it running (systemctl status fairlead)? Does it use another configuration (--config)?"
-            )
-        }
-        guard response.status == .ok else {
-            throw CommandFailure(
-                String(buffer: body).trimmingCharacters(in: .whitespacesAndNewlines)
-            )
-        }
-        return Data(body.readableBytesView)
-    }
-
-    /// The system's own words, where it is the system that refuses.
-    private static func words(_ error: any Error) -> String {
-        switch error {
-        case let error as IOError: String(cString: strerror(error.errnoCode))
-        case let error as HTTPClientError
-        where error == .connectTimeout || error == .deadlineExceeded:
-            "no answer in time"
-        default: "\(error)"
+        try await daemon.withClient { client in
+            repeat {
+                let answer = try JSONDecoder().decode(
+                    type,
+                    from: try await daemon.ask(path, method: .GET, client)
+                )
+                // Home and clear, in place of a new screen's worth of lines.
+                if watch, output == .text { print("\u{1b}[H\u{1b}[2J", terminator: "") }
+                switch output {
+                case .text: print(text(answer), terminator: "")
+                case .json: try OutputFormat.printJSON(answer)
+                }
+                fflush(nil)
+                if watch { try await Task.sleep(for: Self.watchInterval) }
+            } while watch
         }
     }
 }

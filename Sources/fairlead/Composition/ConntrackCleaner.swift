@@ -9,14 +9,12 @@ import Synchronization
 /// Makes the kernel forget UDP flows to endpoints that are gone, off the way of the passes: on a
 /// thread of its own, and what is asked for meanwhile together.
 actor ConntrackCleaner {
-    /// What it did since the start.
-    struct Totals: Sendable, Equatable {
+    /// One look through the table of a family.
+    struct Run: Sendable, Equatable {
+        var family: IPFamily
         /// Entries deleted.
-        var deleted = 0
-        /// Looks through the table of a family.
-        var runs = 0
-        /// Time that they took together.
-        var duration = Duration.zero
+        var deleted: Int
+        var duration: Duration
     }
 
     /// What one family is asked for.
@@ -29,7 +27,7 @@ actor ConntrackCleaner {
     private struct Shared {
         var waiting: [IPFamily: Request] = [:]
         var isRunning = false
-        var totals = Totals()
+        var runs: [Run] = []
         var problems: [String] = []
     }
 
@@ -49,7 +47,13 @@ actor ConntrackCleaner {
         self.namespace = namespace
     }
 
-    nonisolated var totals: Totals { shared.withLock(\.totals) }
+    /// What was done since the last call.
+    nonisolated func takeRuns() -> [Run] {
+        shared.withLock { shared in
+            defer { shared.runs = [] }
+            return shared.runs
+        }
+    }
 
     /// What went wrong since the last call.
     nonisolated func takeProblems() -> [String] {
@@ -118,9 +122,7 @@ actor ConntrackCleaner {
         }
         let duration = ContinuousClock.now - began
         shared.withLock { shared in
-            shared.totals.deleted += report.deleted
-            shared.totals.runs += 1
-            shared.totals.duration += duration
+            shared.runs.append(Run(family: family, deleted: report.deleted, duration: duration))
         }
         for failure in report.failures { note("\(failure)") }
     }

@@ -50,5 +50,9 @@ extension IPVSMode: InstalledMode {
             scheduler: SchedulerName(configuration.ipvs.scheduler.rawValue),
             needsDummy: configuration.ipvs.binding == .addresses
         )
+            + KernelCapabilities.neighbours(
+                families,
+                .init(passesInput: true, acceptsForwarded: true)
+            )
     }
 }

@@ -95,5 +95,9 @@ extension IPTablesMode: InstalledMode {
         _ configuration: DaemonConfiguration
     ) -> [KernelCapabilities.Finding] {
         KernelCapabilities(families: families).findings
+            + KernelCapabilities.neighbours(
+                families,
+                .init(passesInput: false, acceptsForwarded: true)
+            )
     }
 }

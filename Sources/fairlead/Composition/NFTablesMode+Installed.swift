@@ -22,5 +22,9 @@ extension NFTablesMode: InstalledMode {
         _ configuration: DaemonConfiguration
     ) -> [KernelCapabilities.Finding] {
         KernelCapabilities.nftables(families: families)
+            + KernelCapabilities.neighbours(
+                families,
+                .init(passesInput: false, acceptsForwarded: false)
+            )
     }
 }

@@ -1,6 +1,7 @@
 import Addressing
 import DaemonConfiguration
 import Planning
+import Reconciling
 import ServiceModel
 import Telemetry
 
@@ -22,6 +23,8 @@ struct DaemonSnapshot: Sendable {
     var failedPasses = 0
     var driftRepaired = 0
     var lastDrift: Moment?
+    /// Services that stay though the sources have lost them.
+    var held: RemovalBrake.Hold?
     /// When each source last brought something.
     var sources: [String: Moment] = [:]
 
@@ -32,7 +35,7 @@ struct DaemonSnapshot: Sendable {
             ("plan", lastPass?.issues ?? []),
             ("object", lastPass?.failures ?? []),
             ("pass", lastPass?.errors ?? []),
-            ("address", listening),
+            ("address", listening), ("removals", held.map { [$0.words] } ?? []),
         ]
     }
 }

@@ -22,6 +22,7 @@ final class DaemonTelemetry: Sendable {
     private let published: Mutex<DaemonSnapshot>
     /// When the oldest news of each source came that no pass has applied yet.
     private let waiting = Mutex<[String: Moment]>([:])
+    let confirm = Mutex<(@Sendable () async -> Int)?>(nil)
     private let listeners: HTTPListeners
     private let server = HTTPServer()
     private let wishes: AsyncStream<Void>
@@ -89,6 +90,17 @@ final class DaemonTelemetry: Sendable {
         metrics.queued(families, at: now)
         health.queued(at: now)
         waiting.withLock { $0[source] = $0[source] ?? now }
+    }
+
+    /// Removals are held back, or none are.
+    func held(_ hold: RemovalBrake.Hold?) {
+        published.withLock { $0.held = hold }
+        metrics.fairlead.held.set(Double(hold?.services ?? 0))
+    }
+
+    /// What `fairlead confirm` asks for; answers how many Services were held back.
+    func onConfirm(_ confirm: @escaping @Sendable () async -> Int) {
+        self.confirm.withLock { $0 = confirm }
     }
 
     /// A pass has ended, which brought the kernel to what `services` asks for, or failed.

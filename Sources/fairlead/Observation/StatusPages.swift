@@ -1,14 +1,28 @@
 import Foundation
 import HTTPServing
 import ServiceModel
+import Synchronization
 
 extension DaemonTelemetry {
     /// What the status socket answers, all as JSON.
     var statusPages: HTTPRoutes {
         var routes = HTTPRoutes()
         routes["/status"] = { [self] _ in Self.json(await status()) }
+        routes["/confirm"] = { [self] _ in await confirmPage() }
+        routes.actions = ["/confirm"]
         routes["/status/services/"] = { [self] in await servicePage($0) }
         return routes
+    }
+
+    private func confirmPage() async -> HTTPResponse {
+        guard let confirm = confirm.withLock({ $0 }) else {
+            return .text("the daemon is still starting\n", status: 503)
+        }
+        let count = await confirm()
+        return .text(
+            count == 0
+                ? "nothing was held back\n" : "confirmed: \(count) Services are let go\n"
+        )
     }
 
     private func servicePage(_ request: HTTPRequest) async -> HTTPResponse {

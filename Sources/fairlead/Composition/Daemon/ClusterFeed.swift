@@ -30,6 +30,7 @@ actor ClusterFeed {
         let telling = Task { [events] in await events.run(source.eventConnection) }
         defer { telling.cancel() }
         for await update in source.updates() { take(update) }
+        await source.stop()
     }
 
     /// How following goes; nil and a reason if it has not begun.

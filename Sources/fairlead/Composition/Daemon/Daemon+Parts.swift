@@ -34,6 +34,19 @@ extension Daemon {
         return Logger(label: "fairlead") { _ in DaemonLogHandler(format: format, level: level) }
     }
 
+    /// As configured; a lower one than ours takes CAP_SYS_RESOURCE.
+    func setOutOfMemoryScore() {
+        guard let score = configuration.oomScoreAdjustment else { return }
+        do {
+            try Data("\(score)\n".utf8).write(to: URL(fileURLWithPath: "/proc/self/oom_score_adj"))
+        } catch {
+            logger.warning(
+                "oomScoreAdj not set",
+                metadata: ["wanted": "\(score)", "reason": "\(error.localizedDescription)"]
+            )
+        }
+    }
+
     /// SIGHUP reloads, SIGTERM and SIGINT stop.
     static func signals(
         _ yield: @escaping @Sendable (Event) -> Void

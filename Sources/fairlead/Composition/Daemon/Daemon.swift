@@ -19,14 +19,16 @@ struct Daemon {
         case health([HealthChange])
         case tick
         case wake
+        /// What is held back is meant; answers how many Services that were.
+        case confirm(CheckedContinuation<Int, Never>)
         case reload
         case stop(signal: Int32)
     }
 
     private let load: @Sendable () throws -> LoadedConfiguration
     private let watch: ConfigurationWatch?
-    private var configuration: DaemonConfiguration
-    private var logger: Logger
+    private(set) var configuration: DaemonConfiguration
+    private(set) var logger: Logger
     private let serviceManager: ServiceManager
     private var inputs: ServiceInputs
     private var gate: StartGate
@@ -38,6 +40,7 @@ struct Daemon {
     private var isReady = false
     private var known: Set<String> = []
     private var clusterReport = ClusterReport()
+    private let started = ContinuousClock.now
 
     /// `load` reads the configuration, at a reload again; `watch` says when there is a new one.
     init(
@@ -98,12 +101,14 @@ struct Daemon {
         try await telemetry.listen()
         let serving = Task { [logger] in await telemetry.keepListening(logger) }
         defer { serving.cancel() }
+        setOutOfMemoryScore()
         let prober = try await NetworkProber(configuration)
         let checker = HealthChecker(
             prober: prober,
             maxConcurrent: configuration.healthChecks.maxConcurrent
         )
         let (events, continuation) = AsyncStream.makeStream(of: Event.self)
+        telemetry.onConfirm { await withCheckedContinuation { continuation.yield(.confirm($0)) } }
         let signals = Self.signals { continuation.yield($0) }
         defer { signals.forEach { $0.cancel() } }
         let feeds = inputs.follow { continuation.yield(.arrival($0)) }
@@ -144,7 +149,12 @@ struct Daemon {
             case .tick:
                 silentTicks += 1
                 await tick(silentTicks)
+                if let update = inputs.releaseExpired() { await go(by: update, checker) }
             case .wake: break
+            case .confirm(let answer):
+                let held = inputs.heldRemovals?.services ?? 0
+                if let update = inputs.confirmRemovals() { await go(by: update, checker) }
+                answer.resume(returning: held)
             case .reload:
                 await reload()
                 await checker.limit(to: configuration.healthChecks.maxConcurrent)
@@ -175,9 +185,18 @@ struct Daemon {
             pending.invalidate()
             scheduler.request(at: .now, full: true)
         }
+        telemetry?.health.setEligibility(inputs.eligibility)
         guard let update = taken else { return }
+        telemetry?.received(update, from: arrival.source, over: pending.snapshot)
+        await go(by: update, checker)
+    }
+
+    /// Plans what the sources came to.
+    private mutating func go(by update: SnapshotUpdate, _ checker: HealthChecker) async {
+        let held = inputs.heldRemovals
+        telemetry?.held(held)
+        report(held.map { [$0.words] } ?? [], as: "Removals held back")
         let filtered = health.take(update)
-        telemetry?.received(filtered.update, from: arrival.source, over: pending.snapshot)
         await checker.update(filtered.targets)
         pending.merge(filtered.update)
         report(update.snapshot.issues.map(\.description), as: "Manifest problem")
@@ -228,6 +247,7 @@ struct Daemon {
             succeeded: report.succeeded
         )
         telemetry?.passed(report, pending.snapshot)
+        if report.succeeded { observeLatencies(report) }
         log(report)
         clusterReport.passed(report, pending.snapshot, to: inputs.events)
         self.report(report.issues, as: "Service problem")
@@ -242,6 +262,14 @@ struct Daemon {
         } else {
             isReady = true
             serviceManager.ready(status: status)
+        }
+    }
+
+    private mutating func observeLatencies(_ report: PassReport) {
+        for seconds in inputs.latencies.take(at: .now) {
+            for outcome in report.families {
+                telemetry?.metrics.observeNetworkProgramming(seconds, outcome.family)
+            }
         }
     }
 
@@ -321,6 +349,10 @@ struct Daemon {
         }
         serviceManager.keepAlive()
         telemetry?.health.beat()
+        for run in dataplane.conntrackCleaner.takeRuns() {
+            telemetry?.metrics.observeConntrack(deleted: run.deleted, run.duration, run.family)
+        }
+        await listenToCluster()
         if count == 3, let reason = waitingReason {
             logger.warning(
                 "Nothing is programmed before all sources have reported",
@@ -328,6 +360,18 @@ struct Daemon {
             )
             serviceManager.status("waiting for \(reason)")
         }
+    }
+
+    /// Tells health when an API server last gave a sign of life.
+    private func listenToCluster() async {
+        guard let cluster = inputs.cluster, let telemetry else { return }
+        let limit = configuration.sources.kubernetes?.staleAfter ?? .zero
+        let heard = await cluster.state().state?.lastSign ?? started
+        telemetry.health.heard(
+            "cluster",
+            staleAfter: limit == .zero ? nil : limit,
+            at: Moment.now.advanced(by: heard - .now)
+        )
     }
 
     /// What the first pass waits for; nil if nothing.

@@ -4,8 +4,10 @@ import KubernetesAPI
 import KubernetesClient
 import Logging
 import Planning
+import Reconciling
 import ServiceModel
 import ServiceSources
+import Telemetry
 
 /// The sources that the configuration names, and what they add up to.
 struct ServiceInputs {
@@ -34,11 +36,14 @@ struct ServiceInputs {
     /// Where to tell the cluster what happens; nil if none is asked.
     var events: EventRecorder? { cluster?.events }
     private var merger: SnapshotMerger
+    private var brake: RemovalBrake
     /// What the cluster says of the node; nil where no API server is asked.
     private(set) var facts: ClusterFacts?
     /// The own Node as of now; nil if there is none or it is unknown.
     private(set) var node: NodeObject?
-    private var hasHeardCluster = false
+    private(set) var hasHeardCluster = false
+    /// Changes in the cluster that no pass has programmed yet.
+    var latencies = ProgrammingLatencies()
     /// The cluster's part is what it was in an earlier run.
     private(set) var isFromMemory = false
 
@@ -54,6 +59,7 @@ struct ServiceInputs {
             facts = ClusterFacts()
         }
         merger = SnapshotMerger(origins, fileSource: sources.filePath)
+        brake = RemovalBrake(RemovalBrake.Settings(configuration.removals))
     }
 
     /// Follows the sources until the tasks are cancelled.
@@ -76,14 +82,29 @@ struct ServiceInputs {
         return feeds
     }
 
-    /// Takes in what a source brought; nil as long as another has not reported.
+    /// Takes in what a source brought and returns what to go by; nil as long as another source has
+    /// not reported.
     mutating func take(_ arrival: Arrival) async -> SnapshotUpdate? {
+        await merge(arrival).map { brake.take($0, at: .now) }
+    }
+
+    /// Services that are kept though the sources have lost them; nil if there are none.
+    var heldRemovals: RemovalBrake.Hold? { brake.hold }
+
+    /// Lets go of what is held back if its time is over; nil if there is nothing new.
+    mutating func releaseExpired() -> SnapshotUpdate? { brake.expire(at: .now) }
+
+    /// Lets go of what is held back; nil if nothing is.
+    mutating func confirmRemovals() -> SnapshotUpdate? { brake.confirm(at: .now) }
+
+    private mutating func merge(_ arrival: Arrival) async -> SnapshotUpdate? {
         switch arrival {
         case .files(let update): return merger.take(update, from: .files)
         case .cluster(let update):
             hasHeardCluster = true
             isFromMemory = false
             node = update.node
+            latencies.add(update.triggers.values.joined())
             facts?.learn(update.node, update.serviceCIDRs)
             await memory?.remember(ClusterRecording(update))
             return merger.take(update.update, from: .cluster)
@@ -154,5 +175,15 @@ extension ClusterMemory {
         ) { problem in
             logger.warning("Cluster's last state", metadata: ["problem": "\(problem)"])
         }
+    }
+}
+
+extension ServiceInputs {
+    /// Whether the own Node may take traffic from load balancers.
+    var eligibility: NodeEligibility {
+        guard cluster != nil else { return .notAsked }
+        guard let node else { return .unknown }
+        if node.isBeingDeleted { return .deleted }
+        return node.taintKeys.contains(NodeEligibility.taint) ? .tainted : .eligible
     }
 }

@@ -1,10 +1,10 @@
 import Addressing
-import ArgumentParser
+package import ArgumentParser
 import Glibc
 
 /// Keeps one TCP connection open: every line it reads goes there, and what comes back is printed.
-struct HoldCommand: ParsableCommand {
-    static let configuration = CommandConfiguration(
+package struct HoldCommand: ParsableCommand {
+    package static let configuration = CommandConfiguration(
         commandName: "hold",
         abstract: "Keep a TCP connection and send the lines of standard input over it."
     )
@@ -12,7 +12,9 @@ struct HoldCommand: ParsableCommand {
     @Argument(help: "Where to: 10.0.0.1:80/tcp")
     var endpoint: Endpoint
 
-    func run() throws {
+    package init() {}
+
+    package func run() throws {
         let socket = try Socket(endpoint.socket.address.family, .tcp)
         let error = socket.connect(to: endpoint.socket)
         guard error == 0 else {

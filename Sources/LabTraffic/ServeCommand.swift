@@ -1,10 +1,10 @@
 import Addressing
-import ArgumentParser
+package import ArgumentParser
 import Glibc
 
 /// Answers on TCP and UDP with its own name and the client's address.
-struct ServeCommand: ParsableCommand {
-    static let configuration = CommandConfiguration(
+package struct ServeCommand: ParsableCommand {
+    package static let configuration = CommandConfiguration(
         commandName: "serve",
         abstract: "Answer connections with `NAME CLIENT-ADDRESS`, and echo the lines that follow."
     )
@@ -15,7 +15,9 @@ struct ServeCommand: ParsableCommand {
     @Argument(help: "Where to listen: 10.0.0.1:80/tcp …")
     var endpoints: [Endpoint]
 
-    func run() throws {
+    package init() {}
+
+    package func run() throws {
         signal(SIGPIPE, SIG_IGN)
         var server = EchoServer(name: name)
         for endpoint in endpoints { try server.listen(on: endpoint) }

@@ -1,13 +1,13 @@
-import Addressing
+package import Addressing
 import ArgumentParser
 import Glibc
 
 /// `10.0.0.1:80/tcp` or `[fd00::1]:53/udp` on the command line.
-struct Endpoint: ExpressibleByArgument {
-    var socket: SocketAddress
-    var transport: TransportProtocol
+package struct Endpoint: ExpressibleByArgument {
+    package var socket: SocketAddress
+    package var transport: TransportProtocol
 
-    init?(argument: String) {
+    package init?(argument: String) {
         let parts = argument.split(separator: "/")
         guard parts.count == 2, let socket = SocketAddress(parsing: String(parts[0])),
             let transport = TransportProtocol(keyword: String(parts[1]))

@@ -1,0 +1,35 @@
+package import Addressing
+package import NamespaceLab
+
+/// Somebody who connects.
+package enum CheckClient: Sendable, Hashable {
+    case pod(Int)
+    case node(Int)
+    case outside
+
+    /// As a person names it.
+    package var name: String {
+        switch self {
+        case .pod(let number): "pod\(number)"
+        case .node(let number): "node\(number)"
+        case .outside: "client"
+        }
+    }
+
+    /// All that a server may see it as, when nobody changes that.
+    package func addresses(_ family: IPFamily, in shape: LabShape) -> Set<String> {
+        switch self {
+        case .pod(let number): [shape.pods[number - 1].address(family)]
+        case .node(let number): LabAddresses.ofNode(number, family)
+        case .outside: [LabAddresses.client(family)]
+        }
+    }
+
+    /// Whose address this is.
+    static func named(_ address: String, _ family: IPFamily, in shape: LabShape) -> String {
+        let all =
+            shape.pods.map { CheckClient.pod($0.number) }
+            + shape.nodeNumbers.map(CheckClient.node) + [.outside]
+        return all.first { $0.addresses(family, in: shape).contains(address) }?.name ?? address
+    }
+}

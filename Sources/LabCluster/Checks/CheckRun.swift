@@ -1,0 +1,33 @@
+import NamespaceLab
+
+extension LabCluster {
+    /// Makes all the connections, the clients' side by side, and notes what became of them.
+    /// `patience` multiplies every time limit.
+    func run(
+        _ connections: [CheckedConnection],
+        patience: Int
+    ) throws(LabError) -> [CheckedConnection] {
+        var connections = connections
+        let clients = Dictionary(grouping: connections.indices) { connections[$0].client }
+        var batches: [(indices: [Int], batch: LabBatch)] = []
+        for (client, indices) in clients {
+            let requests = indices.map { index in
+                let connection = connections[index]
+                return LabAgent.Request(
+                    connection.target,
+                    count: connection.count,
+                    timeout: connection.patience(patience)
+                )
+            }
+            let batch = try agent.batch(requests, in: shape.namespace(client.name))
+            batches.append((indices, batch))
+        }
+        for (indices, batch) in batches {
+            let outcomes = try batch.outcomes(Deadline(in: .seconds(120 * patience)))
+            for (index, outcomes) in zip(indices, outcomes) {
+                connections[index].outcomes = outcomes
+            }
+        }
+        return connections
+    }
+}

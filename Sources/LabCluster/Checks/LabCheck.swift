@@ -1,0 +1,64 @@
+import Addressing
+package import NamespaceLab
+
+/// The check of a lab with real packets: its network, then the Services on it.
+package struct LabCheck {
+    private let cluster: LabCluster
+    /// Multiplies time limits, for slow machines.
+    private let patience: Int
+    /// How many mismatches are told about one by one.
+    private let limit = 8
+
+    private static let manifest = "services.d/fairlead-lab-check.yaml"
+
+    package init(_ cluster: LabCluster, patience: Int = 1) {
+        self.cluster = cluster
+        self.patience = patience
+    }
+
+    private var shape: LabShape { cluster.shape }
+
+    /// Prints the table and what is wrong; true if nothing is.
+    package func checkNetwork() throws(LabError) -> Bool {
+        let model = NetworkModel(shape)
+        let connections = try cluster.run(model.connections, patience: patience)
+        print(model.table(connections))
+        return try report(connections)
+    }
+
+    /// The same for Services, which are there for that time only.
+    package func checkServices() throws(LabError) -> Bool {
+        let matrix = ServiceMatrix(shape)
+        try cluster.home.write(matrix.manifest, to: Self.manifest)
+        defer { cluster.home.remove(Self.manifest) }
+        try cluster.waitUntilApplied()
+        let connections = try cluster.run(matrix.connections, patience: patience)
+        print(matrix.table(connections, mode: cluster.mode))
+        return try report(connections)
+    }
+
+    private func report(_ connections: [CheckedConnection]) throws(LabError) -> Bool {
+        let wrong = connections.filter { $0.complaint(in: shape) != nil }
+        let total = connections.reduce(0) { $0 + $1.outcomes.count }
+        let kinds = shape.families.map(\.rawValue).joined(separator: " and ")
+        print("\(total) connections over \(kinds), TCP and UDP: \(wrong.count) mismatches\n")
+        for connection in wrong.prefix(limit) { try explain(connection) }
+        if wrong.count > limit { print("… and \(wrong.count - limit) more") }
+        return wrong.isEmpty
+    }
+
+    /// What is wrong, and where the rules of the node lead.
+    private func explain(_ connection: CheckedConnection) throws(LabError) {
+        let complaint = connection.complaint(in: shape) ?? ""
+        print("✗ \(connection.client.name) → \(connection.target): \(complaint)")
+        guard let node = connection.translator else { return }
+        let addresses = connection.client.addresses(connection.family, in: shape)
+        guard let source = addresses.sorted().first else { return }
+        print("  node\(node)$ fairlead trace --kernel --from \(source) --to \(connection.target)")
+        let trace = try cluster.run(
+            ["trace", "--kernel", "--from", source, "--to", connection.target],
+            onNode: node
+        )
+        for line in trace.output.split(separator: "\n") { print("    \(line)") }
+    }
+}

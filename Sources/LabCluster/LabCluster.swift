@@ -1,0 +1,168 @@
+import Addressing
+import Glibc
+package import NamespaceLab
+
+/// A lab that lives on when its maker ends: a network, a server on each pod, and on request a
+/// Fairlead for each node.
+package struct LabCluster {
+    package static let port = 8080
+    package static let datagramPort = 5353
+
+    package let home: LabHome
+    /// Path of the `fairlead` program.
+    private let fairlead: String
+
+    package var shape: LabShape { home.shape }
+    package var agent: LabAgent { LabAgent([fairlead, "lab", "agent"]) }
+
+    package init(_ home: LabHome, fairlead: String) {
+        self.home = home
+        self.fairlead = fairlead
+    }
+
+    /// Builds everything but the daemons, in place of what an earlier lab of this name left.
+    package static func up(_ shape: LabShape, fairlead: String) throws(LabError) -> LabCluster {
+        try LabBuilder.remove(shape.name)
+        let cluster = LabCluster(try LabHome.make(for: shape), fairlead: fairlead)
+        do {
+            try LabBuilder.build(shape)
+            try cluster.startServers()
+            return cluster
+        } catch {
+            _ = try? Self.down(shape.name)
+            throw error
+        }
+    }
+
+    /// Takes a lab away, whole or not. Returns what there was of it.
+    @discardableResult
+    package static func down(_ name: String) throws(LabError) -> [String] {
+        try LabShape.check(name: name)
+        let namespaces = try LabBuilder.remove(name)
+        return try LabHome.remove(name) ? namespaces + ["files"] : namespaces
+    }
+
+    /// `10.0.0.1:80/tcp` or `[fd00::1]:80/tcp`.
+    package static func endpoint(_ address: String, _ port: Int, _ transport: String) -> String {
+        (address.contains(":") ? "[\(address)]" : address) + ":\(port)/\(transport)"
+    }
+
+    private func startServers() throws(LabError) {
+        for pod in shape.pods {
+            let endpoints = shape.families.map(pod.address).flatMap {
+                [
+                    Self.endpoint($0, Self.port, "tcp"),
+                    Self.endpoint($0, Self.datagramPort, "udp"),
+                ]
+            }
+            try agent.serveOn(
+                endpoints,
+                as: pod.name,
+                in: shape.pod(pod.number),
+                log: home.log(of: pod.name)
+            )
+        }
+        let deadline = Deadline(in: .seconds(30))
+        for pod in shape.pods {
+            while !home.logged(by: pod.name).contains("ready\n") {
+                guard !deadline.hasPassed else {
+                    throw LabError("\(pod.name): does not serve:\n\(home.logged(by: pod.name))")
+                }
+                usleep(5000)
+            }
+        }
+    }
+
+    // MARK: - Daemons
+
+    /// Starts a Fairlead for each node, in place of those that run, and waits until they serve.
+    package func startProxies(mode: String) throws(LabError) {
+        stopProxies()
+        for node in shape.nodeNumbers {
+            try home.write(configuration(node, mode: mode), to: "node\(node).yaml")
+            try LabProcess.detach(
+                [fairlead, "run", "-c", home.configuration(ofNode: node)],
+                in: shape.node(node),
+                log: home.log(of: "node\(node)")
+            )
+        }
+        try waitUntilApplied()
+    }
+
+    /// Ends the daemons; their rules stay.
+    package func stopProxies() {
+        for node in shape.nodeNumbers {
+            LabResidents([shape.node(node)], running: [fairlead, "run"]).end()
+        }
+    }
+
+    /// What the daemons are configured with.
+    package var mode: String {
+        let file = home.read("node1.yaml")
+        let line = file.split(separator: "\n").first { $0.hasPrefix("mode: ") }
+        return line.map { String($0.dropFirst(6)) } ?? "unknown"
+    }
+
+    /// Whether the nodes have daemons, all of them.
+    package var hasProxies: Bool {
+        shape.nodeNumbers.allSatisfy {
+            !LabResidents([shape.node($0)], running: [fairlead, "run"]).pids.isEmpty
+        }
+    }
+
+    /// Waits until every node's kernel holds what the manifests ask for.
+    package func waitUntilApplied(_ limit: Duration = .seconds(60)) throws(LabError) {
+        let deadline = Deadline(in: limit)
+        for node in shape.nodeNumbers {
+            while true {
+                let (output, status) = try run(
+                    ["plan", "--diff", "--exit-code"],
+                    onNode: node
+                )
+                if status == 0 { break }
+                guard !deadline.hasPassed else {
+                    throw LabError(
+                        "node\(node): not applied in time; still:\n\(output)\n\(home.logged(by: "node\(node)"))"
+                    )
+                }
+                usleep(50_000)
+            }
+        }
+    }
+
+    /// Runs a command of the program with a node's configuration.
+    package func run(
+        _ arguments: [String],
+        onNode node: Int
+    ) throws(LabError) -> (output: String, status: Int32) {
+        try LabCommand.result(
+            [fairlead] + arguments + ["-c", home.configuration(ofNode: node)],
+            Deadline(in: .seconds(60))
+        )
+    }
+
+    private func configuration(_ node: Int, mode: String) -> String {
+        func list(_ items: [String]) -> String {
+            "[\(items.map { "\"\($0)\"" }.joined(separator: ", "))]"
+        }
+        let families = shape.families
+        return """
+            mode: \(mode)
+            families: [\(families.map(\.rawValue).joined(separator: ", "))]
+            node:
+              name: node\(node)
+              zone: zone\(node)
+              addresses: \(list(families.map { LabAddresses.node($0, node) }))
+            sources:
+              files: \(home.services)
+              stateDirectory: \(home.directory)/node\(node).state
+            netns: \(shape.node(node))
+            detectLocal:
+              mode: NodeCIDR
+              nodeCIDRs: \(list(families.map { LabAddresses.podRange($0, node: node) }))
+            serviceCIDRs: \(list(families.map(LabAddresses.clusterRange)))
+            iptables: {lockFile: \(home.directory)/node\(node).lock}
+
+            """
+    }
+}

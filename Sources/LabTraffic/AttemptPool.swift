@@ -1,0 +1,197 @@
+package import Addressing
+import Glibc
+
+/// One connection to make, or one datagram to send.
+package struct Attempt: Sendable {
+    package let endpoint: Endpoint
+    package let source: IPAddress?
+    /// 0 for any; another one needs a source.
+    package let sourcePort: UInt16
+    /// In milliseconds, for the connection and again for the answer.
+    package let timeout: Int32
+
+    package init(
+        _ endpoint: Endpoint,
+        from source: IPAddress? = nil,
+        port: UInt16 = 0,
+        timeout: Int32
+    ) {
+        self.endpoint = endpoint
+        self.source = source
+        sourcePort = port
+        self.timeout = timeout
+    }
+}
+
+/// Makes connections, several at a time in one thread, and tells what became of each: the server's
+/// line, `refused`, `unreachable`, `forbidden`, `closed` or `timeout`.
+package struct AttemptPool {
+    /// How many are under way at the same time.
+    private let width: Int
+    /// Source ports, where each attempt is to have its own.
+    private let ports: PortCycle?
+
+    /// `ownPorts`: no two attempts have one source port. By default the kernel picks ports, and picks
+    /// one again for another destination.
+    package init(width: Int, ownPorts: Bool = false) {
+        self.width = width
+        ports = ownPorts ? PortCycle() : nil
+    }
+
+    /// `report` gets the number of each attempt and its outcome, as it comes.
+    package func run(_ attempts: [Attempt], report: (Int, String) -> Void) {
+        var ports = ports
+        var waiting = (0..<attempts.count).reversed().map(\.self)
+        var underway: [Run] = []
+        while !waiting.isEmpty || !underway.isEmpty {
+            while underway.count < width, let index = waiting.popLast() {
+                switch Run.begin(attempts[index], index, &ports) {
+                case .success(let run): underway.append(run)
+                case .failure(let outcome): report(index, outcome.word)
+                }
+            }
+            wait(for: underway)
+            underway.removeAll { run in
+                guard let outcome = run.advance() else { return false }
+                report(run.index, outcome)
+                return true
+            }
+        }
+    }
+
+    /// Until something can be done for one of them.
+    private func wait(for runs: [Run]) {
+        guard let first = runs.map(\.wakeUp).min() else { return }
+        var waiting = runs.map { pollfd(fd: $0.number, events: $0.events, revents: 0) }
+        let left = (first - .now) / Duration.milliseconds(1)
+        _ = poll(&waiting, nfds_t(waiting.count), Int32(max(0, left.rounded(.up))))
+    }
+}
+
+/// Source ports one after the other.
+///
+/// IPVS tells replies apart by the client's port and the real server only. A client that uses a
+/// port for a second frontend of the same real server, while IPVS still knows of the first use
+/// (300 s for UDP), never gets its answer.
+struct PortCycle {
+    private static let range: ClosedRange<UInt64> = 1024...60_999
+    private var next: UInt64
+
+    /// Begins where a process that began a little earlier is not.
+    init() {
+        var time = timespec()
+        clock_gettime(CLOCK_MONOTONIC, &time)
+        next = UInt64(time.tv_sec) * 256 + UInt64(time.tv_nsec) >> 22
+    }
+
+    /// Takes the next port that nobody has.
+    mutating func bind(_ socket: borrowing Socket, to address: IPAddress) throws {
+        var attempts = 0
+        while true {
+            next += 1
+            attempts += 1
+            let count = UInt64(Self.range.count)
+            do {
+                try socket.bind(to: address, UInt16(Self.range.lowerBound + next % count))
+                return
+            } catch let failure as SystemFailure
+                where failure.number == EADDRINUSE && attempts < 100
+            {
+                continue
+            }
+        }
+    }
+}
+
+/// An attempt under way; its socket is closed with it.
+private final class Run {
+    /// How one ended before it began.
+    struct Failure: Error {
+        var word: String
+    }
+
+    let index: Int
+    private let attempt: Attempt
+    private let socket: Socket
+    private var deadline: ContinuousClock.Instant
+    /// When a datagram is sent again: one may be lost on a busy machine, and nobody else repeats it.
+    private var repetition: ContinuousClock.Instant?
+    private var isConnected = false
+
+    var number: Int32 { socket.number }
+    var events: Int16 { Int16(isConnected ? POLLIN : POLLOUT) }
+
+    private init(_ index: Int, _ attempt: Attempt, _ socket: consuming Socket) {
+        self.index = index
+        self.attempt = attempt
+        self.socket = socket
+        deadline = .now + .milliseconds(Int64(attempt.timeout))
+    }
+
+    /// When something is to be done though nothing came.
+    var wakeUp: ContinuousClock.Instant { min(deadline, repetition ?? deadline) }
+
+    static func begin(
+        _ attempt: Attempt,
+        _ index: Int,
+        _ ports: inout PortCycle?
+    ) -> Result<Run, Failure> {
+        let (endpoint, transport) = (attempt.endpoint.socket, attempt.endpoint.transport)
+        do {
+            let socket = try Socket(endpoint.address.family, transport)
+            let wildcard = IPAddress(family: endpoint.address.family, bits: 0)
+            if ports != nil {
+                try ports?.bind(socket, to: attempt.source ?? wildcard)
+            } else if let source = attempt.source {
+                try socket.bind(to: source, attempt.sourcePort)
+            }
+            socket.setNonBlocking()
+            let error = socket.connect(to: endpoint)
+            guard error == 0 || error == EINPROGRESS else { return .failure(failure(error)) }
+            return .success(Run(index, attempt, socket))
+        } catch {
+            return .failure(Failure(word: "\(error)"))
+        }
+    }
+
+    private static func failure(_ error: Int32) -> Failure { Failure(word: word(for: error)) }
+
+    /// The outcome, if it is there.
+    func advance() -> String? {
+        guard socket.wait(for: Int32(events), milliseconds: 0) else {
+            if deadline <= .now { return "timeout" }
+            if let repetition, repetition <= .now { return ask() }
+            return nil
+        }
+        if isConnected { return answer() }
+        let error = socket.error
+        guard error == 0 else { return Self.word(for: error) }
+        isConnected = true
+        deadline = .now + .milliseconds(Int64(attempt.timeout))
+        return attempt.endpoint.transport == .tcp ? nil : ask()
+    }
+
+    /// Sends a datagram; the outcome if that fails.
+    private func ask() -> String? {
+        repetition = .now + .seconds(1)
+        return write(number, "?\n", 2) == 2 ? nil : Self.word(for: errno)
+    }
+
+    private func answer() -> String {
+        var buffer = [UInt8](repeating: 0, count: 2048)
+        let count = read(number, &buffer, buffer.count)
+        guard count > 0 else { return count == 0 ? "closed" : Self.word(for: errno) }
+        return String(decoding: buffer[..<count].prefix { $0 != UInt8(ascii: "\n") }, as: UTF8.self)
+    }
+
+    private static func word(for error: Int32) -> String {
+        switch error {
+        case ECONNREFUSED: "refused"
+        case ENETUNREACH, EHOSTUNREACH, EACCES: "unreachable"
+        // A rule of the sender's own host would not let the packet go.
+        case EPERM: "forbidden"
+        case ETIMEDOUT: "timeout"
+        default: String(cString: strerror(error))
+        }
+    }
+}

@@ -1,0 +1,34 @@
+/// One command of those that make a lab, with the reason for it.
+package struct LabStep: Sendable, Equatable {
+    package enum Tool: String, Sendable {
+        case ip
+        case bridge
+        case sysctl
+        case modprobe
+    }
+
+    /// The namespace it works in; nil for the host's own.
+    package let namespace: String?
+    package let tool: Tool
+    /// No word has a blank or another character that means something to a shell or to `ip -batch`.
+    package let words: String
+    package let why: String
+
+    package init(_ tool: Tool, in namespace: String?, _ words: String, _ why: String) {
+        self.tool = tool
+        self.namespace = namespace
+        self.words = words
+        self.why = why
+    }
+
+    /// As a person would type it.
+    package var command: String {
+        switch (tool, namespace) {
+        case (.ip, let namespace?), (.bridge, let namespace?):
+            "\(tool.rawValue) -n \(namespace) \(words)"
+        case (.ip, nil), (.bridge, nil), (.modprobe, _): "\(tool.rawValue) \(words)"
+        case (.sysctl, let namespace?): "ip netns exec \(namespace) sysctl -q -w \(words)"
+        case (.sysctl, nil): "sysctl -q -w \(words)"
+        }
+    }
+}

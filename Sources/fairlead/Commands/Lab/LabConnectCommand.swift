@@ -1,0 +1,47 @@
+import ArgumentParser
+import LabCluster
+import LabTraffic
+import NamespaceLab
+
+struct LabConnectCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "connect",
+        abstract: "Make connections from somewhere in a lab, and count who answers.",
+        discussion: "fairlead lab connect client 192.0.2.1:30080/tcp --count 100"
+    )
+
+    @OptionGroup var lab: LabNameOption
+
+    @Argument(help: "From: node1, pod1 … or client.")
+    var member: String
+
+    @Argument(help: "To: 10.96.0.10:80/tcp, [fd00:96::10]:53/udp.")
+    var endpoint: String
+
+    @Option(help: "How many connections.")
+    var count = 10
+
+    func validate() throws {
+        guard Endpoint(argument: endpoint) != nil else {
+            throw ValidationError("\(endpoint): is not of the form 10.96.0.10:80/tcp")
+        }
+        guard (1...10_000).contains(count) else { throw ValidationError("--count: 1 to 10000") }
+    }
+
+    func run() throws {
+        let cluster = try lab.cluster()
+        let batch = try cluster.agent.batch(
+            [.init(endpoint, count: count, timeout: .seconds(2))],
+            in: cluster.namespace(of: member)
+        )
+        let outcomes = try batch.outcomes(Deadline(in: .seconds(10 + count)))[0]
+        var counts: [String: Int] = [:]
+        for outcome in outcomes { counts[outcome, default: 0] += 1 }
+        for (outcome, count) in counts.sorted(by: { $0.key < $1.key }) {
+            let words = outcome.split(separator: " ")
+            let text = words.count == 2 ? "\(words[0]), which saw \(words[1])" : outcome
+            let number = String(repeating: " ", count: max(0, 5 - "\(count)".count)) + "\(count)"
+            print("\(number) \(text)")
+        }
+    }
+}

@@ -1,0 +1,30 @@
+import ArgumentParser
+import LabCluster
+import NamespaceLab
+
+struct LabDownCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "down",
+        abstract: "Take a lab away, with everything that runs in it.",
+        discussion: """
+            Finds it by the prefix of its namespaces, so that what a crash left goes too; nothing \
+            else does.
+            """
+    )
+
+    @OptionGroup var lab: LabNameArgument
+
+    func run() throws {
+        let found = try LabCluster.down(lab.name)
+        if found.isEmpty {
+            let others = LabBuilder.labs()
+            print(
+                others.isEmpty
+                    ? "there is no lab"
+                    : "there is no lab \(lab.name), but \(others.joined(separator: " "))"
+            )
+        } else {
+            print("lab \(lab.name): \(found.filter { $0 != "files" }.count) namespaces removed")
+        }
+    }
+}

@@ -1,0 +1,147 @@
+import Addressing
+import Foundation
+import Glibc
+import KubernetesTestServer
+import NamespaceLab
+import ServiceModel
+import Testing
+
+extension KernelSuites {
+    /// Sources that suddenly look empty, or say nothing any more.
+    @Suite("Suspicious sources")
+    struct RemovalTests {
+        /// The test's own Service, and a dozen with endpoints of no interest.
+        private static let many = LifeScript.web(1) + LifeScript.ballast(12).dropFirst(10)
+
+        private func hasRules(_ fixture: DaemonFixture, _ address: String) throws -> Bool {
+            try fixture.rules(.ipv4).contains { $0.contains(address) }
+        }
+
+        private func eventually(_ check: () throws -> Bool) throws -> Bool {
+            for _ in 0..<150 {
+                if try check() { return true }
+                usleep(100_000)
+            }
+            return false
+        }
+
+        @Test("Most Services gone at once stay until somebody confirms; others change meanwhile")
+        func confirmation() throws {
+            let fixture = try DaemonFixture()
+            try fixture.write(Self.many)
+            try fixture.start()
+            try fixture.waitUntilApplied()
+            try fixture.write("services: []\n")
+            try fixture.write(
+                LifeScript.web(2).replacingOccurrences(of: "shop/web", with: "shop/new")
+                    .replacingOccurrences(of: LifeScript.vip, with: "10.96.0.77"),
+                to: "other.yaml"
+            )
+            #expect(try eventually { try hasRules(fixture, "10.96.0.77") })
+            #expect(try LifeScript.answers(fixture) == ["pod1"])
+            #expect(try hasRules(fixture, "10.97.0.5"))
+            #expect(fixture.log.contains("Removals held back"))
+            let status = try fixture.fairlead("status")
+            #expect(status.output.contains("13 of 13 Services would be gone"), "\(status.output)")
+            let confirmed = try fixture.fairlead("confirm")
+            #expect(confirmed.status == 0)
+            #expect(confirmed.output == "confirmed: 13 Services are let go\n")
+            #expect(try eventually { try !hasRules(fixture, LifeScript.vip) })
+            #expect(try !hasRules(fixture, "10.97.0.5"))
+            #expect(try hasRules(fixture, "10.96.0.77"))
+            #expect(try fixture.fairlead("confirm").output == "nothing was held back\n")
+            try fixture.stop()
+        }
+
+        @Test("They go when the time is over, and at once where nothing is held back")
+        func time() throws {
+            let fixture = try DaemonFixture(servers: false, extra: "removals: {holdTime: 3s}\n")
+            try fixture.write(Self.many)
+            try fixture.start()
+            try fixture.waitUntilApplied()
+            try fixture.write("services: []\n")
+            usleep(1_500_000)
+            #expect(try hasRules(fixture, LifeScript.vip))
+            #expect(try eventually { try !hasRules(fixture, LifeScript.vip) })
+            try fixture.stop()
+            let trusting = try DaemonFixture(servers: false, extra: "removals: {percent: 100}\n")
+            try trusting.write(Self.many)
+            try trusting.start()
+            try trusting.waitUntilApplied()
+            try trusting.write("services: []\n")
+            try trusting.waitUntilApplied()
+            #expect(try !hasRules(trusting, LifeScript.vip))
+            try trusting.stop()
+        }
+
+        @Test("An API server that answers no more makes the source stale, and the Services stay")
+        func staleness() async throws {
+            let cluster = TestCluster()
+            let name = ServiceName(namespace: "shop", name: "web")
+            cluster.put([
+                .node(
+                    ClusterNode(
+                        name: "node-a",
+                        addresses: [LabAddresses.node(.ipv4)].compactMap { IPAddress($0) }
+                    )
+                ),
+                .service(
+                    Service(
+                        name: name,
+                        clusterIPs: [LifeScript.vip].compactMap { IPAddress($0) },
+                        ports: PortNumber(80).map { [ServicePort(port: $0)] } ?? []
+                    )
+                ),
+                .slice(
+                    EndpointSlice(
+                        name: "web-1",
+                        service: name,
+                        family: .ipv4,
+                        ports: PortNumber(8080).map { [EndpointPort(port: $0)] } ?? [],
+                        endpoints: [LabAddresses.pod(1, .ipv4)].compactMap {
+                            IPAddress($0).map { Endpoint(address: $0) }
+                        }
+                    )
+                ),
+            ])
+            let server = KubernetesTestServer(cluster)
+            let port = try await server.start()
+            let kubeconfig = "/tmp/fairlead-stale-\(getpid())"
+            try """
+            apiVersion: v1
+            kind: Config
+            current-context: test
+            contexts: [{name: test, context: {cluster: test, user: test}}]
+            clusters: [{name: test, cluster: {server: "http://127.0.0.1:\(port)"}}]
+            users: [{name: test, user: {}}]
+
+            """.write(toFile: kubeconfig, atomically: true, encoding: .utf8)
+            defer { unlink(kubeconfig) }
+            let fixture = try DaemonFixture(
+                sources: "files: \"\"\n  kubernetes: {kubeconfig: \(kubeconfig), staleAfter: 2s}"
+            )
+            try fixture.start()
+            #expect(try eventually { try LifeScript.answers(fixture) == ["pod1"] })
+            func health() throws -> String {
+                try LabCommand.result(
+                    ["curl", "-s", "--max-time", "5", "http://127.0.0.1:10256/healthz"],
+                    in: fixture.lab.node
+                ).output
+            }
+            #expect(try eventually { try health().contains("\"healthy\":true") })
+            #expect(try health().contains("\"nodeEligible\":true"))
+            // It takes connections, and says nothing.
+            server.setFault { _ in .stall }
+            server.dropConnections()
+            #expect(try eventually { try health().contains("source cluster: silent for") })
+            #expect(try health().contains("\"healthy\":false"))
+            #expect(try fixture.fairlead("status").output.contains("STALE"))
+            #expect(try LifeScript.answers(fixture) == ["pod1"])
+            server.setFault { _ in nil }
+            server.dropConnections()
+            #expect(try eventually { try health().contains("\"healthy\":true") })
+            try fixture.stop()
+            await server.stop()
+        }
+    }
+}
