@@ -63,7 +63,13 @@ struct NamespaceLabTests {
         let name = "l\(getpid())"
         try LabCommand.run(["ip", "netns", "add", "fl-\(name)-pod9"])
         try LabCommand.run(["ip", "netns", "add", "fl-\(name)x-pod9"])
-        let sleeper = try LabProcess(["sleep", "60"], in: "fl-\(name)-pod9")
+        let sleeper = try LabProcess(["sleep", "300"], in: "fl-\(name)-pod9")
+        // It is there once `ip` has become it.
+        let deadline = Deadline(in: .seconds(30))
+        while try LabCommand.run(["ip", "netns", "pids", "fl-\(name)-pod9"]).isEmpty {
+            try #require(!deadline.hasPassed)
+            usleep(10_000)
+        }
         do {
             let lab = try NamespaceLab(name: name)
             #expect(access("/run/netns/\(lab.node)", F_OK) == 0)

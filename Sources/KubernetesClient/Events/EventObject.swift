@@ -24,7 +24,7 @@ struct EventObject: Encodable, Sendable {
         var lastObservedTime: String
     }
 
-    /// The only one; what says so is not checked by servers but read by people.
+    /// Who reports, as people see it.
     static let controller = "fairlead"
     /// The longest `reportingInstance` (`ReportingInstanceLengthLimit`).
     private static let instanceLimit = 128

@@ -30,9 +30,9 @@ func withSource(
     await source.stop()
 }
 
-/// Asks until it is so, for at most 20 s.
+/// Asks until it is so, for a minute at least.
 func eventually(_ condition: () async throws -> Bool) async rethrows -> Bool {
-    for _ in 0..<10_000 {
+    for _ in 0..<30_000 {
         if try await condition() { return true }
         // A cancelled test ends by its condition.
         try? await Task.sleep(for: .milliseconds(2))
