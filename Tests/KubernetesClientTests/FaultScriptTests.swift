@@ -93,7 +93,8 @@ extension NetworkSuites {
                             seen.withLock { script.isSeen(in: $0.update) }
                         }
                         let state = await source.state()
-                        #expect(arrives, "\(state)")
+                        let last = seen.withLock(\.update)
+                        #expect(arrives, "\(script.difference(from: last)); \(state)")
                         #expect(seen.withLock(\.unnamed) == [])
                     }
                 }
@@ -103,6 +104,31 @@ extension NetworkSuites {
 }
 
 extension ClusterScript {
+    /// What keeps `isSeen` from being true, for messages.
+    fileprivate func difference(from update: KubernetesUpdate?) -> String {
+        guard let update else { return "nothing came" }
+        let snapshot = update.update.snapshot
+        var parts: [String] = ["version \(cluster.version)"]
+        for name in Set(expectedServices.keys).union(snapshot.services.keys).sorted()
+        where expectedServices[name] != snapshot.services[name] {
+            parts.append(
+                "\(name): \(String(describing: snapshot.services[name])), not \(String(describing: expectedServices[name]))"
+            )
+        }
+        for name in Set(expectedSlices.keys).union(snapshot.slices.keys).sorted()
+        where expectedSlices[name] != snapshot.slices[name] {
+            parts.append(
+                "slices of \(name): \(String(describing: snapshot.slices[name])), not \(String(describing: expectedSlices[name]))"
+            )
+        }
+        parts += snapshot.issues.map(\.description)
+        parts.append("ranges \(update.serviceCIDRs), expected \(expectedRanges)")
+        parts.append(
+            "node \(String(describing: update.node)), expected \(String(describing: node))"
+        )
+        return parts.joined(separator: "; ")
+    }
+
     fileprivate func isSeen(in update: KubernetesUpdate?) -> Bool {
         guard let update else { return false }
         return update.update.snapshot.services == expectedServices

@@ -9,6 +9,9 @@ final class ListPages: Sendable {
 
     private static let limit = 32
 
+    /// A token of another server, or of this one's life before, is none of ours: it would give the
+    /// rest of another list.
+    private let id = UInt64.random(in: 0 ... .max)
     private let state = Mutex<(rests: [Int: Rest], next: Int)>(([:], 1))
 
     /// The token for the next page.
@@ -18,12 +21,13 @@ final class ListPages: Sendable {
             state.next += 1
             state.rests[number] = Rest(objects: objects, version: version)
             state.rests[number - Self.limit] = nil
-            return "page-\(number)"
+            return "\(id)-\(number)"
         }
     }
 
     func take(_ token: String) -> Rest? {
-        guard let number = Int(token.dropFirst("page-".count)) else { return nil }
+        let parts = token.split(separator: "-")
+        guard parts.count == 2, parts[0] == "\(id)", let number = Int(parts[1]) else { return nil }
         return state.withLock { $0.rests[number] }
     }
 }
