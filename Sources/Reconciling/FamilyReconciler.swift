@@ -20,8 +20,11 @@ where P.State == Store.State, P.Diff == Store.Diff {
     private var isInSync = false
     /// Services that changed and were not taken by `takeChanges`.
     private var changed: Set<ServiceName> = []
-    /// Single objects could not be changed, so that some differ until they can.
-    private var hasFailures = false
+    /// Single objects that could not be changed since the kernel was last observed, and differ until
+    /// they can.
+    package private(set) var failures: [DataplaneError] = []
+    /// So many changes, at most, were not made for that.
+    private var leftOver = 0
 
     /// `planner` and `desired` are empty and of the same family and settings.
     package init(desired: DesiredState, planner: P, store: Store) {
@@ -51,7 +54,6 @@ where P.State == Store.State, P.Diff == Store.Diff {
         guard observe || !isInSync else {
             guard !planned.isEmpty else { return report }
             try apply(planned, &report)
-            hasFailures = hasFailures || !report.apply.failures.isEmpty
             return report
         }
         let wasInSync = isInSync
@@ -61,11 +63,12 @@ where P.State == Store.State, P.Diff == Store.Diff {
         report.observing = clock.now - began
         let wanted = P.diff(from: observed, to: planner.plan)
         if wasInSync {
-            // What planning does not explain, somebody else did.
-            report.drift = max(0, wanted.count - planned.count)
+            // What neither planning nor an earlier failure explains, somebody else did.
+            report.drift = max(0, wanted.count - planned.count - leftOver)
         }
+        failures = []
+        leftOver = 0
         if !wanted.isEmpty { try apply(wanted, &report) }
-        hasFailures = !report.apply.failures.isEmpty
         isInSync = true
         if report.drift > 0 {
             let touched = Set(planner.differences(in: wanted).flatMap(\.services))
@@ -84,7 +87,7 @@ where P.State == Store.State, P.Diff == Store.Diff {
     /// Whether a small part of the kernel's state, another one at each call, is other than what was
     /// left there. False as long as that is not known anyway.
     package func inspect() throws(DataplaneError) -> Bool {
-        guard isInSync, !hasFailures else { return false }
+        guard isInSync, failures.isEmpty else { return false }
         return try store.inspect(planner.plan)
     }
 
@@ -97,6 +100,10 @@ where P.State == Store.State, P.Diff == Store.Diff {
         if keepsApplied { applied = diff }
         report.apply = try store.apply(diff)
         isInSync = true
+        if !report.apply.failures.isEmpty {
+            failures += report.apply.failures.filter { !failures.contains($0) }
+            leftOver += diff.count
+        }
         report.applying = ContinuousClock.now - began
         report.operationsByObject = diff.countByObject
     }

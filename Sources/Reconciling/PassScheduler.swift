@@ -21,7 +21,10 @@ package struct PassScheduler: Sendable {
     private var retryAt: Instant?
     private var resyncAt: Instant
     private var wantsFull = true
+    /// Passes in a row that failed.
     private var failures = 0
+    /// Looks at the kernel in a row that left single objects as they were.
+    private var incompletes = 0
 
     /// The first pass is a full one and is due at `start`.
     ///
@@ -58,6 +61,15 @@ package struct PassScheduler: Sendable {
         case full
     }
 
+    /// How a pass ended.
+    package enum Outcome: Sendable, Equatable {
+        case succeeded
+        /// All stands but single objects, which are tried again while changes go on as ever.
+        case incomplete
+        /// Changes wait for the repetition.
+        case failed
+    }
+
     /// Something changed; `full` when the kernel itself may have.
     package mutating func request(at now: Instant, full: Bool = false) {
         requestedAt = requestedAt ?? now
@@ -76,6 +88,7 @@ package struct PassScheduler: Sendable {
     package func due(at now: Instant) -> PassKind? {
         guard nextWake <= now else { return nil }
         if wantsFull || failures > 0 { return .full }
+        if let retryAt, retryAt <= now { return .full }
         return resyncAt <= now ? .resync : .incremental
     }
 
@@ -84,20 +97,31 @@ package struct PassScheduler: Sendable {
         _ kind: PassKind,
         at now: Instant,
         duration: Duration,
-        succeeded: Bool
+        outcome: Outcome
     ) {
         earliest = now.advanced(by: max(minInterval, duration * Self.restFactor))
         requestedAt = nil
-        guard succeeded else {
-            let delay = retryInterval * (1 << min(failures, 20))
-            failures += 1
-            retryAt = now.advanced(by: min(delay, maxRetryInterval))
+        failures = outcome == .failed ? failures + 1 : 0
+        guard outcome != .failed else {
+            retryAt = now.advanced(by: delay(after: failures))
             wantsFull = true
             return
         }
-        failures = 0
-        retryAt = nil
         if kind == .full { wantsFull = false }
         if kind != .incremental { resyncAt = now.advanced(by: resyncInterval) }
+        guard outcome == .incomplete else {
+            incompletes = 0
+            retryAt = nil
+            return
+        }
+        // Changes in between do not put the next look off.
+        guard kind == .full || retryAt == nil else { return }
+        incompletes += 1
+        retryAt = now.advanced(by: delay(after: incompletes))
+    }
+
+    /// What to wait after so many tries in a row.
+    private func delay(after tries: Int) -> Duration {
+        min(retryInterval * (1 << min(tries - 1, 20)), maxRetryInterval)
     }
 }

@@ -15,6 +15,8 @@ private final class FakeStore: KernelStore {
         var failures = 0
         /// Single objects that every `apply` reports as not changed.
         var objectFailures: [DataplaneError] = []
+        /// As long as there are such, nothing is changed.
+        var isRefusing = false
     }
 
     let content = Mutex(Content())
@@ -37,6 +39,7 @@ private final class FakeStore: KernelStore {
                 return true
             }
             content.applied.append(diff)
+            if content.isRefusing { return false }
             for table in diff.tables { content.state[table.table].execute(table) }
             return false
         }
@@ -184,6 +187,35 @@ extension OwnedTable {
         _ = try reconciler.pass(snapshot(3, changed: .some([])), observe: true)
         store.content.withLock { $0.state.nat.jumps.removeAll() }
         #expect(try reconciler.inspect())
+    }
+
+    @Test("What could not be changed stays known until it is, and is nobody's drift")
+    func objectFailures() throws {
+        var reconciler = reconciler()
+        let refusal = DataplaneError(kind: .other, operation: "apply", subject: "fake", errno: 22)
+        _ = try reconciler.pass(snapshot(2), observe: false)
+        store.content.withLock {
+            $0.objectFailures = [refusal]
+            $0.isRefusing = true
+        }
+        _ = try reconciler.pass(snapshot(3, changed: web), observe: false)
+        #expect(reconciler.failures == [refusal])
+        // A pass with nothing to do forgets nothing, and one that tries again tells it once.
+        _ = try reconciler.pass(snapshot(3, changed: .some([])), observe: false)
+        #expect(reconciler.failures == [refusal])
+        for _ in 1...2 {
+            let report = try reconciler.pass(snapshot(3, changed: .some([])), observe: true)
+            #expect(report.drift == 0 && report.driftedServices.isEmpty)
+            #expect(reconciler.failures == [refusal])
+        }
+        store.content.withLock {
+            $0.objectFailures = []
+            $0.isRefusing = false
+        }
+        let report = try reconciler.pass(snapshot(3, changed: .some([])), observe: true)
+        #expect(report.drift == 0)
+        #expect(reconciler.failures.isEmpty)
+        #expect(store.content.withLock { $0.state } == reconciler.planner.plan)
     }
 
     @Test("After a failure the next pass observes, and nothing planned is lost")

@@ -26,7 +26,7 @@ import Testing
             .full,
             at: at(.milliseconds(10)),
             duration: .milliseconds(10),
-            succeeded: true
+            outcome: .succeeded
         )
         return scheduler
     }
@@ -55,7 +55,7 @@ import Testing
             .incremental,
             at: at(.milliseconds(215)),
             duration: .milliseconds(5),
-            succeeded: true
+            outcome: .succeeded
         )
         #expect(scheduler.due(at: at(.seconds(10))) == nil)
     }
@@ -67,7 +67,7 @@ import Testing
             .incremental,
             at: at(.seconds(2)),
             duration: .milliseconds(300),
-            succeeded: true
+            outcome: .succeeded
         )
         scheduler.request(at: at(.seconds(2)))
         #expect(scheduler.due(at: at(.milliseconds(3400))) == nil)
@@ -79,16 +79,46 @@ import Testing
         var scheduler = settled()
         var now = Duration.seconds(10)
         for delay in [1, 2, 4, 5, 5] {
-            scheduler.completed(.incremental, at: at(now), duration: .zero, succeeded: false)
+            scheduler.completed(.incremental, at: at(now), duration: .zero, outcome: .failed)
             // A new request does not shorten the wait.
             scheduler.request(at: at(now))
             #expect(scheduler.due(at: at(now + .seconds(delay) - .milliseconds(1))) == nil)
             #expect(scheduler.due(at: at(now + .seconds(delay))) == .full)
             now += .seconds(delay)
         }
-        scheduler.completed(.full, at: at(now), duration: .zero, succeeded: true)
+        scheduler.completed(.full, at: at(now), duration: .zero, outcome: .succeeded)
         scheduler.request(at: at(now + .seconds(1)))
         #expect(scheduler.due(at: at(now + .seconds(1))) == .incremental)
+    }
+
+    @Test("Single objects are tried again in full, later each time, while changes go on")
+    func incomplete() {
+        var scheduler = settled()
+        var now = Duration.seconds(10)
+        for delay in [1, 2, 4, 5, 5] {
+            scheduler.completed(.full, at: at(now), duration: .zero, outcome: .incomplete)
+            scheduler.request(at: at(now + .milliseconds(500)))
+            #expect(scheduler.due(at: at(now + .milliseconds(500))) == .incremental)
+            scheduler.completed(
+                .incremental,
+                at: at(now + .milliseconds(500)),
+                duration: .zero,
+                outcome: .incomplete
+            )
+            #expect(scheduler.due(at: at(now + .seconds(delay) - .milliseconds(1))) == nil)
+            #expect(scheduler.due(at: at(now + .seconds(delay))) == .full)
+            now += .seconds(delay)
+        }
+        scheduler.completed(.full, at: at(now), duration: .zero, outcome: .succeeded)
+        #expect(scheduler.due(at: at(now + .seconds(200))) == nil)
+        // An increment that leaves something undone is followed by a look, soon again.
+        scheduler.completed(
+            .incremental,
+            at: at(now + .seconds(201)),
+            duration: .zero,
+            outcome: .incomplete
+        )
+        #expect(scheduler.due(at: at(now + .seconds(202))) == .full)
     }
 
     @Test("A suspicion about the kernel makes the next pass full, and only that one")
@@ -97,7 +127,7 @@ import Testing
         scheduler.request(at: at(.seconds(1)), full: true)
         scheduler.request(at: at(.seconds(1)))
         #expect(scheduler.due(at: at(.seconds(1))) == .full)
-        scheduler.completed(.full, at: at(.seconds(1)), duration: .zero, succeeded: true)
+        scheduler.completed(.full, at: at(.seconds(1)), duration: .zero, outcome: .succeeded)
         scheduler.request(at: at(.seconds(2)))
         #expect(scheduler.due(at: at(.seconds(2))) == .incremental)
     }
@@ -107,13 +137,18 @@ import Testing
         var scheduler = settled()
         #expect(scheduler.due(at: at(.seconds(300))) == nil)
         #expect(scheduler.due(at: at(.seconds(301))) == .resync)
-        scheduler.completed(.resync, at: at(.seconds(301)), duration: .zero, succeeded: true)
+        scheduler.completed(.resync, at: at(.seconds(301)), duration: .zero, outcome: .succeeded)
         scheduler.request(at: at(.seconds(400)))
         #expect(scheduler.due(at: at(.seconds(400))) == .incremental)
-        scheduler.completed(.incremental, at: at(.seconds(400)), duration: .zero, succeeded: true)
+        scheduler.completed(
+            .incremental,
+            at: at(.seconds(400)),
+            duration: .zero,
+            outcome: .succeeded
+        )
         #expect(scheduler.due(at: at(.seconds(600))) == nil)
         #expect(scheduler.due(at: at(.seconds(601))) == .resync)
-        scheduler.completed(.resync, at: at(.seconds(601)), duration: .zero, succeeded: false)
+        scheduler.completed(.resync, at: at(.seconds(601)), duration: .zero, outcome: .failed)
         #expect(scheduler.due(at: at(.seconds(602))) == .full)
     }
 }

@@ -179,7 +179,7 @@ actor Dataplane {
                     issues: dataplanes[index].issues
                 )
             )
-            report.failures += done.apply.failures.map { "\(name): \($0)" }
+            report.failures += dataplanes[index].failures.map { "\(name): \($0)" }
             report.issues += dataplanes[index].issues.map { "\(name): \($0)" }
         }
         if report.errors.isEmpty { report.failures += dataplanes.compactMap { $0.finish() } }
@@ -195,9 +195,10 @@ actor Dataplane {
         return report
     }
 
-    /// Once, as soon as this mode serves.
+    /// Once, as soon as this mode serves; what cannot be removed is tried again.
     private func retireOthers(_ report: inout PassReport) {
-        guard !hasRetiredOthers, report.errors.isEmpty, report.failures.isEmpty else { return }
+        guard !hasRetiredOthers, report.kind == .full else { return }
+        guard report.errors.isEmpty, report.failures.isEmpty else { return }
         for other in others {
             let name = other.family.rawValue
             var done = ApplyReport()
@@ -207,7 +208,7 @@ actor Dataplane {
             report.retired += done.operations
             report.failures += done.failures.map { "\(name): \($0)" }
         }
-        hasRetiredOthers = report.errors.isEmpty
+        hasRetiredOthers = report.errors.isEmpty && report.failures.isEmpty
     }
 
     private func attempt(

@@ -12,6 +12,8 @@ protocol FamilyDataplane {
     var serviceCount: Int { get }
     /// Wishes that could not be planned.
     var issues: [PlanIssue] { get }
+    /// Single objects that could not be changed, and are tried again.
+    var failures: [DataplaneError] { get }
     /// Numbers about what is served.
     var tally: ServiceTally { get }
     /// Planned rules by legacy table, where the mode has Services in such.
@@ -72,6 +74,7 @@ struct ModeDataplane<Mode: InstalledMode>: FamilyDataplane {
 
     var serviceCount: Int { reconciler.desired.services.count }
     var issues: [PlanIssue] { reconciler.planner.issues }
+    var failures: [DataplaneError] { reconciler.failures }
     var tally: ServiceTally { reconciler.tally }
     var ruleCounts: [TableName: Int] { Mode.ruleCounts(reconciler.planner) }
 

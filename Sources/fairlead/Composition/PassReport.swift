@@ -23,7 +23,7 @@ struct PassReport: Sendable {
     var driftedServices: Set<ServiceName> = []
     /// Wishes that could not be planned.
     var issues: [String] = []
-    /// Single objects that could not be changed; the rest stands.
+    /// Single objects that could not be changed, in this pass or before; the rest stands.
     var failures: [String] = []
     /// What kept a family from being brought up to date.
     var errors: [String] = []
@@ -51,7 +51,13 @@ struct PassReport: Sendable {
         self.kind = kind
     }
 
+    /// Whether all is served but for single objects.
     var succeeded: Bool { errors.isEmpty }
+
+    var outcome: PassScheduler.Outcome {
+        if !succeeded { return .failed }
+        return failures.isEmpty ? .succeeded : .incomplete
+    }
 
     /// For the log: `shop/api, shop/web and 12 more`; `-` if no Service owns what was repaired.
     var driftedServicesText: String {

@@ -246,19 +246,21 @@ struct Daemon {
             kind,
             at: .now,
             duration: report.duration,
-            succeeded: report.succeeded
+            outcome: report.outcome
         )
         telemetry?.passed(report, pending.snapshot)
         if report.succeeded { observeLatencies(report) }
         log(report)
+        self.report(report.failures, as: "Object not changed")
         clusterReport.passed(report, pending.snapshot, to: inputs.events)
         self.report(report.issues, as: "Service problem")
         guard report.succeeded else {
             serviceManager.status("failing: \(report.errors[0])")
             return
         }
-        let status =
+        var status =
             "\(report.services) Services, last pass \(Self.milliseconds(report.duration)) ms"
+        if !report.failures.isEmpty { status += ", not all changed: \(report.failures[0])" }
         if isReady {
             serviceManager.status(status)
         } else {
@@ -278,9 +280,6 @@ struct Daemon {
     private func log(_ report: PassReport) {
         for error in report.errors {
             logger.error("Pass failed; it will be repeated", metadata: ["error": "\(error)"])
-        }
-        for failure in report.failures {
-            logger.warning("Object not changed", metadata: ["reason": "\(failure)"])
         }
         if report.retired > 0 {
             logger.notice(
@@ -356,7 +355,6 @@ struct Daemon {
             telemetry?.metrics.observeConntrack(deleted: run.deleted, run.duration, run.family)
         }
         await listenToCluster()
-        if let status = await inputs.clusterStatus() { telemetry?.setCluster(status) }
         if count == 3, let reason = waitingReason {
             logger.warning(
                 "Nothing is programmed before all sources have reported",
@@ -366,11 +364,16 @@ struct Daemon {
         }
     }
 
-    /// Tells health when an API server last gave a sign of life.
+    /// Tells status how following the cluster goes, and health when an API server last gave a sign
+    /// of life.
     private func listenToCluster() async {
         guard let cluster = inputs.cluster, let telemetry else { return }
+        let now = await cluster.state()
+        telemetry.setCluster(
+            ClusterStatus(now.state, problem: now.problem, isFromMemory: inputs.isFromMemory)
+        )
         let limit = configuration.sources.kubernetes?.staleAfter ?? .zero
-        let heard = await cluster.state().state?.lastSign ?? started
+        let heard = now.state?.lastSign ?? started
         telemetry.health.heard(
             "cluster",
             staleAfter: limit == .zero ? nil : limit,

@@ -120,12 +120,6 @@ struct ServiceInputs {
     /// Those that have not reported yet.
     var missing: [ServiceOrigin] { merger.missing }
 
-    /// How following the cluster goes; nil where no API server is asked.
-    func clusterStatus() async -> ClusterStatus? {
-        guard let now = await cluster?.state() else { return nil }
-        return ClusterStatus(now.state, problem: now.problem, isFromMemory: isFromMemory)
-    }
-
     /// Looks at every file again.
     func rescan() { files?.rescan() }
 
