@@ -17,6 +17,10 @@ package protocol KernelStore {
     /// is there.
     func measure() throws(DataplaneError) -> [String: Int]
 
+    /// Whether what this store itself changes shows in those numbers too, so that after a change it
+    /// cannot be told from what others did meanwhile.
+    var measuresOwnChanges: Bool { get }
+
     /// Looks at a small part of what is there, another one at each call, and says whether it differs
     /// from the whole `wanted`. Only for what numbers would not show.
     func inspect(_ wanted: State) throws(DataplaneError) -> Bool
@@ -28,6 +32,9 @@ package protocol KernelStore {
 extension KernelStore {
     /// Nothing is measured.
     package func measure() throws(DataplaneError) -> [String: Int] { [:] }
+
+    /// Numbers are of others' changes alone.
+    package var measuresOwnChanges: Bool { false }
 
     /// Whatever may differ shows in the numbers.
     package func inspect(_ wanted: State) throws(DataplaneError) -> Bool { false }

@@ -23,7 +23,7 @@ package struct PassScheduler: Sendable {
     private var wantsFull = true
     /// Passes in a row that failed.
     private var failures = 0
-    /// Looks at the kernel in a row that left single objects as they were.
+    /// Looks at the kernel in a row after which another one was due.
     private var incompletes = 0
 
     /// The first pass is a full one and is due at `start`.
@@ -64,7 +64,8 @@ package struct PassScheduler: Sendable {
     /// How a pass ended.
     package enum Outcome: Sendable, Equatable {
         case succeeded
-        /// All stands but single objects, which are tried again while changes go on as ever.
+        /// All stands but single objects, or as far as is known: the kernel is looked at again soon,
+        /// while changes go on as ever.
         case incomplete
         /// Changes wait for the repetition.
         case failed

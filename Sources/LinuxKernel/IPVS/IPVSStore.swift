@@ -149,6 +149,8 @@ package final class IPVSStore: KernelStore {
         return measures
     }
 
+    package var measuresOwnChanges: Bool { true }
+
     /// Looks at the real servers of some virtual servers: no number shows when those change.
     package func inspect(_ wanted: IPVSState) throws(DataplaneError) -> Bool {
         try servers.inspect(wanted.servers)

@@ -179,6 +179,7 @@ actor Dataplane {
                     issues: dataplanes[index].issues
                 )
             )
+            if dataplanes[index].needsSecondLook { report.needsSecondLook = true }
             report.failures += dataplanes[index].failures.map { "\(name): \($0)" }
             report.issues += dataplanes[index].issues.map { "\(name): \($0)" }
         }

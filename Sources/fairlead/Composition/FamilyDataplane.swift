@@ -19,7 +19,8 @@ protocol FamilyDataplane {
     /// Planned rules by legacy table, where the mode has Services in such.
     var ruleCounts: [TableName: Int] { get }
 
-    /// Brings the kernel to the plan; see `FamilyReconciler.pass`.
+    /// Brings the kernel to the plan; see `FamilyReconciler.pass`. Observes too if numbers show that
+    /// somebody else changed what is ours.
     mutating func pass(
         _ update: SnapshotUpdate,
         observe: Bool
@@ -39,8 +40,12 @@ protocol FamilyDataplane {
     /// Whether somebody else changed what is ours, as far as numbers show, or a look at a small part.
     func hasDrifted() throws(DataplaneError) -> Bool
 
-    /// Takes what is in the kernel now as what was left there.
+    /// Takes what is in the kernel now as what was left there: to be called after a pass.
     mutating func acknowledge() throws(DataplaneError)
+
+    /// The last pass looked at the kernel and put something right, and what others did at the same
+    /// time would not show: a second look is due.
+    var needsSecondLook: Bool { get }
 
     /// Does what time brings; see `KernelStore.attend`.
     mutating func attend() throws(DataplaneError)
@@ -55,6 +60,10 @@ struct ModeDataplane<Mode: InstalledMode>: FamilyDataplane {
     private let store: Mode.ModeStore
     private var reconciler: FamilyReconciler<Mode.ModePlanner, Mode.ModeStore>
     private var measures: [String: Int] = [:]
+    /// Those right before the last pass.
+    private var measuresBefore: [String: Int] = [:]
+    private var hasWritten = false
+    private(set) var needsSecondLook = false
     private var staleFlows = StaleFlowRules()
 
     init(
@@ -82,7 +91,13 @@ struct ModeDataplane<Mode: InstalledMode>: FamilyDataplane {
         _ update: SnapshotUpdate,
         observe: Bool
     ) throws(DataplaneError) -> FamilyPassReport {
-        try reconciler.pass(update, observe: observe)
+        measuresBefore = try store.measure()
+        hasWritten = true
+        let observe = observe || measuresBefore != measures
+        let report = try reconciler.pass(update, observe: observe)
+        hasWritten = report.apply.operations > 0
+        needsSecondLook = observe && hasWritten && store.measuresOwnChanges
+        return report
     }
 
     mutating func takeFlowRequest() -> ConntrackCleaner.Request {
@@ -106,7 +121,11 @@ struct ModeDataplane<Mode: InstalledMode>: FamilyDataplane {
         return try reconciler.inspect()
     }
 
-    mutating func acknowledge() throws(DataplaneError) { measures = try store.measure() }
+    mutating func acknowledge() throws(DataplaneError) {
+        let now = try store.measure()
+        // Where nothing was written, what is different now is somebody else's doing.
+        measures = hasWritten ? now : measuresBefore
+    }
 
     mutating func attend() throws(DataplaneError) {
         let before = try store.measure()

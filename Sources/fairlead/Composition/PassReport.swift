@@ -25,6 +25,8 @@ struct PassReport: Sendable {
     var issues: [String] = []
     /// Single objects that could not be changed, in this pass or before; the rest stands.
     var failures: [String] = []
+    /// Others may have changed something unnoticed meanwhile.
+    var needsSecondLook = false
     /// What kept a family from being brought up to date.
     var errors: [String] = []
     /// The first of the operations, in the words of the mode's tools, if they were asked for.
@@ -56,7 +58,7 @@ struct PassReport: Sendable {
 
     var outcome: PassScheduler.Outcome {
         if !succeeded { return .failed }
-        return failures.isEmpty ? .succeeded : .incomplete
+        return failures.isEmpty && !needsSecondLook ? .succeeded : .incomplete
     }
 
     /// For the log: `shop/api, shop/web and 12 more`; `-` if no Service owns what was repaired.
