@@ -192,7 +192,7 @@ let package = Package(
             ]
         ),
         tests("AddressingTests", ["Addressing"]),
-        tests("DataplaneModelTests", ["Addressing", "DataplaneModel"]),
+        tests("DataplaneModelTests", ["Addressing", "DataplaneModel", "TestSupport"]),
         tests(
             "PlanningTests",
             [

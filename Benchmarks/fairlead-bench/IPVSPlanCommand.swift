@@ -21,7 +21,7 @@ struct IPVSPlanCommand: ParsableCommand {
             var desired = DesiredState(family: .ipv4, settings: settings)
             var planner = IPVSPlanner(family: .ipv4, settings: settings)
             figures[.planAll].append(
-                Cost.of { _ = planner.plan(desired.select(update), of: desired) }.0
+                Cost.of { planner.load(desired.select(update), of: desired) }.0
             )
             guard round == 0 else { continue }
             for step in 1...100 {

@@ -53,7 +53,7 @@ struct IPVSTables: FairleadPasses {
         let settings = settings(bindsRange: false)
         var desired = DesiredState(family: .ipv4, settings: settings)
         var planner = IPVSPlanner(family: .ipv4, settings: settings)
-        _ = planner.plan(desired.select(update), of: desired)
+        planner.load(desired.select(update), of: desired)
         return planner.plan
     }
 

@@ -64,7 +64,7 @@ struct SizeCommand: ParsableCommand {
             var desired = DesiredState(family: .ipv4, settings: settings)
             var planner = IPTablesPlanner(family: .ipv4, settings: settings)
             figures[.planAll].append(
-                Cost.of { _ = planner.plan(desired.select(update), of: desired) }.0
+                Cost.of { planner.load(desired.select(update), of: desired) }.0
             )
             guard round == 0 else { continue }
             for step in 1...100 {

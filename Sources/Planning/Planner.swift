@@ -16,11 +16,20 @@ package protocol Planner: Sendable {
     /// Plans the named Services anew and returns what that changes.
     mutating func plan(_ names: [ServiceName], of desired: DesiredState) -> Diff
 
+    /// The same for when nobody asks what changes, since the kernel is compared with the whole plan.
+    mutating func load(_ names: [ServiceName], of desired: DesiredState)
+
     /// Whose each change is of a `diff` that leads to the plan, in no order.
     func differences(in diff: Diff) -> [ObjectDifference]
 
     /// Everything that differs between two states.
     static func diff(from old: State, to new: State) -> Diff
+}
+
+extension Planner {
+    package mutating func load(_ names: [ServiceName], of desired: DesiredState) {
+        _ = plan(names, of: desired)
+    }
 }
 
 /// Changes that can be counted.

@@ -47,22 +47,27 @@ where P.State == Store.State, P.Diff == Store.Diff {
         var began = clock.now
         let names = desired.select(update)
         changed.formUnion(names)
-        let planned = planner.plan(names, of: desired)
+        // What is not known to stand is compared with the whole plan.
+        let planned: P.Diff?
+        if isInSync {
+            planned = planner.plan(names, of: desired)
+        } else {
+            planner.load(names, of: desired)
+            planned = nil
+        }
         tally.count(names, of: desired)
         report.changedServices = names.count
         report.planning = clock.now - began
-        guard observe || !isInSync else {
-            guard !planned.isEmpty else { return report }
-            try apply(planned, &report)
+        if let planned, !observe {
+            if !planned.isEmpty { try apply(planned, &report) }
             return report
         }
-        let wasInSync = isInSync
         isInSync = false
         began = clock.now
         let observed = try store.observe()
         report.observing = clock.now - began
         let wanted = P.diff(from: observed, to: planner.plan)
-        if wasInSync {
+        if let planned {
             // What neither planning nor an earlier failure explains, somebody else did.
             report.drift = max(0, wanted.count - planned.count - leftOver)
         }
@@ -112,8 +117,7 @@ where P.State == Store.State, P.Diff == Store.Diff {
     package mutating func preview(
         _ update: SnapshotUpdate
     ) throws(DataplaneError) -> P.Diff {
-        let names = desired.select(update)
-        _ = planner.plan(names, of: desired)
+        planner.load(desired.select(update), of: desired)
         return P.diff(from: try store.observe(), to: planner.plan)
     }
 

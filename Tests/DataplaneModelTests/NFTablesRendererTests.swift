@@ -1,6 +1,7 @@
 import Addressing
 import DataplaneModel
 import Foundation
+import TestSupport
 import Testing
 
 @Suite("nftables text")

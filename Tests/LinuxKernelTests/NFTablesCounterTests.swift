@@ -1,6 +1,7 @@
 import Addressing
 import DataplaneModel
 import LinuxKernel
+import TestSupport
 import Testing
 
 @Suite("NFTablesStore: counters")

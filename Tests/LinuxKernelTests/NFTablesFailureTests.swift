@@ -2,6 +2,7 @@ import Addressing
 import DataplaneModel
 import Glibc
 import LinuxKernel
+import TestSupport
 import Testing
 
 @Suite("nftables: refusals and strangers")

@@ -1,6 +1,7 @@
 import Addressing
 import DataplaneModel
 import LinuxKernel
+import TestSupport
 import Testing
 
 @Suite("nftables: changes by others")

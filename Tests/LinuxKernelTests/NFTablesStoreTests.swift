@@ -1,6 +1,7 @@
 import Addressing
 import DataplaneModel
 import LinuxKernel
+import TestSupport
 import Testing
 
 /// A store in a new namespace, and nft.

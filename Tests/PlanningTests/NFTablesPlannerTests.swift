@@ -17,6 +17,11 @@ struct NFTablesPlannerTests {
         walk.checkSufficiency(seed: seed)
     }
 
+    @Test("The plan is the same where nobody asks what changes", arguments: 1...4)
+    func loading(_ seed: Int) {
+        walk.checkLoading(seed: seed)
+    }
+
     @Test("The same Services again change nothing")
     func stability() {
         walk.checkStability(seed: 9)

@@ -105,29 +105,9 @@ extension NFTSetChange.Update {
         }
     }
 
-    mutating func sort() {
+    private mutating func sort() {
         added.sort { $0.key < $1.key }
         removed.sort { $0.key < $1.key }
         replaced.sort { $0.key < $1.key }
-    }
-}
-
-extension NFTSet {
-    /// Sets elements with their values, or with nil removes them, and returns what that changes.
-    /// Work grows with `wanted`.
-    mutating func replaceElements(_ wanted: [NFTValue: NFTData?]) -> NFTSetChange.Update {
-        var update = NFTSetChange.Update(self)
-        if wanted.count > elements.count { elements.reserveCapacity(wanted.count) }
-        for (key, new) in wanted {
-            let old: NFTData?
-            if let new {
-                old = elements.updateValue(new, forKey: key)
-            } else {
-                old = elements.removeValue(forKey: key)
-            }
-            update.note(key, from: old, to: new)
-        }
-        update.sort()
-        return update
     }
 }

@@ -1,11 +1,11 @@
 extension NFTablesState {
-    /// Sets chains, sets and elements, or with nil removes them, and returns what that changes;
-    /// elements are those of sets that are there afterwards. Work grows with what is given, unless
-    /// a set has to grow.
+    /// Sets chains and sets, or with nil removes them, and returns what that changes, together with
+    /// changes of elements that have been made already, in sets that are there afterwards. Work grows
+    /// with what is given, unless a set has to grow.
     package mutating func edit(
         chains wantedChains: [NFTChainName: NFTChain?] = [:],
         sets wantedSets: [NFTSetName: NFTSet?] = [:],
-        elements wantedElements: [NFTSetName: [NFTValue: NFTData?]] = [:]
+        updates: [NFTSetChange.Update] = []
     ) -> NFTablesDiff {
         var diff = NFTablesDiff()
         var isAlike = true
@@ -13,8 +13,8 @@ extension NFTablesState {
             guard let change = replaceSet(name, wanted, &isAlike) else { continue }
             diff.sets.append(change)
         }
-        for (name, wanted) in wantedElements {
-            guard let update = replaceElements(of: name, wanted, &isAlike) else { continue }
+        for update in updates where !update.isEmpty {
+            if !makeRoom(for: update) { isAlike = false }
             diff.sets.append(.update(update))
         }
         for (name, wanted) in wantedChains {
@@ -49,18 +49,13 @@ extension NFTablesState {
         }
     }
 
-    private mutating func replaceElements(
-        of name: NFTSetName,
-        _ wanted: [NFTValue: NFTData?],
-        _ isAlike: inout Bool
-    ) -> NFTSetChange.Update? {
-        let before = sets[name]?.elements.count ?? 0
-        guard let update = sets[name]?.replaceElements(wanted), !update.isEmpty else { return nil }
-        if let set = sets[name], let size = set.size, before + update.newCount > size {
-            sets[name]?.size = max(size, NFTSet.size(for: set.elements.count))
-            isAlike = false
-        }
-        return update
+    /// False if a set has been given a larger size for a change that has been made.
+    private mutating func makeRoom(for update: NFTSetChange.Update) -> Bool {
+        guard let set = sets[update.name], let size = set.size else { return true }
+        let before = set.elements.count - update.added.count + update.removed.count
+        guard before + update.newCount > size else { return true }
+        sets[update.name]?.size = max(size, NFTSet.size(for: set.elements.count))
+        return false
     }
 
     private mutating func replaceChain(

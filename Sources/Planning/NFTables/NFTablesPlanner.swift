@@ -21,7 +21,8 @@ package struct NFTablesPlanner: Sendable {
     private var contests = FrontendContests<TableClaim>()
     private var winners: [TableClaim.Frontend: TableClaim] = [:]
     private var balancers = ReferenceCounts<UInt32>()
-    private var hairpins = ReferenceCounts<IPAddress>()
+    /// How often an address is needed as a hairpin besides the first time.
+    private var moreHairpins: [IPAddress: Int] = [:]
     private var clusterAddresses = ReferenceCounts<IPAddress>()
     private var serviceIssues: [ServiceName: [PlanIssue]] = [:]
 
@@ -81,8 +82,20 @@ package struct NFTablesPlanner: Sendable {
 
     /// Plans the named Services anew and returns what that changes.
     package mutating func plan(_ names: [ServiceName], of desired: DesiredState) -> NFTablesDiff {
+        change(names, desired, isNoting: true)
+    }
+
+    package mutating func load(_ names: [ServiceName], of desired: DesiredState) {
+        _ = change(names, desired, isNoting: false)
+    }
+
+    private mutating func change(
+        _ names: [ServiceName],
+        _ desired: DesiredState,
+        isNoting: Bool
+    ) -> NFTablesDiff {
         let moved = updateNumbers(names, desired)
-        var change = TableChange()
+        var change = TableChange(isNoting: isNoting)
         if services.isEmpty { reserve(names, desired, &change) }
         for name in names + moved { withdraw(name, &change) }
         for name in names + moved {
@@ -90,44 +103,8 @@ package struct NFTablesPlanner: Sendable {
         }
         for frontend in change.touched { decide(frontend, &change) }
         countBalancers(&change)
-        return plan.edit(
-            chains: change.chains,
-            sets: change.sets,
-            elements: change.elementsByName
-        )
-    }
-
-    /// What a pass wants to be different, keyed so that the last word counts.
-    private struct TableChange {
-        var chains: [NFTChainName: NFTChain?] = [:]
-        var sets: [NFTSetName: NFTSet?] = [:]
-        var touched: Set<TableClaim.Frontend> = []
-        var balancers: Set<UInt32> = []
-        /// Those of each set, in the order of all cases.
-        private var elements = [[NFTValue: NFTData?]](
-            repeating: [:],
-            count: TableSet.allCases.count
-        )
-
-        mutating func remove(_ element: NFTElement, from set: TableSet) {
-            elements[set.rawValue][element.key] = .some(nil)
-        }
-
-        mutating func add(_ element: NFTElement, to set: TableSet) {
-            elements[set.rawValue][element.key] = .some(element.data)
-        }
-
-        mutating func reserve(_ count: Int, in sets: [TableSet]) {
-            for set in sets { elements[set.rawValue].reserveCapacity(count) }
-        }
-
-        var elementsByName: [NFTSetName: [NFTValue: NFTData?]] {
-            var result: [NFTSetName: [NFTValue: NFTData?]] = [:]
-            for set in TableSet.allCases where !elements[set.rawValue].isEmpty {
-                result[set.name] = elements[set.rawValue]
-            }
-            return result
-        }
+        let updates = change.finishElements(of: &plan)
+        return plan.edit(chains: change.chains, sets: change.sets, updates: updates)
     }
 
     // MARK: - Services
@@ -147,11 +124,12 @@ package struct NFTablesPlanner: Sendable {
         services.reserveCapacity(names.count)
         winners.reserveCapacity(names.count)
         contests.reserve(names.count)
-        hairpins.reserve(endpoints)
         clusterAddresses.reserve(names.count)
         change.touched.reserveCapacity(names.count)
-        change.reserve(endpoints, in: [.endpoints, .hairpin])
-        change.reserve(names.count, in: [.clusterIPs, .clusterAddresses])
+        for set in [TableSet.endpoints, .hairpin] { change.reserve(endpoints, in: set, of: &plan) }
+        for set in [TableSet.clusterIPs, .clusterAddresses] {
+            change.reserve(names.count, in: set, of: &plan)
+        }
     }
 
     /// Numbers the lists there are now; the other Services whose numbers that moves.
@@ -176,7 +154,7 @@ package struct NFTablesPlanner: Sendable {
         serviceIssues[name] = nil
         guard let planned = services.removeValue(forKey: name) else { return }
         for list in planned.lists {
-            for (set, element) in list.elements { change.remove(element, from: set) }
+            for (set, element) in list.elements { change.remove(element, from: set, of: &plan) }
             for chain in list.affinityChains { change.chains[chain.name] = .some(nil) }
             if let set = list.affinitySet { change.sets[set.name] = .some(nil) }
             release(list, &change)
@@ -199,7 +177,7 @@ package struct NFTablesPlanner: Sendable {
         )
         if !built.issues.isEmpty { serviceIssues[service.name] = built.issues }
         for list in built.lists {
-            for (set, element) in list.elements { change.add(element, to: set) }
+            for (set, element) in list.elements { change.add(element, to: set, of: &plan) }
             for chain in list.affinityChains { change.chains[chain.name] = .some(chain) }
             if let set = list.affinitySet { change.sets[set.name] = .some(set) }
             retain(list, &change)
@@ -225,8 +203,8 @@ package struct NFTablesPlanner: Sendable {
         let new = contests.winner(of: frontend)
         guard old != new else { return }
         winners[frontend] = new
-        for entry in old?.entries ?? [] { change.remove(entry.element, from: entry.set) }
-        for entry in new?.entries ?? [] { change.add(entry.element, to: entry.set) }
+        for entry in old?.entries ?? [] { change.remove(entry.element, from: entry.set, of: &plan) }
+        for entry in new?.entries ?? [] { change.add(entry.element, to: entry.set, of: &plan) }
     }
 
     // MARK: - What Services share
@@ -236,8 +214,9 @@ package struct NFTablesPlanner: Sendable {
             balancers.add(list.balancer)
             change.balancers.insert(list.balancer)
         }
-        for slot in list.slots where hairpins.add(slot.address) {
-            change.add(Self.hairpin(slot.address), to: .hairpin)
+        for slot in list.slots {
+            let isFirst = change.add(Self.hairpin(slot.address), to: .hairpin, of: &plan)
+            if !isFirst { moreHairpins[slot.address, default: 0] += 1 }
         }
     }
 
@@ -246,8 +225,12 @@ package struct NFTablesPlanner: Sendable {
             balancers.remove(list.balancer)
             change.balancers.insert(list.balancer)
         }
-        for slot in list.slots where hairpins.remove(slot.address) {
-            change.remove(Self.hairpin(slot.address), from: .hairpin)
+        for slot in list.slots {
+            if let more = moreHairpins[slot.address] {
+                moreHairpins[slot.address] = more > 1 ? more - 1 : nil
+            } else {
+                change.remove(Self.hairpin(slot.address), from: .hairpin, of: &plan)
+            }
         }
     }
 
@@ -257,25 +240,25 @@ package struct NFTablesPlanner: Sendable {
 
     private mutating func retain(_ clusterAddress: IPAddress, _ change: inout TableChange) {
         guard clusterAddresses.add(clusterAddress) else { return }
-        change.add(NFTElement(NFTValue(clusterAddress)), to: .clusterAddresses)
+        change.add(NFTElement(NFTValue(clusterAddress)), to: .clusterAddresses, of: &plan)
     }
 
     private mutating func release(_ clusterAddress: IPAddress, _ change: inout TableChange) {
         guard clusterAddresses.remove(clusterAddress) else { return }
-        change.remove(NFTElement(NFTValue(clusterAddress)), from: .clusterAddresses)
+        change.remove(NFTElement(NFTValue(clusterAddress)), from: .clusterAddresses, of: &plan)
     }
 
     /// Whether a chain is there follows from who needs it now.
-    private func countBalancers(_ change: inout TableChange) {
+    private mutating func countBalancers(_ change: inout TableChange) {
         for balancer in change.balancers {
             let name = BalancingList.chainName(balancer)
             let isNeeded = balancers.contains(balancer)
             change.chains[name] = .some(isNeeded ? BalancingList.chain(balancer) : nil)
             let element = NFTElement(NFTValue(balancer), .verdict(.goto(name)))
             if isNeeded {
-                change.add(element, to: .balancers)
+                change.add(element, to: .balancers, of: &plan)
             } else {
-                change.remove(element, from: .balancers)
+                change.remove(element, from: .balancers, of: &plan)
             }
         }
     }

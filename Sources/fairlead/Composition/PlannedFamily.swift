@@ -20,7 +20,7 @@ struct PlannedFamily<Mode: ProxyMode> {
         desired = DesiredState(family: family, settings: settings)
         planner = Mode.planner(family, settings)
         let names = desired.select(update)
-        _ = planner.plan(names, of: desired)
+        planner.load(names, of: desired)
     }
 
     /// For each family that is asked for; both if none is.

@@ -52,7 +52,7 @@ struct PlannerWalk<P: Planner> where P.Diff: Equatable {
                 var desired = DesiredState(family: family, settings: Self.settings)
                 var planner = make(family, Self.settings)
                 let everything = SnapshotUpdate(snapshot: step.update.snapshot, changed: .all)
-                _ = planner.plan(desired.select(everything), of: desired)
+                planner.load(desired.select(everything), of: desired)
                 let isSame = text(planner.plan, family) == text(step.planner.plan, family)
                 #expect(isSame)
                 #expect(planner.issues == step.planner.issues)
@@ -75,6 +75,23 @@ struct PlannerWalk<P: Planner> where P.Diff: Equatable {
             var (planner, desired) = (step.planner, step.desired)
             let again = SnapshotUpdate(snapshot: step.update.snapshot, changed: .all)
             #expect(planner.plan(desired.select(again), of: desired).isEmpty)
+        }
+    }
+
+    /// Where nobody asks what changes, the plan becomes the same.
+    func checkLoading(seed: Int) {
+        var random = RandomSnapshots(seed: UInt64(seed))
+        var desired = DesiredState(family: .ipv4, settings: Self.settings)
+        var planner = make(.ipv4, Self.settings)
+        for _ in 0..<60 {
+            let names = desired.select(random.next())
+            var loaded = planner
+            loaded.load(names, of: desired)
+            _ = planner.plan(names, of: desired)
+            let isSame = loaded.plan == planner.plan
+            #expect(isSame)
+            #expect(loaded.issues == planner.issues)
+            swap(&planner, &loaded)
         }
     }
 
