@@ -43,7 +43,7 @@ protocol FamilyDataplane {
     /// Takes what is in the kernel now as what was left there: to be called after a pass.
     mutating func acknowledge() throws(DataplaneError)
 
-    /// The last pass looked at the kernel and put something right, and what others did at the same
+    /// The last pass that looked at the kernel put something right, and what others did at the same
     /// time would not show: a second look is due.
     var needsSecondLook: Bool { get }
 
@@ -96,7 +96,7 @@ struct ModeDataplane<Mode: InstalledMode>: FamilyDataplane {
         let observe = observe || measuresBefore != measures
         let report = try reconciler.pass(update, observe: observe)
         hasWritten = report.apply.operations > 0
-        needsSecondLook = observe && hasWritten && store.measuresOwnChanges
+        if observe { needsSecondLook = hasWritten && store.measuresOwnChanges }
         return report
     }
 
