@@ -29,6 +29,9 @@ package struct Service: Sendable, Hashable {
     package var forwarding: Forwarding
     /// Only on Services from files.
     package var healthCheck: HealthCheck?
+    /// Its source has lost it, and the removal guard keeps it. It gets no frontend that another
+    /// Service claims.
+    package var isHeld = false
 
     /// `families` defaults to those of `clusterIPs`.
     package init(
@@ -92,6 +95,22 @@ package enum ServiceOrigin: Int, Sendable, Hashable, Comparable, CaseIterable {
         case .files: "files"
         }
     }
+}
+
+/// What a Service's place in a contest for a frontend depends on besides the kind of the frontend.
+package struct ClaimStanding: Sendable, Hashable {
+    package var origin: ServiceOrigin
+    /// Its source has lost the Service: any other claim comes first.
+    package var isHeld: Bool
+
+    package init(origin: ServiceOrigin, isHeld: Bool = false) {
+        self.origin = origin
+        self.isHeld = isHeld
+    }
+}
+
+extension Service {
+    package var standing: ClaimStanding { ClaimStanding(origin: origin, isHeld: isHeld) }
 }
 
 /// One port of a Service (Kubernetes `ServicePort`). `targetPort` is absent on purpose: the

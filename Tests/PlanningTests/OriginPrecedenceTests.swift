@@ -56,6 +56,72 @@ struct OriginPrecedenceTests {
         )
     }
 
+    @Test("A Service that is held gets nothing that another one claims, whatever kind of frontend")
+    func heldLast() {
+        var held = service("a", .cluster)
+        held.isHeld = true
+        var living = service("b", .files)
+        // A ClusterIP comes before an external IP otherwise.
+        living.externalIPs = living.clusterIPs
+        living.clusterIPs = []
+        let place = " already belongs to shop/b (external IP, from files)"
+        let remark = "; this Service is missing from its source and held"
+        for all in [
+            issues(IPTablesMode.self, [held, living]), issues(NFTablesMode.self, [held, living]),
+            issues(IPVSMode.self, [held, living]),
+        ] {
+            #expect(all.count == 1)
+            #expect(
+                all.allSatisfy {
+                    $0.hasPrefix("shop/a: ClusterIP ") && $0.hasSuffix(place + remark)
+                },
+                "\(all)"
+            )
+        }
+        var ports = [service("a", .cluster, node: 30080), service("b", .cluster, node: 30080)]
+        ports[0].isHeld = true
+        for all in [
+            issues(IPTablesMode.self, ports), issues(NFTablesMode.self, ports),
+            issues(IPVSMode.self, ports),
+        ] where !all.isEmpty {
+            #expect(
+                all == [
+                    "shop/a: node port 30080/tcp already belongs to shop/b (node port)\(remark)"
+                ]
+            )
+        }
+    }
+
+    @Test("That a Service is held changes nothing in its plan")
+    func heldAlone() {
+        let plain = service("a", .cluster)
+        var held = plain
+        held.isHeld = true
+        for texts in [
+            plans(IPTablesMode.self, [plain, held, held]),
+            plans(NFTablesMode.self, [plain, held, held]),
+            plans(IPVSMode.self, [plain, held, held]),
+        ] {
+            #expect(texts[0] != texts[1])
+            #expect(texts[1] == texts[2])
+        }
+    }
+
+    /// What the change to each of the Services is, one after the other.
+    private func plans<Mode: ProxyMode>(_ mode: Mode.Type, _ services: [Service]) -> [String] {
+        let settings = PlannerSettings(node: NodeIdentity(name: "node-a", zone: nil, addresses: []))
+        var desired = DesiredState(family: .ipv4, settings: settings)
+        var planner = Mode.planner(.ipv4, settings)
+        return services.map { service in
+            var service = service
+            service.families = [.ipv4]
+            var snapshot = ServiceSnapshot()
+            snapshot.services[service.name] = service
+            let names = desired.select(SnapshotUpdate(snapshot: snapshot, changed: .all))
+            return Mode.text(planner.plan(names, of: desired), .ipv4)
+        }
+    }
+
     @Test("Between Services of one source names decide")
     func namesDecide() {
         for origin in ServiceOrigin.allCases {

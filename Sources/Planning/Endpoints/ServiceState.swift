@@ -18,7 +18,7 @@ package struct ServiceState: Sendable, Equatable {
 /// One port of a Service in one family.
 package struct ServicePortState: Sendable, Equatable {
     package var name: ServicePortName
-    package var origin: ServiceOrigin
+    package var standing: ClaimStanding
     package var port: PortNumber
     package var clusterIP: IPAddress?
     package var externalIPs: [IPAddress]
@@ -148,7 +148,7 @@ extension ServicePortState {
             port: port.name,
             transport: port.transport
         )
-        origin = service.origin
+        standing = service.standing
         self.port = port.port
         clusterIP = frontends.clusterIP
         externalIPs = frontends.externalIPs

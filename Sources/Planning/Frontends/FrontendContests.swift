@@ -8,8 +8,8 @@ protocol ContestedClaim: Equatable, Sendable {
     var frontend: Frontend { get }
     var rank: FrontendRank { get }
     var owner: ServicePortName { get }
-    /// Where the owner comes from: the cluster's claims come before those of files.
-    var origin: ServiceOrigin { get }
+    /// Claims of Services that are held come last, and those of files after the cluster's.
+    var standing: ClaimStanding { get }
     /// The frontend for people: `10.96.0.10:80/tcp`.
     var subject: String { get }
 }
@@ -49,11 +49,15 @@ struct FrontendContests<Claim: ContestedClaim>: Sendable {
         contested.flatMap { frontend -> [PlanIssue] in
             guard let all = claims[frontend], let winner = all.first else { return [] }
             return all.dropFirst().filter { $0.rank != .remainder }.map {
-                let place = $0.origin == winner.origin ? "" : ", from \(winner.origin.noun)"
+                let origin = winner.standing.origin
+                let place = $0.standing.origin == origin ? "" : ", from \(origin.noun)"
+                let remark =
+                    $0.standing.isHeld && !winner.standing.isHeld
+                    ? "; this Service is missing from its source and held" : ""
                 return PlanIssue(
                     $0.owner,
                     reason:
-                        "\($0.rank.noun) \($0.subject) already belongs to \(winner.owner) (\(winner.rank.noun)\(place))"
+                        "\($0.rank.noun) \($0.subject) already belongs to \(winner.owner) (\(winner.rank.noun)\(place))\(remark)"
                 )
             }
         }
@@ -71,6 +75,8 @@ struct FrontendContests<Claim: ContestedClaim>: Sendable {
     }
 
     private static func precedes(_ left: Claim, _ right: Claim) -> Bool {
-        (left.rank, left.origin, left.owner) < (right.rank, right.origin, right.owner)
+        guard left.standing.isHeld == right.standing.isHeld else { return right.standing.isHeld }
+        return (left.rank, left.standing.origin, left.owner)
+            < (right.rank, right.standing.origin, right.owner)
     }
 }

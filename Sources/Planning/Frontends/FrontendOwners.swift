@@ -14,7 +14,7 @@ package struct FrontendOwners: Sendable {
         var frontend: Frontend
         var rank: FrontendRank
         var owner: ServicePortName
-        var origin: ServiceOrigin
+        var standing: ClaimStanding
 
         var subject: String { "\(frontend)" }
     }
@@ -37,7 +37,7 @@ package struct FrontendOwners: Sendable {
             for port in state.ports {
                 all.append(port.name)
                 if ServiceServers.needsMark(port) { marked.insert(port.name) }
-                for claim in Self.claims(port, service.origin) {
+                for claim in Self.claims(port, service.standing) {
                     owners[claim.frontend] = contests.enter(claim)?.owner
                 }
             }
@@ -47,14 +47,14 @@ package struct FrontendOwners: Sendable {
         for (port, mark) in marks.marks { ports[mark] = port }
     }
 
-    private static func claims(_ port: ServicePortState, _ origin: ServiceOrigin) -> [Claim] {
+    private static func claims(_ port: ServicePortState, _ standing: ClaimStanding) -> [Claim] {
         var claims: [Claim] = []
         func claim(_ address: IPAddress, _ rank: FrontendRank) {
             let socket = SocketAddress(address, port.port)
             let frontend = Frontend.address(socket, port.name.transport)
             guard !claims.contains(where: { $0.frontend == frontend }) else { return }
             claims.append(
-                Claim(frontend: frontend, rank: rank, owner: port.name, origin: origin)
+                Claim(frontend: frontend, rank: rank, owner: port.name, standing: standing)
             )
         }
         if let address = port.clusterIP { claim(address, .clusterIP) }
@@ -66,7 +66,7 @@ package struct FrontendOwners: Sendable {
                     frontend: .nodePort(port.name.transport, number),
                     rank: .nodePort,
                     owner: port.name,
-                    origin: origin
+                    standing: standing
                 )
             )
         }

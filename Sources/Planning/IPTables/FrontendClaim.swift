@@ -22,7 +22,7 @@ struct FrontendClaim: ContestedClaim {
     var key: DispatchKey
     var rank: FrontendRank
     var owner: ServicePortName
-    var origin: ServiceOrigin
+    var standing: ClaimStanding
     /// In space `address` only.
     var address: IPAddress?
     var natRule: Rule?

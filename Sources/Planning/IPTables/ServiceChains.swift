@@ -104,7 +104,7 @@ struct ServiceChains {
                 key: DispatchKey(anythingTo: address),
                 rank: .remainder,
                 owner: owner.name,
-                origin: owner.origin,
+                standing: owner.standing,
                 address: address,
                 natRule: nil,
                 filterRule: Rule(
@@ -126,7 +126,7 @@ struct ServiceChains {
                 key: DispatchKey(nil, .tcp, port),
                 rank: .healthCheck,
                 owner: owner.name,
-                origin: owner.origin,
+                standing: owner.standing,
                 natRule: nil,
                 filterRule: portRule(nil, .tcp, port, target: .accept)
             )
@@ -147,7 +147,7 @@ struct ServiceChains {
                 key: DispatchKey(address, transport, port.port),
                 rank: rank,
                 owner: port.name,
-                origin: port.origin,
+                standing: port.standing,
                 address: address,
                 natRule: nat.map { portRule(address, transport, port.port, target: $0) },
                 filterRule: filter.map { portRule(address, transport, port.port, target: $0) }
@@ -168,7 +168,7 @@ struct ServiceChains {
                 key: DispatchKey(nil, transport, nodePort),
                 rank: .nodePort,
                 owner: port.name,
-                origin: port.origin,
+                standing: port.standing,
                 natRule: nat.map { portRule(nil, transport, nodePort, target: $0) },
                 filterRule: filter.map { portRule(nil, transport, nodePort, target: $0) }
             )

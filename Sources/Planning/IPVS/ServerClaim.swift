@@ -13,7 +13,7 @@ struct ServerClaim: ContestedClaim {
     var frontend: Frontend
     var rank: FrontendRank
     var owner: ServicePortName
-    var origin: ServiceOrigin
+    var standing: ClaimStanding
     /// Nil for a health check port.
     var server: VirtualServer?
     var handling = FrontendHandling()

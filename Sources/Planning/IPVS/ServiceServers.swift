@@ -32,7 +32,7 @@ struct ServiceServers {
                     frontend: .healthCheck(port),
                     rank: .healthCheck,
                     owner: owner.name,
-                    origin: owner.origin
+                    standing: owner.standing
                 )
             )
         }
@@ -105,7 +105,7 @@ struct ServiceServers {
                 frontend: .server(key),
                 rank: .externalIP,
                 owner: port.name,
-                origin: port.origin,
+                standing: port.standing,
                 server: server
             )
         )
@@ -152,7 +152,7 @@ struct ServiceServers {
                 frontend: .server(key),
                 rank: rank,
                 owner: port.name,
-                origin: port.origin,
+                standing: port.standing,
                 server: server,
                 handling: handling
             )

@@ -99,7 +99,7 @@ struct ServiceElements {
             frontend: .nodePort(port.name.transport, nodePort),
             rank: .nodePort,
             owner: port.name,
-            origin: port.origin
+            standing: port.standing
         )
         if settings.countsTraffic { claim.enter(.portTraffic) }
         lead(&claim, port, cluster, local, .nodePorts)
@@ -115,7 +115,7 @@ struct ServiceElements {
             frontend: .address(SocketAddress(address, port.port), port.name.transport),
             rank: rank,
             owner: port.name,
-            origin: port.origin
+            standing: port.standing
         )
         if settings.countsTraffic { claim.enter(.traffic) }
         return claim

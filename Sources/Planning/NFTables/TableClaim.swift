@@ -18,7 +18,7 @@ struct TableClaim: ContestedClaim {
     var frontend: Frontend
     var rank: FrontendRank
     var owner: ServicePortName
-    var origin: ServiceOrigin
+    var standing: ClaimStanding
     var entries: [Entry] = []
 
     var subject: String {
