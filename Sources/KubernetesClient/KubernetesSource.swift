@@ -158,7 +158,8 @@ package actor KubernetesSource {
         guard !isStopped else { return nil }
         let update = SnapshotUpdate(
             snapshot: store.snapshot,
-            changed: isFirst ? .all : .some(changes.services)
+            changed: isFirst ? .all : .some(changes.services),
+            removals: changes.removals
         )
         isFirst = false
         changes = KubernetesStore.Changes()
@@ -175,6 +176,7 @@ package actor KubernetesSource {
         changes.node = changes.node || new.node
         changes.serviceCIDRs = changes.serviceCIDRs || new.serviceCIDRs
         changes.issues = changes.issues || new.issues
+        changes.removals.merge(new.removals)
     }
 
     private func wake() {

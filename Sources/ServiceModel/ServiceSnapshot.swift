@@ -30,10 +30,17 @@ package struct ServiceSnapshot: Sendable, Equatable {
 package struct SnapshotUpdate: Sendable {
     package var snapshot: ServiceSnapshot
     package var changed: ChangedServices
+    /// How the objects went that are no longer there.
+    package var removals: Removals
 
-    package init(snapshot: ServiceSnapshot, changed: ChangedServices) {
+    package init(
+        snapshot: ServiceSnapshot,
+        changed: ChangedServices,
+        removals: Removals = Removals()
+    ) {
         self.snapshot = snapshot
         self.changed = changed
+        self.removals = removals
     }
 }
 

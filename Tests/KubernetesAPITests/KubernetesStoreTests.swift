@@ -140,6 +140,31 @@ struct KubernetesStoreTests {
         #expect(store.takeTriggerTimes().isEmpty)
     }
 
+    @Test("What an event takes away was deleted, and what a list lacks is missing")
+    func removals() throws {
+        var store = store()
+        let db = ServiceName(namespace: "shop", name: "db")
+        let services = [
+            try Self.service("web", "10.96.0.1"), try Self.service("db", "10.96.0.2"),
+        ]
+        #expect(store.replace(.services, with: services).removals.isEmpty)
+        let slices = [try Self.slice("a"), try Self.slice("b"), try Self.slice("c")]
+        #expect(store.replace(.endpointSlices, with: slices).removals.isEmpty)
+        let deleted = store.apply(.deleted(slices[0]), to: .endpointSlices).removals
+        #expect(deleted.slices == [Self.web: ["a": .deleted]] && deleted.services.isEmpty)
+        let moved = store.apply(.modified(try Self.slice("b", of: "db")), to: .endpointSlices)
+        #expect(moved.removals.slices == [Self.web: ["b": .deleted]])
+        let absent = store.replace(.endpointSlices, with: [try Self.slice("b", of: "db")])
+        #expect(absent.removals.slices == [Self.web: ["c": .missing]])
+        // A list that has it as something else says so.
+        let list = store.replace(.services, with: [Self.object("web", .ignored)]).removals
+        #expect(list.services == [Self.web: .deleted, db: .missing])
+        _ = store.apply(.added(services[0]), to: .services)
+        var all = list
+        all.merge(store.apply(.deleted(services[0]), to: .services).removals)
+        #expect(all.services == [Self.web: .deleted, db: .missing])
+    }
+
     @Test("Only the own node counts, and all ranges together")
     func nodeAndRanges() throws {
         var store = store()

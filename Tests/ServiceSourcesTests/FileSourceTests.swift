@@ -1,7 +1,9 @@
 import Addressing
 import Foundation
+import Glibc
 import ServiceModel
 import ServiceSources
+import Synchronization
 import Testing
 
 @Suite("FileSource")
@@ -62,6 +64,150 @@ struct FileSourceTests {
             let update = source().load()
             #expect(endpoint(update) == "10.180.0.11")
             #expect(update?.snapshot.issues.isEmpty == false)
+        }
+    }
+
+    private func write(_ endpoint: String, to path: String, atomically: Bool = false) throws {
+        try Self.web(endpoint).write(toFile: path, atomically: atomically, encoding: .utf8)
+    }
+
+    private func link(_ target: String, _ path: String) throws {
+        try #require(symlink(target, path + ".new") == 0)
+        try #require(rename(path + ".new", path) == 0)
+    }
+
+    @Test(
+        "What a symbolic link leads to is followed: written in place, renamed over, through a chain",
+        .timeLimit(.minutes(10)),
+        arguments: [true, false]
+    )
+    func links(_ isDirectory: Bool) async throws {
+        try await withDirectory { directory in
+            try FileManager.default.createDirectory(
+                atPath: directory + "/elsewhere/deep",
+                withIntermediateDirectories: true
+            )
+            let target = directory + "/elsewhere/deep/web.yaml"
+            try write("10.180.0.11", to: target)
+            try link("deep/web.yaml", directory + "/elsewhere/middle")
+            try link(directory + "/elsewhere/middle", directory + "/d/web.yaml")
+            let path = directory + (isDirectory ? "/d" : "/d/web.yaml")
+            let source = FileSource(path: path)
+            var updates = source.updates().makeAsyncIterator()
+            #expect(endpoint(await updates.next()) == "10.180.0.11")
+            try write("10.180.0.12", to: target)
+            while let update = await updates.next(), endpoint(update) != "10.180.0.12" {}
+            try write("10.180.0.13", to: target, atomically: true)
+            while let update = await updates.next(), endpoint(update) != "10.180.0.13" {}
+            // A link of the chain is turned.
+            try write("10.180.0.14", to: directory + "/elsewhere/other.yaml")
+            try link("other.yaml", directory + "/elsewhere/middle")
+            while let update = await updates.next(), endpoint(update) != "10.180.0.14" {}
+            // A link that leads nowhere takes nothing away, and is told.
+            try link("nowhere", directory + "/elsewhere/middle")
+            guard isDirectory else { return }
+            let dangling = await updates.next()
+            #expect(endpoint(dangling) == "10.180.0.14")
+            #expect(
+                dangling?.snapshot.issues.map(\.description) == [
+                    "\(directory)/d/web.yaml: is a symbolic link to nothing; its Services stay"
+                ]
+            )
+            try link("deep/web.yaml", directory + "/elsewhere/middle")
+            while let update = await updates.next(), endpoint(update) != "10.180.0.13" {}
+        }
+    }
+
+    @Test("A linked directory that is turned to another one is followed", .timeLimit(.minutes(10)))
+    func linkedDirectory() async throws {
+        try await withDirectory { directory in
+            for (name, address) in [("v1", "10.180.0.11"), ("v2", "10.180.0.12")] {
+                try FileManager.default.createDirectory(
+                    atPath: "\(directory)/\(name)",
+                    withIntermediateDirectories: true
+                )
+                try write(address, to: "\(directory)/\(name)/web.yaml")
+            }
+            try link("v1", directory + "/now")
+            let source = FileSource(path: directory + "/now")
+            var updates = source.updates().makeAsyncIterator()
+            #expect(endpoint(await updates.next()) == "10.180.0.11")
+            try link("v2", directory + "/now")
+            while let update = await updates.next(), endpoint(update) != "10.180.0.12" {}
+            try write("10.180.0.13", to: directory + "/v2/web.yaml")
+            while let update = await updates.next(), endpoint(update) != "10.180.0.13" {}
+        }
+    }
+
+    @Test(
+        "Without an inotify instance files are looked at every second, and watched again when one is free",
+        .timeLimit(.minutes(10))
+    )
+    func exhaustion() async throws {
+        try await withDirectory { directory in
+            let file = directory + "/d/web.yaml"
+            let isUsedUp = Atomic(true)
+            try write("10.180.0.11", to: file)
+            let source = FileSource(path: directory + "/d") {
+                guard isUsedUp.load(ordering: .relaxed) else {
+                    return DirectoryWatch.makeInstance()
+                }
+                errno = EMFILE
+                return -1
+            }
+            var updates = source.updates().makeAsyncIterator()
+            let first = await updates.next()
+            #expect(endpoint(first) == "10.180.0.11")
+            #expect(
+                first?.snapshot.issues.map(\.description) == [
+                    "\(directory)/d: cannot be watched (fs.inotify.max_user_instances is used up); it is looked at every second instead"
+                ]
+            )
+            try write("10.180.0.12", to: file)
+            while let update = await updates.next(), endpoint(update) != "10.180.0.12" {}
+            // Nothing to read: no sign of life any more.
+            try #require(rename(directory + "/d", directory + "/away") == 0)
+            while let update = await updates.next(),
+                !update.snapshot.issues.contains(where: { $0.reason.contains("waiting for it") })
+            {}
+            let look = try #require(source.lastLook)
+            try await Task.sleep(for: .milliseconds(1500))
+            #expect(source.lastLook == look)
+            try #require(rename(directory + "/away", directory + "/d") == 0)
+            isUsedUp.store(false, ordering: .relaxed)
+            while let update = await updates.next(), !update.snapshot.issues.isEmpty {}
+            try write("10.180.0.13", to: file)
+            while let update = await updates.next(), endpoint(update) != "10.180.0.13" {}
+            #expect(try #require(source.lastLook) > look)
+        }
+    }
+
+    @Test(
+        "One file of many is deleted; all of them at once are missing, even one after the other",
+        .timeLimit(.minutes(10))
+    )
+    func removals() async throws {
+        try await withDirectory { directory in
+            func file(_ index: Int) -> String { "\(directory)/d/\(index).yaml" }
+            for index in 0..<6 {
+                try Self.web("10.180.0.11").replacing("shop/web", with: "shop/s\(index)")
+                    .write(toFile: file(index), atomically: true, encoding: .utf8)
+            }
+            let source = FileSource(path: directory + "/d")
+            var updates = source.updates().makeAsyncIterator()
+            #expect(await updates.next()?.snapshot.services.count == 6)
+            try #require(unlink(file(0)) == 0)
+            let one = try #require(await updates.next())
+            let name = ServiceName(namespace: "shop", name: "s0")
+            #expect(one.removals.services == [name: .deleted])
+            for index in 1..<6 {
+                try #require(unlink(file(index)) == 0)
+                // Longer than changes are collected for.
+                try await Task.sleep(for: .milliseconds(60))
+            }
+            let all = try #require(await updates.next())
+            #expect(all.removals.services.count == 5)
+            #expect(all.removals.services.values.allSatisfy { $0 == .missing })
         }
     }
 

@@ -66,6 +66,63 @@ struct ManifestStoreTests {
         #expect(store.snapshot.services.isEmpty)
     }
 
+    /// What the text makes of the removals of a file that was whole before.
+    private func removals(_ contents: ManifestStore.FileContent...) -> Removals {
+        var store = loaded()
+        _ = store.takeRemovals()
+        for content in contents {
+            _ = store.takeRemovals()
+            _ = store.update("a.yaml", content)
+        }
+        return store.takeRemovals()
+    }
+
+    private static let onlyWeb = String(
+        good.prefix(upTo: good.firstRange(of: "  - name: shop/other")?.lowerBound ?? good.endIndex)
+    )
+
+    @Test("An edit and a removed file delete; a file cut short or gone with all others is missing")
+    func kinds() {
+        let other = Self.good.replacing("shop/web", with: "shop/new")
+        #expect(removals(.text(other, isJSON: false)).services == [Self.web: .deleted])
+        #expect(removals(.text("services: []\n", isJSON: false)).services.count == 2)
+        #expect(
+            removals(.text("services: []\n", isJSON: false)).services.values
+                .allSatisfy { $0 == .deleted }
+        )
+        #expect(removals(.absent).services == [Self.web: .deleted, Self.other: .deleted])
+        #expect(removals(.missing).services == [Self.web: .missing, Self.other: .missing])
+        let cut = removals(.text(Self.onlyWeb, isJSON: false))
+        #expect(cut.services == [Self.other: .missing])
+        #expect(cut.slices[Self.other]?.values.allSatisfy { $0 == .missing } == true)
+        #expect(removals(.text("\n  \n", isJSON: false)).services.count == 2)
+        #expect(
+            removals(.text("\n", isJSON: false)).services.values.allSatisfy { $0 == .missing }
+        )
+        #expect(removals(.empty).isEmpty)
+        #expect(removals(.unreadable(reason: "x")).isEmpty)
+    }
+
+    @Test("What a file that was cut short lacks is deleted by the next text without it")
+    func afterCut() {
+        let cut = ManifestStore.FileContent.text(Self.onlyWeb, isJSON: false)
+        #expect(removals(cut, .text(Self.good, isJSON: false)).isEmpty)
+        let edited = Self.onlyWeb.replacing("10.180.0.11", with: "10.180.0.19")
+        #expect(
+            removals(cut, .text(edited, isJSON: false)).services == [Self.other: .deleted]
+        )
+        #expect(
+            removals(cut, .text("services: [", isJSON: false)).isEmpty
+        )
+        #expect(
+            removals(cut, .absent).services == [Self.web: .deleted, Self.other: .deleted]
+        )
+        // Cut again, further up.
+        #expect(
+            removals(cut, .text("\n", isJSON: false)).services == [Self.web: .missing]
+        )
+    }
+
     @Test("One Service in two files: the first one counts, and it is said")
     func twice() {
         var store = loaded()

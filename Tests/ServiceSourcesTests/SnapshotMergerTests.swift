@@ -74,6 +74,43 @@ struct SnapshotMergerTests {
         #expect(merger.snapshot.issues.isEmpty)
     }
 
+    @Test("How objects went is passed on, unless they are of a Service that the other source has")
+    func removals() throws {
+        var merger = merger()
+        let both = ServiceSnapshot(
+            services: [Self.web: service(Self.web, 80), Self.db: service(Self.db, 81)],
+            slices: [Self.web: [slice(Self.web, "a")]]
+        )
+        let files = ServiceSnapshot(services: [Self.web: service(Self.web, 80)])
+        _ = merger.take(SnapshotUpdate(snapshot: files, changed: .all), from: .files)
+        _ = merger.take(SnapshotUpdate(snapshot: both, changed: .all), from: .cluster)
+        var deleted = Removals()
+        deleted.note(Self.web, .deleted)
+        let foreign = merger.take(
+            SnapshotUpdate(
+                snapshot: ServiceSnapshot(),
+                changed: .some([Self.web]),
+                removals: deleted
+            ),
+            from: .files
+        )
+        #expect(try #require(foreign).removals.isEmpty)
+        // Whole state after whole state: what is absent is missing.
+        let whole = merger.take(
+            SnapshotUpdate(snapshot: ServiceSnapshot(), changed: .all),
+            from: .cluster
+        )
+        let missing = try #require(whole).removals
+        #expect(missing.services == [Self.web: .missing, Self.db: .missing])
+        #expect(missing.slices == [Self.web: ["a": .missing]])
+        // What is said later of something that is gone already counts.
+        let later = merger.take(
+            SnapshotUpdate(snapshot: ServiceSnapshot(), changed: .some([]), removals: deleted),
+            from: .cluster
+        )
+        #expect(try #require(later).removals == deleted)
+    }
+
     @Test("Any sequence of updates ends as if merged at once, and names what changed")
     func randomSequences() {
         var random = SystemRandomNumberGenerator()

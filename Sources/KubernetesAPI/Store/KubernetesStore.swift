@@ -13,6 +13,9 @@ package struct KubernetesStore: Sendable {
         package var node = false
         package var serviceCIDRs = false
         package var issues = false
+        /// How the objects went that are no longer there: deleted by an event, or missing from a
+        /// list.
+        package var removals = Removals()
 
         package init() {}
 
@@ -67,7 +70,7 @@ package struct KubernetesStore: Sendable {
         for object in objects { newest[object.key] = object.content }
         var changes = Changes()
         for key in knownKeys(resource) where newest[key] == nil {
-            remove(key, resource, &changes)
+            remove(key, resource, .missing, &changes)
         }
         changes.issues = issues.replace(resource, newest)
         for (key, content) in newest { take(key, content, resource, &changes) }
@@ -87,7 +90,7 @@ package struct KubernetesStore: Sendable {
             take(object.key, object.content, resource, &changes)
         case .deleted(let object):
             changes.issues = issues.set(resource, object.key, nil)
-            remove(object.key, resource, &changes)
+            remove(object.key, resource, .deleted, &changes)
         case .bookmark, .failed: break
         }
         finish(changes)
@@ -122,7 +125,7 @@ package struct KubernetesStore: Sendable {
     ) {
         switch content {
         case .bad: break
-        case .ignored: remove(key, resource, &changes)
+        case .ignored: remove(key, resource, .deleted, &changes)
         case .service(var service):
             service.origin = .cluster
             guard snapshot.services[service.name] != service else { return }
@@ -150,6 +153,7 @@ package struct KubernetesStore: Sendable {
         sliceRecords[key] = SliceRecord(service: slice.service, triggerTime: triggerTime)
         if let old, old.service != slice.service {
             setSlice(nil, named: key.name, of: old.service, &changes)
+            changes.removals.note(slice: key.name, of: old.service, .deleted)
         }
         guard setSlice(slice, named: key.name, of: slice.service, &changes) else { return }
         if let triggerTime, triggerTime > startTime, triggerTime != old?.triggerTime {
@@ -160,6 +164,7 @@ package struct KubernetesStore: Sendable {
     private mutating func remove(
         _ key: APIObject.Key,
         _ resource: KubernetesResource,
+        _ kind: Removals.Kind,
         _ changes: inout Changes
     ) {
         switch resource {
@@ -168,10 +173,12 @@ package struct KubernetesStore: Sendable {
             guard snapshot.services[name] != nil else { return }
             snapshot.services[name] = nil
             changes.services.insert(name)
+            changes.removals.note(name, kind)
         case .endpointSlices:
             guard let record = sliceRecords.removeValue(forKey: key) else { return }
             triggerTimes[record.service] = nil
             setSlice(nil, named: key.name, of: record.service, &changes)
+            changes.removals.note(slice: key.name, of: record.service, kind)
         case .nodes:
             guard key.name == nodeName, node != nil else { return }
             node = nil

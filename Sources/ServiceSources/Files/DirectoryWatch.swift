@@ -1,8 +1,31 @@
 import Dispatch
 import Glibc
 
-/// Tells when files of a directory change (inotify(7)). Calls back on the queue it was given.
-final class DirectoryWatch {
+/// Tells when files of a directory change (inotify(7)). Calls back on the queue it was given. What
+/// symbolic links in the directory lead to is not seen.
+package final class DirectoryWatch {
+    /// Makes an inotify instance: a descriptor, or -1 with `errno` set.
+    package static func makeInstance() -> CInt { inotify_init1(CInt(IN_CLOEXEC | IN_NONBLOCK)) }
+
+    /// Why there is no watch.
+    struct Failure: Error {
+        let errno: CInt
+
+        /// The user's inotify instances or watches are used up; the directory itself may be well.
+        var isExhaustion: Bool { [EMFILE, ENFILE, ENOSPC, ENOMEM].contains(errno) }
+
+        /// What is used up, as an administrator would raise it.
+        var reason: String {
+            let limit =
+                switch errno {
+                case EMFILE: "fs.inotify.max_user_instances is used up"
+                case ENOSPC: "fs.inotify.max_user_watches is used up"
+                default: String(cString: strerror(errno))
+                }
+            return "cannot be watched (\(limit)); it is looked at every second instead"
+        }
+    }
+
     /// What happened.
     enum Event {
         /// The named file was written and closed, or moved here.
@@ -15,17 +38,23 @@ final class DirectoryWatch {
 
     private let source: any DispatchSourceRead
 
-    /// Nil if there is no directory at `path`, or the kernel has no watch left.
-    init?(_ path: String, queue: DispatchQueue, _ handler: @escaping ([Event]) -> Void) {
-        let descriptor = inotify_init1(Int32(IN_CLOEXEC | IN_NONBLOCK))
-        guard descriptor >= 0 else { return nil }
+    /// Fails if there is no directory at `path` that may be read, or the kernel has no watch left.
+    init(
+        _ path: String,
+        queue: DispatchQueue,
+        _ makeInstance: () -> CInt,
+        _ handler: @escaping ([Event]) -> Void
+    ) throws(Failure) {
+        let descriptor = makeInstance()
+        guard descriptor >= 0 else { throw Failure(errno: errno) }
         let mask =
             UInt32(IN_CLOSE_WRITE) | UInt32(IN_MOVED_TO) | UInt32(IN_MOVED_FROM)
             | UInt32(IN_DELETE) | UInt32(IN_CREATE) | UInt32(IN_ATTRIB) | UInt32(IN_DELETE_SELF)
             | UInt32(IN_MOVE_SELF) | UInt32(IN_ONLYDIR)
         guard inotify_add_watch(descriptor, path, mask) >= 0 else {
+            let failure = Failure(errno: errno)
             close(descriptor)
-            return nil
+            throw failure
         }
         source = DispatchSource.makeReadSource(fileDescriptor: descriptor, queue: queue)
         source.setEventHandler { handler(Self.read(descriptor)) }

@@ -1,37 +1,60 @@
 import Dispatch
 import Glibc
 package import ServiceModel
+import Synchronization
 
 /// Services from manifests in a directory (or one file), followed as they change.
 ///
 /// Files are read when their writer closes or renames them; changes within a short time come as one
-/// update. What cannot be read or understood is an issue, and what it said before stays.
+/// update. What symbolic links lead to, and whether the directory is still the same, is looked at
+/// every second; so is everything while the kernel has no inotify instance or watch left. What cannot
+/// be read or understood is an issue, and what it said before stays.
 ///
-/// @unchecked Sendable: all state is touched on `queue` only.
+/// @unchecked Sendable: all state is touched on `queue` only, but for `looked`, which has a lock.
 package final class FileSource: @unchecked Sendable {
     /// Changes this close together come as one update.
     static let quietTime = DispatchTimeInterval.milliseconds(100)
+    /// How often files may go on vanishing before it is taken for all there is.
+    static let quietTries = 5
     /// A file that changed this recently, without its writer having closed it, may be half written.
     static let settlingNanoseconds: Int64 = 1_000_000_000
-    /// How often to look again for a directory that is not there.
-    static let absenceInterval = DispatchTimeInterval.seconds(1)
+    /// How often to look at what inotify does not tell.
+    static let lookInterval = DispatchTimeInterval.seconds(1)
 
     private let files: ManifestFiles
     private let copies: LastGoodCopies?
+    private let makeInstance: @Sendable () -> CInt
     private let queue = DispatchQueue(label: "fairlead.files")
     private var store: ManifestStore
     private var stamps: [String: ManifestFiles.Stamp] = [:]
+    private var links: Set<String> = []
     private var completed: Set<String> = []
     private var watch: DirectoryWatch?
+    /// Of the directory that is watched.
+    private var identity: [UInt64]?
+    /// Why the directory cannot be watched though it is there.
+    private var watchIssue: ObjectIssue?
+    private var timer: (any DispatchSourceTimer)?
     private var scanIsPlanned = false
+    /// What the last scan found while files were vanishing, and how often that was.
+    private var vanishing: (names: Set<String>, times: Int)?
+    private var isReadable = false
     private var hasReported = false
     private var continuation: AsyncStream<SnapshotUpdate>.Continuation?
+    private let looked = Mutex<ContinuousClock.Instant?>(nil)
 
     /// `stateDirectory` keeps copies of good manifests for the next start; nil keeps none.
-    package init(path: String, serviceProxyName: String = "", stateDirectory: String? = nil) {
+    /// `makeInstance` makes inotify instances.
+    package init(
+        path: String,
+        serviceProxyName: String = "",
+        stateDirectory: String? = nil,
+        makeInstance: @escaping @Sendable () -> CInt = DirectoryWatch.makeInstance
+    ) {
         files = ManifestFiles(path: path)
         copies = stateDirectory.map { LastGoodCopies(directory: $0) }
         store = ManifestStore(decoder: ManifestDecoder(serviceProxyName: serviceProxyName))
+        self.makeInstance = makeInstance
     }
 
     /// Reads everything once; nil if there is nothing to read at the path.
@@ -63,7 +86,13 @@ package final class FileSource: @unchecked Sendable {
         }
     }
 
+    /// When the path was last seen to be readable, and followed by watch or by polling; nil if
+    /// never. Less than two seconds ago as long as all is well.
+    package var lastLook: ContinuousClock.Instant? { looked.withLock { $0 } }
+
     private func stop() {
+        timer?.cancel()
+        timer = nil
         watch = nil
         continuation = nil
     }
@@ -74,17 +103,27 @@ package final class FileSource: @unchecked Sendable {
     private func follow() {
         openWatch()
         runScan()
+        if isReadable { looked.withLock { $0 = .now } }
+        let timer = DispatchSource.makeTimerSource(queue: queue)
+        timer.schedule(deadline: .now() + Self.lookInterval, repeating: Self.lookInterval)
+        timer.setEventHandler { [weak self] in self?.look() }
+        timer.resume()
+        self.timer = timer
     }
 
+    /// Without a watch afterwards the directory is not there, or `watchIssue` says why.
     private func openWatch() {
         let directory = files.directory
-        watch = DirectoryWatch(directory, queue: queue) { [weak self] in self?.noticed($0) }
-        guard watch == nil else { return }
-        queue.asyncAfter(deadline: .now() + Self.absenceInterval) { [weak self] in
-            guard let self, self.continuation != nil else { return }
-            self.openWatch()
-            // Whoever makes the directory anew gets time to fill it.
-            if self.watch != nil { self.planScan(after: Self.absenceInterval) }
+        identity = ManifestFiles.identity(directory)
+        watchIssue = nil
+        do throws(DirectoryWatch.Failure) {
+            watch = try DirectoryWatch(directory, queue: queue, makeInstance) { [weak self] in
+                self?.noticed($0)
+            }
+        } catch {
+            watch = nil
+            guard error.isExhaustion else { return }
+            watchIssue = ObjectIssue(source: files.path, reason: error.reason)
         }
     }
 
@@ -102,6 +141,36 @@ package final class FileSource: @unchecked Sendable {
         planScan(after: Self.quietTime)
     }
 
+    /// What no event tells: another directory at the path, what links lead to, everything without a
+    /// watch.
+    private func look() {
+        guard continuation != nil else { return }
+        let isOther = ManifestFiles.identity(files.directory) != identity
+        if watch == nil || isOther {
+            let wasPolling = watchIssue != nil
+            openWatch()
+            if watch == nil, watchIssue == nil {
+                // There is no directory. Only that is told, should one appear just now.
+                if isReadable { planScan(after: Self.lookInterval) }
+                return
+            }
+            if wasPolling {
+                runScan()
+            } else {
+                // Whoever makes the directory anew gets time to fill it.
+                planScan(after: Self.lookInterval)
+            }
+        } else if !isReadable || links.contains(where: hasChanged) {
+            runScan()
+        }
+        if isReadable { looked.withLock { $0 = .now } }
+    }
+
+    private func hasChanged(_ path: String) -> Bool {
+        guard case .file(let stamp) = ManifestFiles.entry(path) else { return stamps[path] != nil }
+        return stamps[path] != stamp
+    }
+
     private func planScan(after delay: DispatchTimeInterval) {
         guard !scanIsPlanned else { return }
         scanIsPlanned = true
@@ -114,11 +183,18 @@ package final class FileSource: @unchecked Sendable {
         let before = store.snapshot.revision
         let changed = scan(isFirst: !hasReported)
         guard let changed else { return }
+        let removals = store.takeRemovals()
         if !hasReported {
             hasReported = true
             continuation.yield(SnapshotUpdate(snapshot: store.snapshot, changed: .all))
-        } else if store.snapshot.revision != before {
-            continuation.yield(SnapshotUpdate(snapshot: store.snapshot, changed: .some(changed)))
+        } else if store.snapshot.revision != before || !removals.isEmpty {
+            continuation.yield(
+                SnapshotUpdate(
+                    snapshot: store.snapshot,
+                    changed: .some(changed),
+                    removals: removals
+                )
+            )
         }
     }
 
@@ -126,32 +202,67 @@ package final class FileSource: @unchecked Sendable {
 
     /// Takes in what changed on disk; nil as long as there was nothing to read ever.
     private func scan(isFirst: Bool) -> Set<ServiceName>? {
-        guard let present = files.list() else {
+        let listing: ManifestFiles.Listing
+        do throws(ListingFailure) {
+            listing = try files.list()
+        } catch {
+            isReadable = false
             store.report(
-                ObjectIssue(
-                    source: files.path,
-                    reason: ManifestFiles.errorText("cannot be read") + "; waiting for it"
-                )
+                ObjectIssue(source: files.path, reason: error.reason + "; waiting for it")
             )
             return hasReported ? [] : nil
         }
-        store.report(nil)
+        isReadable = true
+        links = listing.links
+        store.report(watchIssue)
+        let known = Set(stamps.keys).union(store.paths)
+        let gone = known.subtracting(listing.entries.keys)
+        if !gone.isEmpty, !isFirst, isStillVanishing(Set(listing.entries.keys)) {
+            planScan(after: Self.quietTime)
+            return []
+        }
+        vanishing = nil
         var changed: Set<ServiceName> = []
-        for path in Set(stamps.keys).union(store.paths).subtracting(present.keys).sorted() {
+        for path in gone.sorted() {
             stamps[path] = nil
-            changed.formUnion(store.update(path, .absent))
+            // One of many was removed by somebody. All of them at once may have been unmounted.
+            changed.formUnion(store.update(path, listing.entries.isEmpty ? .missing : .absent))
             copies?.remove(path)
         }
-        for (path, stamp) in present.sorted(by: { $0.key < $1.key }) where stamps[path] != stamp {
-            guard isFirst || isSettled(path, stamp) else {
-                planScan(after: .nanoseconds(Int(Self.settlingNanoseconds)))
-                continue
-            }
-            stamps[path] = stamp
-            changed.formUnion(read(path, isFirst: isFirst))
+        for (path, entry) in listing.entries.sorted(by: { $0.key < $1.key }) {
+            changed.formUnion(take(path, entry, isFirst: isFirst))
         }
         completed = []
         return changed
+    }
+
+    /// Whether somebody seems to be in the middle of removing files: until he is done it cannot be
+    /// told whether he removes some or all.
+    private func isStillVanishing(_ names: Set<String>) -> Bool {
+        let times = (vanishing?.times ?? 0) + 1
+        guard vanishing?.names != names, times <= Self.quietTries else { return false }
+        vanishing = (names, times)
+        return true
+    }
+
+    private func take(
+        _ path: String,
+        _ entry: ManifestFiles.Entry,
+        isFirst: Bool
+    ) -> Set<ServiceName> {
+        switch entry {
+        case .unreadable(let reason):
+            stamps[path] = nil
+            return store.update(path, .unreadable(reason: reason))
+        case .file(let stamp):
+            guard stamps[path] != stamp else { return [] }
+            guard isFirst || isSettled(path, stamp) else {
+                planScan(after: .nanoseconds(Int(Self.settlingNanoseconds)))
+                return []
+            }
+            stamps[path] = stamp
+            return read(path, isFirst: isFirst)
+        }
     }
 
     private func read(_ path: String, isFirst: Bool) -> Set<ServiceName> {
@@ -174,17 +285,5 @@ package final class FileSource: @unchecked Sendable {
         clock_gettime(CLOCK_REALTIME, &now)
         let age = Int64(now.tv_sec) * 1_000_000_000 + Int64(now.tv_nsec) - stamp.changed
         return age >= Self.settlingNanoseconds || age < 0
-    }
-}
-
-extension ManifestFiles {
-    /// The directory to watch: the path itself, or a file's parent.
-    fileprivate var directory: String {
-        var status = stat()
-        let isFile = stat(path, &status) == 0 && status.st_mode & S_IFMT == S_IFREG
-        let looksLikeFile = path.split(separator: "/").last.map { Self.isManifest(String($0)) }
-        guard isFile || (looksLikeFile ?? false) else { return path }
-        guard let slash = path.lastIndex(of: "/") else { return "." }
-        return slash == path.startIndex ? "/" : String(path[..<slash])
     }
 }

@@ -8,28 +8,89 @@ struct ManifestFiles {
 
     /// What tells one content of a file from the next without reading it.
     struct Stamp: Equatable {
+        var device: UInt64
         var inode: UInt64
         var size: Int64
         var modified: Int64
         var changed: Int64
     }
 
-    /// What is there now; nil if there is nothing at the path.
-    func list() -> [String: Stamp]? {
-        guard let status = Self.status(path) else { return nil }
-        guard status.isDirectory else { return [path: status.stamp] }
-        guard let directory = opendir(path) else { return nil }
+    /// What was found at a path.
+    enum Entry: Equatable {
+        case file(Stamp)
+        /// It is there and cannot be looked at: a link that leads nowhere, or an error.
+        case unreadable(reason: String)
+    }
+
+    /// What was found at one moment.
+    struct Listing {
+        var entries: [String: Entry] = [:]
+        /// The files that are reached by symbolic links. What happens to those is no event of the
+        /// directory.
+        var links: Set<String> = []
+    }
+
+    /// What is there now; fails with `errno` if that cannot be told, as when there is nothing at the
+    /// path.
+    func list() throws(ListingFailure) -> Listing {
+        var listing = Listing()
+        guard let status = Self.status(path) else { throw ListingFailure(errno: errno) }
+        guard status.isDirectory else {
+            listing.entries[path] = .file(status.stamp)
+            if Self.isLink(path) { listing.links = [path] }
+            return listing
+        }
+        guard let directory = opendir(path) else { throw ListingFailure(errno: errno) }
         defer { closedir(directory) }
-        var files: [String: Stamp] = [:]
-        while let entry = readdir(directory) {
+        while true {
+            errno = 0
+            guard let entry = readdir(directory) else { break }
             let name = withUnsafeBytes(of: entry.pointee.d_name) { bytes in
                 String(decoding: bytes.prefix { $0 != 0 }, as: UTF8.self)
             }
             guard Self.isManifest(name) else { continue }
-            let file = path.hasSuffix("/") ? path + name : "\(path)/\(name)"
-            if let status = Self.status(file), !status.isDirectory { files[file] = status.stamp }
+            look(at: path.hasSuffix("/") ? path + name : "\(path)/\(name)", &listing)
         }
-        return files
+        // Half a listing would make the other half look removed.
+        guard errno == 0 else { throw ListingFailure(errno: errno) }
+        return listing
+    }
+
+    private func look(at file: String, _ listing: inout Listing) {
+        if let status = Self.status(file) {
+            guard !status.isDirectory else { return }
+            listing.entries[file] = .file(status.stamp)
+            if Self.isLink(file) { listing.links.insert(file) }
+            return
+        }
+        let reason = Self.errorText("cannot be looked at")
+        guard errno == ENOENT else {
+            listing.entries[file] = .unreadable(reason: reason)
+            return
+        }
+        // Without a link it was removed just now.
+        guard Self.isLink(file) else { return }
+        listing.entries[file] = .unreadable(reason: "is a symbolic link to nothing")
+        listing.links.insert(file)
+    }
+
+    /// What is at a path that a listing found.
+    static func entry(_ path: String) -> Entry {
+        status(path).map { .file($0.stamp) }
+            ?? .unreadable(
+                reason: errno == ENOENT
+                    ? "is a symbolic link to nothing" : errorText("cannot be looked at")
+            )
+    }
+
+    /// Tells one directory from another that takes its place; nil if there is none.
+    static func identity(_ path: String) -> [UInt64]? {
+        status(path).map { [$0.stamp.device, $0.stamp.inode] }
+    }
+
+    private static func isLink(_ path: String) -> Bool {
+        var status = stat()
+        return lstat(path, &status) == 0 && status.st_mode & S_IFMT == S_IFLNK
     }
 
     /// Editors' backups and swap files, and everything hidden, are no manifests.
@@ -85,6 +146,7 @@ struct ManifestFiles {
         return Status(
             isDirectory: status.st_mode & S_IFMT == S_IFDIR,
             stamp: Stamp(
+                device: UInt64(status.st_dev),
                 inode: UInt64(status.st_ino),
                 size: Int64(status.st_size),
                 modified: nanoseconds(status.st_mtim),
@@ -96,4 +158,21 @@ struct ManifestFiles {
     static func errorText(_ what: String) -> String {
         "\(what): \(String(cString: strerror(errno)))"
     }
+
+    /// The directory to watch: the path itself, or a file's parent.
+    var directory: String {
+        var status = stat()
+        let isFile = stat(path, &status) == 0 && status.st_mode & S_IFMT == S_IFREG
+        let looksLikeFile = path.split(separator: "/").last.map { Self.isManifest(String($0)) }
+        guard isFile || (looksLikeFile ?? false) else { return path }
+        guard let slash = path.lastIndex(of: "/") else { return "." }
+        return slash == path.startIndex ? "/" : String(path[..<slash])
+    }
+}
+
+/// Why the files at a path cannot be listed.
+struct ListingFailure: Error {
+    let errno: CInt
+
+    var reason: String { "cannot be read: \(String(cString: strerror(errno)))" }
 }

@@ -11,12 +11,21 @@ package struct ManifestStore: Sendable {
         /// No bytes at all: an editor's first step, so everything stays.
         case empty
         case unreadable(reason: String)
+        /// The file was removed.
         case absent
+        /// The file is not there, and so is no other: nobody need have removed it.
+        case missing
     }
 
     private struct File {
         var objects: [DecodedObject.Key: DecodedObject] = [:]
         var issues: [ObjectIssue] = []
+        /// The last text that was whole: what a later one may turn out to be the beginning of.
+        var text = ""
+        /// Objects of `text` that a cut one does not reach.
+        var cutOff: [DecodedObject.Key: DecodedObject] = [:]
+
+        var isUsed: Bool { !objects.isEmpty || !issues.isEmpty || !cutOff.isEmpty }
     }
 
     /// An object in a file.
@@ -31,6 +40,7 @@ package struct ManifestStore: Sendable {
     /// The files that hold an object, in order; the first one counts.
     private var holders: [DecodedObject.Key: [String]] = [:]
     private var sourceIssue: ObjectIssue?
+    private var removals = Removals()
     package private(set) var snapshot = ServiceSnapshot()
 
     package init(decoder: ManifestDecoder) {
@@ -43,13 +53,26 @@ package struct ManifestStore: Sendable {
     /// True if a text had no object that could not be used.
     package func isGood(_ path: String) -> Bool { files[path]?.issues.isEmpty ?? true }
 
+    /// How the objects went that have gone since the last call.
+    package mutating func takeRemovals() -> Removals {
+        defer { removals = Removals() }
+        return removals
+    }
+
     /// Takes in what is at `path` now and returns the Services that differ.
+    ///
+    /// A text that is the beginning of the one before, or blank, was cut short: what it lacks is
+    /// missing, where it would else be deleted.
     package mutating func update(_ path: String, _ content: FileContent) -> Set<ServiceName> {
         let old = files[path] ?? File()
         var new = old
+        var kind = Removals.Kind.deleted
         switch content {
         case .absent:
             new = File()
+        case .missing:
+            new = File()
+            kind = .missing
         case .empty:
             new.issues =
                 old.objects.isEmpty
@@ -63,10 +86,27 @@ package struct ManifestStore: Sendable {
         case .unreadable(let reason):
             new.issues = [ObjectIssue(source: path, reason: "\(reason); its Services stay")]
         case .text(let text, let isJSON):
-            new = Self.merge(decoder.decode(text, isJSON: isJSON), over: old, path: path)
+            let decoded = decoder.decode(text, isJSON: isJSON)
+            new = Self.merge(decoded, over: old, path: path)
+            new.text = old.text
+            if text.isBeginning(of: old.text) {
+                new.cutOff = old.cutOff.merging(old.objects) { $1 }
+                    .filter { new.objects[$0.key] == nil }
+                kind = .missing
+            } else if !decoded.isTorn {
+                new.text = text
+            } else {
+                new.cutOff = old.cutOff.filter { new.objects[$0.key] == nil }
+            }
         }
-        files[path] = new.objects.isEmpty && new.issues.isEmpty ? nil : new
-        return reindex(path, from: old, to: new)
+        files[path] = new.isUsed ? new : nil
+        if kind == .deleted {
+            for (key, object) in old.cutOff
+            where new.objects[key] == nil && new.cutOff[key] == nil {
+                removals.note(object)
+            }
+        }
+        return reindex(path, from: old, to: new, kind)
     }
 
     /// Sets or clears an issue about the source as a whole.
@@ -102,7 +142,8 @@ package struct ManifestStore: Sendable {
     private mutating func reindex(
         _ path: String,
         from old: File,
-        to new: File
+        to new: File,
+        _ kind: Removals.Kind
     ) -> Set<ServiceName> {
         var affected: Set<ServiceName> = []
         for (key, object) in old.objects where new.objects[key]?.contents != object.contents {
@@ -111,7 +152,7 @@ package struct ManifestStore: Sendable {
         for (key, object) in new.objects where old.objects[key]?.contents != object.contents {
             affected.formUnion(link(object, path))
         }
-        let changed = affected.filter { rebuild($0) }
+        let changed = affected.filter { rebuild($0, kind) }
         collectIssues()
         if !changed.isEmpty { snapshot.revision += 1 }
         return changed
@@ -147,8 +188,9 @@ package struct ManifestStore: Sendable {
         return names
     }
 
-    /// Puts one Service together from all files; true if it differs.
-    private mutating func rebuild(_ name: ServiceName) -> Bool {
+    /// Puts one Service together from all files; true if it differs. What has gone went as `kind`
+    /// says.
+    private mutating func rebuild(_ name: ServiceName, _ kind: Removals.Kind) -> Bool {
         var service: Service?
         var slices: [EndpointSlice] = []
         var legacy: [EndpointSlice] = []
@@ -172,6 +214,11 @@ package struct ManifestStore: Sendable {
         let endpoints = found.isEmpty ? nil : found
         guard snapshot.services[name] != service || snapshot.slices[name] != endpoints else {
             return false
+        }
+        if service == nil, snapshot.services[name] != nil { removals.note(name, kind) }
+        let present = Set(found.map(\.name))
+        for slice in snapshot.slices[name] ?? [] where !present.contains(slice.name) {
+            removals.note(slice: slice.name, of: name, kind)
         }
         snapshot.services[name] = service
         snapshot.slices[name] = endpoints
@@ -197,6 +244,28 @@ package struct ManifestStore: Sendable {
         guard snapshot.issues != sorted else { return }
         snapshot.issues = sorted
         snapshot.revision += 1
+    }
+}
+
+extension String {
+    /// What is left of `whole` when its end is lost: it begins with this text, or nothing but white
+    /// space is left.
+    fileprivate func isBeginning(of whole: String) -> Bool {
+        guard utf8.count < whole.utf8.count else { return false }
+        return whole.utf8.starts(with: utf8) || allSatisfy(\.isWhitespace)
+    }
+}
+
+extension Removals {
+    /// The object was deleted.
+    fileprivate mutating func note(_ object: DecodedObject) {
+        for content in object.contents {
+            switch content {
+            case .service(let service): note(service.name, .deleted)
+            case .slice(let slice): note(slice: slice.name, of: slice.service, .deleted)
+            case .ignored: break
+            }
+        }
     }
 }
 

@@ -43,8 +43,27 @@ package struct SnapshotMerger: Sendable {
             case .all: before.names.union(update.snapshot.names)
             case .some(let names): names
             }
+        let removals = removals(in: update, over: before, candidates, from: origin)
         let changed = rebuild(candidates)
-        return SnapshotUpdate(snapshot: snapshot, changed: .some(changed))
+        return SnapshotUpdate(snapshot: snapshot, changed: .some(changed), removals: removals)
+    }
+
+    /// What the update says of objects that count: those of a Service that is the other source's
+    /// are left out. To be asked before the Services are put together anew.
+    private func removals(
+        in update: SnapshotUpdate,
+        over before: ServiceSnapshot,
+        _ names: Set<ServiceName>,
+        from origin: ServiceOrigin
+    ) -> Removals {
+        var removals = Removals()
+        if update.changed == .all {
+            for name in names { removals.noteMissing(name, in: update.snapshot, over: before) }
+        }
+        removals.merge(update.removals)
+        return removals.filter { name in
+            snapshot.services[name].map { $0.origin == origin } ?? true
+        }
     }
 
     /// Puts the named Services together anew; those that differ.
@@ -90,6 +109,21 @@ package struct SnapshotMerger: Sendable {
             object: name.description,
             reason: "the cluster has a Service of this name, which counts; \(what)"
         )
+    }
+}
+
+extension Removals {
+    /// What the second snapshot has of a Service and the first has not is missing.
+    fileprivate mutating func noteMissing(
+        _ name: ServiceName,
+        in snapshot: ServiceSnapshot,
+        over before: ServiceSnapshot
+    ) {
+        if before.services[name] != nil, snapshot.services[name] == nil { note(name, .missing) }
+        let present = Set((snapshot.slices[name] ?? []).map(\.name))
+        for slice in before.slices[name] ?? [] where !present.contains(slice.name) {
+            note(slice: slice.name, of: name, .missing)
+        }
     }
 }
 
