@@ -14,8 +14,6 @@ import Synchronization
 package final class FileSource: @unchecked Sendable {
     /// Changes this close together come as one update.
     static let quietTime = DispatchTimeInterval.milliseconds(100)
-    /// How often files may go on vanishing before it is taken for all there is.
-    static let quietTries = 5
     /// A file that changed this recently, without its writer having closed it, may be half written.
     static let settlingNanoseconds: Int64 = 1_000_000_000
     /// How often to look at what inotify does not tell.
@@ -36,8 +34,7 @@ package final class FileSource: @unchecked Sendable {
     private var watchIssue: ObjectIssue?
     private var timer: (any DispatchSourceTimer)?
     private var scanIsPlanned = false
-    /// What the last scan found while files were vanishing, and how often that was.
-    private var vanishing: (names: Set<String>, times: Int)?
+    private var vanishing = VanishingFiles()
     private var isReadable = false
     private var hasReported = false
     private var continuation: AsyncStream<SnapshotUpdate>.Continuation?
@@ -217,11 +214,11 @@ package final class FileSource: @unchecked Sendable {
         store.report(watchIssue)
         let known = Set(stamps.keys).union(store.paths)
         let gone = known.subtracting(listing.entries.keys)
-        if !gone.isEmpty, !isFirst, isStillVanishing(Set(listing.entries.keys)) {
+        if !gone.isEmpty, !isFirst, vanishing.goOn(Set(listing.entries.keys)) {
             planScan(after: Self.quietTime)
             return []
         }
-        vanishing = nil
+        vanishing.end()
         var changed: Set<ServiceName> = []
         for path in gone.sorted() {
             stamps[path] = nil
@@ -234,15 +231,6 @@ package final class FileSource: @unchecked Sendable {
         }
         completed = []
         return changed
-    }
-
-    /// Whether somebody seems to be in the middle of removing files: until he is done it cannot be
-    /// told whether he removes some or all.
-    private func isStillVanishing(_ names: Set<String>) -> Bool {
-        let times = (vanishing?.times ?? 0) + 1
-        guard vanishing?.names != names, times <= Self.quietTries else { return false }
-        vanishing = (names, times)
-        return true
     }
 
     private func take(
