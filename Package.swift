@@ -242,7 +242,10 @@ let package = Package(
         ),
         tests(
             "ReconcilingTests",
-            ["Addressing", "ServiceModel", "DataplaneModel", "Planning", "Reconciling"]
+            [
+                "Addressing", "ServiceModel", "DataplaneModel", "Planning", "Reconciling",
+                "TestSupport",
+            ]
         ),
         tests(
             "HealthCheckingTests",

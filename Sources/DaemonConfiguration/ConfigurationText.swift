@@ -89,6 +89,7 @@ private struct ConfigurationWriter {
                     field("minimum", \.removals.minimum, String.init),
                     field("window", \.removals.window, Self.time),
                     field("holdTime", \.removals.holdTime, Self.time),
+                    field("holdDeletions", \.removals.holdDeletions, String.init),
                 ].compactMap { $0 }
             ),
             (

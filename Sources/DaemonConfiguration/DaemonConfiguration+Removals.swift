@@ -1,8 +1,8 @@
 import AnnotatedYAML
 
 extension DaemonConfiguration {
-    /// When the loss of many Services at once is held back, as a source that suddenly looks empty is
-    /// more often broken than right.
+    /// When the removal guard keeps Services that are missing from their source without having been
+    /// deleted, as a source that suddenly looks empty is more often broken than right.
     package struct Removals: Sendable, Equatable {
         /// More than this part of the Services has to be lost, in percent; 100 holds nothing back.
         package var percent = 50
@@ -13,7 +13,10 @@ extension DaemonConfiguration {
         /// How long the source may take to recover.
         package var holdTime = Duration.seconds(600)
 
-        static let fieldNames = ["percent", "minimum", "window", "holdTime"]
+        /// Deletions are held like what is missing.
+        package var holdDeletions = false
+
+        static let fieldNames = ["percent", "minimum", "window", "holdTime", "holdDeletions"]
 
         mutating func decode(_ fields: Fields) throws(FieldError) {
             percent = try fields.integer("percent", in: 1...100) ?? percent
@@ -21,6 +24,7 @@ extension DaemonConfiguration {
             window = try fields.duration("window", in: .zero ... .seconds(3600)) ?? window
             holdTime =
                 try fields.duration("holdTime", in: .seconds(1) ... .seconds(86400)) ?? holdTime
+            holdDeletions = try fields.boolean("holdDeletions") ?? holdDeletions
         }
     }
 }

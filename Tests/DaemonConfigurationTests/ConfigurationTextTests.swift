@@ -136,6 +136,11 @@ extension DaemonConfiguration {
         maybe { result.ipvs.timeouts.udp = time(0...100_000) }
         maybe { result.nftables.scheduler = pick(NFTables.Choice.self) }
         maybe { result.nftables.counters = true }
+        maybe { result.removals.percent = Int.random(in: 1...100, using: &random) }
+        maybe { result.removals.minimum = Int.random(in: 1...1000, using: &random) }
+        maybe { result.removals.window = time(0...3600, 1000) }
+        maybe { result.removals.holdTime = time(1...86400, 1000) }
+        maybe { result.removals.holdDeletions = true }
         maybe { result.conntrack.maxPerCore = 1 << 15 }
         maybe { result.conntrack.min = 1 << 17 }
         maybe { result.conntrack.tcpEstablishedTimeout = time(0...48, 3_600_000) }

@@ -71,7 +71,7 @@ struct DaemonConfigurationTests {
             status: {socket: ""}
             oomScoreAdj: -7
             healthChecks: {maxConcurrent: 8, caFile: /etc/fairlead/ca.pem}
-            removals: {percent: 70, minimum: 3, window: 1s, holdTime: 2m}
+            removals: {percent: 70, minimum: 3, window: 1s, holdTime: 2m, holdDeletions: true}
             log: {level: debug, format: json}
             """
         )
@@ -103,6 +103,7 @@ struct DaemonConfigurationTests {
         #expect(configuration.healthChecks.maxConcurrent == 8)
         #expect(configuration.removals.percent == 70 && configuration.removals.minimum == 3)
         #expect(configuration.removals.window == .seconds(1))
+        #expect(configuration.removals.holdDeletions)
         #expect(configuration.removals.holdTime == .seconds(120))
         #expect(configuration.healthChecks.caFile == "/etc/fairlead/ca.pem")
         #expect(configuration.log.level == .debug && configuration.log.format == .json)

@@ -25,13 +25,16 @@ extension KernelSuites {
             return false
         }
 
-        @Test("Most Services gone at once stay until somebody confirms; others change meanwhile")
+        @Test("Most Services missing at once stay until somebody confirms; others change meanwhile")
         func confirmation() throws {
             let fixture = try DaemonFixture()
             try fixture.write(Self.many)
             try fixture.start()
             try fixture.waitUntilApplied()
-            try fixture.write("services: []\n")
+            // Unmounted: the directory is there, and empty.
+            try fixture.remove("services.yaml")
+            #expect(try eventually { fixture.log.contains("Removal guard holds Services") })
+            // One of them goes by another name and address now.
             try fixture.write(
                 LifeScript.web(2).replacingOccurrences(of: "shop/web", with: "shop/new")
                     .replacingOccurrences(of: LifeScript.vip, with: "10.96.0.77"),
@@ -40,38 +43,63 @@ extension KernelSuites {
             #expect(try eventually { try hasRules(fixture, "10.96.0.77") })
             #expect(try LifeScript.answers(fixture) == ["pod1"])
             #expect(try hasRules(fixture, "10.97.0.5"))
-            #expect(fixture.log.contains("Removals held back"))
-            let status = try fixture.fairlead("status")
-            #expect(status.output.contains("13 of 13 Services would be gone"), "\(status.output)")
+            let status = try fixture.fairlead("status").output
+            let words =
+                "removal guard: holds 13 of 13 Services, 13 missing from their source without having been deleted"
+            #expect(status.contains(words), "\(status)")
+            let one = try fixture.fairlead("status", "service", "ballast/s4").output
+            #expect(one.contains("held by the removal guard"), "\(one)")
+            // A ClusterIP goes to the Service that the source gives it to, though 13 are held.
+            try fixture.write(
+                LifeScript.web(3).replacingOccurrences(of: "shop/web", with: "shop/zz"),
+                to: "zz.yaml"
+            )
+            #expect(try eventually { try LifeScript.answers(fixture, count: 5) == ["pod3"] })
             let confirmed = try fixture.fairlead("confirm")
             #expect(confirmed.status == 0)
             #expect(confirmed.output == "confirmed: 13 Services are let go\n")
-            #expect(try eventually { try !hasRules(fixture, LifeScript.vip) })
-            #expect(try !hasRules(fixture, "10.97.0.5"))
+            #expect(try eventually { try !hasRules(fixture, "10.97.0.5") })
             #expect(try hasRules(fixture, "10.96.0.77"))
-            #expect(try fixture.fairlead("confirm").output == "nothing was held back\n")
+            #expect(try LifeScript.answers(fixture, count: 5) == ["pod3"])
+            #expect(try fixture.fairlead("confirm").output == "nothing is held\n")
+            let lines = fixture.log.split(separator: "\n").filter { $0.contains("Removal guard") }
+            #expect(lines.count == 2, "\(lines)")
+            #expect(lines.last?.contains("confirmed by an administrator") == true)
             try fixture.stop()
         }
 
-        @Test("They go when the time is over, and at once where nothing is held back")
+        @Test("They go when the time is over, and at once where the settings hold nothing")
         func time() throws {
             let fixture = try DaemonFixture(servers: false, extra: "removals: {holdTime: 3s}\n")
             try fixture.write(Self.many)
             try fixture.start()
             try fixture.waitUntilApplied()
-            try fixture.write("services: []\n")
-            usleep(1_500_000)
+            try fixture.remove("services.yaml")
+            #expect(try eventually { fixture.log.contains("Removal guard holds Services") })
             #expect(try hasRules(fixture, LifeScript.vip))
             #expect(try eventually { try !hasRules(fixture, LifeScript.vip) })
+            #expect(fixture.log.contains("the hold time is over"))
             try fixture.stop()
-            let trusting = try DaemonFixture(servers: false, extra: "removals: {percent: 100}\n")
-            try trusting.write(Self.many)
-            try trusting.start()
-            try trusting.waitUntilApplied()
-            try trusting.write("services: []\n")
-            try trusting.waitUntilApplied()
-            #expect(try !hasRules(trusting, LifeScript.vip))
-            try trusting.stop()
+            // A changed file takes effect without a restart.
+            let other = try DaemonFixture(servers: false)
+            try other.write(Self.many)
+            try other.start()
+            try other.waitUntilApplied()
+            try other.remove("services.yaml")
+            #expect(try eventually { other.log.contains("Removal guard holds Services") })
+            let text = try String(contentsOfFile: other.configuration, encoding: .utf8)
+            try (text + "removals: {percent: 100}\noomScoreAdj: 321\n").write(
+                toFile: other.configuration,
+                atomically: true,
+                encoding: .utf8
+            )
+            #expect(try eventually { try !hasRules(other, LifeScript.vip) })
+            #expect(other.log.contains("the settings have changed"))
+            #expect(!other.log.contains("Takes effect at the next start"))
+            let pid = try #require(other.daemon?.pid)
+            let score = try String(contentsOfFile: "/proc/\(pid)/oom_score_adj", encoding: .utf8)
+            #expect(score == "321\n")
+            try other.stop()
         }
 
         @Test("An API server that answers no more makes the source stale, and the Services stay")

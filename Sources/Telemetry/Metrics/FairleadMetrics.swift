@@ -81,8 +81,8 @@ package struct FairleadMetrics: Sendable {
             labels: ["source"]
         )
         held = registry.gauge(
-            "fairlead_removals_held",
-            "Services that stay though the sources have lost them, because too many went at once."
+            "fairlead_removal_guard_held_services",
+            "Services that the removal guard keeps though their source has lost them."
         )
         held.set(0)
         clusterEvents = registry.counter(

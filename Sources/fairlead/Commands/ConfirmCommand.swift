@@ -4,10 +4,11 @@ import NIOHTTP1
 struct ConfirmCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "confirm",
-        abstract: "Tell the daemon that the removals it holds back are meant.",
+        abstract: "Let go of the Services that the removal guard holds.",
         discussion: """
-            When most Services or their endpoints seem to go at once, the daemon keeps what it has \
-            and says so in its log, its status and its metrics. This lets go of it.
+            When most Services or their endpoints are missing at once without having been deleted, \
+            the daemon keeps them and says so in its log, its status and its metrics. This lets go \
+            of them.
             """
     )
 

@@ -15,17 +15,6 @@ extension ClusterEvent {
         )
     }
 
-    /// Most Services would go at once, and are kept.
-    static func removalsHeld(_ words: String) -> ClusterEvent {
-        ClusterEvent(
-            .warning,
-            on: .node,
-            reason: "RemovalsHeld",
-            action: "KeepServices",
-            note: words
-        )
-    }
-
     /// The address of the health server can't be had (kube-proxy's reason).
     static func healthAddressTaken(_ reason: String) -> ClusterEvent {
         ClusterEvent(

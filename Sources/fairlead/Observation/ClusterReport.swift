@@ -42,7 +42,10 @@ struct ClusterReport {
         var present: [ServiceName: Set<String>] = [:]
         for issue in issues {
             let name = issue.servicePort.service
-            guard services.services[name]?.origin == .cluster else { continue }
+            // The cluster does not know one that is held.
+            guard let service = services.services[name], service.origin == .cluster,
+                !service.isHeld
+            else { continue }
             let port = issue.servicePort.port
             let text = port.isEmpty ? issue.reason : "port \(port): \(issue.reason)"
             present[name, default: []].insert(text)

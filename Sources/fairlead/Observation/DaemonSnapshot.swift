@@ -23,8 +23,8 @@ struct DaemonSnapshot: Sendable {
     var failedPasses = 0
     var driftRepaired = 0
     var lastDrift: Moment?
-    /// Services that stay though the sources have lost them.
-    var held: RemovalBrake.Hold?
+    /// What the removal guard keeps though the sources have lost it.
+    var hold: MassRemovalGuard.Hold?
     /// When each source last brought something.
     var sources: [String: Moment] = [:]
     /// Nil where no API server is asked.
@@ -38,7 +38,7 @@ struct DaemonSnapshot: Sendable {
             ("plan", lastPass?.issues ?? []),
             ("object", lastPass?.failures ?? []),
             ("pass", lastPass?.errors ?? []),
-            ("address", listening), ("removals", held.map { [$0.words] } ?? []),
+            ("address", listening), ("removal guard", hold.map { [$0.words(at: .now)] } ?? []),
         ]
     }
 }

@@ -93,9 +93,9 @@ final class DaemonTelemetry: Sendable {
         waiting.withLock { $0[source] = $0[source] ?? now }
     }
 
-    /// Removals are held back, or none are.
-    func held(_ hold: RemovalBrake.Hold?) {
-        published.withLock { $0.held = hold }
+    /// The removal guard holds Services, or none.
+    func held(_ hold: MassRemovalGuard.Hold?) {
+        published.withLock { $0.hold = hold }
         metrics.fairlead.held.set(Double(hold?.services ?? 0))
     }
 

@@ -94,6 +94,9 @@ extension DaemonTelemetry {
                 $0.contains(name.description)
             }
         )
+        if service.isHeld {
+            status.issues.append("held by the removal guard: it is missing from its source")
+        }
         for family in snapshot.families {
             guard
                 let state = ServiceState(

@@ -21,7 +21,7 @@ extension DaemonTelemetry {
         let count = await confirm()
         return .text(
             count == 0
-                ? "nothing was held back\n" : "confirmed: \(count) Services are let go\n"
+                ? "nothing is held\n" : "confirmed: \(count) Services are let go\n"
         )
     }
 

@@ -34,17 +34,14 @@ extension Daemon {
         return Logger(label: "fairlead") { _ in DaemonLogHandler(format: format, level: level) }
     }
 
-    /// As configured; a lower one than ours takes CAP_SYS_RESOURCE.
+    /// As configured; without that as it was at the start.
     func setOutOfMemoryScore() {
-        guard let score = configuration.oomScoreAdjustment else { return }
-        do {
-            try Data("\(score)\n".utf8).write(to: URL(fileURLWithPath: "/proc/self/oom_score_adj"))
-        } catch {
-            logger.warning(
-                "oomScoreAdj not set",
-                metadata: ["wanted": "\(score)", "reason": "\(error.localizedDescription)"]
-            )
-        }
+        let wanted = configuration.oomScoreAdjustment
+        guard let reason = outOfMemoryScore.set(wanted) else { return }
+        logger.warning(
+            "oomScoreAdj not set",
+            metadata: ["wanted": "\(wanted.map(String.init) ?? "null")", "reason": "\(reason)"]
+        )
     }
 
     /// SIGHUP reloads, SIGTERM and SIGINT stop.

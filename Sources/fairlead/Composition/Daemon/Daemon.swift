@@ -41,6 +41,8 @@ struct Daemon {
     private var known: Set<String> = []
     private let started = ContinuousClock.now
     private var clusterReport = ClusterReport()
+    private var holdReport = HoldReport()
+    let outOfMemoryScore = OutOfMemoryScore()
 
     /// `load` reads the configuration, at a reload again; `watch` says when there is a new one.
     init(
@@ -101,7 +103,7 @@ struct Daemon {
         try await telemetry.listen()
         let serving = Task { [logger] in await telemetry.keepListening(logger) }
         defer { serving.cancel() }
-        setOutOfMemoryScore()
+        if configuration.oomScoreAdjustment != nil { setOutOfMemoryScore() }
         let prober = try await NetworkProber(configuration)
         let checker = HealthChecker(
             prober: prober,
@@ -153,11 +155,11 @@ struct Daemon {
                 if let update = inputs.releaseExpired() { await go(by: update, checker) }
             case .wake: break
             case .confirm(let answer):
-                let held = inputs.heldRemovals?.services ?? 0
+                let held = inputs.hold?.services ?? 0
                 if let update = inputs.confirmRemovals() { await go(by: update, checker) }
                 answer.resume(returning: held)
             case .reload:
-                await reload()
+                await reload(checker)
                 await checker.limit(to: configuration.healthChecks.maxConcurrent)
                 prober.reconfigure(caFile: configuration.healthChecks.caFile)
             case .stop(let signal):
@@ -194,10 +196,12 @@ struct Daemon {
 
     /// Plans what the sources came to.
     private mutating func go(by update: SnapshotUpdate, _ checker: HealthChecker) async {
-        let held = inputs.heldRemovals
-        telemetry?.held(held)
-        report(held.map { [$0.words] } ?? [], as: "Removals held back")
-        if let held { inputs.events?.record(.removalsHeld(held.words)) }
+        telemetry?.held(inputs.hold)
+        let news = holdReport.taking(inputs.hold, after: inputs.takeEndings())
+        for line in news.lines {
+            logger.log(level: line.level, "\(line.message)", metadata: line.metadata)
+        }
+        for event in news.events { inputs.events?.record(event) }
         let filtered = health.take(update)
         await checker.update(filtered.targets)
         pending.merge(filtered.update)
@@ -354,7 +358,7 @@ struct Daemon {
         for run in dataplane.conntrackCleaner.takeRuns() {
             telemetry?.metrics.observeConntrack(deleted: run.deleted, run.duration, run.family)
         }
-        await listenToCluster()
+        await listenToSources()
         if count == 3, let reason = waitingReason {
             logger.warning(
                 "Nothing is programmed before all sources have reported",
@@ -364,10 +368,21 @@ struct Daemon {
         }
     }
 
-    /// Tells status how following the cluster goes, and health when an API server last gave a sign
-    /// of life.
-    private func listenToCluster() async {
-        guard let cluster = inputs.cluster, let telemetry else { return }
+    /// Manifests on the same host have no reason to be unreadable for longer.
+    private static let filesStaleAfter = Duration.seconds(10)
+
+    /// Tells status how following the cluster goes, and health when each source last gave a sign of
+    /// life.
+    private func listenToSources() async {
+        guard let telemetry else { return }
+        if let looked = inputs.filesLastLook {
+            telemetry.health.heard(
+                "files",
+                staleAfter: Self.filesStaleAfter,
+                at: Moment.now.advanced(by: (looked ?? started) - .now)
+            )
+        }
+        guard let cluster = inputs.cluster else { return }
         let now = await cluster.state()
         telemetry.setCluster(
             ClusterStatus(now.state, problem: now.problem, isFromMemory: inputs.isFromMemory)
@@ -394,7 +409,7 @@ struct Daemon {
         }
     }
 
-    private mutating func reload() async {
+    private mutating func reload(_ checker: HealthChecker) async {
         serviceManager.reloading()
         do {
             let loaded = try load()
@@ -403,6 +418,7 @@ struct Daemon {
             for field in configuration.fieldsForRestart(new) {
                 logger.warning("Takes effect at the next start", metadata: ["field": "\(field)"])
             }
+            let old = configuration
             configuration = new
             telemetry?.reconfigured(new)
             logger = Self.logger(new.log, ProcessInfo.processInfo.environment)
@@ -410,6 +426,9 @@ struct Daemon {
             for problem in await dataplane.reconfigure(new) {
                 logger.warning("Kernel", metadata: ["problem": "\(problem)"])
             }
+            if new.oomScoreAdjustment != old.oomScoreAdjustment { setOutOfMemoryScore() }
+            if let update = inputs.reconfigure(new.removals) { await go(by: update, checker) }
+            telemetry?.held(inputs.hold)
             pending.invalidate()
             inputs.rescan()
             scheduler.request(at: .now, full: true)

@@ -36,7 +36,7 @@ struct ServiceInputs {
     /// Where to tell the cluster what happens; nil if none is asked.
     var events: EventRecorder? { cluster?.events }
     private var merger: SnapshotMerger
-    private var brake: RemovalBrake
+    private var removalGuard: MassRemovalGuard
     /// What the cluster says of the node; nil where no API server is asked.
     private(set) var facts: ClusterFacts?
     /// The own Node as of now; nil if there is none or it is unknown.
@@ -59,7 +59,7 @@ struct ServiceInputs {
             facts = ClusterFacts()
         }
         merger = SnapshotMerger(origins, fileSource: sources.filePath)
-        brake = RemovalBrake(RemovalBrake.Settings(configuration.removals))
+        removalGuard = MassRemovalGuard(MassRemovalGuard.Settings(configuration.removals))
     }
 
     /// Follows the sources until the tasks are cancelled.
@@ -85,17 +85,25 @@ struct ServiceInputs {
     /// Takes in what a source brought and returns what to go by; nil as long as another source has
     /// not reported.
     mutating func take(_ arrival: Arrival) async -> SnapshotUpdate? {
-        await merge(arrival).map { brake.take($0, at: .now) }
+        await merge(arrival).map { removalGuard.take($0, at: .now) }
     }
 
-    /// Services that are kept though the sources have lost them; nil if there are none.
-    var heldRemovals: RemovalBrake.Hold? { brake.hold }
+    /// Services that the removal guard keeps though the sources have lost them; nil if there are none.
+    var hold: MassRemovalGuard.Hold? { removalGuard.hold }
+
+    /// The holds that have ended since the last call.
+    mutating func takeEndings() -> [MassRemovalGuard.Ending] { removalGuard.takeEndings() }
+
+    /// Goes by other settings of the removal guard from now on; nil if that lets go of nothing.
+    mutating func reconfigure(_ removals: DaemonConfiguration.Removals) -> SnapshotUpdate? {
+        removalGuard.reconfigure(MassRemovalGuard.Settings(removals), at: .now)
+    }
 
     /// Lets go of what is held back if its time is over; nil if there is nothing new.
-    mutating func releaseExpired() -> SnapshotUpdate? { brake.expire(at: .now) }
+    mutating func releaseExpired() -> SnapshotUpdate? { removalGuard.expire(at: .now) }
 
     /// Lets go of what is held back; nil if nothing is.
-    mutating func confirmRemovals() -> SnapshotUpdate? { brake.confirm(at: .now) }
+    mutating func confirmRemovals() -> SnapshotUpdate? { removalGuard.confirm(at: .now) }
 
     private mutating func merge(_ arrival: Arrival) async -> SnapshotUpdate? {
         switch arrival {
@@ -119,6 +127,10 @@ struct ServiceInputs {
 
     /// Those that have not reported yet.
     var missing: [ServiceOrigin] { merger.missing }
+
+    /// When the manifests were last seen to be readable; nil if there are none to read, nil inside
+    /// if they never were.
+    var filesLastLook: ContinuousClock.Instant?? { files.map(\.lastLook) }
 
     /// Looks at every file again.
     func rescan() { files?.rescan() }
