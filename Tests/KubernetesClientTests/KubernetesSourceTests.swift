@@ -109,6 +109,44 @@ extension NetworkSuites {
             }
         }
 
+        @Test("What a watch deletes is deleted, and what a list after a gap lacks is missing")
+        func removals() async throws {
+            let cluster = Self.cluster(3)
+            func delete(_ index: Int) {
+                let service = ClusterKey(namespace: "shop", name: "s\(index)")
+                cluster.delete(.services, service)
+                let slice = ClusterKey(namespace: "shop", name: "s\(index)-a")
+                cluster.delete(.endpointSlices, slice)
+            }
+            try await withServer(cluster) { server, address in
+                try await withSource([address]) { source in
+                    var updates = source.updates().makeAsyncIterator()
+                    #expect(await updates.next()?.update.removals.isEmpty == true)
+                    for (index, kind) in [(0, Removals.Kind.deleted), (1, .missing)] {
+                        if kind == .missing {
+                            // Nobody hears of it, and the server does not remember.
+                            server.setFault { _ in .drop }
+                            server.dropConnections()
+                            delete(index)
+                            cluster.compact()
+                            server.setFault { _ in nil }
+                        } else {
+                            delete(index)
+                        }
+                        var removals = Removals()
+                        let name = Self.service(index).name
+                        while removals.services[name] == nil || removals.slices[name] == nil,
+                            let update = await updates.next()
+                        {
+                            removals.merge(update.update.removals)
+                        }
+                        #expect(removals.services == [name: kind])
+                        #expect(removals.slices == [name: ["s\(index)-a": kind]])
+                    }
+                }
+            }
+        }
+
         @Test("A slow reader gets one update for many changes, and all trigger times")
         func coalescing() async throws {
             let cluster = Self.cluster(3)
