@@ -69,7 +69,7 @@ struct OriginPrecedenceTests {
         living.externalIPs = living.clusterIPs
         living.clusterIPs = []
         let place = " already belongs to shop/b (external IP, from files)"
-        let remark = "; this Service is missing from its source and held"
+        let remark = "; this Service is held, its source no longer has it"
         for all in [
             issues(IPTablesMode.self, [held, living]), issues(NFTablesMode.self, [held, living]),
             issues(IPVSMode.self, [held, living]),

@@ -53,7 +53,7 @@ struct FrontendContests<Claim: ContestedClaim>: Sendable {
                 let place = $0.standing.origin == origin ? "" : ", from \(origin.noun)"
                 let remark =
                     $0.standing.isHeld && !winner.standing.isHeld
-                    ? "; this Service is missing from its source and held" : ""
+                    ? "; this Service is held, its source no longer has it" : ""
                 return PlanIssue(
                     $0.owner,
                     reason:

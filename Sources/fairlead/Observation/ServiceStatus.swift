@@ -95,7 +95,7 @@ extension DaemonTelemetry {
             }
         )
         if service.isHeld {
-            status.issues.append("held by the removal guard: it is missing from its source")
+            status.issues.append("held by the removal guard: its source no longer has it")
         }
         for family in snapshot.families {
             guard
