@@ -9,15 +9,15 @@ package struct KubernetesUpdate: Sendable {
     package var node: NodeObject?
     /// Sorted; empty where the cluster does not tell.
     package var serviceCIDRs: [IPPrefix]
-    /// When endpoints changed that came with this update, by Service: a time for each changed slice
-    /// that says so.
-    package var triggers: [ServiceName: [APITime]]
+    /// When endpoints changed that came with this update, by Service: one for each changed slice that
+    /// says so.
+    package var triggers: [ServiceName: [EndpointTrigger]]
 
     package init(
         update: SnapshotUpdate,
         node: NodeObject? = nil,
         serviceCIDRs: [IPPrefix] = [],
-        triggers: [ServiceName: [APITime]] = [:]
+        triggers: [ServiceName: [EndpointTrigger]] = [:]
     ) {
         self.update = update
         self.node = node

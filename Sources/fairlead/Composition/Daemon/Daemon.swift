@@ -249,7 +249,7 @@ struct Daemon {
             outcome: report.outcome
         )
         telemetry?.passed(report, pending.snapshot)
-        if report.succeeded { observeLatencies(report) }
+        observeLatencies(report)
         log(report)
         self.report(report.failures, as: "Object not changed")
         clusterReport.passed(report, pending.snapshot, to: inputs.events)
@@ -270,8 +270,10 @@ struct Daemon {
     }
 
     private mutating func observeLatencies(_ report: PassReport) {
-        for seconds in inputs.latencies.take(at: .now) {
-            for outcome in report.families {
+        inputs.latencies.keep(report.families.map(\.family))
+        // A family that failed is programmed later.
+        for outcome in report.families where outcome.report != nil {
+            for seconds in inputs.latencies.take(outcome.family, at: .now) {
                 telemetry?.metrics.observeNetworkProgramming(seconds, outcome.family)
             }
         }
