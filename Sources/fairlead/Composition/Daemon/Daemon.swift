@@ -366,8 +366,8 @@ struct Daemon {
         }
     }
 
-    /// Tells status how following the cluster goes, and health when an API server last gave a sign
-    /// of life.
+    /// Tells status how following the cluster goes, and health when there was last a sign that what
+    /// is known is what the API server has.
     private func listenToCluster() async {
         guard let cluster = inputs.cluster, let telemetry else { return }
         let now = await cluster.state()
@@ -379,6 +379,7 @@ struct Daemon {
         telemetry.health.heard(
             "cluster",
             staleAfter: limit == .zero ? nil : limit,
+            problem: now.state?.circling,
             at: Moment.now.advanced(by: heard - .now)
         )
     }
