@@ -82,7 +82,7 @@ extension ClusterStatus {
         return [
             gauge(
                 "last_answer_age_seconds",
-                "Time since an API server last sent anything for the kind of object heard of least.",
+                "Time since an API server last gave a sign of life for the kind of object heard of least.",
                 silence(at: now)
             ),
             gauge(
