@@ -167,7 +167,7 @@ package actor KubernetesSource {
             update: update,
             node: store.node,
             serviceCIDRs: store.serviceCIDRs,
-            triggers: store.takeTriggerTimes()
+            triggers: store.takeTriggers()
         )
     }
 

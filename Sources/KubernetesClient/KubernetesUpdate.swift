@@ -9,15 +9,15 @@ package struct KubernetesUpdate: Sendable {
     package var node: NodeObject?
     /// Sorted; empty where the cluster does not tell.
     package var serviceCIDRs: [IPPrefix]
-    /// When endpoints changed that came with this update, by Service: a time for each changed slice
-    /// that says so.
-    package var triggers: [ServiceName: [APITime]]
+    /// When endpoints changed that came with this update, by Service: one for each changed slice that
+    /// says so.
+    package var triggers: [ServiceName: [EndpointTrigger]]
 
     package init(
         update: SnapshotUpdate,
         node: NodeObject? = nil,
         serviceCIDRs: [IPPrefix] = [],
-        triggers: [ServiceName: [APITime]] = [:]
+        triggers: [ServiceName: [EndpointTrigger]] = [:]
     ) {
         self.update = update
         self.node = node
@@ -33,10 +33,12 @@ package struct KubernetesSourceState: Sendable, Hashable {
     /// Services and EndpointSlices have each been received once.
     package var isComplete: Bool
 
+    /// Those that Services depend on.
+    private static let needed: [KubernetesResource] = [.services, .endpointSlices]
+
     /// Nothing failed since the last answer, for those resources that Services depend on.
     package var isConnected: Bool {
-        let needed: [KubernetesResource] = [.services, .endpointSlices]
-        return needed.allSatisfy {
+        Self.needed.allSatisfy {
             guard let state = resources[$0] else { return false }
             return state.failures == 0 && state.lastAnswer != nil
         }
@@ -44,13 +46,20 @@ package struct KubernetesSourceState: Sendable, Hashable {
 }
 
 extension KubernetesSourceState {
-    /// When a server last gave a sign of life, for the one of the resources that Services depend on
-    /// that has been silent longest; nil if one never did.
+    /// When there was last a sign that what is known is what the server has, for the one of the
+    /// resources that Services depend on that has been without one for longest; nil if one never
+    /// had any.
     package var lastSign: ContinuousClock.Instant? {
-        let signs = [KubernetesResource.services, .endpointSlices].map { resource in
-            resources[resource].flatMap { [$0.lastAnswer, $0.lastEvent].compactMap { $0 }.max() }
-        }
+        let signs = Self.needed.map { resources[$0]?.lastSign }
         guard signs.allSatisfy({ $0 != nil }) else { return nil }
         return signs.compactMap { $0 }.min()
+    }
+
+    /// Why there may be none though the server answers: the resources that go round in circles.
+    package var circling: String? {
+        let texts = resources.filter(\.value.isCircling).map {
+            "\($0.key.rawValue): \($0.value.listsWithoutWatch) lists, and no watch works"
+        }
+        return texts.isEmpty ? nil : texts.sorted().joined(separator: "; ")
     }
 }

@@ -39,7 +39,7 @@ struct KubernetesStoreTests {
                 EndpointSlice(
                     name: name,
                     service: ServiceName(namespace: "shop", name: service),
-                    family: .ipv4,
+                    family: address.family,
                     ports: [],
                     endpoints: [Endpoint(address: address)]
                 ),
@@ -98,7 +98,7 @@ struct KubernetesStoreTests {
         #expect(store.apply(.modified(slice), to: .endpointSlices).isEmpty)
         #expect(store.replace(.services, with: [service]).isEmpty)
         #expect(store.snapshot == before)
-        #expect(store.takeTriggerTimes().isEmpty)
+        #expect(store.takeTriggers().isEmpty)
     }
 
     @Test("A slice that goes to another Service leaves the one it had")
@@ -126,18 +126,35 @@ struct KubernetesStoreTests {
                 try Self.slice("c"),
             ]
         )
-        #expect(store.takeTriggerTimes() == [Self.web: [late]])
-        #expect(store.takeTriggerTimes().isEmpty)
+        #expect(store.takeTriggers() == [Self.web: [EndpointTrigger(family: .ipv4, time: late)]])
+        #expect(store.takeTriggers().isEmpty)
         _ = store.apply(
             .modified(try Self.slice("b", "10.1.0.2", triggerTime: late)),
             to: .endpointSlices
         )
-        #expect(store.takeTriggerTimes().isEmpty)
+        #expect(store.takeTriggers().isEmpty)
         let later = APITime(seconds: 3000)
         let changed = try Self.slice("b", "10.1.0.3", triggerTime: later)
         _ = store.apply(.modified(changed), to: .endpointSlices)
         _ = store.apply(.deleted(try Self.slice("c")), to: .endpointSlices)
-        #expect(store.takeTriggerTimes().isEmpty)
+        #expect(store.takeTriggers().isEmpty)
+    }
+
+    @Test("A trigger is of its slice's family, and goes with a slice of that family only")
+    func triggerFamilies() throws {
+        var store = store()
+        let four = EndpointTrigger(family: .ipv4, time: APITime(seconds: 2000))
+        let six = EndpointTrigger(family: .ipv6, time: APITime(seconds: 3000))
+        let slices = [
+            try Self.slice("a", triggerTime: four.time), try Self.slice("b", "10.1.0.2"),
+            try Self.slice("c", "fd00::1", triggerTime: six.time),
+        ]
+        _ = store.replace(.endpointSlices, with: slices)
+        #expect(store.takeTriggers().mapValues(Set.init) == [Self.web: [four, six]])
+        _ = store.replace(.endpointSlices, with: [])
+        _ = store.replace(.endpointSlices, with: slices)
+        _ = store.apply(.deleted(slices[1]), to: .endpointSlices)
+        #expect(store.takeTriggers() == [Self.web: [six]])
     }
 
     @Test("What an event takes away was deleted, and what a list lacks is missing")

@@ -36,6 +36,47 @@ extension NetworkSuites {
             }
         }
 
+        @Test("The parts of one answer are not held to the rate")
+        func continuations() async throws {
+            try await withServer { server, address in
+                var settings = APIConnection.Settings()
+                settings.rate = 0.001
+                settings.burst = 1
+                let access = ClusterAccess(servers: [address])
+                try await withConnection(access, settings: settings) { connection in
+                    try await connection.ask()
+                    var next = APIRequest.services
+                    next.continuesAnswer = true
+                    for _ in 0..<20 { try await connection.ask(next) }
+                    #expect(server.requests.count == 21)
+                }
+            }
+        }
+
+        @Test("A connection that is gone amid an answer is told apart from an answer that ends")
+        func brokenStream() async throws {
+            let cluster = TestCluster()
+            cluster.put(.node(ClusterNode(name: "node-a")))
+            try await withServer(cluster) { server, address in
+                server.setFault { $0.isWatch ? .dropAfter(bytes: 10) : nil }
+                try await withConnection(ClusterAccess(servers: [address])) { connection in
+                    var request = APIRequest(
+                        path: "/api/v1/nodes",
+                        query: [("watch", "true")],
+                        isWatch: true,
+                        idleLimit: .seconds(30)
+                    )
+                    let broken = await #expect(throws: BrokenStream.self) {
+                        try await connection.ask(request)
+                    }
+                    #expect(broken?.server == address)
+                    request.query = []
+                    request.isWatch = false
+                    try await connection.ask(request)
+                }
+            }
+        }
+
         @Test("A refused plugin is asked again, once")
         func pluginAfter401() async throws {
             try await withDirectory { directory in

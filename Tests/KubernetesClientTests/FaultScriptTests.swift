@@ -49,7 +49,7 @@ extension NetworkSuites {
             settings.watchSlack = .seconds(5)
             settings.listIdleLimit = .seconds(10)
             settings.pageSize = 3
-            settings.restTime = .seconds(10)
+            settings.longestRest = .seconds(10)
             return settings
         }
 

@@ -181,7 +181,13 @@ extension NetworkSuites {
                         update?.triggers
                             == [
                                 slice.service: [
-                                    APITime(seconds: 4_070_908_800, nanoseconds: 500_000_000)
+                                    EndpointTrigger(
+                                        family: .ipv4,
+                                        time: APITime(
+                                            seconds: 4_070_908_800,
+                                            nanoseconds: 500_000_000
+                                        )
+                                    )
                                 ]
                             ]
                     )

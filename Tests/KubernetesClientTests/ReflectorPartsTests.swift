@@ -13,21 +13,61 @@ struct ReflectorPartsTests {
         reason: "Connection refused"
     )
 
-    @Test("Waits double up to their longest, with up to as much again, and start anew after a calm")
+    @Test("Waits double, with up to as much again, stay below their longest, and start anew")
     func backoff() {
         var generator = SplitMix64(seed: 1)
-        var backoff = Backoff()
-        var now = Duration.zero
-        var base = Duration.milliseconds(800)
-        for _ in 0..<10 {
-            let delay = backoff.delay(at: now, using: &generator)
-            #expect(delay >= base && delay < base * 2)
-            base = min(base * 2, .seconds(30))
-            now += delay
+        for _ in 0..<100 {
+            var backoff = Backoff(from: .milliseconds(800), to: .seconds(8))
+            var base = Duration.milliseconds(800)
+            for _ in 0..<10 {
+                let delay = backoff.delay(using: &generator)
+                #expect(delay >= base && delay < base * 2 && delay < .seconds(8))
+                base = min(base * 2, .seconds(4))
+            }
+            backoff.reset()
+            #expect(backoff.delay(using: &generator) < .milliseconds(1600))
         }
-        #expect(base == .seconds(30))
-        let calm = backoff.delay(at: now + .seconds(121), using: &generator)
-        #expect(calm < .milliseconds(1600))
+    }
+
+    @Test("A wait is short after an end, as long as the server says, and counts what was waited")
+    func pace() {
+        var generator = SplitMix64(seed: 2)
+        for _ in 0..<100 {
+            var pace = RequestPace(longestRest: .seconds(300))
+            func wait(
+                _ reaction: ListWatchPlan.Reaction,
+                spent: Duration = .zero
+            ) -> Duration {
+                pace.wait(after: reaction, spent: spent, using: &generator)
+            }
+            #expect(wait(.askAgain) == .zero)
+            for _ in 0..<20 {
+                #expect(wait(.askSoon) < .seconds(1))
+                #expect(wait(.backOff(atLeastSeconds: 0)) < .seconds(8))
+            }
+            // A connection that did not come about for ten seconds has been waited for enough.
+            #expect(wait(.backOff(atLeastSeconds: 0), spent: .seconds(10)) < .seconds(1))
+            let asked = wait(.backOff(atLeastSeconds: 12))
+            #expect(asked >= .seconds(12) && asked < .seconds(13))
+            let unreasonable = wait(.backOff(atLeastSeconds: .max))
+            #expect(unreasonable >= .seconds(30) && unreasonable < .seconds(31))
+            pace.worked()
+            #expect(wait(.backOff(atLeastSeconds: 0)) < .milliseconds(1600))
+        }
+    }
+
+    @Test("What is not offered is asked for soon, then ever more rarely, and soon again once found")
+    func rests() {
+        var generator = SplitMix64(seed: 3)
+        var pace = RequestPace(longestRest: .seconds(300))
+        var base = Duration.seconds(1)
+        for _ in 0..<12 {
+            let wait = pace.wait(after: .rest, using: &generator)
+            #expect(wait >= base && wait < base * 2 && wait < .seconds(300))
+            base = min(base * 2, .seconds(150))
+        }
+        pace.found()
+        #expect(pace.wait(after: .rest, using: &generator) < .seconds(2))
     }
 
     @Test("A burst goes at once, the rest at the rate")
@@ -42,37 +82,82 @@ struct ReflectorPartsTests {
     func watchListRefused() {
         var plan = ListWatchPlan()
         #expect(plan.step == .watchList(resourceVersion: ""))
-        #expect(plan.failed(plan.step, APIStatus(code: 422)) == .askAgain)
+        #expect(plan.fails(APIStatus(code: 422)) == .askAgain)
         #expect(plan.step == .list(resourceVersion: "0", inPages: true))
-        plan.listed("7")
+        plan.listed("7", at: .zero)
         #expect(plan.step == .watch(resourceVersion: "7"))
         plan.saw("9")
         #expect(plan.step == .watch(resourceVersion: "9"))
-        #expect(plan.failed(plan.step, APIStatus(code: 410)) == .backOff(atLeastSeconds: 0))
-        #expect(plan.step == .list(resourceVersion: "9", inPages: true))
-        #expect(plan.failed(plan.step, APIStatus(code: 410)) == .askAgain)
+    }
+
+    @Test("By the next list the server may have learnt watch-list and the field selector")
+    func serverIsReplaced() {
+        var plan = ListWatchPlan(hasOptionalSelector: true)
+        #expect(plan.fails(APIStatus(code: 400)) == .askAgain)
+        #expect(plan.fails(APIStatus(code: 422)) == .askAgain)
+        plan.listed("7", at: .zero)
+        #expect(!plan.usesOptionalSelector)
+        #expect(plan.fails(APIStatus(code: 410)) == .askAgain)
+        #expect(plan.step == .watchList(resourceVersion: "7"))
+        #expect(plan.usesOptionalSelector)
+    }
+
+    @Test("A list from a version is in one piece: beside a limit the version would be exact")
+    func listFromVersion() {
+        var plan = ListWatchPlan()
+        plan.listed("7", at: .zero)
+        #expect(plan.fails(APIStatus(code: 410)) == .askAgain)
+        #expect(plan.fails(APIStatus(code: 422)) == .askAgain)
+        #expect(plan.step == .list(resourceVersion: "7", inPages: false))
+        #expect(plan.fails(APIStatus(code: 410)) == .askAgain)
         #expect(plan.step == .list(resourceVersion: "", inPages: true))
     }
 
-    @Test("A version too old or too new: from the last one, then from the newest")
-    func outOfRange() {
-        let tooLarge = APIStatus(code: 504, causes: ["ResourceVersionTooLarge"])
-        for status in [APIStatus(code: 410, reason: "Expired"), tooLarge] {
-            var plan = ListWatchPlan()
-            plan.listed("7")
-            #expect(plan.failed(plan.step, status) == .backOff(atLeastSeconds: 0))
-            #expect(plan.step == .watchList(resourceVersion: "7"))
-            #expect(plan.failed(plan.step, status) == .askAgain)
-            #expect(plan.step == .watchList(resourceVersion: ""))
-            plan.listed("8")
-            #expect(plan.step == .watch(resourceVersion: "8"))
-        }
+    @Test(
+        "A version too old: from the last one at once, then from the newest, then it is a failure"
+    )
+    func expired() {
+        let status = APIStatus(code: 410, reason: "Expired")
+        var plan = ListWatchPlan()
+        plan.listed("7", at: .zero)
+        #expect(plan.fails(status) == .askAgain)
+        #expect(plan.step == .watchList(resourceVersion: "7"))
+        #expect(plan.fails(status) == .askAgain)
+        #expect(plan.step == .watchList(resourceVersion: ""))
+        // The list did not help: another one like it would not either.
+        plan.listed("8", at: .zero)
+        #expect(plan.step == .watch(resourceVersion: "8"))
+        #expect(plan.fails(status) == .askAgain)
+        #expect(plan.step == .watchList(resourceVersion: ""))
+        plan.listed("9", at: .zero)
+        #expect(plan.fails(status) == .backOff(atLeastSeconds: 0))
+        #expect(plan.step == .watchList(resourceVersion: ""))
+        #expect(plan.listsWithoutWatch == 3)
+        // One that has become old meanwhile is another matter.
+        plan.listed("10", at: .zero)
+        let watch = plan.step
+        #expect(plan.failed(watch, status, at: .seconds(3)) == .askAgain)
+        #expect(plan.step == .watchList(resourceVersion: "10"))
+        plan.listed("11", at: .zero)
+        plan.worked()
+        #expect(plan.listsWithoutWatch == 0)
+        #expect(plan.fails(status) == .askAgain)
+        #expect(plan.step == .watchList(resourceVersion: "11"))
+    }
+
+    @Test("A version that a server has not got to: from its newest at once")
+    func tooLarge() {
+        let status = APIStatus(code: 504, causes: ["ResourceVersionTooLarge"])
+        var plan = ListWatchPlan()
+        plan.listed("7", at: .zero)
+        #expect(plan.fails(status) == .askAgain)
+        #expect(plan.step == .watchList(resourceVersion: ""))
     }
 
     @Test("A server from before the field selector is asked without it, and by watch-list still")
     func oldSelector() {
         var plan = ListWatchPlan(hasOptionalSelector: true)
-        #expect(plan.failed(plan.step, APIStatus(code: 400)) == .askAgain)
+        #expect(plan.fails(APIStatus(code: 400)) == .askAgain)
         #expect(!plan.usesOptionalSelector)
         #expect(plan.step == .watchList(resourceVersion: ""))
     }
@@ -80,8 +165,8 @@ struct ReflectorPartsTests {
     @Test("If the selector was not what the server did not know, it stays")
     func selectorIsInnocent() {
         var plan = ListWatchPlan(hasOptionalSelector: true)
-        #expect(plan.failed(plan.step, APIStatus(code: 400)) == .askAgain)
-        #expect(plan.failed(plan.step, APIStatus(code: 400)) == .askAgain)
+        #expect(plan.fails(APIStatus(code: 400)) == .askAgain)
+        #expect(plan.fails(APIStatus(code: 400)) == .askAgain)
         #expect(plan.usesOptionalSelector)
         #expect(plan.step == .list(resourceVersion: "0", inPages: true))
     }
@@ -89,11 +174,11 @@ struct ReflectorPartsTests {
     @Test("A lost connection and 429 keep the version, and the server says how long to wait")
     func keepsVersion() {
         var plan = ListWatchPlan()
-        plan.listed("7")
+        plan.listed("7", at: .zero)
         for _ in 0..<20 {
-            #expect(plan.failed(plan.step, refused) == .backOff(atLeastSeconds: 0))
+            #expect(plan.fails(refused) == .backOff(atLeastSeconds: 0))
             #expect(
-                plan.failed(plan.step, APIStatus(code: 429, retryAfterSeconds: 7))
+                plan.fails(APIStatus(code: 429, retryAfterSeconds: 7))
                     == .backOff(atLeastSeconds: 7)
             )
         }
@@ -103,33 +188,40 @@ struct ReflectorPartsTests {
     @Test("A watch that fails again and again leads to a list")
     func relistsAtLast() {
         var plan = ListWatchPlan()
-        plan.listed("7")
-        for _ in 0..<4 { _ = plan.failed(plan.step, APIStatus(code: 500)) }
+        plan.listed("7", at: .zero)
+        for _ in 0..<4 { _ = plan.fails(APIStatus(code: 500)) }
         #expect(plan.step == .watch(resourceVersion: "7"))
-        _ = plan.failed(plan.step, Broken())
+        _ = plan.fails(Broken())
         #expect(plan.step == .watchList(resourceVersion: "7"))
     }
 
-    @Test("A watch-list that never ends is done without once")
+    @Test("A watch-list that never ends is done without for an hour")
     func silentWatchList() {
         var plan = ListWatchPlan()
-        _ = plan.failed(plan.step, IdleTimeout(limit: .seconds(30)))
+        _ = plan.fails(IdleTimeout(limit: .seconds(30)))
         #expect(plan.step == .list(resourceVersion: "0", inPages: true))
-        plan.listed("7")
+        plan.listed("7", at: .zero)
         plan.saw("8")
-        _ = plan.failed(plan.step, APIStatus(code: 410))
-        #expect(plan.step == .watchList(resourceVersion: "8"))
+        _ = plan.fails(APIStatus(code: 410))
+        #expect(plan.step(at: .seconds(3599)) == .list(resourceVersion: "8", inPages: false))
+        #expect(plan.step(at: .seconds(3600)) == .watchList(resourceVersion: "8"))
     }
 
     @Test("Pages that expire are asked for in one piece")
     func expiredPages() {
         var plan = ListWatchPlan()
-        _ = plan.failed(plan.step, APIStatus(code: 422))
-        plan.listed("7")
-        _ = plan.failed(plan.step, APIStatus(code: 410))
-        _ = plan.failed(plan.step, APIStatus(code: 410))
-        #expect(plan.failed(plan.step, APIStatus(code: 410)) == .askAgain)
+        _ = plan.fails(APIStatus(code: 422))
+        #expect(plan.step == .list(resourceVersion: "0", inPages: true))
+        #expect(plan.fails(APIStatus(code: 410)) == .askAgain)
+        #expect(plan.step == .list(resourceVersion: "0", inPages: false))
+        plan.listed("7", at: .zero)
+        _ = plan.fails(APIStatus(code: 410))
+        _ = plan.fails(APIStatus(code: 422))
+        _ = plan.fails(APIStatus(code: 410))
+        #expect(plan.step == .list(resourceVersion: "", inPages: true))
+        #expect(plan.fails(APIStatus(code: 410)) == .askAgain)
         #expect(plan.step == .list(resourceVersion: "", inPages: false))
+        #expect(plan.fails(APIStatus(code: 410)) == .backOff(atLeastSeconds: 0))
     }
 
     @Test(
@@ -138,8 +230,33 @@ struct ReflectorPartsTests {
     )
     func optional(code: Int) {
         var plan = ListWatchPlan(isOptional: true)
-        #expect(plan.failed(plan.step, APIStatus(code: code)) == .rest)
+        #expect(plan.fails(APIStatus(code: code)) == .rest)
         var needed = ListWatchPlan()
-        #expect(needed.failed(needed.step, APIStatus(code: code)) == .backOff(atLeastSeconds: 0))
+        #expect(needed.fails(APIStatus(code: code)) == .backOff(atLeastSeconds: 0))
+    }
+
+    @Test("The error that ends a watch is no progress; what came before it is")
+    func batches() {
+        let expired = APIStatus(code: 410, reason: "Expired")
+        var initial: [APIObject]?
+        let refused = EventBatch([.failed(expired)], initial: &initial)
+        #expect(refused.resourceVersion == nil && refused.list == nil && refused.failure == expired)
+        let bookmark = WatchEvent.bookmark(resourceVersion: "8", endsInitialEvents: false)
+        let after = EventBatch([bookmark, .failed(expired), bookmark], initial: &initial)
+        #expect(after.resourceVersion == "8" && after.failure == expired)
+        initial = []
+        let end = WatchEvent.bookmark(resourceVersion: "9", endsInitialEvents: true)
+        let list = EventBatch([bookmark, end], initial: &initial)
+        #expect(list.list?.resourceVersion == "9" && list.resourceVersion == nil)
+        #expect(initial == nil)
+    }
+}
+
+extension ListWatchPlan {
+    /// At the beginning of time.
+    fileprivate var step: Step { step(at: .zero) }
+
+    fileprivate mutating func fails(_ error: any Error) -> Reaction {
+        failed(step, error, at: .zero)
     }
 }

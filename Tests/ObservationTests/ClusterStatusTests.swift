@@ -70,6 +70,31 @@ struct ClusterStatusTests {
         #expect(await telemetry.status(at: now).text.contains("cluster\n  no kubeconfig\n"))
     }
 
+    @Test("A circle is named, and its lists are no sign that what is known is right")
+    func circle() async {
+        var circling = state()
+        circling.resources[.services]?.phase = .watching
+        circling.resources[.services]?.failures = 0
+        circling.resources[.services]?.lastAnswer = now.instant
+        circling.resources[.services]?.lastEvent = now.instant
+        circling.resources[.services]?.lastWatch = now.instant.advanced(by: .seconds(-400))
+        circling.resources[.services]?.listsWithoutWatch = ResourceState.circleLimit - 1
+        #expect(circling.circling == nil)
+        #expect(circling.lastSign == now.instant.advanced(by: .seconds(-5)))
+        circling.resources[.services]?.listsWithoutWatch = 7
+        #expect(circling.circling == "services: 7 lists, and no watch works")
+        #expect(circling.lastSign == now.instant.advanced(by: .seconds(-400)))
+        let telemetry = telemetry()
+        telemetry.setCluster(ClusterStatus(circling, problem: nil, isFromMemory: false, at: now))
+        #expect(
+            await telemetry.status(at: now).text.contains(
+                "  services: watching, heard 6m40s ago, 2 lists, NO WATCH WORKS, 7 lists without one,"
+            )
+        )
+        let page = await telemetry.metricsPages.answer(HTTPRequest(path: "/metrics")).body
+        #expect(page.contains("fairlead_source_lists_without_watch{source=\"cluster\"} 7\n"))
+    }
+
     @Test("Metrics tell age and failures, and no age before the first answer")
     func metrics() async {
         let telemetry = telemetry()

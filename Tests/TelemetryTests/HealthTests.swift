@@ -121,6 +121,11 @@ struct HealthTests {
         let page = pages.healthzPage(at: after(30))
         #expect(page.status == 503 && page.body.contains("source cluster: silent for 30 s"))
         #expect(pages.livezPage(at: after(30)).status == 200)
+        health.heard("cluster", staleAfter: .seconds(30), problem: "no watch works", at: after(0))
+        #expect(
+            pages.healthzPage(at: after(30)).body
+                .contains("source cluster: silent for 30 s (no watch works)")
+        )
         health.heard("cluster", staleAfter: .seconds(30), at: after(31))
         #expect(pages.healthzPage(at: after(32)).status == 200)
     }

@@ -126,8 +126,8 @@ struct MetricsTests {
         let sync = bounds("sync_proxy_rules_duration_seconds")
         #expect(sync.count == 16 && sync[0] == "0.001" && sync[14] == "16.384")
         let programming = bounds("network_programming_duration_seconds")
-        #expect(programming.count == 2 + 59 + 12 + 7 + 1)
-        #expect(programming.prefix(4) == ["0.25", "0.5", "1", "2"])
+        #expect(programming.count == 3 + 59 + 12 + 7 + 1)
+        #expect(programming.prefix(4) == ["0", "0.25", "0.5", "1"])
         #expect(programming.suffix(4) == ["240", "270", "300", "+Inf"])
     }
 

@@ -25,6 +25,7 @@ package struct KubernetesStore: Sendable {
     /// What is known of a slice that is in the snapshot.
     private struct SliceRecord {
         var service: ServiceName
+        var family: IPFamily
         var triggerTime: APITime?
     }
 
@@ -34,7 +35,7 @@ package struct KubernetesStore: Sendable {
     private var sliceRecords: [APIObject.Key: SliceRecord] = [:]
     private var rangesByObject: [APIObject.Key: [IPPrefix]] = [:]
     private var issues = ObjectIssues()
-    private var triggerTimes: [ServiceName: [APITime]] = [:]
+    private var triggers: [ServiceName: [EndpointTrigger]] = [:]
     package private(set) var snapshot = ServiceSnapshot()
     /// The node of this name; nil while it does not exist.
     package private(set) var node: NodeObject?
@@ -53,10 +54,11 @@ package struct KubernetesStore: Sendable {
     package func hasList(of resource: KubernetesResource) -> Bool { listed.contains(resource) }
 
     /// When the endpoints changed that the snapshot has taken in since the last call, by Service:
-    /// one time for each changed slice that says so. Gone with a deleted slice of the Service.
-    package mutating func takeTriggerTimes() -> [ServiceName: [APITime]] {
-        defer { triggerTimes = [:] }
-        return triggerTimes
+    /// one for each changed slice that says so. A deleted slice takes those of its Service and
+    /// family with it.
+    package mutating func takeTriggers() -> [ServiceName: [EndpointTrigger]] {
+        defer { triggers = [:] }
+        return triggers
     }
 
     /// Takes `objects` for all that there are. Of two with one key the last counts.
@@ -150,14 +152,20 @@ package struct KubernetesStore: Sendable {
         _ changes: inout Changes
     ) {
         let old = sliceRecords[key]
-        sliceRecords[key] = SliceRecord(service: slice.service, triggerTime: triggerTime)
+        sliceRecords[key] = SliceRecord(
+            service: slice.service,
+            family: slice.family,
+            triggerTime: triggerTime
+        )
         if let old, old.service != slice.service {
             setSlice(nil, named: key.name, of: old.service, &changes)
             changes.removals.note(slice: key.name, of: old.service, .deleted)
         }
         guard setSlice(slice, named: key.name, of: slice.service, &changes) else { return }
         if let triggerTime, triggerTime > startTime, triggerTime != old?.triggerTime {
-            triggerTimes[slice.service, default: []].append(triggerTime)
+            triggers[slice.service, default: []].append(
+                EndpointTrigger(family: slice.family, time: triggerTime)
+            )
         }
     }
 
@@ -176,7 +184,7 @@ package struct KubernetesStore: Sendable {
             changes.removals.note(name, kind)
         case .endpointSlices:
             guard let record = sliceRecords.removeValue(forKey: key) else { return }
-            triggerTimes[record.service] = nil
+            forgetTriggers(of: record.service, record.family)
             setSlice(nil, named: key.name, of: record.service, &changes)
             changes.removals.note(slice: key.name, of: record.service, kind)
         case .nodes:
@@ -187,6 +195,11 @@ package struct KubernetesStore: Sendable {
             guard rangesByObject.removeValue(forKey: key) != nil else { return }
             changes.serviceCIDRs = true
         }
+    }
+
+    private mutating func forgetTriggers(of service: ServiceName, _ family: IPFamily) {
+        let rest = triggers[service]?.filter { $0.family != family } ?? []
+        triggers[service] = rest.isEmpty ? nil : rest
     }
 
     /// Puts a slice in its place among its Service's, or takes it out; true if that makes a

@@ -26,9 +26,11 @@ package struct APIBody: Sendable {
         activity.extend(to: limit)
     }
 
-    /// Calls `use` with each piece as it comes; the next is not read before it returns.
+    /// Calls `use` with each piece as it comes; the next is not read before it returns. Throws
+    /// `BrokenStream` when the connection is gone before the end, and what `use` throws.
     package func read(_ use: (ByteBuffer) async throws -> Void) async throws {
-        for try await chunk in chunks {
+        var iterator = chunks.makeAsyncIterator()
+        while let chunk = try await next(&iterator) {
             activity.note()
             try await use(chunk)
             // A slow reader is no dead server.
@@ -36,5 +38,16 @@ package struct APIBody: Sendable {
         }
         // A cancelled body just ends, and must not pass for a whole one.
         try Task.checkCancellation()
+    }
+
+    private func next(
+        _ iterator: inout HTTPClientResponse.Body.AsyncIterator
+    ) async throws -> ByteBuffer? {
+        do {
+            return try await iterator.next(isolation: #isolation)
+        } catch {
+            try Task.checkCancellation()
+            throw BrokenStream(server: server, reason: shortText(error))
+        }
     }
 }

@@ -70,7 +70,7 @@ package actor APIConnection {
         var renewed = false
         var failures = 0
         while true {
-            try await limiter.admit()
+            if !request.continuesAnswer || failures > 0 { try await limiter.admit() }
             let credentials = try await provider.current()
             let server = server
             do {
@@ -151,6 +151,13 @@ package actor APIConnection {
         }
     }
 
+    /// Less for each of several servers, so that one that came back has not to wait until all that
+    /// are dead have been tried at length.
+    private var connectTimeout: Duration {
+        let share = settings.connectTimeout / access.servers.count
+        return min(settings.connectTimeout, max(.seconds(3), share))
+    }
+
     /// Bad certificates do not take away a client that works.
     private func client(
         for server: ServerAddress,
@@ -158,12 +165,12 @@ package actor APIConnection {
     ) throws(ClientError) -> (HTTPClient, ClientPool.Key) {
         guard !isClosed else { throw ClientError("the connection is closed") }
         let key = ClientPool.Key(server, credentials)
-        let make = { [access, settings] () throws(ClientError) in
+        let make = { [access, connectTimeout] () throws(ClientError) in
             try HTTPClient.connecting(
                 to: server,
                 access,
                 credentials,
-                connectTimeout: .milliseconds(settings.connectTimeout.wholeMilliseconds)
+                connectTimeout: .milliseconds(connectTimeout.wholeMilliseconds)
             )
         }
         do throws(ClientError) {

@@ -28,6 +28,9 @@ package struct APIRequest: Sendable {
     /// In order; values are escaped when sent.
     package var query: [(name: String, value: String)]
     package var isWatch: Bool
+    /// Asks for the next part of an answer that has begun. It is let through at once: the answer
+    /// before it sets the pace, and a long list would take ever longer the larger the cluster.
+    package var continuesAnswer: Bool
     /// Nil asks only.
     package var content: Content?
     /// After so long without a byte the server counts as dead.
@@ -37,12 +40,14 @@ package struct APIRequest: Sendable {
         path: String,
         query: [(name: String, value: String)] = [],
         isWatch: Bool = false,
+        continuesAnswer: Bool = false,
         content: Content? = nil,
         idleLimit: Duration
     ) {
         self.path = path
         self.query = query
         self.isWatch = isWatch
+        self.continuesAnswer = continuesAnswer
         self.content = content
         self.idleLimit = idleLimit
     }

@@ -1,23 +1,24 @@
-/// How long to wait after a failure: longer each time, starting anew after a calm while
-/// (client-go's reflector: 0.8 s doubling to 30 s, and up to as much again by chance).
+/// Waits that grow with each failure in a row and start anew when something worked.
 struct Backoff: Sendable {
-    static let shortest = Duration.milliseconds(800)
-    static let longest = Duration.seconds(30)
-    /// Without a failure for so long, the next one counts as the first.
-    static let calm = Duration.seconds(120)
+    private let shortest: Duration
+    private let longest: Duration
+    private var next: Duration
 
-    private var next = shortest
-    private var lastFailure: Duration?
+    /// The first wait is between `shortest` and twice that, each further one twice as long. None
+    /// reaches `longest`, what chance adds included.
+    init(from shortest: Duration, to longest: Duration) {
+        self.shortest = min(shortest, longest / 2)
+        self.longest = longest
+        next = self.shortest
+    }
 
-    /// The wait after a failure at `now`.
-    mutating func delay(
-        at now: Duration,
-        using generator: inout some RandomNumberGenerator
-    ) -> Duration {
-        if let lastFailure, now - lastFailure > Self.calm { next = Self.shortest }
-        lastFailure = now
-        let delay = next
-        next = min(next * 2, Self.longest)
-        return delay + delay * Double.random(in: 0..<1, using: &generator)
+    mutating func delay(using generator: inout some RandomNumberGenerator) -> Duration {
+        let base = next
+        next = min(next * 2, longest / 2)
+        return base + base * Double.random(in: 0..<1, using: &generator)
+    }
+
+    mutating func reset() {
+        next = shortest
     }
 }

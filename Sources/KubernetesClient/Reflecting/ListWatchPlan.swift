@@ -2,20 +2,24 @@ import KubernetesAPI
 
 /// Decides what to ask the API server next, from what became of the questions before.
 ///
-/// Pure: it sends nothing and knows no clock. Resource versions are opaque here.
+/// Pure: it sends nothing, and time is told to it. Resource versions are opaque here.
 struct ListWatchPlan: Sendable {
     enum Step: Sendable, Hashable {
         /// All objects as events, and then their changes. An empty version is the newest state.
         case watchList(resourceVersion: String)
-        /// `0` is whatever the server has at hand, empty what is in its database.
+        /// `0` is whatever the server has at hand, empty what is in its database, and any other
+        /// version the oldest that will do. Only the first two go in pages: beside a limit a
+        /// version would be exact, and the answer the state of then.
         case list(resourceVersion: String, inPages: Bool)
         case watch(resourceVersion: String)
     }
 
-    /// What to do after a failure.
+    /// What to do after a question.
     enum Reaction: Sendable, Hashable {
-        /// Ask the other question that `step` now says.
+        /// Nothing failed, or another question helps: ask it at once.
         case askAgain
+        /// Nothing failed, but every node may be in the same position: ask within a second.
+        case askSoon
         /// Wait, at least so long if the server said so.
         case backOff(atLeastSeconds: Int)
         /// The server does not have the resource for us, and we can do without.
@@ -24,20 +28,33 @@ struct ListWatchPlan: Sendable {
 
     /// So many failures of a watch in a row lead to a new list.
     private static let watchFailureLimit = 5
+    /// So many watches in a row may find their version expired before that is a failure.
+    private static let expiryLimit = 2
+    /// The version of a list that is older than this may well have expired since.
+    private static let freshList = Duration.seconds(2)
+    /// For so long a server is not asked for a watch-list that did not come to its end.
+    private static let silentWatchListPause = Duration.seconds(3600)
 
     private let isOptional: Bool
     private let hasOptionalSelector: Bool
     private(set) var resourceVersion = ""
     /// Whether to send a field selector that old servers don't know.
     private(set) var usesOptionalSelector: Bool
+    /// Complete lists since a watch last worked.
+    private(set) var listsWithoutWatch = 0
 
     private var isListed = false
-    private var serverRefusesWatchList = false
-    private var skipsWatchListOnce = false
+    /// Until the next complete list.
+    private var skipsWatchList = false
+    private var noWatchListBefore = Duration.zero
     private var inPages = true
     /// The server can't list from `resourceVersion`.
     private var versionIsUnavailable = false
+    /// In a row.
     private var failures = 0
+    /// Watches in a row that found the version of a fresh list out of range.
+    private var expiries = 0
+    private var lastListed = Duration.zero
 
     /// `isOptional` resources may be missing or forbidden.
     init(isOptional: Bool = false, hasOptionalSelector: Bool = false) {
@@ -46,42 +63,60 @@ struct ListWatchPlan: Sendable {
         usesOptionalSelector = hasOptionalSelector
     }
 
-    /// What to ask now.
-    var step: Step {
-        let version = versionIsUnavailable ? "" : resourceVersion
+    /// What to ask at `now`.
+    func step(at now: Duration) -> Step {
         if isListed { return .watch(resourceVersion: resourceVersion) }
-        if !serverRefusesWatchList, !skipsWatchListOnce {
+        let version = versionIsUnavailable ? "" : resourceVersion
+        if !skipsWatchList, now >= noWatchListBefore {
             return .watchList(resourceVersion: version)
         }
-        let isFirst = version.isEmpty && !versionIsUnavailable
-        return .list(resourceVersion: isFirst ? "0" : version, inPages: inPages)
+        if version.isEmpty {
+            return .list(resourceVersion: versionIsUnavailable ? "" : "0", inPages: inPages)
+        }
+        return .list(resourceVersion: version, inPages: false)
     }
 
     /// All objects are here, as of `resourceVersion`.
-    mutating func listed(_ resourceVersion: String) {
+    mutating func listed(_ resourceVersion: String, at now: Duration) {
         self.resourceVersion = resourceVersion
+        lastListed = now
         isListed = true
         versionIsUnavailable = false
-        skipsWatchListOnce = false
+        skipsWatchList = false
         inPages = true
         failures = 0
+        listsWithoutWatch += 1
     }
 
     /// A watch got as far as `resourceVersion`.
     mutating func saw(_ resourceVersion: String) {
         self.resourceVersion = resourceVersion
+    }
+
+    /// A watch brought something, or has stood for a while.
+    mutating func worked() {
         failures = 0
+        expiries = 0
+        listsWithoutWatch = 0
     }
 
     /// `step` failed with `error`.
-    mutating func failed(_ step: Step, _ error: any Error) -> Reaction {
+    mutating func failed(_ step: Step, _ error: any Error, at now: Duration) -> Reaction {
+        if let status = error as? APIStatus {
+            if status.isExpired || status.isResourceVersionTooLarge {
+                return outOfRange(step, isTooLarge: !status.isExpired, at: now)
+            }
+            failures += 1
+            return refused(step, status)
+        }
         failures += 1
-        if let status = error as? APIStatus { return refused(step, status) }
         switch step {
         case .watchList:
             // A server from before watch-list sends objects and never their end.
-            if error is IdleTimeout || failures > 1 && !(error is ConnectionFailure) {
-                skipsWatchListOnce = true
+            if error is IdleTimeout {
+                noWatchListBefore = now + Self.silentWatchListPause
+            } else if failures > 1, !(error is ConnectionFailure) {
+                skipsWatchList = true
             }
         case .list: break
         case .watch: relistAfterManyFailures(error)
@@ -90,22 +125,18 @@ struct ListWatchPlan: Sendable {
     }
 
     private mutating func refused(_ step: Step, _ status: APIStatus) -> Reaction {
-        if status.isExpired || status.isResourceVersionTooLarge { return outOfRange(step) }
         let wait = Reaction.backOff(atLeastSeconds: status.retryAfterSeconds ?? 0)
         switch status.code {
         case 400: return badRequest(step)
         case 401, 408, 429, 503: return wait
-        case 403, 404:
-            return isOptional ? .rest : wait
+        case 403, 404: return isOptional ? .rest : wait
         default: break
         }
         switch step {
         case .watchList:
-            if (400..<500).contains(status.code) {
-                serverRefusesWatchList = true
-                return .askAgain
-            }
-            skipsWatchListOnce = true
+            // Once: the server may be another by the next list.
+            skipsWatchList = true
+            return (400..<500).contains(status.code) ? .askAgain : wait
         case .list: break
         case .watch: relistAfterManyFailures(status)
         }
@@ -113,20 +144,26 @@ struct ListWatchPlan: Sendable {
     }
 
     /// The version we named is too old, or too new for this server.
-    private mutating func outOfRange(_ step: Step) -> Reaction {
+    private mutating func outOfRange(
+        _ step: Step,
+        isTooLarge: Bool,
+        at now: Duration
+    ) -> Reaction {
         switch step {
         case .watch:
-            // From the same version first: a list has to be no older than what we know.
-            isListed = false
-            return .backOff(atLeastSeconds: 0)
+            if now - lastListed > Self.freshList { expiries = 0 }
+            expiries += 1
+            // A list may be no older than what we know. Where that has not led to a watch, and
+            // where the server has not got as far, only its newest state helps.
+            relist(fromNewest: expiries > 1 || isTooLarge)
+            return expiries > Self.expiryLimit ? .backOff(atLeastSeconds: 0) : .askAgain
+        case .list(_, inPages: true):
+            // The pages took longer than the server keeps old versions.
+            inPages = false
+            return .askAgain
         case .watchList(let version), .list(let version, inPages: _):
             if !version.isEmpty, !versionIsUnavailable {
                 versionIsUnavailable = true
-                return .askAgain
-            }
-            if case .list(_, inPages: true) = step {
-                // The pages took longer than the server keeps old versions.
-                inPages = false
                 return .askAgain
             }
             return .backOff(atLeastSeconds: 0)
@@ -137,8 +174,7 @@ struct ListWatchPlan: Sendable {
     /// watch-list.
     private mutating func badRequest(_ step: Step) -> Reaction {
         if case .watch = step {
-            isListed = false
-            versionIsUnavailable = true
+            relist(fromNewest: true)
             return .backOff(atLeastSeconds: 0)
         }
         if usesOptionalSelector {
@@ -146,7 +182,7 @@ struct ListWatchPlan: Sendable {
             return .askAgain
         }
         if case .watchList = step {
-            serverRefusesWatchList = true
+            skipsWatchList = true
             usesOptionalSelector = hasOptionalSelector
             return .askAgain
         }
@@ -157,6 +193,13 @@ struct ListWatchPlan: Sendable {
     /// may fail because of it.
     private mutating func relistAfterManyFailures(_ error: any Error) {
         guard !(error is ConnectionFailure), failures >= Self.watchFailureLimit else { return }
+        relist(fromNewest: false)
+    }
+
+    /// A new list asks for all that a server may have learnt since the last one.
+    private mutating func relist(fromNewest: Bool) {
         isListed = false
+        versionIsUnavailable = fromNewest
+        usesOptionalSelector = hasOptionalSelector
     }
 }

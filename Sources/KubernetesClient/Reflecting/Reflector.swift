@@ -19,6 +19,9 @@ package actor Reflector {
         }
     }
 
+    /// After so many refusals in a row a resource counts as not offered.
+    private static let refusalsToTell = 4
+
     private let resource: KubernetesResource
     private let selectors: Selectors
     private let decoding: DecodingSettings
@@ -30,14 +33,19 @@ package actor Reflector {
     private var generator: any RandomNumberGenerator & Sendable
 
     private var plan: ListWatchPlan
-    private var backoff = Backoff()
+    private var pace: RequestPace
     private var state = ResourceState()
+    /// Refusals of an optional resource in a row.
+    private var refusals = 0
     private var listDecoder: ListDecoder?
     private var watchDecoder: WatchDecoder?
     private var listed: [APIObject] = []
     /// The objects of a watch-list whose end has not come.
     private var initial: [APIObject]?
-    private var eventCount = 0
+    /// The watch has brought anything that counts.
+    private var hasBrought = false
+    /// Waits until the watch has stood for a while.
+    private var standing: Task<Void, Never>?
 
     package init(
         _ resource: KubernetesResource,
@@ -63,17 +71,19 @@ package actor Reflector {
             isOptional: resource == .serviceCIDRs,
             hasOptionalSelector: selectors.fieldIsOptional
         )
+        pace = RequestPace(longestRest: settings.longestRest)
     }
 
     /// Returns when the task is cancelled.
     package func run() async {
         while !Task.isCancelled {
-            let step = plan.step
+            let step = plan.step(at: time.now)
+            let began = time.now
             do {
                 try await perform(step)
             } catch {
                 guard !Task.isCancelled else { return }
-                await failed(step, error)
+                await failed(step, error, after: time.now - began)
             }
         }
     }
@@ -87,53 +97,72 @@ package actor Reflector {
             initial = nil
             try await watch(from: version, sendsInitialEvents: false)
         case .list(let version, let inPages):
-            try await list(from: version, inPages: inPages)
+            return try await list(from: version, inPages: inPages)
         }
+        // A watch that ended is no failure.
+        await pause(.askSoon)
+    }
+
+    /// Only cancelling ends the wait early, and the loop sees to that.
+    private func pause(
+        _ reaction: ListWatchPlan.Reaction,
+        spent: Duration = .zero
+    ) async {
+        let wait = pace.wait(after: reaction, spent: spent, using: &generator)
+        if wait > .zero { try? await time.sleep(for: wait) }
     }
 
     // MARK: - Failures
 
-    private func failed(_ step: ListWatchPlan.Step, _ error: any Error) async {
+    private func failed(
+        _ step: ListWatchPlan.Step,
+        _ error: any Error,
+        after spent: Duration
+    ) async {
         initial = nil
         listed = []
         if error is IdleTimeout, let server = state.server { await connection.leave(server) }
-        let reaction = plan.failed(step, error)
+        let reaction = plan.failed(step, error, at: time.now)
         let reason = shortText(error)
         switch reaction {
-        case .askAgain:
+        case .askAgain, .askSoon:
             logger.debug("API server refuses, asking differently", metadata: metadata(reason))
-            return
-        case .rest:
-            if state.phase != .absent {
-                logger.info("API server does not offer this", metadata: metadata(reason))
-            }
-            await note {
-                $0.phase = .absent
-                $0.lastError = reason
-            }
-            // Only cancelling ends the wait early, and the loop sees to that.
-            try? await time.sleep(for: settings.restTime)
-        case .backOff(let seconds):
-            let delay = max(
-                backoff.delay(at: time.now, using: &generator),
-                .seconds(seconds)
-            )
-            let isNews = state.failures == 0 || state.lastError != reason
-            logger.log(
-                level: isNews ? .warning : .debug,
-                "Following the API server failed, trying again",
+        case .rest: await noteRefusal(reason)
+        case .backOff: await noteFailure(error, reason)
+        }
+        await pause(reaction, spent: error is ConnectionFailure ? spent : .zero)
+    }
+
+    private func noteRefusal(_ reason: String) async {
+        refusals += 1
+        // A server that has just started may refuse what it offers a moment later.
+        if refusals == Self.refusalsToTell {
+            logger.info(
+                "API server does not offer this; it is asked again now and then",
                 metadata: metadata(reason)
             )
-            await note {
-                $0.phase = .backingOff
-                $0.failures += 1
-                $0.lastError = reason
-            }
-            // A server that answers nonsense is worth no less than one that does not answer.
-            if state.failures % 3 == 0, let server = state.server, !(error is ConnectionFailure) {
-                await connection.leave(server)
-            }
-            try? await time.sleep(for: delay)
+        }
+        await note {
+            $0.phase = .absent
+            $0.lastError = reason
+        }
+    }
+
+    private func noteFailure(_ error: any Error, _ reason: String) async {
+        let isNews = state.failures == 0 || state.lastError != reason
+        logger.log(
+            level: isNews ? .warning : .debug,
+            "Following the API server failed, trying again",
+            metadata: metadata(reason)
+        )
+        await note {
+            $0.phase = .backingOff
+            $0.failures += 1
+            $0.lastError = reason
+        }
+        // A server that answers nonsense is worth no less than one that does not answer.
+        if state.failures % 3 == 0, let server = state.server, !(error is ConnectionFailure) {
+            await connection.leave(server)
         }
     }
 
@@ -144,21 +173,8 @@ package actor Reflector {
     private func note(_ change: (inout ResourceState) -> Void) async {
         change(&state)
         state.resourceVersion = plan.resourceVersion
+        state.listsWithoutWatch = plan.listsWithoutWatch
         await sink.note(state, of: resource)
-    }
-
-    private func noteSuccess(_ phase: ResourceState.Phase) async {
-        if state.failures > 0 {
-            logger.notice(
-                "Following the API server again",
-                metadata: ["resource": "\(resource.rawValue)", "after": "\(state.failures)"]
-            )
-        }
-        await note {
-            $0.phase = phase
-            $0.failures = 0
-            $0.lastEvent = .now
-        }
     }
 
     private func answered(_ body: APIBody, _ phase: ResourceState.Phase) async {
@@ -196,6 +212,7 @@ package actor Reflector {
                 APIRequest(
                     path: resource.listPath,
                     query: query,
+                    continuesAnswer: !token.isEmpty,
                     idleLimit: settings.listIdleLimit
                 )
             ) { body in
@@ -236,9 +253,20 @@ package actor Reflector {
 
     private func replace(_ objects: [APIObject], resourceVersion: String) async {
         await sink.replace(resource, with: objects)
-        plan.listed(resourceVersion)
-        state.lists += 1
-        await noteSuccess(.watching)
+        plan.listed(resourceVersion, at: time.now)
+        pace.found()
+        refusals = 0
+        await note {
+            $0.lists += 1
+            $0.lastEvent = .now
+        }
+        guard state.listsWithoutWatch == ResourceState.circleLimit else { return }
+        logger.warning(
+            "No watch of the API server works; its lists are asked for again and again",
+            metadata: [
+                "resource": "\(resource.rawValue)", "lists": "\(state.listsWithoutWatch)",
+            ]
+        )
     }
 
     // MARK: - Watching
@@ -254,23 +282,31 @@ package actor Reflector {
         query.append(("timeoutSeconds", "\(seconds)"))
         let quiet = Duration.seconds(seconds) + settings.watchSlack
         let began = time.now
-        eventCount = 0
-        try await connection.send(
-            APIRequest(
-                path: resource.listPath,
-                query: query,
-                isWatch: true,
-                idleLimit: sendsInitialEvents ? settings.listIdleLimit : quiet
-            )
-        ) { body in
-            await self.beginWatch(body)
-            try await body.read { chunk in
-                if try await self.receivedEvents(chunk) { body.extendIdleLimit(to: quiet) }
+        hasBrought = false
+        defer {
+            standing?.cancel()
+            watchDecoder = nil
+        }
+        do {
+            try await connection.send(
+                APIRequest(
+                    path: resource.listPath,
+                    query: query,
+                    isWatch: true,
+                    idleLimit: sendsInitialEvents ? settings.listIdleLimit : quiet
+                )
+            ) { body in
+                await self.beginWatch(body)
+                try await body.read { chunk in
+                    if try await self.receivedEvents(chunk) { body.extendIdleLimit(to: quiet) }
+                }
+                try await self.endWatch()
             }
-            try await self.endWatch()
+        } catch let broken as BrokenStream where initial == nil && hasBrought {
+            return await cut(broken)
         }
         guard initial == nil else { throw Ending.beforeAllObjects }
-        if eventCount == 0, time.now - began < settings.shortWatch { throw Ending.tooShort }
+        if !hasBrought, time.now - began < settings.shortWatch { throw Ending.tooShort }
     }
 
     private func beginWatch(_ body: APIBody) async {
@@ -280,50 +316,68 @@ package actor Reflector {
             settings: decoding
         )
         await answered(body, initial == nil ? .watching : .listing)
+        if initial == nil { awaitStanding() }
     }
 
     private func endWatch() throws {
-        defer { watchDecoder = nil }
         try watchDecoder?.finish()
+    }
+
+    /// The connection of a watch that had worked is gone: the server was stopped, or the network
+    /// was away.
+    private func cut(_ broken: BrokenStream) async {
+        logger.debug("Watch cut, asking again", metadata: metadata(shortText(broken)))
+        await note {
+            $0.phase = .connecting
+            $0.lastError = shortText(broken)
+        }
+    }
+
+    /// A watch of a quiet resource brings nothing for long, and works nevertheless.
+    private func awaitStanding() {
+        standing = Task { [time, settings] in
+            guard (try? await time.sleep(for: settings.steadyWatch)) != nil, !Task.isCancelled
+            else { return }
+            self.hasBrought = true
+            await self.worked()
+        }
+    }
+
+    private func worked() async {
+        if state.failures > 0 || state.isCircling {
+            logger.notice(
+                "Following the API server again",
+                metadata: ["resource": "\(resource.rawValue)", "after": "\(state.failures)"]
+            )
+        }
+        plan.worked()
+        pace.worked()
+        await note {
+            $0.phase = .watching
+            $0.failures = 0
+            $0.lastWatch = .now
+        }
     }
 
     /// True when the last of the initial objects has come.
     private func receivedEvents(_ chunk: ByteBuffer) async throws -> Bool {
         guard let events = try watchDecoder?.feed(chunk.readableBytesUInt8Span), !events.isEmpty
         else { return false }
-        eventCount += events.count
-        var changes: [WatchEvent] = []
-        var newest = plan.resourceVersion
-        var failure: APIStatus?
-        var allAreHere = false
-        loop: for event in events {
-            switch event {
-            case .bookmark(let version, let endsInitialEvents):
-                newest = version
-                guard let objects = initial, endsInitialEvents else { continue }
-                initial = nil
-                await replace(objects, resourceVersion: version)
-                allAreHere = true
-            case .failed(let status):
-                failure = status
-                break loop
-            case .added(let object), .modified(let object), .deleted(let object):
-                if initial == nil {
-                    changes.append(event)
-                    newest = object.resourceVersion
-                } else if case .deleted = event {
-                    initial?.removeAll { $0.key == object.key }
-                } else {
-                    initial?.append(object)
-                }
-            }
+        let batch = EventBatch(events, initial: &initial)
+        if let list = batch.list {
+            hasBrought = true
+            await replace(list.objects, resourceVersion: list.resourceVersion)
+            await note { $0.phase = .watching }
+            awaitStanding()
         }
-        if !changes.isEmpty { await sink.apply(changes, to: resource) }
-        if initial == nil {
-            plan.saw(newest)
-            await noteSuccess(.watching)
+        if !batch.changes.isEmpty { await sink.apply(batch.changes, to: resource) }
+        if let version = batch.resourceVersion {
+            hasBrought = true
+            plan.saw(version)
+            state.lastEvent = .now
+            await worked()
         }
-        if let failure { throw failure }
-        return allAreHere
+        if let failure = batch.failure { throw failure }
+        return batch.list != nil
     }
 }

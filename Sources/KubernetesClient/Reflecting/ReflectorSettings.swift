@@ -10,10 +10,13 @@ package struct ReflectorSettings: Sendable {
     package var listIdleLimit = Duration.seconds(30)
     /// A watch that ends sooner without an event has failed.
     package var shortWatch = Duration.seconds(1)
+    /// A watch that has stood for so long works, though it brings nothing.
+    package var steadyWatch = Duration.seconds(5)
     /// Objects on one page of a list.
     package var pageSize = 500
-    /// When to look again for a resource that is not there.
-    package var restTime = Duration.seconds(300)
+    /// The longest pause before looking again for a resource that is not there; the first ones are
+    /// of seconds.
+    package var longestRest = Duration.seconds(300)
 
     package init() {}
 }

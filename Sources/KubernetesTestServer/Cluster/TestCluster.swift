@@ -12,16 +12,24 @@ package final class TestCluster: Sendable {
         var version: Int
         var kind: ChangeKind
         var object: ClusterObject
+        /// What was there before.
+        var previous: ClusterObject?
     }
 
     private struct State {
         var version = 1000
-        /// Changes after this version are known.
+        /// Watches know the changes after this version.
         var oldest = 1000
+        /// Lists can be had as of this version and later ones.
+        var compacted = 1000
         var objects: [ServedResource: [ClusterKey: ClusterObject]] = [:]
         var history: [Change] = []
         var watchers: [Int: AsyncStream<Void>.Continuation] = [:]
         var nextWatcher = 0
+
+        func sorted(_ resource: ServedResource) -> [ClusterObject] {
+            objects[resource, default: [:]].sorted { $0.key < $1.key }.map(\.value)
+        }
     }
 
     private let state = Mutex(State())
@@ -48,7 +56,8 @@ package final class TestCluster: Sendable {
                     Change(
                         version: state.version,
                         kind: old == nil ? .added : .modified,
-                        object: object
+                        object: object,
+                        previous: old
                     )
                 )
             }
@@ -61,15 +70,24 @@ package final class TestCluster: Sendable {
             guard let old = state.objects[resource]?.removeValue(forKey: key) else { return }
             state.version += 1
             let last = ClusterObject(old.content, version: state.version)
-            state.history.append(Change(version: state.version, kind: .deleted, object: last))
+            state.history.append(
+                Change(version: state.version, kind: .deleted, object: last, previous: old)
+            )
         }
     }
 
-    /// Forgets the history: watches from an older version fail with 410.
+    /// Watches from an older version than now fail with 410 from here on, as with a server that
+    /// has just started. Lists of what was then can still be had: those come from the database.
+    package func forgetChanges() {
+        state.withLock { $0.oldest = $0.version }
+    }
+
+    /// The database forgets what was, too.
     package func compact() {
         state.withLock {
             $0.history = []
             $0.oldest = $0.version
+            $0.compacted = $0.version
         }
     }
 
@@ -80,11 +98,22 @@ package final class TestCluster: Sendable {
         }
     }
 
-    /// All objects of a resource by name, and the version that is as of.
+    /// All objects of a resource, by key, and the version as of which that is so.
     func list(_ resource: ServedResource) -> (objects: [ClusterObject], version: Int) {
+        state.withLock { ($0.sorted(resource), $0.version) }
+    }
+
+    /// All objects of a resource as they were at `version`; nil if that is forgotten.
+    func list(_ resource: ServedResource, at version: Int) -> [ClusterObject]? {
         state.withLock { state in
-            let objects = state.objects[resource, default: [:]]
-            return (objects.sorted { $0.key < $1.key }.map(\.value), state.version)
+            guard version >= state.compacted else { return nil }
+            var then = state
+            for change in state.history.reversed() {
+                guard change.version > version else { break }
+                let content = change.object.content
+                then.objects[content.resource]?[content.key] = change.previous
+            }
+            return then.sorted(resource)
         }
     }
 
@@ -95,9 +124,11 @@ package final class TestCluster: Sendable {
     ) -> (changes: [Change], version: Int)? {
         state.withLock { state in
             guard version >= state.oldest else { return nil }
-            let start = state.history.firstIndex { $0.version > version }
-            let all = start.map { state.history[$0...] } ?? []
-            return (all.filter { $0.object.content.resource == resource }, state.version)
+            let start = state.history.lastIndex { $0.version <= version }.map { $0 + 1 } ?? 0
+            return (
+                state.history[start...].filter { $0.object.content.resource == resource },
+                state.version
+            )
         }
     }
 

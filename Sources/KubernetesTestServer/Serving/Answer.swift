@@ -53,10 +53,25 @@ struct Answer {
             return try await sendPage(rest.objects, version: rest.version, limit: limit)
         }
         let (objects, version) = cluster.list(resource)
-        if let wanted = Int(request.query["resourceVersion"] ?? ""), wanted > version {
-            return try await sendStatus(.tooLarge)
+        let wanted = request.query["resourceVersion"].flatMap { Int($0) } ?? 0
+        guard wanted <= version else { return try await sendStatus(.tooLarge) }
+        guard wanted > 0, asksForExactVersion else {
+            return try await sendPage(selected(objects)[...], version: version, limit: limit)
         }
-        try await sendPage(selected(objects)[...], version: version, limit: limit)
+        guard let then = cluster.list(resource, at: wanted) else {
+            return try await sendStatus(.expired)
+        }
+        try await sendPage(selected(then)[...], version: wanted, limit: limit)
+    }
+
+    /// By the rules of the API a version beside a `limit` is exact where nothing else is said, and
+    /// without one the oldest that will do.
+    private var asksForExactVersion: Bool {
+        switch request.query["resourceVersionMatch"] {
+        case "Exact": true
+        case nil: request.query["limit"] != nil
+        default: false
+        }
     }
 
     private func sendPage(

@@ -25,6 +25,7 @@ package final class HealthState: Sendable {
     private struct Source {
         var heard: Moment
         var staleAfter: Duration?
+        var problem: String?
     }
 
     private struct Family {
@@ -97,8 +98,16 @@ package final class HealthState: Sendable {
     }
 
     /// A source gave a sign of life. It is stale if none comes within `staleAfter`; nil trusts it.
-    package func heard(_ source: String, staleAfter: Duration?, at now: Moment = .now) {
-        state.withLock { $0.sources[source] = Source(heard: now, staleAfter: staleAfter) }
+    /// `problem` says why none may come, if that is known.
+    package func heard(
+        _ source: String,
+        staleAfter: Duration?,
+        problem: String? = nil,
+        at now: Moment = .now
+    ) {
+        state.withLock {
+            $0.sources[source] = Source(heard: now, staleAfter: staleAfter, problem: problem)
+        }
     }
 
     package func setEligibility(_ eligibility: NodeEligibility) {
@@ -124,7 +133,8 @@ package final class HealthState: Sendable {
             return .init(
                 name: name,
                 silentSeconds: silent,
-                isStale: source.staleAfter.map { silent >= $0.inSeconds } ?? false
+                isStale: source.staleAfter.map { silent >= $0.inSeconds } ?? false,
+                problem: source.problem
             )
         }
         if let beat = state.beat {
@@ -148,6 +158,8 @@ package struct HealthVerdict: Sendable {
         package var name: String
         package var silentSeconds: Double
         package var isStale: Bool
+        /// Why it gives no sign of life, if that is known.
+        package var problem: String?
     }
 
     package var now: Moment
@@ -172,7 +184,10 @@ package struct HealthVerdict: Sendable {
             )
         }
         for source in sources where source.isStale {
-            problems.append("source \(source.name): silent for \(Int(source.silentSeconds)) s")
+            let reason = source.problem.map { " (\($0))" } ?? ""
+            problems.append(
+                "source \(source.name): silent for \(Int(source.silentSeconds)) s\(reason)"
+            )
         }
         return problems
     }

@@ -68,7 +68,8 @@ package struct KubeProxyMetrics: Sendable {
         networkProgramming = registry.histogram(
             "kubeproxy_network_programming_duration_seconds",
             "Time from a change in the cluster to its being programmed here.",
-            bounds: [0.25, 0.5] + MetricHistogram.linear(1, 1, 59)
+            // kube-proxy has a bucket of 0 too, as a merged list of buckets begins with one.
+            bounds: [0, 0.25, 0.5] + MetricHistogram.linear(1, 1, 59)
                 + MetricHistogram.linear(60, 5, 12) + MetricHistogram.linear(120, 30, 7),
             labels: Self.family
         )

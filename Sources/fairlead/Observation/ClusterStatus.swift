@@ -12,15 +12,19 @@ struct ClusterStatus: Sendable, Equatable {
         var phase: String
         /// Where the last answer came from.
         var server: String?
-        /// The last sign of life: an answer, an event or a bookmark. Nil as well if the server does
-        /// not have the resource.
+        /// The last sign that what is known is what the server has: an answer, an event or a
+        /// bookmark. Nil as well if the server does not have the resource.
         var heard: Moment?
-        /// Failures since.
+        /// Failures since a watch last worked.
         var failures = 0
         /// The last one, even if all is well by now; without secrets.
         var lastError: String?
         /// Complete lists received.
         var lists = 0
+        /// Those since a watch last worked.
+        var listsWithoutWatch = 0
+        /// There were so many of them that what is known may be old.
+        var isCircling = false
     }
 
     /// Sorted by name.
@@ -46,10 +50,13 @@ extension ClusterStatus {
                 name: resource.rawValue,
                 phase: state.phase.words,
                 server: state.server?.description,
-                heard: state.lastSign.map { now.advanced(by: $0 - now.instant) },
+                heard: (state.phase == .absent ? nil : state.lastSign)
+                    .map { now.advanced(by: $0 - now.instant) },
                 failures: state.failures,
                 lastError: state.lastError,
-                lists: state.lists
+                lists: state.lists,
+                listsWithoutWatch: state.listsWithoutWatch,
+                isCircling: state.isCircling
             )
         }
     }
@@ -75,7 +82,7 @@ extension ClusterStatus {
         return [
             gauge(
                 "last_answer_age_seconds",
-                "Time since an API server last sent anything for the kind of object heard of least.",
+                "Time since an API server last gave a sign of life for the kind of object heard of least.",
                 silence(at: now)
             ),
             gauge(
@@ -84,17 +91,16 @@ extension ClusterStatus {
                 Double(failures)
             ),
             gauge(
+                "lists_without_watch",
+                "Complete lists since a watch last worked, of the kind of object that has most.",
+                Double(resources.map(\.listsWithoutWatch).max() ?? 0)
+            ),
+            gauge(
                 "from_memory",
                 "1 if what is served is what the source held in an earlier run.",
                 isFromMemory ? 1 : 0
             ),
         ].filter { !$0.samples.isEmpty }
-    }
-}
-
-extension ResourceState {
-    fileprivate var lastSign: ContinuousClock.Instant? {
-        phase == .absent ? nil : [lastAnswer, lastEvent].compactMap { $0 }.max()
     }
 }
 

@@ -57,6 +57,9 @@ extension DaemonStatus {
             if let server = resource.server { words.append(server) }
             if let seconds = resource.heardSecondsAgo { words.append("heard \(age(seconds)) ago") }
             words.append("\(resource.lists) lists")
+            if resource.circling {
+                words.append("NO WATCH WORKS, \(resource.listsWithoutWatch) lists without one")
+            }
             if resource.failures > 0 { words.append("\(resource.failures) failures") }
             if let error = resource.lastError { words.append("last error: \(error)") }
             lines.append("  \(resource.name): \(words.joined(separator: ", "))")

@@ -43,6 +43,10 @@ struct DaemonStatus: Codable, Sendable {
             var lastError: String?
             /// Complete lists received.
             var lists: Int
+            /// Those since a watch last worked.
+            var listsWithoutWatch: Int
+            /// There were so many of them that what is known may be old.
+            var circling: Bool
         }
 
         var resources: [Resource]
@@ -197,7 +201,9 @@ extension DaemonStatus.Following {
                 heardSecondsAgo: resource.heard.map { now.seconds(since: $0) },
                 failures: resource.failures,
                 lastError: resource.lastError,
-                lists: resource.lists
+                lists: resource.lists,
+                listsWithoutWatch: resource.listsWithoutWatch,
+                circling: resource.isCircling
             )
         }
         problem = status.problem

@@ -253,7 +253,7 @@ struct Daemon {
             outcome: report.outcome
         )
         telemetry?.passed(report, pending.snapshot)
-        if report.succeeded { observeLatencies(report) }
+        observeLatencies(report)
         log(report)
         self.report(report.failures, as: "Object not changed")
         clusterReport.passed(report, pending.snapshot, to: inputs.events)
@@ -274,8 +274,10 @@ struct Daemon {
     }
 
     private mutating func observeLatencies(_ report: PassReport) {
-        for seconds in inputs.latencies.take(at: .now) {
-            for outcome in report.families {
+        inputs.latencies.keep(report.families.map(\.family))
+        // A family that failed is programmed later.
+        for outcome in report.families where outcome.report != nil {
+            for seconds in inputs.latencies.take(outcome.family, at: .now) {
                 telemetry?.metrics.observeNetworkProgramming(seconds, outcome.family)
             }
         }
@@ -371,8 +373,8 @@ struct Daemon {
     /// Manifests on the same host have no reason to be unreadable for longer.
     private static let filesStaleAfter = Duration.seconds(10)
 
-    /// Tells status how following the cluster goes, and health when each source last gave a sign of
-    /// life.
+    /// Tells status how following the cluster goes, and health when there was last a sign that what
+    /// is known is what each source has.
     private func listenToSources() async {
         guard let telemetry else { return }
         if let looked = inputs.filesLastLook {
@@ -392,6 +394,7 @@ struct Daemon {
         telemetry.health.heard(
             "cluster",
             staleAfter: limit == .zero ? nil : limit,
+            problem: now.state?.circling,
             at: Moment.now.advanced(by: heard - .now)
         )
     }

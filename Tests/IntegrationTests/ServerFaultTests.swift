@@ -1,0 +1,70 @@
+import Foundation
+import Glibc
+import KubernetesTestServer
+import NamespaceLab
+import Testing
+
+extension KernelSuites {
+    /// What a daemon makes of an API server that misbehaves.
+    @Suite("API server with faults")
+    struct ServerFaultTests {
+        @Test("Where no watch works, lists are followed, and health turns red and says why")
+        func circle() async throws {
+            let cluster = LifeCluster()
+            cluster.putWeb(1)
+            var options = ServerOptions()
+            options.watchList = .refused
+            let server = KubernetesTestServer(cluster.state, options: options)
+            server.setFault { request in
+                request.isWatch && request.path.hasSuffix("/services")
+                    && request.query["sendInitialEvents"] == nil ? .expireInStream : nil
+            }
+            let port = try await server.start()
+            let kubeconfig = "/tmp/fairlead-circle-\(getpid())"
+            try LifeCluster.kubeconfig(port).write(
+                toFile: kubeconfig,
+                atomically: true,
+                encoding: .utf8
+            )
+            defer { unlink(kubeconfig) }
+            let fixture = try DaemonFixture(
+                mode: "nftables",
+                sources: "files: \"\"\n  kubernetes: {kubeconfig: \(kubeconfig), staleAfter: 3s}"
+            )
+            try fixture.start()
+            func health() throws -> String {
+                try LabCommand.result(
+                    ["curl", "-s", "--max-time", "5", "http://127.0.0.1:10256/healthz"],
+                    in: fixture.lab.node
+                ).output
+            }
+            #expect(try eventually { try health().contains("lists, and no watch works)") })
+            #expect(try health().contains("source cluster: silent for"))
+            #expect(try health().contains("(services: "))
+            let screen = try fixture.fairlead("status").output
+            #expect(screen.contains("NO WATCH WORKS, "))
+            #expect(fixture.log.contains("No watch of the API server works"))
+            #expect(!fixture.log.contains("Following the API server again"))
+            // Its lists count nevertheless.
+            cluster.putWeb(2)
+            #expect(try eventually { try LifeScript.answers(fixture) == ["pod2"] })
+            server.setFault { _ in nil }
+            let isFine = "\"nodeEligible\":true,\"healthy\":true"
+            #expect(try eventually { try health().contains(isFine) })
+            #expect(try fixture.fairlead("status").output.contains("NO WATCH WORKS") == false)
+            #expect(fixture.log.contains("Following the API server again"))
+            try fixture.stop()
+            await server.stop()
+        }
+
+        /// Asks again until it is so, for a minute.
+        private func eventually(_ check: () throws -> Bool) throws -> Bool {
+            let deadline = Deadline(in: .seconds(60))
+            while !deadline.hasPassed {
+                if try check() { return true }
+                usleep(100_000)
+            }
+            return false
+        }
+    }
+}
