@@ -62,8 +62,8 @@ package struct ManifestStore: Sendable {
                 ]
         case .unreadable(let reason):
             new.issues = [ObjectIssue(source: path, reason: "\(reason); its Services stay")]
-        case .text(let text, let isJSON):
-            new = Self.merge(decoder.decode(text, isJSON: isJSON), over: old, path: path)
+        case .text(let text, _):
+            new = Self.merge(decoder.decode(text), over: old, path: path)
         }
         files[path] = new.objects.isEmpty && new.issues.isEmpty ? nil : new
         return reindex(path, from: old, to: new)
