@@ -2,7 +2,8 @@ import PrintableText
 
 /// The fields of one mapping, read by name and type. Every error names line and path.
 ///
-/// A field that is null counts as absent.
+/// A field that is null counts as absent. Numbers and words such as `yes` are read as Kubernetes'
+/// tools read them (`PlainScalar`).
 package struct Fields: Sendable {
     package let line: Int
     package let path: String
@@ -42,6 +43,9 @@ package struct Fields: Sendable {
         return value
     }
 
+    /// Text as it stands, also where quotes are missing. kubectl refuses a bare `yes` or `10` as text,
+    /// and other tools make `true` or `0x0A` something else; what the author wrote is compared letter
+    /// by letter here, so it never means more than it says.
     package func string(_ name: String) throws(FieldError) -> String? {
         guard let value = value(name) else { return nil }
         guard case .scalar(let text, _) = value.content else {
@@ -58,9 +62,10 @@ package struct Fields: Sendable {
         return text
     }
 
+    /// A whole number in any spelling; a fraction is an error.
     package func integer(_ name: String, in range: ClosedRange<Int>) throws(FieldError) -> Int? {
         guard let value = value(name) else { return nil }
-        guard case .scalar(let text, true) = value.content, let number = Int(text) else {
+        guard case .integer(let number) = value.resolved else {
             throw error(name, "must be a whole number, not \(value.shown)")
         }
         guard range.contains(number) else {
@@ -71,11 +76,10 @@ package struct Fields: Sendable {
 
     package func boolean(_ name: String) throws(FieldError) -> Bool? {
         guard let value = value(name) else { return nil }
-        switch value.content {
-        case .scalar("true", true): return true
-        case .scalar("false", true): return false
-        default: throw error(name, "must be true or false, not \(value.shown)")
+        guard case .boolean(let isTrue) = value.resolved else {
+            throw error(name, "must be true or false, not \(value.shown)")
         }
+        return isTrue
     }
 
     /// One of a fixed set of words.

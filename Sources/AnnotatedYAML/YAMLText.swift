@@ -2,6 +2,9 @@ import PrintableText
 import Yams
 
 /// Reads YAML and JSON text, each document on its own, so that a slip in one leaves the others be.
+///
+/// What begins with `{` or `[` is JSON, whatever its file is called, and may be several objects one
+/// after the other. What begins so and turns out to be no JSON is YAML.
 package enum YAMLText {
     /// Larger texts are refused.
     package static let maximumBytes = 64 << 20
@@ -9,34 +12,22 @@ package enum YAMLText {
     package static let maximumDepth = 200
 
     /// The documents of `text` in order, empty ones left out.
-    package static func documents(
-        _ text: String,
-        isJSON: Bool = false
-    ) -> [Result<YAMLValue, FieldError>] {
+    package static func documents(_ text: String) -> [Result<YAMLValue, FieldError>] {
         guard text.utf8.count <= maximumBytes else {
             return [.failure(FieldError(line: 1, path: "", reason: "larger than 64 MiB"))]
         }
-        let text = isJSON ? joiningSurrogates(text) : text
-        return split(text, isJSON: isJSON).compactMap { chunk in
-            do throws(FieldError) {
-                return try parse(chunk).map { .success($0) }
-            } catch {
-                return .failure(error)
-            }
-        }
+        return split(text).flatMap(documents)
     }
 
     /// As `documents`, but of a key given twice the last one counts, as it does for decoders of
     /// JSON; `overridden` names the others.
     package static func documentsTakingLastKeys(
-        _ text: String,
-        isJSON: Bool = false
+        _ text: String
     ) -> (documents: [Result<YAMLValue, FieldError>], overridden: [FieldError]) {
-        // First what would move columns.
-        let text = text.hasPrefix("\u{feff}") ? String(text.dropFirst()) : text
-        var marking = DuplicateKeys(isJSON ? joiningSurrogates(text) : text)
+        // It would move columns.
+        var marking = DuplicateKeys(text.hasPrefix("\u{feff}") ? String(text.dropFirst()) : text)
         while true {
-            let documents = documents(marking.text, isJSON: isJSON)
+            let documents = documents(marking.text)
             let duplicate = documents.lazy.compactMap { document -> DuplicateKey? in
                 guard case .failure(let error) = document else { return nil }
                 return error.duplicate
@@ -47,16 +38,15 @@ package enum YAMLText {
         }
     }
 
-    /// A document's text and the number of lines before it.
+    /// Some of a text, and the number of lines before it.
     private struct Chunk {
         var text: Substring
         var linesBefore: Int
     }
 
-    /// Cuts at lines that begin with `---`, which YAML allows nowhere inside a document.
-    private static func split(_ text: String, isJSON: Bool) -> [Chunk] {
+    /// Cuts at lines that begin with `---`, which neither YAML nor JSON allows inside a document.
+    private static func split(_ text: String) -> [Chunk] {
         let text = text.hasPrefix("\u{feff}") ? text.dropFirst() : text[...]
-        if isJSON { return [Chunk(text: text, linesBefore: 0)] }
         var chunks: [Chunk] = []
         let utf8 = text.utf8
         var start = utf8.startIndex
@@ -81,6 +71,71 @@ package enum YAMLText {
         guard start.starts(with: "---".utf8) else { return false }
         guard let next = start.dropFirst(3).first else { return true }
         return [0x20, 0x09, 0x0a, 0x0d].contains(next)
+    }
+
+    // MARK: - JSON
+
+    private static func documents(_ chunk: Chunk) -> [Result<YAMLValue, FieldError>] {
+        guard mayBeJSON(chunk) else { return yaml(chunk) }
+        // Without the mark, but every character in its column.
+        let hasMark = isSeparator(chunk.text.utf8.prefix(4))
+        let text = hasMark ? ("   " + chunk.text.dropFirst(3))[...] : chunk.text
+        var reader = JSONReader(text, line: chunk.linesBefore + 1)
+        var documents: [Result<YAMLValue, FieldError>] = []
+        while reader.findValue() {
+            reader.duplicate = nil
+            let start = reader
+            do throws(JSONReader.Failure) {
+                let value = try reader.value()
+                var next = reader
+                // Something else behind it: `[a]: b` begins so, too.
+                guard next.findValue() || next.isAtEnd else {
+                    return documents + yaml(rest(text, start))
+                }
+                documents.append(reader.duplicate.map { .failure($0) } ?? .success(value))
+            } catch {
+                guard !error.isFinal else { return documents + [.failure(error.error)] }
+                let others = yaml(rest(text, start))
+                // Of two complaints that which came further; YAML with keys given twice is YAML.
+                if case .failure(let other) = others.first, other.duplicate == nil,
+                    other.line <= error.error.line
+                {
+                    return documents + [.failure(error.error)]
+                }
+                return documents + others
+            }
+        }
+        return documents
+    }
+
+    /// What is left from a value on, every character in its column.
+    private static func rest(_ text: Substring, _ reader: JSONReader) -> Chunk {
+        let start = text.utf8.index(text.utf8.startIndex, offsetBy: reader.offset)
+        let padding = String(repeating: " ", count: reader.column)
+        return Chunk(text: (padding + text[start...])[...], linesBefore: reader.line - 1)
+    }
+
+    private static func mayBeJSON(_ chunk: Chunk) -> Bool {
+        var rest = chunk.text.utf8[...]
+        if isSeparator(rest.prefix(4)) { rest = rest.dropFirst(3) }
+        while let byte = rest.first {
+            switch byte {
+            case 0x20, 0x09, 0x0a, 0x0d: rest = rest.dropFirst()
+            case UInt8(ascii: "#"): rest = rest.drop { $0 != 0x0a }
+            default: return JSONReader.opens(byte)
+            }
+        }
+        return false
+    }
+
+    // MARK: - YAML
+
+    private static func yaml(_ chunk: Chunk) -> [Result<YAMLValue, FieldError>] {
+        do throws(FieldError) {
+            return try parse(chunk).map { [.success($0)] } ?? []
+        } catch {
+            return [.failure(error)]
+        }
     }
 
     private static func parse(_ chunk: Chunk) throws(FieldError) -> YAMLValue? {
@@ -171,87 +226,5 @@ package enum YAMLText {
             if flow > maximumDepth || dashes > maximumDepth { return line }
         }
         return nil
-    }
-
-    /// JSON writes characters beyond 16 bits as two escapes, which YAML does not know; the YAML
-    /// escape for the same character is `\U` and eight digits. Lines stay as they are.
-    private static func joiningSurrogates(_ text: String) -> String {
-        guard text.contains("\\u") else { return text }
-        var result: [UInt8] = []
-        let bytes = Array(text.utf8)
-        var index = 0
-        while index < bytes.count {
-            if bytes[index] == UInt8(ascii: "\\"), index + 1 < bytes.count {
-                if let high = escape(bytes, at: index), (0xd800..<0xdc00).contains(high),
-                    let low = escape(bytes, at: index + 6), (0xdc00..<0xe000).contains(low)
-                {
-                    let scalar = 0x1_0000 + ((high - 0xd800) << 10) + (low - 0xdc00)
-                    let hex = String(scalar, radix: 16)
-                    result += "\\U".utf8
-                    result += repeatElement(UInt8(ascii: "0"), count: 8 - hex.count)
-                    result += hex.utf8
-                    index += 12
-                    continue
-                }
-                result += bytes[index...index + 1]
-                index += 2
-                continue
-            }
-            result.append(bytes[index])
-            index += 1
-        }
-        return String(decoding: result, as: UTF8.self)
-    }
-
-    private static func escape(_ bytes: [UInt8], at index: Int) -> UInt32? {
-        guard index + 6 <= bytes.count, bytes[index] == UInt8(ascii: "\\"),
-            bytes[index + 1] == UInt8(ascii: "u")
-        else { return nil }
-        return UInt32(String(decoding: bytes[index + 2..<index + 6], as: UTF8.self), radix: 16)
-    }
-}
-
-/// Turns the parser's nodes into values.
-private struct NodeConversion {
-    let linesBefore: Int
-    var budget: Int
-
-    mutating func value(_ node: Node) throws(FieldError) -> YAMLValue {
-        let line = linesBefore + (node.mark?.line ?? 1)
-        budget -= 1
-        guard budget > 0 else {
-            throw FieldError(line: line, path: "", reason: "aliases expand to too much")
-        }
-        switch node {
-        case .scalar(let scalar):
-            let isPlain = scalar.style == .plain || scalar.style == .any
-            if isPlain, ["", "~", "null", "Null", "NULL"].contains(scalar.string) {
-                return YAMLValue(line: line, content: .null)
-            }
-            return YAMLValue(line: line, content: .scalar(scalar.string, isPlain: isPlain))
-        case .sequence(let sequence):
-            var values: [YAMLValue] = []
-            values.reserveCapacity(sequence.count)
-            for element in sequence { values.append(try value(element)) }
-            return YAMLValue(line: line, content: .sequence(values))
-        case .mapping(let mapping):
-            var entries: [YAMLValue.Entry] = []
-            entries.reserveCapacity(mapping.count)
-            for (key, element) in mapping {
-                guard case .scalar(let name) = key else {
-                    throw FieldError(line: line, path: "", reason: "a key must be a name")
-                }
-                entries.append(
-                    YAMLValue.Entry(
-                        key: name.string,
-                        keyLine: linesBefore + (key.mark?.line ?? 1),
-                        value: try value(element)
-                    )
-                )
-            }
-            return YAMLValue(line: line, content: .mapping(entries))
-        case .alias:
-            throw FieldError(line: line, path: "", reason: "unknown alias")
-        }
     }
 }

@@ -1,4 +1,5 @@
 import Addressing
+import AnnotatedYAML
 import PrintableText
 import ServiceModel
 
@@ -259,7 +260,7 @@ private struct ConfigurationWriter {
                     true
                 default: false
                 }
-            } && !["null", "Null", "NULL"].contains(text)
+            } && PlainScalar(text) == .text
         if isPlain { return text }
         var result = "\""
         for scalar in text.unicodeScalars {

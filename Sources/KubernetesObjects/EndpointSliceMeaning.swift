@@ -4,8 +4,13 @@ package import ServiceModel
 
 extension WireEndpointSlice {
     /// What the slice is to a proxy; nil for host names, which no proxy can use, and for the slices
-    /// of headless Services.
-    package func slice(namespace: String, name: String) throws(ObjectError) -> EndpointSlice? {
+    /// of headless Services. Endpoints and hints that can't be used go to `leftOut`, and the slice
+    /// counts without them.
+    package func slice(
+        namespace: String,
+        name: String,
+        leftOut: inout [ObjectError]
+    ) throws(ObjectError) -> EndpointSlice? {
         guard metadata?.labels?[WireMetadata.Label.headless] == nil, addressType != "FQDN" else {
             return nil
         }
@@ -20,9 +25,13 @@ extension WireEndpointSlice {
         let weights = try WeightAnnotation(metadata)
         slice.endpoints.reserveCapacity(endpoints?.count ?? 0)
         for (index, endpoint) in (endpoints ?? []).enumerated() {
-            guard var known = try endpoint.endpoint(family, index) else { continue }
-            known.weight = weights.weight(of: known.address)
-            slice.endpoints.append(known)
+            do throws(ObjectError) {
+                guard var known = try endpoint.endpoint(family, index, &leftOut) else { continue }
+                known.weight = weights.weight(of: known.address)
+                slice.endpoints.append(known)
+            } catch {
+                leftOut.append(error.adding("this endpoint is left out"))
+            }
         }
         return slice
     }
@@ -84,9 +93,10 @@ extension WireEndpointSlice.Endpoint {
     /// Nil without an address; only the first one counts.
     fileprivate func endpoint(
         _ family: IPFamily,
-        _ index: Int
+        _ index: Int,
+        _ leftOut: inout [ObjectError]
     ) throws(ObjectError) -> Endpoint? {
-        guard let text = addresses?.first else { return nil }
+        guard let addresses, let text = addresses.first else { return nil }
         guard let address = IPAddress(text), address.family == family else {
             throw ObjectError(
                 FieldPath("endpoints", .element(index), "addresses", .element(0)),
@@ -94,14 +104,15 @@ extension WireEndpointSlice.Endpoint {
             )
         }
         var endpoint = Endpoint(address: address)
+        endpoint.ignoredAddresses = UInt8(clamping: addresses.count - 1)
         endpoint.ready = conditions?.ready ?? true
         endpoint.serving = conditions?.serving ?? true
         endpoint.terminating = conditions?.terminating ?? false
         endpoint.nodeName = nodeName?.nonEmpty
         endpoint.zone = zone?.nonEmpty
         if let hints {
-            endpoint.zoneHints = try names(hints.forZones, "forZones", index)
-            endpoint.nodeHints = try names(hints.forNodes, "forNodes", index)
+            endpoint.zoneHints = names(hints.forZones, "forZones", index, &leftOut)
+            endpoint.nodeHints = names(hints.forNodes, "forNodes", index, &leftOut)
         }
         return endpoint
     }
@@ -109,22 +120,20 @@ extension WireEndpointSlice.Endpoint {
     private func names(
         _ hints: [WireEndpointSlice.Hint]?,
         _ field: FieldPath.Step,
-        _ index: Int
-    ) throws(ObjectError) -> [String] {
+        _ index: Int,
+        _ leftOut: inout [ObjectError]
+    ) -> [String] {
         var result: [String] = []
         for (position, hint) in (hints ?? []).enumerated() {
             guard let name = hint.name, !name.isEmpty else {
-                throw ObjectError(
-                    FieldPath(
-                        "endpoints",
-                        .element(index),
-                        "hints",
-                        field,
-                        .element(position),
-                        "name"
-                    ),
-                    "is missing"
+                let path = FieldPath("endpoints", .element(index), "hints", field)
+                leftOut.append(
+                    ObjectError(
+                        path.appending(.element(position), "name"),
+                        "is missing; this hint is left out"
+                    )
                 )
+                continue
             }
             result.append(name)
         }

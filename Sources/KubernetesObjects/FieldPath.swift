@@ -49,4 +49,17 @@ package struct ObjectError: Error, Sendable, Hashable, CustomStringConvertible {
     }
 
     package var description: String { path.steps.isEmpty ? reason : "\(path): \(reason)" }
+
+    /// With what becomes of the object without the field.
+    func adding(_ consequence: String) -> ObjectError {
+        ObjectError(path, "\(reason); \(consequence)")
+    }
+}
+
+extension Array {
+    /// Issues of one object, eleven at most: in place of those after the tenth what `summary` makes of
+    /// their number. A slice may hold a thousand endpoints, and all be wrong in the same way.
+    package func shortened(_ summary: (Int) -> Element) -> [Element] {
+        count > 11 ? prefix(10) + [summary(count - 10)] : self
+    }
 }

@@ -1,5 +1,6 @@
 package import Addressing
 import PrintableText
+import ServiceModel
 
 /// What the fields' texts and numbers stand for, whoever wrote them. `path` says where a value stands
 /// if it can't be used.
@@ -55,6 +56,24 @@ package enum FieldValues {
         return address
     }
 
+    /// As `addresses`, but one that is none goes to `leftOut`, and the others count.
+    package static func usableAddresses(
+        _ texts: [String]?,
+        _ path: @autoclosure () -> FieldPath,
+        _ leftOut: inout [ObjectError]
+    ) -> [IPAddress] {
+        var result: [IPAddress] = []
+        for (index, text) in (texts ?? []).enumerated() {
+            do throws(ObjectError) {
+                let element = try address(text, path().appending(.element(index)))
+                if let element { result.append(element) }
+            } catch {
+                leftOut.append(error.adding("this address is left out"))
+            }
+        }
+        return result
+    }
+
     /// Blank elements are skipped, as Kubernetes proxies do.
     package static func addresses(
         _ texts: [String]?,
@@ -75,17 +94,49 @@ package enum FieldValues {
     ) throws(ObjectError) -> [IPPrefix] {
         var result: [IPPrefix] = []
         for (index, text) in (texts ?? []).enumerated() {
-            let trimmed = text.trimmed
-            guard !trimmed.isEmpty else { continue }
-            guard let prefix = IPPrefix(trimmed) else {
-                throw ObjectError(
-                    path().appending(.element(index)),
-                    "\(quoted(text)) is no address range such as 192.0.2.0/24"
-                )
-            }
-            result.append(prefix)
+            let element = try prefix(text, path().appending(.element(index)))
+            if let element { result.append(element) }
         }
         return result
+    }
+
+    /// Nil if blank.
+    private static func prefix(
+        _ text: String,
+        _ path: @autoclosure () -> FieldPath
+    ) throws(ObjectError) -> IPPrefix? {
+        let trimmed = text.trimmed
+        guard !trimmed.isEmpty else { return nil }
+        guard let prefix = IPPrefix(trimmed) else {
+            throw ObjectError(
+                path(),
+                "\(quoted(text)) is no address range such as 192.0.2.0/24"
+            )
+        }
+        return prefix
+    }
+
+    /// The clients that source ranges let in; none means all of them. One that is no range lets nobody
+    /// in and goes to `leftOut`: a family without another range is closed.
+    package static func sourceRanges(
+        _ texts: [String]?,
+        _ path: @autoclosure () -> FieldPath,
+        _ leftOut: inout [ObjectError]
+    ) -> [IPPrefix] {
+        var result: [IPPrefix] = []
+        var isAllGood = true
+        for (index, text) in (texts ?? []).enumerated() {
+            do throws(ObjectError) {
+                let element = try prefix(text, path().appending(.element(index)))
+                if let element { result.append(element) }
+            } catch {
+                isAllGood = false
+                leftOut.append(error.adding("this range lets nobody in"))
+            }
+        }
+        guard !isAllGood else { return result }
+        let families = Set(result.map(\.family))
+        return result + IPPrefix.nobody.filter { !families.contains($0.family) }
     }
 
     /// One of a fixed set of words; nil if absent or empty.

@@ -4,10 +4,12 @@ package import ServiceModel
 
 extension WireService {
     /// What the Service is to the proxy named `serviceProxyName` (empty for the cluster's own one);
-    /// nil for Services that it doesn't serve: headless, ExternalName, another proxy's.
+    /// nil for Services that it doesn't serve: headless, ExternalName, another proxy's. Addresses and
+    /// source ranges that can't be used go to `leftOut`, and the Service counts without them.
     package func service(
         _ name: ServiceName,
-        serviceProxyName: String
+        serviceProxyName: String,
+        leftOut: inout [ObjectError]
     ) throws(ObjectError) -> Service? {
         let proxy = metadata?.label(WireMetadata.Label.serviceProxyName) ?? ""
         guard proxy == serviceProxyName else { return nil }
@@ -17,15 +19,17 @@ extension WireService {
         }
         var service = Service(name: name, kind: kind, clusterIPs: clusterIPs)
         service.ports = try spec.servicePorts()
-        service.externalIPs = try FieldValues.addresses(
+        service.externalIPs = FieldValues.usableAddresses(
             spec.externalIPs,
-            FieldPath("spec", "externalIPs")
+            FieldPath("spec", "externalIPs"),
+            &leftOut
         )
-        service.loadBalancerSourceRanges = try FieldValues.prefixes(
+        service.loadBalancerSourceRanges = FieldValues.sourceRanges(
             spec.loadBalancerSourceRanges,
-            FieldPath("spec", "loadBalancerSourceRanges")
+            FieldPath("spec", "loadBalancerSourceRanges"),
+            &leftOut
         )
-        service.loadBalancerAddresses = try loadBalancerAddresses()
+        service.loadBalancerAddresses = loadBalancerAddresses(&leftOut)
         service.externalTrafficPolicy = try spec.policy(
             spec.externalTrafficPolicy,
             "externalTrafficPolicy"
@@ -45,15 +49,20 @@ extension WireService {
     }
 
     /// Addresses with `ipMode` VIP; those of mode Proxy are the load balancer's own (KEP-1860).
-    private func loadBalancerAddresses() throws(ObjectError) -> [IPAddress] {
+    /// An unknown mode is not VIP, so its address is left out.
+    private func loadBalancerAddresses(_ leftOut: inout [ObjectError]) -> [IPAddress] {
         var result: [IPAddress] = []
         for (index, ingress) in (status?.loadBalancer?.ingress ?? []).enumerated() {
             func path(_ field: FieldPath.Step) -> FieldPath {
                 FieldPath("status", "loadBalancer", "ingress", .element(index), field)
             }
-            guard let address = try FieldValues.address(ingress.ip, path("ip")) else { continue }
-            let mode = try FieldValues.choice(ingress.ipMode, of: IPMode.self, path("ipMode"))
-            if mode != .proxy { result.append(address) }
+            do throws(ObjectError) {
+                let address = try FieldValues.address(ingress.ip, path("ip"))
+                let mode = try FieldValues.choice(ingress.ipMode, of: IPMode.self, path("ipMode"))
+                if let address, mode != .proxy { result.append(address) }
+            } catch {
+                leftOut.append(error.adding("this address is left out"))
+            }
         }
         return result
     }

@@ -55,6 +55,8 @@ package struct Endpoint: Sendable, Hashable {
     package var nodeHints: [String]
     /// Its share of new connections relative to the others', within `EndpointWeight.range`.
     package var weight: UInt32
+    /// How many addresses the object gives beside the first; at most 255. Nothing uses them.
+    package var ignoredAddresses: UInt8 = 0
 
     package init(
         address: IPAddress,

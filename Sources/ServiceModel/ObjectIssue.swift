@@ -1,6 +1,7 @@
 /// One thing wrong with one object of the input, in words a person can act on.
 ///
-/// Its Service keeps its last good version; no other object is affected.
+/// Either one value is left out and the object counts without it, or the object keeps its last good
+/// version; no other object is affected.
 package struct ObjectIssue: Sendable, Hashable, Comparable, CustomStringConvertible {
     /// File path, or the name of another kind of source.
     package var source: String

@@ -76,6 +76,15 @@ package struct Service: Sendable, Hashable {
     }
 }
 
+extension IPPrefix {
+    /// One range a family that no client is in, for a Service that nobody may use. The kernel takes
+    /// no packet from the limited broadcast address (`ipv4_is_lbcast` in `ip_route_input`) and none
+    /// from an IPv6 multicast address (`ip6_rcv`).
+    package static let nobody: [IPPrefix] = [
+        "255.255.255.255/32", "ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff/128",
+    ].compactMap { IPPrefix($0) }
+}
+
 /// The source that a Service comes from.
 ///
 /// Ordered by precedence: where both know a Service of one name, or two Services claim one frontend

@@ -215,6 +215,49 @@ struct KubeProxyConfigurationTests {
         }
     }
 
+    @Test("Words and numbers are YAML 1.1's")
+    func spellings() throws {
+        let loaded = try load(
+            """
+            bindAddressHardFail: True
+            enableProfiling: No
+            configSyncPeriod: 0.0
+            conntrack: {maxPerCore: 0x8000, min: 1.048576e+06, tcpBeLiberal: on}
+            iptables: {masqueradeBit: 016}
+            """
+        )
+        #expect(loaded.warnings == [])
+        #expect(loaded.configuration.health.bindFailure != .retry)
+        let conntrack = loaded.configuration.conntrack
+        #expect(conntrack.maxPerCore == 32768 && conntrack.min == 1_048_576)
+        #expect(conntrack.tcpBeLiberal && loaded.configuration.masquerade.markBit == 14)
+        let error = #expect(throws: ConfigurationError.self) {
+            try load("conntrack:\n  min: 1.5\n")
+        }
+        #expect(
+            error?.description
+                == "kp.yaml:4: conntrack.min: must be a whole number, not \"1.5\""
+        )
+    }
+
+    @Test("It is found in a list, as kubectl prints several objects")
+    func inList() throws {
+        let config = "\(Self.head)mode: nftables\nconntrack: {min: wrong}\n"
+        let indented = config.split(separator: "\n").map { "      \($0)\n" }.joined()
+        for (list, kind) in [("List", "  kind: ConfigMap\n"), ("ConfigMapList", "")] {
+            let text =
+                "apiVersion: v1\nkind: \(list)\nitems:\n- apiVersion: v1\n\(kind)  data:\n    config.conf: |-\n"
+                + indented
+            let good = text.replacing("{min: wrong}", with: "{}")
+            #expect(try LoadedConfiguration(text: good, file: "l").configuration.mode == .nftables)
+            let error = #expect(throws: ConfigurationError.self) {
+                try LoadedConfiguration(text: text, file: "l")
+            }
+            let line = list == "List" ? 11 : 10
+            #expect(error?.description.hasPrefix("l:\(line): conntrack.min: ") == true)
+        }
+    }
+
     @Test("It is found in JSON, beside other documents and in a ConfigMap")
     func wrappings() throws {
         let json = """

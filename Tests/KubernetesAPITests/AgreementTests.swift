@@ -52,8 +52,10 @@ struct AgreementTests {
         case .bad(let reason):
             #expect(decoded.bad.map(\.reason) == [reason], "\(manifest)")
         case .service(let service):
+            #expect(decoded.bad.map(\.reason) == object.leftOut, "\(manifest)")
             #expect(decoded.objects.flatMap(\.contents) == [.service(service)], "\(manifest)")
         case .slice(let slice, _):
+            #expect(decoded.bad.map(\.reason) == object.leftOut, "\(manifest)")
             #expect(decoded.objects.flatMap(\.contents) == [.slice(slice)], "\(manifest)")
         case .ignored:
             #expect(decoded.objects.flatMap(\.contents) == [.ignored], "\(manifest)")
@@ -72,6 +74,9 @@ struct AgreementTests {
             )
             let bad = all.filter { if case .bad = $0.content { true } else { false } }.count
             let ignored = all.filter { $0.content == .ignored }.count
+            if resource == .services || resource == .endpointSlices {
+                #expect(all.contains { !$0.leftOut.isEmpty }, "\(resource)")
+            }
             #expect(bad > 0 && all.count - bad - ignored > 120, "\(resource) \(bad) \(ignored)")
         }
     }

@@ -84,6 +84,28 @@ struct KubernetesStoreTests {
         #expect(store.snapshot.services.isEmpty)
     }
 
+    @Test("A value left out is an issue, and the object counts without it")
+    func leftOut() throws {
+        var store = store()
+        var partly = try Self.service("web", "10.96.0.1")
+        partly.leftOut = ["spec.externalIPs[0]: no", "spec.externalIPs[1]: no"]
+        var changes = store.replace(.services, with: [partly])
+        #expect(changes.services == [Self.web] && changes.issues)
+        #expect(store.snapshot.issues.count == 2)
+        #expect(store.apply(.modified(partly), to: .services).isEmpty)
+        partly.leftOut = ["spec.externalIPs[1]: no"]
+        changes = store.apply(.modified(partly), to: .services)
+        #expect(changes.services.isEmpty && changes.issues)
+        #expect(
+            store.snapshot.issues.map(\.description) == [
+                "kubernetes: Service shop/web: spec.externalIPs[1]: no"
+            ]
+        )
+        partly.leftOut = []
+        #expect(store.apply(.modified(partly), to: .services).issues)
+        #expect(store.snapshot.issues.isEmpty && store.snapshot.services[Self.web] != nil)
+    }
+
     @Test("A change of metadata alone changes nothing")
     func metadataOnly() throws {
         var store = store()

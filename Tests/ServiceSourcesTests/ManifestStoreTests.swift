@@ -42,6 +42,58 @@ struct ManifestStoreTests {
         #expect(store.snapshot.issues.isEmpty)
     }
 
+    @Test("A bad value in a Kubernetes object is left out, and the object counts without it")
+    func leftOut() {
+        let slice = { (addresses: [String]) in
+            """
+            apiVersion: discovery.k8s.io/v1
+            kind: EndpointSlice
+            metadata: {name: w, namespace: shop, labels: {kubernetes.io/service-name: web}}
+            addressType: IPv4
+            endpoints:
+            \(addresses.map { "- {addresses: [\($0)]}\n" }.joined())
+            """
+        }
+        var store = ManifestStore(decoder: ManifestDecoder())
+        _ = store.update("a.yaml", .text(slice(["10.0.0.1", "10.0.0.2"]), isJSON: false))
+        let text = slice(["10.0.0.1", "10.0.0.300", "10.0.0.3"])
+        #expect(store.update("a.yaml", .text(text, isJSON: false)) == [Self.web])
+        let endpoints = store.snapshot.slices[Self.web]?.first?.endpoints
+        #expect(endpoints?.map(\.address.description) == ["10.0.0.1", "10.0.0.3"])
+        #expect(
+            store.snapshot.issues.map(\.description) == [
+                "a.yaml:7: shop/w: endpoints[1].addresses[0]: \"10.0.0.300\" is no IPv4 address; this endpoint is left out"
+            ]
+        )
+        let many = slice((0..<500).map { "10.0.0.1\($0)x" } + ["10.0.0.4"])
+        #expect(store.update("a.yaml", .text(many, isJSON: false)) == [Self.web])
+        #expect(store.snapshot.slices[Self.web]?.first?.endpoints.count == 1)
+        #expect(store.snapshot.issues.count == 11)
+        #expect(store.snapshot.issues.contains { $0.reason == "490 more values are left out" })
+    }
+
+    @Test("What no proxy uses of valid endpoints is named")
+    func ignoredParts() {
+        var store = ManifestStore(decoder: ManifestDecoder())
+        let text = """
+            kind: Service
+            metadata: {name: web, namespace: shop}
+            spec: {clusterIP: 10.96.0.1, ports: [{name: http, port: 80}]}
+            ---
+            kind: EndpointSlice
+            metadata: {name: w, namespace: shop, labels: {kubernetes.io/service-name: web}}
+            addressType: IPv4
+            ports: [{name: http, port: 80}, {name: http, port: 80, protocol: UDP}, {name: web, port: 80}]
+            endpoints: [{addresses: [10.0.0.1, 10.0.0.2]}, {addresses: [10.0.0.3]}]
+            """
+        _ = store.update("a.yaml", .text(text, isJSON: false))
+        #expect(store.snapshot.issues.isEmpty)
+        let parts = store.snapshot.ignoredParts
+        #expect(parts.count == 3, "\(parts)")
+        #expect(parts.allSatisfy { $0.hasPrefix("endpoints of shop/web (w): ") })
+        #expect(parts.contains { $0.contains("10.0.0.1") } && !parts.contains { $0.contains(".3") })
+    }
+
     @Test("Nothing is lost to a file cut off anywhere")
     func halfWritten() {
         for length in 1..<Self.good.count {

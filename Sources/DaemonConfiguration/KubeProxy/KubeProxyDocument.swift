@@ -16,21 +16,19 @@ struct KubeProxyDocument {
     static func all(in text: String) throws(FieldError) -> [Self] {
         // Most texts are our own form, and need no second look.
         guard text.contains(kind) || text.contains("\(group)/") else { return [] }
-        let isJSON = text.first { !$0.isWhitespace } == "{"
-        let (documents, overridden) = YAMLText.documentsTakingLastKeys(text, isJSON: isJSON)
+        let (documents, overridden) = YAMLText.documentsTakingLastKeys(text)
+        let lines = text.split(separator: "\n", omittingEmptySubsequences: false)
         var found: [Self] = []
         var others: [FieldError] = []
-        for document in documents {
-            let value = try document.get()
+        var values: [YAMLValue] = []
+        for document in documents { values += try items(of: document.get()) }
+        for value in values {
             guard let fields = try? Fields(value) else { continue }
             let kind = (try? fields.string("kind")) ?? nil
             if isOurs(fields, kind) {
                 found.append(Self(value: value, oddities: []))
             } else if kind == "ConfigMap" {
-                found += try inConfigMap(
-                    fields,
-                    lines: text.split(separator: "\n", omittingEmptySubsequences: false)
-                )
+                found += try inConfigMap(fields, lines: lines)
             } else {
                 others.append(
                     FieldError(
@@ -43,6 +41,28 @@ struct KubeProxyDocument {
         }
         guard !found.isEmpty else { return [] }
         found[0].oddities += overridden + others
+        return found
+    }
+
+    /// What a list holds (`kubectl get -o yaml` of several objects), lists inside it too; anything
+    /// else is itself.
+    private static func items(of value: YAMLValue) throws(FieldError) -> [YAMLValue] {
+        guard let fields = try? Fields(value), let kind = try? fields.string("kind"),
+            ["List", "ConfigMapList"].contains(kind)
+        else { return [value] }
+        var found: [YAMLValue] = []
+        for (item, _) in try fields.list("items") {
+            guard kind == "ConfigMapList", case .mapping(var entries) = item.content,
+                !entries.contains(where: { $0.key == "kind" })
+            else {
+                found += try items(of: item)
+                continue
+            }
+            // The items of a typed list come without a kind of their own.
+            let kind = YAMLValue(line: item.line, content: .scalar("ConfigMap", isPlain: true))
+            entries.append(YAMLValue.Entry(key: "kind", keyLine: item.line, value: kind))
+            found.append(YAMLValue(line: item.line, content: .mapping(entries)))
+        }
         return found
     }
 

@@ -137,7 +137,7 @@ extension YAMLValue {
     fileprivate func isOnly(_ words: [String]) -> Bool {
         switch content {
         case .null: true
-        case .scalar(let text, _): words.contains(text)
+        case .scalar: canonicalText.map(words.contains) ?? false
         case .sequence(let elements): elements.allSatisfy { $0.isOnly(words) }
         case .mapping(let entries): entries.allSatisfy { $0.value.isOnly(words) }
         }

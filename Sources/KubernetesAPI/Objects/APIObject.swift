@@ -41,6 +41,8 @@ package struct APIObject: Sendable, Hashable {
     /// Opaque: only ever compared for equality and sent back.
     package var resourceVersion: String
     package var content: Content
+    /// Values in it that can't be used and don't count; the reasons name the fields.
+    package var leftOut: [String] = []
 
     package init(key: Key, resourceVersion: String, content: Content) {
         self.key = key

@@ -26,8 +26,12 @@ enum WireObject {
             metadata?.name,
             resourceVersion: metadata?.resourceVersion
         )
+        var leftOut: [ObjectError] = []
         do throws(ObjectError) {
-            object.content = try content(object.key, settings)
+            object.content = try content(object.key, settings, &leftOut)
+            object.leftOut = leftOut.map(\.description).shortened {
+                "\($0) more values are left out"
+            }
         } catch {
             object.content = .bad(reason: error.description)
         }
@@ -36,19 +40,23 @@ enum WireObject {
 
     private func content(
         _ key: APIObject.Key,
-        _ settings: DecodingSettings
+        _ settings: DecodingSettings,
+        _ leftOut: inout [ObjectError]
     ) throws(ObjectError) -> APIObject.Content {
         let name = try ObjectNames.objectName(key.name, FieldPath("metadata", "name"))
         switch self {
         case .service(let wire):
             let service = ServiceName(namespace: try namespace(key), name: name)
-            return try wire.service(service, serviceProxyName: settings.serviceProxyName)
-                .map { .service($0) } ?? .ignored
+            return try wire.service(
+                service,
+                serviceProxyName: settings.serviceProxyName,
+                leftOut: &leftOut
+            ).map { .service($0) } ?? .ignored
         case .slice(let wire):
             let triggerTime =
                 wire.metadata?.annotation(APITime.lastChangeAnnotation)
                 .flatMap { APITime(rfc3339: $0) }
-            return try wire.slice(namespace: try namespace(key), name: name)
+            return try wire.slice(namespace: try namespace(key), name: name, leftOut: &leftOut)
                 .map { .slice($0, triggerTime: triggerTime) } ?? .ignored
         case .node(let wire): return .node(try wire.node(name))
         case .serviceCIDR(let wire): return .serviceCIDR(try wire.ranges())

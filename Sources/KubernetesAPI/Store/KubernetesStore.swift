@@ -5,7 +5,7 @@ package import ServiceModel
 /// what differs from the one before come out.
 ///
 /// Pure. An event costs what it changes, whatever the cluster's size. An object that can't be used
-/// is an issue and keeps its last good version.
+/// is an issue and keeps its last good version; a value that can't be used is an issue and left out.
 package struct KubernetesStore: Sendable {
     /// What differs after a list or an event; exact.
     package struct Changes: Sendable, Equatable {
@@ -67,15 +67,15 @@ package struct KubernetesStore: Sendable {
         with objects: [APIObject]
     ) -> Changes {
         listed.insert(resource)
-        var newest: [APIObject.Key: APIObject.Content] = [:]
+        var newest: [APIObject.Key: APIObject] = [:]
         newest.reserveCapacity(objects.count)
-        for object in objects { newest[object.key] = object.content }
+        for object in objects { newest[object.key] = object }
         var changes = Changes()
         for key in knownKeys(resource) where newest[key] == nil {
             remove(key, resource, .missing, &changes)
         }
         changes.issues = issues.replace(resource, newest)
-        for (key, content) in newest { take(key, content, resource, &changes) }
+        for (key, object) in newest { take(key, object.content, resource, &changes) }
         finish(changes)
         return changes
     }
@@ -88,10 +88,10 @@ package struct KubernetesStore: Sendable {
         var changes = Changes()
         switch event {
         case .added(let object), .modified(let object):
-            changes.issues = issues.set(resource, object.key, object.content.badReason)
+            changes.issues = issues.set(resource, object.key, object.complaints)
             take(object.key, object.content, resource, &changes)
         case .deleted(let object):
-            changes.issues = issues.set(resource, object.key, nil)
+            changes.issues = issues.set(resource, object.key, [])
             remove(object.key, resource, .deleted, &changes)
         case .bookmark, .failed: break
         }
@@ -229,8 +229,9 @@ extension APIObject.Key {
     }
 }
 
-extension APIObject.Content {
-    var badReason: String? {
-        if case .bad(let reason) = self { reason } else { nil }
+extension APIObject {
+    /// Everything wrong with it.
+    var complaints: [String] {
+        if case .bad(let reason) = content { [reason] } else { leftOut }
     }
 }

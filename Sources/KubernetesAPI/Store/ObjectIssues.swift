@@ -1,44 +1,45 @@
 import PrintableText
 import ServiceModel
 
-/// The objects that can't be used, and why; always in order.
+/// The objects and values that can't be used, and why; always in order.
 struct ObjectIssues: Sendable {
     /// What issues name as their source.
     static let source = "kubernetes"
 
-    private var byObject: [KubernetesResource: [APIObject.Key: ObjectIssue]] = [:]
+    private var byObject: [KubernetesResource: [APIObject.Key: [ObjectIssue]]] = [:]
     private(set) var sorted: [ObjectIssue] = []
 
-    /// Sets or clears the issue of one object; true if that makes a difference.
+    /// Sets the issues of one object; true if that makes a difference.
     mutating func set(
         _ resource: KubernetesResource,
         _ key: APIObject.Key,
-        _ reason: String?
+        _ reasons: [String]
     ) -> Bool {
-        let old = byObject[resource]?[key]
-        let new = reason.map { Self.issue(resource, key, $0) }
+        let old = byObject[resource]?[key] ?? []
+        let new = reasons.map { Self.issue(resource, key, $0) }
         guard old != new else { return false }
-        byObject[resource, default: [:]][key] = new
-        if let old {
-            let index = sorted.partitioningIndex { $0 >= old }
-            if sorted.indices.contains(index), sorted[index] == old { sorted.remove(at: index) }
+        byObject[resource, default: [:]][key] = new.isEmpty ? nil : new
+        for issue in old {
+            let index = sorted.partitioningIndex { $0 >= issue }
+            if sorted.indices.contains(index), sorted[index] == issue { sorted.remove(at: index) }
         }
-        if let new { sorted.insert(new, at: sorted.partitioningIndex { $0 >= new }) }
+        for issue in new { sorted.insert(issue, at: sorted.partitioningIndex { $0 >= issue }) }
         return true
     }
 
     /// Sets the issues of all objects of a resource; true if that makes a difference.
     mutating func replace(
         _ resource: KubernetesResource,
-        _ objects: [APIObject.Key: APIObject.Content]
+        _ objects: [APIObject.Key: APIObject]
     ) -> Bool {
-        var new: [APIObject.Key: ObjectIssue] = [:]
-        for (key, content) in objects {
-            new[key] = content.badReason.map { Self.issue(resource, key, $0) }
+        var new: [APIObject.Key: [ObjectIssue]] = [:]
+        for (key, object) in objects {
+            let reasons = object.complaints
+            if !reasons.isEmpty { new[key] = reasons.map { Self.issue(resource, key, $0) } }
         }
         guard new != byObject[resource] ?? [:] else { return false }
         byObject[resource] = new
-        sorted = byObject.values.flatMap(\.values).sorted()
+        sorted = byObject.values.flatMap(\.values).joined().sorted()
         return true
     }
 

@@ -12,7 +12,7 @@ struct ExecCredential: Sendable, Hashable {
     /// Reads a plugin's output; errors never quote from it.
     init(output: String, version: ExecPlugin.Version) throws(ClientError) {
         do throws(FieldError) {
-            guard let document = YAMLText.documents(output, isJSON: true).first else {
+            guard let document = YAMLText.documents(output).first else {
                 throw FieldError(line: 1, path: "", reason: "is empty")
             }
             let root = try Fields(document.get())

@@ -71,10 +71,14 @@ package struct EndpointSelection: Sendable, Equatable {
         var answers: Bool { endpoint.ready || endpoint.serving }
         /// Shutting down, but still answering: better than nothing.
         var isDraining: Bool { !endpoint.ready && endpoint.serving && endpoint.terminating }
+
+        /// What is better to have: ready, then serving and terminating, then anything that answers.
+        var rank: Int { isReady ? 3 : isDraining ? 2 : answers ? 1 : 0 }
     }
 
-    /// Each address and port once, sorted. Of duplicates the later wins unless it is terminating,
-    /// so that an endpoint moving between slices does not flap.
+    /// Each address and port once, sorted. Of duplicates the one in the best state counts, of equals
+    /// the last: two pods in the host's network share an address during a rolling update, and an
+    /// endpoint that moves between slices is in both for a moment.
     static func candidates(
         _ portName: String,
         _ transport: TransportProtocol,
@@ -101,7 +105,7 @@ package struct EndpointSelection: Sendable, Equatable {
         for candidate in order.lazy.map({ found[$0] }) {
             if result.last?.address != candidate.address {
                 result.append(candidate)
-            } else if !candidate.endpoint.terminating {
+            } else if candidate.rank >= result[result.count - 1].rank {
                 result[result.count - 1] = candidate
             }
         }

@@ -39,9 +39,10 @@ package struct DecodedObject: Sendable, Equatable {
     }
 }
 
-/// One object that could not be used.
+/// One object that could not be used, or a value of it that was left out.
 package struct BadObject: Sendable, Equatable {
-    /// Whose last good version stays; nil when not even its name could be read.
+    /// If the object is not among the good ones, its last good version stays; nil when not even its
+    /// name could be read.
     package var key: DecodedObject.Key?
     package var line: Int
     package var reason: String

@@ -134,7 +134,9 @@ extension Fields {
 
     private func probedPort(_ ports: [ServicePort]) throws(FieldError) -> HealthCheck.Port {
         guard let text = try string("port") else { return .endpoint }
-        if Int(text) != nil, let port = try port("port") { return .number(port) }
+        if case .integer = value("port")?.resolved, let port = try port("port") {
+            return .number(port)
+        }
         guard !text.isEmpty, ports.contains(where: { $0.name == text }) else {
             throw error("port", "\(quoted(text)) is no number and no port of the Service")
         }

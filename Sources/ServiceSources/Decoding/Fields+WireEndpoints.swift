@@ -4,12 +4,21 @@ import KubernetesObjects
 import ServiceModel
 
 extension WireEndpointSlice {
-    init(_ object: Fields) throws(FieldError) {
+    /// An endpoint that is not of its form goes to `leftOut`.
+    init(_ object: Fields, leftOut: inout [FieldError]) throws(FieldError) {
         self.init()
         metadata = try WireMetadata(object)
         addressType = try object.string("addressType")
         ports = try object.elements("ports", Port.init)
-        endpoints = try object.elements("endpoints", Endpoint.init)
+        endpoints = try object.elements(
+            "endpoints",
+            Endpoint.init,
+            insteadOf: { (error) in
+                leftOut.append(error.adding("this endpoint is left out"))
+                // Without an address, so that it is none.
+                return Endpoint()
+            }
+        )
     }
 }
 
@@ -53,11 +62,12 @@ extension WireEndpointSlice.Hint {
 
 /// Decodes the legacy `v1 Endpoints`, which only manifests hold.
 enum LegacyEndpoints {
-    /// One slice for each subset and family.
+    /// One slice for each subset and family. Addresses that are none go to `leftOut`.
     static func slices(
         _ object: Fields,
         namespace: String,
-        name: String
+        name: String,
+        leftOut: inout [FieldError]
     ) throws(FieldError) -> [EndpointSlice] {
         var slices: [EndpointSlice] = []
         for (index, (value, path)) in try object.list("subsets").enumerated() {
@@ -67,8 +77,8 @@ enum LegacyEndpoints {
                 try WireEndpointSlice.ports(wirePorts, FieldPath("ports"))
             }
             let endpoints =
-                try endpoints(subset, "addresses", ready: true)
-                + endpoints(subset, "notReadyAddresses", ready: false)
+                try endpoints(subset, "addresses", ready: true, &leftOut)
+                + endpoints(subset, "notReadyAddresses", ready: false, &leftOut)
             for family in IPFamily.allCases {
                 let own = endpoints.filter { $0.address.family == family }
                 guard !own.isEmpty else { continue }
@@ -89,23 +99,32 @@ enum LegacyEndpoints {
     private static func endpoints(
         _ subset: Fields,
         _ field: String,
-        ready: Bool
+        ready: Bool,
+        _ leftOut: inout [FieldError]
     ) throws(FieldError) -> [Endpoint] {
         var result: [Endpoint] = []
         for (value, path) in try subset.list(field) {
-            let fields = try Fields(value, path: path)
-            guard let address = try fields.address("ip") else {
-                throw fields.error("ip", "is missing")
+            do throws(FieldError) {
+                result.append(try endpoint(Fields(value, path: path), ready: ready))
+            } catch {
+                leftOut.append(error.adding("this endpoint is left out"))
             }
-            result.append(
-                Endpoint(
-                    address: address,
-                    ready: ready,
-                    serving: ready,
-                    nodeName: try fields.string("nodeName")
-                )
-            )
         }
         return result
+    }
+
+    private static func endpoint(
+        _ fields: Fields,
+        ready: Bool
+    ) throws(FieldError) -> Endpoint {
+        guard let address = try fields.address("ip") else {
+            throw fields.error("ip", "is missing")
+        }
+        return Endpoint(
+            address: address,
+            ready: ready,
+            serving: ready,
+            nodeName: try fields.string("nodeName")
+        )
     }
 }

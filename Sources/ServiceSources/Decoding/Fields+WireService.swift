@@ -19,14 +19,22 @@ extension WireMetadata {
 }
 
 extension WireService {
-    init(_ object: Fields) throws(FieldError) {
+    /// An ingress entry that is not of its form goes to `leftOut`.
+    init(_ object: Fields, leftOut: inout [FieldError]) throws(FieldError) {
         self.init()
         metadata = try WireMetadata(object)
         spec = try object.fields("spec").map(Spec.init)
         if let balancer = try object.fields("status")?.fields("loadBalancer") {
             status = Status()
             status?.loadBalancer = LoadBalancer()
-            status?.loadBalancer?.ingress = try balancer.elements("ingress", Ingress.init)
+            status?.loadBalancer?.ingress = try balancer.elements(
+                "ingress",
+                Ingress.init,
+                insteadOf: { (error) in
+                    leftOut.append(error.adding("this address is left out"))
+                    return Ingress()
+                }
+            )
         }
     }
 }
@@ -88,6 +96,24 @@ extension Fields {
         return result
     }
 
+    /// As `elements`, with what `insteadOf` makes of the error in place of one that can't be read,
+    /// so that the others keep their places.
+    func elements<Element>(
+        _ name: String,
+        _ read: (Fields) throws(FieldError) -> Element,
+        insteadOf: (FieldError) -> Element
+    ) throws(FieldError) -> [Element] {
+        var result: [Element] = []
+        for (value, path) in try list(name) {
+            do throws(FieldError) {
+                result.append(try read(Fields(value, path: path)))
+            } catch {
+                result.append(insteadOf(error))
+            }
+        }
+        return result
+    }
+
     /// Those of a mapping's texts that are named.
     fileprivate func texts(
         _ name: String,
@@ -106,13 +132,18 @@ extension Fields {
         do throws(ObjectError) {
             return try read()
         } catch {
-            let place = "\(error.path)"
-            throw FieldError(
-                line: line(of: error.path),
-                path: path.isEmpty || place.isEmpty ? path + place : "\(path).\(place)",
-                reason: error.reason
-            )
+            throw located(error)
         }
+    }
+
+    /// An error about a field further in, with its line.
+    func located(_ error: ObjectError) -> FieldError {
+        let place = "\(error.path)"
+        return FieldError(
+            line: line(of: error.path),
+            path: path.isEmpty || place.isEmpty ? path + place : "\(path).\(place)",
+            reason: error.reason
+        )
     }
 
     /// The line of a field further in, or of the innermost part of its path that is there.
@@ -134,5 +165,12 @@ extension Fields {
             }
         }
         return value.line
+    }
+}
+
+extension FieldError {
+    /// With what becomes of the object without the field.
+    func adding(_ consequence: String) -> FieldError {
+        FieldError(line: line, path: path, reason: "\(reason); \(consequence)")
     }
 }

@@ -15,9 +15,9 @@ package struct ManifestDecoder: Sendable {
     }
 
     /// Total: whatever the text, the good objects in it come out.
-    package func decode(_ text: String, isJSON: Bool = false) -> DecodedManifest {
+    package func decode(_ text: String) -> DecodedManifest {
         var manifest = DecodedManifest()
-        for document in YAMLText.documents(text, isJSON: isJSON) {
+        for document in YAMLText.documents(text) {
             switch document {
             case .success(let value): decode(value, path: "", into: &manifest)
             case .failure(let error):
@@ -131,13 +131,19 @@ package struct ManifestDecoder: Sendable {
             let name = try metadata.objectName("name")
             let known = DecodedObject.Key(kind: kind, namespace: namespace, name: name)
             key = known
-            manifest.add(
-                DecodedObject(
-                    key: known,
+            var leftOut: [FieldError] = []
+            let contents = try contents(fields, known, &leftOut)
+            manifest.add(DecodedObject(key: known, line: fields.line, contents: contents))
+            let summary = { (count: Int) in
+                FieldError(
                     line: fields.line,
-                    contents: try contents(fields, known)
+                    path: "",
+                    reason: "\(count) more values are left out"
                 )
-            )
+            }
+            manifest.bad += leftOut.shortened(summary).map {
+                BadObject(key: known, line: $0.line, reason: $0.description)
+            }
         } catch {
             manifest.isTorn = manifest.isTorn || key == nil
             manifest.bad.append(
@@ -148,15 +154,19 @@ package struct ManifestDecoder: Sendable {
 
     private func contents(
         _ fields: Fields,
-        _ key: DecodedObject.Key
+        _ key: DecodedObject.Key,
+        _ leftOut: inout [FieldError]
     ) throws(FieldError) -> [DecodedObject.Content] {
+        var errors: [ObjectError] = []
+        defer { leftOut += errors.map(fields.located) }
         switch key.kind {
         case "Service":
-            let wire = try WireService(fields)
+            let wire = try WireService(fields, leftOut: &leftOut)
             var service = try fields.located { () throws(ObjectError) in
                 try wire.service(
                     ServiceName(namespace: key.namespace, name: key.name),
-                    serviceProxyName: serviceProxyName
+                    serviceProxyName: serviceProxyName,
+                    leftOut: &errors
                 )
             }
             if let ports = service?.ports {
@@ -164,16 +174,17 @@ package struct ManifestDecoder: Sendable {
             }
             return [service.map { .service($0) } ?? .ignored]
         case "EndpointSlice":
-            let wire = try WireEndpointSlice(fields)
+            let wire = try WireEndpointSlice(fields, leftOut: &leftOut)
             let slice = try fields.located { () throws(ObjectError) in
-                try wire.slice(namespace: key.namespace, name: key.name)
+                try wire.slice(namespace: key.namespace, name: key.name, leftOut: &errors)
             }
             return [slice.map { .slice($0) } ?? .ignored]
         default:
             return try LegacyEndpoints.slices(
                 fields,
                 namespace: key.namespace,
-                name: key.name
+                name: key.name,
+                leftOut: &leftOut
             ).map { .slice($0) }
         }
     }

@@ -85,8 +85,8 @@ package struct ManifestStore: Sendable {
                 ]
         case .unreadable(let reason):
             new.issues = [ObjectIssue(source: path, reason: "\(reason); its Services stay")]
-        case .text(let text, let isJSON):
-            let decoded = decoder.decode(text, isJSON: isJSON)
+        case .text(let text, _):
+            let decoded = decoder.decode(text)
             new = Self.merge(decoded, over: old, path: path)
             new.text = old.text
             if text.isBeginning(of: old.text) {

@@ -64,6 +64,7 @@ struct CheckCommand: ParsableCommand {
                 .init(.good, "sources", "\(places): \(snapshot.services.count) Services")
             )
         }
+        findings += snapshot.ignoredParts.map { .init(.note, "sources", $0) }
         return findings + plan(configuration.mode.installed, configuration, loaded)
     }
 
