@@ -29,7 +29,7 @@ package struct APIBody: Sendable {
     /// Calls `use` with each piece as it comes; the next is not read before it returns.
     package func read(_ use: (ByteBuffer) async throws -> Void) async throws {
         for try await chunk in chunks {
-            activity.note()
+            activity.note(bytes: chunk.readableBytes)
             try await use(chunk)
             // A slow reader is no dead server.
             activity.note()
