@@ -16,7 +16,7 @@ extension DaemonConfiguration.Sources.Kubernetes {
                 throw FieldError(
                     line: line,
                     path: path,
-                    reason: "\(quoted(text)) is no URL such as https://192.0.2.1:6443"
+                    reason: "\(quoted(text)) is no server such as https://192.0.2.1:6443"
                 )
             }
             servers.append(text)
@@ -30,11 +30,11 @@ extension DaemonConfiguration.Sources.Kubernetes {
         }
     }
 
-    /// A scheme and a host, without credentials, which would end up in logs.
+    /// A host, with or without a scheme and a port, and without credentials, which would end up in
+    /// logs.
     static func isServer(_ text: String) -> Bool {
-        guard let scheme = ["https://", "http://"].first(where: { text.hasPrefix($0) }) else {
-            return false
-        }
+        let scheme = ["https://", "http://"].first { text.hasPrefix($0) } ?? ""
+        guard !scheme.isEmpty || !text.contains("://") else { return false }
         let rest = text.utf8.dropFirst(scheme.utf8.count)
         guard let first = rest.first, first != UInt8(ascii: "/"), first != UInt8(ascii: ":") else {
             return false

@@ -5,6 +5,8 @@ package struct LoadedConfiguration: Sendable, Equatable {
     package var configuration: DaemonConfiguration
     /// What does not count, and why; lines ready to print.
     package var warnings: [String] = []
+    /// kube-proxy's feature gates that are set, whether they change anything here or not.
+    package var featureGates: [String: Bool] = [:]
 
     package init(_ configuration: DaemonConfiguration = DaemonConfiguration()) {
         self.configuration = configuration
@@ -36,6 +38,7 @@ package struct LoadedConfiguration: Sendable, Equatable {
         do throws(FieldError) {
             let translation = try KubeProxyTranslation(document.value)
             self.init(translation.configuration)
+            featureGates = try translation.featureGates()
             warnings = (document.oddities + translation.unknown).sorted { $0.line < $1.line }
                 .map { "\(file):\($0.line): \($0)" }
             if let summary = translation.summary { warnings.append("\(file): \(summary)") }

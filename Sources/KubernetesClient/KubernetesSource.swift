@@ -24,6 +24,8 @@ package actor KubernetesSource {
         package var nodeName = ""
         package var serviceProxyName = ""
         package var userAgent = "fairlead"
+        /// Told of each request, Events' included.
+        package var observe: @Sendable (RequestOutcome) -> Void = { _ in }
         package var logger: Logger
 
         package init(logger: Logger) {
@@ -41,6 +43,10 @@ package actor KubernetesSource {
     private var states: [KubernetesResource: ResourceState] = [:]
     private var tasks: [Task<Void, Never>] = []
     private var changes = KubernetesStore.Changes()
+    /// What the server said it does not have for us, whatever it says later.
+    private var absent: Set<KubernetesResource> = []
+    /// Those of the last update.
+    private var toldUnanswered: Set<KubernetesResource> = []
     private var isFirst = true
     private var isStopped = false
     private var waiter: CheckedContinuation<Void, Never>?
@@ -71,6 +77,7 @@ package actor KubernetesSource {
         requests.rate = settings.qps
         requests.burst = settings.burst
         requests.userAgent = settings.userAgent
+        requests.observe = settings.observe
         connection = APIConnection(
             access,
             settings: requests,
@@ -99,12 +106,17 @@ package actor KubernetesSource {
         var access: ClusterAccess
         if let path = settings.kubeconfig {
             access = try Kubeconfig(path: path).access(context: settings.context)
-        } else {
+        } else if settings.servers.isEmpty || ClusterAccess.isPod(environment) {
             access = try .pod(environment: environment)
+        } else {
+            // Without credentials; a server without TLS may ask for none.
+            access = ClusterAccess(servers: [])
         }
+        if access.proxy == nil { access.environmentProxies = try ProxyEnvironment(environment) }
         guard !settings.servers.isEmpty else { return access }
+        let defaultsToTLS = access.impliesTLS
         access.servers = try settings.servers.map { (text) throws(ClientError) in
-            guard let server = ServerAddress(text) else {
+            guard let server = ServerAddress(text, defaultsToTLS: defaultsToTLS) else {
                 throw ClientError(
                     "API server \(shortText(ClientError(text))): is no address such as "
                         + "https://10.0.0.1:6443"
@@ -116,8 +128,8 @@ package actor KubernetesSource {
     }
 
     /// Follows the cluster until the reading task is cancelled or `stop` is called. The first update
-    /// holds everything; it comes when Services and EndpointSlices have been received. To be called
-    /// once.
+    /// comes when Services and EndpointSlices have been received; it and later ones say which other
+    /// resources the server has not answered for yet. To be called once.
     package nonisolated func updates() -> AsyncStream<KubernetesUpdate> {
         AsyncStream {
             await self.next()
@@ -148,7 +160,13 @@ package actor KubernetesSource {
         store.hasList(of: .services) && store.hasList(of: .endpointSlices)
     }
 
-    private var hasNews: Bool { isComplete && (isFirst || !changes.isEmpty) }
+    private var unanswered: Set<KubernetesResource> {
+        Set(states.keys.filter { !store.hasList(of: $0) && !absent.contains($0) })
+    }
+
+    private var hasNews: Bool {
+        isComplete && (isFirst || !changes.isEmpty || toldUnanswered != unanswered)
+    }
 
     private func next() async -> KubernetesUpdate? {
         start()
@@ -163,11 +181,13 @@ package actor KubernetesSource {
         )
         isFirst = false
         changes = KubernetesStore.Changes()
+        toldUnanswered = unanswered
         return KubernetesUpdate(
             update: update,
             node: store.node,
             serviceCIDRs: store.serviceCIDRs,
-            triggers: store.takeTriggers()
+            triggers: store.takeTriggers(),
+            unanswered: toldUnanswered
         )
     }
 
@@ -221,5 +241,7 @@ extension KubernetesSource: ReflectorSink {
 
     package func note(_ state: ResourceState, of resource: KubernetesResource) {
         states[resource] = state
+        if state.phase == .absent { absent.insert(resource) }
+        if hasNews { wake() }
     }
 }

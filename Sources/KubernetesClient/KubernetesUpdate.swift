@@ -5,24 +5,29 @@ package import ServiceModel
 /// What the API server knows, and what of it changed since the last update.
 package struct KubernetesUpdate: Sendable {
     package var update: SnapshotUpdate
-    /// The own Node; nil while the cluster has none of our name.
+    /// The own Node; nil if the cluster has none of our name, or has not said yet.
     package var node: NodeObject?
     /// Sorted; empty where the cluster does not tell.
     package var serviceCIDRs: [IPPrefix]
     /// When endpoints changed that came with this update, by Service: one for each changed slice that
     /// says so.
     package var triggers: [ServiceName: [EndpointTrigger]]
+    /// Resources that are followed and of which nothing is known yet: neither listed nor answered as
+    /// not there for us.
+    package var unanswered: Set<KubernetesResource>
 
     package init(
         update: SnapshotUpdate,
         node: NodeObject? = nil,
         serviceCIDRs: [IPPrefix] = [],
-        triggers: [ServiceName: [EndpointTrigger]] = [:]
+        triggers: [ServiceName: [EndpointTrigger]] = [:],
+        unanswered: Set<KubernetesResource> = []
     ) {
         self.update = update
         self.node = node
         self.serviceCIDRs = serviceCIDRs
         self.triggers = triggers
+        self.unanswered = unanswered
     }
 }
 

@@ -33,7 +33,7 @@ package struct LabHome: Sendable {
                 withIntermediateDirectories: true
             )
         } catch {
-            throw LabError("\(home.services): cannot be made: \(error.localizedDescription)")
+            throw LabError("\(home.services): cannot be made: \(systemReason(error))")
         }
         try home.write("\(shape)\n", to: "shape")
         return home
@@ -66,7 +66,7 @@ package struct LabHome: Sendable {
             try FileManager.default.removeItem(atPath: path)
             return true
         } catch {
-            throw LabError("\(path): cannot be removed: \(error.localizedDescription)")
+            throw LabError("\(path): cannot be removed: \(systemReason(error))")
         }
     }
 
@@ -75,7 +75,7 @@ package struct LabHome: Sendable {
         do {
             try text.write(toFile: "\(directory)/\(file)", atomically: true, encoding: .utf8)
         } catch {
-            throw LabError("\(directory)/\(file): cannot be written: \(error.localizedDescription)")
+            throw LabError("\(directory)/\(file): cannot be written: \(systemReason(error))")
         }
     }
 
@@ -89,4 +89,10 @@ package struct LabHome: Sendable {
     }
 
     package func logged(by member: String) -> String { read("\(member).log") }
+}
+
+/// The system's words, which Foundation keeps beneath its own.
+private func systemReason(_ error: any Error) -> String {
+    guard let system = (error as? CocoaError)?.underlying as? POSIXError else { return "\(error)" }
+    return String(cString: strerror(system.code.rawValue))
 }

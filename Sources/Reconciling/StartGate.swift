@@ -1,43 +1,66 @@
-/// Whether enough is known of the node to program its first rules.
+/// Whether enough is known of node and cluster to program the first rules.
 ///
 /// Rules that take the node for another, or pods for strangers, would have to be changed at once and
-/// would have misled connections meanwhile; so the first pass waits for the Node, though not for
-/// ever: most rules do not depend on it.
+/// would have misled connections meanwhile; rules without the cluster's Service ranges would let
+/// through for a moment what is dropped otherwise. So the first pass waits for what the API server
+/// has to say of them, though not for ever: most rules do not depend on it.
 package struct StartGate: Sendable {
     package typealias Instant = ContinuousClock.Instant
 
-    /// How long to wait for the Node to have an address.
-    package static let nodeWait = Duration.seconds(30)
-    /// How long to wait for the node's pod ranges, where local pods are recognised by them.
-    package static let podRangeWait = Duration.seconds(300)
+    /// What can be waited for.
+    package struct Facts: OptionSet, Sendable {
+        package let rawValue: Int
 
-    private let start: Instant
-    private let needsNode: Bool
-    private let needsPodRanges: Bool
-    private var isOpen = false
+        package init(rawValue: Int) {
+            self.rawValue = rawValue
+        }
 
-    package init(needsNode: Bool, needsPodRanges: Bool, start: Instant) {
-        self.needsNode = needsNode
-        self.needsPodRanges = needsPodRanges
-        self.start = start
+        /// The Node's addresses.
+        package static let addresses = Facts(rawValue: 1 << 0)
+        /// The Node's pod ranges, where local pods are recognised by them.
+        package static let podRanges = Facts(rawValue: 1 << 1)
+        /// The cluster's ServiceCIDRs, or that it has none for us.
+        package static let serviceRanges = Facts(rawValue: 1 << 2)
     }
 
-    /// Whether to begin at `now`; once it has said yes it never says no.
-    package mutating func opens(hasAddresses: Bool, hasPodRanges: Bool, at now: Instant) -> Bool {
+    /// How long to wait for the Node to have an address.
+    package static let nodeWait = Duration.seconds(30)
+    /// How long to wait for the node's pod ranges after that.
+    package static let podRangeWait = Duration.seconds(300)
+    /// How long to wait for the ServiceCIDRs; longer than it takes until those that an earlier run
+    /// knew are looked up.
+    package static let serviceRangeWait = Duration.seconds(12)
+
+    private let needs: Facts
+    /// When the Services were first known, from which the waits count.
+    private var start: Instant?
+    private var isOpen = false
+
+    package init(needs: Facts) {
+        self.needs = needs
+    }
+
+    /// Whether to begin at `now`, when all Services are known; once it has said yes it never says no.
+    package mutating func opens(knowing facts: Facts, at now: Instant) -> Bool {
         if isOpen { return true }
+        let start = start ?? now
+        self.start = start
+        var overdue: Facts = []
         let waited = now - start
-        let knowsNode = hasAddresses || !needsNode || waited >= Self.nodeWait
-        let knowsPods =
-            hasPodRanges || !needsPodRanges || waited >= Self.nodeWait + Self.podRangeWait
-        isOpen = knowsNode && knowsPods
+        if waited >= Self.serviceRangeWait { overdue.insert(.serviceRanges) }
+        if waited >= Self.nodeWait { overdue.insert(.addresses) }
+        if waited >= Self.nodeWait + Self.podRangeWait { overdue.insert(.podRanges) }
+        isOpen = needs.subtracting(facts).subtracting(overdue).isEmpty
         return isOpen
     }
 
     /// What is still waited for, for people; nil if nothing.
-    package func reason(hasAddresses: Bool, hasPodRanges: Bool) -> String? {
+    package func reason(knowing facts: Facts) -> String? {
         if isOpen { return nil }
-        if needsNode, !hasAddresses { return "the Node's addresses" }
-        if needsPodRanges, !hasPodRanges { return "the Node's pod ranges" }
+        let missing = needs.subtracting(facts)
+        if missing.contains(.addresses) { return "the Node's addresses" }
+        if missing.contains(.podRanges) { return "the Node's pod ranges" }
+        if missing.contains(.serviceRanges) { return "the cluster's ServiceCIDRs" }
         return nil
     }
 }

@@ -1,5 +1,6 @@
 import ArgumentParser
 import DaemonConfiguration
+import Foundation
 
 @main
 struct Fairlead: AsyncParsableCommand {
@@ -31,6 +32,26 @@ struct Fairlead: AsyncParsableCommand {
     )
 
     static func main() async {
-        await main(KubeProxyFlag.rewriting(Array(CommandLine.arguments.dropFirst())))
+        do {
+            let arguments = KubeProxyFlag.rewriting(Array(CommandLine.arguments.dropFirst()))
+            var command = try parseAsRoot(arguments)
+            if var command = command as? any AsyncParsableCommand {
+                try await command.run()
+            } else {
+                try command.run()
+            }
+        } catch {
+            exit(withError: inWords(error))
+        }
+    }
+
+    /// An error of a library that nobody has put into words is told by the system's reason beneath it.
+    private static func inWords(_ error: any Error) -> any Error {
+        guard let error = error as? CocoaError else { return error }
+        let system = (error.underlying as? POSIXError).map {
+            String(cString: strerror($0.code.rawValue))
+        }
+        let path = error.filePath ?? "a file"
+        return CommandFailure("\(path): \(system ?? "cannot be used (code \(error.errorCode))")")
     }
 }

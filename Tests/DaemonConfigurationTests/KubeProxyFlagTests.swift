@@ -85,7 +85,7 @@ struct KubeProxyFlagTests {
         #expect(loaded.configuration.node.name == "node-b")
         #expect(loaded.configuration.log.level == .debug)
         #expect(loaded.configuration.log.format == .json)
-        #expect(loaded.configuration.sources.kubernetes?.servers == ["https://192.0.2.1:6443"])
+        #expect(loaded.configuration.sources.kubernetes?.servers == ["192.0.2.1:6443"])
         #expect(loaded.warnings.count == 1)
         #expect(loaded.warnings[0].hasSuffix(": --proxy-mode, --masquerade-all"))
         // What counts beside a file does not make up a configuration.

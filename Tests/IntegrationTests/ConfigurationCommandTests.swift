@@ -43,6 +43,39 @@ struct ConfigurationCommandTests {
         }
     }
 
+    @Test(
+        "A relative kubeconfig begins at the working directory, in kube-proxy's file and as a flag"
+    )
+    func relativeKubeconfig() throws {
+        let directory = FileManager.default.temporaryDirectory.path
+        func convert(_ arguments: String) throws -> String {
+            let script = "cd \(directory) && \(BuiltProgram.fairlead) config convert \(arguments)"
+            return try LabCommand.result(["sh", "-c", script]).output
+        }
+        let more = "clientConnection: {kubeconfig: conf/proxy.conf}\n"
+        try withFile(Self.kubeProxy + more) { path in
+            let output = try convert("-c \(path)")
+            #expect(output.contains("{kubeconfig: \(directory)/conf/proxy.conf}"), "\(output)")
+        }
+        let output = try convert("--kubeconfig=./proxy.conf --master=api:8080")
+        #expect(
+            output.contains("{kubeconfig: \(directory)/./proxy.conf, servers: [\"api:8080\"]}"),
+            "\(output)"
+        )
+    }
+
+    @Test("A file that cannot be read or written is told with the system's reason")
+    func files() throws {
+        let read = try fairlead("config", "convert", "-c", "/tmp")
+        #expect(read.output.contains("Error: /tmp: cannot be read: Is a directory"))
+        let write = try fairlead("config", "convert", "-o", "/proc/none/x")
+        #expect(
+            write.output.contains(
+                "Error: /proc/none/x: cannot be written: No such file or directory"
+            )
+        )
+    }
+
     @Test("Other commands take it, too, ask its API server and say what is not honoured")
     func plan() async throws {
         let cluster = LifeCluster()

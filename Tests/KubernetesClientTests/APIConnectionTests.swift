@@ -216,6 +216,7 @@ extension NetworkSuites {
                     await #expect(throws: ConnectionFailure.self) { try await connection.ask() }
                 }
                 let request = server.requests.first
+                #expect(request?.method == "CONNECT")
                 #expect(request?.path == "192.0.2.1:6443")
                 #expect(request?.headers["proxy-authorization"] == "Basic bWU6cHc=")
                 #expect(request?.headers["authorization"] == nil)

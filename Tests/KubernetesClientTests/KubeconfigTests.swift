@@ -1,6 +1,7 @@
 import Foundation
-import KubernetesClient
 import Testing
+
+@testable import KubernetesClient
 
 @Suite("Kubeconfig")
 struct KubeconfigTests {
@@ -87,6 +88,49 @@ struct KubeconfigTests {
         #expect(plugin.arguments == ["--cluster", "c-1"])
         #expect(plugin.environment == ["PROFILE": Secret("work")])
         #expect(plugin.cluster?.serverName == "kubernetes")
+    }
+
+    @Test(
+        "A server without a scheme is http, unless there is something that only TLS needs",
+        arguments: [
+            ("", "http://api:8080"), (", insecure-skip-tls-verify: true", "https://api:8080"),
+            (", certificate-authority: ca.crt", "https://api:8080"),
+        ]
+    )
+    func noScheme(more: String, expected: String) throws {
+        let text = Self.text.replacing(
+            "cluster: {server: \"https://[fd00::1]:6443\", insecure-skip-tls-verify: true}",
+            with: "cluster: {server: \"api:8080\"\(more)}"
+        )
+        let access = try Kubeconfig(text: text, file: "k").access()
+        #expect(access.servers.map(\.description) == [expected])
+    }
+
+    @Test(
+        "Proxies: what is one and what is not",
+        arguments: [
+            ("http://proxy:3128", "http://proxy:3128"),
+            ("https://192.0.2.200", "https://192.0.2.200:443"),
+            ("socks5://me:pw@[fd00::2]", "socks5://[fd00::2]:1080"),
+            ("SOCKS5H://proxy:1", "socks5://proxy:1"), ("ftp://proxy", nil), ("proxy:3128", nil),
+            ("http://", nil), ("https://proxy:70000", nil),
+        ]
+    )
+    func proxies(text: String, expected: String?) {
+        #expect(ProxyAddress(text)?.description == expected)
+    }
+
+    @Test("API servers that are named without a kubeconfig need no pod, and bring no credentials")
+    func serversAlone() throws {
+        var settings = KubernetesSource.Settings(logger: .silent)
+        settings.servers = ["192.0.2.1:8080", "https://192.0.2.2:6443"]
+        let access = try KubernetesSource.access(settings, environment: [:])
+        #expect(
+            access.servers.map(\.description) == [
+                "http://192.0.2.1:8080", "https://192.0.2.2:6443",
+            ]
+        )
+        #expect(access.authorization == .none)
     }
 
     @Test("A context without a user has no credentials")

@@ -82,6 +82,48 @@ extension NetworkSuites {
             }
         }
 
+        @Test(
+            "Updates say what the server has not answered for, and the last one comes without news"
+        )
+        func unanswered() async throws {
+            let cluster = Self.cluster(1)
+            try await withServer(cluster) { server, address in
+                server.setFault { request in
+                    ["nodes", "servicecidrs"].contains { request.path.hasSuffix($0) } ? .stall : nil
+                }
+                try await withSource([address]) { source in
+                    var updates = source.updates().makeAsyncIterator()
+                    #expect(await updates.next()?.unanswered == [.nodes, .serviceCIDRs])
+                    // There is neither a Node nor a range, which is an answer, too.
+                    server.setFault { _ in nil }
+                    server.dropConnections()
+                    var last: KubernetesUpdate?
+                    repeat { last = await updates.next() } while last?.unanswered.isEmpty == false
+                    #expect(last?.unanswered == [])
+                    #expect(last?.node == nil)
+                    #expect(last?.update.changed == .some([]))
+                }
+            }
+        }
+
+        @Test("A resource that the server does not have is answered for", arguments: [403, 404])
+        func absent(code: Int) async throws {
+            try await withServer(Self.cluster(1)) { server, address in
+                server.setFault { request in
+                    request.path.hasSuffix("servicecidrs")
+                        ? .status(ServedStatus(code: code, reason: "Refused")) : nil
+                }
+                try await withSource([address]) { source in
+                    var last: KubernetesUpdate?
+                    for await update in source.updates() {
+                        last = update
+                        if update.unanswered.isEmpty { break }
+                    }
+                    #expect(last?.serviceCIDRs == [])
+                }
+            }
+        }
+
         @Test("Requests select what is ours")
         func selectors() async throws {
             try await withServer { server, address in
@@ -228,7 +270,11 @@ extension NetworkSuites {
                 try await withServer(cluster) { second, secondAddress in
                     try await withSource([firstAddress, secondAddress], speed: 20) { source in
                         var updates = source.updates().makeAsyncIterator()
-                        #expect(await updates.next()?.update.snapshot.services.count == 2)
+                        var opening = await updates.next()
+                        while opening?.unanswered.isEmpty == false {
+                            opening = await updates.next()
+                        }
+                        #expect(opening?.update.snapshot.services.count == 2)
                         #expect(await source.state().resources[.services]?.server == firstAddress)
                         await first.stop()
                         cluster.put(.service(Self.service(2)))
@@ -269,7 +315,9 @@ extension NetworkSuites {
                         )
                     )
                     var updates = source.updates().makeAsyncIterator()
-                    #expect(await updates.next()?.update.snapshot.services.count == 300)
+                    var opening = await updates.next()
+                    while opening?.unanswered.isEmpty == false { opening = await updates.next() }
+                    #expect(opening?.update.snapshot.services.count == 300)
                     cluster.put(.service(Self.service(300)))
                     #expect(await updates.next()?.update.snapshot.services.count == 301)
                     let watching = await eventually {

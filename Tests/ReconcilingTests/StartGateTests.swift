@@ -12,38 +12,51 @@ struct StartGateTests {
     /// As `#expect` takes no mutating call.
     private func opens(
         _ gate: inout StartGate,
-        _ hasAddresses: Bool,
-        _ hasPodRanges: Bool,
-        _ now: ContinuousClock.Instant
+        _ facts: StartGate.Facts,
+        _ seconds: Int
     ) -> Bool {
-        gate.opens(hasAddresses: hasAddresses, hasPodRanges: hasPodRanges, at: now)
+        gate.opens(knowing: facts, at: after(seconds))
     }
 
     @Test("Without an API server there is nothing to wait for")
     func files() {
-        var gate = StartGate(needsNode: false, needsPodRanges: false, start: start)
-        #expect(opens(&gate, false, false, start))
+        var gate = StartGate(needs: [])
+        #expect(opens(&gate, [], 0))
     }
 
     @Test("The Node is waited for, half a minute at most")
     func node() {
-        var gate = StartGate(needsNode: true, needsPodRanges: false, start: start)
-        #expect(!opens(&gate, false, false, after(29)))
-        #expect(gate.reason(hasAddresses: false, hasPodRanges: false) == "the Node's addresses")
+        var gate = StartGate(needs: .addresses)
+        #expect(!opens(&gate, [], 0))
+        #expect(!opens(&gate, [], 29))
+        #expect(gate.reason(knowing: []) == "the Node's addresses")
         var patient = gate
-        #expect(opens(&gate, true, false, after(29)))
-        #expect(opens(&patient, false, false, after(30)))
+        #expect(opens(&gate, .addresses, 29))
+        #expect(opens(&patient, [], 30))
     }
 
     @Test("Pod ranges are waited for five minutes more, and a Node that loses them closes nothing")
     func podRanges() {
-        var gate = StartGate(needsNode: true, needsPodRanges: true, start: start)
-        #expect(!opens(&gate, true, false, after(329)))
-        #expect(gate.reason(hasAddresses: true, hasPodRanges: false) == "the Node's pod ranges")
+        var gate = StartGate(needs: [.addresses, .podRanges])
+        #expect(!opens(&gate, [], 0))
+        #expect(!opens(&gate, .addresses, 329))
+        #expect(gate.reason(knowing: .addresses) == "the Node's pod ranges")
         var patient = gate
-        #expect(opens(&patient, true, false, after(330)))
-        #expect(opens(&gate, true, true, after(10)))
-        #expect(opens(&gate, false, false, after(11)))
-        #expect(gate.reason(hasAddresses: false, hasPodRanges: false) == nil)
+        #expect(opens(&patient, .addresses, 330))
+        #expect(opens(&gate, [.addresses, .podRanges], 10))
+        #expect(opens(&gate, [], 11))
+        #expect(gate.reason(knowing: []) == nil)
+    }
+
+    @Test("ServiceCIDRs are waited for twelve seconds, which a slow API server does not use up")
+    func serviceRanges() {
+        var gate = StartGate(needs: [.addresses, .serviceRanges])
+        // The API server first answered after a minute.
+        #expect(!opens(&gate, [], 60))
+        #expect(!opens(&gate, .addresses, 71))
+        #expect(gate.reason(knowing: .addresses) == "the cluster's ServiceCIDRs")
+        var answered = gate
+        #expect(opens(&gate, .addresses, 72))
+        #expect(opens(&answered, [.addresses, .serviceRanges], 61))
     }
 }

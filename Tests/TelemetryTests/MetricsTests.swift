@@ -215,6 +215,44 @@ struct MetricsTests {
     }
 }
 
+/// Requests to the API server, as Kubernetes' components count them.
+@Suite("Metrics of requests")
+struct RestClientMetricsTests {
+    @Test("Answers, failures and watches, each where client-go counts them")
+    func requests() {
+        let registry = MetricRegistry()
+        let metrics = RestClientMetrics(registry)
+        func observe(_ code: Int?, isWatch: Bool = false) {
+            metrics.observe(
+                host: "192.0.2.1:6443",
+                method: "GET",
+                code: code,
+                isWatch: isWatch,
+                duration: .milliseconds(30),
+                heldBack: .zero,
+                requestBytes: 0,
+                responseBytes: 2000
+            )
+        }
+        observe(200)
+        observe(200, isWatch: true)
+        observe(nil)
+        let text = MetricText.prometheus.render(registry.read())
+        let host = "host=\"192.0.2.1:6443\""
+        for line in [
+            "rest_client_requests_total{code=\"200\",\(host),method=\"GET\"} 2",
+            "rest_client_requests_total{code=\"<error>\",\(host),method=\"GET\"} 1",
+            "rest_client_request_duration_seconds_bucket{\(host),verb=\"GET\",le=\"0.025\"} 0",
+            "rest_client_request_duration_seconds_bucket{\(host),verb=\"GET\",le=\"0.1\"} 2",
+            "rest_client_request_duration_seconds_bucket{\(host),verb=\"GET\",le=\"60\"} 2",
+            "rest_client_rate_limiter_duration_seconds_count{\(host),verb=\"GET\"} 3",
+            "rest_client_response_size_bytes_bucket{\(host),verb=\"GET\",le=\"4096\"} 1",
+        ] {
+            #expect(text.contains("\(line)\n"), "\(line)")
+        }
+    }
+}
+
 /// Debian's Python, which has Prometheus' client library.
 enum Python {
     static func run(_ script: String, input: String) throws -> String {

@@ -70,7 +70,7 @@ struct KubeProxyTranslation {
     private mutating func client() throws(FieldError) {
         let client = try section("clientConnection")
         var source = DaemonConfiguration.Sources.Kubernetes()
-        source.kubeconfig = try client.absolutePathOrNone("kubeconfig")
+        if let path = try client.string("kubeconfig"), !path.isEmpty { source.kubeconfig = path }
         switch try client.string("contentType") ?? "" {
         case "", "application/vnd.kubernetes.protobuf": break
         case "application/json": source.contentType = .json
@@ -107,6 +107,14 @@ struct KubeProxyTranslation {
                 )
             }
         }
+    }
+
+    /// All that are set, by name.
+    func featureGates() throws(FieldError) -> [String: Bool] {
+        let gates = try section("featureGates")
+        var values: [String: Bool] = [:]
+        for name in gates.names { values[name] = try gates.boolean(name) }
+        return values
     }
 
     private mutating func node() throws(FieldError) {

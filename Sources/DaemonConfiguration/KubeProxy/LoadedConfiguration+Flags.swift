@@ -16,6 +16,7 @@ extension LoadedConfiguration {
         do throws(FieldError) {
             let translation = try KubeProxyTranslation(document.value)
             self.init(translation.configuration)
+            featureGates = try translation.featureGates()
             if let summary = translation.summary { warnings.append("flags: \(summary)") }
         } catch {
             throw ConfigurationError(flagFor: error)
@@ -60,15 +61,14 @@ extension LoadedConfiguration {
         guard let text = flags.last(where: { $0.name == "master" })?.value, !text.isEmpty else {
             return
         }
-        let server = text.contains("://") ? text : "https://\(text)"
-        guard DaemonConfiguration.Sources.Kubernetes.isServer(server) else {
+        guard DaemonConfiguration.Sources.Kubernetes.isServer(text) else {
             throw ConfigurationError(
                 flag: "master",
-                reason: "\(quoted(text)) is no URL such as https://192.0.2.1:6443"
+                reason: "\(quoted(text)) is no server such as https://192.0.2.1:6443"
             )
         }
         var source = configuration.sources.kubernetes ?? .init()
-        source.servers = [server]
+        source.servers = [text]
         configuration.sources.kubernetes = source
     }
 }

@@ -2,6 +2,11 @@ extension ClusterAccess {
     /// Where a pod finds its service account.
     package static let serviceAccountDirectory = "/var/run/secrets/kubernetes.io/serviceaccount"
 
+    /// The environment is that of a pod.
+    static func isPod(_ environment: [String: String]) -> Bool {
+        environment["KUBERNETES_SERVICE_HOST"]?.isEmpty == false
+    }
+
     /// What a pod's service account gives: the environment names the server, files hold the token and
     /// the authority.
     package static func pod(
@@ -20,7 +25,8 @@ extension ClusterAccess {
         let access = ClusterAccess(
             servers: [ServerAddress(host: host, port: port)],
             authority: .file("\(directory)/ca.crt"),
-            authorization: .tokenFile("\(directory)/token")
+            authorization: .tokenFile("\(directory)/token"),
+            origin: "the pod's service account"
         )
         // Better said now than at the first request.
         for file in ["token", "ca.crt"] { _ = try textOfFile("\(directory)/\(file)") }

@@ -8,10 +8,15 @@ package struct ClusterAccess: Sendable, Hashable {
     package var verifiesServer: Bool
     /// The name the server's certificate must carry, in place of the host's.
     package var serverName: String?
+    /// For all servers, whatever the environment says.
     package var proxy: ProxyAddress?
+    /// What counts where `proxy` is nil.
+    package var environmentProxies: ProxyEnvironment?
     package var certificate: PEMSource?
     package var key: PEMSource?
     package var authorization: Authorization
+    /// Where this stands: a kubeconfig's path, or words for what else gave it.
+    package var origin: String
 
     package init(
         servers: [ServerAddress],
@@ -21,7 +26,8 @@ package struct ClusterAccess: Sendable, Hashable {
         proxy: ProxyAddress? = nil,
         certificate: PEMSource? = nil,
         key: PEMSource? = nil,
-        authorization: Authorization = .none
+        authorization: Authorization = .none,
+        origin: String = "the configuration"
     ) {
         self.servers = servers
         self.authority = authority
@@ -31,6 +37,25 @@ package struct ClusterAccess: Sendable, Hashable {
         self.certificate = certificate
         self.key = key
         self.authorization = authorization
+        self.origin = origin
+    }
+
+    /// Nil goes to the server directly.
+    func proxy(for server: ServerAddress) -> ProxyAddress? {
+        proxy ?? environmentProxies?.proxy(for: server)
+    }
+
+    /// Whether a server without a scheme is meant to speak TLS: there is something that only TLS
+    /// needs, as client-go decides.
+    var impliesTLS: Bool { authority != nil || certificate != nil || !verifiesServer }
+
+    /// For messages: what the server's certificate is checked against.
+    var trust: String {
+        switch authority {
+        case .file(let path): path
+        case .inline: "certificate-authority-data in \(origin)"
+        case nil: "the system's certificate authorities, as \(origin) names none"
+        }
     }
 }
 

@@ -37,6 +37,7 @@ package struct Kubeconfig: Sendable {
                 named: chosen.requiredString("cluster")
             )
             var access = try self.access(cluster)
+            access.origin = file
             if let user = try chosen.string("user"), !user.isEmpty {
                 try authenticate(
                     &access,
@@ -44,6 +45,12 @@ package struct Kubeconfig: Sendable {
                     cluster: cluster
                 )
             }
+            // Last, as what a server without a scheme means depends on the rest.
+            let text = try cluster.requiredString("server")
+            guard let server = ServerAddress(text, defaultsToTLS: access.impliesTLS) else {
+                throw cluster.error("server", "is no address such as https://10.0.0.1:6443")
+            }
+            access.servers = [server]
             return access
         }
     }
@@ -64,17 +71,17 @@ package struct Kubeconfig: Sendable {
     }
 
     private func access(_ cluster: Fields) throws(FieldError) -> ClusterAccess {
-        guard let server = ServerAddress(try cluster.requiredString("server")) else {
-            throw cluster.error("server", "is no address such as https://10.0.0.1:6443")
-        }
-        var access = ClusterAccess(servers: [server])
+        var access = ClusterAccess(servers: [])
         access.authority = try pem(cluster, "certificate-authority")
         access.verifiesServer = try cluster.boolean("insecure-skip-tls-verify") != true
         access.serverName = try text(cluster, "tls-server-name")
         if let proxy = try text(cluster, "proxy-url") {
             // The value may hold a password, and so is not shown.
             guard let address = ProxyAddress(proxy) else {
-                throw cluster.error("proxy-url", "must be http://host:port or socks5://host:port")
+                throw cluster.error(
+                    "proxy-url",
+                    "must be http://host:port, https://host:port or socks5://host:port"
+                )
             }
             access.proxy = address
         }

@@ -4,6 +4,14 @@ package enum PEMSource: Sendable, Hashable {
     /// Read again before each request, so that a rotated file counts at once.
     case file(String)
 
+    /// For messages.
+    var place: String {
+        switch self {
+        case .inline: "the kubeconfig"
+        case .file(let path): path
+        }
+    }
+
     func read() throws(ClientError) -> Secret {
         switch self {
         case .inline(let text): text

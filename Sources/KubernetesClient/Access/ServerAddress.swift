@@ -16,10 +16,12 @@ package struct ServerAddress: Sendable, Hashable, CustomStringConvertible {
         self.basePath = basePath
     }
 
-    /// Parses `https://host:port/path`; without a scheme it is https. Nil for other schemes, for user
-    /// names and passwords, which have their own fields, and for queries.
-    package init?(_ text: String) {
-        let full = text.contains("://") ? text : "https://\(text)"
+    /// Parses `https://host:port/path`; without a scheme it is https, or http without
+    /// `defaultsToTLS`. Nil for other schemes, for user names and passwords, which have their own
+    /// fields, and for queries.
+    package init?(_ text: String, defaultsToTLS: Bool = true) {
+        let scheme = defaultsToTLS ? "https" : "http"
+        let full = text.contains("://") ? text : "\(scheme)://\(text)"
         guard let parts = URLComponents(string: full), parts.user == nil, parts.password == nil,
             parts.query == nil, parts.fragment == nil,
             let scheme = parts.scheme?.lowercased(), ["http", "https"].contains(scheme),

@@ -31,7 +31,7 @@ package struct APIBody: Sendable {
     package func read(_ use: (ByteBuffer) async throws -> Void) async throws {
         var iterator = chunks.makeAsyncIterator()
         while let chunk = try await next(&iterator) {
-            activity.note()
+            activity.note(bytes: chunk.readableBytes)
             try await use(chunk)
             // A slow reader is no dead server.
             activity.note()

@@ -1,9 +1,10 @@
+import Addressing
 import AsyncHTTPClient
 import KubernetesAPI
 package import Logging
 import NIOCore
 import NIOHTTP1
-import Synchronization
+import NIOSSL
 
 /// Requests to an API server that may have several addresses: with credentials, within a rate, and
 /// with an end to waiting.
@@ -19,12 +20,16 @@ package actor APIConnection {
         /// For the head of an answer.
         package var headLimit = Duration.seconds(30)
         package var userAgent = "fairlead"
+        /// Told of each request when it has ended, a watch as soon as it is answered.
+        package var observe: @Sendable (RequestOutcome) -> Void = { _ in }
 
         package init() {}
     }
 
     /// The longest a server may ask us to wait.
     private static let longestRetryAfter = 120
+    /// How long what was found out about a certificate counts.
+    private static let diagnosisLifetime = Duration.seconds(60)
     /// More of an error's text is not read.
     private static let statusLimit = 64 << 10
 
@@ -35,6 +40,10 @@ package actor APIConnection {
     private let provider: CredentialProvider
     private let limiter: RequestLimiter
     private var pool = ClientPool()
+    /// The ways through proxies, made when they are first needed.
+    private var tunnels: [ServerAddress: Task<ProxyTunnel, any Error>] = [:]
+    /// The last that was found out about a certificate, which takes a connection.
+    private var diagnosis: (of: ClientPool.Key, at: Duration, words: String)?
     private var position = 0
     private var isClosed = false
 
@@ -70,11 +79,12 @@ package actor APIConnection {
         var renewed = false
         var failures = 0
         while true {
-            if !request.continuesAnswer || failures > 0 { try await limiter.admit() }
+            let isFree = request.continuesAnswer && failures == 0
+            let heldBack = isFree ? .zero : try await limiter.admit()
             let credentials = try await provider.current()
             let server = server
             do {
-                return try await attempt(request, to: server, credentials, use)
+                return try await attempt(request, to: server, credentials, heldBack, use)
             } catch let status as APIStatus where status.code == 401 && !renewed {
                 renewed = true
                 await provider.refused(credentials)
@@ -106,6 +116,9 @@ package actor APIConnection {
             // All that can fail is to have been shut down before.
             try? await client.shutdown()
         }
+        let tunnels = tunnels.values
+        self.tunnels = [:]
+        for tunnel in tunnels { await (try? tunnel.value)?.close() }
     }
 
     // MARK: - One request to one server
@@ -114,17 +127,20 @@ package actor APIConnection {
         _ request: APIRequest,
         to server: ServerAddress,
         _ credentials: Credentials,
+        _ heldBack: Duration,
         _ use: @escaping @Sendable (APIBody) async throws -> Result
     ) async throws -> Result {
-        let (client, key) = try client(for: server, credentials)
+        let tunnel = try await tunnel(to: server, credentials)
+        let (client, key) = try client(for: server, credentials, isTunnelled: tunnel != nil)
         defer { pool.release(key) }
-        let message = message(request, to: server, credentials)
+        let message = message(request, to: server, by: tunnel, credentials)
         let activity = Activity(time, limit: settings.headLimit)
-        let answered = Atomic(false)
+        let account = RequestAccount(request, to: server, heldBack, settings.observe)
+        defer { account.close(receivedBytes: activity.bytes) }
         do {
             return try await activity.guarding {
                 let response = try await client.execute(message, deadline: .distantFuture)
-                answered.store(true, ordering: .relaxed)
+                account.answered(response.status.code)
                 activity.note()
                 let type = response.headers.first(name: "content-type") ?? ""
                 guard response.status == .ok || response.status == .created else {
@@ -144,24 +160,81 @@ package actor APIConnection {
             }
         } catch {
             try Task.checkCancellation()
-            if !answered.load(ordering: .relaxed) {
-                throw ConnectionFailure(server: server, reason: shortText(error))
+            if !account.isAnswered {
+                let reason = await reason(error, key, credentials, tunnel)
+                throw ConnectionFailure(server: server, reason: reason)
             }
             throw error
         }
     }
 
+    /// Why there was no answer, in words.
+    private func reason(
+        _ error: any Error,
+        _ key: ClientPool.Key,
+        _ credentials: Credentials,
+        _ tunnel: ProxyTunnel?
+    ) async -> String {
+        if let failure = tunnel?.takeFailure() { return failure }
+        guard let kind = CertificateProblem.kind(of: error) else { return shortText(error) }
+        if let diagnosis, diagnosis.of == key, time.now - diagnosis.at < Self.diagnosisLifetime {
+            return diagnosis.words
+        }
+        let name = access.serverName ?? key.server.host
+        let shown = await CertificateProblem.certificates(
+            host: tunnel == nil ? key.server.host : "127.0.0.1",
+            port: tunnel?.port ?? key.server.port,
+            name: name
+        )
+        let words = CertificateProblem(
+            kind: kind,
+            certificate: shown.first,
+            name: name,
+            authorities: (try? TLSConfiguration.authorities(access, credentials)) ?? [],
+            trust: access.trust
+        ).words
+        diagnosis = (key, time.now, words)
+        return words
+    }
+
+    /// Nil where no proxy is in between.
+    private func tunnel(
+        to server: ServerAddress,
+        _ credentials: Credentials
+    ) async throws -> ProxyTunnel? {
+        guard !isClosed, let proxy = access.proxy(for: server) else { return nil }
+        let tls = try TLSConfiguration.proxy(access, credentials)
+        if let running = tunnels[server], let tunnel = try? await running.value {
+            tunnel.trust(tls)
+            return tunnel
+        }
+        let (timeout, trust) = (connectTimeout, access.trust)
+        let opening = Task {
+            try await ProxyTunnel.open(
+                to: server,
+                by: proxy,
+                tls: tls,
+                trust: "\(trust), and the system's certificate authorities",
+                timeout: timeout
+            )
+        }
+        tunnels[server] = opening
+        return try await opening.value
+    }
+
     /// Less for each of several servers, so that one that came back has not to wait until all that
     /// are dead have been tried at length.
-    private var connectTimeout: Duration {
+    private var connectTimeout: TimeAmount {
         let share = settings.connectTimeout / access.servers.count
-        return min(settings.connectTimeout, max(.seconds(3), share))
+        let timeout = min(settings.connectTimeout, max(.seconds(3), share))
+        return .milliseconds(timeout.wholeMilliseconds)
     }
 
     /// Bad certificates do not take away a client that works.
     private func client(
         for server: ServerAddress,
-        _ credentials: Credentials
+        _ credentials: Credentials,
+        isTunnelled: Bool
     ) throws(ClientError) -> (HTTPClient, ClientPool.Key) {
         guard !isClosed else { throw ClientError("the connection is closed") }
         let key = ClientPool.Key(server, credentials)
@@ -170,7 +243,8 @@ package actor APIConnection {
                 to: server,
                 access,
                 credentials,
-                connectTimeout: .milliseconds(connectTimeout.wholeMilliseconds)
+                isTunnelled: isTunnelled,
+                connectTimeout: connectTimeout
             )
         }
         do throws(ClientError) {
@@ -185,11 +259,16 @@ package actor APIConnection {
     private func message(
         _ request: APIRequest,
         to server: ServerAddress,
+        by tunnel: ProxyTunnel?,
         _ credentials: Credentials
     ) -> HTTPClientRequest {
         // The client takes the name for TLS from the URL, and connects where it is told to.
         var named = server
         named.host = access.serverName ?? server.host
+        if let tunnel {
+            named.port = tunnel.port
+            if IPAddress(named.host) != nil { named.host = "127.0.0.1" }
+        }
         var message = HTTPClientRequest(url: "\(named)\(request.target)")
         message.headers.add(name: "host", value: server.authority)
         message.headers.add(name: "user-agent", value: settings.userAgent)

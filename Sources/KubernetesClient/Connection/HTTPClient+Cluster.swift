@@ -1,33 +1,69 @@
+import Addressing
 import AsyncHTTPClient
 import Glibc
 import NIOCore
 import NIOSSL
 
 extension HTTPClient {
-    /// A client for one server with one set of certificates.
+    /// A client for one server with one set of certificates; with `isTunnelled` on the way through a
+    /// proxy, which begins on this host.
     static func connecting(
         to server: ServerAddress,
         _ access: ClusterAccess,
         _ credentials: Credentials,
+        isTunnelled: Bool,
         connectTimeout: TimeAmount
     ) throws(ClientError) -> HTTPClient {
+        let name = access.serverName ?? server.host
+        // The library would compare the tunnel's address with those in the certificate.
+        let address = isTunnelled && access.verifiesServer ? IPAddress(name) : nil
+        var tls = try TLSConfiguration.client(access, credentials)
+        if address != nil { tls.certificateVerification = .noHostnameVerification }
         var configuration = HTTPClient.Configuration(
-            tlsConfiguration: try TLSConfiguration.client(access, credentials),
+            tlsConfiguration: tls,
             redirectConfiguration: .disallow,
-            timeout: .init(connect: connectTimeout, read: nil, write: .seconds(30)),
-            proxy: access.proxy.map(HTTPClient.Configuration.Proxy.init)
+            timeout: .init(connect: connectTimeout, read: nil, write: .seconds(30))
         )
         // The back-off is ours, and other servers come first.
         configuration.connectionPool.retryConnectionEstablishment = false
         configuration.connectionPool.concurrentHTTP1ConnectionsPerHostSoftLimit = 16
-        if let name = access.serverName { configuration.dnsOverride = [name: server.host] }
-        configuration.http1_1ConnectionDebugInitializer = { $0.keepAlive() }
-        configuration.http2ConnectionDebugInitializer = { $0.keepAlive() }
+        if isTunnelled, IPAddress(name) == nil {
+            configuration.dnsOverride = [name: "127.0.0.1"]
+        } else if access.serverName != nil {
+            configuration.dnsOverride = [name: server.host]
+        }
+        let usesTLS = server.usesTLS
+        let prepare = { @Sendable (channel: any Channel) -> EventLoopFuture<Void> in
+            guard usesTLS, let address else { return channel.keepAlive() }
+            return channel.nioSSL_peerCertificate().flatMapThrowing { certificate in
+                guard let certificate, certificate.names(address) else {
+                    throw NIOSSLExtraError.failedToValidateHostname
+                }
+            }
+            .flatMap { channel.keepAlive() }
+        }
+        configuration.http1_1ConnectionDebugInitializer = prepare
+        configuration.http2ConnectionDebugInitializer = prepare
         return HTTPClient(eventLoopGroupProvider: .singleton, configuration: configuration)
     }
 }
 
 extension TLSConfiguration {
+    /// For an https proxy: its certificate may come from the system's authorities, or as with
+    /// client-go from the cluster's. It gets none of ours.
+    static func proxy(
+        _ access: ClusterAccess,
+        _ credentials: Credentials
+    ) throws(ClientError) -> TLSConfiguration {
+        var configuration = TLSConfiguration.makeClientConfiguration()
+        configuration.minimumTLSVersion = .tlsv12
+        if !access.verifiesServer { configuration.certificateVerification = .none }
+        configuration.additionalTrustRoots = [
+            .certificates(try authorities(access, credentials) ?? [])
+        ]
+        return configuration
+    }
+
     fileprivate static func client(
         _ access: ClusterAccess,
         _ credentials: Credentials
@@ -35,15 +71,15 @@ extension TLSConfiguration {
         var configuration = TLSConfiguration.makeClientConfiguration()
         configuration.minimumTLSVersion = .tlsv12
         if !access.verifiesServer { configuration.certificateVerification = .none }
-        if let authority = credentials.authority {
-            configuration.trustRoots = .certificates(
-                try certificates(authority, of: "certificate authority")
-            )
+        if let authorities = try authorities(access, credentials) {
+            configuration.trustRoots = .certificates(authorities)
         }
         guard let certificate = credentials.certificate, let key = credentials.key else {
             return configuration
         }
-        configuration.certificateChain = try certificates(certificate, of: "client certificate")
+        let place = access.certificate?.place ?? "the credential plugin"
+        configuration.certificateChain =
+            try certificates(certificate, of: "client certificate of \(place)")
             .map { .certificate($0) }
         do {
             configuration.privateKey = .privateKey(
@@ -51,9 +87,19 @@ extension TLSConfiguration {
             )
         } catch {
             // The library's error may describe the input.
-            throw ClientError("client key: is no unencrypted private key in PEM form")
+            let place = access.key?.place ?? "the credential plugin"
+            throw ClientError("client key of \(place): is no unencrypted private key in PEM form")
         }
         return configuration
+    }
+
+    /// Those of the cluster; nil leaves the system's.
+    static func authorities(
+        _ access: ClusterAccess,
+        _ credentials: Credentials
+    ) throws(ClientError) -> [NIOSSLCertificate]? {
+        guard let authority = credentials.authority else { return nil }
+        return try certificates(authority, of: "certificate authority of \(access.trust)")
     }
 
     private static func certificates(
@@ -67,29 +113,13 @@ extension TLSConfiguration {
     }
 }
 
-extension HTTPClient.Configuration.Proxy {
-    fileprivate init(_ address: ProxyAddress) {
-        switch address.kind {
-        case .socks5: self = .socksServer(host: address.host, port: address.port)
-        case .http:
-            let login = address.userName.map {
-                HTTPClient.Authorization.basic(
-                    username: $0,
-                    password: address.password?.reveal() ?? ""
-                )
-            }
-            self = .server(host: address.host, port: address.port, authorization: login)
-        }
-    }
-}
-
 extension Channel {
     /// Lets the kernel notice a peer that is gone: after 5 s of silence it asks every 5 s, and gives
     /// up after 15 s without an answer (`tcp(7)`; `TCP_USER_TIMEOUT` takes precedence over the
     /// count). A server that has lost the connection answers the next question with a reset, so a
     /// host that crashed and came back is noticed within 5 s, where client-go's HTTP/2 pings, after
     /// 30 s of silence, take six times as long.
-    fileprivate func keepAlive() -> EventLoopFuture<Void> {
+    func keepAlive() -> EventLoopFuture<Void> {
         let options: [(Int32, ChannelOptions.Types.SocketOption.Value)] = [
             (TCP_KEEPIDLE, 5), (TCP_KEEPINTVL, 5), (TCP_KEEPCNT, 3), (TCP_USER_TIMEOUT, 15_000),
         ]

@@ -2,23 +2,30 @@ import Synchronization
 
 /// When something last came from the server, and how long nothing may come.
 final class Activity: Sendable {
-    private let state: Mutex<(last: Duration, limit: Duration)>
+    private let state: Mutex<(last: Duration, limit: Duration, bytes: Int)>
     private let time: Timebase
 
     init(_ time: Timebase, limit: Duration) {
         self.time = time
-        state = Mutex((time.now, limit))
+        state = Mutex((time.now, limit, 0))
     }
 
-    func note() {
+    /// Something came, with so many bytes of the body.
+    func note(bytes: Int = 0) {
         let now = time.now
-        state.withLock { $0.last = now }
+        state.withLock { state in
+            state.last = now
+            state.bytes += bytes
+        }
     }
+
+    /// Of the body, so far.
+    var bytes: Int { state.withLock { $0.bytes } }
 
     /// Allows longer silence from now on.
     func extend(to limit: Duration) {
         let now = time.now
-        state.withLock { $0 = (now, max($0.limit, limit)) }
+        state.withLock { $0 = (now, max($0.limit, limit), $0.bytes) }
     }
 
     var limit: Duration { state.withLock { $0.limit } }

@@ -37,9 +37,11 @@ actor RequestLimiter {
         self.time = time
     }
 
-    /// Returns when a request may be sent.
-    func admit() async throws {
+    /// Returns when a request may be sent, and how long that took.
+    @discardableResult
+    func admit() async throws -> Duration {
         let delay = bucket.take(at: time.now)
         if delay > .zero { try await time.sleep(for: delay) }
+        return delay
     }
 }

@@ -150,13 +150,3 @@ actor CredentialProvider {
 extension Secret {
     fileprivate var isBlank: Bool { reveal().allSatisfy(\.isWhitespace) }
 }
-
-extension PEMSource {
-    /// For messages.
-    fileprivate var place: String {
-        switch self {
-        case .inline: "inline data"
-        case .file(let path): path
-        }
-    }
-}

@@ -18,11 +18,10 @@ struct CheckCommand: ParsableCommand {
     @OptionGroup var options: ConfigurationOptions
 
     func run() throws {
-        let loaded = try options.loaded()
+        let daemon = try options.runningDaemon()
+        let (loaded, place) = try Self.configuration(options, daemon)
         let configuration = try options.choosingMode(loaded.configuration)
-        var findings = [
-            KernelCapabilities.Finding(.good, "configuration", options.path ?? "no file")
-        ]
+        var findings = [KernelCapabilities.Finding(.good, "configuration", place)]
         findings += loaded.warnings.map { .init(.note, "configuration", $0) }
         findings += Self.sources(configuration)
         findings += Self.kernel(configuration)
@@ -38,6 +37,24 @@ struct CheckCommand: ParsableCommand {
             print("\(mark)  \(finding.subject)\(blanks)  \(finding.detail)")
         }
         if findings.contains(where: { $0.level == .failure }) { throw ExitCode(1) }
+    }
+
+    /// The file is what is checked, if there is one; what it leaves to the daemon's command line is
+    /// taken from the daemon.
+    private static func configuration(
+        _ options: ConfigurationOptions,
+        _ daemon: RunningDaemon?
+    ) throws -> (LoadedConfiguration, place: String) {
+        guard let path = options.path else {
+            guard let daemon else { return (try options.loaded(), "no file") }
+            let loaded = LoadedConfiguration(try options.overriding(daemon))
+            return (loaded, "that of the running daemon (process \(daemon.pid), \(daemon.socket))")
+        }
+        var loaded = try options.loaded()
+        guard let name = daemon?.configuration.node.name, loaded.configuration.node.name == nil
+        else { return (loaded, path) }
+        loaded.configuration.node.name = name
+        return (loaded, "\(path), and node.name \(name) as the running daemon has it")
     }
 
     /// What is in manifests and cluster, and what of it cannot be planned.
@@ -58,6 +75,7 @@ struct CheckCommand: ParsableCommand {
         var findings: [KernelCapabilities.Finding] = snapshot.issues.map {
             .init(.failure, "sources", "\($0)")
         }
+        findings += loaded.gaps.map { .init(.failure, "sources", $0) }
         if findings.isEmpty {
             let places = names.filter { !$0.isEmpty }.joined(separator: " and ")
             findings.append(

@@ -82,6 +82,7 @@ struct DaemonOptions: ParsableArguments {
         case let error as HTTPClientError
         where error == .connectTimeout || error == .deadlineExceeded:
             "no answer in time"
+        case let error as HTTPClientError: error.shortDescription
         default: "\(error)"
         }
     }

@@ -76,10 +76,12 @@ struct StatusOptions: ParsableArguments {
     ) async throws {
         try await daemon.withClient { client in
             repeat {
-                let answer = try JSONDecoder().decode(
-                    type,
-                    from: try await daemon.ask(path, method: .GET, client)
-                )
+                let data = try await daemon.ask(path, method: .GET, client)
+                guard let answer = try? JSONDecoder().decode(type, from: data) else {
+                    throw CommandFailure(
+                        "the daemon's answer cannot be understood; is it of another version than this program (\(Version.text))?"
+                    )
+                }
                 // Home and clear, in place of a new screen's worth of lines.
                 if watch, output == .text { print("\u{1b}[H\u{1b}[2J", terminator: "") }
                 switch output {

@@ -1,5 +1,6 @@
 import DaemonConfiguration
 import Dispatch
+import KubernetesAPI
 import KubernetesClient
 import Logging
 import Planning
@@ -12,10 +13,14 @@ struct LoadedSources {
     var update: SnapshotUpdate
     /// What the cluster says of the node; nil where no API server is asked.
     private var cluster: ClusterFacts?
+    /// What the API server did not answer for in time, with reasons; all that depends on it may be
+    /// planned otherwise than the daemon does.
+    private(set) var gaps: [String] = []
 
     /// Reads every source once, with complaints about what is wrong in them.
     static func complaining(_ configuration: DaemonConfiguration) throws -> LoadedSources {
         let loaded = try LoadedSources(configuration)
+        for gap in loaded.gaps { complain("warning: \(gap)") }
         for issue in loaded.update.snapshot.issues { complain("\(issue)") }
         return loaded
     }
@@ -36,9 +41,18 @@ struct LoadedSources {
             }
             inputs.take(update, from: .files)
         }
-        let name = configuration.node.name ?? NodeFacts.hostName()
+        let name = configuration.nodeName
         if let settings = KubernetesSource.Settings(sources, nodeName: name, logger: .silent) {
-            let update = try Self.cluster(settings)
+            let (update, state) = try Self.cluster(settings)
+            let isUnanswered = update.unanswered.contains(.nodes)
+            guard update.node != nil || isUnanswered else {
+                throw CommandFailure(KubernetesSource.missingNode(name))
+            }
+            gaps = update.unanswered.sorted { $0.rawValue < $1.rawValue }.map { resource in
+                let error = state.resources[resource]?.lastError ?? "no answer"
+                return
+                    "the API server gave no \(resource.rawValue) within \(Self.restPatience), so this goes without: \(error)"
+            }
             cluster = ClusterFacts()
             cluster?.learn(update.node, update.serviceCIDRs)
             inputs.take(update.update, from: .cluster)
@@ -78,12 +92,12 @@ struct LoadedSources {
 
     /// How long an API server may take.
     private static let patience = Duration.seconds(20)
-    /// How long its Node may come after its Services.
-    private static let nodePatience = Duration.seconds(3)
+    /// How long the rest may come after its Services: its Node, its ServiceCIDRs.
+    private static let restPatience = Duration.seconds(5)
 
-    private static func cluster(
-        _ settings: KubernetesSource.Settings
-    ) throws -> KubernetesUpdate {
+    private typealias Answer = (update: KubernetesUpdate, state: KubernetesSourceState)
+
+    private static func cluster(_ settings: KubernetesSource.Settings) throws -> Answer {
         let source: KubernetesSource
         do {
             source = try KubernetesSource(settings)
@@ -93,58 +107,65 @@ struct LoadedSources {
         // A command runs on the main thread, which may have to enter a namespace later and so
         // must not be one of those that tasks share.
         let done = DispatchSemaphore(value: 0)
-        let found = Mutex<KubernetesUpdate?>(nil)
-        let problem = Mutex<String?>(nil)
+        let found = Mutex<(KubernetesUpdate?, KubernetesSourceState)?>(nil)
         Task.detached {
             let update = await first(source)
-            found.withLock { $0 = update }
-            if update == nil {
-                let state = await source.state()
-                let said = state.resources.values.compactMap(\.lastError).sorted().first
-                problem.withLock { $0 = said }
-            }
+            let state = await source.state()
+            found.withLock { $0 = (update, state) }
             await source.stop()
             done.signal()
         }
         done.wait()
-        if let update = found.withLock({ $0 }) { return update }
-        let reason = problem.withLock { $0 } ?? "no answer"
-        throw CommandFailure("no API server answered within \(patience): \(reason)")
+        guard let (update, state) = found.withLock({ $0 }), let update else {
+            let errors = found.withLock { $0?.1 }?.resources.values.compactMap(\.lastError) ?? []
+            let reason = errors.min() ?? "no answer"
+            throw CommandFailure("no API server answered within \(patience): \(reason)")
+        }
+        return (update, state)
     }
 
-    /// The first update that knows the Node, or the latest there is if that takes too long; nil if
-    /// there is none in time.
+    /// The first update in which everything is answered for, or the latest there is if that takes
+    /// too long; nil if there is none in time.
     private static func first(_ source: KubernetesSource) async -> KubernetesUpdate? {
         let latest = LatestUpdate()
-        let following = Task {
-            for await update in source.updates() where await latest.take(update) { return }
-        }
-        let clock = ContinuousClock()
-        let start = clock.now
-        while clock.now - start < patience {
-            if let update = await latest.value, await latest.isEnough(after: nodePatience) {
-                following.cancel()
-                return update
+        await withTaskGroup(of: Void.self) { group in
+            group.addTask {
+                for await update in source.updates() where latest.take(update) { return }
             }
-            guard (try? await Task.sleep(for: .milliseconds(5))) != nil else { break }
+            group.addTask {
+                let start = ContinuousClock.now
+                while latest.isWorthWaiting(since: start) {
+                    guard (try? await Task.sleep(for: .milliseconds(20))) != nil else { return }
+                }
+            }
+            await group.next()
+            group.cancelAll()
         }
-        following.cancel()
-        return await latest.value
+        return latest.value
     }
 
-    private actor LatestUpdate {
-        private(set) var value: KubernetesUpdate?
-        private var since = ContinuousClock.now
+    private final class LatestUpdate: Sendable {
+        private let state = Mutex<(value: KubernetesUpdate?, since: ContinuousClock.Instant)>(
+            (nil, .now)
+        )
+
+        var value: KubernetesUpdate? { state.withLock { $0.value } }
 
         /// True if nothing more is needed.
         func take(_ update: KubernetesUpdate) -> Bool {
-            if value == nil { since = .now }
-            value = update
-            return update.node != nil
+            state.withLock { state in
+                if state.value == nil { state.since = .now }
+                state.value = update
+            }
+            return update.unanswered.isEmpty
         }
 
-        func isEnough(after patience: Duration) -> Bool {
-            value?.node != nil || ContinuousClock.now - since >= patience
+        func isWorthWaiting(since start: ContinuousClock.Instant) -> Bool {
+            state.withLock { state in
+                let limit =
+                    state.value == nil ? start + patience : state.since + restPatience
+                return ContinuousClock.now < limit
+            }
         }
     }
 }

@@ -43,10 +43,10 @@ extension DaemonConfiguration {
 }
 
 extension ConfigurationOptions {
-    /// The configuration for a command that ends: what was odd, and the chosen mode, are told on
+    /// The configuration for a command that ends, as `loadLikeDaemon` finds it: what was odd, and the chosen mode, are told on
     /// standard error.
     func loadWithMode() throws -> DaemonConfiguration {
-        try choosingMode(try load())
+        try choosingMode(try loadLikeDaemon())
     }
 
     /// With a mode that is one, which is told on standard error.

@@ -58,7 +58,42 @@ struct ConfigurationOptions: ParsableArguments {
                 "no Services to serve: neither sources.files nor sources.kubernetes"
             )
         }
+        // kube-proxy, too, takes it from the working directory, from a file as from a flag.
+        loaded.configuration.makeKubeconfigAbsolute()
         return loaded
+    }
+
+    /// For a command that ends: the running daemon's settings if there is one and nothing here names
+    /// others, with the options put over them. What was odd is told on standard error.
+    func loadLikeDaemon() throws -> DaemonConfiguration {
+        guard let daemon = try runningDaemon() else { return try load() }
+        complain(
+            "configuration: that of the running daemon (process \(daemon.pid), \(daemon.socket)); --config takes another"
+        )
+        return try overriding(daemon)
+    }
+
+    /// The daemon's settings with the options put over them.
+    func overriding(_ daemon: RunningDaemon) throws -> DaemonConfiguration {
+        var loaded = LoadedConfiguration(daemon.configuration)
+        do {
+            try loaded.overlay(kubeProxy.flags)
+        } catch {
+            throw CommandFailure("\(error)")
+        }
+        override(&loaded.configuration)
+        return loaded.configuration
+    }
+
+    /// Nil if there is none, or the options name another configuration than its.
+    func runningDaemon() throws -> RunningDaemon? {
+        guard config == nil, services == nil,
+            !LoadedConfiguration.isConfiguration(kubeProxy.flags)
+        else { return nil }
+        // A file that cannot be read is told about when it is what counts.
+        let status = ((try? file()) ?? LoadedConfiguration()).configuration.status
+        guard let socket = status.socket else { return nil }
+        return try RunningDaemon.find(at: socket)
     }
 
     /// For a command that ends: what was odd is told on standard error.
@@ -79,11 +114,7 @@ struct ConfigurationOptions: ParsableArguments {
 
     private func file() throws -> LoadedConfiguration {
         guard let path else { return LoadedConfiguration() }
-        // A handle reads pipes, too: /dev/stdin.
-        guard let file = FileHandle(forReadingAtPath: path),
-            let bytes = try? file.readToEnd() ?? Data()
-        else { throw CommandFailure("\(path): cannot be read") }
-        guard let text = String(validating: bytes, as: UTF8.self) else {
+        guard let text = String(validating: try contents(of: path), as: UTF8.self) else {
             throw CommandFailure("\(path): is not UTF-8 text")
         }
         do {

@@ -33,11 +33,7 @@ func deliver(_ text: String, to file: String?) throws {
         print(text, terminator: "")
         return
     }
-    do {
-        try Data(text.utf8).write(to: URL(fileURLWithPath: file), options: .atomic)
-    } catch {
-        throw CommandFailure("\(file): cannot be written: \(error.localizedDescription)")
-    }
+    try replace(file, with: text)
 }
 
 /// Writes a line to standard error.

@@ -2,17 +2,20 @@ import Addressing
 import DaemonConfiguration
 import DataplaneModel
 import Planning
+import PrintableText
 import Reconciling
 import ServiceModel
 import Telemetry
 
 /// The daemon's metrics, and how they follow from what happens.
 struct DaemonMetrics: Sendable {
-    let registry = MetricRegistry()
+    let registry: MetricRegistry
     let kubeProxy: KubeProxyMetrics
     let fairlead: FairleadMetrics
+    private let features: MetricValues
 
-    init(mode: DaemonConfiguration.Mode) {
+    init(mode: DaemonConfiguration.Mode, _ registry: MetricRegistry = MetricRegistry()) {
+        self.registry = registry
         let kind: KubeProxyMetrics.Mode =
             switch mode {
             case .iptables: .iptables
@@ -21,7 +24,19 @@ struct DaemonMetrics: Sendable {
             }
         kubeProxy = KubeProxyMetrics(registry, mode: kind)
         fairlead = FairleadMetrics(registry)
+        features = registry.gauge(
+            "kubernetes_feature_enabled",
+            "1 if a feature gate of the configuration is on.",
+            labels: ["name", "stage"]
+        )
         fairlead.build.set(1, Version.text, mode.rawValue)
+    }
+
+    /// kube-proxy's feature gates as they are set.
+    func setFeatureGates(_ gates: [String: Bool]) {
+        for (name, isOn) in gates {
+            features.set(isOn ? 1 : 0, printable(name), FeatureGateStages.stage(of: name))
+        }
     }
 
     /// The time from a change in the cluster to the end of the pass that programmed it.

@@ -32,15 +32,16 @@ final class DaemonTelemetry: Sendable {
     /// How often an address that could not be had is tried again.
     private static let retryInterval = Duration.seconds(5)
 
-    /// `configuration` has the mode that was chosen.
+    /// `configuration` has the mode that was chosen; `registry` may have metrics already.
     init(
         _ configuration: DaemonConfiguration,
         families: [IPFamily],
-        events: EventRecorder? = nil
+        events: EventRecorder? = nil,
+        registry: MetricRegistry = MetricRegistry()
     ) {
         self.events = events
         health = Telemetry.HealthState(deadline: Self.deadline(configuration))
-        metrics = DaemonMetrics(mode: configuration.mode)
+        metrics = DaemonMetrics(mode: configuration.mode, registry)
         traffic = TrafficReader(configuration, families)
         published = Mutex(DaemonSnapshot(configuration: configuration, families: families))
         (wishes, wish) = AsyncStream.makeStream(bufferingPolicy: .bufferingNewest(1))

@@ -8,6 +8,9 @@ extension DaemonTelemetry {
     var statusPages: HTTPRoutes {
         var routes = HTTPRoutes()
         routes["/status"] = { [self] _ in Self.json(await status()) }
+        routes["/configuration"] = { [self] _ in
+            Self.json(RunningDaemon.Answer(snapshot.configuration))
+        }
         routes["/confirm"] = { [self] _ in await confirmPage() }
         routes.actions = ["/confirm"]
         routes["/status/services/"] = { [self] in await servicePage($0) }

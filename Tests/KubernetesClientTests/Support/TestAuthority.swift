@@ -35,12 +35,54 @@ struct TestAuthority {
         return files
     }
 
+    /// A certificate of the year 2020 and its key, as file paths.
+    func issueExpired(
+        _ name: String,
+        alternatives: String
+    ) throws -> (certificate: String, key: String) {
+        let files = (directory + "/\(name).crt", directory + "/\(name).key")
+        let (request, settings) = (directory + "/\(name).csr", directory + "/\(name).conf")
+        let text = """
+            [ca]
+            default_ca = own
+            [own]
+            database = \(directory)/index
+            serial = \(directory)/serial
+            new_certs_dir = \(directory)
+            default_md = sha256
+            policy = any
+            x509_extensions = names
+            [any]
+            commonName = supplied
+            [names]
+            subjectAltName = \(alternatives)
+
+            """
+        for (content, file) in [(text, settings), ("", "\(directory)/index")] {
+            try content.write(toFile: file, atomically: true, encoding: .utf8)
+        }
+        try Self.openssl(
+            ["req", "-new", "-subj", "/CN=\(name)", "-out", request, "-keyout", files.1]
+                + Self.common.dropLast(2)
+        )
+        try Self.openssl([
+            "ca", "-batch", "-config", settings, "-cert", certificate, "-keyfile",
+            directory + "/ca.key", "-create_serial", "-in", request, "-out", files.0, "-notext",
+            "-startdate", "200101000000Z", "-enddate", "200102000000Z",
+        ])
+        return files
+    }
+
     /// TLS for a server with the given name, which asks clients for a certificate of ours if wanted.
     func server(
         alternatives: String = "IP:127.0.0.1",
-        asksClients: Bool = false
+        asksClients: Bool = false,
+        isExpired: Bool = false
     ) throws -> TLSConfiguration {
-        let files = try issue("server", alternatives: alternatives)
+        let files =
+            isExpired
+            ? try issueExpired("server", alternatives: alternatives)
+            : try issue("server", alternatives: alternatives)
         var configuration = TLSConfiguration.makeServerConfiguration(
             certificateChain: try NIOSSLCertificate.fromPEMFile(files.certificate)
                 .map { .certificate($0) },

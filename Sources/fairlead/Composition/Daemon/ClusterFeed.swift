@@ -16,10 +16,16 @@ actor ClusterFeed {
     private var problem: String?
 
     /// Nil if the configuration names no API server.
-    init?(_ sources: DaemonConfiguration.Sources, nodeName: String, logger: Logger) {
+    init?(
+        _ sources: DaemonConfiguration.Sources,
+        nodeName: String,
+        logger: Logger,
+        observe: @escaping @Sendable (RequestOutcome) -> Void
+    ) {
         guard
-            let settings = KubernetesSource.Settings(sources, nodeName: nodeName, logger: logger)
+            var settings = KubernetesSource.Settings(sources, nodeName: nodeName, logger: logger)
         else { return nil }
+        settings.observe = observe
         self.settings = settings
         events = EventRecorder(nodeName: nodeName, logger: logger)
     }

@@ -1,7 +1,10 @@
 import Addressing
 import DaemonConfiguration
 import Foundation
+import KubernetesClient
 import Logging
+import Planning
+import PrintableText
 import Reconciling
 import Telemetry
 
@@ -58,7 +61,45 @@ extension Daemon {
     }
 }
 
+extension StartGate {
+    /// What an API server is needed for.
+    init(_ configuration: DaemonConfiguration) {
+        var needs: Facts = []
+        if configuration.sources.kubernetes != nil {
+            needs.insert(.addresses)
+            if configuration.serviceCIDRs.isEmpty { needs.insert(.serviceRanges) }
+        }
+        if configuration.takesPodRangesFromNode { needs.insert(.podRanges) }
+        self.init(needs: needs)
+    }
+}
+
+extension RestClientMetrics {
+    func observe(_ outcome: RequestOutcome) {
+        observe(
+            host: outcome.server,
+            method: outcome.method,
+            code: outcome.code,
+            isWatch: outcome.isWatch,
+            duration: outcome.duration,
+            heldBack: outcome.heldBack,
+            requestBytes: outcome.sentBytes,
+            responseBytes: outcome.receivedBytes
+        )
+    }
+}
+
+extension KubernetesSource {
+    /// In words, that the cluster has no Node of this name.
+    static func missingNode(_ name: String) -> String {
+        "the cluster has no Node \(quoted(name)); name this node's Node with --node-name or node.name"
+    }
+}
+
 extension DaemonConfiguration {
+    /// The name of this node's Node.
+    var nodeName: String { node.name ?? NodeFacts.hostName() }
+
     /// Fields of `new` that differ and are only read at the start.
     func fieldsForRestart(_ new: DaemonConfiguration) -> [String] {
         var fields: [String] = []

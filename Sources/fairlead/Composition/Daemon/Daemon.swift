@@ -30,6 +30,8 @@ struct Daemon {
     private(set) var configuration: DaemonConfiguration
     private(set) var logger: Logger
     private let serviceManager: ServiceManager
+    private let registry = MetricRegistry()
+    private let featureGates: [String: Bool]
     private var inputs: ServiceInputs
     private var gate: StartGate
     private let dataplane: Dataplane
@@ -53,19 +55,18 @@ struct Daemon {
         self.watch = watch
         let loaded = try load()
         configuration = loaded.configuration
+        featureGates = loaded.featureGates
         let environment = ProcessInfo.processInfo.environment
         logger = Self.logger(configuration.log, environment)
         serviceManager = ServiceManager(environment: environment)
+        let restClient = RestClientMetrics(registry)
         inputs = ServiceInputs(
             configuration,
-            nodeName: configuration.node.name ?? NodeFacts.hostName(),
-            logger: logger
+            nodeName: configuration.nodeName,
+            logger: logger,
+            observe: { restClient.observe($0) }
         )
-        gate = StartGate(
-            needsNode: inputs.cluster != nil,
-            needsPodRanges: configuration.takesPodRangesFromNode,
-            start: .now
-        )
+        gate = StartGate(configuration)
         dataplane = Dataplane(configuration)
         scheduler = Self.scheduler(configuration)
         report(loaded.warnings, as: "Configuration")
@@ -97,9 +98,11 @@ struct Daemon {
         let telemetry = DaemonTelemetry(
             chosen,
             families: start.families,
-            events: inputs.events
+            events: inputs.events,
+            registry: registry
         )
         self.telemetry = telemetry
+        telemetry.metrics.setFeatureGates(featureGates)
         try await telemetry.listen()
         let serving = Task { [logger] in await telemetry.keepListening(logger) }
         defer { serving.cancel() }
@@ -189,6 +192,7 @@ struct Daemon {
             scheduler.request(at: .now, full: true)
         }
         telemetry?.health.setEligibility(inputs.eligibility)
+        report(inputs.lacksNode ? [missingNode] : [], as: "Cluster")
         guard let update = taken else { return }
         telemetry?.received(update, from: arrival.source, over: pending.snapshot)
         await go(by: update, checker)
@@ -219,16 +223,14 @@ struct Daemon {
         reportPanics()
     }
 
-    /// Whether all sources have reported, and the Node is known or was waited for long enough.
+    /// Whether all sources have reported, and what else the API server has to say is known or was
+    /// waited for long enough.
     private mutating func mayBegin() -> Bool {
         guard inputs.missing.isEmpty else { return false }
-        let facts = inputs.facts
-        return gate.opens(
-            hasAddresses: facts?.addresses.isEmpty == false,
-            hasPodRanges: facts?.podCIDRs.isEmpty == false,
-            at: .now
-        )
+        return gate.opens(knowing: inputs.knownFacts, at: .now)
     }
+
+    private var missingNode: String { KubernetesSource.missingNode(configuration.nodeName) }
 
     private func reportMemory() {
         if inputs.isFromMemory {
@@ -387,7 +389,11 @@ struct Daemon {
         guard let cluster = inputs.cluster else { return }
         let now = await cluster.state()
         telemetry.setCluster(
-            ClusterStatus(now.state, problem: now.problem, isFromMemory: inputs.isFromMemory)
+            ClusterStatus(
+                now.state,
+                problem: now.problem ?? (inputs.lacksNode ? missingNode : nil),
+                isFromMemory: inputs.isFromMemory
+            )
         )
         let limit = configuration.sources.kubernetes?.staleAfter ?? .zero
         let heard = now.state?.lastSign ?? started
@@ -404,11 +410,7 @@ struct Daemon {
         switch inputs.missing.first {
         case .files: configuration.sources.filePath
         case .cluster: "an API server"
-        case nil:
-            gate.reason(
-                hasAddresses: inputs.facts?.addresses.isEmpty == false,
-                hasPodRanges: inputs.facts?.podCIDRs.isEmpty == false
-            )
+        case nil: inputs.lacksNode ? missingNode : gate.reason(knowing: inputs.knownFacts)
         }
     }
 

@@ -42,17 +42,25 @@ struct ServiceInputs {
     /// The own Node as of now; nil if there is none or it is unknown.
     private(set) var node: NodeObject?
     private(set) var hasHeardCluster = false
+    /// What the API server has not answered for yet.
+    private var unanswered: Set<KubernetesResource> = []
     /// Changes in the cluster that no pass has programmed yet.
     var latencies = ProgrammingLatencies()
     /// The cluster's part is what it was in an earlier run.
     private(set) var isFromMemory = false
 
-    init(_ configuration: DaemonConfiguration, nodeName: String, logger: Logger) {
+    /// `observe` is told of each request to an API server.
+    init(
+        _ configuration: DaemonConfiguration,
+        nodeName: String,
+        logger: Logger,
+        observe: @escaping @Sendable (RequestOutcome) -> Void = { _ in }
+    ) {
         let sources = configuration.sources
         var origins: Set<ServiceOrigin> = []
         files = FileSource(sources)
         if files != nil { origins.insert(.files) }
-        cluster = ClusterFeed(sources, nodeName: nodeName, logger: logger)
+        cluster = ClusterFeed(sources, nodeName: nodeName, logger: logger, observe: observe)
         memory = ClusterMemory(sources, logger: logger)
         if cluster != nil {
             origins.insert(.cluster)
@@ -112,18 +120,47 @@ struct ServiceInputs {
             hasHeardCluster = true
             isFromMemory = false
             node = update.node
+            unanswered = update.unanswered
             latencies.add(update.triggers.values.joined())
             facts?.learn(update.node, update.serviceCIDRs)
-            await memory?.remember(ClusterRecording(update))
+            // Ranges that this run has not been told of yet are those of the last one.
+            let ranges = facts?.serviceCIDRs ?? []
+            await memory?.remember(ClusterRecording(update, serviceCIDRs: ranges))
             return merger.take(update.update, from: .cluster)
         case .memory(let recording):
-            if hasHeardCluster { return nil }
+            if hasHeardCluster {
+                recallServiceCIDRs(recording)
+                return nil
+            }
             isFromMemory = true
             facts?.learn(recording.node, recording.serviceCIDRs)
             let snapshot = ServiceSnapshot(services: recording.services, slices: recording.slices)
             return merger.take(SnapshotUpdate(snapshot: snapshot, changed: .all), from: .cluster)
         }
     }
+
+    /// The ranges of an earlier run stand in as long as the API server says nothing of them.
+    private mutating func recallServiceCIDRs(_ recording: ClusterRecording) {
+        guard unanswered.contains(.serviceCIDRs), facts?.serviceCIDRs.isEmpty == true else {
+            return
+        }
+        facts?.learn(nil, recording.serviceCIDRs)
+    }
+
+    /// What is known that the first pass waits for.
+    var knownFacts: StartGate.Facts {
+        var known: StartGate.Facts = []
+        guard let facts else { return known }
+        if !facts.addresses.isEmpty { known.insert(.addresses) }
+        if !facts.podCIDRs.isEmpty { known.insert(.podRanges) }
+        if !facts.serviceCIDRs.isEmpty || !unanswered.contains(.serviceCIDRs) {
+            known.insert(.serviceRanges)
+        }
+        return known
+    }
+
+    /// The API server has answered, and has no Node of our name.
+    var lacksNode: Bool { hasHeardCluster && node == nil && !unanswered.contains(.nodes) }
 
     /// Those that have not reported yet.
     var missing: [ServiceOrigin] { merger.missing }
@@ -153,12 +190,12 @@ extension ClusterFacts {
 }
 
 extension ClusterRecording {
-    fileprivate init(_ update: KubernetesUpdate) {
+    fileprivate init(_ update: KubernetesUpdate, serviceCIDRs: [IPPrefix]) {
         self.init(
             services: update.update.snapshot.services,
             slices: update.update.snapshot.slices,
             node: update.node,
-            serviceCIDRs: update.serviceCIDRs
+            serviceCIDRs: serviceCIDRs
         )
     }
 }

@@ -1,0 +1,257 @@
+import NIOCore
+import NIOPosix
+import NIOSSL
+import Synchronization
+
+/// The way to one API server through a proxy: a port on the loopback address that leads there.
+///
+/// The HTTP client itself speaks to plain HTTP proxies alone, without names in certificates being
+/// checked against addresses, and to SOCKS without a password. Only processes of our own user are
+/// let in, and all they find is the API server's own TLS.
+final class ProxyTunnel: Sendable {
+    let port: Int
+    private let listener: any Channel
+    private let shared: Shared
+
+    /// What connections come by.
+    fileprivate final class Shared: Sendable {
+        let proxy: ProxyAddress
+        let server: ServerAddress
+        let timeout: TimeAmount
+        /// For the proxy's own certificate.
+        let tls: Mutex<TLSConfiguration>
+        /// For messages, where that comes from.
+        let trust: String
+        let failure = Mutex<String?>(nil)
+        let channels = Mutex<[ObjectIdentifier: any Channel]>([:])
+
+        init(
+            _ proxy: ProxyAddress,
+            _ server: ServerAddress,
+            _ timeout: TimeAmount,
+            _ tls: TLSConfiguration,
+            _ trust: String
+        ) {
+            self.proxy = proxy
+            self.server = server
+            self.timeout = timeout
+            self.tls = Mutex(tls)
+            self.trust = trust
+        }
+    }
+
+    /// Opens the port. `tls` is what the certificate of an https proxy is checked with, which
+    /// `trust` tells people.
+    static func open(
+        to server: ServerAddress,
+        by proxy: ProxyAddress,
+        tls: TLSConfiguration,
+        trust: String,
+        timeout: TimeAmount
+    ) async throws -> ProxyTunnel {
+        let shared = Shared(proxy, server, timeout, tls, trust)
+        let listener = try await ServerBootstrap(group: MultiThreadedEventLoopGroup.singleton)
+            .childChannelOption(.autoRead, value: false)
+            .childChannelInitializer { channel in
+                shared.serve(channel)
+                return channel.eventLoop.makeSucceededVoidFuture()
+            }
+            .bind(host: "127.0.0.1", port: 0)
+            .get()
+        guard let port = listener.localAddress?.port else {
+            throw ClientError("no port for the way to the proxy")
+        }
+        return ProxyTunnel(listener, port, shared)
+    }
+
+    private init(_ listener: any Channel, _ port: Int, _ shared: Shared) {
+        self.listener = listener
+        self.port = port
+        self.shared = shared
+    }
+
+    /// For connections to come.
+    func trust(_ tls: TLSConfiguration) {
+        shared.tls.withLock { $0 = tls }
+    }
+
+    /// Why the last connection did not come about; nil if it did, or was asked for already.
+    func takeFailure() -> String? {
+        shared.failure.withLock { failure in
+            defer { failure = nil }
+            return failure
+        }
+    }
+
+    /// Ends the port and all connections through it.
+    func close() async {
+        // All that can fail is to have been closed before.
+        try? await listener.close()
+        for channel in shared.channels.withLock({ Array($0.values) }) {
+            channel.close(promise: nil)
+        }
+    }
+}
+
+extension ProxyTunnel.Shared {
+    /// Connects `client` with the server, or closes it.
+    func serve(_ client: any Channel) {
+        guard LoopbackPeer.isOurs(client) else {
+            client.close(promise: nil)
+            return
+        }
+        add(client)
+        let done = client.eventLoop.makePromise(of: Void.self)
+        let negotiation = TunnelNegotiation(proxy, host: server.host, port: server.port)
+        ClientBootstrap(group: client.eventLoop)
+            .connectTimeout(timeout)
+            .channelInitializer { channel in
+                channel.eventLoop.makeCompletedFuture {
+                    let pipeline = channel.pipeline.syncOperations
+                    if let tls = try self.proxyTLS() { try pipeline.addHandler(tls) }
+                    try pipeline.addHandler(NegotiationHandler(negotiation, done))
+                }
+            }
+            .connect(host: proxy.host, port: proxy.port)
+            .flatMap { channel in
+                self.add(channel)
+                channel.keepAlive().cascadeFailure(to: done)
+                let overdue = channel.eventLoop.scheduleTask(in: self.timeout) {
+                    done.fail(ClientError("gives no answer in time"))
+                }
+                return done.futureResult.map {
+                    overdue.cancel()
+                    return channel
+                }
+                .flatMapErrorThrowing { error in
+                    overdue.cancel()
+                    channel.close(promise: nil)
+                    throw error
+                }
+            }
+            .flatMapThrowing { channel in try RelayHandler.join(client, channel) }
+            .whenFailure { error in
+                done.fail(error)
+                self.failure.withLock { $0 = self.words(error) }
+                client.close(promise: nil)
+            }
+    }
+
+    private func words(_ error: any Error) -> String {
+        let reason = "proxy \(proxy): \(shortText(error))"
+        return CertificateProblem.kind(of: error) == nil ? reason : "\(reason); trusted: \(trust)"
+    }
+
+    /// Nil for a proxy that is spoken to in the clear.
+    private func proxyTLS() throws -> NIOSSLClientHandler? {
+        guard proxy.kind == .https else { return nil }
+        let context = try NIOSSLContext(configuration: tls.withLock { $0 })
+        return try NIOSSLClientHandler(
+            context: context,
+            serverHostname: proxy.isNamed ? proxy.host : nil
+        )
+    }
+
+    private func add(_ channel: any Channel) {
+        let id = ObjectIdentifier(channel)
+        channels.withLock { $0[id] = channel }
+        channel.closeFuture.whenComplete { _ in
+            self.channels.withLock { _ = $0.removeValue(forKey: id) }
+        }
+    }
+}
+
+/// Carries a negotiation out on a channel, and leaves it when the tunnel is there.
+private final class NegotiationHandler: ChannelInboundHandler, RemovableChannelHandler {
+    typealias InboundIn = ByteBuffer
+    typealias InboundOut = ByteBuffer
+    typealias OutboundOut = ByteBuffer
+
+    private var negotiation: TunnelNegotiation
+    private let done: EventLoopPromise<Void>
+
+    init(_ negotiation: TunnelNegotiation, _ done: EventLoopPromise<Void>) {
+        self.negotiation = negotiation
+        self.done = done
+    }
+
+    func channelActive(context: ChannelHandlerContext) {
+        send(negotiation.opening, context)
+        context.fireChannelActive()
+    }
+
+    func channelRead(context: ChannelHandlerContext, data: NIOAny) {
+        do {
+            switch try negotiation.receive(Array(unwrapInboundIn(data).readableBytesView)) {
+            case .wait: break
+            case .send(let bytes): send(bytes, context)
+            case .done(let rest):
+                done.succeed()
+                if !rest.isEmpty {
+                    context.fireChannelRead(wrapInboundOut(ByteBuffer(bytes: rest)))
+                }
+                context.pipeline.syncOperations.removeHandler(self, promise: nil)
+            }
+        } catch {
+            done.fail(error)
+        }
+    }
+
+    func channelInactive(context: ChannelHandlerContext) {
+        done.fail(ClientError("closed the connection"))
+        context.fireChannelInactive()
+    }
+
+    func errorCaught(context: ChannelHandlerContext, error: any Error) {
+        done.fail(error)
+        context.close(promise: nil)
+    }
+
+    private func send(_ bytes: [UInt8], _ context: ChannelHandlerContext) {
+        context.writeAndFlush(wrapOutboundOut(ByteBuffer(bytes: bytes)), promise: nil)
+    }
+}
+
+/// Hands on what one of two channels receives to the other, as fast as that one takes it.
+private final class RelayHandler: ChannelInboundHandler {
+    typealias InboundIn = ByteBuffer
+
+    private let own: any Channel
+    private let other: any Channel
+
+    private init(_ own: any Channel, _ other: any Channel) {
+        self.own = own
+        self.other = other
+    }
+
+    /// Both channels run on one event loop, which calls this.
+    static func join(_ first: any Channel, _ second: any Channel) throws {
+        // From here on one reads only when the other can write.
+        try second.syncOptions?.setOption(.autoRead, value: false)
+        try first.pipeline.syncOperations.addHandler(RelayHandler(first, second))
+        try second.pipeline.syncOperations.addHandler(RelayHandler(second, first))
+        first.read()
+        second.read()
+    }
+
+    func channelRead(context: ChannelHandlerContext, data: NIOAny) {
+        other.write(unwrapInboundIn(data), promise: nil)
+    }
+
+    func channelReadComplete(context: ChannelHandlerContext) {
+        other.flush()
+        if other.isWritable { context.read() }
+    }
+
+    func channelWritabilityChanged(context: ChannelHandlerContext) {
+        if context.channel.isWritable { other.read() }
+    }
+
+    func channelInactive(context: ChannelHandlerContext) {
+        other.close(promise: nil)
+    }
+
+    func errorCaught(context: ChannelHandlerContext, error: any Error) {
+        context.close(promise: nil)
+    }
+}

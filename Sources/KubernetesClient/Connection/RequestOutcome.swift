@@ -1,0 +1,36 @@
+/// What became of one request to one API server, for metrics.
+package struct RequestOutcome: Sendable, Hashable {
+    /// `host:port`.
+    package var server: String
+    package var method: String
+    package var isWatch: Bool
+    /// Nil if there was no answer.
+    package var code: Int?
+    /// From sending to the end of the answer.
+    package var duration: Duration
+    /// How long the rate limit held it back before.
+    package var heldBack: Duration
+    /// Of the bodies.
+    package var sentBytes: Int
+    package var receivedBytes: Int
+
+    package init(
+        server: String,
+        method: String,
+        isWatch: Bool,
+        code: Int?,
+        duration: Duration,
+        heldBack: Duration,
+        sentBytes: Int,
+        receivedBytes: Int
+    ) {
+        self.server = server
+        self.method = method
+        self.isWatch = isWatch
+        self.code = code
+        self.duration = duration
+        self.heldBack = heldBack
+        self.sentBytes = sentBytes
+        self.receivedBytes = receivedBytes
+    }
+}

@@ -1,0 +1,59 @@
+/// Requests to the API server, under the names, labels and buckets that all Kubernetes components have
+/// (`component-base/metrics/prometheus/restclient`).
+package struct RestClientMetrics: Sendable {
+    private let requests: MetricValues
+    private let seconds: MetricHistogram
+    private let limiterSeconds: MetricHistogram
+    private let requestBytes: MetricHistogram
+    private let responseBytes: MetricHistogram
+
+    package init(_ registry: MetricRegistry) {
+        let times: [Double] = [0.005, 0.025, 0.1, 0.25, 0.5, 1, 2, 4, 8, 15, 30, 60]
+        let sizes: [Double] =
+            [64, 256, 512, 1024, 4096, 16384, 65536, 262_144, 1_048_576, 4_194_304, 16_777_216]
+        func histogram(_ name: String, _ help: String, _ bounds: [Double]) -> MetricHistogram {
+            registry.histogram(
+                "rest_client_\(name)",
+                help,
+                bounds: bounds,
+                labels: ["host", "verb"]
+            )
+        }
+        requests = registry.counter(
+            "rest_client_requests_total",
+            "Requests to the API server, by status code; <error> is no answer.",
+            labels: ["code", "host", "method"]
+        )
+        seconds = histogram(
+            "request_duration_seconds",
+            "Time from a request to the end of its answer, watches left out.",
+            times
+        )
+        limiterSeconds = histogram(
+            "rate_limiter_duration_seconds",
+            "Time that a request was held back by the rate limit.",
+            times
+        )
+        requestBytes = histogram("request_size_bytes", "Size of a request's body.", sizes)
+        responseBytes = histogram("response_size_bytes", "Size of an answer's body.", sizes)
+    }
+
+    /// One request has ended, or a watch was answered. `code` is nil if there was no answer.
+    package func observe(
+        host: String,
+        method: String,
+        code: Int?,
+        isWatch: Bool,
+        duration: Duration,
+        heldBack: Duration,
+        requestBytes: Int,
+        responseBytes: Int
+    ) {
+        requests.add(1, code.map { "\($0)" } ?? "<error>", host, method)
+        limiterSeconds.observe(heldBack.inSeconds, host, method)
+        guard !isWatch else { return }
+        seconds.observe(duration.inSeconds, host, method)
+        self.requestBytes.observe(Double(requestBytes), host, method)
+        if code != nil { self.responseBytes.observe(Double(responseBytes), host, method) }
+    }
+}
