@@ -38,6 +38,7 @@ struct DaemonSnapshot: Sendable {
             ("plan", lastPass?.issues ?? []),
             ("object", lastPass?.failures ?? []),
             ("pass", lastPass?.errors ?? []),
+            ("other mode", lastPass?.leftovers ?? []),
             ("address", listening), ("removals", held.map { [$0.words] } ?? []),
         ]
     }

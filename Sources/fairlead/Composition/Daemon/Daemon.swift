@@ -252,6 +252,7 @@ struct Daemon {
         if report.succeeded { observeLatencies(report) }
         log(report)
         self.report(report.failures, as: "Object not changed")
+        self.report(report.leftovers, as: "Objects of another mode remain, removal is retried")
         clusterReport.passed(report, pending.snapshot, to: inputs.events)
         self.report(report.issues, as: "Service problem")
         guard report.succeeded else {
