@@ -47,6 +47,7 @@ extension VirtualServerStore {
     func removeEverything() throws(DataplaneError) -> ApplyReport {
         try withSocket { (socket) throws(DataplaneError) in
             drains = [:]
+            known = []
             let requests = try ownServices(socket).map { IPVSRequest.deleteService($0.key) }
             let failures = try socket.carryOut(requests).map(\.error)
             return ApplyReport(operations: requests.count - failures.count, failures: failures)
