@@ -264,7 +264,8 @@ let package = Package(
             [
                 "Addressing", "ServiceModel", "Planning", "HealthChecking", "HTTPServing",
                 "KubernetesAPI", "KubernetesClient", "DaemonConfiguration", "Telemetry",
-                "Reconciling", "fairlead",
+                "Reconciling", "DataplaneModel", "LinuxKernel", "PacketTracing", "ProxyModes",
+                "fairlead",
             ]
         ),
         tests("NamespaceLabTests", ["Addressing", "NamespaceLab", "LabCluster"]),

@@ -17,7 +17,16 @@ package struct DataplaneError: Error, Sendable, Equatable, CustomStringConvertib
         case other
     }
 
+    /// How much is missing because of it, where the rest of a change was made.
+    package enum Scope: Sendable, Equatable {
+        /// One object, such as a virtual server or an element of a set.
+        case object
+        /// Something that all Services of the family need, such as a whole set or our link.
+        case family
+    }
+
     package var kind: Kind
+    package var scope = Scope.object
     /// The C function or request, such as `iptc_commit`.
     package var operation: String
     /// The object, such as `IPv4 nat/FAIRLEAD-SERVICES`.

@@ -82,6 +82,12 @@ where P.State == Store.State, P.Diff == Store.Diff {
         return report
     }
 
+    /// Whether the kernel holds the plan as of the last pass, but for single objects.
+    package var stands: Bool { isInSync && failures.allSatisfy { $0.scope == .object } }
+
+    /// Whether only a look at the kernel can tell in what it differs from the plan.
+    package var needsObservation: Bool { !isInSync || !failures.isEmpty }
+
     /// The Services that changed since the last call, sorted: to be called after a pass that
     /// succeeded, when the kernel serves them as they are now.
     package mutating func takeChanges() -> [ServiceName] {

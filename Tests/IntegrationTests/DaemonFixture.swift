@@ -114,11 +114,21 @@ final class DaemonFixture {
 
     // MARK: - The daemon
 
-    func start() throws {
-        daemon = try LabProcess([
-            "sh", "-c", "exec \"$0\" run -c \"$1\" >>\"$2\" 2>&1", BuiltProgram.fairlead,
-            configuration, "\(directory)/log",
-        ])
+    func start() throws { try start(after: "", by: []) }
+
+    /// With a read-only `/proc/sys`, as the daemon of a container has it.
+    func startWithReadOnlySettings() throws {
+        let seal = "mount --bind /proc/sys /proc/sys && mount -o remount,ro,bind /proc/sys && "
+        try start(after: seal, by: ["unshare", "--mount", "--propagation", "private"])
+    }
+
+    private func start(after preparation: String, by wrapper: [String]) throws {
+        daemon = try LabProcess(
+            wrapper + [
+                "sh", "-c", preparation + "exec \"$0\" run -c \"$1\" >>\"$2\" 2>&1",
+                BuiltProgram.fairlead, configuration, "\(directory)/log",
+            ]
+        )
     }
 
     /// Ends the daemon and returns its exit status.

@@ -232,6 +232,55 @@ extension KernelSuites {
             #expect(try picture() == before.filter { $0 != "-A -t 10.96.0.10:80 -s sh" })
         }
 
+        @Test("What ipvsadm edits or restores is taken back; a foreign one is named with its cure")
+        func lostSignature() throws {
+            let fixture = try DaemonFixture(mode: "ipvs")
+            try fixture.write(LifeScript.web(1, 2))
+            try fixture.start()
+            try fixture.waitUntilApplied()
+            // Fails where the daemon was faster in between, which is as good.
+            let restore = [
+                "sh", "-c",
+                "saved=$(ipvsadm -S -n); ipvsadm -C; echo \"$saved\" | ipvsadm -R || true",
+            ]
+            let edit = ["ipvsadm", "-E", "-t", "\(LifeScript.vip):80", "-s", "wlc"]
+            for damage in [edit, restore] {
+                try fixture.run(damage)
+                try fixture.waitUntilApplied(.seconds(30))
+                #expect(
+                    try LifeScript.answers(fixture, count: 12) == ["pod1", "pod2"],
+                    "after \(damage)"
+                )
+            }
+            #expect(fixture.log.contains("Repaired what somebody else changed"))
+            #expect(!fixture.log.contains("did not make"))
+            try fixture.stop()
+            // Another process has nothing but the kernel's word.
+            try fixture.run(restore)
+            let taken = try fixture.fairlead("apply")
+            #expect(taken.status == 0, "\(taken.output)")
+            let check = try fixture.fairlead("check")
+            #expect(!check.output.contains("did not make"), "\(check.output)")
+            let vip = "\(LifeScript.vip):80"
+            for command in [
+                ["-D", "-t", vip], ["-A", "-t", vip, "-s", "sed"],
+                ["-a", "-t", vip, "-r", "192.0.2.9:80", "-m"],
+            ] {
+                try fixture.run(["ipvsadm"] + command)
+            }
+            let before = try servers(fixture)
+            let refused = try fixture.fairlead("apply")
+            #expect(refused.status == 1)
+            #expect(refused.output.contains("1 failed"), "\(refused.output)")
+            let cure = "ipvsadm -D -t \(vip)"
+            let advice = try fixture.fairlead("check")
+            #expect(advice.output.contains(cure), "\(advice.output)")
+            #expect(try servers(fixture) == before)
+            try fixture.run(cure.split(separator: " ").map(String.init))
+            #expect(try fixture.fairlead("apply").status == 0)
+            #expect(try LifeScript.answers(fixture, count: 12) == ["pod1", "pod2"])
+        }
+
         @Test("A change of mode leaves no gap, and nothing of the other mode but what drains")
         func modes() throws {
             let fixture = try DaemonFixture(mode: "iptables")

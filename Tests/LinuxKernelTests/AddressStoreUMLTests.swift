@@ -150,4 +150,55 @@ struct AddressStoreUMLTests {
         #expect(report.failures.first?.message == "IPv6 is disabled")
         #expect(report.failures.last?.subject == "addresses on fairlead0")
     }
+
+    @Test(
+        "Changes of bindings are counted, and at rest nothing is asked",
+        arguments: IPFamily.allCases
+    )
+    func changes(_ family: IPFamily) throws {
+        try NetworkNamespace.enterNew()
+        try Program.check(["ip", "link", "set", "lo", "up"])
+        let traffic = NetlinkTraffic()
+        let store = AddressStore(family: family, traffic: traffic)
+        let catalogue = SetCatalogue(family: family)
+        let addresses = (1...3).map { catalogue.address($0) }
+        let range = IPPrefix(catalogue.address(0x6_0000), length: family.bitWidth - 8)
+        func ip(_ words: String) throws {
+            let flag = family == .ipv4 ? "-4" : "-6"
+            try Program.check(["ip", flag] + words.split(separator: " ").map(String.init))
+        }
+        var last = try store.changes()
+        /// How many changes there were since the last call.
+        func more() throws -> Int {
+            defer { last = (try? store.changes()) ?? last }
+            return try store.changes() - last
+        }
+        let binding = AddressBinding(addresses: Set(addresses), ranges: [range])
+        let report = try store.make(AddressChange.changes(from: AddressBinding(), to: binding))
+        #expect(report == ApplyReport(operations: 4))
+        #expect(try more() > 0)
+        let sent = traffic.messages
+        for _ in 0..<10 { #expect(try more() == 0) }
+        #expect(traffic.messages == sent)
+        // Others' links, addresses and routes are nobody's concern.
+        try ip("link add other0 type dummy")
+        try ip("link set other0 up")
+        try ip("address add \(catalogue.address(9)) dev other0")
+        #expect(try more() == 0)
+        for damage in [
+            "address delete \(addresses[0])/\(family.bitWidth) dev \(store.link)",
+            "address add \(addresses[0])/\(family.bitWidth) dev \(store.link)",
+            "route delete local \(range) dev lo table local", "link set \(store.link) down",
+            "link set \(store.link) up", "link delete \(store.link)", "link set lo down",
+        ] {
+            try ip(damage)
+            var count = try more()
+            // The kernel tells of an IPv6 address when it has looked for duplicates.
+            for _ in 0..<500 where count == 0 {
+                usleep(10_000)
+                count = try more()
+            }
+            #expect(count > 0, "\(damage)")
+        }
+    }
 }

@@ -113,25 +113,35 @@ struct ConntrackStoreTests {
         )
     }
 
-    @Test(
-        "Settings of this namespace are set where they differ; the host's are left alone elsewhere"
-    )
+    @Test("Timeouts are set in this namespace; the table's size is the host's, and is reported")
     func settings() throws {
         try enterNamespace()
-        let name = "net.netfilter.nf_conntrack_udp_timeout"
+        let name = "net.netfilter.nf_conntrack_"
+        let maximum = name + "max"
+        let before = try Sysctl.read(maximum)
         let settings = ConntrackSettings(
-            maximumPerCore: 1000,
+            maximumPerCore: 1,
+            minimum: 1 << 30,
+            tcpEstablishedTimeout: .seconds(15),
+            tcpCloseWaitTimeout: .seconds(16),
+            tcpIsLiberal: true,
             udpTimeout: .seconds(17),
             udpStreamTimeout: .seconds(18)
         )
-        let before = try Sysctl.read("net.netfilter.nf_conntrack_max")
-        #expect(settings.apply() == [])
-        #expect(try Sysctl.read(name) != "17")
-        let own = settings.parameters(cores: 1).filter { $0.name != "nf_conntrack_max" }
-        #expect(settings.apply(own) == [])
-        #expect(try Sysctl.read(name) == "17")
-        #expect(try Sysctl.read(name + "_stream") == "18")
-        #expect(try Sysctl.read("net.netfilter.nf_conntrack_max") == before)
+        let refused = settings.apply()
+        #expect(refused.map(\.subject) == [maximum])
+        #expect(
+            refused.first?.message
+                == "it is \(before) and should be \(1 << 30), which can be set in the host's own network namespace only"
+        )
+        #expect(try Sysctl.read(name + "tcp_timeout_established") == "15")
+        #expect(try Sysctl.read(name + "tcp_timeout_close_wait") == "16")
+        #expect(try Sysctl.read(name + "tcp_be_liberal") == "1")
+        #expect(try Sysctl.read(name + "udp_timeout") == "17")
+        #expect(try Sysctl.read(name + "udp_timeout_stream") == "18")
+        #expect(try Sysctl.read(maximum) == before)
+        // A table that has room enough is no reason to complain.
+        #expect(ConntrackSettings(maximumPerCore: 1, minimum: 1).apply() == [])
         let failures = settings.apply([("nf_conntrack_nonsense", 1)])
         #expect(failures.map(\.kind) == [.notFound])
     }

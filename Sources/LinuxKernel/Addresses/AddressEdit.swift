@@ -64,7 +64,10 @@ struct AddressEdit {
             index = try socket.requireDummy(link).index
         } catch {
             if error.kind == .notPermitted { throw error }
-            report.failures.append(error)
+            // Without the link no address of this family is bound.
+            var failure = error
+            failure.scope = .family
+            report.failures.append(failure)
             return
         }
         var batch = NetlinkBatch(reserving: 80 * addresses.count)
@@ -143,10 +146,12 @@ struct AddressEdit {
     private func explain(_ error: inout DataplaneError) {
         switch error.errno {
         case ENETDOWN:
+            error.scope = .family
             error.message = "the loopback interface is down"
         case EACCES, EOPNOTSUPP:
             // EACCES where the link, EOPNOTSUPP where the host has IPv6 disabled.
             error.kind = .unsupported
+            error.scope = .family
             error.message = "\(family.rawValue) is disabled"
         default: break
         }

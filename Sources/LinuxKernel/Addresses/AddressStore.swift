@@ -12,6 +12,7 @@ package final class AddressStore {
     /// The name of our link.
     package let link: String
     private let traffic: NetlinkTraffic
+    private var openMonitor: AddressMonitor?
 
     /// `link` serves both families.
     package init(
@@ -40,6 +41,19 @@ package final class AddressStore {
         return binding
     }
 
+    /// How often our bindings were changed since the first call; own changes are counted before the
+    /// call that makes them returns. Asks the kernel for nothing while nothing changes.
+    package func changes() throws(DataplaneError) -> Int {
+        let monitor: AddressMonitor
+        if let openMonitor {
+            monitor = openMonitor
+        } else {
+            monitor = try AddressMonitor(family, link: link, traffic)
+            openMonitor = monitor
+        }
+        return try monitor.changes()
+    }
+
     /// Adds ranges and addresses, and makes our link for the first address. What is there already
     /// is fine.
     ///
@@ -50,7 +64,10 @@ package final class AddressStore {
         let ranges = changes.compactMap { if case .addRange(let range) = $0 { range } else { nil } }
         let addresses = changes.compactMap { if case .add(let one) = $0 { one } else { nil } }
         if !ranges.isEmpty { try edit.add(ranges) }
-        if !addresses.isEmpty { try edit.add(addresses) }
+        if !addresses.isEmpty {
+            try edit.add(addresses)
+            try openMonitor?.expect(added: addresses)
+        }
         return edit.report
     }
 
@@ -61,7 +78,10 @@ package final class AddressStore {
         let ranges = changes.compactMap {
             if case .removeRange(let range) = $0 { range } else { nil }
         }
-        if !addresses.isEmpty { try edit.remove(addresses) }
+        if !addresses.isEmpty {
+            try edit.remove(addresses)
+            try openMonitor?.expect(removed: addresses)
+        }
         if !ranges.isEmpty { try edit.remove(ranges) }
         return edit.report
     }

@@ -46,7 +46,7 @@ package struct ConntrackSettings: Sendable, Equatable {
     /// host come first.
     package func parameters(cores: Int) -> [(name: String, value: Int)] {
         var wanted: [(name: String, value: Int)] = []
-        if let maximum = maximum(cores: cores) { wanted.append(("nf_conntrack_max", maximum)) }
+        if let maximum = maximum(cores: cores) { wanted.append((Self.size, maximum)) }
         for (name, timeout) in [
             ("nf_conntrack_tcp_timeout_established", tcpEstablishedTimeout),
             ("nf_conntrack_tcp_timeout_close_wait", tcpCloseWaitTimeout),
@@ -59,10 +59,10 @@ package struct ConntrackSettings: Sendable, Equatable {
         return wanted
     }
 
-    /// Sets what differs, in the host's own network namespace and nowhere else, and returns what
-    /// could not be set.
+    /// Sets what differs and returns what could not be set. Timeouts and the strictness are each
+    /// network namespace's own; the size of the table is the whole host's, and only its own network
+    /// namespace can change it.
     package func apply() -> [DataplaneError] {
-        guard Self.isInitialNamespace else { return [] }
         // Not those this process may run on: the table is the host's.
         let cores = max(1, sysconf(Int32(_SC_NPROCESSORS_CONF)))
         return apply(parameters(cores: cores))
@@ -81,15 +81,37 @@ package struct ConntrackSettings: Sendable, Equatable {
         var failures: [DataplaneError] = []
         for (name, value) in parameters {
             do throws(DataplaneError) {
-                try Self.set(name) { _ in value }
-                // A bucket for four entries; a table with more is as good.
-                guard name == "nf_conntrack_max" else { continue }
-                try Self.set("nf_conntrack_buckets") { max($0, value / 4) }
+                if name == Self.size {
+                    try Self.setSize(value)
+                } else {
+                    try Self.set(name) { _ in value }
+                }
             } catch {
                 failures.append(error)
             }
         }
         return failures
+    }
+
+    private static let size = "nf_conntrack_max"
+
+    private static func setSize(_ value: Int) throws(DataplaneError) {
+        guard isInitialNamespace else {
+            let present = Int(try Sysctl.read("net.netfilter.\(size)")) ?? 0
+            // Room for more is as good.
+            guard present < value else { return }
+            throw DataplaneError(
+                kind: .unsupported,
+                operation: "sysctl",
+                subject: "net.netfilter.\(size)",
+                errno: EPERM,
+                message:
+                    "it is \(present) and should be \(value), which can be set in the host's own network namespace only"
+            )
+        }
+        try set(size) { _ in value }
+        // A bucket for four entries; a table with more is as good.
+        try set("nf_conntrack_buckets") { max($0, value / 4) }
     }
 
     private static func set(

@@ -1,7 +1,7 @@
 import CNetlink
 
 /// A request of the ipset protocol, with its name in C for errors.
-struct IPSetCommand {
+struct IPSetCommand: Equatable {
     let number: UInt16
     let name: String
 

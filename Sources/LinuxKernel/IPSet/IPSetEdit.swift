@@ -85,7 +85,7 @@ struct IPSetEdit: ~Copyable {
             let destroyed = try connection.perform(.destroy, name.text)
             guard destroyed == 0 else {
                 _ = try connection.perform(.destroy, spare)
-                fail(.destroy, name, destroyed)
+                fail(.destroy, name, destroyed, scope: .family)
                 return false
             }
         } else if swapped != Int32(IPSET_ERR_EXIST_SETNAME2.rawValue) {
@@ -161,7 +161,13 @@ struct IPSetEdit: ~Copyable {
         _ entries: [IPSetEntry]
     ) {
         if let errno = refused.all {
-            fail(command, name, errno, kind: entries.first?.kind)
+            fail(
+                command,
+                name,
+                errno,
+                kind: entries.first?.kind,
+                scope: command == .add ? .family : .object
+            )
             return
         }
         let set = IPSetConnection.subject(name.text)
@@ -177,9 +183,13 @@ struct IPSetEdit: ~Copyable {
         _ command: IPSetCommand,
         _ name: IPSetName,
         _ errno: Int32,
-        kind: IPSetKind? = nil
+        kind: IPSetKind? = nil,
+        scope: DataplaneError.Scope? = nil
     ) {
         let subject = IPSetConnection.subject(name.text)
-        report.failures.append(.ipset(command, subject, errno, type: kind))
+        var error = DataplaneError.ipset(command, subject, errno, type: kind)
+        // A set that stays too long harms nobody; rules ask one that is missing.
+        error.scope = scope ?? (command == .destroy ? .object : .family)
+        report.failures.append(error)
     }
 }

@@ -8,10 +8,20 @@ package import DataplaneModel
 /// thread.
 package final class DriftSensor {
     /// What the signs say.
-    package enum Suspicion: Sendable, Equatable {
-        case none
-        case possible
-        case certain
+    package struct Signs: Sendable, Equatable {
+        /// Families with a table whose measures are not those we left.
+        package var certain: Set<IPFamily> = []
+        /// Families that another program may have changed: it held the lock, which does not say for
+        /// which family.
+        package var possible: Set<IPFamily> = []
+
+        /// Nothing to be seen.
+        package init() {}
+
+        init(certain: Set<IPFamily>, possible: Set<IPFamily>) {
+            self.certain = certain
+            self.possible = possible
+        }
     }
 
     private struct Place: Hashable {
@@ -23,7 +33,8 @@ package final class DriftSensor {
     private let tables: [TableName]
     private var fingerprints: [Place: TableFingerprint] = [:]
     private var lockWatch: XTablesLockWatch
-    private var heardLock = false
+    /// Families not observed since another program let go of the lock.
+    private var unobserved: Set<IPFamily> = []
 
     /// Begins to listen; the measures are unknown until `acknowledge`.
     package init(
@@ -41,17 +52,23 @@ package final class DriftSensor {
         fingerprints = try measure()
     }
 
-    /// From here on the lock's earlier use does not count: to be called right before an observation.
-    package func willObserve() throws(DataplaneError) {
-        _ = try lockWatch.drainEvents()
-        heardLock = false
+    /// From here on earlier uses of the lock do not count for some families: to be called right
+    /// before they are observed.
+    package func willObserve(_ observed: Set<IPFamily>) throws(DataplaneError) {
+        try drain()
+        unobserved.subtract(observed)
     }
 
     /// The signs since the last pass. A sign stays until it is acknowledged or observed.
-    package func suspicion() throws(DataplaneError) -> Suspicion {
-        if try lockWatch.drainEvents() { heardLock = true }
-        if try measure() != fingerprints { return .certain }
-        return heardLock ? .possible : .none
+    package func signs() throws(DataplaneError) -> Signs {
+        try drain()
+        let now = try measure()
+        let changed = now.filter { fingerprints[$0.key] != $0.value }
+        return Signs(certain: Set(changed.keys.map(\.family)), possible: unobserved)
+    }
+
+    private func drain() throws(DataplaneError) {
+        if try lockWatch.drainEvents() { unobserved = Set(families) }
     }
 
     private func measure() throws(DataplaneError) -> [Place: TableFingerprint] {

@@ -47,6 +47,7 @@ extension VirtualServerStore {
     func removeEverything() throws(DataplaneError) -> ApplyReport {
         try withSocket { (socket) throws(DataplaneError) in
             drains = [:]
+            known = []
             let requests = try ownServices(socket).map { IPVSRequest.deleteService($0.key) }
             let failures = try socket.carryOut(requests).map(\.error)
             return ApplyReport(operations: requests.count - failures.count, failures: failures)
@@ -55,6 +56,18 @@ extension VirtualServerStore {
 }
 
 extension IPVSStore {
+    /// What `retire` would remove now: without what only waits for its last connections.
+    package func leftovers(rulesIn tables: [TableName]) throws(DataplaneError) -> IPVSState {
+        let rules = rules(in: tables.filter { LegacyTables.used(family).contains($0) })
+        var state = IPVSState(iptables: try rules.observe())
+        guard unsafe access("/proc/net/ip_vs", F_OK) == 0 else { return state }
+        state.sets = try sets.observe()
+        state.servers = try servers.observe()
+        state.binding = try addresses.observe()
+        state.binding.addresses.subtract(servers.drainingAddresses)
+        return state
+    }
+
     /// Removes what is ours since another mode serves now: rules in the named tables at once, servers
     /// and their addresses when their connections have ended, as `attend` finds out.
     ///

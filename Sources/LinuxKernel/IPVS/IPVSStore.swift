@@ -10,6 +10,8 @@ package final class IPVSStore: KernelStore {
         package var lock: XTablesLock.Configuration
         /// Virtual servers with an address in these ranges are somebody else's.
         package var excluded: [IPPrefix]
+        /// The one of all virtual servers whose Service asks for no other.
+        package var scheduler: SchedulerName?
         /// How long connections of what is removed may go on; zero cuts them.
         package var drainTimeout: Duration
         /// The set of bound addresses, whose other ports are refused.
@@ -18,11 +20,13 @@ package final class IPVSStore: KernelStore {
         package init(
             lock: XTablesLock.Configuration = XTablesLock.Configuration(),
             excluded: [IPPrefix] = [],
+            scheduler: SchedulerName? = nil,
             drainTimeout: Duration,
             addressSet: IPSetName
         ) {
             self.lock = lock
             self.excluded = excluded
+            self.scheduler = scheduler
             self.drainTimeout = drainTimeout
             self.addressSet = addressSet
         }
@@ -61,6 +65,7 @@ package final class IPVSStore: KernelStore {
         servers = VirtualServerStore(
             family: family,
             excluded: configuration.excluded,
+            defaultScheduler: configuration.scheduler,
             drainTimeout: configuration.drainTimeout,
             traffic: traffic
         )
@@ -143,17 +148,20 @@ package final class IPVSStore: KernelStore {
             measures[name.text] = occupancy.entries
         }
         measures["virtual servers"] = try servers.virtualServerCount()
-        let binding = try addresses.observe()
-        measures["addresses"] = binding.addresses.count
-        measures["ranges"] = binding.ranges.count
+        measures["changes of bindings"] = try addresses.changes()
         return measures
     }
 
     package var measuresOwnChanges: Bool { true }
 
-    /// Looks at the real servers of some virtual servers: no number shows when those change.
+    /// Looks at some virtual servers and their real servers: no number shows when those change.
     package func inspect(_ wanted: IPVSState) throws(DataplaneError) -> Bool {
         try servers.inspect(wanted.servers)
+    }
+
+    /// What keeps wanted virtual servers from being made; see `VirtualServerStore.obstacles`.
+    package func obstacles(to wanted: IPVSState) throws(DataplaneError) -> [DataplaneError] {
+        try servers.obstacles(to: wanted.servers)
     }
 
     /// Ends what has drained, and unbinds addresses that nothing waits for any more.

@@ -13,13 +13,14 @@ extension VirtualServerStore {
     /// What the kernel refuses, and what would touch a foreign virtual server, is in the report's
     /// failures; all the rest is done.
     package func make(_ changes: [VirtualServerChange]) throws(DataplaneError) -> ApplyReport {
-        try withSocket { (socket) throws(DataplaneError) in
+        rival = nil
+        return try withSocket { (socket) throws(DataplaneError) in
             var report = ApplyReport()
             for start in stride(from: 0, to: changes.count, by: Self.portion) {
                 let end = min(start + Self.portion, changes.count)
                 var allowed: [VirtualServerChange] = []
                 for change in changes[start..<end] where !change.removes {
-                    if let failure = exclusionFailure(change) {
+                    if let failure = exclusionFailure(change.key) {
                         report.failures.append(failure)
                     } else {
                         allowed.append(change)
@@ -93,33 +94,49 @@ extension VirtualServerStore {
             if refusal.error.errno == EEXIST, let server = wanted[refusal.request.key] {
                 try takeBack(server, socket, &destinations, &report)
             } else {
-                report.failures.append(refusal.error)
+                report.failures.append(scoped(refusal))
             }
         }
+        known.formUnion(wanted.keys.filter { !refused.contains($0) })
         return refused
     }
 
-    /// Makes a virtual server that is there already the wanted one, if it is ours.
+    /// Without the scheduler that all have by default, or the capability, nothing is served at all.
+    private func scoped(_ refusal: IPVSSocket.Refusal) -> DataplaneError {
+        var error = refusal.error
+        if error.kind == .notPermitted { error.scope = .family }
+        if case .newService(let record) = refusal.request, error.kind == .unsupported,
+            isIndispensable(record.scheduler)
+        {
+            error.scope = .family
+        }
+        return error
+    }
+
+    /// Makes a virtual server that is there already the wanted one, if it is ours or was before it
+    /// lost its signature.
     private func takeBack(
         _ server: VirtualServer,
         _ socket: IPVSSocket,
         _ destinations: inout [IPVSRequest],
         _ report: inout ApplyReport
     ) throws(DataplaneError) {
-        let request = IPVSRequest.newService(ServiceRecord(server))
-        guard let present = try socket.service(server.key), present.flags.areOurs else {
-            var failure = request.error(EEXIST, nil)
-            failure.message = "there is one that Fairlead did not make"
-            report.failures.append(failure)
+        let present = try socket.service(server.key)
+        let destinationsThere = try socket.destinations(of: server.key)
+        if present?.flags.areOurs != true,
+            let objection = try objection(to: destinationsThere, inPlaceOf: server)
+        {
+            report.failures.append(Self.clash(server, objection))
             return
         }
         let refusals = try socket.carryOut([.setService(ServiceRecord(server))])
         report.failures += refusals.map(\.error)
         guard refusals.isEmpty else { return }
         report.operations += 1
+        known.insert(server.key)
         var drain = Drain()
         var missing = server.realServers
-        for var record in try socket.destinations(of: server.key) {
+        for var record in destinationsThere {
             if let wanted = missing.removeValue(forKey: record.key) {
                 guard record.realServer != wanted || record.drainDeadline != nil else { continue }
                 destinations.append(.setDestination(server.key, DestinationRecord(wanted)))
@@ -168,18 +185,6 @@ extension VirtualServerStore {
         let failures = try socket.carryOut(again)
         report.operations += again.count - failures.count
         report.failures += failures.map(\.error)
-    }
-
-    /// Why a virtual server must not be touched; nil if it may.
-    private func exclusionFailure(_ change: VirtualServerChange) -> DataplaneError? {
-        guard let range = exclusion(of: change.key) else { return nil }
-        return DataplaneError(
-            kind: .other,
-            operation: "IPVS",
-            subject: "\(change.key)",
-            errno: EACCES,
-            message: "virtual servers in \(range) are not Fairlead's: the range is excluded"
-        )
     }
 }
 

@@ -67,6 +67,7 @@ extension VirtualServerStore {
         guard let end = deadline(for: server.key), drainsAlready || !server.realServers.isEmpty
         else {
             drains[server.key] = nil
+            known.remove(server.key)
             return [.deleteService(server.key)]
         }
         // The real servers first: should this end in between, the virtual server is still listed.
@@ -137,7 +138,10 @@ extension VirtualServerStore {
         }
         report.finished += finished.count
         report.draining += drain.realServers.count
-        if drain.isGoingAway, drain.realServers.isEmpty { return [.deleteService(key)] }
+        if drain.isGoingAway, drain.realServers.isEmpty {
+            known.remove(key)
+            return [.deleteService(key)]
+        }
         if !drain.realServers.isEmpty { drains[key] = drain }
         return finished.map { .deleteDestination(key, $0) }
     }

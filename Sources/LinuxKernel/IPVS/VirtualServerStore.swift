@@ -6,8 +6,9 @@ import Glibc
 /// Our virtual servers of one family, and the real servers behind them.
 ///
 /// Which ones are ours is written in the kernel: they carry a signature in their flags. All others
-/// are foreign and never listed, changed or deleted. Works in the network namespace of the calling
-/// thread, which must be the dataplane thread.
+/// are foreign and never listed, changed or deleted, but for those that lost the signature; see
+/// `VirtualServerStore+Ownership.swift`. Works in the network namespace of the calling thread, which
+/// must be the dataplane thread.
 ///
 /// Real servers for TCP and SCTP, and those of a server by mark, end gracefully: they take no new
 /// connections and are deleted when the last one has ended or the drain timeout is over. That, too,
@@ -15,17 +16,24 @@ import Glibc
 package final class VirtualServerStore {
     package let family: IPFamily
     private let excluded: [IPPrefix]
+    /// The one that all virtual servers have unless their Service asks for another.
+    private let defaultScheduler: SchedulerName?
     private let drainTimeout: Duration
-    private let traffic: NetlinkTraffic
+    let traffic: NetlinkTraffic
     private var socket: IPVSSocket?
+    /// Virtual servers that this store made or saw with the signature, and that were not deleted
+    /// since as far as it saw.
+    var known: Set<VirtualServer.Key> = []
+    /// Another service proxy on this host, as of the present change; nil before it was looked for.
+    var rival: Rival??
     /// What drains, as far as this store has seen or begun it.
     var drains: [VirtualServer.Key: Drain] = [:]
     /// Virtual servers whose scheduler would refuse clients while a real server drains.
     private var impatient: Set<VirtualServer.Key> = []
     /// Virtual servers that this round of inspections has not come to yet.
     private var uninspected: [VirtualServer.Key] = []
-    /// How many virtual servers one inspection asks about, each a request of some 50 µs.
-    private static let inspected = 50
+    /// How many virtual servers one inspection asks about, each two requests of some 50 µs.
+    private static let inspected = 25
 
     /// A virtual server with draining real servers.
     struct Drain {
@@ -39,11 +47,13 @@ package final class VirtualServerStore {
     package init(
         family: IPFamily,
         excluded: [IPPrefix] = [],
+        defaultScheduler: SchedulerName? = nil,
         drainTimeout: Duration,
         traffic: NetlinkTraffic = NetlinkTraffic()
     ) {
         self.family = family
         self.excluded = excluded
+        self.defaultScheduler = defaultScheduler
         self.drainTimeout = drainTimeout
         self.traffic = traffic
     }
@@ -90,6 +100,9 @@ package final class VirtualServerStore {
         impatient.contains(key) ? nil : deadline(for: key)
     }
 
+    /// Whether no virtual server can be made without it.
+    func isIndispensable(_ scheduler: SchedulerName) -> Bool { scheduler == defaultScheduler }
+
     /// Keeps in mind what matters about a virtual server's scheduler.
     func note(_ scheduler: SchedulerName, of key: VirtualServer.Key) {
         if scheduler.hashesDestinations {
@@ -108,7 +121,7 @@ extension VirtualServerStore {
         try withSocket { (socket) throws(DataplaneError) in
             drains = [:]
             var servers: [VirtualServer.Key: VirtualServer] = [:]
-            for service in try ownServices(socket) {
+            for service in try recognisedServices(socket) {
                 note(service.scheduler, of: service.key)
                 var drain = Drain(isGoingAway: service.flags.contains(.goingAway))
                 var realServers: [RealServer.Key: RealServer] = [:]
@@ -128,8 +141,8 @@ extension VirtualServerStore {
         }
     }
 
-    /// Whether the real servers of some virtual servers, others at each call, are other than those
-    /// of `wanted`.
+    /// Whether some virtual servers, others at each call, are other than in `wanted`, or have lost
+    /// their signature.
     package func inspect(
         _ wanted: [VirtualServer.Key: VirtualServer]
     ) throws(DataplaneError) -> Bool {
@@ -140,6 +153,9 @@ extension VirtualServerStore {
             for key in keys {
                 // One that has gone since the round began is of no interest.
                 guard let server = wanted[key] else { continue }
+                guard let present = try socket.service(key), present.flags.areOurs,
+                    present.virtualServer([:]).hasSameAttributes(as: server)
+                else { return true }
                 var realServers: [RealServer.Key: RealServer] = [:]
                 for destination in try socket.destinations(of: key)
                 where destination.drainDeadline == nil {
@@ -187,10 +203,13 @@ extension VirtualServerStore {
         return Int(info.num_services)
     }
 
+    /// Those of this family outside the excluded ranges, whoever made them.
+    func services(_ socket: IPVSSocket) throws(DataplaneError) -> [ServiceRecord] {
+        try socket.services().filter { $0.key.family == family && exclusion(of: $0.key) == nil }
+    }
+
     func ownServices(_ socket: IPVSSocket) throws(DataplaneError) -> [ServiceRecord] {
-        try socket.services().filter {
-            $0.key.family == family && $0.flags.areOurs && exclusion(of: $0.key) == nil
-        }
+        try services(socket).filter(\.flags.areOurs)
     }
 }
 

@@ -33,6 +33,8 @@ package struct ObjectDifference: Sendable, Hashable {
         case everybody
         /// Ours by its name, and nobody wants it.
         case nobody
+        /// Of a mode that does not serve any more; it may win over what is wanted.
+        case otherMode
     }
 
     package var kind: Kind
@@ -40,6 +42,13 @@ package struct ObjectDifference: Sendable, Hashable {
     package var name: String
     package var state: State
     package var owner: Owner
+
+    package init(kind: Kind, name: String, state: State, owner: Owner) {
+        self.kind = kind
+        self.name = name
+        self.state = state
+        self.owner = owner
+    }
 
     /// Sorted.
     package var services: [ServiceName] {
@@ -64,14 +73,9 @@ extension ObjectDifference {
 
     /// Of some Services as a whole; if of none, everybody's or nobody's.
     init(_ kind: Kind, _ name: String, _ state: State, services: Set<ServiceName>) {
-        self.kind = kind
-        self.name = name
-        self.state = state
-        if services.isEmpty {
-            owner = state == .unexpected ? .nobody : .everybody
-        } else {
-            owner = .services(services.sorted(), port: nil)
-        }
+        let nobodys: Owner = state == .unexpected ? .nobody : .everybody
+        let owner: Owner = services.isEmpty ? nobodys : .services(services.sorted(), port: nil)
+        self.init(kind: kind, name: name, state: state, owner: owner)
     }
 }
 

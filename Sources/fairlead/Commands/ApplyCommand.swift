@@ -29,6 +29,13 @@ struct ApplyCommand: ParsableCommand {
         var services: Int
         var operations: Int
         var failures: [String]
+
+        /// What was done; never that nothing was to do where something could not be done.
+        var words: String {
+            if operations == 0, failures.isEmpty { return "nothing to change" }
+            let done = "\(operations) change\(operations == 1 ? "" : "s")"
+            return failures.isEmpty ? done : "\(done), \(failures.count) failed"
+        }
     }
 
     func run() throws {
@@ -44,9 +51,7 @@ struct ApplyCommand: ParsableCommand {
         case .json: try OutputFormat.printJSON(results)
         case .text:
             for result in results {
-                let what =
-                    result.operations == 0 ? "nothing to change" : "\(result.operations) changes"
-                print("\(result.family): \(result.services) Services, \(what)")
+                print("\(result.family): \(result.services) Services, \(result.words)")
             }
         }
         let failures = results.flatMap(\.failures)
@@ -68,9 +73,9 @@ struct ApplyCommand: ParsableCommand {
             let report = try dataplane.pass(sources.update, observe: true)
             var failures = report.apply.failures.map(\.description)
             if let failure = dataplane.finish() { failures.append(failure) }
-            if report.apply.failures.isEmpty {
-                failures += try OtherModes(family, kernel).retire().failures.map(\.description)
-            }
+            var retirement = Retirement(OtherModes(family, kernel))
+            _ = retirement.proceed(presentStands: dataplane.stands)
+            failures += retirement.remains
             for issue in dataplane.issues { complain("\(family.rawValue): \(issue)") }
             results.append(
                 Result(

@@ -23,8 +23,12 @@ struct CheckCommand: ParsableCommand {
         let configuration = try options.choosingMode(loaded.configuration)
         var findings = [KernelCapabilities.Finding(.good, "configuration", place)]
         findings += loaded.warnings.map { .init(.note, "configuration", $0) }
-        findings += Self.sources(configuration)
+        let (sources, complaints) = Self.sources(configuration)
+        findings += complaints
         findings += Self.kernel(configuration)
+        if let sources {
+            findings += Self.obstacles(configuration.mode.installed, configuration, sources)
+        }
         let width = findings.map(\.subject.count).max() ?? 0
         for finding in findings {
             let mark =
@@ -60,7 +64,7 @@ struct CheckCommand: ParsableCommand {
     /// What is in manifests and cluster, and what of it cannot be planned.
     private static func sources(
         _ configuration: DaemonConfiguration
-    ) -> [KernelCapabilities.Finding] {
+    ) -> (LoadedSources?, [KernelCapabilities.Finding]) {
         let names = [
             configuration.sources.filePath,
             configuration.sources.kubernetes == nil ? "" : "the API server",
@@ -69,7 +73,7 @@ struct CheckCommand: ParsableCommand {
         do {
             loaded = try LoadedSources(configuration)
         } catch {
-            return [.init(.failure, "sources", "\(error)")]
+            return (nil, [.init(.failure, "sources", "\(error)")])
         }
         let snapshot = loaded.update.snapshot
         var findings: [KernelCapabilities.Finding] = snapshot.issues.map {
@@ -83,7 +87,40 @@ struct CheckCommand: ParsableCommand {
             )
         }
         findings += snapshot.ignoredParts.map { .init(.note, "sources", $0) }
-        return findings + plan(configuration.mode.installed, configuration, loaded)
+        return (loaded, findings + plan(configuration.mode.installed, configuration, loaded))
+    }
+
+    /// How many are shown of one family's obstacles.
+    private static let shownObstacles = 10
+
+    /// What of others stands where the plan wants something. To be called in the namespace.
+    private static func obstacles<Mode: InstalledMode>(
+        _ mode: Mode.Type,
+        _ configuration: DaemonConfiguration,
+        _ sources: LoadedSources
+    ) -> [KernelCapabilities.Finding] {
+        var findings: [KernelCapabilities.Finding] = []
+        do throws(DataplaneError) {
+            let kernel = try Kernel(configuration)
+            var planned = configuration
+            planned.families = try kernel.families()
+            for plan in PlannedFamily.all(mode, planned, sources.update, facts: sources.facts()) {
+                let subject = "\(plan.family.rawValue) plan"
+                let found = try mode.obstacles(plan.planner, mode.store(plan.family, kernel))
+                findings += found.prefix(shownObstacles).map {
+                    .init(.note, subject, "\($0.subject): \($0.message ?? "\($0)")")
+                }
+                if found.count > shownObstacles {
+                    let rest = "and \(found.count - shownObstacles) more, likewise"
+                    findings.append(.init(.note, subject, rest))
+                }
+            }
+        } catch {
+            // What the kernel lacks is a finding of its own.
+            guard error.kind != .unsupported, error.kind != .notPermitted else { return findings }
+            findings.append(.init(.note, "plan", "cannot be compared with the kernel: \(error)"))
+        }
+        return findings
     }
 
     /// Wishes of Services that the mode cannot fulfil, or that contradict others'.

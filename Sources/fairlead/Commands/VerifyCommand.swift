@@ -14,8 +14,9 @@ struct VerifyCommand: ParsableCommand {
         abstract: "Say for each Service whether the kernel holds what is wanted.",
         discussion: """
             Every object that is missing, different or unexpected is told with the Service it \
-            belongs to. Changes nothing; needs root. What all Services need is told whichever are \
-            asked for; what belongs to no Service, only if none is named.
+            belongs to. Changes nothing; needs root. What all Services need, and what is left of \
+            another mode, is told whichever are asked for; what belongs to no Service, only if \
+            none is named.
 
             Exit code 2 if something differs.
             """
@@ -55,6 +56,7 @@ struct VerifyCommand: ParsableCommand {
         case .services(let owners, _): owners.contains(where: names.contains)
         case .everybody: true
         case .nobody: false
+        case .otherMode: true
         }
     }
 
@@ -70,7 +72,9 @@ struct VerifyCommand: ParsableCommand {
         return try plans.flatMap { plan in
             let observed = try mode.store(plan.family, kernel).observe()
             let diff = Mode.ModePlanner.diff(from: observed, to: plan.planner.plan)
-            return plan.planner.differences(in: diff).sorted().map { (plan.family, $0) }
+            let differences = plan.planner.differences(in: diff).sorted()
+            let leftovers = try OtherModes(plan.family, kernel).find()
+            return (differences + leftovers).map { (plan.family, $0) }
         }
     }
 }

@@ -20,9 +20,11 @@ actor Dataplane {
     )
     private var families: [IPFamily] = []
     private var dataplanes: [any FamilyDataplane] = []
-    private var others: [OtherModes] = []
-    private var hasRetiredOthers = false
+    /// Of the same families.
+    private var retirements: [Retirement] = []
     private var sensor: DriftSensor?
+    /// Families whose kernel state somebody may have changed: the next full pass observes them.
+    private var suspects: Set<IPFamily> = []
     /// Forgets UDP flows to endpoints that are gone, after the passes.
     nonisolated let conntrackCleaner: ConntrackCleaner
     /// Until then a mere possibility of drift is not looked into, so that somebody's busy iptables
@@ -38,6 +40,19 @@ actor Dataplane {
     init(_ configuration: DaemonConfiguration) {
         self.configuration = configuration
         conntrackCleaner = ConntrackCleaner(namespace: configuration.networkNamespace)
+    }
+
+    /// One that has started, with these parts in place of those that `start` makes.
+    init(
+        _ configuration: DaemonConfiguration,
+        dataplanes: sending [any FamilyDataplane],
+        retirements: sending [Retirement]
+    ) {
+        self.configuration = configuration
+        conntrackCleaner = ConntrackCleaner(namespace: configuration.networkNamespace)
+        families = dataplanes.map(\.family)
+        self.dataplanes = dataplanes
+        self.retirements = retirements
     }
 
     /// What is amiss with the kernel, for the log.
@@ -69,7 +84,7 @@ actor Dataplane {
         facts = NodeFacts.observe()
         let settings = PlannerSettings(configuration, facts: facts)
         dataplanes = families.map { Self.dataplane(mode, $0, settings, kernel) }
-        others = families.map { OtherModes($0, kernel) }
+        retirements = families.map { Retirement(OtherModes($0, kernel)) }
         return (configuration.mode, reason, families)
     }
 
@@ -119,24 +134,38 @@ actor Dataplane {
         return true
     }
 
-    /// Whether somebody else seems to have changed our tables.
+    /// Whether somebody else seems to have changed our tables. The families where it seems so are
+    /// observed by the next full pass, and no others.
     func hasDrifted() throws(DataplaneError) -> Bool {
-        for dataplane in dataplanes where try dataplane.hasDrifted() { return true }
-        return switch try sensor?.suspicion() ?? .none {
-        case .none: false
-        case .certain: true
-        case .possible: ContinuousClock.now >= nextLook
+        do throws(DataplaneError) {
+            for dataplane in dataplanes where try dataplane.hasDrifted() {
+                suspects.insert(dataplane.family)
+            }
+            let signs = try sensor?.signs() ?? DriftSensor.Signs()
+            suspects.formUnion(signs.certain)
+            if ContinuousClock.now >= nextLook { suspects.formUnion(signs.possible) }
+        } catch {
+            suspects.formUnion(families)
+            throw error
         }
+        return !suspects.isEmpty
     }
 
     /// Does what time has brought since the last call.
     func attend() throws(DataplaneError) {
-        for index in dataplanes.indices { try dataplanes[index].attend() }
-        for other in others { try other.attend() }
+        do throws(DataplaneError) {
+            for index in dataplanes.indices { try dataplanes[index].attend() }
+            for retirement in retirements { try retirement.attend() }
+        } catch {
+            suspects.formUnion(families)
+            throw error
+        }
     }
 
     /// One pass over all families. A family's failure does not keep the others from theirs. With
     /// `explain` the report has each operation in words.
+    ///
+    /// A full pass observes the families whose state in the kernel is not known for sure.
     func pass(
         _ update: SnapshotUpdate,
         _ kind: PassScheduler.PassKind,
@@ -145,46 +174,22 @@ actor Dataplane {
         let clock = ContinuousClock()
         let began = clock.now
         var report = PassReport(kind: kind)
-        let full = kind == .full
-        let resynced = kind == .resync && !dataplanes.isEmpty ? resyncTurn % dataplanes.count : nil
-        if resynced != nil { resyncTurn += 1 }
-        if full {
-            attempt("drift sensor", &report) { () throws(DataplaneError) in
-                try sensor?.willObserve()
-            }
+        let observed = observedFamilies(kind)
+        attempt("drift sensor", &report) { () throws(DataplaneError) in
+            if !observed.isEmpty { try sensor?.willObserve(observed) }
         }
         for index in dataplanes.indices {
-            let family = dataplanes[index].family
-            let name = family.rawValue
             dataplanes[index].isExplaining = explain
-            var outcome: FamilyPassReport?
-            attempt(name, &report) { () throws(DataplaneError) in
-                outcome = try dataplanes[index].pass(update, observe: full || index == resynced)
-                // Switched off, what changed waits until it is switched on.
-                guard configuration.conntrack.cleanStaleUDP else { return }
-                conntrackCleaner.request(family, dataplanes[index].takeFlowRequest())
-            }
-            let done = outcome ?? FamilyPassReport()
-            report.add(done)
-            if explain {
-                let lines = dataplanes[index].appliedText.split(separator: "\n")
-                report.operationLines += lines.prefix(PassReport.explained).map { "\(name): \($0)" }
-            }
-            report.families.append(
-                .init(
-                    family: dataplanes[index].family,
-                    report: outcome,
-                    tally: dataplanes[index].tally,
-                    ruleCounts: done.apply.operations > 0 ? dataplanes[index].ruleCounts : [:],
-                    issues: dataplanes[index].issues
-                )
-            )
-            if dataplanes[index].needsSecondLook { report.needsSecondLook = true }
-            report.failures += dataplanes[index].failures.map { "\(name): \($0)" }
-            report.issues += dataplanes[index].issues.map { "\(name): \($0)" }
+            pass(index, update, observe: observed.contains(dataplanes[index].family), &report)
         }
-        if report.errors.isEmpty { report.failures += dataplanes.compactMap { $0.finish() } }
-        retireOthers(&report)
+        if kind != .incremental {
+            for index in retirements.indices {
+                report.retired += retirements[index].proceed(
+                    presentStands: dataplanes[index].stands
+                )
+            }
+        }
+        report.leftovers = retirements.flatMap(\.remains)
         attempt("drift sensor", &report) { () throws(DataplaneError) in
             try sensor?.acknowledge()
             for index in dataplanes.indices { try dataplanes[index].acknowledge() }
@@ -192,24 +197,59 @@ actor Dataplane {
         report.services = dataplanes.map(\.serviceCount).max() ?? 0
         report.settings = PlannerSettings(configuration, facts: facts)
         report.duration = clock.now - began
-        if full { nextLook = clock.now.advanced(by: report.duration * Self.lookShare) }
+        if kind == .full { nextLook = clock.now.advanced(by: report.duration * Self.lookShare) }
         return report
     }
 
-    /// Once, as soon as this mode serves; what cannot be removed is tried again.
-    private func retireOthers(_ report: inout PassReport) {
-        guard !hasRetiredOthers, report.kind == .full else { return }
-        guard report.errors.isEmpty, report.failures.isEmpty else { return }
-        for other in others {
-            let name = other.family.rawValue
-            var done = ApplyReport()
-            attempt("what another mode left, \(name)", &report) { () throws(DataplaneError) in
-                done = try other.retire()
-            }
-            report.retired += done.operations
-            report.failures += done.failures.map { "\(name): \($0)" }
+    private func observedFamilies(_ kind: PassScheduler.PassKind) -> Set<IPFamily> {
+        switch kind {
+        case .incremental: return []
+        case .resync:
+            guard !dataplanes.isEmpty else { return [] }
+            defer { resyncTurn += 1 }
+            return [dataplanes[resyncTurn % dataplanes.count].family]
+        case .full:
+            return suspects.union(dataplanes.filter(\.needsObservation).map(\.family))
         }
-        hasRetiredOthers = report.errors.isEmpty && report.failures.isEmpty
+    }
+
+    private func pass(
+        _ index: Int,
+        _ update: SnapshotUpdate,
+        observe: Bool,
+        _ report: inout PassReport
+    ) {
+        let family = dataplanes[index].family
+        let name = family.rawValue
+        var outcome: FamilyPassReport?
+        attempt(name, &report) { () throws(DataplaneError) in
+            outcome = try dataplanes[index].pass(update, observe: observe)
+            let cleans = configuration.conntrack.cleanStaleUDP
+            if let request = dataplanes[index].takeFlowRequest(cleans: cleans) {
+                conntrackCleaner.request(family, request)
+            }
+        }
+        let done = outcome ?? FamilyPassReport()
+        report.add(done)
+        if dataplanes[index].isExplaining {
+            let lines = dataplanes[index].appliedText.split(separator: "\n")
+            report.operationLines += lines.prefix(PassReport.explained).map { "\(name): \($0)" }
+        }
+        report.families.append(
+            .init(
+                family: family,
+                report: outcome,
+                tally: dataplanes[index].tally,
+                ruleCounts: done.apply.operations > 0 ? dataplanes[index].ruleCounts : [:],
+                issues: dataplanes[index].issues
+            )
+        )
+        report.failures += dataplanes[index].failures.map { "\(name): \($0)" }
+        report.issues += dataplanes[index].issues.map { "\(name): \($0)" }
+        guard outcome != nil else { return }
+        if observe { suspects.remove(family) }
+        if dataplanes[index].needsSecondLook { report.needsSecondLook = true }
+        if let failure = dataplanes[index].finish() { report.failures.append(failure) }
     }
 
     private func attempt(

@@ -14,6 +14,10 @@ protocol FamilyDataplane {
     var issues: [PlanIssue] { get }
     /// Single objects that could not be changed, and are tried again.
     var failures: [DataplaneError] { get }
+    /// Whether the kernel holds the plan as of the last pass, but for single objects.
+    var stands: Bool { get }
+    /// Whether the next full pass has to observe, so that what is left to do is found.
+    var needsObservation: Bool { get }
     /// Numbers about what is served.
     var tally: ServiceTally { get }
     /// Planned rules by legacy table, where the mode has Services in such.
@@ -27,8 +31,9 @@ protocol FamilyDataplane {
     ) throws(DataplaneError) -> FamilyPassReport
 
     /// Which UDP flows have to be looked at after the passes since the last call; to be called after
-    /// one that succeeded.
-    mutating func takeFlowRequest() -> ConntrackCleaner.Request
+    /// each that succeeded. Nil, and nothing is kept, where they are not cleaned: switched on later,
+    /// cleaning begins with all Services, as at the start.
+    mutating func takeFlowRequest(cleans: Bool) -> ConntrackCleaner.Request?
 
     /// The last pass's change in the words of the mode's tools, if `isExplaining`.
     var appliedText: String { get }
@@ -84,6 +89,8 @@ struct ModeDataplane<Mode: InstalledMode>: FamilyDataplane {
     var serviceCount: Int { reconciler.desired.services.count }
     var issues: [PlanIssue] { reconciler.planner.issues }
     var failures: [DataplaneError] { reconciler.failures }
+    var stands: Bool { reconciler.stands }
+    var needsObservation: Bool { reconciler.needsObservation || needsSecondLook }
     var tally: ServiceTally { reconciler.tally }
     var ruleCounts: [TableName: Int] { Mode.ruleCounts(reconciler.planner) }
 
@@ -100,9 +107,14 @@ struct ModeDataplane<Mode: InstalledMode>: FamilyDataplane {
         return report
     }
 
-    mutating func takeFlowRequest() -> ConntrackCleaner.Request {
-        ConntrackCleaner.Request(
-            check: staleFlows.update(reconciler.takeChanges(), of: reconciler.desired),
+    mutating func takeFlowRequest(cleans: Bool) -> ConntrackCleaner.Request? {
+        let changes = reconciler.takeChanges()
+        guard cleans else {
+            staleFlows = StaleFlowRules()
+            return nil
+        }
+        return ConntrackCleaner.Request(
+            check: staleFlows.update(changes, of: reconciler.desired),
             settings: reconciler.desired.settings,
             servesLocalhost: Mode.servesLocalhost
         )

@@ -17,6 +17,7 @@ extension IPVSMode: InstalledMode {
             IPVSStore.Configuration(
                 lock: kernel.lock,
                 excluded: settings.excludedRanges,
+                scheduler: SchedulerName(settings.scheduler.rawValue),
                 drainTimeout: settings.drainTimeout,
                 addressSet: NameScheme.set(.addresses, family)
             ),
@@ -40,6 +41,13 @@ extension IPVSMode: InstalledMode {
     }
 
     static func finish(_ planner: IPVSPlanner) -> String? { nil }
+
+    static func obstacles(
+        _ planner: IPVSPlanner,
+        _ store: IPVSStore
+    ) throws(DataplaneError) -> [DataplaneError] {
+        try store.obstacles(to: planner.plan)
+    }
 
     static func capabilities(
         _ families: [IPFamily],

@@ -25,6 +25,13 @@ protocol InstalledMode: ProxyMode {
     /// Does what the host still has to do for a plan that stands; nil if all is well, else why not.
     static func finish(_ planner: ModePlanner) -> String?
 
+    /// What others have in the kernel that keeps parts of the plan from being made, each with its
+    /// cure.
+    static func obstacles(
+        _ planner: ModePlanner,
+        _ store: ModeStore
+    ) throws(DataplaneError) -> [DataplaneError]
+
     /// Planned rules by legacy table; empty where their number does not depend on Services.
     static func ruleCounts(_ planner: ModePlanner) -> [TableName: Int]
 
@@ -42,6 +49,11 @@ protocol InstalledMode: ProxyMode {
 }
 
 extension InstalledMode {
+    static func obstacles(
+        _ planner: ModePlanner,
+        _ store: ModeStore
+    ) throws(DataplaneError) -> [DataplaneError] { [] }
+
     static func ruleCounts(_ planner: ModePlanner) -> [TableName: Int] { [:] }
 }
 

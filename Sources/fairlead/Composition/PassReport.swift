@@ -25,6 +25,8 @@ struct PassReport: Sendable {
     var issues: [String] = []
     /// Single objects that could not be changed, in this pass or before; the rest stands.
     var failures: [String] = []
+    /// Objects of other modes that are still there, and why: they may win over what is wanted.
+    var leftovers: [String] = []
     /// Others may have changed something unnoticed meanwhile.
     var needsSecondLook = false
     /// What kept a family from being brought up to date.
@@ -58,7 +60,8 @@ struct PassReport: Sendable {
 
     var outcome: PassScheduler.Outcome {
         if !succeeded { return .failed }
-        return failures.isEmpty && !needsSecondLook ? .succeeded : .incomplete
+        let isComplete = failures.isEmpty && leftovers.isEmpty && !needsSecondLook
+        return isComplete ? .succeeded : .incomplete
     }
 
     /// For the log: `shop/api, shop/web and 12 more`; `-` if no Service owns what was repaired.

@@ -10,7 +10,7 @@ struct VerifyReport {
     /// One object, as JSON has it.
     fileprivate struct Row: Encodable {
         var family: String
-        /// Of a Service, `everybody` or `nobody`.
+        /// `service`, `everybody`, `nobody` or `otherMode`.
         var owner: String
         var services: [String]
         /// The Service port, where the object belongs to one alone.
@@ -24,6 +24,7 @@ struct VerifyReport {
             switch owner {
             case "everybody": "what all Services need"
             case "nobody": "no Service: left over"
+            case "otherMode": "another mode: left over, and may win over what is wanted"
             default:
                 services.prefix(3).joined(separator: ", ")
                     + (services.count > 3 ? " and \(services.count - 3) more" : "")
@@ -53,6 +54,7 @@ extension VerifyReport.Row {
             self.port = port.map { "\($0)/\($0.transport.keyword)" }
         case .everybody: owner = "everybody"
         case .nobody: owner = "nobody"
+        case .otherMode: owner = "otherMode"
         }
     }
 }
@@ -105,7 +107,8 @@ extension VerifyReport: CustomStringConvertible {
         switch rows?.first?.owner {
         case "service": 0
         case "everybody": 1
-        default: 2
+        case "otherMode": 2
+        default: 3
         }
     }
 

@@ -23,7 +23,7 @@ final class DaemonTelemetry: Sendable {
     private let published: Mutex<DaemonSnapshot>
     /// When the oldest news of each source came that no pass has applied yet.
     private let waiting = Mutex<[String: Moment]>([:])
-    let confirm = Mutex<(@Sendable () async -> Int)?>(nil)
+    let confirm = Mutex<(@Sendable () async -> Int?)?>(nil)
     private let listeners: HTTPListeners
     private let server = HTTPServer()
     private let wishes: AsyncStream<Void>
@@ -100,8 +100,9 @@ final class DaemonTelemetry: Sendable {
         metrics.fairlead.held.set(Double(hold?.services ?? 0))
     }
 
-    /// What `fairlead confirm` asks for; answers how many Services were held back.
-    func onConfirm(_ confirm: @escaping @Sendable () async -> Int) {
+    /// What `fairlead confirm` asks for; answers how many Services were held back, nil if
+    /// the daemon stops first.
+    func onConfirm(_ confirm: @escaping @Sendable () async -> Int?) {
         self.confirm.withLock { $0 = confirm }
     }
 

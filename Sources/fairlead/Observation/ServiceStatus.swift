@@ -90,9 +90,7 @@ extension DaemonTelemetry {
             origin: service.origin.noun,
             ports: [],
             objects: [],
-            issues: snapshot.issues(listening: []).flatMap(\.problems).filter {
-                $0.contains(name.description)
-            }
+            issues: snapshot.issues(about: name)
         )
         if service.isHeld {
             status.issues.append("held by the removal guard: its source no longer has it")
@@ -189,8 +187,14 @@ extension ServiceStatus.Port {
             own.policy = port.internalPolicyIsLocal ? "Local" : "Cluster"
             all.append(own)
         }
-        all += port.externalIPs.map { frontend("external IP", $0) }
-        all += port.loadBalancerAddresses.map { frontend("load-balancer address", $0) }
+        // An address that is given twice is one frontend, of the kind that comes first.
+        var seen: Set = [port.clusterIP]
+        for address in port.externalIPs where seen.insert(address).inserted {
+            all.append(frontend("external IP", address))
+        }
+        for address in port.loadBalancerAddresses where seen.insert(address).inserted {
+            all.append(frontend("load-balancer address", address))
+        }
         if let number = port.nodePort {
             all.append(
                 .init(kind: "node port", address: "\(number)/\(transport)", policy: external)

@@ -21,7 +21,9 @@ extension DaemonTelemetry {
         guard let confirm = confirm.withLock({ $0 }) else {
             return .text("the daemon is still starting\n", status: 503)
         }
-        let count = await confirm()
+        guard let count = await confirm() else {
+            return .text("the daemon is stopping; nothing was confirmed\n", status: 503)
+        }
         return .text(
             count == 0
                 ? "nothing is held\n" : "confirmed: \(count) Services are let go\n"

@@ -10,9 +10,12 @@ import Telemetry
 
 /// How the daemon's parts follow from the configuration.
 extension Daemon {
-    static func scheduler(_ configuration: DaemonConfiguration) -> PassScheduler {
+    /// `families` is how many are served: each is looked at once in `fullResyncInterval`.
+    static func scheduler(
+        _ configuration: DaemonConfiguration,
+        families: Int
+    ) -> PassScheduler {
         let settings = configuration.reconcile
-        let families = (configuration.families ?? IPFamily.allCases).count
         return PassScheduler(
             minInterval: settings.minInterval,
             retryInterval: settings.retryInterval,

@@ -19,8 +19,9 @@ struct Daemon {
         case health([HealthChange])
         case tick
         case wake
-        /// What is held back is meant; answers how many Services that were.
-        case confirm(CheckedContinuation<Int, Never>)
+        /// What is held back is meant; answers how many Services that were, nil if the daemon
+        /// stops.
+        case confirm(CheckedContinuation<Int?, Never>)
         case reload
         case stop(signal: Int32)
     }
@@ -40,6 +41,9 @@ struct Daemon {
     private var pending = PendingUpdate()
     private var health = HealthFilter()
     private var isReady = false
+    /// How many families are served, known from the start on.
+    private var servedFamilies = 0
+    private var waitingNotice = WaitingNotice()
     private var known: Set<String> = []
     private let started = ContinuousClock.now
     private var clusterReport = ClusterReport()
@@ -68,13 +72,15 @@ struct Daemon {
         )
         gate = StartGate(configuration)
         dataplane = Dataplane(configuration)
-        scheduler = Self.scheduler(configuration)
+        scheduler = Self.scheduler(configuration, families: IPFamily.allCases.count)
         report(loaded.warnings, as: "Configuration")
     }
 
     /// Returns when a signal asks for it.
     mutating func run() async throws {
         let start = try await dataplane.start()
+        servedFamilies = start.families.count
+        scheduler = Self.scheduler(configuration, families: servedFamilies)
         if let reason = start.reason {
             logger.notice(
                 "Mode chosen",
@@ -114,7 +120,7 @@ struct Daemon {
         )
         telemetry.setChecker(checker)
         let (events, continuation) = AsyncStream.makeStream(of: Event.self)
-        telemetry.onConfirm { await withCheckedContinuation { continuation.yield(.confirm($0)) } }
+        telemetry.onConfirm { await EventAnswers.confirm(continuation) }
         let signals = Self.signals { continuation.yield($0) }
         defer { signals.forEach { $0.cancel() } }
         let feeds = inputs.follow { continuation.yield(.arrival($0)) }
@@ -135,7 +141,8 @@ struct Daemon {
             for await _ in watch.changes() { continuation.yield(.reload) }
         }
         defer { reloads.cancel() }
-        try await follow(events, checker, prober) { continuation.yield(.wake) }
+        await follow(events, checker, prober) { continuation.yield(.wake) }
+        await EventAnswers.close(events, continuation)
         await telemetry.stop()
     }
 
@@ -144,17 +151,15 @@ struct Daemon {
         _ checker: HealthChecker,
         _ prober: NetworkProber,
         wake: @escaping @Sendable () -> Void
-    ) async throws {
+    ) async {
         var timer: Task<Void, Never>?
         defer { timer?.cancel() }
-        var silentTicks = 0
         for await event in events {
             switch event {
             case .arrival(let arrival): await take(arrival, checker)
             case .health(let changes): take(changes)
             case .tick:
-                silentTicks += 1
-                await tick(silentTicks)
+                await tick()
                 if let update = inputs.releaseExpired() { await go(by: update, checker) }
             case .wake: break
             case .confirm(let answer):
@@ -258,6 +263,7 @@ struct Daemon {
         observeLatencies(report)
         log(report)
         self.report(report.failures, as: "Object not changed")
+        self.report(report.leftovers, as: "Objects of another mode remain, removal is retried")
         clusterReport.passed(report, pending.snapshot, to: inputs.events)
         self.report(report.issues, as: "Service problem")
         guard report.succeeded else {
@@ -336,7 +342,7 @@ struct Daemon {
     // MARK: - Signs of change
 
     /// Runs on the dataplane thread's answer, so that a hung thread starves the watchdog.
-    private mutating func tick(_ count: Int) async {
+    private mutating func tick() async {
         do {
             if try await dataplane.hasDrifted() { scheduler.request(at: .now, full: true) }
         } catch {
@@ -363,7 +369,7 @@ struct Daemon {
             telemetry?.metrics.observeConntrack(deleted: run.deleted, run.duration, run.family)
         }
         await listenToSources()
-        if count == 3, let reason = waitingReason {
+        if let reason = waitingNotice.report(waitingReason, at: .now) {
             logger.warning(
                 "Nothing is programmed before all sources have reported",
                 metadata: ["missing": "\(reason)"]
@@ -427,7 +433,7 @@ struct Daemon {
             configuration = new
             telemetry?.reconfigured(new)
             logger = Self.logger(new.log, ProcessInfo.processInfo.environment)
-            scheduler = Self.scheduler(new)
+            scheduler = Self.scheduler(new, families: servedFamilies)
             for problem in await dataplane.reconfigure(new) {
                 logger.warning("Kernel", metadata: ["problem": "\(problem)"])
             }

@@ -1,0 +1,126 @@
+import Addressing
+import Foundation
+import Glibc
+import NamespaceLab
+import Testing
+
+extension KernelSuites {
+    /// What another mode left goes as soon as the present one serves, whatever else fails.
+    @Suite("Change of mode")
+    struct ModeChangeTests {
+        /// With a node port, for which iptables mode wants to set a parameter of the host.
+        private static func web(_ pods: Int...) -> String {
+            let endpoints = pods.map { "{address: \(LabAddresses.pod($0, .ipv4))}" }
+            return """
+                services:
+                  - name: shop/web
+                    address: \(LifeScript.vip)
+                    ports: [{port: 80, targetPort: 8080, nodePort: 30080}]
+                    endpoints: [\(endpoints.joined(separator: ", "))]
+
+                """
+        }
+
+        private func hasTable(_ fixture: DaemonFixture) throws -> Bool {
+            try LabCommand.run(["nft", "list", "tables"], in: fixture.lab.node)
+                .contains("fairlead")
+        }
+
+        private func eventually(
+            _ what: String,
+            _ fixture: DaemonFixture,
+            _ condition: () throws -> Bool
+        ) throws {
+            let deadline = Deadline(in: .seconds(30))
+            while !deadline.hasPassed {
+                if try condition() { return }
+                usleep(50_000)
+            }
+            throw LabError("\(what) did not come true\n\(fixture.log)")
+        }
+
+        @Test("With a read-only /proc/sys the old mode's table goes, and new endpoints count")
+        func readOnlySettings() throws {
+            let fixture = try DaemonFixture(mode: "nftables")
+            try fixture.write(Self.web(1))
+            try fixture.start()
+            try fixture.waitUntilApplied()
+            #expect(try LifeScript.answers(fixture) == ["pod1"])
+            try fixture.stop()
+            #expect(try hasTable(fixture))
+            try fixture.changeMode("iptables")
+            try fixture.startWithReadOnlySettings()
+            try fixture.waitUntilApplied()
+            try eventually("the removal of the table", fixture) { try !hasTable(fixture) }
+            // What could not be set is said all the same.
+            for words in [
+                "node ports do not answer on 127.0.0.1", "Removed what another mode left",
+            ] {
+                try eventually("\(words) in the log", fixture) { fixture.log.contains(words) }
+            }
+            let status = try fixture.fairlead("status")
+            #expect(status.output.contains("node ports do not answer"), "\(status.output)")
+            #expect(!status.output.contains("other mode:"), "\(status.output)")
+            try fixture.write(Self.web(2))
+            try fixture.waitUntilApplied()
+            #expect(try LifeScript.answers(fixture, count: 16) == ["pod2"])
+            try fixture.stop()
+        }
+
+        @Test("As long as the new mode cannot serve, the old one does, and everybody says so")
+        func blocked() throws {
+            let fixture = try DaemonFixture(mode: "nftables")
+            try fixture.write(Self.web(1))
+            try fixture.start()
+            try fixture.waitUntilApplied()
+            try fixture.stop()
+            try fixture.changeMode("iptables")
+            // Not to wait long for the lock, and so neither long for the next try.
+            try String(contentsOfFile: fixture.configuration, encoding: .utf8)
+                .replacing("xtables.lock}", with: "xtables.lock, lockTimeout: 100ms}")
+                .write(toFile: fixture.configuration, atomically: true, encoding: .utf8)
+            let verify = try fixture.fairlead("verify", "shop/web")
+            #expect(verify.status == 2)
+            #expect(
+                verify.output.contains(
+                    "another mode: left over, and may win over what is wanted\n  IPv4  unexpected table: fairlead of nftables\n"
+                ),
+                "\(verify.output)"
+            )
+            let lock = try LabProcess([
+                "flock", "--no-fork", "\(fixture.directory)/xtables.lock", "sleep", "600",
+            ])
+            try fixture.start()
+            let remains = "table fairlead of nftables: needed until the mode in use has programmed"
+            try eventually("a word on the old table", fixture) {
+                fixture.log.contains(remains)
+            }
+            #expect(fixture.log.contains("Objects of another mode remain"))
+            let status = try fixture.fairlead("status")
+            #expect(status.output.contains("other mode: IPv4: \(remains) IPv4"), "\(status.output)")
+            #expect(try LifeScript.answers(fixture, count: 10) == ["pod1"])
+            lock.signal(SIGKILL)
+            _ = try lock.finish()
+            try eventually("the removal of the table", fixture) { try !hasTable(fixture) }
+            try fixture.waitUntilApplied()
+            #expect(try LifeScript.answers(fixture, count: 10) == ["pod1"])
+            let equal = try fixture.fairlead("verify")
+            #expect(equal.status == 0, "\(equal.output)")
+            try fixture.stop()
+        }
+
+        @Test("apply with another mode takes the old one away, and says what failed")
+        func apply() throws {
+            let fixture = try DaemonFixture(mode: "iptables", servers: false)
+            try fixture.write(Self.web(1))
+            #expect(try fixture.fairlead("apply").status == 0)
+            try fixture.changeMode("nftables")
+            let verify = try fixture.fairlead("verify")
+            #expect(verify.output.contains("unexpected chain: nat FAIRLEAD-"), "\(verify.output)")
+            let apply = try fixture.fairlead("apply")
+            #expect(apply.status == 0, "\(apply.output)")
+            #expect(try fixture.fairlead("verify").status == 0)
+            #expect(try !fixture.rules(.ipv4).contains { $0.contains("FAIRLEAD") })
+        }
+    }
+}
