@@ -6,7 +6,7 @@ import Testing
 extension KernelSuites {
     /// Why connections of a lab in ipvs mode were lost, and where that is the kernel's limit.
     @Suite("Lost connections in UML", .enabled(if: UserModeLinux.isHere))
-    struct LostConnectionTests {
+    struct LostConnectionUMLTests {
         private static let limit = "net.netfilter.nf_conntrack_max"
 
         private func lab(_ arguments: String...) throws -> (output: String, status: Int32) {
