@@ -31,11 +31,11 @@ package struct AttemptPool {
     /// Source ports, where each attempt is to have its own.
     private let ports: PortCycle?
 
-    /// `ownPorts`: no two attempts have one source port. By default the kernel picks ports, and picks
-    /// one again for another destination.
-    package init(width: Int, ownPorts: Bool = false) {
+    /// `firstPort`: each attempt has a source port of its own, the first of them this one. Without
+    /// it the kernel picks the ports, and picks one again for another destination.
+    package init(width: Int, firstPort: UInt16? = nil) {
         self.width = width
-        ports = ownPorts ? PortCycle() : nil
+        ports = firstPort.map { PortCycle(first: $0) }
     }
 
     /// `report` gets the number of each attempt and its outcome, as it comes.
@@ -68,31 +68,30 @@ package struct AttemptPool {
     }
 }
 
-/// Source ports one after the other.
+/// Source ports one after the other, from `PortCycle.range`, which begins again after its end.
 ///
 /// IPVS tells replies apart by the client's port and the real server only. A client that uses a
-/// port for a second frontend of the same real server, while IPVS still knows of the first use
+/// port for a frontend and then for the endpoint itself, while IPVS still knows of the first use
 /// (300 s for UDP), never gets its answer.
-struct PortCycle {
-    private static let range: ClosedRange<UInt64> = 1024...60_999
-    private var next: UInt64
+package struct PortCycle {
+    package static let range: ClosedRange<UInt16> = 1024...60_999
 
-    /// Begins where a process that began a little earlier is not.
-    init() {
-        var time = timespec()
-        clock_gettime(CLOCK_MONOTONIC, &time)
-        next = UInt64(time.tv_sec) * 256 + UInt64(time.tv_nsec) >> 22
+    private var next: UInt16
+
+    /// `first` is brought into the range.
+    init(first: UInt16) {
+        next = min(max(first, Self.range.lowerBound), Self.range.upperBound)
     }
 
     /// Takes the next port that nobody has.
     mutating func bind(_ socket: borrowing Socket, to address: IPAddress) throws {
         var attempts = 0
         while true {
-            next += 1
+            let port = next
+            next = port == Self.range.upperBound ? Self.range.lowerBound : port + 1
             attempts += 1
-            let count = UInt64(Self.range.count)
             do {
-                try socket.bind(to: address, UInt16(Self.range.lowerBound + next % count))
+                try socket.bind(to: address, port)
                 return
             } catch let failure as SystemFailure
                 where failure.number == EADDRINUSE && attempts < 100
@@ -143,6 +142,8 @@ private final class Run {
             if ports != nil {
                 try ports?.bind(socket, to: attempt.source ?? wildcard)
             } else if let source = attempt.source {
+                // A port that is wanted is wanted in TIME_WAIT, too.
+                socket.setOption(SOL_SOCKET, SO_REUSEADDR, attempt.sourcePort == 0 ? 0 : 1)
                 try socket.bind(to: source, attempt.sourcePort)
             }
             socket.setNonBlocking()

@@ -16,6 +16,9 @@ package struct BatchCommand: ParsableCommand {
     @Option(help: "How many at a time.")
     var width = 64
 
+    @Option(help: "The first source port; each connection has its own.")
+    var firstPort: UInt16 = PortCycle.range.lowerBound
+
     package init() {}
 
     package func run() throws {
@@ -32,7 +35,7 @@ package struct BatchCommand: ParsableCommand {
             lines += [Int](repeating: number, count: count)
             number += 1
         }
-        AttemptPool(width: width, ownPorts: true).run(attempts) { index, outcome in
+        AttemptPool(width: width, firstPort: firstPort).run(attempts) { index, outcome in
             print(lines[index], outcome)
         }
     }

@@ -22,6 +22,7 @@ extension KernelCapabilities {
         for family in families { capabilities.checkLegacyFilter(family, path) }
         capabilities.checkForeignChains(families, path)
         if families.contains(.ipv4) { capabilities.checkReversePath() }
+        capabilities.checkConntrackRoom()
         return capabilities.findings
     }
 

@@ -72,12 +72,14 @@ package struct LabAgent: Sendable {
         }
     }
 
-    /// Starts to make many connections side by side; `LabBatch.outcomes` waits for them.
+    /// Starts to make many connections side by side, each from a port of its own, counted up from
+    /// `port`; `LabBatch.outcomes` waits for them.
     package func batch(
         _ requests: [Request],
+        fromPort port: Int,
         in namespace: String
     ) throws(LabError) -> LabBatch {
-        let process = try LabProcess(program + ["batch"], in: namespace)
+        let process = try LabProcess(program + ["batch", "--first-port", "\(port)"], in: namespace)
         for request in requests {
             try process.writeLine(
                 "\(request.count) \(request.timeout.wholeMilliseconds) \(request.endpoint)"

@@ -1,4 +1,5 @@
 import Addressing
+import Foundation
 import Glibc
 import HTTPServing
 import Synchronization
@@ -12,7 +13,8 @@ final class ServerFixture: Sendable {
     let listeners: HTTPListeners
 
     init(_ limits: HTTPServer.Limits = .patient, _ answer: @escaping HTTPAnswer) async {
-        directory = "/tmp/fairlead-http-\(getpid())-\(UInt32.random(in: 0 ... .max))"
+        directory =
+            "\(FileManager.default.temporaryDirectory.path)/fairlead-http-\(getpid())-\(UInt32.random(in: 0 ... .max))"
         path = "\(directory)/socket"
         server = HTTPServer(limits: limits)
         listeners = HTTPListeners(server)
@@ -245,7 +247,7 @@ struct ListeningSocketTests {
 
     @Test("A file that is no socket is left alone")
     func otherFile() throws {
-        let path = "/tmp/fairlead-file-\(getpid())"
+        let path = "\(FileManager.default.temporaryDirectory.path)/fairlead-file-\(getpid())"
         close(open(path, O_CREAT | O_WRONLY, 0o600))
         defer { unlink(path) }
         #expect(throws: ListeningError.self) { try ListeningSocket.open(.unix(path)) }

@@ -44,7 +44,8 @@ extension KernelSuites {
                 Self.service("a", healthPort: true), Self.service("thief"),
             ])
             let server = KubernetesTestServer(cluster)
-            let kubeconfig = "/tmp/fairlead-events-\(getpid())"
+            let kubeconfig =
+                "\(FileManager.default.temporaryDirectory.path)/fairlead-events-\(getpid())"
             try Self.kubeconfig(try await server.start()).write(
                 toFile: kubeconfig,
                 atomically: true,

@@ -18,12 +18,12 @@ extension KernelSuites {
             cluster.putWeb(1)
             let server = KubernetesTestServer(cluster.state)
             let port = try await server.start()
+            let kubeconfig =
+                "\(FileManager.default.temporaryDirectory.path)/fairlead-kubeconfig-\(getpid())"
             let fixture = try DaemonFixture(
                 mode: mode,
-                sources:
-                    "files: \"\"\n  kubernetes: {kubeconfig: /tmp/fairlead-kubeconfig-\(getpid())}"
+                sources: "files: \"\"\n  kubernetes: {kubeconfig: \(kubeconfig)}"
             )
-            let kubeconfig = "/tmp/fairlead-kubeconfig-\(getpid())"
             try LifeCluster.kubeconfig(port).write(
                 toFile: kubeconfig,
                 atomically: true,
@@ -72,7 +72,8 @@ extension KernelSuites {
             cluster.putWeb(1)
             let server = KubernetesTestServer(cluster.state)
             let port = try await server.start()
-            let directory = "/tmp/fairlead-beside-\(getpid())"
+            let directory =
+                "\(FileManager.default.temporaryDirectory.path)/fairlead-beside-\(getpid())"
             try FileManager.default.createDirectory(
                 atPath: directory,
                 withIntermediateDirectories: true
@@ -127,7 +128,8 @@ extension KernelSuites {
             cluster.putNode(zone: "zone-1", podRanges: [LabAddresses.podRanges[0]])
             let server = KubernetesTestServer(cluster.state)
             let port = try await server.start()
-            let kubeconfig = "/tmp/fairlead-node-\(getpid())"
+            let kubeconfig =
+                "\(FileManager.default.temporaryDirectory.path)/fairlead-node-\(getpid())"
             try LifeCluster.kubeconfig(port).write(
                 toFile: kubeconfig,
                 atomically: true,

@@ -134,7 +134,8 @@ extension KernelSuites {
             ])
             let server = KubernetesTestServer(cluster)
             let port = try await server.start()
-            let kubeconfig = "/tmp/fairlead-stale-\(getpid())"
+            let kubeconfig =
+                "\(FileManager.default.temporaryDirectory.path)/fairlead-stale-\(getpid())"
             try """
             apiVersion: v1
             kind: Config

@@ -19,7 +19,7 @@ struct GoldenKernelTests {
     nonisolated static let scenarios = GoldenScenario.all(in: directory)
 
     private nonisolated static let lock = XTablesLock.Configuration(
-        path: "/tmp/fairlead-test-\(getpid()).lock"
+        path: TestDirectory.lock
     )
 
     @Test("There are scenarios")

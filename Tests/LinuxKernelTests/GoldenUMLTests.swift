@@ -46,7 +46,7 @@ struct GoldenUMLTests {
         }
     }
 
-    private static let lockFile = "/run/fairlead-test.lock"
+    private static let lockFile = TestDirectory.lock
 
     private static func store(_ family: IPFamily) -> IPVSStore {
         IPVSStore(

@@ -113,13 +113,14 @@ struct IPTablesFailureTests {
 
     @Test("A symbolic link is no lock file")
     func linkedLock() throws {
-        let path = "/tmp/fairlead-test-\(getpid()).link"
-        symlink("/tmp/fairlead-test-nowhere", path)
+        let path = "\(TestDirectory.path)/link"
+        let nowhere = "\(TestDirectory.path)/nowhere"
+        symlink(nowhere, path)
         defer { unlink(path) }
         var lock = XTablesLock(XTablesLock.Configuration(path: path))
         let error = #expect(throws: DataplaneError.self) { try lock.withLock {} }
         #expect(error?.errno == ELOOP)
-        #expect(access("/tmp/fairlead-test-nowhere", F_OK) != 0)
+        #expect(access(nowhere, F_OK) != 0)
     }
 
     @Test("The watch hears other programs, and not us")

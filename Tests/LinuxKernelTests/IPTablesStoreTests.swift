@@ -15,8 +15,7 @@ struct StoreFixture {
     init(_ family: IPFamily) throws {
         try NetworkNamespace.enterNew()
         self.family = family
-        let path = "/tmp/fairlead-test-\(getpid()).lock"
-        lock = XTablesLock.Configuration(path: path, timeout: .milliseconds(300))
+        lock = XTablesLock.Configuration(path: TestDirectory.lock, timeout: .milliseconds(300))
         let sets = IPSetStore(family: family, owns: RuleCatalogue.owns)
         store = IPTablesStore(
             family: family,

@@ -17,7 +17,7 @@ struct KernelModulesTests {
 
     @Test("A module is built in, loadable, absent, or unknown without a database")
     func states() throws {
-        var template = Array("/tmp/fairlead-test-XXXXXX".utf8CString)
+        var template = Array("\(TestDirectory.path)/modules-XXXXXX".utf8CString)
         guard mkdtemp(&template) != nil else {
             throw Program.Failure(description: "mkdtemp: \(errno)")
         }

@@ -8,7 +8,7 @@ import Testing
 @Suite("KubeProxyRules")
 @KernelThread
 struct KubeProxyRulesTests {
-    private static let lock = "/tmp/fairlead-kube-proxy-test-\(getpid()).lock"
+    private static let lock = TestDirectory.lock
     private let configuration = XTablesLock.Configuration(path: Self.lock, timeout: .seconds(5))
 
     /// Which program's backend kube-proxy used.

@@ -60,7 +60,7 @@ private struct TemporaryFile: ~Copyable {
     let number: Int32
 
     init(_ content: String) throws {
-        var path = Array("/tmp/fairlead-test-XXXXXX".utf8CString)
+        var path = Array("\(TestDirectory.path)/XXXXXX".utf8CString)
         number = mkstemp(&path)
         guard number >= 0 else { throw Program.Failure(description: "mkstemp: \(errno)") }
         unlink(path)

@@ -1,3 +1,4 @@
+import Foundation
 import Glibc
 import Logging
 import Testing
@@ -8,7 +9,8 @@ import Testing
 struct JournalTests {
     /// journald's end.
     private final class Journal {
-        let path = "/tmp/fairlead-journal-\(getpid())-\(UInt32.random(in: 0 ... .max))"
+        let path =
+            "\(FileManager.default.temporaryDirectory.path)/fairlead-journal-\(getpid())-\(UInt32.random(in: 0 ... .max))"
         let descriptor: Int32
 
         init() {

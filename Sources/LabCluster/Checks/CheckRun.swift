@@ -1,10 +1,12 @@
 import NamespaceLab
 
 extension LabCluster {
-    /// Makes all the connections, the clients' side by side, and notes what became of them.
-    /// `patience` multiplies every time limit.
+    /// Makes all the connections, the clients' side by side, and notes what became of them: each as
+    /// often as it says itself, or as often as `counts` says at its place. `patience` multiplies
+    /// every time limit.
     func run(
         _ connections: [CheckedConnection],
+        counts: [Int]? = nil,
         patience: Int
     ) throws(LabError) -> [CheckedConnection] {
         var connections = connections
@@ -15,11 +17,11 @@ extension LabCluster {
                 let connection = connections[index]
                 return LabAgent.Request(
                     connection.target,
-                    count: connection.count,
+                    count: counts?[index] ?? connection.count,
                     timeout: connection.patience(patience)
                 )
             }
-            let batch = try agent.batch(requests, in: shape.namespace(client.name))
+            let batch = try batch(requests, from: client.name)
             batches.append((indices, batch))
         }
         for (indices, batch) in batches {

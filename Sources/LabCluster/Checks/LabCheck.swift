@@ -21,7 +21,7 @@ package struct LabCheck {
     /// Prints the table and what is wrong; true if nothing is.
     package func checkNetwork() throws(LabError) -> Bool {
         let model = NetworkModel(shape)
-        let connections = try cluster.run(model.connections, patience: patience)
+        let connections = try run(model.connections)
         print(model.table(connections))
         return try report(connections)
     }
@@ -32,9 +32,31 @@ package struct LabCheck {
         try cluster.home.write(matrix.manifest, to: Self.manifest)
         defer { cluster.home.remove(Self.manifest) }
         try cluster.waitUntilApplied()
-        let connections = try cluster.run(matrix.connections, patience: patience)
+        var connections = try run(matrix.connections)
+        if cluster.mode == "ipvs" { connections = try repeatLost(connections) }
         print(matrix.table(connections, mode: cluster.mode))
         return try report(connections)
+    }
+
+    /// Makes the connections, after a warning if the host cannot keep track of so many.
+    private func run(
+        _ connections: [CheckedConnection]
+    ) throws(LabError) -> [CheckedConnection] {
+        let count = connections.reduce(0) { $0 + $1.count }
+        let room = try ConntrackRoom.observe(shape)
+        if let warning = room?.warning(before: count, in: shape.topology) { print(warning) }
+        return try cluster.run(connections, patience: patience)
+    }
+
+    private func repeatLost(
+        _ connections: [CheckedConnection]
+    ) throws(LabError) -> [CheckedConnection] {
+        let lost = LostConnections(connections)
+        guard lost.mayBeClashes else { return connections }
+        print(
+            "note: \(lost.count) lost, perhaps to a clash of ports that IPVS cannot tell; once more\n"
+        )
+        return try lost.repeated(connections, on: cluster, patience: patience)
     }
 
     private func report(_ connections: [CheckedConnection]) throws(LabError) -> Bool {

@@ -30,9 +30,9 @@ struct LabConnectCommand: ParsableCommand {
 
     func run() throws {
         let cluster = try lab.cluster()
-        let batch = try cluster.agent.batch(
+        let batch = try cluster.batch(
             [.init(endpoint, count: count, timeout: .seconds(2))],
-            in: cluster.namespace(of: member)
+            from: cluster.member(member)
         )
         let outcomes = try batch.outcomes(Deadline(in: .seconds(10 + count)))[0]
         var counts: [String: Int] = [:]

@@ -26,13 +26,16 @@ extension LabCluster {
     }
 
     /// The namespace of somebody as a person names them.
-    func namespace(of member: String) throws -> String {
+    func namespace(of name: String) throws -> String { shape.namespace(try member(name)) }
+
+    /// `member`, if it is in this lab.
+    func member(_ member: String) throws -> String {
         guard shape.members.contains(member) else {
             throw CommandFailure(
                 "\(member): is not in lab \(shape.name), which has \(shape.members.joined(separator: " "))"
             )
         }
-        return shape.namespace(member)
+        return member
     }
 }
 

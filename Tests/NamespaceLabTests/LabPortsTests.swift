@@ -1,0 +1,40 @@
+import Foundation
+import LabCluster
+import Testing
+
+@Suite("Ports of a lab's clients")
+struct LabPortsTests {
+    private func withPorts(_ body: (LabPorts, String) throws -> Void) throws {
+        let path = FileManager.default.temporaryDirectory.path + "/fairlead-\(UUID().uuidString)"
+        try FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: true)
+        defer { try? FileManager.default.removeItem(atPath: path) }
+        try body(LabPorts(directory: path), path)
+    }
+
+    @Test("No port of a client comes again before all others have been used")
+    func turns() throws {
+        try withPorts { ports, _ in
+            var used: Set<Int> = []
+            // As many checks of two nodes as the range has room for.
+            for _ in 0..<49 {
+                let first = try ports.take(1200, of: "pod1")
+                let taken = Set(first..<first + 1200)
+                #expect(used.isDisjoint(with: taken))
+                used.formUnion(taken)
+            }
+            #expect(used.allSatisfy(LabPorts.range.contains))
+            #expect(try ports.take(10, of: "client") == 1024)
+        }
+    }
+
+    @Test("After the last port comes the first, and a spoiled file is no obstacle")
+    func wrap() throws {
+        try withPorts { ports, path in
+            try "60990".write(toFile: path + "/pod1.port", atomically: true, encoding: .utf8)
+            #expect(try ports.take(20, of: "pod1") == 60_990)
+            #expect(try ports.take(1, of: "pod1") == 1024 + (60_990 + 36 - 61_000))
+            try "nonsense".write(toFile: path + "/pod1.port", atomically: true, encoding: .utf8)
+            #expect(try ports.take(1, of: "pod1") == 1024)
+        }
+    }
+}
