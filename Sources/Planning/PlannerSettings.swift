@@ -8,8 +8,9 @@ package struct PlannerSettings: Sendable, Equatable {
     package var localAddresses: [IPAddress]
     package var detector: LocalTrafficDetector
     package var nodePortAddresses: NodePortAddresses
-    /// NodePorts answer on 127.0.0.0/8 too, where the accepted addresses include it.
-    package var localhostNodePorts: Bool
+    /// NodePorts answer on 127.0.0.0/8 too, where the accepted addresses include it; nil leaves it
+    /// to the mode (`LocalhostSupport`).
+    package var localhostNodePorts: Bool?
     /// Masquerade all ClusterIP traffic, from pods too.
     package var masqueradeAll: Bool
     /// The mark bit that asks for masquerading; one bit set.
@@ -35,7 +36,7 @@ package struct PlannerSettings: Sendable, Equatable {
         localAddresses: [IPAddress] = [],
         detector: LocalTrafficDetector = .absent,
         nodePortAddresses: NodePortAddresses = .all,
-        localhostNodePorts: Bool = true,
+        localhostNodePorts: Bool? = nil,
         masqueradeAll: Bool = false,
         masqueradeBit: UInt32 = 1 << 14,
         serviceCIDRs: [IPPrefix] = [],

@@ -47,9 +47,10 @@ actor Dataplane {
         return findings.map { "\($0.subject): \($0.detail)" } + prepareHost()
     }
 
-    /// Sets what the configuration asks of the host; returns what could not be set.
+    /// Sets what the configuration asks of the host; returns what could not be set, or can't be.
     private func prepareHost() -> [String] {
-        configuration.mode.installed.prepareHost(configuration)
+        [configuration.localhostLimit(families)].compactMap(\.self)
+            + configuration.mode.installed.prepareHost(configuration)
             + ConntrackSettings(configuration.conntrack).apply().map(\.description)
     }
 
@@ -234,7 +235,7 @@ extension PlannerSettings {
     /// Without what does not count: but for ipvs mode, interface addresses matter to node port
     /// ranges only.
     fileprivate func effective(_ mode: DaemonConfiguration.Mode) -> PlannerSettings {
-        if case .ranges = nodePortAddresses { return self }
+        if !nodePortAddresses.ranges.isEmpty || nodePortAddresses.includesLocalhost { return self }
         guard mode != .ipvs else { return self }
         var settings = self
         settings.localAddresses = []

@@ -1,4 +1,5 @@
 import Addressing
+import DaemonConfiguration
 import DataplaneModel
 import Planning
 import ProxyModes
@@ -65,6 +66,7 @@ struct ModeDataplane<Mode: InstalledMode>: FamilyDataplane {
     private var hasWritten = false
     private(set) var needsSecondLook = false
     private var staleFlows = StaleFlowRules()
+    private let routeLocalnet: RouteLocalnet
 
     init(
         _ mode: Mode.Type,
@@ -74,11 +76,20 @@ struct ModeDataplane<Mode: InstalledMode>: FamilyDataplane {
     ) {
         self.family = family
         store = Mode.store(family, kernel)
+        let routeLocalnet = RouteLocalnet(
+            stateDirectory: kernel.configuration.sources.stateDirectory
+        )
+        self.routeLocalnet = routeLocalnet
         reconciler = FamilyReconciler(
             desired: DesiredState(family: family, settings: settings),
             planner: Mode.planner(family, settings),
             store: store
         )
+        guard family == .ipv4 else { return }
+        // The way is closed before the guard goes; if that fails, it is tried again at the end.
+        reconciler.willApply = { planner in
+            if !Mode.needsRouteLocalnet(planner) { _ = try? routeLocalnet.restore() }
+        }
     }
 
     var serviceCount: Int { reconciler.desired.services.count }
@@ -104,7 +115,7 @@ struct ModeDataplane<Mode: InstalledMode>: FamilyDataplane {
         ConntrackCleaner.Request(
             check: staleFlows.update(reconciler.takeChanges(), of: reconciler.desired),
             settings: reconciler.desired.settings,
-            servesLocalhost: Mode.servesLocalhost
+            localhost: Mode.localhost
         )
     }
 
@@ -114,7 +125,19 @@ struct ModeDataplane<Mode: InstalledMode>: FamilyDataplane {
         set { reconciler.keepsApplied = newValue }
     }
 
-    func finish() -> String? { Mode.finish(reconciler.planner) }
+    /// The guard against neighbours stands already when the sysctl opens the way.
+    func finish() -> String? {
+        guard family == .ipv4 else { return nil }
+        let isNeeded = Mode.needsRouteLocalnet(reconciler.planner)
+        do throws(DataplaneError) {
+            if isNeeded { try routeLocalnet.enable() } else { try routeLocalnet.restore() }
+            return nil
+        } catch {
+            return isNeeded
+                ? "node ports do not answer on 127.0.0.1: \(error)"
+                : "route_localnet stays on, though no node port needs it any more: \(error)"
+        }
+    }
 
     func hasDrifted() throws(DataplaneError) -> Bool {
         if try store.measure() != measures { return true }

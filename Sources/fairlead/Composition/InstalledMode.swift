@@ -14,16 +14,16 @@ protocol InstalledMode: ProxyMode {
     /// The legacy tables the mode writes.
     static var tables: [TableName] { get }
 
-    /// Node ports can answer on the loopback address.
-    static var servesLocalhost: Bool { get }
+    /// When node ports answer on 127.0.0.1.
+    static var localhost: LocalhostSupport { get }
 
     static func store(_ family: IPFamily, _ kernel: borrowing Kernel) -> ModeStore
 
     /// Settings of the host that the mode needs, set where they differ; what could not be set.
     static func prepareHost(_ configuration: DaemonConfiguration) -> [String]
 
-    /// Does what the host still has to do for a plan that stands; nil if all is well, else why not.
-    static func finish(_ planner: ModePlanner) -> String?
+    /// The plan has node ports on 127.0.0.1, which takes `RouteLocalnet`.
+    static func needsRouteLocalnet(_ planner: ModePlanner) -> Bool
 
     /// Planned rules by legacy table; empty where their number does not depend on Services.
     static func ruleCounts(_ planner: ModePlanner) -> [TableName: Int]
@@ -43,6 +43,8 @@ protocol InstalledMode: ProxyMode {
 
 extension InstalledMode {
     static func ruleCounts(_ planner: ModePlanner) -> [TableName: Int] { [:] }
+
+    static func needsRouteLocalnet(_ planner: ModePlanner) -> Bool { false }
 }
 
 extension DaemonConfiguration.Mode {
@@ -58,7 +60,7 @@ extension DaemonConfiguration.Mode {
 
 extension IPTablesMode: InstalledMode {
     static let tables: [TableName] = [.filter, .nat]
-    static let servesLocalhost = true
+    static let localhost = LocalhostSupport.unlessRefused
 
     static func store(_ family: IPFamily, _ kernel: borrowing Kernel) -> IPTablesStore {
         IPTablesStore(
@@ -71,15 +73,8 @@ extension IPTablesMode: InstalledMode {
 
     static func prepareHost(_ configuration: DaemonConfiguration) -> [String] { [] }
 
-    /// The guard rule stands already when the sysctl opens the way.
-    static func finish(_ planner: IPTablesPlanner) -> String? {
-        guard planner.needsRouteLocalnet else { return nil }
-        do throws(DataplaneError) {
-            try RouteLocalnet.enable()
-            return nil
-        } catch {
-            return "node ports do not answer on 127.0.0.1: \(error)"
-        }
+    static func needsRouteLocalnet(_ planner: IPTablesPlanner) -> Bool {
+        planner.needsRouteLocalnet
     }
 
     static func ruleCounts(_ planner: IPTablesPlanner) -> [TableName: Int] {
