@@ -115,7 +115,7 @@ extension KernelSuites {
                 try Sysctl.write("1", to: "net.ipv4.conf.all.route_localnet")
                 try Sysctl.write("0", to: "net.ipv4.conf.all.rp_filter")
             }
-            try LabCommand.run(["ip", "link", "set", "lo", "down"], in: client)
+            try LabCommand.run(["ip", "address", "flush", "dev", "lo"], in: client)
             let way = ["ip", "route", "add", "127.0.0.1/32", "via", LabAddresses.node(.ipv4)]
             try LabCommand.run(way, in: client)
             #expect(try answers(fixture, secret, in: node).first?.hasPrefix("secret") == true)
