@@ -30,6 +30,8 @@ package struct PlannerSettings: Sendable, Equatable {
     /// Drop forwarded packets that connection tracking calls invalid, so that a late segment never
     /// reaches a client untranslated. Off where `nf_conntrack_tcp_be_liberal` is on.
     package var dropInvalid: Bool
+    /// The names of other nodes by their addresses, as far as they are known (ipvs mode).
+    package var otherNodes: [IPAddress: String]
 
     package init(
         node: NodeIdentity,
@@ -45,7 +47,8 @@ package struct PlannerSettings: Sendable, Equatable {
         nftablesScheduler: Scheduler? = nil,
         countsTraffic: Bool = false,
         bindsServiceRanges: Bool = false,
-        dropInvalid: Bool = true
+        dropInvalid: Bool = true,
+        otherNodes: [IPAddress: String] = [:]
     ) {
         self.node = node
         self.localAddresses = localAddresses
@@ -61,5 +64,6 @@ package struct PlannerSettings: Sendable, Equatable {
         self.countsTraffic = countsTraffic
         self.bindsServiceRanges = bindsServiceRanges
         self.dropInvalid = dropInvalid
+        self.otherNodes = otherNodes
     }
 }

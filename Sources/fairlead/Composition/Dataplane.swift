@@ -232,13 +232,15 @@ actor Dataplane {
 }
 
 extension PlannerSettings {
-    /// Without what does not count: but for ipvs mode, interface addresses matter to node port
-    /// ranges only.
+    /// Without what does not count: ipvs mode needs all; else addresses on interfaces matter to node
+    /// ports at some of them only, and other nodes to nobody.
     fileprivate func effective(_ mode: DaemonConfiguration.Mode) -> PlannerSettings {
-        if !nodePortAddresses.ranges.isEmpty || nodePortAddresses.includesLocalhost { return self }
         guard mode != .ipvs else { return self }
         var settings = self
-        settings.localAddresses = []
+        settings.otherNodes = [:]
+        if nodePortAddresses.ranges.isEmpty, !nodePortAddresses.includesLocalhost {
+            settings.localAddresses = []
+        }
         return settings
     }
 }

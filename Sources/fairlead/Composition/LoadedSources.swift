@@ -38,9 +38,10 @@ struct LoadedSources {
         }
         let name = configuration.node.name ?? NodeFacts.hostName()
         if let settings = KubernetesSource.Settings(sources, nodeName: name, logger: .silent) {
-            let update = try Self.cluster(settings)
+            let update = try Self.cluster(settings, asksForNodes: configuration.mode == .ipvs)
             cluster = ClusterFacts()
             cluster?.learn(update.node, update.serviceCIDRs)
+            cluster?.otherNodes = update.otherNodes
             inputs.take(update.update, from: .cluster)
         }
         guard let update = inputs.update else {
@@ -82,7 +83,8 @@ struct LoadedSources {
     private static let nodePatience = Duration.seconds(3)
 
     private static func cluster(
-        _ settings: KubernetesSource.Settings
+        _ settings: KubernetesSource.Settings,
+        asksForNodes: Bool
     ) throws -> KubernetesUpdate {
         let source: KubernetesSource
         do {
@@ -96,7 +98,16 @@ struct LoadedSources {
         let found = Mutex<KubernetesUpdate?>(nil)
         let problem = Mutex<String?>(nil)
         Task.detached {
-            let update = await first(source)
+            var latest = await first(source)
+            if asksForNodes, let update = latest?.update {
+                let directory = NodeDirectory(
+                    source,
+                    ownName: settings.nodeName,
+                    logger: settings.logger
+                )
+                latest?.otherNodes = await directory.owners(update)
+            }
+            let update = latest
             found.withLock { $0 = update }
             if update == nil {
                 let state = await source.state()

@@ -9,6 +9,8 @@ actor ClusterFeed {
     private static let interval = Duration.seconds(5)
 
     private let settings: KubernetesSource.Settings
+    /// Whether it matters which addresses are other Nodes'.
+    private let asksForNodes: Bool
     /// Tells the cluster what happens here.
     nonisolated let events: EventRecorder
     private var source: KubernetesSource?
@@ -16,11 +18,17 @@ actor ClusterFeed {
     private var problem: String?
 
     /// Nil if the configuration names no API server.
-    init?(_ sources: DaemonConfiguration.Sources, nodeName: String, logger: Logger) {
+    init?(
+        _ sources: DaemonConfiguration.Sources,
+        nodeName: String,
+        asksForNodes: Bool,
+        logger: Logger
+    ) {
         guard
             let settings = KubernetesSource.Settings(sources, nodeName: nodeName, logger: logger)
         else { return nil }
         self.settings = settings
+        self.asksForNodes = asksForNodes
         events = EventRecorder(nodeName: nodeName, logger: logger)
     }
 
@@ -29,7 +37,15 @@ actor ClusterFeed {
         guard let source = await opened() else { return }
         let telling = Task { [events] in await events.run(source.eventConnection) }
         defer { telling.cancel() }
-        for await update in source.updates() { take(update) }
+        let directory = NodeDirectory(
+            source,
+            ownName: settings.nodeName,
+            logger: settings.logger
+        )
+        for await var update in source.updates() {
+            if asksForNodes { update.otherNodes = await directory.owners(update.update) }
+            take(update)
+        }
         await source.stop()
     }
 

@@ -52,7 +52,12 @@ struct ServiceInputs {
         var origins: Set<ServiceOrigin> = []
         files = FileSource(sources)
         if files != nil { origins.insert(.files) }
-        cluster = ClusterFeed(sources, nodeName: nodeName, logger: logger)
+        cluster = ClusterFeed(
+            sources,
+            nodeName: nodeName,
+            asksForNodes: configuration.mode == .ipvs,
+            logger: logger
+        )
         memory = ClusterMemory(sources, logger: logger)
         if cluster != nil {
             origins.insert(.cluster)
@@ -106,6 +111,7 @@ struct ServiceInputs {
             node = update.node
             latencies.add(update.triggers.values.joined())
             facts?.learn(update.node, update.serviceCIDRs)
+            facts?.otherNodes = update.otherNodes
             await memory?.remember(ClusterRecording(update))
             return merger.take(update.update, from: .cluster)
         case .memory(let recording):
