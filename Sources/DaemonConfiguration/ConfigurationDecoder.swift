@@ -205,20 +205,6 @@ extension DaemonConfiguration.Sources {
     }
 }
 
-extension DaemonConfiguration.NodePorts {
-    fileprivate mutating func decode(_ fields: Fields) throws(FieldError) {
-        localhost = try fields.boolean("localhost") ?? localhost
-        guard let value = fields.value("addresses") else { return }
-        switch value.content {
-        case .scalar("all", _): addresses = .all
-        case .scalar("primary", _): addresses = .primary
-        case .sequence(let elements) where !elements.isEmpty:
-            addresses = .ranges(try fields.ranges("addresses"))
-        default: throw fields.error("addresses", "must be all, primary or a list of ranges")
-        }
-    }
-}
-
 extension DaemonConfiguration.HealthChecks {
     fileprivate mutating func decode(_ fields: Fields) throws(FieldError) {
         maxConcurrent = try fields.integer("maxConcurrent", in: 1...1000) ?? maxConcurrent

@@ -159,12 +159,9 @@ private struct ConfigurationWriter {
     private var nodePorts: [Field] {
         [
             field("addresses", \.nodePorts.addresses) { addresses in
-                switch addresses {
-                case .all: "all"
-                case .primary: "primary"
-                case .ranges(let ranges): Self.ranges(ranges)
-                }
-            }, field("localhost", \.nodePorts.localhost, String.init),
+                let words = addresses.words
+                return words.count == 1 && addresses.ranges.isEmpty ? words[0] : Self.list(words)
+            }, field("localhost", \.nodePorts.localhost) { $0.map(String.init) ?? "auto" },
         ].compactMap { $0 }
     }
 

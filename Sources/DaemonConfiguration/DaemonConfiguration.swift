@@ -71,8 +71,9 @@ package struct DaemonConfiguration: Sendable, Equatable {
     /// Which of the node's addresses answer on node ports.
     package struct NodePorts: Sendable, Equatable {
         package var addresses = NodePortAddresses.all
-        /// On 127.0.0.0/8 too.
-        package var localhost = true
+        /// On 127.0.0.0/8 too, where it is among the addresses; nil leaves it to the mode: in
+        /// iptables mode they do, in nftables mode where the addresses name loopback.
+        package var localhost: Bool?
     }
 
     /// When connections get the node's address as their source.

@@ -32,7 +32,8 @@ extension PlannerSettings {
             nftablesScheduler: configuration.nftables.scheduler.scheduler,
             countsTraffic: configuration.nftables.counters,
             bindsServiceRanges: configuration.ipvs.binding == .ranges,
-            dropInvalid: !facts.tcpIsLiberal
+            dropInvalid: !facts.tcpIsLiberal,
+            otherNodes: cluster.otherNodes
         )
     }
 }

@@ -34,8 +34,8 @@ package actor KubernetesSource {
     }
 
     private let settings: Settings
-    private let following: ReflectorSettings
-    private let connection: APIConnection
+    let following: ReflectorSettings
+    let connection: APIConnection
     /// To the same servers, for an `EventRecorder`; closed with the source.
     package nonisolated let eventConnection: APIConnection
     private let time: Timebase

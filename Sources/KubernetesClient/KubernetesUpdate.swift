@@ -9,6 +9,8 @@ package struct KubernetesUpdate: Sendable {
     package var node: NodeObject?
     /// Sorted; empty where the cluster does not tell.
     package var serviceCIDRs: [IPPrefix]
+    /// The names of other Nodes by their addresses, where a `NodeDirectory` was asked.
+    package var otherNodes: [IPAddress: String] = [:]
     /// When endpoints changed that came with this update, by Service: one for each changed slice that
     /// says so.
     package var triggers: [ServiceName: [EndpointTrigger]]

@@ -11,16 +11,20 @@ package struct ClusterFacts: Equatable, Sendable {
     package var podCIDRs: [IPPrefix]
     /// The ranges ClusterIPs come from (`ServiceCIDR` objects).
     package var serviceCIDRs: [IPPrefix]
+    /// The names of other nodes by their addresses; asked for in ipvs mode only.
+    package var otherNodes: [IPAddress: String]
 
     package init(
         addresses: [IPAddress] = [],
         zone: String? = nil,
         podCIDRs: [IPPrefix] = [],
-        serviceCIDRs: [IPPrefix] = []
+        serviceCIDRs: [IPPrefix] = [],
+        otherNodes: [IPAddress: String] = [:]
     ) {
         self.addresses = addresses
         self.zone = zone
         self.podCIDRs = podCIDRs
         self.serviceCIDRs = serviceCIDRs
+        self.otherNodes = otherNodes
     }
 }

@@ -8,8 +8,9 @@ package struct PlannerSettings: Sendable, Equatable {
     package var localAddresses: [IPAddress]
     package var detector: LocalTrafficDetector
     package var nodePortAddresses: NodePortAddresses
-    /// NodePorts answer on 127.0.0.0/8 too, where the accepted addresses include it.
-    package var localhostNodePorts: Bool
+    /// NodePorts answer on 127.0.0.0/8 too, where the accepted addresses include it; nil leaves it
+    /// to the mode (`LocalhostSupport`).
+    package var localhostNodePorts: Bool?
     /// Masquerade all ClusterIP traffic, from pods too.
     package var masqueradeAll: Bool
     /// The mark bit that asks for masquerading; one bit set.
@@ -29,13 +30,15 @@ package struct PlannerSettings: Sendable, Equatable {
     /// Drop forwarded packets that connection tracking calls invalid, so that a late segment never
     /// reaches a client untranslated. Off where `nf_conntrack_tcp_be_liberal` is on.
     package var dropInvalid: Bool
+    /// The names of other nodes by their addresses, as far as they are known (ipvs mode).
+    package var otherNodes: [IPAddress: String]
 
     package init(
         node: NodeIdentity,
         localAddresses: [IPAddress] = [],
         detector: LocalTrafficDetector = .absent,
         nodePortAddresses: NodePortAddresses = .all,
-        localhostNodePorts: Bool = true,
+        localhostNodePorts: Bool? = nil,
         masqueradeAll: Bool = false,
         masqueradeBit: UInt32 = 1 << 14,
         serviceCIDRs: [IPPrefix] = [],
@@ -44,7 +47,8 @@ package struct PlannerSettings: Sendable, Equatable {
         nftablesScheduler: Scheduler? = nil,
         countsTraffic: Bool = false,
         bindsServiceRanges: Bool = false,
-        dropInvalid: Bool = true
+        dropInvalid: Bool = true,
+        otherNodes: [IPAddress: String] = [:]
     ) {
         self.node = node
         self.localAddresses = localAddresses
@@ -60,5 +64,6 @@ package struct PlannerSettings: Sendable, Equatable {
         self.countsTraffic = countsTraffic
         self.bindsServiceRanges = bindsServiceRanges
         self.dropInvalid = dropInvalid
+        self.otherNodes = otherNodes
     }
 }

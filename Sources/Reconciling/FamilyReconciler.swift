@@ -14,6 +14,8 @@ where P.State == Store.State, P.Diff == Store.Diff {
     private let store: Store
     /// What is applied is kept for `applied`.
     package var keepsApplied = false
+    /// Called right before the kernel is changed, with the plan that it is brought to.
+    package var willApply: ((P) -> Void)?
     /// The last pass's change, if it was to be kept and there was one.
     package private(set) var applied: P.Diff?
     /// The kernel is known to equal the plan as of the last pass.
@@ -109,6 +111,7 @@ where P.State == Store.State, P.Diff == Store.Diff {
         let began = ContinuousClock.now
         isInSync = false
         if keepsApplied { applied = diff }
+        willApply?(planner)
         report.apply = try store.apply(diff)
         isInSync = true
         if !report.apply.failures.isEmpty {

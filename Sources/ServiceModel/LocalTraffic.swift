@@ -12,13 +12,3 @@ package enum LocalTrafficDetector: Sendable, Hashable {
     /// The packet came in on an interface whose name begins so.
     case interfacePrefix(String)
 }
-
-/// The addresses of this node that accept NodePort connections.
-package enum NodePortAddresses: Sendable, Hashable {
-    /// Every local address.
-    case all
-    /// The node's own addresses as the cluster knows them (`NodeIdentity.addresses`).
-    case primary
-    /// Local addresses in these ranges; a family without a range accepts all.
-    case ranges([IPPrefix])
-}

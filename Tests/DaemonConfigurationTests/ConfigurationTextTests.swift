@@ -112,9 +112,11 @@ extension DaemonConfiguration {
                 ])
         }
         maybe {
-            result.nodePorts.addresses = one(of: [.primary, .ranges(ranges())])
+            result.nodePorts.addresses = one(of: [.primary, .localhost, .ranges(ranges())])
+            maybe { result.nodePorts.addresses.includesLocalhost = true }
+            maybe { result.nodePorts.addresses.includesAll = true }
         }
-        maybe { result.nodePorts.localhost = false }
+        maybe { result.nodePorts.localhost = Bool.random(using: &random) }
         maybe { result.masquerade.all = true }
         maybe { result.masquerade.markBit = Int.random(in: 0...31, using: &random) }
         maybe { result.serviceCIDRs = ranges() }

@@ -84,7 +84,7 @@ struct DaemonConfigurationTests {
         #expect(configuration.sources.serviceProxyName == "mine")
         #expect(configuration.networkNamespace == "blue")
         #expect(configuration.localDetector == .interface("cni0"))
-        #expect(!configuration.nodePorts.localhost)
+        #expect(configuration.nodePorts.localhost == false)
         #expect(configuration.nodePorts != DaemonConfiguration().nodePorts)
         #expect(configuration.masquerade.all && configuration.masquerade.markBit == 3)
         #expect(configuration.serviceCIDRs.count == 1)
@@ -121,6 +121,57 @@ struct DaemonConfigurationTests {
         #expect(configuration.oomScoreAdjustment == -7)
     }
 
+    @Test(
+        "Node port addresses are one word, or a list of words and ranges",
+        arguments: [
+            ("all", NodePortAddresses.all), ("primary", .primary), ("localhost", .localhost),
+            ("[localhost, primary]", NodePortAddresses(primary: true, localhost: true)),
+            (
+                "[192.0.2.0/24, localhost]",
+                NodePortAddresses(
+                    localhost: true,
+                    ranges: [IPPrefix("192.0.2.0/24")].compactMap(\.self)
+                )
+            ),
+        ]
+    )
+    func nodePortAddresses(_ text: String, _ expected: NodePortAddresses) throws {
+        let configuration = try decode("nodePorts: {addresses: \(text), localhost: auto}")
+        #expect(configuration.nodePorts.addresses == expected)
+        #expect(configuration.nodePorts.localhost == nil)
+        let again = try decode(configuration.text())
+        #expect(again == configuration)
+    }
+
+    @Test("What no mode can do on loopback addresses is said in one line, if it was asked for")
+    func localhostLimit() throws {
+        func limit(_ mode: String, _ nodePorts: String, _ families: [IPFamily]) throws -> String? {
+            try decode("mode: \(mode)\nnodePorts: {\(nodePorts)}").localhostLimit(families)
+        }
+        let both = IPFamily.allCases
+        let named = "addresses: [primary, localhost]"
+        for mode in ["iptables", "nftables"] {
+            #expect(try limit(mode, named, [.ipv4]) == nil)
+            #expect(
+                try limit(mode, named, both)
+                    == "node ports do not answer on ::1: the kernel has no route_localnet for IPv6"
+            )
+            #expect(try limit(mode, "addresses: all", both) == nil)
+            #expect(try limit(mode, "addresses: [127.0.0.0/8]", both) == nil)
+            #expect(try limit(mode, "\(named), localhost: false", both) == nil)
+        }
+        let reason = "IPVS does not send on what comes from a loopback address"
+        #expect(
+            try limit("ipvs", named, both)
+                == "node ports do not answer on 127.0.0.1 or ::1: \(reason)"
+        )
+        #expect(
+            try limit("ipvs", "localhost: true", both)
+                == "node ports do not answer on 127.0.0.1: \(reason)"
+        )
+        #expect(try limit("ipvs", "addresses: all", both) == nil)
+    }
+
     @Test("An API server is a source, with files or without")
     func kubernetes() throws {
         let configuration = try decode(
@@ -150,7 +201,9 @@ struct DaemonConfigurationTests {
             ("mode: ebpf", 1), ("nonsense: 1", 1), ("node:\n  nome: x", 2),
             ("masquerade: {markBit: 32}", 1), ("log:\n  level: loud", 2),
             ("reconcile: {minInterval: soon}", 1), ("serviceCIDRs: [10.0.0.0/33]", 1),
-            ("nodePorts: {addresses: [eth0]}", 1), ("families: [IPv5]", 1), ("node: [", 2),
+            ("nodePorts: {addresses: [eth0]}", 1), ("nodePorts: {addresses: []}", 1),
+            ("nodePorts:\n  addresses: none", 2), ("nodePorts:\n  addresses:\n  - 1.2.3", 3),
+            ("nodePorts: {localhost: sometimes}", 1), ("families: [IPv5]", 1), ("node: [", 2),
             ("detectLocal: {mode: BridgeInterface}", 1), ("mode: iptables\nmode: iptables", 1),
             ("node: {addresses: [192.0.2.1, 192.0.2.2]}", 1), ("- a list", 1),
             ("ipvs: {scheduler: fast}", 1), ("nftables: {counters: some}", 1),

@@ -26,7 +26,7 @@ struct KubeProxyConfigurationTests {
         #expect(configuration.metrics.address?.description == "127.0.0.1:10249")
         #expect(configuration.health.bindFailure == .retry)
         #expect(configuration.ipvs.scheduler == .rr)
-        #expect(configuration.nodePorts.addresses == .all && configuration.nodePorts.localhost)
+        #expect(configuration.nodePorts == DaemonConfiguration().nodePorts)
         #expect(configuration.masquerade == DaemonConfiguration().masquerade)
         #expect(configuration.localDetector == .absent)
         #expect(
@@ -76,7 +76,7 @@ struct KubeProxyConfigurationTests {
         #expect(configuration.metrics.bindFailure == .fatal)
         #expect(configuration.mode == .ipvs)
         #expect(configuration.masquerade.all && configuration.masquerade.markBit == 3)
-        #expect(!configuration.nodePorts.localhost)
+        #expect(configuration.nodePorts.localhost == false)
         #expect(configuration.reconcile.fullResyncInterval == .seconds(5400))
         #expect(configuration.reconcile.minInterval == .milliseconds(1500))
         #expect(configuration.ipvs.scheduler == .lc && configuration.ipvs.strictARP)
@@ -119,11 +119,67 @@ struct KubeProxyConfigurationTests {
         #expect(try addresses("mode: iptables") == .all)
         #expect(try addresses("mode: nftables") == .primary)
         #expect(try addresses("nodePortAddresses: [primary]") == .primary)
-        #expect(try addresses("mode: nftables\nnodePortAddresses: [10.0.0.0/8, all]") == .all)
+        #expect(try addresses("nodePortAddresses: [localhost]") == .localhost)
+        #expect(try addresses("nodePortAddresses: [all]") == .all)
         #expect(
-            try addresses("nodePortAddresses: [localhost, 10.0.0.0/8]")
-                == .ranges(prefixes("127.0.0.0/8", "::1/128", "10.0.0.0/8"))
+            try addresses("mode: nftables\nnodePortAddresses: [primary, localhost]")
+                == NodePortAddresses(primary: true, localhost: true)
         )
+        #expect(
+            try addresses("nodePortAddresses: [192.0.2.0/24, primary, 'fd00::/8', localhost, all]")
+                == NodePortAddresses(
+                    all: true,
+                    primary: true,
+                    localhost: true,
+                    ranges: prefixes("192.0.2.0/24", "fd00::/8")
+                )
+        )
+    }
+
+    @Test("The gate of 1.37 decides on 127.0.0.1 in mode nftables, iptables' field in its own")
+    func localhost() throws {
+        let gate = "featureGates: {KubeProxyNFTablesLocalhostNodePorts: "
+        func localhost(_ fields: String) throws -> Bool? {
+            let loaded = try load(fields)
+            #expect(loaded.warnings == [])
+            return loaded.configuration.nodePorts.localhost
+        }
+        #expect(try localhost("mode: nftables\n\(gate)true}") == nil)
+        #expect(try localhost("mode: nftables\n\(gate)false}") == false)
+        #expect(try localhost("mode: iptables\n\(gate)false}") == nil)
+        let field = "iptables: {localhostNodePorts: false}"
+        #expect(try localhost("mode: iptables\n\(field)") == false)
+        #expect(try localhost("mode: nftables\n\(field)") == nil)
+    }
+
+    @Test("Feature gates of 1.36 and 1.37 are known by name; one warning has what does not count")
+    func featureGates() throws {
+        let quiet = try load(
+            """
+            mode: nftables
+            featureGates: {KubeProxyNFTablesLocalhostNodePorts: true, KubeProxyIPVS: false,
+              NFTablesNetlink: true, NFTablesProxyMode: true, ComponentStatusz: true,
+              InPlacePodVerticalScaling: true, StrictIPCIDRValidation: false, AtomicFIFO: true,
+              PreferSameTrafficDistribution: true, SELinuxMount: false, AllBeta: true,
+              VolumeBindMountOptions: true, RelaxedServiceNameValidation: true}
+            """
+        )
+        #expect(
+            quiet.warnings == [
+                "kp.yaml: not honoured: featureGates.KubeProxyIPVS (mode ipvs stays)"
+            ]
+        )
+        let loud = try load(
+            "featureGates: {TopologyAwareHints: false, NFTablesNetlink: false, Nftablesnetlink: true}"
+        )
+        try #require(loud.warnings.count == 1)
+        for part in [
+            "featureGates.TopologyAwareHints (hints always count)",
+            "featureGates.NFTablesNetlink (the kernel",
+            "featureGates.Nftablesnetlink (no feature gate that Kubernetes 1.37 documents)",
+        ] {
+            #expect(loud.warnings[0].contains(part), "\(loud.warnings[0])")
+        }
     }
 
     @Test("Local traffic is recognised as kube-proxy does")
@@ -195,7 +251,12 @@ struct KubeProxyConfigurationTests {
             ("iptables: {minSyncPeriod: 2m, syncPeriod: 1m}", "3: iptables.minSyncPeriod"),
             ("clusterCIDR: 10.0.0.0", "3: clusterCIDR"),
             ("clusterCIDR: 10.0.0.0/8,11.0.0.0/8", "3: clusterCIDR"),
-            ("nodePortAddresses: [primary, 10.0.0.0/8]", "3: nodePortAddresses[0]"),
+            ("nodePortAddresses: [primary, Localhost]", "3: nodePortAddresses[1]"),
+            ("nodePortAddresses:\n- localhost\n- 10.0.0.0/33", "5: nodePortAddresses[1]"),
+            (
+                "mode: ipvs\nfeatureGates: {KubeProxyIPVS: false}",
+                "4: featureGates.KubeProxyIPVS"
+            ),
             ("detectLocalMode: BridgeInterface", "3: detectLocal.bridgeInterface"),
             ("oomScoreAdj: -1001", "3: oomScoreAdj"), ("conntrack: {min: -1}", "3: conntrack.min"),
             ("conntrack: {udpTimeout: -1s}", "3: conntrack.udpTimeout"),
@@ -296,7 +357,7 @@ struct KubeProxyConfigurationTests {
     @Test("Converted, it is the same configuration", arguments: ["iptables", "ipvs", "nftables"])
     func conversion(_ mode: String) throws {
         let loaded = try load(
-            "mode: \(mode)\ndetectLocalMode: NodeCIDR\nportRange: 1-2\nhealthzBindAddress: '[::]:1'\nx: 1"
+            "mode: \(mode)\ndetectLocalMode: NodeCIDR\nportRange: 1-2\nhealthzBindAddress: '[::]:1'\nx: 1\nnodePortAddresses: [primary, 10.0.0.0/8, localhost]"
         )
         let text = loaded.configuration.text(comments: loaded.warnings)
         #expect(text.hasPrefix("# kp.yaml:7: x: "))

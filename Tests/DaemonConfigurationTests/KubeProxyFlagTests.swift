@@ -35,7 +35,7 @@ struct KubeProxyFlagTests {
                 "--kubeconfig=/k",
                 "--proxy-mode=nftables",
                 "--cluster-cidr=10.244.0.0/16",
-                "--nodeport-addresses=10.0.0.0/8,fd00::/8",
+                "--nodeport-addresses=primary,10.0.0.0/8,localhost,fd00::/8",
                 "--masquerade-all",
                 "--healthz-bind-address=0.0.0.0",
                 "--hostname-override=Node",
@@ -54,7 +54,7 @@ struct KubeProxyFlagTests {
                 clientConnection: {kubeconfig: /k}
                 mode: nftables
                 clusterCIDR: 10.244.0.0/16
-                nodePortAddresses: [10.0.0.0/8, "fd00::/8"]
+                nodePortAddresses: [primary, localhost, 10.0.0.0/8, "fd00::/8"]
                 nftables: {masqueradeAll: true, minSyncPeriod: 2s}
                 hostnameOverride: node
                 logging: {verbosity: 4}

@@ -44,6 +44,39 @@ struct IPVSPlannerTests {
         }
     }
 
+    @Test("What other nodes have is served and not bound, and that is told once a Service")
+    func otherNodes() throws {
+        let addresses = try ["203.0.113.8", "203.0.113.9"].map { try #require(IPAddress($0)) }
+        var settings = PlannerSettings(node: NodeIdentity(name: "node-a"))
+        settings.otherNodes = [addresses[1]: "node-b"]
+        let name = ServiceName(namespace: "shop", name: "web")
+        var snapshot = ServiceSnapshot()
+        snapshot.services[name] = Service(
+            name: name,
+            clusterIPs: [try #require(IPAddress("10.96.0.10"))],
+            ports: [80, 443].compactMap { PortNumber($0) }
+                .map { ServicePort(name: "p\($0)", port: $0) },
+            externalIPs: addresses
+        )
+        var desired = DesiredState(family: .ipv4, settings: settings)
+        var planner = IPVSPlanner(family: .ipv4, settings: settings)
+        let names = desired.select(SnapshotUpdate(snapshot: snapshot, changed: .all))
+        planner.load(names, of: desired)
+        let plan = planner.plan
+        #expect(plan.binding.addresses.contains(addresses[0]))
+        #expect(!plan.binding.addresses.contains(addresses[1]))
+        #expect(
+            plan.sets[NameScheme.set(.addresses, .ipv4)]?.entries[.address(addresses[1])] == nil
+        )
+        for address in addresses {
+            let socket = SocketAddress(address, try #require(PortNumber(443)))
+            #expect(plan.servers[.frontend(socket, .tcp)] != nil, "\(address)")
+        }
+        #expect(planner.issues.count == 1)
+        let issue = try #require(planner.issues.first)
+        #expect(issue.description.contains("as other nodes have them: 203.0.113.9 of node-b;"))
+    }
+
     @Test("Every frontend has a server, an entry and, if it is no node port, its address")
     func integrity() {
         walk.walk(seed: 5) { step in

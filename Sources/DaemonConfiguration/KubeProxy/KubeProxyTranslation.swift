@@ -99,12 +99,18 @@ struct KubeProxyTranslation {
         let gates = try section("featureGates")
         for name in gates.names {
             guard let isOn = try gates.boolean(name) else { continue }
-            if name == "AllowServiceExternalIPs" {
-                configuration.allowedExternalIPs = isOn ? nil : []
-            } else {
-                unhonoured.append(
-                    ("featureGates.\(printable(name))", "what it switches is no choice here")
-                )
+            switch name {
+            case "AllowServiceExternalIPs": configuration.allowedExternalIPs = isOn ? nil : []
+            case "KubeProxyNFTablesLocalhostNodePorts":
+                // Without it kube-proxy answers there in no case; with it, where they are named.
+                if !isOn, configuration.mode == .nftables {
+                    configuration.nodePorts.localhost = false
+                }
+            case "KubeProxyIPVS" where !isOn && configuration.mode == .ipvs:
+                throw gates.error(name, "is false, and the mode is ipvs")
+            default:
+                guard let reason = FeatureGates.reasonAgainst(name, isOn) else { continue }
+                unhonoured.append(("featureGates.\(printable(name))", reason))
             }
         }
     }
@@ -191,7 +197,8 @@ struct KubeProxyTranslation {
         configuration.masquerade.markBit =
             try masquerade.integer("masqueradeBit", in: 0...31) ?? 14
         configuration.masquerade.all = try masquerade.boolean("masqueradeAll") ?? false
-        configuration.nodePorts.localhost = try iptables.boolean("localhostNodePorts") ?? true
+        let localhost = try iptables.boolean("localhostNodePorts")
+        if configuration.mode != .nftables { configuration.nodePorts.localhost = localhost }
         try reconcile(periods)
     }
 
@@ -274,32 +281,13 @@ struct KubeProxyTranslation {
         return ranges
     }
 
-    /// Ranges, and words for some: Kubernetes 1.36 knows `primary` alone, later ones more.
+    /// Ranges and words, in any mix: `primary`, which up to Kubernetes 1.36 stands alone, and from
+    /// 1.37 on `localhost` and `all`.
     private mutating func nodePorts() throws(FieldError) {
         let words = try fields.strings("nodePortAddresses")
-        if words.isEmpty {
-            configuration.nodePorts.addresses = configuration.mode == .nftables ? .primary : .all
-        } else if words.map(\.text) == ["primary"] {
-            configuration.nodePorts.addresses = .primary
-        } else if words.contains(where: { $0.text == "all" }) {
-            configuration.nodePorts.addresses = .all
-        } else {
-            var ranges: [IPPrefix] = []
-            for (text, line, path) in words {
-                if text == "localhost" {
-                    ranges += ["127.0.0.0/8", "::1/128"].compactMap { IPPrefix($0) }
-                } else if let range = IPPrefix(text) {
-                    ranges.append(range)
-                } else {
-                    let reason =
-                        text == "primary"
-                        ? "primary can't go with others here"
-                        : "\(quoted(text)) is no address range such as 192.0.2.0/24"
-                    throw FieldError(line: line, path: path, reason: reason)
-                }
-            }
-            configuration.nodePorts.addresses = .ranges(ranges)
-        }
+        configuration.nodePorts.addresses =
+            words.isEmpty
+            ? (configuration.mode == .nftables ? .primary : .all) : try NodePortAddresses(words)
     }
 
     private mutating func conntrack() throws(FieldError) {

@@ -17,6 +17,8 @@ enum InterfaceKnowledge: Hashable {
         switch self {
         case .absent: name = ""
         case .named(let known): name = known
+        // Whatever it is: what did not come from the node itself is not from there.
+        case .unknown where match.name == "lo" && !match.isPrefix: name = ""
         case .unknown(let why):
             return .unknown("the \(direction) interface is not known: \(why)")
         }

@@ -59,7 +59,7 @@ package struct IPTablesPlanner: Sendable {
 
     /// NodePorts are served on 127.0.0.1, which works only with `route_localnet` on.
     package var needsRouteLocalnet: Bool {
-        !natNodePortTree.keys.isEmpty && settings.servesLocalhost(family)
+        !natNodePortTree.keys.isEmpty && settings.servesLocalhost(family, .unlessRefused)
     }
 
     /// Plans the named Services anew and returns what that changes.

@@ -1,4 +1,4 @@
-package import Addressing
+import Addressing
 import DataplaneModel
 import ServiceModel
 
@@ -26,76 +26,24 @@ extension PlannerSettings {
 
     /// The destinations on which NodePorts answer, as rule templates: every condition is set and
     /// the caller fills in the target.
-    func nodePortDestinations(_ family: IPFamily) -> [Rule] {
-        switch nodePortAddresses {
-        case .all: return [anyLocalDestination(family)]
-        case .primary:
-            return node.addresses.filter { $0.family == family }.sorted().map(destination)
-        case .ranges(let ranges):
-            let own = ranges.filter { $0.family == family }
-            guard !own.isEmpty, !own.contains(where: { $0.length == 0 }) else {
-                return [anyLocalDestination(family)]
+    func nodePortRules(_ family: IPFamily) -> [Rule] {
+        nodePortDestinations(family, .unlessRefused).map { destination in
+            switch destination {
+            case .anyLocal(let includesLoopback):
+                var rule = Rule(matches: [.destinationIsLocal()], target: .returnToCaller)
+                if !includesLoopback {
+                    rule.destination = PrefixMatch(StaticChains.loopback(family), inverted: true)
+                }
+                return rule
+            case .address(let address):
+                // Where 127.0.0.1 alone is named, a neighbour must not come in by it.
+                let matches: [Match] = address.isLoopback ? [.sourceIsLocal()] : []
+                return Rule(
+                    destination: PrefixMatch(address),
+                    matches: matches,
+                    target: .returnToCaller
+                )
             }
-            return Set(localAddresses).filter { address in
-                address.family == family && own.contains { $0.contains(address) }
-                    && (!address.isLoopback || acceptsLoopback(family))
-            }.sorted().map(destination)
         }
-    }
-
-    /// Where a server on a node port listens: the unspecified address for every address of the
-    /// node, or single ones.
-    package func listeningAddresses(_ family: IPFamily) -> [IPAddress] {
-        switch nodePortAddresses {
-        case .all: return [IPAddress(family: family, bits: 0)]
-        case .primary: return nodePortAddresses(family)
-        case .ranges(let ranges):
-            let own = ranges.filter { $0.family == family }
-            guard !own.isEmpty, !own.contains(where: { $0.length == 0 }) else {
-                return [IPAddress(family: family, bits: 0)]
-            }
-            return nodePortAddresses(family)
-        }
-    }
-
-    /// The node's own addresses on which NodePorts answer, sorted; neither loopback addresses nor
-    /// those good on one link only.
-    func nodePortAddresses(_ family: IPFamily) -> [IPAddress] {
-        let usable = Set(localAddresses).filter {
-            $0.family == family && !$0.isLoopback && !$0.isLinkLocal
-        }
-        switch nodePortAddresses {
-        case .all: return usable.sorted()
-        case .primary: return node.addresses.filter { $0.family == family }.sorted()
-        case .ranges(let ranges):
-            let own = ranges.filter { $0.family == family }
-            if own.isEmpty { return usable.sorted() }
-            return usable.filter { address in own.contains { $0.contains(address) } }.sorted()
-        }
-    }
-
-    /// True where a client on the node reaches NodePorts on 127.0.0.1, which takes the sysctl
-    /// `route_localnet` and a guard against neighbours who would use it too (CVE-2020-8558).
-    func servesLocalhost(_ family: IPFamily) -> Bool {
-        guard acceptsLoopback(family) else { return false }
-        return nodePortDestinations(family).contains { rule in
-            rule.destination.map { $0.prefix.address.isLoopback } ?? true
-        }
-    }
-
-    private func acceptsLoopback(_ family: IPFamily) -> Bool {
-        family == .ipv4 && localhostNodePorts
-    }
-
-    private func anyLocalDestination(_ family: IPFamily) -> Rule {
-        var rule = Rule(matches: [.destinationIsLocal()], target: .returnToCaller)
-        if !acceptsLoopback(family) {
-            rule.destination = PrefixMatch(StaticChains.loopback(family), inverted: true)
-        }
-        return rule
-    }
-
-    private func destination(_ address: IPAddress) -> Rule {
-        Rule(destination: PrefixMatch(address), target: .returnToCaller)
     }
 }

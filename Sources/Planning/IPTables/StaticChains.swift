@@ -65,7 +65,7 @@ struct StaticChains {
     }
 
     private var nodePortRules: [Rule] {
-        settings.nodePortDestinations(family).map {
+        settings.nodePortRules(family).map {
             var rule = $0
             rule.target = .jump(Self.nodePorts)
             return rule

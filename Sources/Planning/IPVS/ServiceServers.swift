@@ -26,6 +26,7 @@ struct ServiceServers {
         self.marks = marks
         issues = service.refusals
         for port in service.ports { build(port) }
+        noteOtherNodes(service)
         if let port = service.healthCheckNodePort, let owner = service.ports.first {
             claims.append(
                 ServerClaim(
@@ -127,10 +128,35 @@ struct ServiceServers {
         FrontendHandling(isDropped: endpoints.isEmpty && port.endpoints.hasAny)
     }
 
-    /// An address that another interface has stays there, and is none of ours.
+    /// An address that another interface has stays there, and is none of ours. One that another node
+    /// has is bound there: here it would cut off that node's other ports. Without it the node itself
+    /// still reaches the Service, as IPVS looks at all that it sends, and pods reach it through that
+    /// other node.
     private func isBound(_ address: IPAddress) -> Bool {
-        !settings.localAddresses.contains(address)
+        !settings.localAddresses.contains(address) && settings.otherNodes[address] == nil
     }
+
+    /// Says which addresses are not bound as other nodes have them.
+    private mutating func noteOtherNodes(_ service: ServiceState) {
+        guard !settings.otherNodes.isEmpty, let port = service.ports.first else { return }
+        let addresses = Set(port.externalIPs + port.loadBalancerAddresses).sorted()
+        let found = addresses.compactMap { address in
+            settings.otherNodes[address].map { "\(address) of \($0)" }
+        }
+        guard !found.isEmpty else { return }
+        // A load balancer on the nodes themselves may have the address of each.
+        let rest = found.count - Self.namedNodes
+        let more = rest > 0 ? " and \(rest) more" : ""
+        issues.append(
+            PlanIssue(
+                port.name,
+                reason:
+                    "not bound here, as other nodes have them: \(found.prefix(Self.namedNodes).joined(separator: ", "))\(more); their other ports stay reachable, and pods here reach the Service through those nodes"
+            )
+        )
+    }
+
+    private static let namedNodes = 3
 
     private mutating func claim(
         _ socket: SocketAddress,

@@ -20,6 +20,8 @@ package struct NFTablesPlanner: Sendable {
     private var services: [ServiceName: PlannedService] = [:]
     private var contests = FrontendContests<TableClaim>()
     private var winners: [TableClaim.Frontend: TableClaim] = [:]
+    /// How many of them are node ports.
+    private var nodePortCount = 0
     private var balancers = ReferenceCounts<UInt32>()
     /// How often an address is needed as a hairpin besides the first time.
     private var moreHairpins: [IPAddress: Int] = [:]
@@ -57,6 +59,11 @@ package struct NFTablesPlanner: Sendable {
     /// Wishes that could not be planned, sorted.
     package var issues: [PlanIssue] {
         (serviceIssues.values.flatMap { $0 } + contests.issues).sorted()
+    }
+
+    /// Node ports are served on 127.0.0.1, which works only with `route_localnet` on.
+    package var needsRouteLocalnet: Bool {
+        nodePortCount > 0 && settings.servesLocalhost(family, .onRequest)
     }
 
     /// Every frontend that is served or refused, with whose it is.
@@ -203,6 +210,9 @@ package struct NFTablesPlanner: Sendable {
         let new = contests.winner(of: frontend)
         guard old != new else { return }
         winners[frontend] = new
+        if case .nodePort = frontend {
+            nodePortCount += (new == nil ? 0 : 1) - (old == nil ? 0 : 1)
+        }
         for entry in old?.entries ?? [] { change.remove(entry.element, from: entry.set, of: &plan) }
         for entry in new?.entries ?? [] { change.add(entry.element, to: entry.set, of: &plan) }
     }

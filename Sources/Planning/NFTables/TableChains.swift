@@ -53,18 +53,18 @@ struct TableChains {
 
     /// Conditions for destinations that accept node ports, each a rule of its own.
     private var nodePortDestinations: [[NFTStatement]] {
-        let everywhere: [NFTStatement] = [
-            .isLocal(.destination),
-            .address(.destination, StaticChains.loopback(family), inverted: true),
-        ]
-        switch settings.nodePortAddresses {
-        case .all: return [everywhere]
-        case .primary: break
-        case .ranges(let ranges):
-            let own = ranges.filter { $0.family == family }
-            if own.isEmpty || own.contains(where: { $0.length == 0 }) { return [everywhere] }
+        settings.nodePortDestinations(family, .onRequest).compactMap { destination in
+            switch destination {
+            case .anyLocal(includesLoopback: true): [.isLocal(.destination)]
+            case .anyLocal(includesLoopback: false):
+                [
+                    .isLocal(.destination),
+                    .address(.destination, StaticChains.loopback(family), inverted: true),
+                ]
+            case .address(let address) where address.isLinkLocal: nil
+            case .address(let address): [.address(.destination, IPPrefix(address))]
+            }
         }
-        return settings.nodePortAddresses(family).map { [.address(.destination, IPPrefix($0))] }
     }
 
     // MARK: - Chains
@@ -88,9 +88,17 @@ struct TableChains {
                 at: 0
             )
         }
+        // Before translation, which is at -100.
+        var arrival = base(
+            "guard-prerouting",
+            .filter,
+            .prerouting,
+            -110,
+            NFTRule(new, jump("guard"))
+        )
+        arrival.rules = localhostRules + arrival.rules
         return [
-            // Before translation, which is at -100.
-            base("guard-prerouting", .filter, .prerouting, -110, NFTRule(new, jump("guard"))),
+            arrival,
             base("guard-output", .filter, .output, -110, NFTRule(new, jump("guard"))),
             base("nat-prerouting", .nat, .prerouting, -100, NFTRule(jump("services"))),
             base("nat-output", .nat, .output, -100, NFTRule(jump("services"))),
@@ -126,8 +134,33 @@ struct TableChains {
         )
     }
 
+    /// Packets with loopback addresses, where node ports answer on 127.0.0.1.
+    private var localhostRules: [NFTRule] {
+        guard settings.servesLocalhost(family, .onRequest) else { return [] }
+        return [NFTSide.destination, .source].map {
+            NFTRule(.address($0, StaticChains.loopback(family)), jump("localhost"))
+        }
+    }
+
+    /// With `route_localnet` on, a neighbour could reach what listens on 127.0.0.1 only, or give
+    /// itself such an address (CVE-2020-8558). Replies to the node's own connections still have its
+    /// real address here.
+    private var localhostGuard: [NFTChain] {
+        guard settings.servesLocalhost(family, .onRequest) else { return [] }
+        return [
+            NFTChain(
+                name("localhost"),
+                rules: [
+                    NFTRule(.inInterface(InterfaceMatch("lo")), .verdict(.returnToCaller)),
+                    NFTRule(.verdict(.drop)),
+                ],
+                title: "127.0.0.0/8 is for this node alone"
+            )
+        ]
+    }
+
     private var guardChains: [NFTChain] {
-        [
+        localhostGuard + [
             NFTChain(
                 name("guard"),
                 rules: [

@@ -32,25 +32,3 @@ package struct FlowCheck: Sendable, Equatable {
         return !allowed.contains(flow.responder)
     }
 }
-
-extension PlannerSettings {
-    /// Which of this node's addresses, `local`, accept node ports in a family. Loopback addresses
-    /// are among them only with `servesLocalhost`.
-    package func nodePortAddresses(
-        _ family: IPFamily,
-        local: [IPAddress],
-        servesLocalhost: Bool
-    ) -> Set<IPAddress> {
-        let own = Set(local).filter {
-            $0.family == family && (servesLocalhost && localhostNodePorts || !$0.isLoopback)
-        }
-        switch nodePortAddresses {
-        case .all: return own
-        case .primary: return Set(node.addresses).filter { $0.family == family }
-        case .ranges(let ranges):
-            let wanted = ranges.filter { $0.family == family }
-            guard !wanted.isEmpty else { return own }
-            return own.filter { address in wanted.contains { $0.contains(address) } }
-        }
-    }
-}

@@ -148,9 +148,9 @@ struct CheckCommand: ParsableCommand {
         } catch {
             return [.init(.failure, "netns", error.advice)]
         }
-        return configuration.mode.installed.capabilities(
-            configuration.families ?? IPFamily.allCases,
-            configuration
-        )
+        let families = configuration.families ?? IPFamily.allCases
+        let limit = configuration.localhostLimit(families)
+        return configuration.mode.installed.capabilities(families, configuration)
+            + [limit.map { .init(.note, "node ports", $0) }].compactMap(\.self)
     }
 }

@@ -49,6 +49,9 @@ struct CleanupCommand: ParsableCommand {
 
     /// Removes what is ours and returns what could not be removed.
     private func remove(_ family: IPFamily, _ kernel: Kernel) throws -> [DataplaneError] {
+        // Closed as long as the guard against neighbours stands.
+        let localnet = RouteLocalnet(stateDirectory: kernel.configuration.sources.stateDirectory)
+        if family == .ipv4, try localnet.restore() { print("route_localnet: off again") }
         // The rules of ipvs mode are in all the tables that any mode uses.
         var report = try IPVSMode.store(family, kernel).removeEverything()
         report += try OtherModes(family, kernel).retireTable()

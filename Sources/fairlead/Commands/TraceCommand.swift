@@ -39,7 +39,8 @@ struct TraceCommand: ParsableCommand {
     var kernel = false
 
     @Option(
-        help: "An address of the node, in place of those on its interfaces. Can be repeated."
+        help:
+            "An address of the node, in place of those on its interfaces, for the plan too. Can be repeated."
     )
     var local: [String] = []
 
@@ -90,21 +91,21 @@ struct TraceCommand: ParsableCommand {
     ) throws -> any FlowTracer {
         let state: Mode.ModePlanner.State
         var planner: Mode.ModePlanner?
-        let facts: NodeFacts
+        var facts: NodeFacts
         if kernel {
             let kernel = try Kernel(configuration)
             state = try mode.store(family, kernel).observe()
             facts = NodeFacts.observe()
+            if !locals.isEmpty { facts.localAddresses = locals }
         } else {
             let sources = try LoadedSources.complaining(configuration)
             facts = sources.facts()
+            if !locals.isEmpty { facts.localAddresses = locals }
             let plans = PlannedFamily.all(mode, configuration, sources.update, facts: facts)
             planner = plans.first?.planner
             state = planner?.plan ?? mode.nothing
         }
-        let network = NodeNetwork(
-            localAddresses: Set(locals.isEmpty ? facts.localAddresses : locals)
-        )
+        let network = NodeNetwork(localAddresses: Set(facts.localAddresses))
         return mode.tracer(state, network: network, planner: planner)
     }
 }

@@ -21,7 +21,7 @@ actor ConntrackCleaner {
     struct Request: Sendable {
         var check: FlowCheck
         var settings: PlannerSettings
-        var servesLocalhost: Bool
+        var localhost: LocalhostSupport
     }
 
     private struct Shared {
@@ -113,7 +113,7 @@ actor ConntrackCleaner {
         let accepting = request.settings.nodePortAddresses(
             family,
             local: NodeFacts.observe().localAddresses,
-            servesLocalhost: request.servesLocalhost
+            request.localhost
         )
         let store = stores[family] ?? ConntrackStore(family: family)
         stores[family] = store

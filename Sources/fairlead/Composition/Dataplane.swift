@@ -62,9 +62,10 @@ actor Dataplane {
         return findings.map { "\($0.subject): \($0.detail)" } + prepareHost()
     }
 
-    /// Sets what the configuration asks of the host; returns what could not be set.
+    /// Sets what the configuration asks of the host; returns what could not be set, or can't be.
     private func prepareHost() -> [String] {
-        configuration.mode.installed.prepareHost(configuration)
+        [configuration.localhostLimit(families)].compactMap(\.self)
+            + configuration.mode.installed.prepareHost(configuration)
             + ConntrackSettings(configuration.conntrack).apply().map(\.description)
     }
 
@@ -271,13 +272,15 @@ actor Dataplane {
 }
 
 extension PlannerSettings {
-    /// Without what does not count: but for ipvs mode, interface addresses matter to node port
-    /// ranges only.
+    /// Without what does not count: ipvs mode needs all; else addresses on interfaces matter to node
+    /// ports at some of them only, and other nodes to nobody.
     fileprivate func effective(_ mode: DaemonConfiguration.Mode) -> PlannerSettings {
-        if case .ranges = nodePortAddresses { return self }
         guard mode != .ipvs else { return self }
         var settings = self
-        settings.localAddresses = []
+        settings.otherNodes = [:]
+        if nodePortAddresses.ranges.isEmpty, !nodePortAddresses.includesLocalhost {
+            settings.localAddresses = []
+        }
         return settings
     }
 }

@@ -1,4 +1,5 @@
 import Addressing
+import DaemonConfiguration
 import DataplaneModel
 import Planning
 import ProxyModes
@@ -70,6 +71,7 @@ struct ModeDataplane<Mode: InstalledMode>: FamilyDataplane {
     private var hasWritten = false
     private(set) var needsSecondLook = false
     private var staleFlows = StaleFlowRules()
+    private let routeLocalnet: RouteLocalnet
 
     init(
         _ mode: Mode.Type,
@@ -79,11 +81,20 @@ struct ModeDataplane<Mode: InstalledMode>: FamilyDataplane {
     ) {
         self.family = family
         store = Mode.store(family, kernel)
+        let routeLocalnet = RouteLocalnet(
+            stateDirectory: kernel.configuration.sources.stateDirectory
+        )
+        self.routeLocalnet = routeLocalnet
         reconciler = FamilyReconciler(
             desired: DesiredState(family: family, settings: settings),
             planner: Mode.planner(family, settings),
             store: store
         )
+        guard family == .ipv4 else { return }
+        // The way is closed before the guard goes; if that fails, it is tried again at the end.
+        reconciler.willApply = { planner in
+            if !Mode.needsRouteLocalnet(planner) { _ = try? routeLocalnet.restore() }
+        }
     }
 
     var serviceCount: Int { reconciler.desired.services.count }
@@ -116,7 +127,7 @@ struct ModeDataplane<Mode: InstalledMode>: FamilyDataplane {
         return ConntrackCleaner.Request(
             check: staleFlows.update(changes, of: reconciler.desired),
             settings: reconciler.desired.settings,
-            servesLocalhost: Mode.servesLocalhost
+            localhost: Mode.localhost
         )
     }
 
@@ -126,7 +137,19 @@ struct ModeDataplane<Mode: InstalledMode>: FamilyDataplane {
         set { reconciler.keepsApplied = newValue }
     }
 
-    func finish() -> String? { Mode.finish(reconciler.planner) }
+    /// The guard against neighbours stands already when the sysctl opens the way.
+    func finish() -> String? {
+        guard family == .ipv4 else { return nil }
+        let isNeeded = Mode.needsRouteLocalnet(reconciler.planner)
+        do throws(DataplaneError) {
+            if isNeeded { try routeLocalnet.enable() } else { try routeLocalnet.restore() }
+            return nil
+        } catch {
+            return isNeeded
+                ? "node ports do not answer on 127.0.0.1: \(error)"
+                : "route_localnet stays on, though no node port needs it any more: \(error)"
+        }
+    }
 
     func hasDrifted() throws(DataplaneError) -> Bool {
         if try store.measure() != measures { return true }

@@ -8,7 +8,7 @@ import ServiceModel
 
 extension IPVSMode: InstalledMode {
     static let tables = TableName.allCases
-    static let servesLocalhost = false
+    static let localhost = LocalhostSupport.never
 
     static func store(_ family: IPFamily, _ kernel: borrowing Kernel) -> IPVSStore {
         let settings = kernel.configuration.ipvs
@@ -39,8 +39,6 @@ extension IPVSMode: InstalledMode {
         }
         return problems
     }
-
-    static func finish(_ planner: IPVSPlanner) -> String? { nil }
 
     static func obstacles(
         _ planner: IPVSPlanner,

@@ -14,16 +14,16 @@ protocol InstalledMode: ProxyMode {
     /// The legacy tables the mode writes.
     static var tables: [TableName] { get }
 
-    /// Node ports can answer on the loopback address.
-    static var servesLocalhost: Bool { get }
+    /// When node ports answer on 127.0.0.1.
+    static var localhost: LocalhostSupport { get }
 
     static func store(_ family: IPFamily, _ kernel: borrowing Kernel) -> ModeStore
 
     /// Settings of the host that the mode needs, set where they differ; what could not be set.
     static func prepareHost(_ configuration: DaemonConfiguration) -> [String]
 
-    /// Does what the host still has to do for a plan that stands; nil if all is well, else why not.
-    static func finish(_ planner: ModePlanner) -> String?
+    /// The plan has node ports on 127.0.0.1, which takes `RouteLocalnet`.
+    static func needsRouteLocalnet(_ planner: ModePlanner) -> Bool
 
     /// What others have in the kernel that keeps parts of the plan from being made, each with its
     /// cure.
@@ -55,6 +55,8 @@ extension InstalledMode {
     ) throws(DataplaneError) -> [DataplaneError] { [] }
 
     static func ruleCounts(_ planner: ModePlanner) -> [TableName: Int] { [:] }
+
+    static func needsRouteLocalnet(_ planner: ModePlanner) -> Bool { false }
 }
 
 extension DaemonConfiguration.Mode {
@@ -70,7 +72,7 @@ extension DaemonConfiguration.Mode {
 
 extension IPTablesMode: InstalledMode {
     static let tables: [TableName] = [.filter, .nat]
-    static let servesLocalhost = true
+    static let localhost = LocalhostSupport.unlessRefused
 
     static func store(_ family: IPFamily, _ kernel: borrowing Kernel) -> IPTablesStore {
         IPTablesStore(
@@ -83,15 +85,8 @@ extension IPTablesMode: InstalledMode {
 
     static func prepareHost(_ configuration: DaemonConfiguration) -> [String] { [] }
 
-    /// The guard rule stands already when the sysctl opens the way.
-    static func finish(_ planner: IPTablesPlanner) -> String? {
-        guard planner.needsRouteLocalnet else { return nil }
-        do throws(DataplaneError) {
-            try RouteLocalnet.enable()
-            return nil
-        } catch {
-            return "node ports do not answer on 127.0.0.1: \(error)"
-        }
+    static func needsRouteLocalnet(_ planner: IPTablesPlanner) -> Bool {
+        planner.needsRouteLocalnet
     }
 
     static func ruleCounts(_ planner: IPTablesPlanner) -> [TableName: Int] {

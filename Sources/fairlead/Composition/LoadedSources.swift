@@ -43,7 +43,10 @@ struct LoadedSources {
         }
         let name = configuration.nodeName
         if let settings = KubernetesSource.Settings(sources, nodeName: name, logger: .silent) {
-            let (update, state) = try Self.cluster(settings)
+            let (update, state) = try Self.cluster(
+                settings,
+                asksForNodes: configuration.mode == .ipvs
+            )
             let isUnanswered = update.unanswered.contains(.nodes)
             guard update.node != nil || isUnanswered else {
                 throw CommandFailure(KubernetesSource.missingNode(name))
@@ -55,6 +58,7 @@ struct LoadedSources {
             }
             cluster = ClusterFacts()
             cluster?.learn(update.node, update.serviceCIDRs)
+            cluster?.otherNodes = update.otherNodes
             inputs.take(update.update, from: .cluster)
         }
         guard let update = inputs.update else {
@@ -97,7 +101,10 @@ struct LoadedSources {
 
     private typealias Answer = (update: KubernetesUpdate, state: KubernetesSourceState)
 
-    private static func cluster(_ settings: KubernetesSource.Settings) throws -> Answer {
+    private static func cluster(
+        _ settings: KubernetesSource.Settings,
+        asksForNodes: Bool
+    ) throws -> Answer {
         let source: KubernetesSource
         do {
             source = try KubernetesSource(settings)
@@ -109,8 +116,17 @@ struct LoadedSources {
         let done = DispatchSemaphore(value: 0)
         let found = Mutex<(KubernetesUpdate?, KubernetesSourceState)?>(nil)
         Task.detached {
-            let update = await first(source)
+            var latest = await first(source)
             let state = await source.state()
+            if asksForNodes, let update = latest?.update {
+                let directory = NodeDirectory(
+                    source,
+                    ownName: settings.nodeName,
+                    logger: settings.logger
+                )
+                latest?.otherNodes = await directory.owners(update)
+            }
+            let update = latest
             found.withLock { $0 = (update, state) }
             await source.stop()
             done.signal()

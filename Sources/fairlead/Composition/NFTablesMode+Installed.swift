@@ -7,7 +7,7 @@ import ProxyModes
 
 extension NFTablesMode: InstalledMode {
     static let tables: [TableName] = []
-    static let servesLocalhost = false
+    static let localhost = LocalhostSupport.onRequest
 
     static func store(_ family: IPFamily, _ kernel: borrowing Kernel) -> NFTablesStore {
         NFTablesStore(family: family)
@@ -15,7 +15,9 @@ extension NFTablesMode: InstalledMode {
 
     static func prepareHost(_ configuration: DaemonConfiguration) -> [String] { [] }
 
-    static func finish(_ planner: NFTablesPlanner) -> String? { nil }
+    static func needsRouteLocalnet(_ planner: NFTablesPlanner) -> Bool {
+        planner.needsRouteLocalnet
+    }
 
     static func capabilities(
         _ families: [IPFamily],

@@ -9,6 +9,8 @@ actor ClusterFeed {
     private static let interval = Duration.seconds(5)
 
     private let settings: KubernetesSource.Settings
+    /// Whether it matters which addresses are other Nodes'.
+    private let asksForNodes: Bool
     /// Tells the cluster what happens here.
     nonisolated let events: EventRecorder
     private var source: KubernetesSource?
@@ -19,6 +21,7 @@ actor ClusterFeed {
     init?(
         _ sources: DaemonConfiguration.Sources,
         nodeName: String,
+        asksForNodes: Bool,
         logger: Logger,
         observe: @escaping @Sendable (RequestOutcome) -> Void
     ) {
@@ -27,6 +30,7 @@ actor ClusterFeed {
         else { return nil }
         settings.observe = observe
         self.settings = settings
+        self.asksForNodes = asksForNodes
         events = EventRecorder(nodeName: nodeName, logger: logger)
     }
 
@@ -35,7 +39,15 @@ actor ClusterFeed {
         guard let source = await opened() else { return }
         let telling = Task { [events] in await events.run(source.eventConnection) }
         defer { telling.cancel() }
-        for await update in source.updates() { take(update) }
+        let directory = NodeDirectory(
+            source,
+            ownName: settings.nodeName,
+            logger: settings.logger
+        )
+        for await var update in source.updates() {
+            if asksForNodes { update.otherNodes = await directory.owners(update.update) }
+            take(update)
+        }
         await source.stop()
     }
 

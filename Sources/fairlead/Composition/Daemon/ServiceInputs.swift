@@ -60,7 +60,13 @@ struct ServiceInputs {
         var origins: Set<ServiceOrigin> = []
         files = FileSource(sources)
         if files != nil { origins.insert(.files) }
-        cluster = ClusterFeed(sources, nodeName: nodeName, logger: logger, observe: observe)
+        cluster = ClusterFeed(
+            sources,
+            nodeName: nodeName,
+            asksForNodes: configuration.mode == .ipvs,
+            logger: logger,
+            observe: observe
+        )
         memory = ClusterMemory(sources, logger: logger)
         if cluster != nil {
             origins.insert(.cluster)
@@ -123,6 +129,7 @@ struct ServiceInputs {
             unanswered = update.unanswered
             latencies.add(update.triggers.values.joined())
             facts?.learn(update.node, update.serviceCIDRs)
+            facts?.otherNodes = update.otherNodes
             // Ranges that this run has not been told of yet are those of the last one.
             let ranges = facts?.serviceCIDRs ?? []
             await memory?.remember(ClusterRecording(update, serviceCIDRs: ranges))

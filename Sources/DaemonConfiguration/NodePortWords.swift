@@ -1,0 +1,88 @@
+package import Addressing
+import AnnotatedYAML
+import PrintableText
+import ServiceModel
+
+/// The words that stand for some of a node's addresses, in kube-proxy's configuration and our own.
+enum NodePortWord: String, CaseIterable {
+    case primary
+    case localhost
+    case all
+}
+
+extension NodePortAddresses {
+    /// The union of words and ranges; everything is refused that is neither.
+    init(_ words: [(text: String, line: Int, path: String)]) throws(FieldError) {
+        self.init()
+        for (text, line, path) in words {
+            switch NodePortWord(rawValue: text) {
+            case .primary: includesPrimary = true
+            case .localhost: includesLocalhost = true
+            case .all: includesAll = true
+            case nil:
+                guard let range = IPPrefix(text) else {
+                    throw FieldError(
+                        line: line,
+                        path: path,
+                        reason:
+                            "\(quoted(text)) is not one of primary, localhost, all, and no address range such as 192.0.2.0/24"
+                    )
+                }
+                ranges.append(range)
+            }
+        }
+    }
+
+    /// Its words and ranges, in the order in which they are written.
+    var words: [String] {
+        let words: [(NodePortWord, Bool)] = [
+            (.primary, includesPrimary), (.localhost, includesLocalhost), (.all, includesAll),
+        ]
+        return words.filter(\.1).map(\.0.rawValue) + ranges.map(\.description)
+    }
+}
+
+extension DaemonConfiguration.NodePorts {
+    mutating func decode(_ fields: Fields) throws(FieldError) {
+        if case .scalar("auto", _) = fields.value("localhost")?.content {
+            localhost = nil
+        } else {
+            localhost = try fields.boolean("localhost") ?? localhost
+        }
+        guard let value = fields.value("addresses") else { return }
+        switch value.content {
+        case .scalar(let text, _) where NodePortWord(rawValue: text) != nil:
+            addresses = try NodePortAddresses([(text, value.line, "nodePorts.addresses")])
+        case .sequence(let elements) where !elements.isEmpty:
+            addresses = try NodePortAddresses(fields.strings("addresses"))
+        default:
+            throw fields.error(
+                "addresses",
+                "must be all, primary, localhost or a list of these words and of ranges"
+            )
+        }
+    }
+}
+
+extension DaemonConfiguration {
+    /// Where node ports do not answer on loopback addresses though the configuration names them;
+    /// nil if they do, or nobody asked. `mode` is one, and not `auto`.
+    package func localhostLimit(_ families: [IPFamily]) -> String? {
+        let asked = IPFamily.allCases.filter { family in
+            families.contains(family)
+                && (nodePorts.addresses.namesLoopback(family)
+                    || family == .ipv4 && nodePorts.localhost == true
+                        && nodePorts.addresses.acceptsAll(family) && mode != .iptables)
+        }
+        guard nodePorts.localhost != false else { return nil }
+        let unserved = asked.filter { $0 == .ipv6 || mode == .ipvs }
+            .map { $0 == .ipv4 ? "127.0.0.1" : "::1" }
+        guard !unserved.isEmpty else { return nil }
+        let reason =
+            mode == .ipvs
+            ? "IPVS does not send on what comes from a loopback address"
+            : "the kernel has no route_localnet for IPv6"
+        return
+            "node ports do not answer on \(unserved.joined(separator: " or ")): \(reason)"
+    }
+}

@@ -1,0 +1,196 @@
+import Addressing
+import DataplaneModel
+import Foundation
+import Glibc
+import LinuxKernel
+import NamespaceLab
+import Testing
+
+extension KernelSuites {
+    /// Node ports on 127.0.0.1: for the node itself, and for nobody else.
+    @Suite("Localhost")
+    struct LocalhostTests {
+        static let modes = ["iptables", "nftables"]
+        private static let extra = "nodePorts: {addresses: [primary, localhost]}\n"
+        /// A server that only the node itself shall reach.
+        private static let secret = 9999
+
+        private func fixture(_ mode: String, _ extra: String = extra) throws -> DaemonFixture {
+            try DaemonFixture(mode: mode, extra: extra)
+        }
+
+        private static func services(nodePorts: Bool) -> String {
+            let tcp = nodePorts ? ", nodePort: 30080" : ""
+            let udp = nodePorts ? ", nodePort: 30053" : ""
+            return """
+                services:
+                  - name: shop/web
+                    address: \(LifeScript.vip)
+                    ports:
+                      - {name: web, port: 80, targetPort: 8080\(tcp)}
+                      - {name: dns, port: 53, targetPort: 5353, protocol: UDP\(udp)}
+                    endpoints:
+                      - {address: \(LabAddresses.pod(1, .ipv4)), node: node-a}
+                      - {address: \(LabAddresses.pod(2, .ipv4)), node: node-a}
+
+                """
+        }
+
+        private func sysctl(_ fixture: DaemonFixture) throws -> String {
+            var value = ""
+            try fixture.inNode { () throws(DataplaneError) in
+                value = try Sysctl.read("net.ipv4.conf.all.route_localnet")
+            }
+            return value
+        }
+
+        /// Waits for the sysctl, which follows the rules.
+        private func wait(_ fixture: DaemonFixture, until value: String) throws {
+            let deadline = Deadline(in: .seconds(30))
+            while try sysctl(fixture) != value {
+                if deadline.hasPassed {
+                    throw LabError("route_localnet is not \(value)\n\(fixture.log)")
+                }
+                usleep(20_000)
+            }
+        }
+
+        private func answers(
+            _ fixture: DaemonFixture,
+            _ endpoint: String,
+            in namespace: String,
+            count: Int = 1
+        ) throws -> [String] {
+            try fixture.agent.connect(
+                to: endpoint,
+                in: namespace,
+                count: count,
+                timeout: .milliseconds(400)
+            )
+        }
+
+        @Test("They answer the node itself over TCP and UDP, masqueraded", arguments: modes)
+        func answering(_ mode: String) throws {
+            let fixture = try fixture(mode)
+            try fixture.write(Self.services(nodePorts: true))
+            try fixture.start()
+            try fixture.waitUntilApplied()
+            try wait(fixture, until: "1")
+            for port in ["30080/tcp", "30053/udp"] {
+                let lines = try answers(
+                    fixture,
+                    "127.0.0.1:\(port)",
+                    in: fixture.lab.node,
+                    count: 40
+                )
+                let names = Set(lines.map { $0.prefix { $0 != " " } })
+                #expect(names == ["pod1", "pod2"], "\(port)")
+                let sources = Set(
+                    lines.compactMap { $0.split(separator: " ").last.map(String.init) }
+                )
+                #expect(sources == [LabAddresses.bridge(.ipv4)], "\(port)")
+            }
+            // A connection of many packets, and what is not a node port.
+            let connection = try fixture.agent.hold("127.0.0.1:30080/tcp", in: fixture.lab.node)
+            #expect(connection.isAlive() && connection.isAlive())
+            #expect(
+                try answers(fixture, "127.0.0.1:30081/tcp", in: fixture.lab.node) == ["refused"]
+            )
+            try fixture.stop()
+        }
+
+        @Test("A neighbour reaches neither them nor the node's own servers", arguments: modes)
+        func neighbours(_ mode: String) throws {
+            let fixture = try fixture(mode)
+            let (node, client) = (fixture.lab.node, fixture.lab.client)
+            let secret = "127.0.0.1:\(Self.secret)/tcp"
+            let server = try fixture.agent.serve([secret], as: "secret", in: node)
+            defer { server.signal(SIGKILL) }
+            try fixture.write(Self.services(nodePorts: true))
+            try fixture.start()
+            try fixture.waitUntilApplied()
+            try wait(fixture, until: "1")
+            // A neighbour without a loopback of its own, and so with a way to the node's and back.
+            try NetworkNamespace.withNamespace(client) { () throws(DataplaneError) in
+                try Sysctl.write("1", to: "net.ipv4.conf.all.route_localnet")
+                try Sysctl.write("0", to: "net.ipv4.conf.all.rp_filter")
+            }
+            try LabCommand.run(["ip", "address", "flush", "dev", "lo"], in: client)
+            let way = ["ip", "route", "add", "127.0.0.1/32", "via", LabAddresses.node(.ipv4)]
+            try LabCommand.run(way, in: client)
+            #expect(try answers(fixture, secret, in: node).first?.hasPrefix("secret") == true)
+            for endpoint in [secret, "127.0.0.1:30080/tcp", "127.0.0.1:30053/udp"] {
+                #expect(try answers(fixture, endpoint, in: client) == ["timeout"], "\(endpoint)")
+            }
+            // The way is there: without the rules that guard it the neighbour comes in.
+            try fixture.stop()
+            if mode == "nftables" {
+                try fixture.run(["nft", "flush", "chain", "ip", "fairlead", "localhost"])
+            } else {
+                try fixture.iptables("-F", "FAIRLEAD-LOCALHOST")
+            }
+            #expect(try answers(fixture, secret, in: client).first?.hasPrefix("secret") == true)
+        }
+
+        @Test("The sysctl is on as long as there are node ports, over restarts", arguments: modes)
+        func sysctlLife(_ mode: String) throws {
+            let fixture = try fixture(mode)
+            try fixture.write(Self.services(nodePorts: false))
+            try fixture.start()
+            try fixture.waitUntilApplied()
+            #expect(try sysctl(fixture) == "0")
+            try fixture.write(Self.services(nodePorts: true))
+            try wait(fixture, until: "1")
+            try fixture.stop()
+            #expect(try sysctl(fixture) == "1")
+            // Another life puts back what an earlier one set.
+            try fixture.write(Self.services(nodePorts: false))
+            try fixture.start()
+            try wait(fixture, until: "0")
+            try fixture.write(Self.services(nodePorts: true))
+            try wait(fixture, until: "1")
+            try fixture.stop()
+            let cleanup = try fixture.fairlead("cleanup")
+            #expect(cleanup.status == 0 && cleanup.output.contains("route_localnet: off again"))
+            #expect(try sysctl(fixture) == "0")
+            let notes = try FileManager.default
+                .contentsOfDirectory(atPath: "\(fixture.directory)/state")
+                .filter { $0.hasPrefix("route_localnet") }
+            #expect(notes == [])
+        }
+
+        @Test("A sysctl that was on before stays on", arguments: modes)
+        func foreignSysctl(_ mode: String) throws {
+            let fixture = try fixture(mode)
+            try fixture.inNode { () throws(DataplaneError) in
+                try Sysctl.write("1", to: "net.ipv4.conf.all.route_localnet")
+            }
+            try fixture.write(Self.services(nodePorts: true))
+            try fixture.start()
+            try fixture.waitUntilApplied()
+            try fixture.write(Self.services(nodePorts: false))
+            try fixture.waitUntilApplied()
+            try fixture.stop()
+            #expect(try fixture.fairlead("cleanup").status == 0)
+            #expect(try sysctl(fixture) == "1")
+        }
+
+        @Test("A change of mode to one without them puts the sysctl back")
+        func otherMode() throws {
+            let fixture = try fixture("iptables", "")
+            try fixture.write(Self.services(nodePorts: true))
+            try fixture.start()
+            try wait(fixture, until: "1")
+            try fixture.stop()
+            // By default, mode nftables has no node ports on 127.0.0.1.
+            try fixture.changeMode("nftables")
+            try fixture.start()
+            try wait(fixture, until: "0")
+            try fixture.waitUntilApplied()
+            #expect(
+                try answers(fixture, "127.0.0.1:30080/tcp", in: fixture.lab.node) == ["refused"]
+            )
+            try fixture.stop()
+        }
+    }
+}

@@ -1,0 +1,94 @@
+import Addressing
+import KubernetesClient
+import KubernetesTestServer
+import ServiceModel
+import Testing
+
+extension NetworkSuites {
+    @Suite("NodeDirectory", .timeLimit(.minutes(5)))
+    struct NodeDirectoryTests {
+        private static let name = ServiceName(namespace: "shop", name: "web")
+
+        private static func address(_ last: UInt32) -> IPAddress {
+            IPAddress(ipv4: 0xc000_0200 + last)
+        }
+
+        /// One Service with these external addresses: all there is, or what changed.
+        private static func update(_ addresses: UInt32..., isAll: Bool = false) -> SnapshotUpdate {
+            var snapshot = ServiceSnapshot()
+            snapshot.services[name] = Service(
+                name: name,
+                clusterIPs: [IPAddress(ipv4: 0x0a60_0001)],
+                ports: PortNumber(80).map { [ServicePort(port: $0)] } ?? [],
+                externalIPs: addresses.map(address)
+            )
+            return SnapshotUpdate(snapshot: snapshot, changed: isAll ? .all : .some([name]))
+        }
+
+        private static func cluster() -> TestCluster {
+            let cluster = TestCluster()
+            for (name, addresses) in [("node-a", [11]), ("node-b", [12, 13]), ("node-c", [14])] {
+                let addresses = addresses.map { address(UInt32($0)) }
+                cluster.put(.node(ClusterNode(name: name, addresses: addresses)))
+            }
+            return cluster
+        }
+
+        private func withDirectory(
+            fault: Fault? = nil,
+            patience: Duration = .seconds(60),
+            _ body: (NodeDirectory, _ lists: () -> Int) async throws -> Void
+        ) async throws {
+            try await withServer(Self.cluster()) { server, address in
+                server.setFault { _ in fault }
+                try await withSource([address]) { source in
+                    let directory = NodeDirectory(
+                        source,
+                        ownName: "node-a",
+                        patience: patience,
+                        logger: .silent
+                    )
+                    try await body(directory) {
+                        server.requests.count { $0.path == "/api/v1/nodes" }
+                    }
+                }
+            }
+        }
+
+        @Test("Nodes are listed when a Service brings an address, and only then")
+        func lists() async throws {
+            try await withDirectory { directory, lists in
+                #expect(await directory.owners(Self.update(isAll: true)) == [:])
+                #expect(lists() == 0)
+                // Our own address and one that nobody has are no other node's.
+                let first = await directory.owners(Self.update(11, 12, 99))
+                #expect(first == [Self.address(12): "node-b"])
+                #expect(await directory.owners(Self.update(11, 12, 99)) == first)
+                #expect(await directory.owners(Self.update(12)) == first)
+                #expect(lists() == 1)
+                let more = await directory.owners(Self.update(12, 13, 14, isAll: true))
+                #expect(more[Self.address(13)] == "node-b" && more[Self.address(14)] == "node-c")
+                #expect(lists() == 2)
+                #expect(await directory.owners(Self.update()) == [:])
+            }
+        }
+
+        @Test(
+            "A server that refuses or does not answer holds nothing up for long",
+            arguments: [
+                Fault.stall, .status(ServedStatus(code: 403, reason: "Forbidden")), .garbage,
+            ]
+        )
+        func failures(_ fault: Fault) async throws {
+            try await withDirectory(fault: fault, patience: .milliseconds(300)) {
+                directory,
+                lists in
+                #expect(await directory.owners(Self.update(12)) == [:])
+                let asked = lists()
+                // News do not wait for the same server again.
+                #expect(await directory.owners(Self.update(13)) == [:])
+                #expect(lists() == asked)
+            }
+        }
+    }
+}
