@@ -114,11 +114,14 @@ final class DaemonFixture {
 
     // MARK: - The daemon
 
-    func start() throws {
-        daemon = try LabProcess([
-            "sh", "-c", "exec \"$0\" run -c \"$1\" >>\"$2\" 2>&1", BuiltProgram.fairlead,
-            configuration, "\(directory)/log",
-        ])
+    /// `environment` are variables for the daemon alone: `NAME=value`.
+    func start(environment: [String] = []) throws {
+        daemon = try LabProcess(
+            ["env"] + environment + [
+                "sh", "-c", "exec \"$0\" run -c \"$1\" >>\"$2\" 2>&1", BuiltProgram.fairlead,
+                configuration, "\(directory)/log",
+            ]
+        )
     }
 
     /// Ends the daemon and returns its exit status.

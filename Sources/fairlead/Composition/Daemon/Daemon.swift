@@ -21,7 +21,7 @@ struct Daemon {
         case wake
         /// What is held back is meant; answers how many Services that were.
         case confirm(CheckedContinuation<Int, Never>)
-        case reload
+        case reload(Reload)
         case stop(signal: Int32)
     }
 
@@ -29,7 +29,10 @@ struct Daemon {
     private let watch: ConfigurationWatch?
     private(set) var configuration: DaemonConfiguration
     private(set) var logger: Logger
-    private let serviceManager: ServiceManager
+    private var manager: ServiceManagerReport
+    private let watchdogInterval: Duration?
+    private var lastLoad: LoadOutcome
+    private var lastReload = Reload.asked
     private var inputs: ServiceInputs
     private var gate: StartGate
     private let dataplane: Dataplane
@@ -37,7 +40,6 @@ struct Daemon {
     private var scheduler: PassScheduler
     private var pending = PendingUpdate()
     private var health = HealthFilter()
-    private var isReady = false
     private var known: Set<String> = []
     private let started = ContinuousClock.now
     private var clusterReport = ClusterReport()
@@ -53,7 +55,10 @@ struct Daemon {
         configuration = loaded.configuration
         let environment = ProcessInfo.processInfo.environment
         logger = Self.logger(configuration.log, environment)
-        serviceManager = ServiceManager(environment: environment)
+        let serviceManager = ServiceManager(environment: environment)
+        manager = ServiceManagerReport(serviceManager)
+        watchdogInterval = serviceManager.watchdogInterval
+        lastLoad = .loaded(loaded)
         inputs = ServiceInputs(
             configuration,
             nodeName: configuration.node.name ?? NodeFacts.hostName(),
@@ -127,9 +132,10 @@ struct Daemon {
         defer { ticks.cancel() }
         let reloads = Task { [watch] in
             guard let watch else { return }
-            for await _ in watch.changes() { continuation.yield(.reload) }
+            for await _ in watch.changes() { continuation.yield(.reload(.fileChanged)) }
         }
         defer { reloads.cancel() }
+        manager.runs(waitingFor: waitingReason)
         try await follow(events, checker, prober) { continuation.yield(.wake) }
         await telemetry.stop()
     }
@@ -156,17 +162,20 @@ struct Daemon {
                 let held = inputs.heldRemovals?.services ?? 0
                 if let update = inputs.confirmRemovals() { await go(by: update, checker) }
                 answer.resume(returning: held)
-            case .reload:
-                await reload()
+            case .reload(let cause):
+                await reload(cause)
                 await checker.limit(to: configuration.healthChecks.maxConcurrent)
                 prober.reconfigure(caFile: configuration.healthChecks.caFile)
             case .stop(let signal):
                 logger.notice("Stopping; the rules stay", metadata: ["signal": "\(signal)"])
-                serviceManager.stopping()
+                manager.stopping()
                 await inputs.close()
                 return
             }
-            guard mayBegin() else { continue }
+            guard mayBegin() else {
+                manager.waits(for: waitingReason)
+                continue
+            }
             if let kind = scheduler.due(at: .now) { await pass(kind) }
             timer?.cancel()
             timer = Task { [at = scheduler.nextWake] in
@@ -255,18 +264,13 @@ struct Daemon {
         clusterReport.passed(report, pending.snapshot, to: inputs.events)
         self.report(report.issues, as: "Service problem")
         guard report.succeeded else {
-            serviceManager.status("failing: \(report.errors[0])")
+            manager.passed("failing: \(report.errors[0])")
             return
         }
         var status =
             "\(report.services) Services, last pass \(Self.milliseconds(report.duration)) ms"
         if !report.failures.isEmpty { status += ", not all changed: \(report.failures[0])" }
-        if isReady {
-            serviceManager.status(status)
-        } else {
-            isReady = true
-            serviceManager.ready(status: status)
-        }
+        manager.passed(status)
     }
 
     private mutating func observeLatencies(_ report: PassReport) {
@@ -349,7 +353,7 @@ struct Daemon {
             pending.invalidate()
             scheduler.request(at: .now, full: true)
         }
-        serviceManager.keepAlive()
+        manager.keepAlive()
         telemetry?.health.beat()
         for run in dataplane.conntrackCleaner.takeRuns() {
             telemetry?.metrics.observeConntrack(deleted: run.deleted, run.duration, run.family)
@@ -360,7 +364,6 @@ struct Daemon {
                 "Nothing is programmed before all sources have reported",
                 metadata: ["missing": "\(reason)"]
             )
-            serviceManager.status("waiting for \(reason)")
         }
     }
 
@@ -383,51 +386,67 @@ struct Daemon {
 
     /// What the first pass waits for; nil if nothing.
     private var waitingReason: String? {
-        switch inputs.missing.first {
-        case .files: configuration.sources.filePath
-        case .cluster: "an API server"
-        case nil:
-            gate.reason(
-                hasAddresses: inputs.facts?.addresses.isEmpty == false,
-                hasPodRanges: inputs.facts?.podCIDRs.isEmpty == false
+        let missing = inputs.missing.map { origin in
+            switch origin {
+            case .files: configuration.sources.filePath
+            case .cluster: "an API server"
+            }
+        }
+        guard missing.isEmpty else { return missing.joined(separator: " and ") }
+        return gate.reason(
+            hasAddresses: inputs.facts?.addresses.isEmpty == false,
+            hasPodRanges: inputs.facts?.podCIDRs.isEmpty == false
+        )
+    }
+
+    private mutating func reload(_ cause: Reload) async {
+        let outcome = LoadOutcome(load)
+        // A change that somebody reloads by hand is seen by the watch too, a moment before or after.
+        let isKnown = outcome == lastLoad && [cause, lastReload].contains(.fileChanged)
+        if isKnown, cause == .fileChanged {
+            logger.debug("The configuration file holds what was read last")
+            return
+        }
+        (lastLoad, lastReload) = (outcome, cause)
+        manager.reloading()
+        switch outcome {
+        case .loaded(let loaded):
+            await take(loaded)
+            logger.log(level: isKnown ? .debug : .notice, "Configuration reloaded")
+            manager.reloaded(refusal: nil)
+        case .refused(let reason):
+            logger.log(
+                level: isKnown ? .debug : .error,
+                "Configuration not reloaded; the old one holds",
+                metadata: ["error": "\(reason)"]
             )
+            manager.reloaded(refusal: reason)
         }
     }
 
-    private mutating func reload() async {
-        serviceManager.reloading()
-        do {
-            let loaded = try load()
-            let new = loaded.configuration
-            report(loaded.warnings, as: "Configuration")
-            for field in configuration.fieldsForRestart(new) {
-                logger.warning("Takes effect at the next start", metadata: ["field": "\(field)"])
-            }
-            configuration = new
-            telemetry?.reconfigured(new)
-            logger = Self.logger(new.log, ProcessInfo.processInfo.environment)
-            scheduler = Self.scheduler(new)
-            for problem in await dataplane.reconfigure(new) {
-                logger.warning("Kernel", metadata: ["problem": "\(problem)"])
-            }
-            pending.invalidate()
-            inputs.rescan()
-            scheduler.request(at: .now, full: true)
-            logger.notice("Configuration reloaded")
-        } catch {
-            logger.error(
-                "Configuration not reloaded; the old one holds",
-                metadata: ["error": "\(error)"]
-            )
+    private mutating func take(_ loaded: LoadedConfiguration) async {
+        let new = loaded.configuration
+        report(loaded.warnings, as: "Configuration")
+        for field in configuration.fieldsForRestart(new) {
+            logger.warning("Takes effect at the next start", metadata: ["field": "\(field)"])
         }
-        serviceManager.ready(status: "reloaded")
+        configuration = new
+        telemetry?.reconfigured(new)
+        logger = Self.logger(new.log, ProcessInfo.processInfo.environment)
+        scheduler = Self.scheduler(new)
+        for problem in await dataplane.reconfigure(new) {
+            logger.warning("Kernel", metadata: ["problem": "\(problem)"])
+        }
+        pending.invalidate()
+        inputs.rescan()
+        scheduler.request(at: .now, full: true)
     }
 
     // MARK: - Parts
 
     private var tickInterval: Duration {
         let drift = configuration.reconcile.driftCheckInterval
-        guard let watchdog = serviceManager.watchdogInterval else { return drift }
+        guard let watchdog = watchdogInterval else { return drift }
         return min(drift, watchdog / 3)
     }
 
