@@ -24,8 +24,9 @@ struct CheckCommand: ParsableCommand {
             KernelCapabilities.Finding(.good, "configuration", options.path ?? "no file")
         ]
         findings += loaded.warnings.map { .init(.note, "configuration", $0) }
-        findings += Self.sources(configuration)
-        findings += Self.kernel(configuration)
+        var nodePorts: [KernelCapabilities.NodePort] = []
+        findings += Self.sources(configuration, &nodePorts)
+        findings += Self.kernel(configuration, nodePorts)
         let width = findings.map(\.subject.count).max() ?? 0
         for finding in findings {
             let mark =
@@ -42,7 +43,8 @@ struct CheckCommand: ParsableCommand {
 
     /// What is in manifests and cluster, and what of it cannot be planned.
     private static func sources(
-        _ configuration: DaemonConfiguration
+        _ configuration: DaemonConfiguration,
+        _ nodePorts: inout [KernelCapabilities.NodePort]
     ) -> [KernelCapabilities.Finding] {
         let names = [
             configuration.sources.filePath,
@@ -55,6 +57,7 @@ struct CheckCommand: ParsableCommand {
             return [.init(.failure, "sources", "\(error)")]
         }
         let snapshot = loaded.update.snapshot
+        nodePorts = snapshot.nodePorts
         var findings: [KernelCapabilities.Finding] = snapshot.issues.map {
             .init(.failure, "sources", "\($0)")
         }
@@ -85,16 +88,32 @@ struct CheckCommand: ParsableCommand {
     }
 
     private static func kernel(
-        _ configuration: DaemonConfiguration
+        _ configuration: DaemonConfiguration,
+        _ nodePorts: [KernelCapabilities.NodePort]
     ) -> [KernelCapabilities.Finding] {
         do throws(DataplaneError) {
             _ = try Kernel(configuration)
         } catch {
             return [.init(.failure, "netns", error.advice)]
         }
-        return configuration.mode.installed.capabilities(
-            configuration.families ?? IPFamily.allCases,
-            configuration
-        )
+        let families = configuration.families ?? IPFamily.allCases
+        return configuration.mode.installed.capabilities(families, configuration)
+            + KernelCapabilities.interceptions(
+                families,
+                nodePorts,
+                ownsChain: NameScheme.owns(chain:)
+            )
+    }
+}
+
+extension ServiceSnapshot {
+    /// Of all Services, by port.
+    fileprivate var nodePorts: [KernelCapabilities.NodePort] {
+        services.values.flatMap { service in
+            service.ports.compactMap { port in
+                port.nodePort.map { .init(port.transport, $0.value, owner: "\(service.name)") }
+            }
+        }
+        .sorted { ($0.port, $0.owner) < ($1.port, $1.owner) }
     }
 }
