@@ -42,14 +42,15 @@ extension KernelCapabilities {
     ]
 
     private static let setExtensions = [
-        RuleExtension("set", 4, cure: cure("xt_set", "CONFIG_NETFILTER_XT_SET")),
-        RuleExtension("SET", 3, isTarget: true, cure: cure("xt_set", "CONFIG_NETFILTER_XT_SET")),
-        RuleExtension("ipvs", 0, cure: cure("xt_ipvs", "CONFIG_NETFILTER_XT_MATCH_IPVS")),
+        RuleExtension("set", 4, cure: Cure.missing("xt_set", "CONFIG_NETFILTER_XT_SET")),
+        RuleExtension(
+            "SET",
+            3,
+            isTarget: true,
+            cure: Cure.missing("xt_set", "CONFIG_NETFILTER_XT_SET")
+        ),
+        RuleExtension("ipvs", 0, cure: Cure.missing("xt_ipvs", "CONFIG_NETFILTER_XT_MATCH_IPVS")),
     ]
-
-    private static func cure(_ module: String, _ option: String) -> String {
-        "modprobe \(module), or a kernel built with \(option)"
-    }
 
     private mutating func checkIPVS(_ families: [IPFamily]) {
         let subject = "IPVS"
@@ -102,7 +103,7 @@ extension KernelCapabilities {
             add(
                 .note,
                 subject,
-                "cannot tell: \(modules.directory) cannot be read; if it turns out to be missing: modprobe \(module), or a kernel built with \(option)"
+                "cannot tell: \(modules.directory) cannot be read; if it turns out to be missing: \(Cure.missing(module, option))"
             )
         }
     }
@@ -115,7 +116,7 @@ extension KernelCapabilities {
                 let module = kind.rawValue.filter { $0 != "," }.replacing(":", with: "_")
                 missing.append(
                     "\(kind.rawValue): "
-                        + Self.cure("ip_set_\(module)", "CONFIG_IP_SET_\(module.uppercased())")
+                        + Cure.missing("ip_set_\(module)", "CONFIG_IP_SET_\(module.uppercased())")
                 )
             }
             if missing.isEmpty {
@@ -125,7 +126,7 @@ extension KernelCapabilities {
                 add(.failure, subject, "missing: \(missing.joined(separator: "; "))")
             }
         } catch {
-            add(.failure, subject, "\(error): \(Self.cure("ip_set", "CONFIG_IP_SET"))")
+            add(.failure, subject, "\(error): \(Cure.missing("ip_set", "CONFIG_IP_SET"))")
         }
     }
 }

@@ -173,7 +173,7 @@ private struct NFTRehearsal {
     ) -> Part {
         Part(
             name: name,
-            cure: Self.cure(module, option),
+            cure: Cure.missing(module, option),
             steps: rules(statements)
         )
     }
@@ -189,13 +189,9 @@ private struct NFTRehearsal {
         let hook = NFTHook(.nat, place, priority: place == .prerouting ? -100 : 100)
         return Part(
             name: name,
-            cure: Self.cure(module, option),
+            cure: Cure.missing(module, option),
             steps: rules(statements, hook)
         )
-    }
-
-    private static func cure(_ module: String, _ option: String) -> String {
-        "modprobe \(module), or a kernel built with \(option)"
     }
 
     /// Rules in a chain, and maps that they may ask.

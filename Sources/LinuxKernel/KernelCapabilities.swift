@@ -22,12 +22,16 @@ package struct KernelCapabilities: Sendable {
 
         package var level: Level
         package var subject: String
+        /// With the cure's command, where there is one.
         package var detail: String
+        package var cure: Cure?
 
-        package init(_ level: Level, _ subject: String, _ detail: String) {
+        /// With a cure, `detail` ends with what it is for: "to let them pass".
+        package init(_ level: Level, _ subject: String, _ detail: String, _ cure: Cure? = nil) {
             self.level = level
             self.subject = subject
-            self.detail = detail
+            self.detail = cure.map { "\(detail), run: \($0.command)" } ?? detail
+            self.cure = cure
         }
     }
 
@@ -56,8 +60,13 @@ package struct KernelCapabilities: Sendable {
     /// Nothing is looked at yet.
     init() {}
 
-    mutating func add(_ level: Finding.Level, _ subject: String, _ detail: String) {
-        findings.append(Finding(level, subject, detail))
+    mutating func add(
+        _ level: Finding.Level,
+        _ subject: String,
+        _ detail: String,
+        _ cure: Cure? = nil
+    ) {
+        findings.append(Finding(level, subject, detail, cure))
     }
 
     // MARK: - What must be there
@@ -161,7 +170,8 @@ package struct KernelCapabilities: Sendable {
             add(
                 .note,
                 name,
-                "\(bridge): replies between pods on one bridge bypass the rules, and Services hang; if pods are bridged: sysctl -w \(name)=1"
+                "\(bridge): replies between pods on one bridge bypass the rules, and Services hang; if pods are bridged",
+                .passBridgedPackets(name)
             )
         }
     }

@@ -34,13 +34,17 @@ package final class DataplaneThread: SerialExecutor {
     }
 
     private let queue = Queue()
+    private let name: String
 
-    /// Starts the thread; it lives as long as the process.
-    package init() {
+    /// Starts the thread; it lives as long as the process. `name` is what tools call it: the
+    /// kernel names the thread that writes, not its process, where `nft monitor` says who did.
+    /// The kernel keeps 15 bytes of it.
+    package init(name: String) {
         final class Start {
             let executor: DataplaneThread
             init(_ executor: DataplaneThread) { self.executor = executor }
         }
+        self.name = name
         var thread = pthread_t()
         let start = Unmanaged.passRetained(Start(self)).toOpaque()
         let status = pthread_create(
@@ -50,6 +54,7 @@ package final class DataplaneThread: SerialExecutor {
                 // The reference was retained for this thread, which keeps the executor for ever.
                 guard let argument else { return nil }
                 let executor = Unmanaged<Start>.fromOpaque(argument).takeRetainedValue().executor
+                executor.setName()
                 while true {
                     executor.queue.next().runSynchronously(on: executor.asUnownedSerialExecutor())
                 }
@@ -58,6 +63,15 @@ package final class DataplaneThread: SerialExecutor {
         )
         precondition(status == 0, "no thread for the dataplane: error \(status)")
         pthread_detach(thread)
+    }
+
+    /// Of the calling thread. Where /proc is missing it keeps the name of the one that started it.
+    private func setName() {
+        let descriptor = open("/proc/thread-self/comm", O_WRONLY | O_CLOEXEC)
+        guard descriptor >= 0 else { return }
+        defer { close(descriptor) }
+        let bytes = Array(name.utf8)
+        _ = write(descriptor, bytes, bytes.count)
     }
 
     package func enqueue(_ job: consuming ExecutorJob) {

@@ -19,7 +19,7 @@ package struct ServiceManager: Sendable {
         }
     }
 
-    /// Everything works: the first pass of every family succeeded.
+    /// The daemon runs, or has finished a reload.
     package func ready(status: String) {
         send("READY=1\nSTATUS=\(Self.line(status))")
     }
@@ -32,9 +32,9 @@ package struct ServiceManager: Sendable {
         send("RELOADING=1\nMONOTONIC_USEC=\(microseconds)")
     }
 
-    package func status(_ text: String) { send("STATUS=\(Self.line(text))") }
+    package func status(_ text: String) { send("STATUS=\(Self.line(text))", waits: false) }
 
-    package func keepAlive() { send("WATCHDOG=1") }
+    package func keepAlive() { send("WATCHDOG=1", waits: false) }
 
     package func stopping() { send("STOPPING=1") }
 
@@ -43,7 +43,12 @@ package struct ServiceManager: Sendable {
         String(text.map { $0.isNewline ? " " : $0 })
     }
 
-    private func send(_ message: String) {
+    /// How long a service manager that is busy may keep us.
+    private static let patience = timeval(tv_sec: 1, tv_usec: 0)
+
+    /// Without `waits` a message for which there is no room now is dropped: another of its kind
+    /// follows.
+    private func send(_ message: String, waits: Bool = true) {
         guard let socketPath else { return }
         var address = sockaddr_un()
         address.sun_family = sa_family_t(AF_UNIX)
@@ -56,11 +61,20 @@ package struct ServiceManager: Sendable {
         let descriptor = socket(AF_UNIX, Int32(SOCK_DGRAM.rawValue | SOCK_CLOEXEC.rawValue), 0)
         guard descriptor >= 0 else { return }
         defer { close(descriptor) }
+        var patience = Self.patience
+        setsockopt(
+            descriptor,
+            SOL_SOCKET,
+            SO_SNDTIMEO,
+            &patience,
+            socklen_t(MemoryLayout<timeval>.size)
+        )
+        let flags = Int32(MSG_NOSIGNAL) | (waits ? 0 : Int32(MSG_DONTWAIT))
         let bytes = Array(message.utf8)
         // A service manager that does not listen is no reason to stop serving.
         _ = withUnsafePointer(to: &address) { pointer in
             pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) {
-                sendto(descriptor, bytes, bytes.count, Int32(MSG_NOSIGNAL), $0, length)
+                sendto(descriptor, bytes, bytes.count, flags, $0, length)
             }
         }
     }

@@ -114,7 +114,10 @@ final class DaemonFixture {
 
     // MARK: - The daemon
 
-    func start() throws { try start(after: "", by: []) }
+    /// `environment` are variables for the daemon alone: `NAME=value`.
+    func start(environment: [String] = []) throws {
+        try start(after: "", by: ["env"] + environment)
+    }
 
     /// With a read-only `/proc/sys`, as the daemon of a container has it.
     func startWithReadOnlySettings() throws {

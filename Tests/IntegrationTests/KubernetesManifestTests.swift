@@ -116,8 +116,17 @@ struct KubernetesManifestTests {
         let capabilities = try #require(try security.fields("capabilities"))
         #expect(try capabilities.strings("drop").map(\.text) == ["ALL"])
         #expect(try capabilities.strings("add").map(\.text) == ["NET_ADMIN", "NET_RAW"])
-        for probe in ["startupProbe", "livenessProbe", "readinessProbe"] {
-            #expect(try container.fields(probe)?.fields("httpGet")?.string("path") == "/livez")
+        let probes = [
+            "startupProbe": "/livez", "livenessProbe": "/livez", "readinessProbe": "/readyz",
+        ]
+        for (probe, path) in probes {
+            #expect(try container.fields(probe)?.fields("httpGet")?.string("path") == path)
+        }
+        // What a node may lack is made, or the pod never starts there.
+        for (value, path) in try pod.list("volumes") {
+            guard let host = try Fields(value, path: path).fields("hostPath") else { continue }
+            let type = try host.string("type")
+            #expect(["DirectoryOrCreate", "FileOrCreate"].contains(type), "\(path): \(type ?? "")")
         }
         let volumes = try pod.list("volumes").map { try Fields($0.value).requiredString("name") }
         let mounts = try container.list("volumeMounts").map { try Fields($0.value) }

@@ -47,6 +47,8 @@ struct HeldPassTests {
         var report = PassReport(kind: .full)
         report.settings = PlannerSettings(node: NodeIdentity(name: "node-a"))
         telemetry.passed(report, snapshot)
+        // The report has no family in it, and a node that was never programmed is not healthy.
+        telemetry.health.updated(.ipv4, began: report.began)
         return telemetry
     }
 

@@ -16,6 +16,7 @@ struct HealthTests {
         let metrics = KubeProxyMetrics(registry, mode: .nftables)
         pages = HealthPages(health, healthz: metrics.healthz, livez: metrics.livez)
         health.start([.ipv4, .ipv6], at: start)
+        for family in [IPFamily.ipv4, .ipv6] { health.updated(family, began: start, at: start) }
     }
 
     private func after(_ seconds: Double) -> Moment { start.advanced(by: .seconds(seconds)) }
@@ -47,6 +48,33 @@ struct HealthTests {
         #expect(pages.livezPage(at: after(1059)).status == 200)
         #expect(pages.livezPage(at: after(1060)).status == 503)
         #expect(pages.livezPage(at: after(1060)).body.contains("the dataplane does not answer"))
+    }
+
+    @Test("Before the first pass of every family the node is live, and neither ready nor healthy")
+    func firstPass() {
+        let health = HealthState(deadline: .seconds(60))
+        let metrics = KubeProxyMetrics(MetricRegistry(), mode: .nftables)
+        let pages = HealthPages(health, healthz: metrics.healthz, livez: metrics.livez)
+        health.start([.ipv4, .ipv6], at: start)
+        func answers(_ seconds: Double) -> [Int] {
+            [pages.livezPage, pages.readyzPage, pages.healthzPage].map {
+                $0(after(seconds)).status
+            }
+        }
+        #expect(answers(1) == [200, 503, 503])
+        health.updated(.ipv4, began: after(2), at: after(3))
+        #expect(answers(4) == [200, 503, 503])
+        #expect(
+            pages.healthzPage(at: after(4)).body.contains(
+                "\"problems\":[\"IPv6: not programmed since the start\"]"
+            )
+        )
+        health.updated(.ipv6, began: after(4), at: after(5))
+        #expect(answers(6) == [200, 200, 200])
+        // What a load balancer has to know is nothing for who replaces daemons.
+        health.setEligibility(.tainted)
+        health.heard("cluster", staleAfter: .seconds(30), at: after(0))
+        #expect(answers(40) == [200, 200, 503])
     }
 
     @Test("A family whose oldest change waits for a minute is ill, and well once it is programmed")

@@ -59,7 +59,7 @@ extension RoutingSocket {
             var error = DataplaneError.system("RTM_NEWLINK", "link \(name)", refusal.errno)
             if error.kind == .unsupported {
                 error.message =
-                    "the kernel has no dummy links: modprobe dummy, or bind ranges, not addresses"
+                    "the kernel has no dummy links: \(Cure.loadModule("dummy").command), or bind ranges, not addresses"
             }
             throw error
         }

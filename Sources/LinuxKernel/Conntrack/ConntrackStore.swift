@@ -50,7 +50,7 @@ package final class ConntrackStore {
             var explained = error
             explained.kind = .unsupported
             explained.message =
-                "the kernel does not tell what it tracks: modprobe nf_conntrack_netlink"
+                "the kernel does not tell what it tracks: \(Cure.loadModule("nf_conntrack_netlink").command)"
             throw explained
         }
     }

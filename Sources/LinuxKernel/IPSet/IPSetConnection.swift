@@ -40,7 +40,7 @@ struct IPSetConnection: ~Copyable {
         var explained = DataplaneError.ipset(.protocolVersion, "ipset", error.errno)
         if error.errno == EINVAL || error.kind == .unsupported {
             explained.kind = .unsupported
-            explained.message = "the kernel has no ipset: modprobe ip_set"
+            explained.message = "the kernel has no ipset: \(Cure.loadModule("ip_set").command)"
         }
         return explained
     }
@@ -112,7 +112,7 @@ struct IPSetConnection: ~Copyable {
                 error.errno
             )
             if explained.kind == .unsupported {
-                explained.message = "the kernel lacks them: modprobe \(kind.module)"
+                explained.message = "the kernel lacks them: \(Cure.loadModule(kind.module).command)"
             }
             throw explained
         }

@@ -30,7 +30,7 @@ enum LegacyTables {
         let module = module(table, family)
         return """
             the kernel has no legacy \(table.rawValue) table for \(family.rawValue): \
-            load it with `modprobe \(module)`; if there is no such module, the kernel was built \
+            load it with `\(Cure.loadModule(module).command)`; if there is no such module, the kernel was built \
             without CONFIG_NETFILTER_XTABLES_LEGACY (needed since 6.17) or without \(module), and \
             needs another kernel or another proxy mode
             """

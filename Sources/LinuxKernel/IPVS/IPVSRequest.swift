@@ -64,7 +64,7 @@ enum IPVSRequest {
         case (.newService(let record), ENOENT), (.setService(let record), ENOENT):
             error.kind = .unsupported
             error.message =
-                "the kernel has no scheduler \(record.scheduler): modprobe ip_vs_\(record.scheduler)"
+                "the kernel has no scheduler \(record.scheduler): \(Cure.loadModule("ip_vs_\(record.scheduler)").command)"
         case (_, ESRCH): error.message = "there is no such virtual server"
         case (_, ENOENT): error.message = "there is no such real server"
         default: break

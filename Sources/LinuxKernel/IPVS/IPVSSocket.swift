@@ -24,7 +24,7 @@ final class IPVSSocket {
                 subject: "IPVS",
                 errno: ENOENT,
                 message:
-                    "the kernel has no IPVS: modprobe ip_vs, or a kernel built with CONFIG_IP_VS"
+                    "the kernel has no IPVS: \(Cure.missing("ip_vs", "CONFIG_IP_VS"))"
             )
         }
         self.socket = socket

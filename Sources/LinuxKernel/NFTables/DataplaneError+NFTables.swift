@@ -22,7 +22,7 @@ extension DataplaneError {
     }
 
     private static let absence =
-        "the kernel has no nftables: modprobe nf_tables, or a kernel built with CONFIG_NF_TABLES"
+        "the kernel has no nftables: \(Cure.missing("nf_tables", "CONFIG_NF_TABLES"))"
 
     /// A transaction of which the kernel refused something: the first refusal, with the object it
     /// is about.

@@ -1,7 +1,7 @@
 import Addressing
 package import HTTPServing
 
-/// The pages of the health server, as kube-proxy's (KEP-3836).
+/// The pages of the health server: kube-proxy's (KEP-3836), and `/readyz`.
 package struct HealthPages: Sendable {
     private let health: HealthState
     private let healthz: MetricValues
@@ -17,6 +17,7 @@ package struct HealthPages: Sendable {
         var routes = HTTPRoutes()
         routes["/healthz"] = { _ in healthzPage() }
         routes["/livez"] = { _ in livezPage() }
+        routes["/readyz"] = { _ in readyzPage() }
         return routes
     }
 
@@ -39,6 +40,17 @@ package struct HealthPages: Sendable {
         let verdict = health.verdict(at: now)
         livez.add(1, verdict.isLive ? "200" : "503")
         return Self.page(verdict, isHealthy: verdict.isLive, isFine: verdict.isLive, eligible: nil)
+    }
+
+    /// For whoever replaces one daemon after the other: this one has taken over.
+    package func readyzPage(at now: Moment = .now) -> HTTPResponse {
+        let verdict = health.verdict(at: now)
+        return Self.page(
+            verdict,
+            isHealthy: verdict.isReady,
+            isFine: verdict.isReady,
+            eligible: nil
+        )
     }
 
     private static func page(

@@ -31,6 +31,8 @@ package final class HealthState: Sendable {
     private struct Family {
         var lastUpdated: Moment
         var oldestPending: Moment?
+        /// A pass has succeeded since the start.
+        var isProgrammed = false
     }
 
     private struct State {
@@ -51,7 +53,7 @@ package final class HealthState: Sendable {
 
     // MARK: - News
 
-    /// The loop begins; these families are served. One that never gets anything to do is healthy.
+    /// The loop begins; these families are served, once a pass has programmed them.
     package func start(_ families: [IPFamily], at now: Moment = .now) {
         state.withLock { state in
             state.beat = now
@@ -85,6 +87,7 @@ package final class HealthState: Sendable {
     package func updated(_ family: IPFamily, began: Moment, at now: Moment = .now) {
         state.withLock { state in
             state.families[family]?.lastUpdated = now
+            state.families[family]?.isProgrammed = true
             guard let pending = state.families[family]?.oldestPending else { return }
             // What came in the meantime waits since then at most.
             state.families[family]?.oldestPending =
@@ -125,7 +128,8 @@ package final class HealthState: Sendable {
                 family: family,
                 lastUpdated: known.lastUpdated,
                 pendingSeconds: waited,
-                isHealthy: waited < state.deadline.inSeconds
+                isHealthy: waited < state.deadline.inSeconds,
+                isProgrammed: known.isProgrammed
             )
         }
         verdict.sources = state.sources.sorted { $0.key < $1.key }.map { name, source in
@@ -152,6 +156,8 @@ package struct HealthVerdict: Sendable {
         /// How long the oldest change has waited; 0 without one.
         package var pendingSeconds: Double
         package var isHealthy: Bool
+        /// A pass has succeeded since the start.
+        package var isProgrammed: Bool
     }
 
     package struct Source: Sendable {
@@ -171,8 +177,11 @@ package struct HealthVerdict: Sendable {
 
     /// A restart would help if not: what `/livez` asks.
     package var isLive: Bool { !isHung && families.allSatisfy(\.isHealthy) }
+    /// Besides, every family has been programmed once: what `/readyz` asks. A restart would not
+    /// bring the sources that the first pass waits for.
+    package var isReady: Bool { isLive && families.allSatisfy(\.isProgrammed) }
     /// Besides, no source is stale. A restart would not help with that, and lose what is known.
-    package var isHealthy: Bool { isLive && !sources.contains(where: \.isStale) }
+    package var isHealthy: Bool { isReady && !sources.contains(where: \.isStale) }
 
     /// What is wrong, in words.
     package var problems: [String] {
@@ -182,6 +191,9 @@ package struct HealthVerdict: Sendable {
             problems.append(
                 "\(family.family.rawValue): a change has waited \(Int(family.pendingSeconds)) s"
             )
+        }
+        for family in families where family.isHealthy && !family.isProgrammed {
+            problems.append("\(family.family.rawValue): not programmed since the start")
         }
         for source in sources where source.isStale {
             let reason = source.problem.map { " (\($0))" } ?? ""

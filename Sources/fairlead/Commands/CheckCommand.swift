@@ -25,7 +25,7 @@ struct CheckCommand: ParsableCommand {
         findings += loaded.warnings.map { .init(.note, "configuration", $0) }
         let (sources, complaints) = Self.sources(configuration)
         findings += complaints
-        findings += Self.kernel(configuration)
+        findings += Self.kernel(configuration, sources?.update.snapshot.nodePorts ?? [])
         if let sources {
             findings += Self.obstacles(configuration.mode.installed, configuration, sources)
         }
@@ -141,7 +141,8 @@ struct CheckCommand: ParsableCommand {
     }
 
     private static func kernel(
-        _ configuration: DaemonConfiguration
+        _ configuration: DaemonConfiguration,
+        _ nodePorts: [KernelCapabilities.NodePort]
     ) -> [KernelCapabilities.Finding] {
         do throws(DataplaneError) {
             _ = try Kernel(configuration)
@@ -152,5 +153,22 @@ struct CheckCommand: ParsableCommand {
         let limit = configuration.localhostLimit(families)
         return configuration.mode.installed.capabilities(families, configuration)
             + [limit.map { .init(.note, "node ports", $0) }].compactMap(\.self)
+            + KernelCapabilities.interceptions(
+                families,
+                nodePorts,
+                ownsChain: NameScheme.owns(chain:)
+            )
+    }
+}
+
+extension ServiceSnapshot {
+    /// Of all Services, by port.
+    fileprivate var nodePorts: [KernelCapabilities.NodePort] {
+        services.values.flatMap { service in
+            service.ports.compactMap { port in
+                port.nodePort.map { .init(port.transport, $0.value, owner: "\(service.name)") }
+            }
+        }
+        .sorted { ($0.port, $0.owner) < ($1.port, $1.owner) }
     }
 }

@@ -60,14 +60,30 @@ struct TraceCommand: ParsableCommand {
             }
             return address
         }
-        let trace = try withAdvice {
+        var trace = try withAdvice {
             try tracer(configuration.mode.installed, configuration, packet.family, locals)
         }
         .trace(packet, detail: verbose ? .everything : .matches)
+        if kernel { trace.notes += Self.neighbours(of: packet, locals) }
         switch output {
         case .text: print(TraceReport(trace, isComplete: verbose), terminator: "")
         case .json: try OutputFormat.printJSON(TraceDocument(trace))
         }
+    }
+
+    /// What others' rules do to the packet before ours see it, or in their place.
+    private static func neighbours(of packet: TracedPacket, _ locals: [IPAddress]) -> [String] {
+        var findings = KernelCapabilities.panics([packet.family])
+        let own = locals.isEmpty ? NodeFacts.observe().localAddresses : locals
+        if case .port(let socket, let transport) = packet.destination, own.contains(socket.address)
+        {
+            findings += KernelCapabilities.interceptions(
+                [packet.family],
+                [.init(transport, socket.port.value, owner: "this node")],
+                ownsChain: NameScheme.owns(chain:)
+            )
+        }
+        return findings.map { "\($0.subject): \($0.detail)" }
     }
 
     private func packet() throws -> TracedPacket {

@@ -31,7 +31,7 @@ actor ConntrackCleaner {
         var problems: [String] = []
     }
 
-    private let thread = DataplaneThread()
+    private let thread = DataplaneThread(name: "fairlead-flows")
     nonisolated var unownedExecutor: UnownedSerialExecutor { thread.asUnownedSerialExecutor() }
 
     private let namespace: String?

@@ -8,7 +8,7 @@ import ServiceModel
 
 /// The kernel side of the daemon: one reconciler per family, all on one thread of their own.
 actor Dataplane {
-    private let thread = DataplaneThread()
+    private let thread = DataplaneThread(name: "fairlead")
     nonisolated var unownedExecutor: UnownedSerialExecutor { thread.asUnownedSerialExecutor() }
 
     private var configuration: DaemonConfiguration

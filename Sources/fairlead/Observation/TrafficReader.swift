@@ -13,7 +13,7 @@ actor TrafficReader {
         var families: [IPFamily: [ServicePortName: PortTraffic]] = [:]
     }
 
-    private let thread = DataplaneThread()
+    private let thread = DataplaneThread(name: "fairlead-counts")
     nonisolated var unownedExecutor: UnownedSerialExecutor { thread.asUnownedSerialExecutor() }
 
     /// A reading is good for so long: a thousand scrapes are one look into the kernel.

@@ -57,7 +57,9 @@ extension Daemon {
         [SIGHUP, SIGTERM, SIGINT].map { number in
             signal(number, SIG_IGN)
             let source = DispatchSource.makeSignalSource(signal: number, queue: .global())
-            source.setEventHandler { yield(number == SIGHUP ? .reload : .stop(signal: number)) }
+            source.setEventHandler {
+                yield(number == SIGHUP ? .reload(.asked) : .stop(signal: number))
+            }
             source.resume()
             return source
         }

@@ -22,7 +22,7 @@ struct Daemon {
         /// What is held back is meant; answers how many Services that were, nil if the daemon
         /// stops.
         case confirm(CheckedContinuation<Int?, Never>)
-        case reload
+        case reload(Reload)
         case stop(signal: Int32)
     }
 
@@ -30,7 +30,10 @@ struct Daemon {
     private let watch: ConfigurationWatch?
     private(set) var configuration: DaemonConfiguration
     private(set) var logger: Logger
-    private let serviceManager: ServiceManager
+    private var manager: ServiceManagerReport
+    private let watchdogInterval: Duration?
+    private var lastLoad: LoadOutcome
+    private var lastReload = Reload.asked
     private let registry = MetricRegistry()
     private let featureGates: [String: Bool]
     private var inputs: ServiceInputs
@@ -40,7 +43,6 @@ struct Daemon {
     private var scheduler: PassScheduler
     private var pending = PendingUpdate()
     private var health = HealthFilter()
-    private var isReady = false
     /// How many families are served, known from the start on.
     private var servedFamilies = 0
     private var waitingNotice = WaitingNotice()
@@ -62,7 +64,10 @@ struct Daemon {
         featureGates = loaded.featureGates
         let environment = ProcessInfo.processInfo.environment
         logger = Self.logger(configuration.log, environment)
-        serviceManager = ServiceManager(environment: environment)
+        let serviceManager = ServiceManager(environment: environment)
+        manager = ServiceManagerReport(serviceManager)
+        watchdogInterval = serviceManager.watchdogInterval
+        lastLoad = .loaded(loaded)
         let restClient = RestClientMetrics(registry)
         inputs = ServiceInputs(
             configuration,
@@ -138,9 +143,10 @@ struct Daemon {
         defer { ticks.cancel() }
         let reloads = Task { [watch] in
             guard let watch else { return }
-            for await _ in watch.changes() { continuation.yield(.reload) }
+            for await _ in watch.changes() { continuation.yield(.reload(.fileChanged)) }
         }
         defer { reloads.cancel() }
+        manager.runs(waitingFor: waitingReason)
         await follow(events, checker, prober) { continuation.yield(.wake) }
         await EventAnswers.close(events, continuation)
         await telemetry.stop()
@@ -166,17 +172,20 @@ struct Daemon {
                 let held = inputs.hold?.services ?? 0
                 if let update = inputs.confirmRemovals() { await go(by: update, checker) }
                 answer.resume(returning: held)
-            case .reload:
-                await reload(checker)
+            case .reload(let cause):
+                await reload(cause, checker)
                 await checker.limit(to: configuration.healthChecks.maxConcurrent)
                 prober.reconfigure(caFile: configuration.healthChecks.caFile)
             case .stop(let signal):
                 logger.notice("Stopping; the rules stay", metadata: ["signal": "\(signal)"])
-                serviceManager.stopping()
+                manager.stopping()
                 await inputs.close()
                 return
             }
-            guard mayBegin() else { continue }
+            guard mayBegin() else {
+                manager.waits(for: waitingReason)
+                continue
+            }
             if let kind = scheduler.due(at: .now) { await pass(kind) }
             timer?.cancel()
             timer = Task { [at = scheduler.nextWake] in
@@ -267,18 +276,13 @@ struct Daemon {
         clusterReport.passed(report, pending.snapshot, to: inputs.events)
         self.report(report.issues, as: "Service problem")
         guard report.succeeded else {
-            serviceManager.status("failing: \(report.errors[0])")
+            manager.passed("failing: \(report.errors[0])")
             return
         }
         var status =
             "\(report.services) Services, last pass \(Self.milliseconds(report.duration)) ms"
         if !report.failures.isEmpty { status += ", not all changed: \(report.failures[0])" }
-        if isReady {
-            serviceManager.status(status)
-        } else {
-            isReady = true
-            serviceManager.ready(status: status)
-        }
+        manager.passed(status)
     }
 
     private mutating func observeLatencies(_ report: PassReport) {
@@ -363,7 +367,7 @@ struct Daemon {
             pending.invalidate()
             scheduler.request(at: .now, full: true)
         }
-        serviceManager.keepAlive()
+        manager.keepAlive()
         telemetry?.health.beat()
         for run in dataplane.conntrackCleaner.takeRuns() {
             telemetry?.metrics.observeConntrack(deleted: run.deleted, run.duration, run.family)
@@ -374,7 +378,6 @@ struct Daemon {
                 "Nothing is programmed before all sources have reported",
                 metadata: ["missing": "\(reason)"]
             )
-            serviceManager.status("waiting for \(reason)")
         }
     }
 
@@ -413,51 +416,68 @@ struct Daemon {
 
     /// What the first pass waits for; nil if nothing.
     private var waitingReason: String? {
-        switch inputs.missing.first {
-        case .files: configuration.sources.filePath
-        case .cluster: "an API server"
-        case nil: inputs.lacksNode ? missingNode : gate.reason(knowing: inputs.knownFacts)
+        let missing = inputs.missing.map { origin in
+            switch origin {
+            case .files: configuration.sources.filePath
+            case .cluster: "an API server"
+            }
+        }
+        guard missing.isEmpty else { return missing.joined(separator: " and ") }
+        return inputs.lacksNode ? missingNode : gate.reason(knowing: inputs.knownFacts)
+    }
+
+    private mutating func reload(_ cause: Reload, _ checker: HealthChecker) async {
+        let outcome = LoadOutcome(load)
+        // A change that somebody reloads by hand is seen by the watch too, a moment before or after.
+        let isKnown = outcome == lastLoad && [cause, lastReload].contains(.fileChanged)
+        if isKnown, cause == .fileChanged {
+            logger.debug("The configuration file holds what was read last")
+            return
+        }
+        (lastLoad, lastReload) = (outcome, cause)
+        manager.reloading()
+        switch outcome {
+        case .loaded(let loaded):
+            await take(loaded, checker)
+            logger.log(level: isKnown ? .debug : .notice, "Configuration reloaded")
+            manager.reloaded(refusal: nil)
+        case .refused(let reason):
+            logger.log(
+                level: isKnown ? .debug : .error,
+                "Configuration not reloaded; the old one holds",
+                metadata: ["error": "\(reason)"]
+            )
+            manager.reloaded(refusal: reason)
         }
     }
 
-    private mutating func reload(_ checker: HealthChecker) async {
-        serviceManager.reloading()
-        do {
-            let loaded = try load()
-            let new = loaded.configuration
-            report(loaded.warnings, as: "Configuration")
-            for field in configuration.fieldsForRestart(new) {
-                logger.warning("Takes effect at the next start", metadata: ["field": "\(field)"])
-            }
-            let old = configuration
-            configuration = new
-            telemetry?.reconfigured(new)
-            logger = Self.logger(new.log, ProcessInfo.processInfo.environment)
-            scheduler = Self.scheduler(new, families: servedFamilies)
-            for problem in await dataplane.reconfigure(new) {
-                logger.warning("Kernel", metadata: ["problem": "\(problem)"])
-            }
-            if new.oomScoreAdjustment != old.oomScoreAdjustment { setOutOfMemoryScore() }
-            if let update = inputs.reconfigure(new.removals) { await go(by: update, checker) }
-            telemetry?.held(inputs.hold)
-            pending.invalidate()
-            inputs.rescan()
-            scheduler.request(at: .now, full: true)
-            logger.notice("Configuration reloaded")
-        } catch {
-            logger.error(
-                "Configuration not reloaded; the old one holds",
-                metadata: ["error": "\(error)"]
-            )
+    private mutating func take(_ loaded: LoadedConfiguration, _ checker: HealthChecker) async {
+        let new = loaded.configuration
+        report(loaded.warnings, as: "Configuration")
+        for field in configuration.fieldsForRestart(new) {
+            logger.warning("Takes effect at the next start", metadata: ["field": "\(field)"])
         }
-        serviceManager.ready(status: "reloaded")
+        let old = configuration
+        configuration = new
+        telemetry?.reconfigured(new)
+        logger = Self.logger(new.log, ProcessInfo.processInfo.environment)
+        scheduler = Self.scheduler(new, families: servedFamilies)
+        for problem in await dataplane.reconfigure(new) {
+            logger.warning("Kernel", metadata: ["problem": "\(problem)"])
+        }
+        if new.oomScoreAdjustment != old.oomScoreAdjustment { setOutOfMemoryScore() }
+        if let update = inputs.reconfigure(new.removals) { await go(by: update, checker) }
+        telemetry?.held(inputs.hold)
+        pending.invalidate()
+        inputs.rescan()
+        scheduler.request(at: .now, full: true)
     }
 
     // MARK: - Parts
 
     private var tickInterval: Duration {
         let drift = configuration.reconcile.driftCheckInterval
-        guard let watchdog = serviceManager.watchdogInterval else { return drift }
+        guard let watchdog = watchdogInterval else { return drift }
         return min(drift, watchdog / 3)
     }
 

@@ -1,0 +1,158 @@
+import Addressing
+import CNetlink
+import DataplaneModel
+
+/// A message of IPv6's neighbour discovery on its way from one port of a bridge to another, as
+/// br_netfilter shows it to the forward chains.
+struct DiscoveryPacket {
+    /// A solicitation and an advertisement (RFC 4861, 4.3 and 4.4).
+    static let types: [UInt8] = [135, 136]
+
+    /// The link it comes in by and leaves by.
+    var bridge: String
+    var type: UInt8
+
+    private static let protocolNumber: UInt8 = 58
+
+    /// What a field holds; nil if that is not known.
+    func value(_ field: NFTForeignRule.Field) -> [UInt8]? {
+        switch field {
+        case .meta(NFT_META_NFPROTO.rawValue): [UInt8(AF_INET6)]
+        case .meta(NFT_META_L4PROTO.rawValue): [Self.protocolNumber]
+        case .meta(NFT_META_PROTOCOL.rawValue): [0x86, 0xdd]
+        case .meta(NFT_META_IIFNAME.rawValue), .meta(NFT_META_OIFNAME.rawValue):
+            Array(bridge.utf8) + Array(repeating: 0, count: max(0, 16 - bridge.utf8.count))
+        case .meta(NFT_META_MARK.rawValue): [0, 0, 0, 0]
+        // Neighbour discovery is never tracked (nf_conntrack_proto_icmpv6.c).
+        case .connection(NFT_CT_STATE.rawValue): [1 << 6, 0, 0, 0]
+        case .connection(NFT_CT_STATUS.rawValue): [0, 0, 0, 0]
+        case .transport(0, 1): [type]
+        case .transport(1, 1): [0]
+        case .transport(0, 2): [type, 0]
+        default: nil
+        }
+    }
+
+    /// Whether a match of iptables' holds; nil if that is not known.
+    func meets(_ name: String, _ info: [UInt8]) -> Bool? {
+        switch name {
+        case "tcp", "udp", "sctp", "dccp", "multiport": false
+        case "conntrack": ConntrackMatch(info).map { $0.asks(for: .untracked) }
+        // struct ip6t_icmp: type, code[2], invflags.
+        case "icmp6" where info.count >= 4 && info[3] == 0: info[0] == type
+        case "comment": true
+        default: nil
+        }
+    }
+}
+
+/// Whether a packet gets past somebody's chain, as far as can be told. Where a rule asks what is not
+/// known, both answers are followed: only what cannot get past counts as stopped.
+enum ForeignOutcome: Equatable {
+    case mayPass
+    case stopped
+    /// The chain's end.
+    case end
+
+    /// Chains that one walk may enter; a ruleset that takes more is not judged.
+    static let maxVisits = 200
+}
+
+extension NFTForeignChains {
+    /// True if nothing lets the packet get past a base chain.
+    mutating func stops(_ packet: DiscoveryPacket, _ base: Base) throws(DataplaneError) -> Bool {
+        var visits = 0
+        switch try walk(packet, base.name, base, &visits) {
+        case .mayPass: return false
+        case .stopped: return true
+        case .end: return base.dropsByPolicy
+        }
+    }
+
+    private mutating func walk(
+        _ packet: DiscoveryPacket,
+        _ chain: String,
+        _ base: Base,
+        _ visits: inout Int
+    ) throws(DataplaneError) -> ForeignOutcome {
+        visits += 1
+        guard visits <= ForeignOutcome.maxVisits else { return .mayPass }
+        for rule in try rules(of: chain, base) {
+            let holds = try judge(rule, packet, base)
+            if holds == false { continue }
+            guard let action = rule.action else { continue }
+            switch action {
+            case .accept: return .mayPass
+            case .stop: if holds == true { return .stopped }
+            case .returnToCaller: if holds == true { return .end }
+            case .jump(let target, let isGoto):
+                let outcome = try walk(packet, target, base, &visits)
+                if outcome == .mayPass { return .mayPass }
+                if holds == true, isGoto || outcome == .stopped { return outcome }
+            default: return .mayPass
+            }
+        }
+        return .end
+    }
+
+    /// Whether the rule's conditions hold; nil if that is not known.
+    private mutating func judge(
+        _ rule: NFTForeignRule,
+        _ packet: DiscoveryPacket,
+        _ base: Base
+    ) throws(DataplaneError) -> Bool? {
+        var result: Bool? = true
+        var value: [UInt8]?
+        for step in rule.steps {
+            let holds: Bool?
+            switch step {
+            case .load(let field):
+                value = packet.value(field)
+                continue
+            case .mask(let mask, let flip):
+                if let known = value, known.count == mask.count, known.count == flip.count {
+                    value = known.indices.map { known[$0] & mask[$0] ^ flip[$0] }
+                } else {
+                    value = nil
+                }
+                continue
+            case .compare(let equal, let wanted):
+                // A shorter one is the beginning of a name.
+                holds = value.map { $0.starts(with: wanted) == equal }
+            case .lookup(let set, let inverted):
+                guard let value, let keys = try keys(of: set, base) else {
+                    holds = nil
+                    break
+                }
+                holds = keys.contains(value) != inverted
+            case .match(let name, let info): holds = packet.meets(name, info)
+            case .limit, .other, .target, .translate: holds = nil
+            case .accept, .stop, .jump, .returnToCaller, .note: continue
+            }
+            if holds == false { return false }
+            if holds == nil { result = nil }
+        }
+        return result
+    }
+}
+
+extension NFTForeignRule {
+    /// What becomes of the packet; nil if it goes on. Something that is not known may be anything.
+    fileprivate var action: Step? {
+        for step in steps {
+            switch step {
+            case .accept, .stop, .jump, .returnToCaller: return step
+            default: break
+            }
+        }
+        // What a target or another expression does that has no verdict beside it.
+        let isPlain = steps.allSatisfy {
+            switch $0 {
+            case .target(let name, _): !["QUEUE", "NFQUEUE"].contains(name)
+            case .other: false
+            default: true
+            }
+        }
+        return isPlain ? nil : .other
+    }
+}
