@@ -42,6 +42,7 @@ struct OtherModes {
 
     /// Removes our table of nftables.
     func retireTable() throws(DataplaneError) -> ApplyReport {
+        defer { nftables.stopListening() }
         do throws(DataplaneError) {
             let diff = NFTablesDiff(from: try nftables.observe(), to: NFTablesState())
             return diff.isEmpty ? ApplyReport() : try nftables.apply(diff)
