@@ -11,7 +11,8 @@ struct Bench: ParsableCommand {
             IPTablesCommand.self, IPVSCommand.self, IPVSPlanCommand.self, IPVSSizeCommand.self,
             NFTablesCommand.self, NFTablesSizeCommand.self, KubernetesCommand.self,
             KubernetesDecodeCommand.self, KubernetesServeCommand.self, KubernetesFollowCommand.self,
-            SizeCommand.self, ServeCommand.self, ConnectCommand.self,
+            DaemonCommand.self, DaemonSizeCommand.self, SizeCommand.self, ServeCommand.self,
+            ConnectCommand.self,
         ]
     )
 }

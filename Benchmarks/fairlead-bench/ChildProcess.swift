@@ -9,12 +9,18 @@ struct ChildProcess {
 
     /// Starts `arguments`, of which the first is found in `PATH`. Descriptors of nil are
     /// inherited.
-    init(_ arguments: [String], input: Int32? = nil, output: Int32? = nil) throws {
+    init(
+        _ arguments: [String],
+        input: Int32? = nil,
+        output: Int32? = nil,
+        error: Int32? = nil
+    ) throws {
         var actions = posix_spawn_file_actions_t()
         posix_spawn_file_actions_init(&actions)
         defer { posix_spawn_file_actions_destroy(&actions) }
         if let input { posix_spawn_file_actions_adddup2(&actions, input, 0) }
         if let output { posix_spawn_file_actions_adddup2(&actions, output, 1) }
+        if let error { posix_spawn_file_actions_adddup2(&actions, error, 2) }
         var words: [UnsafeMutablePointer<CChar>?] = arguments.map { strdup($0) }
         words.append(nil)
         defer { for word in words { free(word) } }

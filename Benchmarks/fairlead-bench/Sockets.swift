@@ -39,7 +39,7 @@ enum Sockets {
         return end - start
     }
 
-    private static func sockaddr(_ address: UInt32, _ port: UInt16) -> sockaddr_in {
+    static func sockaddr(_ address: UInt32, _ port: UInt16) -> sockaddr_in {
         var result = sockaddr_in()
         result.sin_family = sa_family_t(AF_INET)
         result.sin_port = port.bigEndian

@@ -86,7 +86,7 @@ package struct DaemonConfiguration: Sendable, Equatable {
 
     /// When passes run.
     package struct Reconcile: Sendable, Equatable {
-        package var minInterval = Duration.milliseconds(200)
+        package var minInterval = Duration.milliseconds(10)
         package var retryInterval = Duration.seconds(1)
         package var maxRetryInterval = Duration.seconds(30)
         package var fullResyncInterval = Duration.seconds(600)

@@ -27,7 +27,8 @@ struct ClusterReportTests {
             .init(
                 family: .ipv4,
                 report: nil,
-                tally: .init(),
+                counts: .init(),
+                healthChecks: [:],
                 ruleCounts: [:],
                 issues: reasons.map { PlanIssue(port, reason: $0) }
             )

@@ -1,5 +1,6 @@
 import Addressing
 import DataplaneModel
+import Foundation
 import LinuxKernel
 import TestSupport
 import Testing
@@ -76,6 +77,40 @@ struct NFTablesMeasureTests {
         }
         #expect(!isNoticed)
         #expect(try self.isNoticed(fixture) { try fixture.nft("add chain ip fairlead x") })
+    }
+
+    /// Sockets of this process that the kernel notifies of nftables changes, in this namespace.
+    private func listeners() throws -> Int {
+        let text = try String(contentsOfFile: "/proc/thread-self/net/netlink", encoding: .utf8)
+        let rows = text.split(separator: "\n").dropFirst().map { $0.split(separator: " ") }
+        return rows.count { row in
+            // Protocol NETLINK_NETFILTER, group NFNLGRP_NFTABLES.
+            row.count > 3 && row[1] == "12" && (UInt32(row[3], radix: 16) ?? 0) & 1 << 6 != 0
+        }
+    }
+
+    @Test("Stores of both families share one listener, and each tells what concerns its table")
+    func sharedListener() throws {
+        try NetworkNamespace.enterNew()
+        let monitor = NFTMonitor()
+        let stores = IPFamily.allCases.map { NFTablesStore(family: $0, monitor: monitor) }
+        for store in stores {
+            let load = NFTLoad(family: store.family, services: 400, endpoints: 3)
+            let diff = NFTablesDiff(from: try store.observe(), to: load.state)
+            _ = try store.apply(diff)
+        }
+        #expect(try listeners() == 1)
+        func told() throws -> [[String: Int]] { try stores.map { try $0.measure() } }
+        _ = try told()
+        let before = try told()
+        #expect(try told() == before)
+        try Program.check(["nft", "add chain ip6 fairlead x"])
+        let after = try told()
+        #expect(after[0] == before[0])
+        #expect(after[1] != before[1])
+        #expect(try told() == after)
+        for store in stores { store.stopListening() }
+        #expect(try listeners() == 0)
     }
 
     @Test("What others do between a pass's reading and its end is not taken for its result")

@@ -60,18 +60,105 @@ import Testing
         #expect(scheduler.due(at: at(.seconds(10))) == nil)
     }
 
-    @Test("A long pass earns a long rest")
-    func rest() {
-        var scheduler = settled()
+    @Test("The first pass, however long, does not hold up the change that follows it")
+    func firstChange() {
+        var scheduler = scheduler()
         scheduler.completed(
-            .incremental,
-            at: at(.seconds(2)),
-            duration: .milliseconds(300),
+            .full,
+            at: at(.seconds(7)),
+            duration: .seconds(7),
             outcome: .succeeded
         )
-        scheduler.request(at: at(.seconds(2)))
-        #expect(scheduler.due(at: at(.milliseconds(3400))) == nil)
-        #expect(scheduler.due(at: at(.milliseconds(3500))) == .incremental)
+        scheduler.request(at: at(.milliseconds(7200)))
+        #expect(scheduler.due(at: at(.milliseconds(7200))) == .incremental)
+    }
+
+    /// But for what dividing durations rounds off.
+    private func isAbout(_ left: Duration, _ right: Duration) -> Bool {
+        left < right + .microseconds(1) && right < left + .microseconds(1)
+    }
+
+    /// Runs passes of `duration` for as long as there are requests, all the time, from `first` to
+    /// `last`; when each began.
+    private func busy(
+        _ scheduler: inout PassScheduler,
+        passes duration: Duration,
+        from first: Duration,
+        to last: Duration
+    ) -> [Duration] {
+        var begins: [Duration] = []
+        var now = first
+        while now < last {
+            scheduler.request(at: at(now))
+            now = max(now, scheduler.nextWake - start)
+            #expect(scheduler.due(at: at(now)) == .incremental)
+            begins.append(now)
+            now += duration
+            scheduler.completed(
+                .incremental,
+                at: at(now),
+                duration: duration,
+                outcome: .succeeded
+            )
+        }
+        return begins
+    }
+
+    @Test("A short burst of long passes runs without rests; sustained ones get a sixth of the time")
+    func budget() {
+        var scheduler = settled()
+        let begins = busy(
+            &scheduler,
+            passes: .milliseconds(160),
+            from: .seconds(20),
+            to: .seconds(120)
+        )
+        let gaps = zip(begins.dropFirst(), begins).map { $0 - $1 }
+        // A pass and `minInterval`.
+        #expect(gaps.prefix(12).allSatisfy { $0 == .milliseconds(360) })
+        // A pass and five times as much.
+        #expect(gaps.suffix(50).allSatisfy { isAbout($0, .milliseconds(960)) })
+    }
+
+    @Test("Quiet times fill the budget again, and no further than full")
+    func budgetFills() {
+        var scheduler = settled()
+        _ = busy(&scheduler, passes: .milliseconds(160), from: .seconds(1), to: .seconds(60))
+        // Six seconds of quiet are one of passes.
+        let some = busy(
+            &scheduler,
+            passes: .milliseconds(160),
+            from: .seconds(66),
+            to: .seconds(76)
+        )
+        let someGaps = zip(some.dropFirst(), some).map { $0 - $1 }
+        #expect(someGaps.prefix(5).allSatisfy { $0 == .milliseconds(360) })
+        #expect(someGaps.last.map { isAbout($0, .milliseconds(960)) } == true)
+        let all = busy(
+            &scheduler,
+            passes: .milliseconds(160),
+            from: .seconds(200),
+            to: .seconds(210)
+        )
+        let allGaps = zip(all.dropFirst(), all).map { $0 - $1 }
+        #expect(allGaps.prefix(12).allSatisfy { $0 == .milliseconds(360) })
+        #expect(allGaps.last.map { isAbout($0, .milliseconds(960)) } == true)
+    }
+
+    @Test("A pass that takes longer than all that was saved earns a long rest")
+    func debt() {
+        var scheduler = settled()
+        scheduler.request(at: at(.seconds(60)))
+        scheduler.completed(
+            .incremental,
+            at: at(.seconds(65)),
+            duration: .seconds(5),
+            outcome: .succeeded
+        )
+        scheduler.request(at: at(.seconds(65)))
+        // 5 s of work, 2 s of budget: 3 s of debt at a sixth.
+        #expect(scheduler.due(at: at(.milliseconds(82_999))) == nil)
+        #expect(scheduler.due(at: at(.seconds(83))) == .incremental)
     }
 
     @Test("A failure is repeated in full, later each time up to the maximum")

@@ -3,51 +3,82 @@ import CNetlink
 import DataplaneModel
 import Glibc
 
-/// Hears of changes to our table of one family, whoever makes them.
-final class NFTMonitor {
-    private let family: IPFamily
-    private var socket: NetlinkSocket
+/// Hears of changes to our tables of both families, whoever makes them.
+///
+/// One for all stores of a namespace: while anybody listens, the kernel builds a notification for
+/// each element that is written, of whichever family, and holds all of them until the transaction
+/// commits. Opens its socket when it is first asked, in the namespace of the calling thread.
+package final class NFTMonitor {
+    private var socket: NetlinkSocket?
+    /// Netlink ports of our own connections.
+    private var ownPorts: Set<UInt32> = []
+    /// Families whose table somebody else changed, which has not been told yet.
+    private var heard: Set<IPFamily> = []
     private static let group = UInt32(NFNLGRP_NFTABLES.rawValue)
 
-    /// Listens from here on.
-    init(_ family: IPFamily) throws(DataplaneError) {
-        self.family = family
-        let socket = try NetlinkSocket(NETLINK_NETFILTER, name: "nf_tables notifications")
-        try socket.bind()
-        try socket.listen(Self.group, true)
-        self.socket = socket
+    /// Listens to nothing yet.
+    package init() {}
+
+    var isListening: Bool { socket != nil }
+
+    /// What comes from this netlink port is our own doing.
+    func disregard(port: UInt32) { ownPorts.insert(port) }
+
+    /// Listens from here on, if it does not already.
+    func open() throws(DataplaneError) {
+        guard socket == nil else { return }
+        let opened = try NetlinkSocket(NETLINK_NETFILTER, name: "nf_tables notifications")
+        try opened.bind()
+        try opened.listen(Self.group, true)
+        socket = consume opened
     }
 
-    /// The kernel tells of each element; so while many of our own are written it is cheaper not to
-    /// be told.
-    func pause() throws(DataplaneError) { try socket.listen(Self.group, false) }
+    /// Listens no more, until it is asked again.
+    func close() {
+        socket = nil
+        heard = []
+    }
 
-    func resume() throws(DataplaneError) { try socket.listen(Self.group, true) }
+    /// Leaves the group while much of our own is written.
+    func pause() throws(DataplaneError) { try socket?.listen(Self.group, false) }
 
-    /// Whether anyone but the socket of number `ownPort` changed our table since the last call. If
-    /// more happened than the kernel keeps for us, somebody may have, so then it is true.
-    func hasHeardOthers(than ownPort: UInt32?) throws(DataplaneError) -> Bool {
-        var heard = false
+    func resume() throws(DataplaneError) { try socket?.listen(Self.group, true) }
+
+    /// Somebody else may have changed either table without being heard.
+    func missed() { heard = Set(IPFamily.allCases) }
+
+    /// Whether anyone else changed our table of the family since the last call. If more happened
+    /// than the kernel keeps for us, somebody may have, so then it is true.
+    func takeChange(of family: IPFamily) throws(DataplaneError) -> Bool {
+        try open()
+        try receive()
+        return heard.remove(family) != nil
+    }
+
+    private func receive() throws(DataplaneError) {
         while true {
             do throws(DataplaneError) {
-                guard let messages = try socket.receive(flags: Int32(MSG_DONTWAIT)) else {
-                    return heard
-                }
-                for message in messages where isAboutOurTable(message) {
-                    if message.port != ownPort { heard = true }
+                guard let messages = try socket?.receive(flags: Int32(MSG_DONTWAIT)) else { return }
+                for message in messages where !ownPorts.contains(message.port) {
+                    if let family = message.familyOfOurTable { heard.insert(family) }
                 }
             } catch {
                 guard error.errno == ENOBUFS else { throw error }
-                heard = true
+                missed()
             }
         }
     }
+}
 
-    private func isAboutOurTable(_ message: NetlinkMessage) -> Bool {
-        message.type >> 8 == UInt16(NFNL_SUBSYS_NFTABLES)
-            && message.type & 0xff != UInt16(NFT_MSG_NEWGEN.rawValue)
-            && message.payload.number(UInt8.self) == family.protocolFamily
+extension NetlinkMessage {
+    /// The family of our table that the notification is about; nil if it is about anything else.
+    fileprivate var familyOfOurTable: IPFamily? {
+        guard type >> 8 == UInt16(NFNL_SUBSYS_NFTABLES),
+            type & 0xff != UInt16(NFT_MSG_NEWGEN.rawValue),
             // The attribute of the table's name is the first of every message's.
-            && message.payload.dropFirst(4).text(NFTA_TABLE_NAME) == NFTablesState.table
+            payload.dropFirst(4).text(NFTA_TABLE_NAME) == NFTablesState.table
+        else { return nil }
+        let number = payload.number(UInt8.self)
+        return IPFamily.allCases.first { $0.protocolFamily == number }
     }
 }

@@ -10,8 +10,8 @@ package final class NFTablesStore: KernelStore {
     /// A transaction is no more work than so many elements, where that does no harm: all who write
     /// nftables anywhere on the host wait while the kernel works on it.
     private let elementLimit: Int
+    private let monitor: NFTMonitor
     private var openConnection: NFTConnection?
-    private var openMonitor: NFTMonitor?
     /// Chains and sets that the kernel held to be in use when they were to be deleted.
     private var leftovers: [Leftover] = []
 
@@ -27,10 +27,23 @@ package final class NFTablesStore: KernelStore {
         var attempts = 10
     }
 
-    package init(family: IPFamily, elementLimit: Int = 20_000) {
+    /// - Parameters:
+    ///   - family: of the table.
+    ///   - monitor: shared by the stores of both families.
+    ///   - elementLimit: the most elements of one transaction.
+    package init(
+        family: IPFamily,
+        monitor: NFTMonitor = NFTMonitor(),
+        elementLimit: Int = 20_000
+    ) {
         self.family = family
+        self.monitor = monitor
         self.elementLimit = elementLimit
     }
+
+    /// Hears of changes no more until the table is observed or measured again: while anybody
+    /// listens, all who write nftables on the host pay for it.
+    package func stopListening() { monitor.close() }
 
     /// Messages sent to the kernel so far, and the sends they took.
     package var messagesSent: Int { openConnection?.messageCount ?? 0 }
@@ -39,14 +52,8 @@ package final class NFTablesStore: KernelStore {
     private func connection() throws(DataplaneError) -> NFTConnection {
         if let openConnection { return openConnection }
         let opened = try NFTConnection(family)
+        monitor.disregard(port: try opened.port())
         openConnection = opened
-        return opened
-    }
-
-    private func monitor() throws(DataplaneError) -> NFTMonitor {
-        if let openMonitor { return openMonitor }
-        let opened = try NFTMonitor(family)
-        openMonitor = opened
         return opened
     }
 }
@@ -98,8 +105,7 @@ extension NFTablesStore {
     }
 
     private func listen() throws(DataplaneError) {
-        let port = try openConnection?.port()
-        if try monitor().hasHeardOthers(than: port) { hasHeardOthers = true }
+        if try monitor.takeChange(of: family) { hasHeardOthers = true }
     }
 }
 
@@ -126,8 +132,8 @@ extension NFTablesStore {
         defer { isFresh = true }
         let transactions = diff.transactions(limit: elementLimit)
         leftovers.removeAll { leftover in diff.makesAnew(leftover.step) }
-        if let openMonitor, diff.count > Self.loudChange {
-            try applyUnheard(transactions, openMonitor)
+        if monitor.isListening, diff.count > Self.loudChange {
+            try applyUnheard(transactions)
         } else {
             for steps in transactions { try commit(steps) }
         }
@@ -135,22 +141,20 @@ extension NFTablesStore {
     }
 
     /// The same without being told of each element; that nobody else changed anything meanwhile
-    /// shows in the generation.
-    private func applyUnheard(
-        _ transactions: [[NFTStep]],
-        _ monitor: NFTMonitor
-    ) throws(DataplaneError) {
+    /// shows in the generation, which is one for the tables of all families.
+    private func applyUnheard(_ transactions: [[NFTStep]]) throws(DataplaneError) {
         let connection = try connection()
         try listen()
         try monitor.pause()
         do throws(DataplaneError) {
             let before = try connection.generation()
             for steps in transactions { try commit(steps) }
+            // Listening again comes before the look at the generation, so that there is no gap.
             try monitor.resume()
             let after = try connection.generation()
-            if Int(after &- before) != transactions.count { hasHeardOthers = true }
+            if Int(after &- before) != transactions.count { monitor.missed() }
         } catch {
-            hasHeardOthers = true
+            monitor.missed()
             try monitor.resume()
             throw error
         }

@@ -240,7 +240,8 @@ actor Dataplane {
             .init(
                 family: family,
                 report: outcome,
-                tally: dataplanes[index].tally,
+                counts: dataplanes[index].tally.total,
+                healthChecks: dataplanes[index].tally.healthChecks,
                 ruleCounts: done.apply.operations > 0 ? dataplanes[index].ruleCounts : [:],
                 issues: dataplanes[index].issues
             )

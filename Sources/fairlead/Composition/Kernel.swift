@@ -7,6 +7,8 @@ import Planning
 /// The kernel as the configuration names it, for commands that run once on their own thread.
 struct Kernel {
     let configuration: DaemonConfiguration
+    /// For the nftables stores of both families.
+    let nftMonitor = NFTMonitor()
 
     /// Enters the configured namespace for good. The calling thread must not be shared.
     init(_ configuration: DaemonConfiguration) throws(DataplaneError) {

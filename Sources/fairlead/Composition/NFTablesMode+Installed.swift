@@ -10,7 +10,7 @@ extension NFTablesMode: InstalledMode {
     static let localhost = LocalhostSupport.onRequest
 
     static func store(_ family: IPFamily, _ kernel: borrowing Kernel) -> NFTablesStore {
-        NFTablesStore(family: family)
+        NFTablesStore(family: family, monitor: kernel.nftMonitor)
     }
 
     static func prepareHost(_ configuration: DaemonConfiguration) -> [String] { [] }

@@ -67,6 +67,8 @@ struct OtherModes: ModeLeftovers {
     }
 
     private func tableRemoval() throws(DataplaneError) -> NFTablesDiff {
+        // While anybody listens, all who write nftables on the host pay for it.
+        defer { nftables.stopListening() }
         do throws(DataplaneError) {
             return NFTablesDiff(from: try nftables.observe(), to: NFTablesState())
         } catch {

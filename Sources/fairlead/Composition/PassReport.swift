@@ -45,7 +45,9 @@ struct PassReport: Sendable {
         var family: IPFamily
         /// Nil if it failed.
         var report: FamilyPassReport?
-        var tally: ServiceTally
+        var counts: ServiceTally.Counts
+        /// What Services with a health check node port ask for.
+        var healthChecks: [ServiceName: ServiceTally.HealthCheck]
         var ruleCounts: [TableName: Int]
         /// Wishes that could not be planned.
         var issues: [PlanIssue]

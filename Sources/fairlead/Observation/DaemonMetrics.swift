@@ -91,7 +91,7 @@ struct DaemonMetrics: Sendable {
         (pass.kind == .full ? kubeProxy.fullSyncSeconds : kubeProxy.partialSyncSeconds)?
             .observe(duration, family)
         kubeProxy.lastSync.set(now.wall, family)
-        let counts = outcome.tally.total
+        let counts = outcome.counts
         kubeProxy.noLocalEndpoints.set(Double(counts.internalWithoutLocal), "internal", family)
         kubeProxy.noLocalEndpoints.set(Double(counts.externalWithoutLocal), "external", family)
         for (table, count) in outcome.ruleCounts {

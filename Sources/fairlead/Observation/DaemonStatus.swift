@@ -141,9 +141,9 @@ extension DaemonTelemetry {
             families: snapshot.lastPass?.families.map { outcome in
                 .init(
                     family: outcome.family.rawValue,
-                    services: outcome.tally.total.services,
-                    ports: outcome.tally.total.ports,
-                    endpoints: outcome.tally.total.endpoints
+                    services: outcome.counts.services,
+                    ports: outcome.counts.ports,
+                    endpoints: outcome.counts.endpoints
                 )
             } ?? [],
             lastPass: snapshot.lastPass.map { Self.pass($0, snapshot.lastPassEnded, now) },

@@ -223,7 +223,7 @@ final class DaemonTelemetry: Sendable {
     private func listeningEvent(_ name: HTTPListeners.Name, _ reason: String) -> ClusterEvent? {
         if name.purpose == Self.healthPurpose { return .healthAddressTaken(reason) }
         let snapshot = snapshot
-        let service = snapshot.lastPass?.families.lazy.flatMap(\.tally.healthChecks.keys)
+        let service = snapshot.lastPass?.families.lazy.flatMap(\.healthChecks.keys)
             .first { Self.healthCheckPurpose($0) == name.purpose }
         guard let service, snapshot.services.services[service]?.origin == .cluster else {
             return nil
@@ -266,7 +266,7 @@ final class DaemonTelemetry: Sendable {
         for outcome in pass.families {
             let family = outcome.family
             let addresses = settings.listeningAddresses(family)
-            for (name, check) in outcome.tally.healthChecks {
+            for (name, check) in outcome.healthChecks {
                 for address in addresses {
                     let listener = HTTPListeners.Name(
                         Self.healthCheckPurpose(name),
@@ -285,7 +285,7 @@ final class DaemonTelemetry: Sendable {
 
     private func serviceHealth(_ name: ServiceName, _ family: IPFamily) -> HTTPResponse {
         let outcome = snapshot.lastPass?.families.first { $0.family == family }
-        let count = outcome?.tally.healthChecks[name]?.readyHere ?? 0
+        let count = outcome?.healthChecks[name]?.readyHere ?? 0
         return ServiceHealth(name: name, localEndpoints: count)
             .page(isProxyHealthy: health.verdict().isLive)
     }
