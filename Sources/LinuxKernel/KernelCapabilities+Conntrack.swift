@@ -7,7 +7,7 @@ extension KernelCapabilities {
         }
         // Zero is no limit.
         guard let limit = number("nf_conntrack_max"), limit > 0,
-            let count = number("nf_conntrack_count"), count >= limit / 100 * 90
+            let count = number("nf_conntrack_count"), count * 10 >= limit * 9
         else { return }
         add(
             .note,
