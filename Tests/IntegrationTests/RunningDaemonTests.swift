@@ -172,5 +172,42 @@ extension KernelSuites {
             try fixture.stop()
             await server.stop()
         }
+
+        @Test("ServiceCIDRs that do not come are those of the last run")
+        func rememberedServiceCIDRs() async throws {
+            let cluster = LifeCluster()
+            cluster.putWeb(1)
+            cluster.state.put(
+                .serviceCIDR(name: "all", [IPPrefix("10.96.0.0/16")].compactMap { $0 })
+            )
+            let server = KubernetesTestServer(cluster.state)
+            let port = try await server.start()
+            let kubeconfig = "/tmp/fairlead-remembered-\(getpid())"
+            try LifeCluster.kubeconfig(port).write(
+                toFile: kubeconfig,
+                atomically: true,
+                encoding: .utf8
+            )
+            defer { unlink(kubeconfig) }
+            let fixture = try DaemonFixture(
+                mode: "nftables",
+                servers: false,
+                sources: "files: \"\"\n  kubernetes: {kubeconfig: \(kubeconfig)}"
+            )
+            try fixture.start()
+            try fixture.waitUntilApplied()
+            try fixture.stop()
+            server.setFault { $0.path.hasSuffix("servicecidrs") ? .stall : nil }
+            try fixture.start()
+            let deadline = Deadline(in: .seconds(60))
+            var status = ""
+            while !status.contains("\"operations\""), !deadline.hasPassed {
+                status = try fixture.fairlead("status", "--output", "json").output
+            }
+            #expect(status.contains("\"operations\" : 0"), "\(status)\n\(fixture.log)")
+            #expect(try fixture.run(["nft", "list", "ruleset"]).contains("10.96.0.0/16"))
+            try fixture.stop()
+            await server.stop()
+        }
     }
 }
