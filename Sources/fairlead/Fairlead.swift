@@ -30,7 +30,21 @@ struct Fairlead: AsyncParsableCommand {
         ]
     )
 
+    /// Commands that end run here, on the main thread. The library would run them on a thread that
+    /// tasks share: where there is one processor there is one such thread, so that a command that
+    /// waits for a task would wait for ever.
+    @MainActor
     static func main() async {
-        await main(KubeProxyFlag.rewriting(Array(CommandLine.arguments.dropFirst())))
+        do {
+            let arguments = KubeProxyFlag.rewriting(Array(CommandLine.arguments.dropFirst()))
+            var command = try parseAsRoot(arguments)
+            if var command = command as? any AsyncParsableCommand {
+                try await command.run()
+            } else {
+                try command.run()
+            }
+        } catch {
+            exit(withError: error)
+        }
     }
 }
