@@ -31,6 +31,10 @@ struct Fairlead: AsyncParsableCommand {
         ]
     )
 
+    /// Commands that end run here, on the main thread. The library would run them on a thread that
+    /// tasks share: where there is one processor there is one such thread, so that a command that
+    /// waits for a task would wait for ever.
+    @MainActor
     static func main() async {
         do {
             let arguments = KubeProxyFlag.rewriting(Array(CommandLine.arguments.dropFirst()))

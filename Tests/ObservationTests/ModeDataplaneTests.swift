@@ -81,7 +81,7 @@ private enum MemoryMode: InstalledMode {
     static let name = "memory"
     static let nothing = IPTablesState()
     static let tables: [TableName] = []
-    static let servesLocalhost = false
+    static let localhost = LocalhostSupport.never
 
     static func planner(_ family: IPFamily, _ settings: PlannerSettings) -> IPTablesPlanner {
         IPTablesPlanner(family: family, settings: settings)
@@ -89,7 +89,6 @@ private enum MemoryMode: InstalledMode {
 
     static func store(_ family: IPFamily, _ kernel: borrowing Kernel) -> Store { Store() }
     static func prepareHost(_ configuration: DaemonConfiguration) -> [String] { [] }
-    static func finish(_ planner: IPTablesPlanner) -> String? { nil }
 
     static func traffic(
         _ store: Store,
