@@ -10,7 +10,7 @@ struct BalancingTests {
 
     private func store(_ manifest: String) -> ManifestStore {
         var store = ManifestStore(decoder: ManifestDecoder())
-        _ = store.update("a.yaml", .text(manifest, isJSON: false))
+        _ = store.update("a.yaml", .text(manifest))
         return store
     }
 

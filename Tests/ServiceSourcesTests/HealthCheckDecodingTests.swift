@@ -10,7 +10,7 @@ struct HealthCheckDecodingTests {
 
     private func store(_ manifest: String) -> ManifestStore {
         var store = ManifestStore(decoder: ManifestDecoder())
-        _ = store.update("a.yaml", .text(manifest, isJSON: false))
+        _ = store.update("a.yaml", .text(manifest))
         return store
     }
 
@@ -159,7 +159,7 @@ struct HealthCheckDecodingTests {
     @Test("A bad check takes nothing away: the Service keeps its last good version")
     func lastGood() {
         var store = store(Self.shortForm("{tcp: {}}"))
-        _ = store.update("a.yaml", .text(Self.shortForm("{tcp: {}, fall: 0}"), isJSON: false))
+        _ = store.update("a.yaml", .text(Self.shortForm("{tcp: {}, fall: 0}")))
         #expect(store.snapshot.services[Self.web]?.healthCheck == HealthCheck(probe: .tcp))
     }
 }

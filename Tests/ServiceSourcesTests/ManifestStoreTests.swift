@@ -22,7 +22,7 @@ struct ManifestStoreTests {
 
     private func loaded() -> ManifestStore {
         var store = ManifestStore(decoder: ManifestDecoder())
-        #expect(store.update("a.yaml", .text(Self.good, isJSON: false)) == [Self.web, Self.other])
+        #expect(store.update("a.yaml", .text(Self.good)) == [Self.web, Self.other])
         #expect(store.snapshot.issues.isEmpty)
         return store
     }
@@ -32,13 +32,13 @@ struct ManifestStoreTests {
         var store = loaded()
         let bad = Self.good.replacing("10.180.0.11", with: "10.180.0.311")
             .replacing("10.180.0.12", with: "10.180.0.13")
-        #expect(store.update("a.yaml", .text(bad, isJSON: false)) == [Self.other])
+        #expect(store.update("a.yaml", .text(bad)) == [Self.other])
         #expect(store.snapshot.services.count == 2)
         #expect(store.snapshot.slices[Self.web]?.first?.endpoints.count == 1)
         let issue = store.snapshot.issues.map(\.description)
         #expect(issue.count == 1)
         #expect(issue.first?.hasPrefix("a.yaml:5: shop/web: ") == true, "\(issue)")
-        #expect(store.update("a.yaml", .text(Self.good, isJSON: false)) == [Self.other])
+        #expect(store.update("a.yaml", .text(Self.good)) == [Self.other])
         #expect(store.snapshot.issues.isEmpty)
     }
 
@@ -55,9 +55,9 @@ struct ManifestStoreTests {
             """
         }
         var store = ManifestStore(decoder: ManifestDecoder())
-        _ = store.update("a.yaml", .text(slice(["10.0.0.1", "10.0.0.2"]), isJSON: false))
+        _ = store.update("a.yaml", .text(slice(["10.0.0.1", "10.0.0.2"])))
         let text = slice(["10.0.0.1", "10.0.0.300", "10.0.0.3"])
-        #expect(store.update("a.yaml", .text(text, isJSON: false)) == [Self.web])
+        #expect(store.update("a.yaml", .text(text)) == [Self.web])
         let endpoints = store.snapshot.slices[Self.web]?.first?.endpoints
         #expect(endpoints?.map(\.address.description) == ["10.0.0.1", "10.0.0.3"])
         #expect(
@@ -66,7 +66,7 @@ struct ManifestStoreTests {
             ]
         )
         let many = slice((0..<500).map { "10.0.0.1\($0)x" } + ["10.0.0.4"])
-        #expect(store.update("a.yaml", .text(many, isJSON: false)) == [Self.web])
+        #expect(store.update("a.yaml", .text(many)) == [Self.web])
         #expect(store.snapshot.slices[Self.web]?.first?.endpoints.count == 1)
         #expect(store.snapshot.issues.count == 11)
         #expect(store.snapshot.issues.contains { $0.reason == "490 more values are left out" })
@@ -86,7 +86,7 @@ struct ManifestStoreTests {
             ports: [{name: http, port: 80}, {name: http, port: 80, protocol: UDP}, {name: web, port: 80}]
             endpoints: [{addresses: [10.0.0.1, 10.0.0.2]}, {addresses: [10.0.0.3]}]
             """
-        _ = store.update("a.yaml", .text(text, isJSON: false))
+        _ = store.update("a.yaml", .text(text))
         #expect(store.snapshot.issues.isEmpty)
         let parts = store.snapshot.ignoredParts
         #expect(parts.count == 3, "\(parts)")
@@ -99,7 +99,7 @@ struct ManifestStoreTests {
         for length in 1..<Self.good.count {
             var store = loaded()
             let cut = String(Self.good.prefix(length))
-            _ = store.update("a.yaml", .text(cut, isJSON: false))
+            _ = store.update("a.yaml", .text(cut))
             // A cut between two objects can't be told from a shorter file.
             let mayEnd = cut.hasSuffix("\n") || !store.snapshot.issues.isEmpty
             #expect(store.snapshot.services[Self.web] != nil || mayEnd, "cut at \(length)")
@@ -122,7 +122,7 @@ struct ManifestStoreTests {
     func twice() {
         var store = loaded()
         let copy = Self.good.replacing("10.180.0.1", with: "10.180.9.1")
-        #expect(store.update("b.yaml", .text(copy, isJSON: false)).isEmpty)
+        #expect(store.update("b.yaml", .text(copy)).isEmpty)
         #expect(store.snapshot.issues.allSatisfy { $0.source == "b.yaml" })
         #expect(!store.snapshot.issues.isEmpty)
         #expect(store.update("a.yaml", .absent) == [Self.web, Self.other])
@@ -142,7 +142,7 @@ struct ManifestStoreTests {
         var store = ManifestStore(decoder: ManifestDecoder())
         let text =
             "services:\n  - {\(fields), ports: [{port: 80}], endpoints: [{address: 10.0.0.1}]}\n"
-        _ = store.update("h.yaml", .text(text, isJSON: false))
+        _ = store.update("h.yaml", .text(text))
         #expect(store.snapshot.services.isEmpty)
         #expect(store.snapshot.issues.count == 1)
         let shown = store.snapshot.issues.map(\.description).joined()
@@ -159,7 +159,7 @@ struct ManifestStoreTests {
             text += "a\(level): &a\(level) [\(aliases)]\n"
         }
         var store = ManifestStore(decoder: ManifestDecoder())
-        _ = store.update("bomb.yaml", .text(text, isJSON: false))
+        _ = store.update("bomb.yaml", .text(text))
         #expect(!store.snapshot.issues.isEmpty)
         #expect(store.snapshot.services.isEmpty)
     }

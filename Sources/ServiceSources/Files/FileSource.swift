@@ -158,7 +158,7 @@ package final class FileSource: @unchecked Sendable {
         let content = ManifestFiles.read(path)
         var changed = store.update(path, content)
         if store.isGood(path) {
-            if case .text(let text, _) = content { copies?.save(text, of: path) }
+            if case .text(let text) = content { copies?.save(text, of: path) }
         } else if isFirst, let good = copies?.load(path) {
             // A restart in the middle of an edit: first what worked, then what is there.
             changed.formUnion(store.update(path, good))

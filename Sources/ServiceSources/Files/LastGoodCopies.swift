@@ -27,8 +27,8 @@ struct LastGoodCopies {
     }
 
     func load(_ path: String) -> ManifestStore.FileContent? {
-        guard case .text(let text, _) = ManifestFiles.read(copyPath(path)) else { return nil }
-        return .text(text, isJSON: path.hasSuffix(".json"))
+        guard case .text(let text) = ManifestFiles.read(copyPath(path)) else { return nil }
+        return .text(text)
     }
 
     func remove(_ path: String) {

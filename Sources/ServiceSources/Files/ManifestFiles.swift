@@ -68,7 +68,7 @@ struct ManifestFiles {
         guard let text = String(validating: bytes[..<count], as: UTF8.self) else {
             return .unreadable(reason: "is not UTF-8 text")
         }
-        return .text(text, isJSON: path.hasSuffix(".json"))
+        return .text(text)
     }
 
     private struct Status {

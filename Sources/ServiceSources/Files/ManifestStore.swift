@@ -7,7 +7,7 @@ package import ServiceModel
 package struct ManifestStore: Sendable {
     /// What was found at a path.
     package enum FileContent: Sendable {
-        case text(String, isJSON: Bool)
+        case text(String)
         /// No bytes at all: an editor's first step, so everything stays.
         case empty
         case unreadable(reason: String)
@@ -62,7 +62,7 @@ package struct ManifestStore: Sendable {
                 ]
         case .unreadable(let reason):
             new.issues = [ObjectIssue(source: path, reason: "\(reason); its Services stay")]
-        case .text(let text, _):
+        case .text(let text):
             new = Self.merge(decoder.decode(text), over: old, path: path)
         }
         files[path] = new.objects.isEmpty && new.issues.isEmpty ? nil : new

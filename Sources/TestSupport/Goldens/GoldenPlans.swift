@@ -32,7 +32,7 @@ package struct GoldenPlans<Mode: ProxyMode> {
 
     /// Takes in a manifest in place of the one before; the changes it brings, a family each.
     package mutating func take(_ manifest: String) -> [Change] {
-        let changed = store.update("input.yaml", .text(manifest, isJSON: false))
+        let changed = store.update("input.yaml", .text(manifest))
         return take(SnapshotUpdate(snapshot: store.snapshot, changed: .some(changed)))
     }
 
