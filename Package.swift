@@ -151,7 +151,8 @@ let package = Package(
                 "Addressing", "ServiceModel", "DataplaneModel", "Planning", "PacketTracing",
                 "HealthChecking", "HTTPServing", "Picturing", "ProxyModes", "LinuxKernel",
                 "ServiceSources", "KubernetesAPI", "KubernetesClient", "DaemonConfiguration",
-                "PrintableText", "Telemetry", "Reconciling", "NamespaceLab", "LabTraffic", "LabCluster",
+                "PrintableText", "Telemetry", "Reconciling", "NamespaceLab", "LabTraffic",
+                "LabCluster",
                 argumentParser, logging, httpClient, nioCore, nioHTTP1,
             ]
         ),

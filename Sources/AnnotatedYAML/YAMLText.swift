@@ -10,6 +10,10 @@ package enum YAMLText {
     package static let maximumBytes = 64 << 20
     /// Deeper nesting is refused, before a parser recurses into it.
     package static let maximumDepth = 200
+    /// More anchors (`&name`) in one document are refused.
+    package static let maximumAnchors = 1000
+    /// So many can be followed on any thread.
+    private static let fewAnchors = 20
 
     /// The documents of `text` in order, empty ones left out.
     package static func documents(_ text: String) -> [Result<YAMLValue, FieldError>] {
@@ -146,6 +150,35 @@ package enum YAMLText {
                 reason: "nested deeper than \(maximumDepth) levels"
             )
         }
+        let anchors = anchorCount(chunk.text)
+        guard anchors <= maximumAnchors else {
+            throw FieldError(
+                line: chunk.linesBefore + 1,
+                path: "",
+                reason: "has more than \(maximumAnchors) anchors"
+            )
+        }
+        // Each may nest the one before it, and then the parser's nodes are released one inside the
+        // other.
+        guard anchors > fewAnchors else { return try compose(chunk) }
+        let result = DeepStack.run { () -> Result<YAMLValue?, FieldError> in
+            do throws(FieldError) {
+                return .success(try compose(chunk))
+            } catch {
+                return .failure(error)
+            }
+        }
+        guard let result else {
+            throw FieldError(
+                line: chunk.linesBefore + 1,
+                path: "",
+                reason: "has more than \(fewAnchors) anchors, and there is no memory to follow them"
+            )
+        }
+        return try result.get()
+    }
+
+    private static func compose(_ chunk: Chunk) throws(FieldError) -> YAMLValue? {
         let node: Node?
         do {
             node = try Yams.compose(yaml: String(chunk.text))
@@ -191,6 +224,25 @@ package enum YAMLText {
         default:
             return FieldError(line: linesBefore + 1, path: "", reason: "not valid YAML")
         }
+    }
+
+    /// At least so many anchors as there are: `&` where a value may begin.
+    private static func anchorCount(_ text: Substring) -> Int {
+        var count = 0
+        var before = UInt8(ascii: "\n")
+        for byte in text.utf8 {
+            if byte == UInt8(ascii: "&") {
+                switch before {
+                case UInt8(ascii: " "), UInt8(ascii: "\t"), UInt8(ascii: "\n"), UInt8(ascii: "\r"),
+                    UInt8(ascii: "["), UInt8(ascii: "{"), UInt8(ascii: ","), UInt8(ascii: ":"),
+                    UInt8(ascii: "-"), UInt8(ascii: "?"):
+                    count += 1
+                default: break
+                }
+            }
+            before = byte
+        }
+        return count
     }
 
     /// The line on which nesting passes the maximum, by brackets or by `- - -`, if any does.
