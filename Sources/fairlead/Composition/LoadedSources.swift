@@ -169,7 +169,10 @@ struct LoadedSources {
 
         /// True if nothing more is needed.
         func take(_ update: KubernetesUpdate) -> Bool {
-            state.withLock { state in
+            var update = update
+            // Those before it are dropped, so what they changed counts as changed by this one.
+            update.update.changed = .all
+            state.withLock { [update] state in
                 if state.value == nil { state.since = .now }
                 state.value = update
             }
