@@ -40,7 +40,7 @@ struct TraceCommand: ParsableCommand {
 
     @Option(
         help:
-            "An address of the node, in place of those on its interfaces, for the plan too. Can be repeated."
+            "An address of the node, in place of those on its interfaces, for the plan too; the first of a family is its primary one. Can be repeated."
     )
     var local: [String] = []
 
@@ -112,16 +112,28 @@ struct TraceCommand: ParsableCommand {
             let kernel = try Kernel(configuration)
             state = try mode.store(family, kernel).observe()
             facts = NodeFacts.observe()
-            if !locals.isEmpty { facts.localAddresses = locals }
+            facts.standIn(locals)
         } else {
             let sources = try LoadedSources.complaining(configuration)
             facts = sources.facts()
-            if !locals.isEmpty { facts.localAddresses = locals }
+            facts.standIn(locals)
             let plans = PlannedFamily.all(mode, configuration, sources.update, facts: facts)
             planner = plans.first?.planner
             state = planner?.plan ?? mode.nothing
         }
         let network = NodeNetwork(localAddresses: Set(facts.localAddresses))
         return mode.tracer(state, network: network, planner: planner)
+    }
+}
+
+extension NodeFacts {
+    /// Takes these for the node's addresses, the first of each family for its primary one; none
+    /// leaves all as it is.
+    fileprivate mutating func standIn(_ locals: [IPAddress]) {
+        guard !locals.isEmpty else { return }
+        localAddresses = locals
+        primaryAddresses = IPFamily.allCases.compactMap { family in
+            locals.first { $0.family == family }
+        }
     }
 }
