@@ -72,7 +72,7 @@ struct JSONReader {
                 throw failure("a key in double quotes is missing")
             }
             let key = try string()
-            if let first = keys.add(key, keyOffset) {
+            if let first = keys.add(key, keyOffset), duplicate == nil {
                 noteDuplicate(key, first, entries.first { $0.key == key }?.keyLine ?? line)
             }
             skipBlanks()
@@ -175,8 +175,10 @@ struct JSONReader {
     private func hexadecimal(at index: Int) -> UInt32? {
         guard index + 4 <= bytes.count else { return nil }
         let digits = bytes[index..<index + 4]
-        // Swift would take a sign.
-        guard digits.first != UInt8(ascii: "+") else { return nil }
+        // Swift would take a sign, and -0 for 0.
+        guard digits.first != UInt8(ascii: "+"), digits.first != UInt8(ascii: "-") else {
+            return nil
+        }
         return UInt32(String(decoding: digits, as: UTF8.self), radix: 16)
     }
 
@@ -263,7 +265,6 @@ struct JSONReader {
     }
 
     private mutating func noteDuplicate(_ key: String, _ offset: Int, _ line: Int) {
-        guard duplicate == nil else { return }
         var error = FieldError(line: line, path: "", reason: "key given twice: \(quoted(key))")
         error.duplicate = DuplicateKey(line: line, column: column(of: offset) + 1)
         duplicate = error

@@ -20,7 +20,7 @@ extension EndpointSlice {
     fileprivate var ignoredAddresses: [String] {
         let ignoring = endpoints.filter { $0.ignoredAddresses > 0 }
         guard let first = ignoring.first else { return [] }
-        let others = ignoring.count > 1 ? "; so it is with \(ignoring.count - 1) others" : ""
+        let others = ignoring.count > 1 ? "; the same goes for \(ignoring.count - 1) others" : ""
         return [
             "\(title): an endpoint's first address \(first.address) counts, the others (\(first.ignoredAddresses)) do not\(others)"
         ]

@@ -107,7 +107,8 @@ extension KernelSuites {
             cluster.put(.node(ClusterNode(name: "node-a", addresses: addresses)))
             cluster.put((0..<Self.lasting).flatMap(Self.content))
             let server = KubernetesTestServer(cluster)
-            let kubeconfig = "/tmp/fairlead-deletions-\(getpid())"
+            let kubeconfig =
+                "\(FileManager.default.temporaryDirectory.path)/fairlead-deletions-\(getpid())"
             try LifeCluster.kubeconfig(try await server.start()).write(
                 toFile: kubeconfig,
                 atomically: true,

@@ -34,7 +34,8 @@ struct OtherNodeTests {
     @Test("In ipvs mode it is not bound, and said before anything is programmed")
     func commands() async throws {
         let server = KubernetesTestServer(cluster())
-        let directory = "/tmp/fairlead-other-\(getpid())"
+        let directory =
+            "\(FileManager.default.temporaryDirectory.path)/fairlead-other-\(getpid())"
         try FileManager.default.createDirectory(
             atPath: directory,
             withIntermediateDirectories: true

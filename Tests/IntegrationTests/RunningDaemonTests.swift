@@ -98,7 +98,8 @@ extension KernelSuites {
             cluster.deleteNode()
             let server = KubernetesTestServer(cluster.state)
             let port = try await server.start()
-            let kubeconfig = "/tmp/fairlead-missing-\(getpid())"
+            let kubeconfig =
+                "\(FileManager.default.temporaryDirectory.path)/fairlead-missing-\(getpid())"
             try LifeCluster.kubeconfig(port).write(
                 toFile: kubeconfig,
                 atomically: true,
@@ -142,7 +143,8 @@ extension KernelSuites {
                     ? .delay(.seconds(1)) : nil
             }
             let port = try await server.start()
-            let kubeconfig = "/tmp/fairlead-late-\(getpid())"
+            let kubeconfig =
+                "\(FileManager.default.temporaryDirectory.path)/fairlead-late-\(getpid())"
             try LifeCluster.kubeconfig(port).write(
                 toFile: kubeconfig,
                 atomically: true,
@@ -182,7 +184,8 @@ extension KernelSuites {
             )
             let server = KubernetesTestServer(cluster.state)
             let port = try await server.start()
-            let kubeconfig = "/tmp/fairlead-remembered-\(getpid())"
+            let kubeconfig =
+                "\(FileManager.default.temporaryDirectory.path)/fairlead-remembered-\(getpid())"
             try LifeCluster.kubeconfig(port).write(
                 toFile: kubeconfig,
                 atomically: true,

@@ -20,7 +20,8 @@ extension KernelSuites {
                     && request.query["sendInitialEvents"] == nil ? .expireInStream : nil
             }
             let port = try await server.start()
-            let kubeconfig = "/tmp/fairlead-circle-\(getpid())"
+            let kubeconfig =
+                "\(FileManager.default.temporaryDirectory.path)/fairlead-circle-\(getpid())"
             try LifeCluster.kubeconfig(port).write(
                 toFile: kubeconfig,
                 atomically: true,

@@ -18,7 +18,8 @@ struct ServiceUnitTests {
 
     @Test("systemd finds nothing odd about it")
     func verify() throws {
-        let directory = FileManager.default.temporaryDirectory.path + "/\(UUID().uuidString)"
+        let directory =
+            FileManager.default.temporaryDirectory.path + "/fairlead-\(UUID().uuidString)"
         try FileManager.default.createDirectory(
             atPath: directory,
             withIntermediateDirectories: true

@@ -17,6 +17,7 @@ struct ForeignNamesTests {
         "Whatever a name holds, a shell takes it for one word and runs nothing",
         arguments: [
             "a;id", "$(id)", "`id`", "a'$(id)'", "a\"; id; \"", "a\nid", "a b", "\\'$(id)", "", "ä",
+            "-f",
         ]
     )
     func hostile(_ name: String) throws {

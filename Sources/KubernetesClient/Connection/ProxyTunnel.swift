@@ -216,11 +216,9 @@ private final class NegotiationHandler: ChannelInboundHandler, RemovableChannelH
 private final class RelayHandler: ChannelInboundHandler {
     typealias InboundIn = ByteBuffer
 
-    private let own: any Channel
     private let other: any Channel
 
-    private init(_ own: any Channel, _ other: any Channel) {
-        self.own = own
+    private init(to other: any Channel) {
         self.other = other
     }
 
@@ -228,8 +226,8 @@ private final class RelayHandler: ChannelInboundHandler {
     static func join(_ first: any Channel, _ second: any Channel) throws {
         // From here on one reads only when the other can write.
         try second.syncOptions?.setOption(.autoRead, value: false)
-        try first.pipeline.syncOperations.addHandler(RelayHandler(first, second))
-        try second.pipeline.syncOperations.addHandler(RelayHandler(second, first))
+        try first.pipeline.syncOperations.addHandler(RelayHandler(to: second))
+        try second.pipeline.syncOperations.addHandler(RelayHandler(to: first))
         first.read()
         second.read()
     }

@@ -170,10 +170,10 @@ struct NFTForeignChains: ~Copyable {
     }
 }
 
-/// Words that a shell takes as they are.
+/// Words that a shell takes as they are, and no program for an option.
 enum ShellWord {
     static func isPlain(_ word: String) -> Bool {
-        !word.isEmpty
+        !word.isEmpty && !word.hasPrefix("-")
             && word.utf8.allSatisfy {
                 (UInt8(ascii: "0")...UInt8(ascii: "9")).contains($0)
                     || (UInt8(ascii: "A")...UInt8(ascii: "Z")).contains($0 & 0xdf)

@@ -43,8 +43,8 @@ extension DaemonConfiguration {
 }
 
 extension ConfigurationOptions {
-    /// The configuration for a command that ends, as `loadLikeDaemon` finds it: what was odd, and the chosen mode, are told on
-    /// standard error.
+    /// The configuration for a command that ends, as `loadLikeDaemon` finds it: what was odd, and the
+    /// chosen mode, are told on standard error.
     func loadWithMode() throws -> DaemonConfiguration {
         try choosingMode(try loadLikeDaemon())
     }

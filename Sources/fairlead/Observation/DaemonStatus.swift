@@ -86,7 +86,7 @@ struct DaemonStatus: Codable, Sendable {
     }
 
     struct Issue: Codable, Sendable {
-        /// Where it is: source, plan, object, pass, other mode, address, removals.
+        /// Where it is: source, plan, object, pass, other mode, address, removal guard.
         var kind: String
         var problem: String
     }

@@ -423,7 +423,11 @@ struct Daemon {
             }
         }
         guard missing.isEmpty else { return missing.joined(separator: " and ") }
-        return inputs.lacksNode ? missingNode : gate.reason(knowing: inputs.knownFacts)
+        // Once the first pass has begun, a Node that is missing holds up nothing any more.
+        return gate.reason(knowing: inputs.knownFacts).map { reason in
+            guard inputs.lacksNode else { return reason }
+            return "a Node \"\(configuration.nodeName)\", which the cluster does not have"
+        }
     }
 
     private mutating func reload(_ cause: Reload, _ checker: HealthChecker) async {
