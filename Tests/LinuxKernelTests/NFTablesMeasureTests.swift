@@ -66,6 +66,19 @@ struct NFTablesMeasureTests {
         #expect(!isNoticed)
     }
 
+    @Test("A change of ours stays unnoticed however often one looks", arguments: IPFamily.allCases)
+    func ownChangesStayUnnoticed(_ family: IPFamily) throws {
+        let load = NFTLoad(family: family, services: 3, endpoints: 2)
+        let fixture = try fixture(load)
+        let before = try fixture.store.measure()
+        var state = load.state
+        let diff = state.edit(
+            elements: [NFTLoad.slots: [load.slot(1, 1): load.endpoint(1, 1, generation: 1)]]
+        )
+        try fixture.apply(diff)
+        for _ in 0..<3 { #expect(try fixture.store.measure() == before) }
+    }
+
     @Test("A large change of ours is not noticed, and what others do meanwhile is")
     func largeChange() throws {
         let load = NFTLoad(family: .ipv4, services: 400, endpoints: 3)

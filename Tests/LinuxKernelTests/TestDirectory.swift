@@ -4,7 +4,7 @@ import Foundation
 /// The directory goes with the process.
 enum TestDirectory {
     static let path: String = {
-        let path = FileManager.default.temporaryDirectory.path + "/fairlead-test-\(getpid())"
+        let path = FileManager.default.temporaryDirectory.path + "/fairlead-kernel-test-\(getpid())"
         // In the machine for IPVS process numbers repeat.
         try? FileManager.default.removeItem(atPath: path)
         do {

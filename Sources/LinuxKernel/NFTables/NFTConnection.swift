@@ -15,10 +15,13 @@ final class NFTConnection {
 
     init(_ family: IPFamily) throws(DataplaneError) {
         self.family = family
-        socket = try NetlinkSocket(NETLINK_NETFILTER, name: "nf_tables")
+        let opened = try NetlinkSocket(NETLINK_NETFILTER, name: "nf_tables")
+        // Else the kernel gives it its number with the first message.
+        try opened.bind()
+        socket = consume opened
     }
 
-    /// The number that notifications of what this connection does bear; 0 before it did anything.
+    /// The number that notifications of what this connection does bear.
     func port() throws(DataplaneError) -> UInt32 { try socket.port() }
 
     // MARK: - Reading
