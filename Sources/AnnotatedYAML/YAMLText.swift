@@ -226,21 +226,17 @@ package enum YAMLText {
         }
     }
 
-    /// At least so many anchors as there are: `&` where a value may begin.
+    /// At least so many anchors as there are: `&` and a name where a value may begin.
     private static func anchorCount(_ text: Substring) -> Int {
+        let openers = Set(" \t\n\r[{,:-?".utf8)
         var count = 0
-        var before = UInt8(ascii: "\n")
+        var mayBegin = true
+        var isMarked = false
         for byte in text.utf8 {
-            if byte == UInt8(ascii: "&") {
-                switch before {
-                case UInt8(ascii: " "), UInt8(ascii: "\t"), UInt8(ascii: "\n"), UInt8(ascii: "\r"),
-                    UInt8(ascii: "["), UInt8(ascii: "{"), UInt8(ascii: ","), UInt8(ascii: ":"),
-                    UInt8(ascii: "-"), UInt8(ascii: "?"):
-                    count += 1
-                default: break
-                }
-            }
-            before = byte
+            let isEnd = openers.contains(byte) || byte == UInt8(ascii: "&")
+            if isMarked, !isEnd { count += 1 }
+            isMarked = mayBegin && byte == UInt8(ascii: "&")
+            mayBegin = openers.contains(byte)
         }
         return count
     }

@@ -12,7 +12,7 @@ extension KernelCapabilities {
         add(
             .note,
             "net.netfilter.nf_conntrack_max",
-            "\(count) of \(limit) entries in use: from 95 % on the kernel drops those of connections that are being opened, and these are reset or time out; sysctl -w net.netfilter.nf_conntrack_max=\(4 * limit)"
+            "\(count) of \(limit) entries in use: from 95 % on the kernel drops those of connections that are being opened, and these are reset or time out; in the host's own network namespace: sysctl -w net.netfilter.nf_conntrack_max=\(4 * limit)"
         )
     }
 }

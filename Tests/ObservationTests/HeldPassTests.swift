@@ -43,7 +43,12 @@ struct HeldPassTests {
             clusterIPs: [IPAddress(ipv4: 0x0a60_0001)],
             ports: [ServicePort(port: port)]
         )
-        telemetry.received(.init(snapshot: snapshot, changed: .all), from: "files", over: .init())
+        telemetry.received(
+            .init(snapshot: snapshot, changed: .all),
+            from: "files",
+            over: .init(),
+            isDue: true
+        )
         var report = PassReport(kind: .full)
         report.settings = PlannerSettings(node: NodeIdentity(name: "node-a"))
         telemetry.passed(report, snapshot)

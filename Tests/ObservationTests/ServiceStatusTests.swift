@@ -68,7 +68,12 @@ struct ServiceStatusTests {
         service.kind = .loadBalancer
         service.loadBalancerAddresses = [address]
         snapshot.services[Self.web] = service
-        telemetry.received(.init(snapshot: snapshot, changed: .all), from: "files", over: .init())
+        telemetry.received(
+            .init(snapshot: snapshot, changed: .all),
+            from: "files",
+            over: .init(),
+            isDue: true
+        )
         var report = PassReport(kind: .full)
         report.settings = PlannerSettings(node: NodeIdentity(name: "node-a"))
         telemetry.passed(report, snapshot)

@@ -51,7 +51,12 @@ struct CleanupCommand: ParsableCommand {
     private func remove(_ family: IPFamily, _ kernel: Kernel) throws -> [DataplaneError] {
         // Closed as long as the guard against neighbours stands.
         let localnet = RouteLocalnet(stateDirectory: kernel.configuration.sources.stateDirectory)
-        if family == .ipv4, try localnet.restore() { print("route_localnet: off again") }
+        do throws(DataplaneError) {
+            if family == .ipv4, try localnet.restore() { print("route_localnet: off again") }
+        } catch {
+            // The guard has to stay as long as the way is open.
+            return [error]
+        }
         // The rules of ipvs mode are in all the tables that any mode uses.
         var report = try IPVSMode.store(family, kernel).removeEverything()
         report += try OtherModes(family, kernel).retireTable()

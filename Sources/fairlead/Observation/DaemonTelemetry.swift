@@ -81,6 +81,7 @@ final class DaemonTelemetry: Sendable {
         _ update: SnapshotUpdate,
         from source: String,
         over previous: ServiceSnapshot,
+        isDue: Bool,
         at now: Moment = .now
     ) {
         let families = published.withLock { published in
@@ -90,7 +91,7 @@ final class DaemonTelemetry: Sendable {
         }
         metrics.received(update, over: previous)
         metrics.queued(families, at: now)
-        health.queued(at: now)
+        if isDue { health.queued(at: now) }
         waiting.withLock { $0[source] = $0[source] ?? now }
     }
 
@@ -266,7 +267,13 @@ final class DaemonTelemetry: Sendable {
         for outcome in pass.families {
             let family = outcome.family
             let addresses = settings.listeningAddresses(family)
-            for (name, check) in outcome.healthChecks {
+            let services = snapshot.services.services
+            // A held Service keeps no port from one that its source still has.
+            let held = outcome.healthChecks.keys.filter { services[$0]?.isHeld == true }
+            let others = outcome.healthChecks.filter { !held.contains($0.key) }
+            let taken = Set(others.values.map(\.port))
+            for (name, check) in outcome.healthChecks
+            where !held.contains(name) || !taken.contains(check.port) {
                 for address in addresses {
                     let listener = HTTPListeners.Name(
                         Self.healthCheckPurpose(name),

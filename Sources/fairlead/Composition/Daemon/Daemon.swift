@@ -34,6 +34,9 @@ struct Daemon {
     private let watchdogInterval: Duration?
     private var lastLoad: LoadOutcome
     private var lastReload = Reload.asked
+    private var lastReloadAt = ContinuousClock.now
+    /// When to look again for what others changed.
+    private var nextLook = ContinuousClock.now
     private let registry = MetricRegistry()
     private let featureGates: [String: Bool]
     private var inputs: ServiceInputs
@@ -208,7 +211,12 @@ struct Daemon {
         telemetry?.health.setEligibility(inputs.eligibility)
         report(inputs.lacksNode ? [missingNode] : [], as: "Cluster")
         guard let update = taken else { return }
-        telemetry?.received(update, from: arrival.source, over: pending.snapshot)
+        telemetry?.received(
+            update,
+            from: arrival.source,
+            over: pending.snapshot,
+            isDue: mayBegin()
+        )
         await go(by: update, checker)
     }
 
@@ -347,6 +355,28 @@ struct Daemon {
 
     /// Runs on the dataplane thread's answer, so that a hung thread starves the watchdog.
     private mutating func tick() async {
+        if ContinuousClock.now >= nextLook {
+            nextLook = .now + configuration.reconcile.driftCheckInterval
+            await look()
+        } else {
+            await dataplane.answer()
+        }
+        manager.keepAlive()
+        telemetry?.health.beat()
+        for run in dataplane.conntrackCleaner.takeRuns() {
+            telemetry?.metrics.observeConntrack(deleted: run.deleted, run.duration, run.family)
+        }
+        await listenToSources()
+        if let reason = waitingNotice.report(waitingReason, at: .now) {
+            logger.warning(
+                "Nothing is programmed before all sources have reported",
+                metadata: ["missing": "\(reason)"]
+            )
+        }
+    }
+
+    /// Looks for what others changed, and does what time has brought.
+    private mutating func look() async {
         do {
             if try await dataplane.hasDrifted() { scheduler.request(at: .now, full: true) }
         } catch {
@@ -366,18 +396,6 @@ struct Daemon {
             logger.notice("The node's addresses changed")
             pending.invalidate()
             scheduler.request(at: .now, full: true)
-        }
-        manager.keepAlive()
-        telemetry?.health.beat()
-        for run in dataplane.conntrackCleaner.takeRuns() {
-            telemetry?.metrics.observeConntrack(deleted: run.deleted, run.duration, run.family)
-        }
-        await listenToSources()
-        if let reason = waitingNotice.report(waitingReason, at: .now) {
-            logger.warning(
-                "Nothing is programmed before all sources have reported",
-                metadata: ["missing": "\(reason)"]
-            )
         }
     }
 
@@ -430,15 +448,20 @@ struct Daemon {
         }
     }
 
+    /// A change of the file and a reload this close together are one.
+    private static let sameReload = Duration.seconds(5)
+
     private mutating func reload(_ cause: Reload, _ checker: HealthChecker) async {
         let outcome = LoadOutcome(load)
         // A change that somebody reloads by hand is seen by the watch too, a moment before or after.
-        let isKnown = outcome == lastLoad && [cause, lastReload].contains(.fileChanged)
+        let isKnown =
+            outcome == lastLoad && [cause, lastReload].contains(.fileChanged)
+            && .now - lastReloadAt < Self.sameReload
         if isKnown, cause == .fileChanged {
             logger.debug("The configuration file holds what was read last")
             return
         }
-        (lastLoad, lastReload) = (outcome, cause)
+        (lastLoad, lastReload, lastReloadAt) = (outcome, cause, .now)
         manager.reloading()
         switch outcome {
         case .loaded(let loaded):
@@ -479,10 +502,11 @@ struct Daemon {
 
     // MARK: - Parts
 
+    /// Health judges signs of life by the second, however seldom the kernel is looked at.
     private var tickInterval: Duration {
-        let drift = configuration.reconcile.driftCheckInterval
-        guard let watchdog = watchdogInterval else { return drift }
-        return min(drift, watchdog / 3)
+        let often = min(configuration.reconcile.driftCheckInterval, .seconds(1))
+        guard let watchdog = watchdogInterval else { return often }
+        return min(often, watchdog / 3)
     }
 
     private static func milliseconds(_ duration: Duration) -> Int64 {
