@@ -22,6 +22,7 @@ package final class FileSource: @unchecked Sendable {
     private let files: ManifestFiles
     private let copies: LastGoodCopies?
     private let makeInstance: @Sendable () -> CInt
+    private let fileSystem: @Sendable (String) -> UInt64?
     private let queue = DispatchQueue(label: "fairlead.files")
     private var store: ManifestStore
     private var stamps: [String: ManifestFiles.Stamp] = [:]
@@ -30,6 +31,11 @@ package final class FileSource: @unchecked Sendable {
     private var watch: DirectoryWatch?
     /// Of the directory that is watched.
     private var identity: [UInt64]?
+    /// That the directory was on when it was last read.
+    private var lastFileSystem: UInt64?
+    /// Manifests that are missing without having been deleted, whose copies stay for now, and the
+    /// revision that lacks them first.
+    private var missing: [String: UInt64] = [:]
     /// Why the directory cannot be watched though it is there.
     private var watchIssue: ObjectIssue?
     private var timer: (any DispatchSourceTimer)?
@@ -41,17 +47,24 @@ package final class FileSource: @unchecked Sendable {
     private let looked = Mutex<ContinuousClock.Instant?>(nil)
 
     /// `stateDirectory` keeps copies of good manifests for the next start; nil keeps none.
-    /// `makeInstance` makes inotify instances.
+    /// `makeInstance` makes inotify instances; `fileSystem` tells file systems by their device.
     package init(
         path: String,
         serviceProxyName: String = "",
         stateDirectory: String? = nil,
-        makeInstance: @escaping @Sendable () -> CInt = DirectoryWatch.makeInstance
+        makeInstance: @escaping @Sendable () -> CInt = DirectoryWatch.makeInstance,
+        fileSystem: @escaping @Sendable (String) -> UInt64? = FileSource.fileSystem
     ) {
         files = ManifestFiles(path: path)
         copies = stateDirectory.map { LastGoodCopies(directory: $0) }
         store = ManifestStore(decoder: ManifestDecoder(serviceProxyName: serviceProxyName))
         self.makeInstance = makeInstance
+        self.fileSystem = fileSystem
+    }
+
+    /// The device that holds the path; nil if there is nothing.
+    package static let fileSystem: @Sendable (String) -> UInt64? = {
+        ManifestFiles.identity($0)?.first
     }
 
     /// Reads everything once; nil if there is nothing to read at the path.
@@ -80,6 +93,16 @@ package final class FileSource: @unchecked Sendable {
         queue.async {
             self.stamps = [:]
             self.planScan(after: .milliseconds(0))
+        }
+    }
+
+    /// What was missing in updates up to this revision is not held: the next start need not know it.
+    package func forgetMissing(upTo revision: UInt64) {
+        queue.async {
+            for (path, since) in self.missing where since <= revision {
+                self.copies?.remove(path)
+                self.missing[path] = nil
+            }
         }
     }
 
@@ -219,17 +242,50 @@ package final class FileSource: @unchecked Sendable {
             return []
         }
         vanishing.end()
+        var changed = remove(gone, isEmpty: listing.entries.isEmpty)
+        for (path, entry) in listing.entries.sorted(by: { $0.key < $1.key }) {
+            missing[path] = nil
+            changed.formUnion(take(path, entry, isFirst: isFirst))
+        }
+        if isFirst { changed.formUnion(takeCopies(listing)) }
+        completed = []
+        return changed
+    }
+
+    /// One of many was removed by somebody. All of them at once may have been unmounted, and so has
+    /// what is absent on another file system.
+    private func remove(_ gone: Set<String>, isEmpty: Bool) -> Set<ServiceName> {
+        let present = fileSystem(files.directory)
+        let isOther = lastFileSystem != nil && lastFileSystem != present
+        lastFileSystem = present
         var changed: Set<ServiceName> = []
         for path in gone.sorted() {
             stamps[path] = nil
-            // One of many was removed by somebody. All of them at once may have been unmounted.
-            changed.formUnion(store.update(path, listing.entries.isEmpty ? .missing : .absent))
-            copies?.remove(path)
+            let isMissing = isEmpty || isOther
+            changed.formUnion(store.update(path, isMissing ? .missing : .absent))
+            if isMissing {
+                missing[path] = store.snapshot.revision
+            } else {
+                copies?.remove(path)
+            }
         }
-        for (path, entry) in listing.entries.sorted(by: { $0.key < $1.key }) {
-            changed.formUnion(take(path, entry, isFirst: isFirst))
+        return changed
+    }
+
+    /// At the start: where there is no manifest at all, those of the last run count first, so that
+    /// they are found missing with the next look. Else nobody needs copies of what is not there.
+    private func takeCopies(_ listing: ManifestFiles.Listing) -> Set<ServiceName> {
+        guard let copies else { return [] }
+        let absent = copies.paths(at: files.path).subtracting(listing.entries.keys)
+        guard listing.entries.isEmpty else {
+            for path in absent { copies.remove(path) }
+            return []
         }
-        completed = []
+        var changed: Set<ServiceName> = []
+        for path in absent.sorted() {
+            if let good = copies.load(path) { changed.formUnion(store.update(path, good)) }
+        }
+        if !absent.isEmpty { planScan(after: Self.quietTime) }
         return changed
     }
 

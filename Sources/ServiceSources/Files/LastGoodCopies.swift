@@ -35,6 +35,35 @@ struct LastGoodCopies {
         unlink(copyPath(path))
     }
 
+    /// The manifests at `place`, a file or a directory, that there are copies of, but for those whose
+    /// path is too long to be told from the copy's name.
+    func paths(at place: String) -> Set<String> {
+        var paths: Set<String> = []
+        for name in names where name.count < Self.longestName {
+            let path = name.replacing("%2F", with: "/").replacing("%25", with: "%")
+            if path == place || path.hasPrefix(place.hasSuffix("/") ? place : place + "/") {
+                paths.insert(path)
+            }
+        }
+        return paths
+    }
+
+    private static let longestName = 200
+
+    /// Of all copies, without the ending.
+    private var names: [String] {
+        guard let stream = opendir(directory) else { return [] }
+        defer { closedir(stream) }
+        var names: [String] = []
+        while let entry = readdir(stream) {
+            let name = withUnsafeBytes(of: entry.pointee.d_name) { bytes in
+                String(decoding: bytes.prefix { $0 != 0 }, as: UTF8.self)
+            }
+            if name.hasSuffix(".good") { names.append(String(name.dropLast(5))) }
+        }
+        return names
+    }
+
     /// One name for each path: slashes are escaped, and a long path keeps its end.
     private func copyPath(_ path: String) -> String {
         var name = ""
@@ -45,6 +74,6 @@ struct LastGoodCopies {
             default: name.append(character)
             }
         }
-        return "\(directory)/\(name.suffix(200)).good"
+        return "\(directory)/\(name.suffix(Self.longestName)).good"
     }
 }

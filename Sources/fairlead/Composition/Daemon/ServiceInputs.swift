@@ -44,6 +44,8 @@ struct ServiceInputs {
     private(set) var hasHeardCluster = false
     /// What the API server has not answered for yet.
     private var unanswered: Set<KubernetesResource> = []
+    /// Of the last update of the manifests.
+    private var filesRevision: UInt64 = 0
     /// Changes in the cluster that no pass has programmed yet.
     var latencies = ProgrammingLatencies()
     /// The cluster's part is what it was in an earlier run.
@@ -99,7 +101,15 @@ struct ServiceInputs {
     /// Takes in what a source brought and returns what to go by; nil as long as another source has
     /// not reported.
     mutating func take(_ arrival: Arrival) async -> SnapshotUpdate? {
-        await merge(arrival).map { removalGuard.take($0, at: .now) }
+        if case .files(let update) = arrival { filesRevision = update.snapshot.revision }
+        guard let update = await merge(arrival) else { return nil }
+        return afterJudging(removalGuard.take(update, at: .now))
+    }
+
+    /// What was missing and is not held need not be known at the next start.
+    private func afterJudging(_ update: SnapshotUpdate?) -> SnapshotUpdate? {
+        if removalGuard.hold == nil { files?.forgetMissing(upTo: filesRevision) }
+        return update
     }
 
     /// Services that the removal guard keeps though the sources have lost them; nil if there are none.
@@ -110,14 +120,18 @@ struct ServiceInputs {
 
     /// Goes by other settings of the removal guard from now on; nil if that lets go of nothing.
     mutating func reconfigure(_ removals: DaemonConfiguration.Removals) -> SnapshotUpdate? {
-        removalGuard.reconfigure(MassRemovalGuard.Settings(removals), at: .now)
+        afterJudging(removalGuard.reconfigure(MassRemovalGuard.Settings(removals), at: .now))
     }
 
     /// Lets go of what is held back if its time is over; nil if there is nothing new.
-    mutating func releaseExpired() -> SnapshotUpdate? { removalGuard.expire(at: .now) }
+    mutating func releaseExpired() -> SnapshotUpdate? {
+        afterJudging(removalGuard.expire(at: .now))
+    }
 
     /// Lets go of what is held back; nil if nothing is.
-    mutating func confirmRemovals() -> SnapshotUpdate? { removalGuard.confirm(at: .now) }
+    mutating func confirmRemovals() -> SnapshotUpdate? {
+        afterJudging(removalGuard.confirm(at: .now))
+    }
 
     private mutating func merge(_ arrival: Arrival) async -> SnapshotUpdate? {
         switch arrival {
