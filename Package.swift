@@ -266,7 +266,7 @@ let package = Package(
                 "Addressing", "ServiceModel", "Planning", "HealthChecking", "HTTPServing",
                 "KubernetesAPI", "KubernetesClient", "DaemonConfiguration", "Telemetry",
                 "Reconciling", "DataplaneModel", "LinuxKernel", "PacketTracing", "ProxyModes",
-                "fairlead",
+                "fairlead", logging,
             ]
         ),
         tests("NamespaceLabTests", ["Addressing", "NamespaceLab", "LabCluster"]),

@@ -9,10 +9,13 @@ package import ServiceModel
 /// Only the own Node is followed, as following all of them would cost every node of a large cluster
 /// every other node's heartbeats. So all Nodes are listed, from the server's cache, when a Service
 /// brings an address not seen before, and otherwise with the first change after `interval`; never
-/// as long as no Service has such an address.
+/// as long as no Service has such an address. Addresses that come one by one share a list: there is
+/// at most one in `leastInterval`.
 package actor NodeDirectory {
     /// Between two lists without news.
     private static let interval = Duration.seconds(600)
+    /// Between the end of a list and the next, whatever the news.
+    package static let leastInterval = Duration.seconds(2)
     /// Between a list that failed and the next.
     private static let retryInterval = Duration.seconds(30)
 
@@ -22,9 +25,13 @@ package actor NodeDirectory {
     private let logger: Logger
     /// External addresses of Services, by Service.
     private var claimed: [ServiceName: Set<IPAddress>] = [:]
+    /// Those that the last list was about, and those that came since.
     private var seen: Set<IPAddress> = []
+    /// An address came that no list has been about.
+    private var hasNews = false
     private var owners: [IPAddress: String] = [:]
     private var nextList: ContinuousClock.Instant?
+    private var lastList: ContinuousClock.Instant?
     /// The last list succeeded.
     private var hasList = false
 
@@ -42,17 +49,32 @@ package actor NodeDirectory {
     }
 
     /// The names of other Nodes by their addresses, up to date with regard to what `update` brings.
+    /// If the last list ended less than `leastInterval` ago, an address not seen before waits here
+    /// until the next may begin. For one caller at a time.
     package func owners(_ update: SnapshotUpdate) async -> [IPAddress: String] {
-        let news = take(update)
-        guard !claimed.isEmpty else { return [:] }
+        if take(update) { hasNews = true }
+        guard !claimed.isEmpty else {
+            (seen, hasNews, owners) = ([], false, [:])
+            return [:]
+        }
         let now = ContinuousClock.now
         // After a failure news wait, too: each would wait for the same server.
         let isDue = nextList.map { $0 <= now } ?? true
-        guard isDue || news && hasList else { return owners }
+        guard isDue || hasNews && hasList else { return owners }
+        if let lastList {
+            let next = lastList + Self.leastInterval
+            guard (try? await Task.sleep(until: next, clock: .continuous)) != nil else {
+                return owners
+            }
+        }
+        // Addresses that no Service has any longer would pile up for as long as the daemon runs.
+        seen = Set(claimed.values.joined())
+        defer { lastList = .now }
         do {
             // What nobody claims is no concern: a Node more or less is no news to a planner.
             owners = try await list().filter { seen.contains($0.key) }
             hasList = true
+            hasNews = false
             nextList = .now + Self.interval
         } catch {
             hasList = false

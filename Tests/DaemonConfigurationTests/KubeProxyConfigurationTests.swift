@@ -152,6 +152,20 @@ struct KubeProxyConfigurationTests {
         #expect(try localhost("mode: nftables\n\(field)") == nil)
     }
 
+    @Test(
+        "A proxy's feature gates have a stage",
+        arguments: [
+            ("KubeProxyIPVS", "DEPRECATED"), ("KubeProxyNFTablesLocalhostNodePorts", "ALPHA"),
+            ("AllowServiceExternalIPs", "DEPRECATED"),
+            ("NFTablesNetlink", "BETA"), ("NFTablesProxyMode", ""), ("WatchListClient", "BETA"),
+            ("ComponentFlagz", "BETA"), ("AllAlpha", "ALPHA"), ("SELinuxMount", "UNKNOWN"),
+            ("Foo", "UNKNOWN"),
+        ]
+    )
+    func stages(_ gate: String, _ stage: String) {
+        #expect(FeatureGates.stage(of: gate) == stage)
+    }
+
     @Test("Feature gates of 1.36 and 1.37 are known by name; one warning has what does not count")
     func featureGates() throws {
         let quiet = try load(

@@ -44,7 +44,7 @@ extension KernelSuites {
             let start = """
                 \(program) run --kubeconfig=./proxy.conf --hostname-override=Node-A \
                 --proxy-mode=nftables --cluster-cidr=10.180.0.0/16 --netns \(fixture.lab.node) \
-                --feature-gates=NFTablesProxyMode=true >log 2>&1 & daemon=$!
+                --feature-gates=NFTablesProxyMode=true,KubeProxyIPVS=true >log 2>&1 & daemon=$!
                 tries=0
                 until \(program) status 2>/dev/null | grep -q 'last pass  [0-9]'; do
                   tries=$((tries + 1)); [ $tries -lt 300 ] || { cat log; break; }
@@ -86,6 +86,7 @@ extension KernelSuites {
                 "rest_client_requests_total{code=\"200\",\(host),method=\"GET\"} ",
                 "rest_client_rate_limiter_duration_seconds_count{\(host),verb=\"GET\"} ",
                 "kubernetes_feature_enabled{name=\"NFTablesProxyMode\",stage=\"\"} 1",
+                "kubernetes_feature_enabled{name=\"KubeProxyIPVS\",stage=\"DEPRECATED\"} 1",
             ] {
                 #expect(output.contains(metric), "\(metric)")
             }

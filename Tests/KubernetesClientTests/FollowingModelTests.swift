@@ -131,7 +131,7 @@ struct FollowingModelTests {
                 if error is ConnectionFailure { spent = takes }
                 reaction = plan.failed(step, error, at: now)
             case .listed:
-                plan.listed(server.version(of: step), at: now)
+                plan.listed(server.version(of: step))
                 pace.found()
                 if case .list = step { reaction = .askAgain } else { reaction = .askSoon }
             case .worked:
@@ -141,7 +141,7 @@ struct FollowingModelTests {
                 reaction = .askSoon
             case .stands:
                 if now >= server.stormEnd { return now - server.stormEnd }
-                if case .watchList = step { plan.listed("\(server.version)", at: now) }
+                if case .watchList = step { plan.listed("\(server.version)") }
                 pace.found()
                 plan.worked()
                 pace.worked()

@@ -84,7 +84,7 @@ struct ReflectorPartsTests {
         #expect(plan.step == .watchList(resourceVersion: ""))
         #expect(plan.fails(APIStatus(code: 422)) == .askAgain)
         #expect(plan.step == .list(resourceVersion: "0", inPages: true))
-        plan.listed("7", at: .zero)
+        plan.listed("7")
         #expect(plan.step == .watch(resourceVersion: "7"))
         plan.saw("9")
         #expect(plan.step == .watch(resourceVersion: "9"))
@@ -95,7 +95,7 @@ struct ReflectorPartsTests {
         var plan = ListWatchPlan(hasOptionalSelector: true)
         #expect(plan.fails(APIStatus(code: 400)) == .askAgain)
         #expect(plan.fails(APIStatus(code: 422)) == .askAgain)
-        plan.listed("7", at: .zero)
+        plan.listed("7")
         #expect(!plan.usesOptionalSelector)
         #expect(plan.fails(APIStatus(code: 410)) == .askAgain)
         #expect(plan.step == .watchList(resourceVersion: "7"))
@@ -105,7 +105,7 @@ struct ReflectorPartsTests {
     @Test("A list from a version is in one piece: beside a limit the version would be exact")
     func listFromVersion() {
         var plan = ListWatchPlan()
-        plan.listed("7", at: .zero)
+        plan.listed("7")
         #expect(plan.fails(APIStatus(code: 410)) == .askAgain)
         #expect(plan.fails(APIStatus(code: 422)) == .askAgain)
         #expect(plan.step == .list(resourceVersion: "7", inPages: false))
@@ -119,37 +119,64 @@ struct ReflectorPartsTests {
     func expired() {
         let status = APIStatus(code: 410, reason: "Expired")
         var plan = ListWatchPlan()
-        plan.listed("7", at: .zero)
+        plan.listed("7")
         #expect(plan.fails(status) == .askAgain)
         #expect(plan.step == .watchList(resourceVersion: "7"))
         #expect(plan.fails(status) == .askAgain)
         #expect(plan.step == .watchList(resourceVersion: ""))
         // The list did not help: another one like it would not either.
-        plan.listed("8", at: .zero)
+        plan.listed("8")
         #expect(plan.step == .watch(resourceVersion: "8"))
         #expect(plan.fails(status) == .askAgain)
         #expect(plan.step == .watchList(resourceVersion: ""))
-        plan.listed("9", at: .zero)
+        plan.listed("9")
         #expect(plan.fails(status) == .backOff(atLeastSeconds: 0))
         #expect(plan.step == .watchList(resourceVersion: ""))
         #expect(plan.listsWithoutWatch == 3)
-        // One that has become old meanwhile is another matter.
-        plan.listed("10", at: .zero)
-        let watch = plan.step
-        #expect(plan.failed(watch, status, at: .seconds(3)) == .askAgain)
-        #expect(plan.step == .watchList(resourceVersion: "10"))
-        plan.listed("11", at: .zero)
+        plan.listed("11")
         plan.worked()
         #expect(plan.listsWithoutWatch == 0)
         #expect(plan.fails(status) == .askAgain)
         #expect(plan.step == .watchList(resourceVersion: "11"))
     }
 
+    @Test("A server that takes its time to call a version too old comes to a list from the newest")
+    func expiredSlowly() {
+        let status = APIStatus(code: 410, reason: "Expired")
+        var plan = ListWatchPlan()
+        var now = Duration.zero
+        var reactions: [ListWatchPlan.Reaction] = []
+        var lists: [ListWatchPlan.Step] = []
+        for version in 7...9 {
+            plan.listed("\(version)")
+            now += .seconds(30)
+            reactions.append(plan.failed(plan.step(at: now), status, at: now))
+            lists.append(plan.step(at: now))
+        }
+        #expect(reactions == [.askAgain, .askAgain, .backOff(atLeastSeconds: 0)])
+        #expect(
+            lists == [
+                .watchList(resourceVersion: "7"), .watchList(resourceVersion: ""),
+                .watchList(resourceVersion: ""),
+            ]
+        )
+        // The wait for a connection is wait enough.
+        plan.listed("10")
+        _ = plan.failed(plan.step(at: now), refused, at: now)
+        #expect(plan.failed(plan.step(at: now), status, at: now) == .askAgain)
+        #expect(plan.step(at: now) == .watchList(resourceVersion: ""))
+        // Only a watch that worked counts as a new beginning.
+        plan.listed("10")
+        plan.worked()
+        #expect(plan.failed(plan.step(at: now), status, at: now) == .askAgain)
+        #expect(plan.step(at: now) == .watchList(resourceVersion: "10"))
+    }
+
     @Test("A version that a server has not got to: from its newest at once")
     func tooLarge() {
         let status = APIStatus(code: 504, causes: ["ResourceVersionTooLarge"])
         var plan = ListWatchPlan()
-        plan.listed("7", at: .zero)
+        plan.listed("7")
         #expect(plan.fails(status) == .askAgain)
         #expect(plan.step == .watchList(resourceVersion: ""))
     }
@@ -174,7 +201,7 @@ struct ReflectorPartsTests {
     @Test("A lost connection and 429 keep the version, and the server says how long to wait")
     func keepsVersion() {
         var plan = ListWatchPlan()
-        plan.listed("7", at: .zero)
+        plan.listed("7")
         for _ in 0..<20 {
             #expect(plan.fails(refused) == .backOff(atLeastSeconds: 0))
             #expect(
@@ -188,7 +215,7 @@ struct ReflectorPartsTests {
     @Test("A watch that fails again and again leads to a list")
     func relistsAtLast() {
         var plan = ListWatchPlan()
-        plan.listed("7", at: .zero)
+        plan.listed("7")
         for _ in 0..<4 { _ = plan.fails(APIStatus(code: 500)) }
         #expect(plan.step == .watch(resourceVersion: "7"))
         _ = plan.fails(Broken())
@@ -200,7 +227,7 @@ struct ReflectorPartsTests {
         var plan = ListWatchPlan()
         _ = plan.fails(IdleTimeout(limit: .seconds(30)))
         #expect(plan.step == .list(resourceVersion: "0", inPages: true))
-        plan.listed("7", at: .zero)
+        plan.listed("7")
         plan.saw("8")
         _ = plan.fails(APIStatus(code: 410))
         #expect(plan.step(at: .seconds(3599)) == .list(resourceVersion: "8", inPages: false))
@@ -214,7 +241,7 @@ struct ReflectorPartsTests {
         #expect(plan.step == .list(resourceVersion: "0", inPages: true))
         #expect(plan.fails(APIStatus(code: 410)) == .askAgain)
         #expect(plan.step == .list(resourceVersion: "0", inPages: false))
-        plan.listed("7", at: .zero)
+        plan.listed("7")
         _ = plan.fails(APIStatus(code: 410))
         _ = plan.fails(APIStatus(code: 422))
         _ = plan.fails(APIStatus(code: 410))

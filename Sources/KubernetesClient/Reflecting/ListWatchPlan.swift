@@ -28,10 +28,9 @@ struct ListWatchPlan: Sendable {
 
     /// So many failures of a watch in a row lead to a new list.
     private static let watchFailureLimit = 5
-    /// So many watches in a row may find their version expired before that is a failure.
+    /// So many watches may find their version expired, none working between them, before that is a
+    /// failure.
     private static let expiryLimit = 2
-    /// The version of a list that is older than this may well have expired since.
-    private static let freshList = Duration.seconds(2)
     /// For so long a server is not asked for a watch-list that did not come to its end.
     private static let silentWatchListPause = Duration.seconds(3600)
 
@@ -52,9 +51,8 @@ struct ListWatchPlan: Sendable {
     private var versionIsUnavailable = false
     /// In a row.
     private var failures = 0
-    /// Watches in a row that found the version of a fresh list out of range.
+    /// Watches that found their version out of range since one last worked.
     private var expiries = 0
-    private var lastListed = Duration.zero
 
     /// `isOptional` resources may be missing or forbidden.
     init(isOptional: Bool = false, hasOptionalSelector: Bool = false) {
@@ -77,9 +75,8 @@ struct ListWatchPlan: Sendable {
     }
 
     /// All objects are here, as of `resourceVersion`.
-    mutating func listed(_ resourceVersion: String, at now: Duration) {
+    mutating func listed(_ resourceVersion: String) {
         self.resourceVersion = resourceVersion
-        lastListed = now
         isListed = true
         versionIsUnavailable = false
         skipsWatchList = false
@@ -104,7 +101,7 @@ struct ListWatchPlan: Sendable {
     mutating func failed(_ step: Step, _ error: any Error, at now: Duration) -> Reaction {
         if let status = error as? APIStatus {
             if status.isExpired || status.isResourceVersionTooLarge {
-                return outOfRange(step, isTooLarge: !status.isExpired, at: now)
+                return outOfRange(step, isTooLarge: !status.isExpired)
             }
             failures += 1
             return refused(step, status)
@@ -144,19 +141,18 @@ struct ListWatchPlan: Sendable {
     }
 
     /// The version we named is too old, or too new for this server.
-    private mutating func outOfRange(
-        _ step: Step,
-        isTooLarge: Bool,
-        at now: Duration
-    ) -> Reaction {
+    private mutating func outOfRange(_ step: Step, isTooLarge: Bool) -> Reaction {
         switch step {
         case .watch:
-            if now - lastListed > Self.freshList { expiries = 0 }
+            // However long ago the list was: a slow server takes its time to say so.
             expiries += 1
             // A list may be no older than what we know. Where that has not led to a watch, and
             // where the server has not got as far, only its newest state helps.
             relist(fromNewest: expiries > 1 || isTooLarge)
-            return expiries > Self.expiryLimit ? .backOff(atLeastSeconds: 0) : .askAgain
+            // After a failure since the list we have waited already, and the version had the time
+            // to become old.
+            return expiries > Self.expiryLimit && failures == 0
+                ? .backOff(atLeastSeconds: 0) : .askAgain
         case .list(_, inPages: true):
             // The pages took longer than the server keeps old versions.
             inPages = false

@@ -19,8 +19,10 @@ package actor Reflector {
         }
     }
 
-    /// After so many refusals in a row a resource counts as not offered.
+    /// After so many refusals in a row the log says that a resource is not offered.
     private static let refusalsToTell = 4
+    /// After so many it is answered that we may not see the resource.
+    private static let refusalsToCount = 2
 
     private let resource: KubernetesResource
     private let selectors: Selectors
@@ -127,15 +129,18 @@ package actor Reflector {
         switch reaction {
         case .askAgain, .askSoon:
             logger.debug("API server refuses, asking differently", metadata: metadata(reason))
-        case .rest: await noteRefusal(reason)
+        case .rest: await noteRefusal(error, reason)
         case .backOff: await noteFailure(error, reason)
         }
         await pause(reaction, spent: error is ConnectionFailure ? spent : .zero)
     }
 
-    private func noteRefusal(_ reason: String) async {
+    private func noteRefusal(_ error: any Error, _ reason: String) async {
         refusals += 1
-        // A server that has just started may refuse what it offers a moment later.
+        // A server that has just started may forbid (403) for a moment what it allows as soon as it
+        // has read its roles. One that does not know the resource (404) is an old one.
+        let isMissing = (error as? APIStatus)?.code == 404
+        let isAnswer = isMissing || refusals >= Self.refusalsToCount
         if refusals == Self.refusalsToTell {
             logger.info(
                 "API server does not offer this; it is asked again now and then",
@@ -143,12 +148,13 @@ package actor Reflector {
             )
         }
         await note {
-            $0.phase = .absent
+            $0.phase = isAnswer ? .absent : .backingOff
             $0.lastError = reason
         }
     }
 
     private func noteFailure(_ error: any Error, _ reason: String) async {
+        refusals = 0
         let isNews = state.failures == 0 || state.lastError != reason
         logger.log(
             level: isNews ? .warning : .debug,
@@ -253,7 +259,7 @@ package actor Reflector {
 
     private func replace(_ objects: [APIObject], resourceVersion: String) async {
         await sink.replace(resource, with: objects)
-        plan.listed(resourceVersion, at: time.now)
+        plan.listed(resourceVersion)
         pace.found()
         refusals = 0
         await note {

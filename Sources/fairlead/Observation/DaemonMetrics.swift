@@ -35,7 +35,7 @@ struct DaemonMetrics: Sendable {
     /// kube-proxy's feature gates as they are set.
     func setFeatureGates(_ gates: [String: Bool]) {
         for (name, isOn) in gates {
-            features.set(isOn ? 1 : 0, printable(name), FeatureGateStages.stage(of: name))
+            features.set(isOn ? 1 : 0, printable(name), FeatureGates.stage(of: name))
         }
     }
 

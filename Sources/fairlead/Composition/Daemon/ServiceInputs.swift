@@ -160,11 +160,10 @@ struct ServiceInputs {
         }
     }
 
-    /// The ranges of an earlier run stand in as long as the API server says nothing of them.
+    /// The ranges of an earlier run stand in as long as the API server names none: it may have
+    /// refused to for now only.
     private mutating func recallServiceCIDRs(_ recording: ClusterRecording) {
-        guard unanswered.contains(.serviceCIDRs), facts?.serviceCIDRs.isEmpty == true else {
-            return
-        }
+        guard facts?.serviceCIDRs.isEmpty == true else { return }
         facts?.learn(nil, recording.serviceCIDRs)
     }
 
