@@ -240,7 +240,7 @@ extension NetworkSuites {
 
         @Test("What came before the end of a connection reaches a slow reader whole")
         func slowReader() async throws {
-            let size = 32 << 20
+            let size = 8 << 20
             let (listener, port) = try Self.listen()
             defer { close(listener) }
             let proxy = try TestProxy(.http)
@@ -253,7 +253,7 @@ extension NetworkSuites {
             )
             Thread.detachNewThread {
                 let peer = accept(listener, nil, nil)
-                let block = [UInt8](repeating: 1, count: 1 << 20)
+                let block = [UInt8](repeating: 1, count: 64 << 10)
                 var sent = 0
                 while sent < size {
                     let count = send(peer, block, block.count, Int32(MSG_NOSIGNAL))
@@ -305,6 +305,8 @@ extension NetworkSuites {
                 let count = read(reader, &buffer, buffer.count)
                 guard count > 0 else { return total }
                 total += count
+                // Slower than the bytes come, so that they wait on the way.
+                usleep(200)
             }
         }
 
