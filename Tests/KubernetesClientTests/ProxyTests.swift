@@ -1,5 +1,8 @@
 import Addressing
+import Foundation
+import Glibc
 import KubernetesTestServer
+import NIOCore
 import ServiceModel
 import Testing
 
@@ -137,20 +140,182 @@ extension NetworkSuites {
         }
 
         @Test("Nobody else on the host is let into the tunnel")
-        func strangers() {
-            let table = """
-                  sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid
-                   0: 0100007F:1F90 00000000:0000 0A 00000000:00000000 00:00000000 00000000     0
-                   1: 0100007F:1F90 0100007F:D431 01 00000000:00000000 00:00000000 00000000     0
-                   2: 0100007F:D431 0100007F:1F90 01 00000000:00000000 00:00000000 00000000  1000
-
-                """
-            func isOwned(by user: UInt32, peer: Int) -> Bool {
-                LoopbackPeer.isOwned(by: user, peer: peer, own: 0x1f90, table: table)
+        func strangers() async throws {
+            let head =
+                "  sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid\n"
+            func line(_ ends: String, _ state: String, _ user: Int) -> String {
+                "   0: \(ends) \(state) 00000000:00000000 00:00000000 00000000 \(user) 0 7 1 0\n"
             }
-            #expect(isOwned(by: 1000, peer: 0xd431))
-            #expect(!isOwned(by: 0, peer: 0xd431))
-            #expect(!isOwned(by: 0, peer: 0xd432))
+            let text =
+                head + line("0100007F:1F90 00000000:0000", "0A", 0)
+                // More than is read at once.
+                + String(repeating: line("0200007F:D431 0100007F:1F90", "01", 0), count: 2000)
+                + line("0100007F:1F90 0100007F:D431", "01", 0)
+                + line("0100007F:D433 0100007F:1F90", "06", 0)
+                + line("0100007F:D431 0100007F:1F90", "01", 1000)
+            try await withDirectory { directory in
+                let table = directory + "/tcp"
+                try text.write(toFile: table, atomically: true, encoding: .utf8)
+                func isOwned(by user: UInt32, peer: Int, limit: Int = 1 << 20) -> Bool {
+                    LoopbackPeer.isOwned(
+                        by: user,
+                        peer: peer,
+                        own: 0x1f90,
+                        table: table,
+                        limit: limit
+                    )
+                }
+                #expect(isOwned(by: 1000, peer: 0xd431))
+                #expect(!isOwned(by: 0, peer: 0xd431))
+                #expect(!isOwned(by: 0, peer: 0xd432))
+                // Closed by its process, which leaves user 0 to it.
+                #expect(!isOwned(by: 0, peer: 0xd433))
+                #expect(!isOwned(by: 1000, peer: 0xd431, limit: text.utf8.count - 100))
+            }
+        }
+
+        @Test(
+            "An authority's file that is broken later does not end what works",
+            arguments: [TestProxy.Kind.http, .https, .socks5]
+        )
+        func brokenAuthority(kind: TestProxy.Kind) async throws {
+            try await withDirectory { directory in
+                let authority = try TestAuthority(in: directory)
+                var options = ServerOptions()
+                options.tls = try authority.server()
+                let own = try authority.issue("proxy", alternatives: "IP:127.0.0.1")
+                let proxy = try TestProxy(kind, certificate: own.certificate, key: own.key)
+                try await withServer(TestCluster(), options) { server, address in
+                    let access = ClusterAccess(
+                        servers: [address],
+                        authority: .file(authority.certificate),
+                        proxy: ProxyAddress("\(kind.rawValue)://127.0.0.1:\(proxy.port)")
+                    )
+                    try await withConnection(access) { connection in
+                        try await connection.ask()
+                        try "half a".write(
+                            toFile: authority.certificate,
+                            atomically: true,
+                            encoding: .utf8
+                        )
+                        try await connection.ask()
+                        // A new connection is checked with what the tunnel has.
+                        await server.stop()
+                        try await server.start(port: address.port)
+                        #expect(await eventually { (try? await connection.ask()) != nil })
+                    }
+                }
+            }
+        }
+
+        @Test(
+            "A connection whose certificate is for another address is closed",
+            arguments: [false, true]
+        )
+        func refusedConnections(http2: Bool) async throws {
+            try await withDirectory { directory in
+                let authority = try TestAuthority(in: directory)
+                var options = ServerOptions()
+                options.tls = try authority.server(alternatives: "IP:192.0.2.1")
+                options.servesHTTP2 = http2
+                let proxy = try TestProxy(.http)
+                try await withServer(TestCluster(), options) { server, address in
+                    let access = ClusterAccess(
+                        servers: [address],
+                        authority: .file(authority.certificate),
+                        proxy: ProxyAddress("http://127.0.0.1:\(proxy.port)")
+                    )
+                    try await withConnection(access) { connection in
+                        for _ in 0..<3 {
+                            let error = await #expect(throws: ConnectionFailure.self) {
+                                try await connection.ask()
+                            }
+                            #expect(error?.description.contains("not for 127.0.0.1") == true)
+                        }
+                        #expect(await eventually { server.connectionCount == 0 })
+                    }
+                }
+            }
+        }
+
+        @Test("What came before the end of a connection reaches a slow reader whole")
+        func slowReader() async throws {
+            let size = 8 << 20
+            let (listener, port) = try Self.listen()
+            defer { close(listener) }
+            let proxy = try TestProxy(.http)
+            let tunnel = try await ProxyTunnel.open(
+                to: ServerAddress(host: "127.0.0.1", port: port),
+                by: try #require(ProxyAddress("http://127.0.0.1:\(proxy.port)")),
+                tls: nil,
+                trust: "",
+                timeout: .seconds(30)
+            )
+            Thread.detachNewThread {
+                let peer = accept(listener, nil, nil)
+                let block = [UInt8](repeating: 1, count: 64 << 10)
+                var sent = 0
+                while sent < size {
+                    let count = send(peer, block, block.count, Int32(MSG_NOSIGNAL))
+                    guard count > 0 else { break }
+                    sent += count
+                }
+                close(peer)
+            }
+            let received = await withCheckedContinuation { continuation in
+                Thread.detachNewThread { [port = tunnel.port] in
+                    continuation.resume(returning: Self.readSlowly(port))
+                }
+            }
+            #expect(received >= size)
+            await tunnel.close()
+        }
+
+        /// A listening socket on the loopback address, and its port.
+        private static func listen() throws -> (socket: Int32, port: Int) {
+            let listener = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
+            var address = loopback(0)
+            var length = socklen_t(MemoryLayout<sockaddr_in>.size)
+            let status = withUnsafeMutableBytes(of: &address) { bytes in
+                let pointer = bytes.assumingMemoryBound(to: sockaddr.self).baseAddress
+                guard bind(listener, pointer, length) == 0, Glibc.listen(listener, 1) == 0 else {
+                    return Int32(-1)
+                }
+                return pointer.map { getsockname(listener, $0, &length) } ?? -1
+            }
+            try #require(status == 0)
+            return (listener, Int(UInt16(bigEndian: address.sin_port)))
+        }
+
+        /// The number of bytes that come until the end, through a small buffer.
+        private static func readSlowly(_ port: Int) -> Int {
+            let reader = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
+            defer { close(reader) }
+            var size: Int32 = 4096
+            setsockopt(reader, SOL_SOCKET, SO_RCVBUF, &size, socklen_t(MemoryLayout<Int32>.size))
+            var address = loopback(port)
+            let length = socklen_t(MemoryLayout<sockaddr_in>.size)
+            let status = withUnsafeBytes(of: &address) {
+                connect(reader, $0.assumingMemoryBound(to: sockaddr.self).baseAddress, length)
+            }
+            guard status == 0 else { return 0 }
+            var buffer = [UInt8](repeating: 0, count: 2048)
+            var total = 0
+            while true {
+                let count = read(reader, &buffer, buffer.count)
+                guard count > 0 else { return total }
+                total += count
+                // Slower than the bytes come, so that they wait on the way.
+                usleep(200)
+            }
+        }
+
+        private static func loopback(_ port: Int) -> sockaddr_in {
+            var address = sockaddr_in()
+            address.sin_family = sa_family_t(AF_INET)
+            address.sin_port = UInt16(port).bigEndian
+            address.sin_addr.s_addr = UInt32(0x7f00_0001).bigEndian
+            return address
         }
 
         /// What asking comes to, which is a failure.
@@ -164,89 +329,5 @@ extension NetworkSuites {
             }
             return text
         }
-    }
-}
-
-/// What a proxy may answer, byte by byte.
-@Suite("Talk with a proxy")
-struct TunnelNegotiationTests {
-    private func talk(
-        _ url: String,
-        host: String = "api",
-        _ answers: [[UInt8]]
-    ) throws -> [TunnelNegotiation.Step] {
-        let proxy = try #require(ProxyAddress(url))
-        var negotiation = TunnelNegotiation(proxy, host: host, port: 6443)
-        var steps: [TunnelNegotiation.Step] = []
-        for answer in answers {
-            for byte in answer.dropLast() {
-                let early = try negotiation.receive([byte])
-                #expect(early == .wait)
-            }
-            steps.append(try negotiation.receive(answer.suffix(1)))
-        }
-        return steps
-    }
-
-    @Test("HTTP: what follows the head belongs to the server")
-    func http() throws {
-        let proxy = try #require(ProxyAddress("http://me:p%40w@proxy"))
-        var negotiation = TunnelNegotiation(proxy, host: "fd00::1", port: 6443)
-        #expect(
-            String(decoding: negotiation.opening, as: UTF8.self)
-                == "CONNECT [fd00::1]:6443 HTTP/1.1\r\nHost: [fd00::1]:6443\r\n"
-                + "Proxy-Authorization: Basic bWU6cEB3\r\n\r\n"
-        )
-        let early = try negotiation.receive(Array("HTTP/1.0 200 OK\r\nVia: x\r".utf8))
-        #expect(early == .wait)
-        let last = try negotiation.receive(Array("\n\r\n\u{16}\u{3}".utf8))
-        #expect(last == .done([0x16, 3]))
-    }
-
-    @Test("SOCKS 5 with a password, by name and by address")
-    func socks() throws {
-        #expect(
-            try talk("socks5://me:pw@proxy", [[5, 2], [1, 0], [5, 0, 0, 3, 1, 0x61, 0, 80]]) == [
-                .send([1, 2, 0x6d, 0x65, 2, 0x70, 0x77]),
-                .send([5, 1, 0, 3, 3, 0x61, 0x70, 0x69, 0x19, 0x2b]), .done([]),
-            ]
-        )
-        #expect(
-            try talk("socks5://proxy", host: "192.0.2.1", [[5, 0]])
-                == [.send([5, 1, 0, 1, 192, 0, 2, 1, 0x19, 0x2b])]
-        )
-    }
-
-    @Test(
-        "What is no proxy, or refuses, is told so",
-        arguments: [
-            ("http://p", "SSH-2.0-x", "is no HTTP proxy"),
-            (
-                "http://p", "HTTP/1.1 403 Forbidden\r\n\r\n",
-                "refuses to connect to api:6443: 403 Forbidden"
-            ),
-            ("socks5://p", "HTTP/1.1", "is no SOCKS 5 proxy"),
-            (
-                "socks5://p", "\u{5}\u{0}\u{5}\u{5}\u{0}\u{1}\u{0}",
-                "cannot connect to api:6443: connection refused"
-            ),
-            (
-                "http://p", "HTTP/1.1 " + String(repeating: "x", count: 70_000),
-                "answers without end"
-            ),
-        ]
-    )
-    func refused(url: String, answer: String, expected: String) throws {
-        let proxy = try #require(ProxyAddress(url))
-        var negotiation = TunnelNegotiation(proxy, host: "api", port: 6443)
-        var problem = ""
-        do throws(ClientError) {
-            for part in [answer.utf8.prefix(2), answer.utf8.dropFirst(2)] {
-                _ = try negotiation.receive(Array(part))
-            }
-        } catch {
-            problem = error.description
-        }
-        #expect(problem == expected)
     }
 }

@@ -203,17 +203,21 @@ package actor APIConnection {
         _ credentials: Credentials
     ) async throws -> ProxyTunnel? {
         guard !isClosed, let proxy = access.proxy(for: server) else { return nil }
-        let tls = try TLSConfiguration.proxy(access, credentials)
+        let tls = { [access] () throws(ClientError) in
+            proxy.kind == .https ? try TLSConfiguration.proxy(access, credentials) : nil
+        }
         if let running = tunnels[server], let tunnel = try? await running.value {
-            tunnel.trust(tls)
+            // Bad certificates leave the tunnel those it has; `client` logs them.
+            if let tls = try? tls() { tunnel.trust(tls) }
             return tunnel
         }
+        let first = try tls()
         let (timeout, trust) = (connectTimeout, access.trust)
         let opening = Task {
             try await ProxyTunnel.open(
                 to: server,
                 by: proxy,
-                tls: tls,
+                tls: first,
                 trust: "\(trust), and the system's certificate authorities",
                 timeout: timeout
             )

@@ -34,13 +34,14 @@ extension HTTPClient {
         }
         let usesTLS = server.usesTLS
         let prepare = { @Sendable (channel: any Channel) -> EventLoopFuture<Void> in
-            guard usesTLS, let address else { return channel.keepAlive() }
+            guard usesTLS, let address else { return channel.keepAlive().closing(channel) }
             return channel.nioSSL_peerCertificate().flatMapThrowing { certificate in
                 guard let certificate, certificate.names(address) else {
                     throw NIOSSLExtraError.failedToValidateHostname
                 }
             }
             .flatMap { channel.keepAlive() }
+            .closing(channel)
         }
         configuration.http1_1ConnectionDebugInitializer = prepare
         configuration.http2ConnectionDebugInitializer = prepare
@@ -128,5 +129,23 @@ extension Channel {
         }
         settings.append(setOption(.socketOption(.so_keepalive), value: 1))
         return EventLoopFuture.andAllSucceed(settings, on: eventLoop)
+    }
+}
+
+extension EventLoopFuture where Value == Void {
+    /// Closes `channel`, whose event loop this is, before a failure is delivered: the HTTP client
+    /// forgets such a connection without closing it. It has to learn of the end first, since an
+    /// HTTP/2 connection that ends after the client was shut down stops the process.
+    fileprivate func closing(_ channel: any Channel) -> EventLoopFuture<Void> {
+        flatMapError { error in
+            let pipeline = channel.pipeline.syncOperations
+            // From below TLS, whose own closing waits for the server's answer.
+            if let tls = try? pipeline.context(handlerType: NIOSSLClientHandler.self) {
+                tls.close(promise: nil)
+            } else {
+                channel.close(promise: nil)
+            }
+            return channel.closeFuture.flatMapThrowing { throw error }
+        }
     }
 }

@@ -1,27 +1,82 @@
 import Glibc
 import NIOCore
+import NIOPosix
 
 /// Who is at the other end of a connection from 127.0.0.1 to 127.0.0.1.
 enum LoopbackPeer {
+    /// More of the table is not read: about 1.7 million sockets.
+    private static let limit = 256 << 20
+
+    /// For reading the table, which takes seconds where there are very many sockets.
+    private static let pool = {
+        let pool = NIOThreadPool(numberOfThreads: 1)
+        pool.start()
+        return pool
+    }()
+
     /// Whether it is a process of our own user (`/proc/net/tcp`, column `uid`). What can't be found
-    /// is not ours.
-    static func isOurs(_ channel: any Channel) -> Bool {
-        guard let own = channel.localAddress?.port, let peer = channel.remoteAddress?.port,
-            let table = try? textOfFile("/proc/thread-self/net/tcp", limit: 256 << 20)
-        else { return false }
-        return isOwned(by: geteuid(), peer: peer, own: own, table: table)
+    /// is not ours, nor is what `isWanted` says no of when its turn comes. To be called on the
+    /// channel's event loop, which is not held up.
+    static func isOurs(
+        _ channel: any Channel,
+        isWanted: @escaping @Sendable () -> Bool
+    ) -> EventLoopFuture<Bool> {
+        guard let own = channel.localAddress?.port, let peer = channel.remoteAddress?.port else {
+            return channel.eventLoop.makeSucceededFuture(false)
+        }
+        return pool.runIfActive(eventLoop: channel.eventLoop) {
+            isWanted()
+                && isOwned(
+                    by: geteuid(),
+                    peer: peer,
+                    own: own,
+                    table: "/proc/thread-self/net/tcp"
+                )
+        }
     }
 
-    /// Whether `table` has the peer's end of the connection, and with this user.
-    static func isOwned(by user: uid_t, peer: Int, own: Int, table: String) -> Bool {
-        let ends = [end(peer), end(own)]
-        for line in table.split(separator: "\n").dropFirst() {
-            // sl, local_address, rem_address, st, queues, timer, retransmits, uid
-            let fields = line.split(separator: " ", omittingEmptySubsequences: true)
-            guard fields.count > 7, fields[1...2].elementsEqual(ends, by: ==) else { continue }
-            return fields[7] == "\(user)"
+    /// Whether the file `table` has the peer's end of the connection, established and with this
+    /// user, within its first `limit` bytes.
+    static func isOwned(
+        by user: uid_t,
+        peer: Int,
+        own: Int,
+        table: String,
+        limit: Int = limit
+    ) -> Bool {
+        let file = open(table, O_RDONLY | O_CLOEXEC)
+        guard file >= 0 else { return false }
+        defer { close(file) }
+        let ends = Array(" \(end(peer)) \(end(own)) ".utf8)
+        var chunk = [UInt8](repeating: 0, count: 64 << 10)
+        var total = 0
+        var rest: [UInt8] = []
+        while total < limit {
+            let count = read(file, &chunk, min(chunk.count, limit - total))
+            if count < 0, errno == EINTR { continue }
+            guard count > 0 else { return false }
+            total += count
+            rest += chunk[..<count]
+            var start = rest.startIndex
+            while let newline = rest[start...].firstIndex(of: 0x0a) {
+                if let owner = owner(rest[start..<newline], ends) { return owner == "\(user)" }
+                start = newline + 1
+            }
+            rest.removeSubrange(..<start)
         }
         return false
+    }
+
+    /// The user in a line about an established connection between these ends.
+    private static func owner(_ line: ArraySlice<UInt8>, _ ends: [UInt8]) -> String? {
+        // sl: local_address rem_address st queues timer retransmits uid
+        guard let colon = line.firstIndex(of: 0x3a), line[(colon + 1)...].starts(with: ends) else {
+            return nil
+        }
+        let fields = line[(colon + 1 + ends.count)...].split(separator: 0x20)
+        // The kernel tells 0 as the user of what its process has closed already.
+        guard fields.count > 4, fields[0].elementsEqual("01".utf8) else { return nil }
+        return String(decoding: fields[4], as: UTF8.self)
     }
 
     /// 127.0.0.1 in the byte order of this machine, as the kernel prints it.

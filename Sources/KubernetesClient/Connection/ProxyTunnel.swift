@@ -18,8 +18,8 @@ final class ProxyTunnel: Sendable {
         let proxy: ProxyAddress
         let server: ServerAddress
         let timeout: TimeAmount
-        /// For the proxy's own certificate.
-        let tls: Mutex<TLSConfiguration>
+        /// For the proxy's own certificate; nil stands for the system's authorities.
+        let tls: Mutex<TLSConfiguration?>
         /// For messages, where that comes from.
         let trust: String
         let failure = Mutex<String?>(nil)
@@ -29,7 +29,7 @@ final class ProxyTunnel: Sendable {
             _ proxy: ProxyAddress,
             _ server: ServerAddress,
             _ timeout: TimeAmount,
-            _ tls: TLSConfiguration,
+            _ tls: TLSConfiguration?,
             _ trust: String
         ) {
             self.proxy = proxy
@@ -41,11 +41,11 @@ final class ProxyTunnel: Sendable {
     }
 
     /// Opens the port. `tls` is what the certificate of an https proxy is checked with, which
-    /// `trust` tells people.
+    /// `trust` tells people; other proxies need none.
     static func open(
         to server: ServerAddress,
         by proxy: ProxyAddress,
-        tls: TLSConfiguration,
+        tls: TLSConfiguration?,
         trust: String,
         timeout: TimeAmount
     ) async throws -> ProxyTunnel {
@@ -94,13 +94,23 @@ final class ProxyTunnel: Sendable {
 }
 
 extension ProxyTunnel.Shared {
-    /// Connects `client` with the server, or closes it.
+    /// Connects `client` with the server if it is of our own user, or closes it. Nothing is read
+    /// from it before.
     func serve(_ client: any Channel) {
-        guard LoopbackPeer.isOurs(client) else {
-            client.close(promise: nil)
-            return
-        }
         add(client)
+        // One that has just been accepted need not be active yet.
+        let id = ObjectIdentifier(client)
+        let isOpen = { @Sendable in self.channels.withLock { $0[id] != nil } }
+        LoopbackPeer.isOurs(client, isWanted: isOpen).whenComplete { answer in
+            guard case .success(true) = answer, isOpen() else {
+                client.close(promise: nil)
+                return
+            }
+            self.connect(client)
+        }
+    }
+
+    private func connect(_ client: any Channel) {
         let done = client.eventLoop.makePromise(of: Void.self)
         let negotiation = TunnelNegotiation(proxy, host: server.host, port: server.port)
         ClientBootstrap(group: client.eventLoop)
@@ -145,7 +155,8 @@ extension ProxyTunnel.Shared {
     /// Nil for a proxy that is spoken to in the clear.
     private func proxyTLS() throws -> NIOSSLClientHandler? {
         guard proxy.kind == .https else { return nil }
-        let context = try NIOSSLContext(configuration: tls.withLock { $0 })
+        let configuration = tls.withLock { $0 } ?? .makeClientConfiguration()
+        let context = try NIOSSLContext(configuration: configuration)
         return try NIOSSLClientHandler(
             context: context,
             serverHostname: proxy.isNamed ? proxy.host : nil
@@ -209,47 +220,5 @@ private final class NegotiationHandler: ChannelInboundHandler, RemovableChannelH
 
     private func send(_ bytes: [UInt8], _ context: ChannelHandlerContext) {
         context.writeAndFlush(wrapOutboundOut(ByteBuffer(bytes: bytes)), promise: nil)
-    }
-}
-
-/// Hands on what one of two channels receives to the other, as fast as that one takes it.
-private final class RelayHandler: ChannelInboundHandler {
-    typealias InboundIn = ByteBuffer
-
-    private let other: any Channel
-
-    private init(to other: any Channel) {
-        self.other = other
-    }
-
-    /// Both channels run on one event loop, which calls this.
-    static func join(_ first: any Channel, _ second: any Channel) throws {
-        // From here on one reads only when the other can write.
-        try second.syncOptions?.setOption(.autoRead, value: false)
-        try first.pipeline.syncOperations.addHandler(RelayHandler(to: second))
-        try second.pipeline.syncOperations.addHandler(RelayHandler(to: first))
-        first.read()
-        second.read()
-    }
-
-    func channelRead(context: ChannelHandlerContext, data: NIOAny) {
-        other.write(unwrapInboundIn(data), promise: nil)
-    }
-
-    func channelReadComplete(context: ChannelHandlerContext) {
-        other.flush()
-        if other.isWritable { context.read() }
-    }
-
-    func channelWritabilityChanged(context: ChannelHandlerContext) {
-        if context.channel.isWritable { other.read() }
-    }
-
-    func channelInactive(context: ChannelHandlerContext) {
-        other.close(promise: nil)
-    }
-
-    func errorCaught(context: ChannelHandlerContext, error: any Error) {
-        context.close(promise: nil)
     }
 }
