@@ -108,10 +108,11 @@ final class BenchCluster {
 
     // MARK: - Surroundings
 
-    private static func makeNetwork() throws {
+    /// In the present namespace: every endpoint is this process, and ClusterIPs only have to be routed
+    /// somewhere.
+    static func makeNetwork() throws {
         try ChildProcess.run("ip", "link", "set", "lo", "up")
         try ChildProcess.run("ip", "address", "add", "192.0.2.1/32", "dev", "lo")
-        // Every endpoint is this process; ClusterIPs only have to be routed somewhere.
         try ChildProcess.run("ip", "route", "add", "local", "10.128.0.0/9", "dev", "lo")
         try ChildProcess.run(
             "ip",

@@ -19,20 +19,7 @@ struct ServeCommand: ParsableCommand {
 
     func run() throws {
         try FairleadTables.enterNewNamespace()
-        try ChildProcess.run("ip", "link", "set", "lo", "up")
-        try ChildProcess.run("ip", "address", "add", "192.0.2.1/32", "dev", "lo")
-        // Every endpoint is this server; ClusterIPs only have to be routed somewhere.
-        try ChildProcess.run("ip", "route", "add", "local", "10.128.0.0/9", "dev", "lo")
-        try ChildProcess.run(
-            "ip",
-            "route",
-            "add",
-            "10.96.0.0/12",
-            "dev",
-            "lo",
-            "src",
-            "192.0.2.1"
-        )
+        try BenchCluster.makeNetwork()
         if services > 0 {
             try program(Workload(services: services, endpoints: 10).full)
         }
