@@ -17,7 +17,20 @@ let settings: [SwiftSetting] =
         ? [] : [.treatAllWarnings(as: .error)])
     + (isFuzzing ? [.unsafeFlags(["-sanitize=fuzzer"])] : [])
 
+/// A floor is a folder of rooms. A room builds on those of its own floor and of lower ones alone;
+/// `scripts/arrows` holds that, and what the folders inside a room may use of each other.
+enum Floor: String {
+    case c = "C"
+    case model = "Model"
+    case planning = "Planning"
+    case kernel = "Kernel"
+    case inputs = "Inputs"
+    case daemon = "Daemon"
+    case lab = "Lab"
+}
+
 func room(
+    _ floor: Floor,
     _ name: String,
     _ dependencies: [Target.Dependency] = [],
     _ more: [SwiftSetting] = [],
@@ -26,8 +39,19 @@ func room(
     .target(
         name: name,
         dependencies: dependencies,
+        path: "Sources/\(floor.rawValue)/\(name)",
         exclude: exclude,
         swiftSettings: settings + more
+    )
+}
+
+/// Made for tests and benchmarks, and in no program that is installed.
+func support(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
+    .target(
+        name: name,
+        dependencies: dependencies,
+        path: "Tests/Support/\(name)",
+        swiftSettings: settings
     )
 }
 
@@ -90,42 +114,55 @@ let package = Package(
         .package(url: "https://github.com/swift-server/async-http-client", from: "1.37.0"),
     ],
     targets: [
-        .systemLibrary(name: "CIPTables", pkgConfig: "libiptc", providers: [.apt(["libiptc-dev"])]),
-        .systemLibrary(name: "CNetlink"),
-        .systemLibrary(name: "CSpawn"),
+        .systemLibrary(
+            name: "CIPTables",
+            path: "Sources/C/CIPTables",
+            pkgConfig: "libiptc",
+            providers: [.apt(["libiptc-dev"])]
+        ),
+        .systemLibrary(name: "CNetlink", path: "Sources/C/CNetlink"),
+        .systemLibrary(name: "CSpawn", path: "Sources/C/CSpawn"),
 
         // The models: values, no I/O.
-        room("Addressing"),
-        room("ServiceModel", ["Addressing", treeCollections]),
-        room("DataplaneModel", ["Addressing"]),
+        room(.model, "Addressing"),
+        room(.model, "ServiceModel", ["Addressing", treeCollections]),
+        room(.model, "DataplaneModel", ["Addressing"]),
 
         // Pure: from what is wanted to rules, and from rules to what becomes of a packet.
-        room("Planning", ["Addressing", "ServiceModel", "DataplaneModel"]),
-        room("PacketTracing", ["Addressing", "DataplaneModel"]),
+        room(.planning, "Planning", ["Addressing", "ServiceModel", "DataplaneModel"]),
+        room(.planning, "PacketTracing", ["Addressing", "DataplaneModel"]),
 
-        room("Picturing", ["Addressing", "ServiceModel", "Planning"]),
+        room(.planning, "Picturing", ["Addressing", "ServiceModel", "Planning"]),
 
-        room("ProxyModes", ["Addressing", "DataplaneModel", "Planning", "PacketTracing"]),
+        room(
+            .planning,
+            "ProxyModes",
+            ["Addressing", "DataplaneModel", "Planning", "PacketTracing"]
+        ),
 
         // Effects, each at one edge.
         room(
+            .kernel,
             "LinuxKernel",
             ["Addressing", "DataplaneModel", "CIPTables", "CNetlink"],
             [.strictMemorySafety()]
         ),
-        room("PrintableText"),
-        room("AnnotatedYAML", ["PrintableText", yams]),
-        room("KubernetesObjects", ["Addressing", "PrintableText", "ServiceModel"]),
+        room(.model, "PrintableText"),
+        room(.inputs, "AnnotatedYAML", ["PrintableText", yams]),
+        room(.inputs, "KubernetesObjects", ["Addressing", "PrintableText", "ServiceModel"]),
         room(
+            .inputs,
             "ServiceSources",
             ["Addressing", "PrintableText", "ServiceModel", "AnnotatedYAML", "KubernetesObjects"]
         ),
         room(
+            .inputs,
             "KubernetesAPI",
             ["Addressing", "PrintableText", "ServiceModel", "KubernetesObjects", protobuf],
             exclude: ["Schema"]
         ),
         room(
+            .inputs,
             "KubernetesClient",
             [
                 "Addressing", "PrintableText", "ServiceModel", "AnnotatedYAML", "KubernetesAPI",
@@ -133,16 +170,18 @@ let package = Package(
             ]
         ),
         room(
+            .inputs,
             "DaemonConfiguration",
             ["Addressing", "PrintableText", "ServiceModel", "Planning", "AnnotatedYAML"]
         ),
         room(
+            .daemon,
             "HealthChecking",
             ["Addressing", "ServiceModel", heap, nioCore, nioHTTP1, nioPosix, nioTLS]
         ),
-        room("HTTPServing", ["Addressing", nioCore, nioHTTP1, nioPosix]),
-        room("Telemetry", ["Addressing", "ServiceModel", "HTTPServing", logging]),
-        room("Reconciling", ["Addressing", "ServiceModel", "DataplaneModel", "Planning"]),
+        room(.daemon, "HTTPServing", ["Addressing", nioCore, nioHTTP1, nioPosix]),
+        room(.daemon, "Telemetry", ["Addressing", "ServiceModel", "HTTPServing", logging]),
+        room(.daemon, "Reconciling", ["Addressing", "ServiceModel", "DataplaneModel", "Planning"]),
 
         // The composition root.
         program(
@@ -158,16 +197,17 @@ let package = Package(
         ),
 
         // A small network in namespaces, for the demo, the tests and the benchmarks.
-        room("NamespaceLab", ["Addressing", "CSpawn"]),
-        room("LabTraffic", ["Addressing", argumentParser]),
-        room("LabCluster", ["Addressing", "NamespaceLab"]),
+        room(.lab, "NamespaceLab", ["Addressing", "CSpawn"]),
+        room(.lab, "LabTraffic", ["Addressing", argumentParser]),
+        room(.lab, "LabCluster", ["Addressing", "NamespaceLab"]),
         program(
             "fairlead-lab-agent",
+            path: "Sources/Lab/fairlead-lab-agent",
             ["Addressing", "NamespaceLab", "LabTraffic", argumentParser]
         ),
 
         // An API server for the tests and the benchmarks.
-        room(
+        support(
             "KubernetesTestServer",
             [
                 "Addressing", "ServiceModel", nioCore, nioPosix, nioHTTP1, nioHTTP2, nioTLS,
@@ -185,7 +225,7 @@ let package = Package(
             ]
         ),
 
-        room(
+        support(
             "TestSupport",
             [
                 "Addressing", "ServiceModel", "DataplaneModel", "Planning", "PacketTracing",
