@@ -1,25 +1,25 @@
-import Addressing
-import DaemonConfiguration
-import DataplaneModel
-import LinuxKernel
-import Planning
-import ProxyModes
+package import Addressing
+package import DaemonConfiguration
+package import DataplaneModel
+package import LinuxKernel
+package import Planning
+package import ProxyModes
 
 extension NFTablesMode: InstalledMode {
-    static let tables: [TableName] = []
-    static let localhost = LocalhostSupport.onRequest
+    package static let tables: [TableName] = []
+    package static let localhost = LocalhostSupport.onRequest
 
-    static func store(_ family: IPFamily, _ kernel: borrowing Kernel) -> NFTablesStore {
+    package static func store(_ family: IPFamily, _ kernel: borrowing Kernel) -> NFTablesStore {
         NFTablesStore(family: family, monitor: kernel.nftMonitor)
     }
 
-    static func prepareHost(_ configuration: DaemonConfiguration) -> [String] { [] }
+    package static func prepareHost(_ configuration: DaemonConfiguration) -> [String] { [] }
 
-    static func needsRouteLocalnet(_ planner: NFTablesPlanner) -> Bool {
+    package static func needsRouteLocalnet(_ planner: NFTablesPlanner) -> Bool {
         planner.needsRouteLocalnet
     }
 
-    static func capabilities(
+    package static func capabilities(
         _ families: [IPFamily],
         _ configuration: DaemonConfiguration
     ) -> [KernelCapabilities.Finding] {
