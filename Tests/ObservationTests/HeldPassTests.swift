@@ -4,6 +4,7 @@ import Dataplane
 import Foundation
 import HTTPServing
 import HealthChecking
+import InstalledModes
 import Planning
 import ServiceModel
 import Synchronization

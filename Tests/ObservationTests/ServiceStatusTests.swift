@@ -45,10 +45,16 @@ struct ServiceStatusTests {
     @Test("Issues of the plan are the named Service's alone")
     func plan() throws {
         var report = PassReport(kind: .full)
-        report.issues = ["IPv4: shop/web:http/tcp: taken", "IPv4: shop/web-2:http/tcp: taken"]
+        var outcome = PassReport.FamilyOutcome(family: .ipv4)
+        outcome.issues = ["web", "web-2"].map { name in
+            let service = ServiceName(namespace: "shop", name: name)
+            let port = ServicePortName(service: service, port: "http", transport: .tcp)
+            return PlanIssue(port, reason: "taken")
+        }
+        report.families = [outcome]
         var snapshot = Self.snapshot([])
         snapshot.lastPass = report
-        #expect(snapshot.issues(about: Self.web) == ["IPv4: shop/web:http/tcp: taken"])
+        #expect(snapshot.issues(about: Self.web) == ["IPv4: shop/web:http: taken"])
     }
 
     @Test("An address that is external IP and load-balancer address is one frontend")

@@ -2,6 +2,7 @@ import Addressing
 import ArgumentParser
 import DaemonConfiguration
 import Dataplane
+import InstalledModes
 import Picturing
 import Planning
 import ProxyModes

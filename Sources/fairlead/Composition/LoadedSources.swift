@@ -1,6 +1,7 @@
 import DaemonConfiguration
 import Dataplane
 import Dispatch
+import InstalledModes
 import KubernetesAPI
 import KubernetesClient
 import Logging

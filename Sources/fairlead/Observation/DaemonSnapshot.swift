@@ -36,10 +36,10 @@ struct DaemonSnapshot: Sendable {
     func issues(listening: [String]) -> [(kind: String, problems: [String])] {
         [
             ("source", services.issues.map(\.description)),
-            ("plan", lastPass?.issues ?? []),
-            ("object", lastPass?.failures ?? []),
-            ("pass", lastPass?.errors ?? []),
-            ("other mode", lastPass?.leftovers ?? []),
+            ("plan", lastPass?.issues.map(\.description) ?? []),
+            ("object", lastPass?.failures.map(\.description) ?? []),
+            ("pass", lastPass?.errors.map(\.description) ?? []),
+            ("other mode", lastPass?.leftovers.map(\.description) ?? []),
             ("address", listening), ("removal guard", hold.map { [$0.words(at: .now)] } ?? []),
         ]
     }

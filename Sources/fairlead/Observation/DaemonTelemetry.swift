@@ -4,6 +4,7 @@ import Dataplane
 import Glibc
 import HTTPServing
 import HealthChecking
+import InstalledModes
 import KubernetesClient
 import LinuxKernel
 import Logging

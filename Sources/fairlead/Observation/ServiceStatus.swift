@@ -2,6 +2,7 @@ import Addressing
 import DaemonConfiguration
 import Dataplane
 import HealthChecking
+import InstalledModes
 import Planning
 import ProxyModes
 import ServiceModel

@@ -230,10 +230,10 @@ extension IPTablesPlanner: Planner {
 }
 
 extension IPTablesDiff: PlanDiff {
-    package var countByObject: [String: Int] {
+    package var countByObject: [ChangedObject: Int] {
         [
-            "chain": tables.reduce(0) { $0 + $1.chains.count },
-            "jump": tables.reduce(0) { $0 + $1.jumps.count },
+            .chain: tables.reduce(0) { $0 + $1.chains.count },
+            .jump: tables.reduce(0) { $0 + $1.jumps.count },
         ]
     }
 }

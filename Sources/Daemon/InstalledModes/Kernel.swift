@@ -4,15 +4,23 @@ package import DataplaneModel
 package import LinuxKernel
 import Planning
 
-/// The kernel as the configuration names it, for commands that run once on their own thread.
+/// The kernel as the configuration names it, for the calling thread.
 package struct Kernel {
     package let configuration: DaemonConfiguration
+    package let lock: XTablesLock.Configuration
     /// For the nftables stores of both families.
     package let nftMonitor = NFTMonitor()
+    /// For the stores of legacy tables of both families.
+    package let lockWatch: XTablesLockWatch
 
     /// Enters the configured namespace for good. The calling thread must not be shared.
     package init(_ configuration: DaemonConfiguration) throws(DataplaneError) {
         self.configuration = configuration
+        lock = XTablesLock.Configuration(
+            path: configuration.iptables.lockFile,
+            timeout: configuration.iptables.lockTimeout
+        )
+        lockWatch = XTablesLockWatch(lock)
         if let namespace = configuration.networkNamespace {
             try NetworkNamespace.enter(namespace)
         }
@@ -39,12 +47,5 @@ package struct Kernel {
             }
         }
         return found
-    }
-
-    package var lock: XTablesLock.Configuration {
-        XTablesLock.Configuration(
-            path: configuration.iptables.lockFile,
-            timeout: configuration.iptables.lockTimeout
-        )
     }
 }

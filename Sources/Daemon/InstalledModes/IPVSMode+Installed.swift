@@ -8,7 +8,6 @@ import ServiceModel
 
 extension IPVSMode: InstalledMode {
     package static let tables = TableName.allCases
-    package static let localhost = LocalhostSupport.never
 
     package static func store(_ family: IPFamily, _ kernel: borrowing Kernel) -> IPVSStore {
         let settings = kernel.configuration.ipvs
@@ -16,6 +15,7 @@ extension IPVSMode: InstalledMode {
             family: family,
             IPVSStore.Configuration(
                 lock: kernel.lock,
+                lockWatch: kernel.lockWatch,
                 excluded: settings.excludedRanges,
                 scheduler: SchedulerName(settings.scheduler.rawValue),
                 drainTimeout: settings.drainTimeout,

@@ -1,5 +1,6 @@
 package import Addressing
 package import DaemonConfiguration
+package import Dataplane
 package import DataplaneModel
 package import LinuxKernel
 package import Planning
@@ -7,23 +8,17 @@ package import ProxyModes
 package import ServiceModel
 
 /// A mode with its hands in the kernel: what the command line adds to the pure part.
-package protocol InstalledMode: ProxyMode {
+package protocol InstalledMode: ProgrammedMode {
     associatedtype ModeStore: KernelStore
     where ModeStore.State == ModePlanner.State, ModeStore.Diff == ModePlanner.Diff
 
     /// The legacy tables the mode writes.
     static var tables: [TableName] { get }
 
-    /// When node ports answer on 127.0.0.1.
-    static var localhost: LocalhostSupport { get }
-
     static func store(_ family: IPFamily, _ kernel: borrowing Kernel) -> ModeStore
 
     /// Settings of the host that the mode needs, set where they differ; what could not be set.
     static func prepareHost(_ configuration: DaemonConfiguration) -> [String]
-
-    /// The plan has node ports on 127.0.0.1, which takes `RouteLocalnet`.
-    static func needsRouteLocalnet(_ planner: ModePlanner) -> Bool
 
     /// What others have in the kernel that keeps parts of the plan from being made, each with its
     /// cure.
@@ -31,9 +26,6 @@ package protocol InstalledMode: ProxyMode {
         _ planner: ModePlanner,
         _ store: ModeStore
     ) throws(DataplaneError) -> [DataplaneError]
-
-    /// Planned rules by legacy table; empty where their number does not depend on Services.
-    static func ruleCounts(_ planner: ModePlanner) -> [TableName: Int]
 
     /// What the kernel has counted for each Service port; nil where nothing is counted.
     static func traffic(
@@ -54,9 +46,7 @@ extension InstalledMode {
         _ store: ModeStore
     ) throws(DataplaneError) -> [DataplaneError] { [] }
 
-    package static func ruleCounts(_ planner: ModePlanner) -> [TableName: Int] { [:] }
-
-    package static func needsRouteLocalnet(_ planner: ModePlanner) -> Bool { false }
+    package static func prepareHost(_ configuration: DaemonConfiguration) -> [String] { [] }
 }
 
 extension DaemonConfiguration.Mode {
@@ -72,29 +62,15 @@ extension DaemonConfiguration.Mode {
 
 extension IPTablesMode: InstalledMode {
     package static let tables: [TableName] = [.filter, .nat]
-    package static let localhost = LocalhostSupport.unlessRefused
 
     package static func store(_ family: IPFamily, _ kernel: borrowing Kernel) -> IPTablesStore {
         IPTablesStore(
             family: family,
             tables: tables,
             lock: kernel.lock,
+            lockWatch: kernel.lockWatch,
             owns: NameScheme.owns(chain:)
         )
-    }
-
-    package static func prepareHost(_ configuration: DaemonConfiguration) -> [String] { [] }
-
-    package static func needsRouteLocalnet(_ planner: IPTablesPlanner) -> Bool {
-        planner.needsRouteLocalnet
-    }
-
-    package static func ruleCounts(_ planner: IPTablesPlanner) -> [TableName: Int] {
-        let counts = tables.map { table in
-            let owned = planner.plan[table]
-            return (table, owned.chains.values.reduce(owned.jumps.count) { $0 + $1.rules.count })
-        }
-        return Dictionary(uniqueKeysWithValues: counts)
     }
 
     package static func capabilities(
