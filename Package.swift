@@ -29,6 +29,9 @@ enum Floor: String {
     case lab = "Lab"
 }
 
+/// In rooms that call the kernel.
+let unsafe: [SwiftSetting] = [.strictMemorySafety()]
+
 func room(
     _ floor: Floor,
     _ name: String,
@@ -141,11 +144,64 @@ let package = Package(
         ),
 
         // Effects, each at one edge.
+        room(.kernel, "HostFacts", ["Addressing", "DataplaneModel", "CIPTables", "CNetlink"], unsafe),
+        room(.kernel, "Netlink", ["Addressing", "DataplaneModel", "HostFacts", "CIPTables", "CNetlink"], unsafe),
         room(
             .kernel,
-            "LinuxKernel",
-            ["Addressing", "DataplaneModel", "CIPTables", "CNetlink"],
-            [.strictMemorySafety()]
+            "NodeAddresses",
+            ["Addressing", "DataplaneModel", "HostFacts", "Netlink", "CIPTables", "CNetlink"],
+            unsafe
+        ),
+        room(
+            .kernel,
+            "Conntrack",
+            ["Addressing", "DataplaneModel", "HostFacts", "Netlink", "CNetlink"],
+            unsafe
+        ),
+        room(
+            .kernel,
+            "XTables",
+            ["Addressing", "DataplaneModel", "HostFacts", "CIPTables", "CNetlink"],
+            unsafe
+        ),
+        room(
+            .kernel,
+            "IPSets",
+            ["Addressing", "DataplaneModel", "HostFacts", "Netlink", "XTables", "CNetlink"],
+            unsafe
+        ),
+        room(
+            .kernel,
+            "NFTables",
+            ["Addressing", "DataplaneModel", "HostFacts", "Netlink", "CIPTables", "CNetlink"],
+            unsafe
+        ),
+        room(
+            .kernel,
+            "IPVS",
+            [
+                "Addressing", "DataplaneModel", "HostFacts", "Netlink", "NodeAddresses", "XTables",
+                "IPSets", "CNetlink",
+            ],
+            unsafe
+        ),
+        room(
+            .kernel,
+            "KubeProxyRemoval",
+            [
+                "Addressing", "DataplaneModel", "HostFacts", "Netlink", "NodeAddresses", "XTables",
+                "IPSets", "NFTables", "IPVS", "CNetlink",
+            ],
+            unsafe
+        ),
+        room(
+            .kernel,
+            "HostChecks",
+            [
+                "Addressing", "DataplaneModel", "HostFacts", "Netlink", "NodeAddresses", "XTables",
+                "IPSets", "NFTables", "IPVS", "CIPTables", "CNetlink",
+            ],
+            unsafe
         ),
         room(.model, "PrintableText"),
         room(.inputs, "AnnotatedYAML", ["PrintableText", yams]),
@@ -194,7 +250,7 @@ let package = Package(
             "InstalledModes",
             [
                 "Addressing", "ServiceModel", "DataplaneModel", "Planning", "ProxyModes",
-                "LinuxKernel", "DaemonConfiguration", "Dataplane",
+                "HostFacts", "Netlink", "NodeAddresses", "Conntrack", "XTables", "IPSets", "NFTables", "IPVS", "KubeProxyRemoval", "HostChecks", "DaemonConfiguration", "Dataplane",
             ]
         ),
         room(.daemon, "Reconciling", ["Addressing", "ServiceModel", "Dataplane"]),
@@ -204,7 +260,7 @@ let package = Package(
             "fairlead",
             [
                 "Addressing", "ServiceModel", "DataplaneModel", "Planning", "PacketTracing",
-                "HealthChecking", "HTTPServing", "Picturing", "ProxyModes", "LinuxKernel",
+                "HealthChecking", "HTTPServing", "Picturing", "ProxyModes", "HostFacts", "Netlink", "NodeAddresses", "Conntrack", "XTables", "IPSets", "NFTables", "IPVS", "KubeProxyRemoval", "HostChecks",
                 "ServiceSources", "KubernetesAPI", "KubernetesClient", "DaemonConfiguration",
                 "PrintableText", "Telemetry", "Dataplane", "InstalledModes", "Reconciling", "NamespaceLab",
                 "LabTraffic", "LabCluster",
@@ -235,7 +291,7 @@ let package = Package(
             "fairlead-bench",
             path: "Benchmarks/fairlead-bench",
             [
-                "Addressing", "ServiceModel", "DataplaneModel", "Planning", "LinuxKernel",
+                "Addressing", "ServiceModel", "DataplaneModel", "Planning", "HostFacts", "Netlink", "NodeAddresses", "Conntrack", "XTables", "IPSets", "NFTables", "IPVS", "KubeProxyRemoval", "HostChecks",
                 "Dataplane", "CIPTables", "KubernetesAPI", "KubernetesClient",
                 "KubernetesTestServer", argumentParser, logging,
             ]
@@ -274,7 +330,7 @@ let package = Package(
             "LinuxKernelTests",
             [
                 "Addressing", "ServiceModel", "DataplaneModel", "Planning", "ProxyModes",
-                "LinuxKernel", "Dataplane", "TestSupport", "CSpawn",
+                "HostFacts", "Netlink", "NodeAddresses", "Conntrack", "XTables", "IPSets", "NFTables", "IPVS", "KubeProxyRemoval", "HostChecks", "Dataplane", "TestSupport", "CSpawn",
             ]
         ),
         tests("AnnotatedYAMLTests", ["AnnotatedYAML", "PrintableText"]),
@@ -311,7 +367,7 @@ let package = Package(
         tests(
             "HealthCheckingTests",
             [
-                "Addressing", "ServiceModel", "HealthChecking", "LinuxKernel", "TestSupport",
+                "Addressing", "ServiceModel", "HealthChecking", "HostFacts", "Netlink", "NodeAddresses", "Conntrack", "XTables", "IPSets", "NFTables", "IPVS", "KubeProxyRemoval", "HostChecks", "TestSupport",
                 nioCore, nioHTTP1, nioPosix, nioTLS,
             ]
         ),
@@ -325,7 +381,7 @@ let package = Package(
             [
                 "Addressing", "ServiceModel", "Planning", "HealthChecking", "HTTPServing",
                 "KubernetesAPI", "KubernetesClient", "DaemonConfiguration", "Telemetry",
-                "Dataplane", "InstalledModes", "Reconciling", "DataplaneModel", "LinuxKernel", "PacketTracing",
+                "Dataplane", "InstalledModes", "Reconciling", "DataplaneModel", "HostFacts", "Netlink", "NodeAddresses", "Conntrack", "XTables", "IPSets", "NFTables", "IPVS", "KubeProxyRemoval", "HostChecks", "PacketTracing",
                 "ProxyModes", "fairlead", logging,
             ]
         ),
@@ -333,7 +389,7 @@ let package = Package(
         tests(
             "IntegrationTests",
             [
-                "Addressing", "ServiceModel", "DataplaneModel", "Planning", "LinuxKernel",
+                "Addressing", "ServiceModel", "DataplaneModel", "Planning", "HostFacts", "Netlink", "NodeAddresses", "Conntrack", "XTables", "IPSets", "NFTables", "IPVS", "KubeProxyRemoval", "HostChecks",
                 "Dataplane", "AnnotatedYAML", "KubernetesClient", "KubernetesTestServer",
                 "NamespaceLab", "LabCluster", "fairlead", "fairlead-lab-agent",
             ]

@@ -1,8 +1,9 @@
+import XTables
+import HostFacts
 import Addressing
 import Dataplane
 import DataplaneModel
 import Glibc
-import LinuxKernel
 import Planning
 import ServiceModel
 

@@ -1,7 +1,7 @@
+import NFTables
 import Addressing
 import Dataplane
 import DataplaneModel
-import LinuxKernel
 import Planning
 import ServiceModel
 

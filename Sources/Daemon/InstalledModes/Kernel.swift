@@ -1,7 +1,10 @@
+package import XTables
+package import NFTables
+package import HostFacts
+package import HostChecks
 package import Addressing
 package import DaemonConfiguration
 package import DataplaneModel
-package import LinuxKernel
 import Planning
 
 /// The kernel as the configuration names it, for the calling thread.

@@ -1,8 +1,11 @@
+import NodeAddresses
+import HostChecks
+import HostFacts
+import Conntrack
 import Addressing
 package import DaemonConfiguration
 package import Dataplane
 import DataplaneModel
-import LinuxKernel
 import Planning
 
 extension Dataplane {

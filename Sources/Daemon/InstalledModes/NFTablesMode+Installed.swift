@@ -1,7 +1,8 @@
+package import NFTables
+package import HostChecks
 package import Addressing
 package import DaemonConfiguration
 package import DataplaneModel
-package import LinuxKernel
 import Planning
 package import ProxyModes
 

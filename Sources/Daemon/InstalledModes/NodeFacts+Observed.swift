@@ -1,7 +1,8 @@
+import NodeAddresses
+import HostFacts
 import Addressing
 import DataplaneModel
 import Glibc
-import LinuxKernel
 package import Planning
 
 extension NodeFacts {

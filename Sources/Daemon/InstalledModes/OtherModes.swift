@@ -1,8 +1,9 @@
+import NFTables
+import IPVS
 package import Addressing
 import DaemonConfiguration
 import Dataplane
 package import DataplaneModel
-import LinuxKernel
 package import Planning
 import ProxyModes
 import ServiceModel

@@ -5,7 +5,6 @@ import Dataplane
 import DataplaneModel
 import Foundation
 import InstalledModes
-import LinuxKernel
 import Planning
 import ProxyModes
 import ServiceModel

@@ -1,10 +1,10 @@
+import HostChecks
 import Addressing
 import ArgumentParser
 import DaemonConfiguration
 import Dataplane
 import DataplaneModel
 import InstalledModes
-import LinuxKernel
 import PacketTracing
 import Planning
 import ProxyModes

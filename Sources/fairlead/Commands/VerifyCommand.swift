@@ -4,7 +4,6 @@ import DaemonConfiguration
 import Dataplane
 import DataplaneModel
 import InstalledModes
-import LinuxKernel
 import Planning
 import ProxyModes
 import ServiceModel

@@ -1,3 +1,4 @@
+import HostFacts
 import Addressing
 import DaemonConfiguration
 import Dataplane
@@ -6,7 +7,6 @@ import HTTPServing
 import HealthChecking
 import InstalledModes
 import KubernetesClient
-import LinuxKernel
 import Logging
 import Planning
 import Reconciling
