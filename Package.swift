@@ -235,7 +235,8 @@ let package = Package(
             "fairlead-bench",
             path: "Benchmarks/fairlead-bench",
             [
-                "Addressing", "ServiceModel", "DataplaneModel", "Planning", "LinuxKernel",
+                "Addressing", "ServiceModel", "DataplaneModel", "Planning", "ProxyModes",
+                "LinuxKernel",
                 "Dataplane", "CIPTables", "KubernetesAPI", "KubernetesClient",
                 "KubernetesTestServer", argumentParser, logging,
             ]
