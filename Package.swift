@@ -291,7 +291,7 @@ let package = Package(
             "fairlead-bench",
             path: "Benchmarks/fairlead-bench",
             [
-                "Addressing", "ServiceModel", "DataplaneModel", "Planning", "HostFacts", "Netlink", "NodeAddresses", "Conntrack", "XTables", "IPSets", "NFTables", "IPVS", "KubeProxyRemoval", "HostChecks",
+                "Addressing", "ServiceModel", "DataplaneModel", "Planning", "ProxyModes", "HostFacts", "Netlink", "NodeAddresses", "Conntrack", "XTables", "IPSets", "NFTables", "IPVS", "KubeProxyRemoval", "HostChecks",
                 "Dataplane", "CIPTables", "KubernetesAPI", "KubernetesClient",
                 "KubernetesTestServer", argumentParser, logging,
             ]
