@@ -37,15 +37,7 @@ package struct Lane: Sendable, Equatable {
 }
 
 package struct PicturedFrontend: Sendable, Equatable {
-    package enum Kind: String, Sendable {
-        case clusterIP = "ClusterIP"
-        case nodePort = "NodePort"
-        case externalIP = "External IP"
-        case loadBalancer = "Load balancer"
-        case healthCheck = "Health check"
-    }
-
-    package var kind: Kind
+    package var kind: FrontendKind
     /// `10.96.0.10:80`, or `:30080` on the node's own addresses.
     package var address: String
     /// Which list it leads to; nil for one that is answered here.

@@ -5,7 +5,7 @@ package enum NFTSetChange: Sendable, Equatable {
         package var name: NFTSetName
         package var shape: NFTSetShape
         /// As in `NFTSet`.
-        package var isEntrance: Bool
+        package var isDispatchMap: Bool
         /// Sorted by key, like the others.
         package var added: [NFTElement]
         package var removed: [NFTElement]
@@ -77,7 +77,7 @@ extension NFTSetChange.Update {
         self.init(
             name: set.name,
             shape: set.shape,
-            isEntrance: set.isEntrance,
+            isDispatchMap: set.isDispatchMap,
             added: [],
             removed: [],
             replaced: []

@@ -13,7 +13,7 @@ package struct IPTablesPlanner: Sendable {
 
     private let statics: StaticChains
     private var fragments: [ServiceName: PlannedService] = [:]
-    private(set) var contests = FrontendContests<FrontendClaim>()
+    private(set) var contests = FrontendContests<DispatchRules>()
     private var natTree: DispatchTree
     private var natNodePortTree: DispatchTree
     private var filterTree: DispatchTree
@@ -27,7 +27,7 @@ package struct IPTablesPlanner: Sendable {
     private struct PlannedService {
         var natChains: [ChainName]
         var filterChains: [ChainName]
-        var claims: [FrontendClaim]
+        var claims: [FrontendClaim<DispatchRules>]
     }
 
     /// A plan without Services.
@@ -97,16 +97,18 @@ package struct IPTablesPlanner: Sendable {
         }
 
         /// A contest was decided: `winner` has the frontend now, nil if nobody wants it.
-        mutating func decide(_ frontend: FrontendClaim.Frontend, _ winner: FrontendClaim?) {
-            switch frontend.space {
-            case .address:
-                natAddresses[frontend.key] = .some(winner?.natRule)
-                filterAddresses[frontend.key] = .some(winner?.filterRule)
+        mutating func decide(_ frontend: FrontendKey, _ winner: FrontendClaim<DispatchRules>?) {
+            guard let key = DispatchKey(frontend) else { return }
+            let rules = winner?.content
+            switch frontend {
+            case .address, .remainder:
+                natAddresses[key] = .some(rules?.nat)
+                filterAddresses[key] = .some(rules?.filter)
             case .nodePort:
-                natNodePorts[frontend.key] = .some(winner?.natRule)
-                filterNodePorts[frontend.key] = .some(winner?.filterRule)
-            case .healthCheck:
-                healthChecks[frontend.key] = .some(winner?.filterRule)
+                natNodePorts[key] = .some(rules?.nat)
+                filterNodePorts[key] = .some(rules?.filter)
+            case .healthCheck: healthChecks[key] = .some(rules?.filter)
+            case .mark: break
             }
         }
     }
@@ -130,7 +132,7 @@ package struct IPTablesPlanner: Sendable {
             chainOwners[chain] = nil
         }
         for claim in planned.claims {
-            change.decide(claim.frontend, contests.withdraw(claim))
+            change.decide(claim.key, contests.withdraw(claim))
         }
     }
 
@@ -159,7 +161,7 @@ package struct IPTablesPlanner: Sendable {
             chainOwners[owned.chain.name] = owned.port
         }
         for claim in fragment.claims {
-            change.decide(claim.frontend, contests.enter(claim))
+            change.decide(claim.key, contests.enter(claim))
         }
         fragments[service.name] = PlannedService(
             natChains: fragment.natChains.map(\.chain.name),
