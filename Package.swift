@@ -181,7 +181,15 @@ let package = Package(
         ),
         room(.daemon, "HTTPServing", ["Addressing", nioCore, nioHTTP1, nioPosix]),
         room(.daemon, "Telemetry", ["Addressing", "ServiceModel", "HTTPServing", logging]),
-        room(.daemon, "Reconciling", ["Addressing", "ServiceModel", "DataplaneModel", "Planning"]),
+        room(
+            .daemon,
+            "Dataplane",
+            [
+                "Addressing", "ServiceModel", "DataplaneModel", "Planning", "ProxyModes",
+                "LinuxKernel", "DaemonConfiguration",
+            ]
+        ),
+        room(.daemon, "Reconciling", ["Addressing", "ServiceModel", "Dataplane"]),
 
         // The composition root.
         program(
@@ -190,8 +198,8 @@ let package = Package(
                 "Addressing", "ServiceModel", "DataplaneModel", "Planning", "PacketTracing",
                 "HealthChecking", "HTTPServing", "Picturing", "ProxyModes", "LinuxKernel",
                 "ServiceSources", "KubernetesAPI", "KubernetesClient", "DaemonConfiguration",
-                "PrintableText", "Telemetry", "Reconciling", "NamespaceLab", "LabTraffic",
-                "LabCluster",
+                "PrintableText", "Telemetry", "Dataplane", "Reconciling", "NamespaceLab",
+                "LabTraffic", "LabCluster",
                 argumentParser, logging, httpClient, nioCore, nioHTTP1,
             ]
         ),
@@ -220,7 +228,7 @@ let package = Package(
             path: "Benchmarks/fairlead-bench",
             [
                 "Addressing", "ServiceModel", "DataplaneModel", "Planning", "LinuxKernel",
-                "Reconciling", "CIPTables", "KubernetesAPI", "KubernetesClient",
+                "Dataplane", "CIPTables", "KubernetesAPI", "KubernetesClient",
                 "KubernetesTestServer", argumentParser, logging,
             ]
         ),
@@ -258,7 +266,7 @@ let package = Package(
             "LinuxKernelTests",
             [
                 "Addressing", "ServiceModel", "DataplaneModel", "Planning", "ProxyModes",
-                "LinuxKernel", "Reconciling", "TestSupport", "CSpawn",
+                "LinuxKernel", "Dataplane", "TestSupport", "CSpawn",
             ]
         ),
         tests("AnnotatedYAMLTests", ["AnnotatedYAML", "PrintableText"]),
@@ -282,11 +290,15 @@ let package = Package(
             ["Addressing", "ServiceModel", "Planning", "DaemonConfiguration"]
         ),
         tests(
-            "ReconcilingTests",
+            "DataplaneTests",
             [
-                "Addressing", "ServiceModel", "DataplaneModel", "Planning", "Reconciling",
-                "TestSupport",
+                "Addressing", "ServiceModel", "DataplaneModel", "Planning", "PacketTracing",
+                "ProxyModes", "LinuxKernel", "DaemonConfiguration", "Dataplane", "TestSupport",
             ]
+        ),
+        tests(
+            "ReconcilingTests",
+            ["Addressing", "ServiceModel", "Dataplane", "Reconciling", "TestSupport"]
         ),
         tests(
             "HealthCheckingTests",
@@ -305,8 +317,8 @@ let package = Package(
             [
                 "Addressing", "ServiceModel", "Planning", "HealthChecking", "HTTPServing",
                 "KubernetesAPI", "KubernetesClient", "DaemonConfiguration", "Telemetry",
-                "Reconciling", "DataplaneModel", "LinuxKernel", "PacketTracing", "ProxyModes",
-                "fairlead", logging,
+                "Dataplane", "Reconciling", "DataplaneModel", "LinuxKernel", "PacketTracing",
+                "ProxyModes", "fairlead", logging,
             ]
         ),
         tests("NamespaceLabTests", ["Addressing", "NamespaceLab", "LabCluster"]),
@@ -314,7 +326,7 @@ let package = Package(
             "IntegrationTests",
             [
                 "Addressing", "ServiceModel", "DataplaneModel", "Planning", "LinuxKernel",
-                "Reconciling", "AnnotatedYAML", "KubernetesClient", "KubernetesTestServer",
+                "Dataplane", "AnnotatedYAML", "KubernetesClient", "KubernetesTestServer",
                 "NamespaceLab", "LabCluster", "fairlead", "fairlead-lab-agent",
             ]
         ),

@@ -1,7 +1,7 @@
 import Addressing
+import Dataplane
 import KubernetesClient
 import Planning
-import Reconciling
 import ServiceModel
 import Testing
 

@@ -1,8 +1,8 @@
 import Addressing
+import Dataplane
 import DataplaneModel
 import LinuxKernel
 import Planning
-import Reconciling
 import ServiceModel
 import Testing
 

@@ -1,7 +1,7 @@
 import Addressing
 import DaemonConfiguration
+import Dataplane
 import Planning
-import Reconciling
 import ServiceModel
 import Testing
 

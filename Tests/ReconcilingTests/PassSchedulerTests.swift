@@ -1,3 +1,4 @@
+import Dataplane
 import Reconciling
 import Testing
 

@@ -1,11 +1,11 @@
 import Addressing
 import ArgumentParser
 import DaemonConfiguration
+import Dataplane
 import DataplaneModel
 import LinuxKernel
 import Planning
 import ProxyModes
-import Reconciling
 import ServiceModel
 import ServiceSources
 

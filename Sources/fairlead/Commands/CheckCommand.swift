@@ -1,6 +1,7 @@
 import Addressing
 import ArgumentParser
 import DaemonConfiguration
+import Dataplane
 import DataplaneModel
 import LinuxKernel
 import Planning

@@ -1,4 +1,5 @@
 import DaemonConfiguration
+import Dataplane
 import Dispatch
 import KubernetesAPI
 import KubernetesClient

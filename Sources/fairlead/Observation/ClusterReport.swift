@@ -1,3 +1,4 @@
+import Dataplane
 import KubernetesClient
 import Planning
 import ServiceModel

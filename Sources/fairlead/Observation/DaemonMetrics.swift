@@ -1,9 +1,9 @@
 import Addressing
 import DaemonConfiguration
+import Dataplane
 import DataplaneModel
 import Planning
 import PrintableText
-import Reconciling
 import ServiceModel
 import Telemetry
 

@@ -1,5 +1,6 @@
 import Addressing
 import DaemonConfiguration
+import Dataplane
 import Glibc
 import HealthChecking
 import Planning

@@ -1,5 +1,6 @@
 import Addressing
 import DaemonConfiguration
+import Dataplane
 import Glibc
 import HTTPServing
 import HealthChecking
@@ -119,17 +120,18 @@ final class DaemonTelemetry: Sendable {
             if report.succeeded { published.lastSuccess = now } else { published.failedPasses += 1 }
         }
         metrics.passed(report, at: now)
+        let began = now.advanced(by: report.began - now.instant)
         for outcome in report.families {
             if outcome.report == nil {
-                health.failed(outcome.family, began: report.began)
+                health.failed(outcome.family, began: began)
             } else {
-                health.updated(outcome.family, began: report.began, at: now)
+                health.updated(outcome.family, began: began, at: now)
             }
         }
         if report.succeeded {
             let applied = waiting.withLock { waiting in
-                defer { waiting = waiting.filter { $0.value.instant > report.began.instant } }
-                return waiting.filter { $0.value.instant <= report.began.instant }
+                defer { waiting = waiting.filter { $0.value.instant > report.began } }
+                return waiting.filter { $0.value.instant <= report.began }
             }
             for (source, since) in applied {
                 metrics.fairlead.sourceLag.observe(now.seconds(since: since), source)

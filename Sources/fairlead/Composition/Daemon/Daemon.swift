@@ -1,5 +1,6 @@
 import Addressing
 import DaemonConfiguration
+import Dataplane
 import Foundation
 import HealthChecking
 import KubernetesClient
@@ -264,7 +265,7 @@ struct Daemon {
 
     // MARK: - Passes
 
-    private mutating func pass(_ kind: PassScheduler.PassKind) async {
+    private mutating func pass(_ kind: PassKind) async {
         let report = await dataplane.pass(
             pending.take(),
             kind,

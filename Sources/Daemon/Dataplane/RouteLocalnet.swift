@@ -1,5 +1,5 @@
 import Addressing
-import DataplaneModel
+package import DataplaneModel
 import Foundation
 import LinuxKernel
 
@@ -8,19 +8,19 @@ import LinuxKernel
 ///
 /// It is set only where it is off, and put back only if it was set here. That is noted in a file,
 /// as the daemon may end in between: by namespace, and with the boot it holds for.
-final class RouteLocalnet {
+package final class RouteLocalnet {
     private static let name = "net.ipv4.conf.all.route_localnet"
 
     /// Where it is noted; nil is nowhere, so that only this process knows.
     private let directory: String?
     private var isOurs = false
 
-    init(stateDirectory: String?) {
+    package init(stateDirectory: String?) {
         directory = stateDirectory
     }
 
     /// Sets it if it is off. To be called when the guard against neighbours stands.
-    func enable() throws(DataplaneError) {
+    package func enable() throws(DataplaneError) {
         guard try Sysctl.read(Self.name) != "1" else { return }
         isOurs = true
         // Without the note it is put back unless the process ends before; that is no reason to
@@ -37,7 +37,7 @@ final class RouteLocalnet {
     /// Puts it back if it was set here; true if that was so. To be called as long as the guard
     /// stands.
     @discardableResult
-    func restore() throws(DataplaneError) -> Bool {
+    package func restore() throws(DataplaneError) -> Bool {
         guard isOurs || hasNote else { return false }
         if try Sysctl.read(Self.name) != "0" { try Sysctl.write("0", to: Self.name) }
         forget()

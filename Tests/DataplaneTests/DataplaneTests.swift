@@ -2,12 +2,11 @@ import Addressing
 import DaemonConfiguration
 import DataplaneModel
 import Planning
-import Reconciling
 import ServiceModel
 import Synchronization
 import Testing
 
-@testable import fairlead
+@testable import Dataplane
 
 /// How one pass treats its families, with a kernel that does as it is told.
 @Suite("Passes over families")

@@ -1,8 +1,8 @@
-import DaemonConfiguration
-import LinuxKernel
+package import DaemonConfiguration
+package import LinuxKernel
 
 extension ConntrackSettings {
-    init(_ configuration: DaemonConfiguration.Conntrack) {
+    package init(_ configuration: DaemonConfiguration.Conntrack) {
         self.init(
             maximumPerCore: configuration.maxPerCore,
             minimum: configuration.min,

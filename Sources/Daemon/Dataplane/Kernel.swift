@@ -1,17 +1,17 @@
-import Addressing
-import DaemonConfiguration
-import DataplaneModel
-import LinuxKernel
+package import Addressing
+package import DaemonConfiguration
+package import DataplaneModel
+package import LinuxKernel
 import Planning
 
 /// The kernel as the configuration names it, for commands that run once on their own thread.
-struct Kernel {
-    let configuration: DaemonConfiguration
+package struct Kernel {
+    package let configuration: DaemonConfiguration
     /// For the nftables stores of both families.
-    let nftMonitor = NFTMonitor()
+    package let nftMonitor = NFTMonitor()
 
     /// Enters the configured namespace for good. The calling thread must not be shared.
-    init(_ configuration: DaemonConfiguration) throws(DataplaneError) {
+    package init(_ configuration: DaemonConfiguration) throws(DataplaneError) {
         self.configuration = configuration
         if let namespace = configuration.networkNamespace {
             try NetworkNamespace.enter(namespace)
@@ -20,7 +20,7 @@ struct Kernel {
 
     /// The configured families, or else those that the kernel has what the mode needs for; none is
     /// an error.
-    func families() throws(DataplaneError) -> [IPFamily] {
+    package func families() throws(DataplaneError) -> [IPFamily] {
         if let families = configuration.families { return families }
         let mode = configuration.mode
         if mode == .nftables {
@@ -41,31 +41,10 @@ struct Kernel {
         return found
     }
 
-    var lock: XTablesLock.Configuration {
+    package var lock: XTablesLock.Configuration {
         XTablesLock.Configuration(
             path: configuration.iptables.lockFile,
             timeout: configuration.iptables.lockTimeout
         )
-    }
-}
-
-extension DataplaneError {
-    /// The error in words, with what to do about it where that is known.
-    var advice: String {
-        switch kind {
-        case .notPermitted:
-            "\(self)\nThis needs root, or the capabilities CAP_NET_ADMIN and CAP_NET_RAW."
-        case .busy: "\(self)\nAnother program holds the lock; look for a stuck iptables."
-        default: "\(self)"
-        }
-    }
-}
-
-/// Runs `body` and turns kernel errors into words.
-func withAdvice<Result>(_ body: () throws -> Result) throws -> Result {
-    do {
-        return try body()
-    } catch let error as DataplaneError {
-        throw CommandFailure(error.advice)
     }
 }

@@ -2,11 +2,11 @@ import Addressing
 import DataplaneModel
 import Glibc
 import LinuxKernel
-import Planning
+package import Planning
 
 extension NodeFacts {
     /// What can't be found out is taken as absent.
-    static func observe() -> NodeFacts {
+    package static func observe() -> NodeFacts {
         NodeFacts(
             hostName: hostName(),
             // What is bound for Services is there because of them, and none of the node's own.
@@ -18,7 +18,7 @@ extension NodeFacts {
     }
 
     /// In lower case, as node names are in Kubernetes.
-    static func hostName() -> String {
+    package static func hostName() -> String {
         var name = utsname()
         guard uname(&name) == 0 else { return "" }
         return withUnsafeBytes(of: name.nodename) { bytes in

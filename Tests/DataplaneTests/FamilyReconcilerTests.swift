@@ -1,7 +1,7 @@
 import Addressing
+import Dataplane
 import DataplaneModel
 import Planning
-import Reconciling
 import ServiceModel
 import Synchronization
 import Testing

@@ -1,13 +1,13 @@
-import Addressing
+package import Addressing
 import DaemonConfiguration
-import DataplaneModel
+package import DataplaneModel
 import LinuxKernel
-import Planning
+package import Planning
 import ProxyModes
 import ServiceModel
 
 /// What one family still has in the kernel of modes that do not serve.
-protocol ModeLeftovers {
+package protocol ModeLeftovers {
     var family: IPFamily { get }
 
     /// What is there; nothing that only waits for its last connections.
@@ -22,13 +22,13 @@ protocol ModeLeftovers {
 
 /// What modes other than the present one left in the kernel for one family: taken away once the
 /// present one serves, so that a change of mode leaves no gap.
-struct OtherModes: ModeLeftovers {
-    let family: IPFamily
+package struct OtherModes: ModeLeftovers {
+    package let family: IPFamily
     private let mode: DaemonConfiguration.Mode
     private let ipvs: IPVSStore
     private let nftables: NFTablesStore
 
-    init(_ family: IPFamily, _ kernel: borrowing Kernel) {
+    package init(_ family: IPFamily, _ kernel: borrowing Kernel) {
         self.family = family
         mode = kernel.configuration.mode
         ipvs = IPVSMode.store(family, kernel)
@@ -45,7 +45,7 @@ struct OtherModes: ModeLeftovers {
         }
     }
 
-    func retire() throws(DataplaneError) -> ApplyReport {
+    package func retire() throws(DataplaneError) -> ApplyReport {
         switch mode {
         case .iptables:
             var report = try retireTable()
@@ -56,12 +56,12 @@ struct OtherModes: ModeLeftovers {
         }
     }
 
-    func attend() throws(DataplaneError) {
+    package func attend() throws(DataplaneError) {
         if mode != .ipvs { try ipvs.attend() }
     }
 
     /// Removes our table of nftables.
-    func retireTable() throws(DataplaneError) -> ApplyReport {
+    package func retireTable() throws(DataplaneError) -> ApplyReport {
         let diff = try tableRemoval()
         return diff.isEmpty ? ApplyReport() : try nftables.apply(diff)
     }
@@ -78,7 +78,7 @@ struct OtherModes: ModeLeftovers {
         }
     }
 
-    func find() throws(DataplaneError) -> [ObjectDifference] {
+    package func find() throws(DataplaneError) -> [ObjectDifference] {
         let settings = PlannerSettings(node: NodeIdentity(name: ""))
         var found: [ObjectDifference] = []
         if mode == .iptables || mode == .ipvs {
@@ -101,20 +101,20 @@ struct OtherModes: ModeLeftovers {
 
 /// The removal of what other modes left in one family: begun as soon as the present mode stands
 /// there, whatever else fails, and tried again until nothing is left.
-struct Retirement {
+package struct Retirement {
     private let leftovers: any ModeLeftovers
     private var isDone = false
     /// What is still there and why; empty if nothing is.
-    private(set) var remains: [String] = []
+    package private(set) var remains: [String] = []
 
-    init(_ leftovers: some ModeLeftovers) {
+    package init(_ leftovers: some ModeLeftovers) {
         self.leftovers = leftovers
     }
 
     /// Takes the next step and returns how many objects were removed. `presentStands` says that the
     /// kernel holds the present mode's plan but for single objects; until then connections need the
     /// other mode's.
-    mutating func proceed(presentStands: Bool) -> Int {
+    package mutating func proceed(presentStands: Bool) -> Int {
         if isDone { return 0 }
         var removed = 0
         var reason = "needed until the mode in use has programmed \(leftovers.family.rawValue)"
@@ -132,7 +132,7 @@ struct Retirement {
         return removed
     }
 
-    func attend() throws(DataplaneError) { try leftovers.attend() }
+    package func attend() throws(DataplaneError) { try leftovers.attend() }
 
     private func describe(_ reason: String) -> [String] {
         let family = leftovers.family.rawValue

@@ -1,13 +1,13 @@
-import Addressing
-import DaemonConfiguration
-import DataplaneModel
-import LinuxKernel
-import Planning
-import ProxyModes
-import ServiceModel
+package import Addressing
+package import DaemonConfiguration
+package import DataplaneModel
+package import LinuxKernel
+package import Planning
+package import ProxyModes
+package import ServiceModel
 
 /// A mode with its hands in the kernel: what the command line adds to the pure part.
-protocol InstalledMode: ProxyMode {
+package protocol InstalledMode: ProxyMode {
     associatedtype ModeStore: KernelStore
     where ModeStore.State == ModePlanner.State, ModeStore.Diff == ModePlanner.Diff
 
@@ -49,19 +49,19 @@ protocol InstalledMode: ProxyMode {
 }
 
 extension InstalledMode {
-    static func obstacles(
+    package static func obstacles(
         _ planner: ModePlanner,
         _ store: ModeStore
     ) throws(DataplaneError) -> [DataplaneError] { [] }
 
-    static func ruleCounts(_ planner: ModePlanner) -> [TableName: Int] { [:] }
+    package static func ruleCounts(_ planner: ModePlanner) -> [TableName: Int] { [:] }
 
-    static func needsRouteLocalnet(_ planner: ModePlanner) -> Bool { false }
+    package static func needsRouteLocalnet(_ planner: ModePlanner) -> Bool { false }
 }
 
 extension DaemonConfiguration.Mode {
     /// The mode's implementation; `auto` is to be resolved first, and else is nftables.
-    var installed: any InstalledMode.Type {
+    package var installed: any InstalledMode.Type {
         switch self {
         case .iptables: IPTablesMode.self
         case .ipvs: IPVSMode.self
@@ -71,10 +71,10 @@ extension DaemonConfiguration.Mode {
 }
 
 extension IPTablesMode: InstalledMode {
-    static let tables: [TableName] = [.filter, .nat]
-    static let localhost = LocalhostSupport.unlessRefused
+    package static let tables: [TableName] = [.filter, .nat]
+    package static let localhost = LocalhostSupport.unlessRefused
 
-    static func store(_ family: IPFamily, _ kernel: borrowing Kernel) -> IPTablesStore {
+    package static func store(_ family: IPFamily, _ kernel: borrowing Kernel) -> IPTablesStore {
         IPTablesStore(
             family: family,
             tables: tables,
@@ -83,13 +83,13 @@ extension IPTablesMode: InstalledMode {
         )
     }
 
-    static func prepareHost(_ configuration: DaemonConfiguration) -> [String] { [] }
+    package static func prepareHost(_ configuration: DaemonConfiguration) -> [String] { [] }
 
-    static func needsRouteLocalnet(_ planner: IPTablesPlanner) -> Bool {
+    package static func needsRouteLocalnet(_ planner: IPTablesPlanner) -> Bool {
         planner.needsRouteLocalnet
     }
 
-    static func ruleCounts(_ planner: IPTablesPlanner) -> [TableName: Int] {
+    package static func ruleCounts(_ planner: IPTablesPlanner) -> [TableName: Int] {
         let counts = tables.map { table in
             let owned = planner.plan[table]
             return (table, owned.chains.values.reduce(owned.jumps.count) { $0 + $1.rules.count })
@@ -97,7 +97,7 @@ extension IPTablesMode: InstalledMode {
         return Dictionary(uniqueKeysWithValues: counts)
     }
 
-    static func capabilities(
+    package static func capabilities(
         _ families: [IPFamily],
         _ configuration: DaemonConfiguration
     ) -> [KernelCapabilities.Finding] {

@@ -8,7 +8,7 @@ import ProxyModes
 import ServiceModel
 import Testing
 
-@testable import fairlead
+@testable import Dataplane
 
 @Suite("Dataplane of a family")
 struct ModeDataplaneTests {

@@ -1,16 +1,16 @@
 import Addressing
-import DaemonConfiguration
-import DataplaneModel
+package import DaemonConfiguration
+package import DataplaneModel
 import LinuxKernel
 
 /// What `mode: auto` comes down to on this host, and why.
-struct ModeChoice {
-    var mode: DaemonConfiguration.Mode
-    var reason: String
+package struct ModeChoice {
+    package var mode: DaemonConfiguration.Mode
+    package var reason: String
 
     /// nftables where the kernel has all that its layout needs, else iptables. Looks into the
     /// configured network namespace.
-    init(_ configuration: DaemonConfiguration) throws(DataplaneError) {
+    package init(_ configuration: DaemonConfiguration) throws(DataplaneError) {
         let families = configuration.families ?? IPFamily.allCases
         let findings: [KernelCapabilities.Finding]
         if let namespace = configuration.networkNamespace {
@@ -32,29 +32,14 @@ struct ModeChoice {
 
 extension DaemonConfiguration {
     /// With a mode that is one, not `auto`; tells which and why.
-    func choosingMode(_ tell: (ModeChoice) -> Void) throws(DataplaneError) -> DaemonConfiguration {
+    package func choosingMode(_ tell: (ModeChoice) -> Void) throws(DataplaneError)
+        -> DaemonConfiguration
+    {
         guard mode == .auto else { return self }
         let choice = try ModeChoice(self)
         tell(choice)
         var chosen = self
         chosen.mode = choice.mode
         return chosen
-    }
-}
-
-extension ConfigurationOptions {
-    /// The configuration for a command that ends, as `loadLikeDaemon` finds it: what was odd, and the
-    /// chosen mode, are told on standard error.
-    func loadWithMode() throws -> DaemonConfiguration {
-        try choosingMode(try loadLikeDaemon())
-    }
-
-    /// With a mode that is one, which is told on standard error.
-    func choosingMode(_ configuration: DaemonConfiguration) throws -> DaemonConfiguration {
-        try withAdvice {
-            try configuration.choosingMode { choice in
-                complain("mode auto: \(choice.mode.rawValue), \(choice.reason)")
-            }
-        }
     }
 }

@@ -1,27 +1,26 @@
-import Addressing
+package import Addressing
 import DataplaneModel
 import Foundation
 import LinuxKernel
-import Planning
-import Reconciling
+package import Planning
 import Synchronization
 
 /// Makes the kernel forget UDP flows to endpoints that are gone, off the way of the passes: on a
 /// thread of its own, and what is asked for meanwhile together.
-actor ConntrackCleaner {
+package actor ConntrackCleaner {
     /// One look through the table of a family.
-    struct Run: Sendable, Equatable {
-        var family: IPFamily
+    package struct Run: Sendable, Equatable {
+        package var family: IPFamily
         /// Entries deleted.
-        var deleted: Int
-        var duration: Duration
+        package var deleted: Int
+        package var duration: Duration
     }
 
     /// What one family is asked for.
-    struct Request: Sendable {
-        var check: FlowCheck
-        var settings: PlannerSettings
-        var localhost: LocalhostSupport
+    package struct Request: Sendable {
+        package var check: FlowCheck
+        package var settings: PlannerSettings
+        package var localhost: LocalhostSupport
     }
 
     private struct Shared {
@@ -32,7 +31,9 @@ actor ConntrackCleaner {
     }
 
     private let thread = DataplaneThread(name: "fairlead-flows")
-    nonisolated var unownedExecutor: UnownedSerialExecutor { thread.asUnownedSerialExecutor() }
+    package nonisolated var unownedExecutor: UnownedSerialExecutor {
+        thread.asUnownedSerialExecutor()
+    }
 
     private let namespace: String?
     private var hasEntered = false
@@ -43,12 +44,12 @@ actor ConntrackCleaner {
     private static let retryInterval = Duration.seconds(5)
 
     /// Touches nothing before the first request.
-    init(namespace: String?) {
+    package init(namespace: String?) {
         self.namespace = namespace
     }
 
     /// What was done since the last call.
-    nonisolated func takeRuns() -> [Run] {
+    package nonisolated func takeRuns() -> [Run] {
         shared.withLock { shared in
             defer { shared.runs = [] }
             return shared.runs
@@ -56,7 +57,7 @@ actor ConntrackCleaner {
     }
 
     /// What went wrong since the last call.
-    nonisolated func takeProblems() -> [String] {
+    package nonisolated func takeProblems() -> [String] {
         shared.withLock { shared in
             defer { shared.problems = [] }
             return shared.problems
@@ -64,7 +65,7 @@ actor ConntrackCleaner {
     }
 
     /// Returns at once.
-    nonisolated func request(_ family: IPFamily, _ request: Request) {
+    package nonisolated func request(_ family: IPFamily, _ request: Request) {
         guard !request.check.isEmpty else { return }
         let begins = shared.withLock { shared in
             var merged = request

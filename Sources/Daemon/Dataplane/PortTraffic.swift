@@ -1,28 +1,33 @@
 import Addressing
-import DataplaneModel
-import LinuxKernel
-import Planning
-import ProxyModes
-import ServiceModel
+package import DataplaneModel
+package import LinuxKernel
+package import Planning
+package import ProxyModes
+package import ServiceModel
 
 /// What the kernel has counted for one Service port in one family, all its frontends together.
-struct PortTraffic: Sendable, Equatable {
+package struct PortTraffic: Sendable, Equatable {
     /// Nil where the kernel does not count them.
-    var connections: UInt64?
+    package var connections: UInt64?
     /// Both ways.
-    var packets: UInt64 = 0
-    var bytes: UInt64 = 0
+    package var packets: UInt64 = 0
+    package var bytes: UInt64 = 0
     /// Packets that tried to open a connection and were refused: there is no endpoint.
-    var rejected: UInt64 = 0
+    package var rejected: UInt64 = 0
     /// The same, dropped: there are endpoints on other nodes only.
-    var dropped: UInt64 = 0
+    package var dropped: UInt64 = 0
     /// The same, dropped: the source ranges do not allow it.
-    var notAllowed: UInt64 = 0
+    package var notAllowed: UInt64 = 0
+
+    /// Nothing yet; `connections` is nil where the kernel does not count them.
+    package init(connections: UInt64? = nil) {
+        self.connections = connections
+    }
 }
 
 extension IPVSMode {
     /// IPVS counts by itself. A port whose servers drain is counted until they are gone.
-    static func traffic(
+    package static func traffic(
         _ store: IPVSStore,
         _ owners: FrontendOwners
     ) throws(DataplaneError) -> [ServicePortName: PortTraffic]? {
@@ -42,20 +47,20 @@ extension IPVSMode {
 
 extension NFTablesMode {
     /// Nil if the table does not count, by configuration.
-    static func traffic(
+    package static func traffic(
         _ store: NFTablesStore,
         _ owners: FrontendOwners
     ) throws(DataplaneError) -> [ServicePortName: PortTraffic]? {
         let counters = try store.counters()
         guard NFTablesPlanner.counts(counters) else { return nil }
         return NFTablesPlanner.trafficCounts(counters, owners).mapValues { counts in
-            PortTraffic(
-                packets: counts.traffic.packets,
-                bytes: counts.traffic.bytes,
-                rejected: counts.rejected,
-                dropped: counts.dropped,
-                notAllowed: counts.notAllowed
-            )
+            var traffic = PortTraffic()
+            traffic.packets = counts.traffic.packets
+            traffic.bytes = counts.traffic.bytes
+            traffic.rejected = counts.rejected
+            traffic.dropped = counts.dropped
+            traffic.notAllowed = counts.notAllowed
+            return traffic
         }
     }
 }

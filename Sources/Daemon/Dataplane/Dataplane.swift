@@ -1,15 +1,16 @@
-import Addressing
-import DaemonConfiguration
-import DataplaneModel
+package import Addressing
+package import DaemonConfiguration
+package import DataplaneModel
 import LinuxKernel
-import Planning
-import Reconciling
-import ServiceModel
+package import Planning
+package import ServiceModel
 
 /// The kernel side of the daemon: one reconciler per family, all on one thread of their own.
-actor Dataplane {
+package actor Dataplane {
     private let thread = DataplaneThread(name: "fairlead")
-    nonisolated var unownedExecutor: UnownedSerialExecutor { thread.asUnownedSerialExecutor() }
+    package nonisolated var unownedExecutor: UnownedSerialExecutor {
+        thread.asUnownedSerialExecutor()
+    }
 
     private var configuration: DaemonConfiguration
     private var facts = NodeFacts(
@@ -26,7 +27,7 @@ actor Dataplane {
     /// Families whose kernel state somebody may have changed: the next full pass observes them.
     private var suspects: Set<IPFamily> = []
     /// Forgets UDP flows to endpoints that are gone, after the passes.
-    nonisolated let conntrackCleaner: ConntrackCleaner
+    package nonisolated let conntrackCleaner: ConntrackCleaner
     /// Until then a mere possibility of drift is not looked into, so that somebody's busy iptables
     /// does not keep us reading tables.
     private var nextLook = ContinuousClock.now
@@ -37,13 +38,13 @@ actor Dataplane {
     private static let lookShare = 20
 
     /// Touches nothing before `start`.
-    init(_ configuration: DaemonConfiguration) {
+    package init(_ configuration: DaemonConfiguration) {
         self.configuration = configuration
         conntrackCleaner = ConntrackCleaner(namespace: configuration.networkNamespace)
     }
 
     /// One that has started, with these parts in place of those that `start` makes.
-    init(
+    package init(
         _ configuration: DaemonConfiguration,
         dataplanes: sending [any FamilyDataplane],
         retirements: sending [Retirement]
@@ -56,7 +57,7 @@ actor Dataplane {
     }
 
     /// What is amiss with the kernel, for the log.
-    func kernelProblems() -> [String] {
+    package func kernelProblems() -> [String] {
         let mode = configuration.mode.installed
         let findings = mode.capabilities(families, configuration).filter { $0.level > .good }
         return findings.map { "\($0.subject): \($0.detail)" } + prepareHost()
@@ -71,7 +72,7 @@ actor Dataplane {
 
     /// Chooses the mode if that is left to it, enters the namespace for good and finds out which
     /// families there are.
-    func start() throws(DataplaneError) -> (
+    package func start() throws(DataplaneError) -> (
         mode: DaemonConfiguration.Mode, reason: String?, families: [IPFamily]
     ) {
         var reason: String?
@@ -100,7 +101,7 @@ actor Dataplane {
 
     /// Takes over another configuration; every Service has to be planned anew then. Namespace,
     /// lock, mode and families stay as they were at the start. Returns what could not be set.
-    func reconfigure(_ new: DaemonConfiguration) -> [String] {
+    package func reconfigure(_ new: DaemonConfiguration) -> [String] {
         let mode = configuration.mode
         configuration = new
         configuration.mode = mode
@@ -110,14 +111,14 @@ actor Dataplane {
 
     /// Looks at the node's own addresses again; true if they changed in a way that matters, and
     /// every Service has to be planned anew.
-    func addressesChanged() -> Bool {
+    package func addressesChanged() -> Bool {
         var now = NodeFacts.observe()
         now.cluster = facts.cluster
         return take(now)
     }
 
     /// Takes over what the cluster says of the node; true as for `addressesChanged`.
-    func learn(_ cluster: ClusterFacts) -> Bool {
+    package func learn(_ cluster: ClusterFacts) -> Bool {
         var now = facts
         now.cluster = cluster
         return take(now)
@@ -137,7 +138,7 @@ actor Dataplane {
 
     /// Whether somebody else seems to have changed our tables. The families where it seems so are
     /// observed by the next full pass, and no others.
-    func hasDrifted() throws(DataplaneError) -> Bool {
+    package func hasDrifted() throws(DataplaneError) -> Bool {
         do throws(DataplaneError) {
             for dataplane in dataplanes where try dataplane.hasDrifted() {
                 suspects.insert(dataplane.family)
@@ -153,10 +154,10 @@ actor Dataplane {
     }
 
     /// Returns when the thread is free: a sign that it lives.
-    func answer() {}
+    package func answer() {}
 
     /// Does what time has brought since the last call.
-    func attend() throws(DataplaneError) {
+    package func attend() throws(DataplaneError) {
         do throws(DataplaneError) {
             for index in dataplanes.indices { try dataplanes[index].attend() }
             for retirement in retirements { try retirement.attend() }
@@ -170,9 +171,9 @@ actor Dataplane {
     /// `explain` the report has each operation in words.
     ///
     /// A full pass observes the families whose state in the kernel is not known for sure.
-    func pass(
+    package func pass(
         _ update: SnapshotUpdate,
-        _ kind: PassScheduler.PassKind,
+        _ kind: PassKind,
         explain: Bool = false
     ) -> PassReport {
         let clock = ContinuousClock()
@@ -205,7 +206,7 @@ actor Dataplane {
         return report
     }
 
-    private func observedFamilies(_ kind: PassScheduler.PassKind) -> Set<IPFamily> {
+    private func observedFamilies(_ kind: PassKind) -> Set<IPFamily> {
         switch kind {
         case .incremental: return []
         case .resync:

@@ -1,16 +1,16 @@
-import Addressing
-import DaemonConfiguration
-import DataplaneModel
-import LinuxKernel
-import Planning
-import ProxyModes
+package import Addressing
+package import DaemonConfiguration
+package import DataplaneModel
+package import LinuxKernel
+package import Planning
+package import ProxyModes
 import ServiceModel
 
 extension IPVSMode: InstalledMode {
-    static let tables = TableName.allCases
-    static let localhost = LocalhostSupport.never
+    package static let tables = TableName.allCases
+    package static let localhost = LocalhostSupport.never
 
-    static func store(_ family: IPFamily, _ kernel: borrowing Kernel) -> IPVSStore {
+    package static func store(_ family: IPFamily, _ kernel: borrowing Kernel) -> IPVSStore {
         let settings = kernel.configuration.ipvs
         return IPVSStore(
             family: family,
@@ -26,7 +26,7 @@ extension IPVSMode: InstalledMode {
         )
     }
 
-    static func prepareHost(_ configuration: DaemonConfiguration) -> [String] {
+    package static func prepareHost(_ configuration: DaemonConfiguration) -> [String] {
         // Asking for anything makes the kernel load the module, which brings the parameters.
         _ = try? IPVSTimeouts.observe()
         var problems = IPVSSysctls.apply(strictARP: configuration.ipvs.strictARP).map(\.description)
@@ -40,14 +40,14 @@ extension IPVSMode: InstalledMode {
         return problems
     }
 
-    static func obstacles(
+    package static func obstacles(
         _ planner: IPVSPlanner,
         _ store: IPVSStore
     ) throws(DataplaneError) -> [DataplaneError] {
         try store.obstacles(to: planner.plan)
     }
 
-    static func capabilities(
+    package static func capabilities(
         _ families: [IPFamily],
         _ configuration: DaemonConfiguration
     ) -> [KernelCapabilities.Finding] {

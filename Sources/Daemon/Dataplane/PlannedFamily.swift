@@ -1,16 +1,16 @@
-import Addressing
-import DaemonConfiguration
-import Planning
-import ProxyModes
-import ServiceModel
+package import Addressing
+package import DaemonConfiguration
+package import Planning
+package import ProxyModes
+package import ServiceModel
 
 /// One family's plan in one mode, made at once from a snapshot.
-struct PlannedFamily<Mode: ProxyMode> {
-    var family: IPFamily
-    var planner: Mode.ModePlanner
-    var desired: DesiredState
+package struct PlannedFamily<Mode: ProxyMode> {
+    package var family: IPFamily
+    package var planner: Mode.ModePlanner
+    package var desired: DesiredState
 
-    init(
+    package init(
         _ mode: Mode.Type,
         _ family: IPFamily,
         _ settings: PlannerSettings,
@@ -24,7 +24,7 @@ struct PlannedFamily<Mode: ProxyMode> {
     }
 
     /// For each family that is asked for; both if none is.
-    static func all(
+    package static func all(
         _ mode: Mode.Type,
         _ configuration: DaemonConfiguration,
         _ update: SnapshotUpdate,
@@ -34,9 +34,5 @@ struct PlannedFamily<Mode: ProxyMode> {
         return (configuration.families ?? IPFamily.allCases).map {
             PlannedFamily(mode, $0, settings, update)
         }
-    }
-
-    func complainAboutIssues() {
-        for issue in planner.issues { complain("\(family.rawValue): \(issue)") }
     }
 }

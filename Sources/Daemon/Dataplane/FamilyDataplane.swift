@@ -1,13 +1,12 @@
-import Addressing
+package import Addressing
 import DaemonConfiguration
-import DataplaneModel
-import Planning
+package import DataplaneModel
+package import Planning
 import ProxyModes
-import Reconciling
-import ServiceModel
+package import ServiceModel
 
 /// One family in the kernel, whatever the mode.
-protocol FamilyDataplane {
+package protocol FamilyDataplane {
     var family: IPFamily { get }
     /// Services that this family has.
     var serviceCount: Int { get }
@@ -61,19 +60,19 @@ protocol FamilyDataplane {
 }
 
 /// The reconciler of one family in one mode.
-struct ModeDataplane<Mode: InstalledMode>: FamilyDataplane {
-    let family: IPFamily
+package struct ModeDataplane<Mode: InstalledMode>: FamilyDataplane {
+    package let family: IPFamily
     private let store: Mode.ModeStore
     private var reconciler: FamilyReconciler<Mode.ModePlanner, Mode.ModeStore>
     private var measures: [String: Int] = [:]
     /// Those right before the last pass.
     private var measuresBefore: [String: Int] = [:]
     private var hasWritten = false
-    private(set) var needsSecondLook = false
+    package private(set) var needsSecondLook = false
     private var staleFlows = StaleFlowRules()
     private let routeLocalnet: RouteLocalnet
 
-    init(
+    package init(
         _ mode: Mode.Type,
         _ family: IPFamily,
         _ settings: PlannerSettings,
@@ -97,15 +96,15 @@ struct ModeDataplane<Mode: InstalledMode>: FamilyDataplane {
         }
     }
 
-    var serviceCount: Int { reconciler.desired.services.count }
-    var issues: [PlanIssue] { reconciler.planner.issues }
-    var failures: [DataplaneError] { reconciler.failures }
-    var stands: Bool { reconciler.stands }
-    var needsObservation: Bool { reconciler.needsObservation || needsSecondLook }
-    var tally: ServiceTally { reconciler.tally }
-    var ruleCounts: [TableName: Int] { Mode.ruleCounts(reconciler.planner) }
+    package var serviceCount: Int { reconciler.desired.services.count }
+    package var issues: [PlanIssue] { reconciler.planner.issues }
+    package var failures: [DataplaneError] { reconciler.failures }
+    package var stands: Bool { reconciler.stands }
+    package var needsObservation: Bool { reconciler.needsObservation || needsSecondLook }
+    package var tally: ServiceTally { reconciler.tally }
+    package var ruleCounts: [TableName: Int] { Mode.ruleCounts(reconciler.planner) }
 
-    mutating func pass(
+    package mutating func pass(
         _ update: SnapshotUpdate,
         observe: Bool
     ) throws(DataplaneError) -> FamilyPassReport {
@@ -118,7 +117,7 @@ struct ModeDataplane<Mode: InstalledMode>: FamilyDataplane {
         return report
     }
 
-    mutating func takeFlowRequest(cleans: Bool) -> ConntrackCleaner.Request? {
+    package mutating func takeFlowRequest(cleans: Bool) -> ConntrackCleaner.Request? {
         let changes = reconciler.takeChanges()
         guard cleans else {
             staleFlows = StaleFlowRules()
@@ -131,14 +130,14 @@ struct ModeDataplane<Mode: InstalledMode>: FamilyDataplane {
         )
     }
 
-    var appliedText: String { reconciler.applied.map { Mode.text($0, family) } ?? "" }
-    var isExplaining: Bool {
+    package var appliedText: String { reconciler.applied.map { Mode.text($0, family) } ?? "" }
+    package var isExplaining: Bool {
         get { reconciler.keepsApplied }
         set { reconciler.keepsApplied = newValue }
     }
 
     /// The guard against neighbours stands already when the sysctl opens the way.
-    func finish() -> String? {
+    package func finish() -> String? {
         guard family == .ipv4 else { return nil }
         let isNeeded = Mode.needsRouteLocalnet(reconciler.planner)
         do throws(DataplaneError) {
@@ -151,25 +150,25 @@ struct ModeDataplane<Mode: InstalledMode>: FamilyDataplane {
         }
     }
 
-    func hasDrifted() throws(DataplaneError) -> Bool {
+    package func hasDrifted() throws(DataplaneError) -> Bool {
         if try store.measure() != measures { return true }
         return try reconciler.inspect()
     }
 
-    mutating func acknowledge() throws(DataplaneError) {
+    package mutating func acknowledge() throws(DataplaneError) {
         let now = try store.measure()
         // Where nothing was written, what is different now is somebody else's doing.
         measures = hasWritten ? now : measuresBefore
     }
 
-    mutating func attend() throws(DataplaneError) {
+    package mutating func attend() throws(DataplaneError) {
         let before = try store.measure()
         try store.attend()
         // What goes now is our own doing; what differed before still shows.
         if before == measures { measures = try store.measure() }
     }
 
-    mutating func replan(_ settings: PlannerSettings) {
+    package mutating func replan(_ settings: PlannerSettings) {
         reconciler.replace(
             desired: DesiredState(family: family, settings: settings),
             planner: Mode.planner(family, settings)
