@@ -78,32 +78,16 @@ private enum MemoryMode: InstalledMode {
         }
     }
 
-    static let name = "memory"
-    static let nothing = IPTablesState()
+    typealias Renderer = IPTablesRenderer
+    static let mode = ProxyMode.iptables
     static let tables: [TableName] = []
-    static let localhost = LocalhostSupport.never
-
-    static func planner(_ family: IPFamily, _ settings: PlannerSettings) -> IPTablesPlanner {
-        IPTablesPlanner(family: family, settings: settings)
-    }
 
     static func store(_ family: IPFamily, _ kernel: borrowing Kernel) -> Store { Store() }
-    static func prepareHost(_ configuration: DaemonConfiguration) -> [String] { [] }
-
-    static func traffic(
-        _ store: Store,
-        _ owners: FrontendOwners
-    ) throws(DataplaneError) -> [ServicePortName: PortTraffic]? { nil }
 
     static func capabilities(
         _ families: [IPFamily],
         _ configuration: DaemonConfiguration
     ) -> [KernelCapabilities.Finding] { [] }
-
-    static func text(_ state: IPTablesState, _ family: IPFamily) -> String { "" }
-    static func text(_ diff: IPTablesDiff, _ family: IPFamily) -> String { "" }
-    static func document(_ state: IPTablesState, _ family: IPFamily) -> any Encodable { 0 }
-    static func document(_ diff: IPTablesDiff, _ family: IPFamily) -> any Encodable { 0 }
 
     static func tracer(
         _ state: IPTablesState,

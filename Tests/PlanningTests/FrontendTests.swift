@@ -15,7 +15,7 @@ struct FrontendTests {
             ports: [
                 ServicePort(
                     port: try #require(PortNumber(80)),
-                    nodePort: try #require(PortNumber(30080))
+                    nodePort: PortNumber(30080)
                 )
             ]
         )

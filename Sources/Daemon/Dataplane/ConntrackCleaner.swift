@@ -1,5 +1,5 @@
 package import Addressing
-import DataplaneModel
+package import DataplaneModel
 import Foundation
 import LinuxKernel
 package import Planning
@@ -20,7 +20,7 @@ package actor ConntrackCleaner {
     package struct Request: Sendable {
         package var check: FlowCheck
         package var settings: PlannerSettings
-        package var localhost: LocalhostSupport
+        package var mode: ProxyMode
     }
 
     private struct Shared {
@@ -114,7 +114,7 @@ package actor ConntrackCleaner {
         let accepting = request.settings.nodePortAddresses(
             family,
             local: NodeFacts.observe().localAddresses,
-            request.localhost
+            request.mode
         )
         let store = stores[family] ?? ConntrackStore(family: family)
         stores[family] = store

@@ -58,7 +58,7 @@ package actor Dataplane {
 
     /// What is amiss with the kernel, for the log.
     package func kernelProblems() -> [String] {
-        let mode = configuration.mode.installed
+        let mode = configuration.chosenMode.installed
         let findings = mode.capabilities(families, configuration).filter { $0.level > .good }
         return findings.map { "\($0.subject): \($0.detail)" } + prepareHost()
     }
@@ -66,20 +66,20 @@ package actor Dataplane {
     /// Sets what the configuration asks of the host; returns what could not be set, or can't be.
     private func prepareHost() -> [String] {
         [configuration.localhostLimit(families)].compactMap(\.self)
-            + configuration.mode.installed.prepareHost(configuration)
+            + configuration.chosenMode.installed.prepareHost(configuration)
             + ConntrackSettings(configuration.conntrack).apply().map(\.description)
     }
 
     /// Chooses the mode if that is left to it, enters the namespace for good and finds out which
     /// families there are.
     package func start() throws(DataplaneError) -> (
-        mode: DaemonConfiguration.Mode, reason: String?, families: [IPFamily]
+        mode: ProxyMode, reason: String?, families: [IPFamily]
     ) {
         var reason: String?
         configuration = try configuration.choosingMode { reason = $0.reason }
         let kernel = try Kernel(configuration)
         families = try kernel.families()
-        let mode = configuration.mode.installed
+        let mode = configuration.chosenMode.installed
         if !mode.tables.isEmpty {
             sensor = try DriftSensor(families: families, tables: mode.tables, lock: kernel.lock)
         }
@@ -87,7 +87,7 @@ package actor Dataplane {
         let settings = PlannerSettings(configuration, facts: facts)
         dataplanes = families.map { Self.dataplane(mode, $0, settings, kernel) }
         retirements = families.map { Retirement(OtherModes($0, kernel)) }
-        return (configuration.mode, reason, families)
+        return (configuration.chosenMode, reason, families)
     }
 
     private static func dataplane<Mode: InstalledMode>(
@@ -129,7 +129,9 @@ package actor Dataplane {
         let before = PlannerSettings(configuration, facts: facts)
         let after = PlannerSettings(configuration, facts: now)
         facts = now
-        guard before.effective(configuration.mode) != after.effective(configuration.mode) else {
+        guard
+            before.effective(configuration.chosenMode) != after.effective(configuration.chosenMode)
+        else {
             return false
         }
         replan()
@@ -277,10 +279,10 @@ package actor Dataplane {
 }
 
 extension PlannerSettings {
-    /// Without what does not count: ipvs mode needs all; else addresses on interfaces matter to node
+    /// Without what does not count: a mode may need all; else addresses on interfaces matter to node
     /// ports at some of them only, and other nodes to nobody.
-    fileprivate func effective(_ mode: DaemonConfiguration.Mode) -> PlannerSettings {
-        guard mode != .ipvs else { return self }
+    fileprivate func effective(_ mode: ProxyMode) -> PlannerSettings {
+        guard !mode.needsNodeAddresses else { return self }
         var settings = self
         settings.otherNodes = [:]
         if nodePortAddresses.ranges.isEmpty, !nodePortAddresses.includesLocalhost {

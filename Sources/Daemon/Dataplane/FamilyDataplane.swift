@@ -126,7 +126,7 @@ package struct ModeDataplane<Mode: InstalledMode>: FamilyDataplane {
         return ConntrackCleaner.Request(
             check: staleFlows.update(changes, of: reconciler.desired),
             settings: reconciler.desired.settings,
-            localhost: Mode.localhost
+            mode: Mode.mode
         )
     }
 

@@ -68,7 +68,7 @@ where P.State == Store.State, P.Diff == Store.Diff {
         began = clock.now
         let observed = try store.observe()
         report.observing = clock.now - began
-        let wanted = P.diff(from: observed, to: planner.plan)
+        let wanted = P.Diff(from: observed, to: planner.plan)
         if let planned {
             // What neither planning nor an earlier failure explains, somebody else did.
             report.drift = max(0, wanted.count - planned.count - leftOver)
@@ -127,7 +127,7 @@ where P.State == Store.State, P.Diff == Store.Diff {
         _ update: SnapshotUpdate
     ) throws(DataplaneError) -> P.Diff {
         planner.load(desired.select(update), of: desired)
-        return P.diff(from: try store.observe(), to: planner.plan)
+        return P.Diff(from: try store.observe(), to: planner.plan)
     }
 
     /// Takes over new settings: everything is planned anew, and the next pass observes.

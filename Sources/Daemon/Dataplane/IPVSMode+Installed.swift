@@ -8,7 +8,6 @@ import ServiceModel
 
 extension IPVSMode: InstalledMode {
     package static let tables = TableName.allCases
-    package static let localhost = LocalhostSupport.never
 
     package static func store(_ family: IPFamily, _ kernel: borrowing Kernel) -> IPVSStore {
         let settings = kernel.configuration.ipvs

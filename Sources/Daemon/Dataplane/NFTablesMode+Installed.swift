@@ -7,16 +7,21 @@ package import ProxyModes
 
 extension NFTablesMode: InstalledMode {
     package static let tables: [TableName] = []
-    package static let localhost = LocalhostSupport.onRequest
 
     package static func store(_ family: IPFamily, _ kernel: borrowing Kernel) -> NFTablesStore {
         NFTablesStore(family: family, monitor: kernel.nftMonitor)
     }
 
-    package static func prepareHost(_ configuration: DaemonConfiguration) -> [String] { [] }
-
     package static func needsRouteLocalnet(_ planner: NFTablesPlanner) -> Bool {
         planner.needsRouteLocalnet
+    }
+
+    package static let countingAdvice =
+        "nothing is counted: the daemon does with nftables: {counters: true} in its configuration"
+
+    /// Without IPv4 nothing is left to try, and the first pass says what is missing.
+    package static func families() throws(DataplaneError) -> [IPFamily] {
+        KernelCapabilities.hasNFTables(.ipv6) ? IPFamily.allCases : [.ipv4]
     }
 
     package static func capabilities(

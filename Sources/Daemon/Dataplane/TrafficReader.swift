@@ -56,7 +56,9 @@ package actor TrafficReader {
     private func sources() -> [IPFamily: any TrafficSource] {
         if let readers { return readers }
         guard let kernel = try? Kernel(configuration) else { return [:] }
-        let made = families.map { ($0, configuration.mode.installed.trafficSource($0, kernel)) }
+        let made = families.map {
+            ($0, configuration.chosenMode.installed.trafficSource($0, kernel))
+        }
         let found = Dictionary(uniqueKeysWithValues: made)
         readers = found
         return found
@@ -87,10 +89,4 @@ extension InstalledMode {
     ) -> any TrafficSource {
         ModeTraffic<Self>(store: store(family, kernel))
     }
-
-    /// Nothing is counted.
-    package static func traffic(
-        _ store: ModeStore,
-        _ owners: FrontendOwners
-    ) throws(DataplaneError) -> [ServicePortName: PortTraffic]? { nil }
 }

@@ -86,11 +86,3 @@ package struct PicturedEndpoint: Sendable, Equatable {
 
     package var isChosen: Bool { cluster.isInList || local.isInList }
 }
-
-/// What decides how many connections an endpoint gets.
-package enum Spreading: Sendable {
-    case byWeight
-    case evenly
-    /// What the endpoints do meanwhile: the connections they have, for instance.
-    case byLoad
-}

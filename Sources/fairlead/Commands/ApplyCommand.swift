@@ -45,7 +45,7 @@ struct ApplyCommand: ParsableCommand {
             throw CommandFailure("nothing applied: correct the manifests first")
         }
         let results = try withAdvice {
-            try apply(configuration.mode.installed, configuration, sources)
+            try apply(configuration.chosenMode.installed, configuration, sources)
         }
         switch output {
         case .json: try OutputFormat.printJSON(results)

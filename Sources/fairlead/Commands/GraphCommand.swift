@@ -2,6 +2,7 @@ import Addressing
 import ArgumentParser
 import DaemonConfiguration
 import Dataplane
+import DataplaneModel
 import Picturing
 import Planning
 import ProxyModes
@@ -47,6 +48,20 @@ struct GraphCommand: ParsableCommand {
 
     func validate() throws {
         if all, !services.isEmpty { throw ValidationError("--all names all Services") }
+        try checkOutput()
+    }
+
+    /// A name that ends like one of another format would make a file that no viewer opens.
+    private func checkOutput() throws {
+        guard let name = output?.split(separator: "/").last,
+            let dot = name.lastIndex(of: "."), dot != name.startIndex
+        else { return }
+        let ending = name[name.index(after: dot)...].lowercased()
+        let formats = [ending, ending == "gv" ? "dot" : ""]
+        if formats.contains(format.rawValue) { return }
+        throw ValidationError(
+            "--output \(output ?? ""): the picture is written as \(format.rawValue), not as \(ending); formats are svg and dot (--format)"
+        )
     }
 
     func run() throws {
@@ -59,7 +74,7 @@ struct GraphCommand: ParsableCommand {
                 "\(count) Services: name those to draw, or ask for --all"
             )
         }
-        let graph = graph(configuration.mode.installed, configuration, sources, names)
+        let graph = graph(configuration.chosenMode.installed, configuration, sources, names)
         let text =
             switch format {
             case .svg: SVGRenderer().render(graph)
@@ -74,27 +89,15 @@ struct GraphCommand: ParsableCommand {
         _ sources: LoadedSources,
         _ names: Set<ServiceName>?
     ) -> ServiceGraph {
-        let plans = PlannedFamily.all(mode, configuration, sources.update, facts: sources.facts())
+        let facts = sources.facts()
+        let settings = PlannerSettings(configuration, facts: facts)
+        let plans = PlannedFamily.all(mode, configuration, sources.update, facts: facts)
         return ServiceGraph(
             plans.map(\.desired),
             snapshot: sources.update.snapshot,
             names: names,
-            mode: mode.name,
+            mode: mode.mode.rawValue,
             issues: plans.flatMap(\.planner.issues)
-        ) {
-            guard mode == IPVSMode.self else { return .byWeight }
-            return ($0.scheduler ?? configuration.ipvs.scheduler).spreading
-        }
-    }
-}
-
-extension Scheduler {
-    /// In the kernel's IPVS.
-    fileprivate var spreading: Spreading {
-        switch self {
-        case .wrr, .sh, .mh: .byWeight
-        case .rr, .dh: .evenly
-        case .lc, .wlc, .lblc, .lblcr, .sed, .nq, .fo, .ovf, .twos: .byLoad
-        }
+        ) { mode.spreading($0, settings) }
     }
 }

@@ -1,5 +1,6 @@
 import DaemonConfiguration
 import Dataplane
+import DataplaneModel
 
 extension ConfigurationOptions {
     /// The configuration for a command that ends, as `loadLikeDaemon` finds it: what was odd, and the

@@ -1,6 +1,7 @@
 import Addressing
 import DaemonConfiguration
 import Dataplane
+import DataplaneModel
 import Glibc
 import HTTPServing
 import HealthChecking
@@ -42,7 +43,7 @@ final class DaemonTelemetry: Sendable {
     ) {
         self.events = events
         health = Telemetry.HealthState(deadline: Self.deadline(configuration))
-        metrics = DaemonMetrics(mode: configuration.mode, registry)
+        metrics = DaemonMetrics(mode: configuration.chosenMode, registry)
         traffic = TrafficReader(configuration, families)
         published = Mutex(DaemonSnapshot(configuration: configuration, families: families))
         (wishes, wish) = AsyncStream.makeStream(bufferingPolicy: .bufferingNewest(1))

@@ -1,6 +1,7 @@
 import Addressing
 import DaemonConfiguration
 import Dataplane
+import DataplaneModel
 import HealthChecking
 import Planning
 import ProxyModes
@@ -119,7 +120,7 @@ extension DaemonTelemetry {
             var alone = ServiceSnapshot()
             alone.services[name] = service
             alone.slices[name] = slices
-            let text = snapshot.configuration.mode.installed.objects(alone, family, settings)
+            let text = snapshot.configuration.chosenMode.installed.objects(alone, family, settings)
             status.objects.append(.init(family: family.rawValue, text: text))
         }
         return status

@@ -59,7 +59,7 @@ package struct IPTablesPlanner: Sendable {
 
     /// NodePorts are served on 127.0.0.1, which works only with `route_localnet` on.
     package var needsRouteLocalnet: Bool {
-        !natNodePortTree.keys.isEmpty && settings.servesLocalhost(family, .unlessRefused)
+        !natNodePortTree.keys.isEmpty && settings.servesLocalhost(family, .iptables)
     }
 
     /// Plans the named Services anew and returns what that changes.
@@ -225,11 +225,7 @@ package struct IPTablesPlanner: Sendable {
     }
 }
 
-extension IPTablesPlanner: Planner {
-    package static func diff(from old: IPTablesState, to new: IPTablesState) -> IPTablesDiff {
-        IPTablesDiff(from: old, to: new)
-    }
-}
+extension IPTablesPlanner: Planner {}
 
 extension IPTablesDiff: PlanDiff {
     package var countByObject: [String: Int] {

@@ -217,11 +217,7 @@ package struct IPVSPlanner: Sendable {
     }
 }
 
-extension IPVSPlanner: Planner {
-    package static func diff(from old: IPVSState, to new: IPVSState) -> IPVSDiff {
-        IPVSDiff(from: old, to: new)
-    }
-}
+extension IPVSPlanner: Planner {}
 
 extension IPVSDiff: PlanDiff {
     package var countByObject: [String: Int] {

@@ -63,7 +63,7 @@ package struct NFTablesPlanner: Sendable {
 
     /// Node ports are served on 127.0.0.1, which works only with `route_localnet` on.
     package var needsRouteLocalnet: Bool {
-        nodePortCount > 0 && settings.servesLocalhost(family, .onRequest)
+        nodePortCount > 0 && settings.servesLocalhost(family, .nftables)
     }
 
     /// Every frontend that is served or refused, with whose it is.
@@ -275,11 +275,7 @@ package struct NFTablesPlanner: Sendable {
     }
 }
 
-extension NFTablesPlanner: Planner {
-    package static func diff(from old: NFTablesState, to new: NFTablesState) -> NFTablesDiff {
-        NFTablesDiff(from: old, to: new)
-    }
-}
+extension NFTablesPlanner: Planner {}
 
 extension NFTablesDiff: PlanDiff {
     package var countByObject: [String: Int] {

@@ -53,7 +53,7 @@ struct TableChains {
 
     /// Conditions for destinations that accept node ports, each a rule of its own.
     private var nodePortDestinations: [[NFTStatement]] {
-        settings.nodePortDestinations(family, .onRequest).compactMap { destination in
+        settings.nodePortDestinations(family, .nftables).compactMap { destination in
             switch destination {
             case .anyLocal(includesLoopback: true): [.isLocal(.destination)]
             case .anyLocal(includesLoopback: false):
@@ -136,7 +136,7 @@ struct TableChains {
 
     /// Packets with loopback addresses, where node ports answer on 127.0.0.1.
     private var localhostRules: [NFTRule] {
-        guard settings.servesLocalhost(family, .onRequest) else { return [] }
+        guard settings.servesLocalhost(family, .nftables) else { return [] }
         return [NFTSide.destination, .source].map {
             NFTRule(.address($0, StaticChains.loopback(family)), jump("localhost"))
         }
@@ -146,7 +146,7 @@ struct TableChains {
     /// itself such an address (CVE-2020-8558). Replies to the node's own connections still have its
     /// real address here.
     private var localhostGuard: [NFTChain] {
-        guard settings.servesLocalhost(family, .onRequest) else { return [] }
+        guard settings.servesLocalhost(family, .nftables) else { return [] }
         return [
             NFTChain(
                 name("localhost"),
