@@ -47,30 +47,6 @@ package enum NFTSetChange: Sendable, Equatable {
     }
 }
 
-extension NFTSetChange {
-    /// What turns one collection of sets into another, sorted by name; nil if a set must be of
-    /// another shape or size, which takes a new table.
-    static func changes(
-        from old: [NFTSetName: NFTSet],
-        to new: [NFTSetName: NFTSet]
-    ) -> [NFTSetChange]? {
-        var changes: [NFTSetChange] = []
-        for name in Set(old.keys).union(new.keys).sorted() {
-            switch (old[name], new[name]) {
-            case (nil, let wanted?): changes.append(.create(wanted))
-            case (let present?, nil): changes.append(.delete(present))
-            case (let present?, let wanted?):
-                guard present.isAlike(wanted) else { return nil }
-                let update = Update(from: present, to: wanted)
-                guard present.hasRoom(for: update.newCount) else { return nil }
-                if !update.isEmpty { changes.append(.update(update)) }
-            case (nil, nil): break
-            }
-        }
-        return changes
-    }
-}
-
 extension NFTSetChange.Update {
     /// Nothing.
     init(_ set: NFTSet) {

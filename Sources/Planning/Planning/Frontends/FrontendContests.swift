@@ -29,7 +29,7 @@ struct FrontendContests<Content: Equatable & Sendable>: Sendable {
         }
     }
 
-    /// Who has the frontend now; nil if nobody wants it.
+    /// Who has the frontend now; nil if it is not claimed.
     func winner(of frontend: FrontendKey) -> Claim? { claims[frontend]?.first }
 
     /// One for each claim that lost.
@@ -45,7 +45,8 @@ struct FrontendContests<Content: Equatable & Sendable>: Sendable {
                 return PlanIssue(
                     $0.owner,
                     reason:
-                        "\($0.kind.noun) \($0.subject) already belongs to \(winner.owner) (\(winner.kind.noun)\(place))\(remark)"
+                        "\($0.kind.noun) \($0.subject) already belongs to \(winner.owner) (\(winner.kind.noun)\(place))\(remark)",
+                    holder: winner.owner
                 )
             }
         }

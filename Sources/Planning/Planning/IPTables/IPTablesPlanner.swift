@@ -145,7 +145,8 @@ package struct IPTablesPlanner: Sendable {
             issues.append(
                 PlanIssue(
                     port.name,
-                    reason: "not served: chain name \(taken) belongs to \(owner.service)"
+                    reason: "not served: chain name \(taken) belongs to \(owner.service)",
+                    holder: owner
                 )
             )
             serviceIssues[service.name] = issues
