@@ -37,8 +37,10 @@ struct GraphCommand: ParsableCommand {
     @Argument(help: "Services. (default: all)")
     var services: [ServiceArgument] = []
 
-    @Option(help: "svg or dot, the language of Graphviz.")
-    var format = Format.svg
+    @Option(
+        help: "svg, or dot, the language of Graphviz. (default: by the output's name, else svg)"
+    )
+    var format: Format?
 
     @Option(name: .shortAndLong, help: "Write to this file instead of standard output.")
     var output: String?
@@ -48,20 +50,23 @@ struct GraphCommand: ParsableCommand {
 
     func validate() throws {
         if all, !services.isEmpty { throw ValidationError("--all names all Services") }
-        try checkOutput()
+        _ = try chosenFormat()
     }
 
-    /// A name that ends like one of another format would make a file that no viewer opens.
-    private func checkOutput() throws {
-        guard let name = output?.split(separator: "/").last,
+    /// The one that is asked for, or that the output's name ends in. A name with another ending
+    /// would make a file that no viewer opens.
+    private func chosenFormat() throws -> Format {
+        guard let output, let name = output.split(separator: "/").last,
             let dot = name.lastIndex(of: "."), dot != name.startIndex
-        else { return }
+        else { return format ?? .svg }
         let ending = name[name.index(after: dot)...].lowercased()
-        let formats = [ending, ending == "gv" ? "dot" : ""]
-        if formats.contains(format.rawValue) { return }
-        throw ValidationError(
-            "--output \(output ?? ""): the picture is written as \(format.rawValue), not as \(ending); formats are svg and dot (--format)"
-        )
+        let named = ending == "gv" ? .dot : Format(rawValue: ending)
+        guard let named, format == nil || format == named else {
+            throw ValidationError(
+                "--output \(output): pictures are written as svg or dot, in files whose names end in .svg, .dot or .gv"
+            )
+        }
+        return named
     }
 
     func run() throws {
@@ -76,7 +81,7 @@ struct GraphCommand: ParsableCommand {
         }
         let graph = graph(configuration.chosenMode.installed, configuration, sources, names)
         let text =
-            switch format {
+            switch try chosenFormat() {
             case .svg: SVGRenderer().render(graph)
             case .dot: DOTRenderer().render(graph)
             }
