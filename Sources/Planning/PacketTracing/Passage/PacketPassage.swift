@@ -1,14 +1,6 @@
 import Addressing
 import DataplaneModel
 
-/// What of a mode's state decides about packets.
-struct TracedState {
-    var iptables: IPTablesState
-    var sets: [IPSetName: IPSet] = [:]
-    /// Nil in a mode without IPVS.
-    var servers: VirtualServerChoice?
-}
-
 /// One packet on its way through the hooks, in the order of the kernel.
 struct PacketPassage {
     let context: WalkContext<TracedState, Rule>
