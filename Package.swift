@@ -193,7 +193,15 @@ let package = Package(
             "Dataplane",
             [
                 "Addressing", "ServiceModel", "DataplaneModel", "Planning", "ProxyModes",
-                "LinuxKernel", "DaemonConfiguration",
+                "DaemonConfiguration",
+            ]
+        ),
+        room(
+            .daemon,
+            "InstalledModes",
+            [
+                "Addressing", "ServiceModel", "DataplaneModel", "Planning", "ProxyModes",
+                "LinuxKernel", "DaemonConfiguration", "Dataplane",
             ]
         ),
         room(.daemon, "Reconciling", ["Addressing", "ServiceModel", "Dataplane"]),
@@ -205,7 +213,7 @@ let package = Package(
                 "Addressing", "ServiceModel", "DataplaneModel", "Planning", "PacketTracing",
                 "HealthChecking", "HTTPServing", "Picturing", "ProxyModes", "LinuxKernel",
                 "ServiceSources", "KubernetesAPI", "KubernetesClient", "DaemonConfiguration",
-                "PrintableText", "Telemetry", "Dataplane", "Reconciling", "NamespaceLab",
+                "PrintableText", "Telemetry", "Dataplane", "InstalledModes", "Reconciling", "NamespaceLab",
                 "LabTraffic", "LabCluster",
                 argumentParser, logging, httpClient, nioCore, nioHTTP1,
             ]
@@ -300,7 +308,7 @@ let package = Package(
             "DataplaneTests",
             [
                 "Addressing", "ServiceModel", "DataplaneModel", "Planning", "PacketTracing",
-                "ProxyModes", "LinuxKernel", "DaemonConfiguration", "Dataplane", "TestSupport",
+                "ProxyModes", "DaemonConfiguration", "Dataplane", "TestSupport",
             ]
         ),
         tests(
@@ -324,7 +332,7 @@ let package = Package(
             [
                 "Addressing", "ServiceModel", "Planning", "HealthChecking", "HTTPServing",
                 "KubernetesAPI", "KubernetesClient", "DaemonConfiguration", "Telemetry",
-                "Dataplane", "Reconciling", "DataplaneModel", "LinuxKernel", "PacketTracing",
+                "Dataplane", "InstalledModes", "Reconciling", "DataplaneModel", "LinuxKernel", "PacketTracing",
                 "ProxyModes", "fairlead", logging,
             ]
         ),

@@ -49,7 +49,7 @@ struct NFTTables: FairleadPasses {
             cost: cost,
             messages: messages,
             elements: report.apply.operations,
-            listening: try Cost.of { try store.measure() }.0
+            listening: try Cost.of { try reconciler.hasDrifted() }.0
         )
     }
 }

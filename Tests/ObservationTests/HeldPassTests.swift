@@ -5,6 +5,7 @@ import DataplaneModel
 import Foundation
 import HTTPServing
 import HealthChecking
+import InstalledModes
 import Planning
 import ServiceModel
 import Synchronization

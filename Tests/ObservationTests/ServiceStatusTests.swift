@@ -42,7 +42,7 @@ struct ServiceStatusTests {
             return ServicePortName(service: service, port: "http", transport: .tcp)
         }
         var report = PassReport(kind: .full)
-        var outcome = PassReport.FamilyOutcome(family: .ipv4, report: nil)
+        var outcome = PassReport.FamilyOutcome(family: .ipv4)
         outcome.issues = [
             PlanIssue(port("api"), reason: "taken", holder: port("web")),
             PlanIssue(port("web"), reason: "no numbers left"),

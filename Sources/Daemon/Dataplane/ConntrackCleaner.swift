@@ -1,12 +1,24 @@
 package import Addressing
 package import DataplaneModel
-import Foundation
-import LinuxKernel
 package import Planning
 import Synchronization
 
-/// Makes the kernel forget UDP flows to endpoints that are gone, off the way of the passes: on a
-/// thread of its own, and what is asked for meanwhile together.
+/// What the kernel remembers of UDP. Calls come from one thread, and the first of them enters the
+/// configured network namespace.
+package protocol FlowTable {
+    /// The node's addresses on interfaces.
+    func localAddresses() throws(DataplaneError) -> [IPAddress]
+
+    /// Deletes the flows of a family that `isStale` picks; the number of them, and what the kernel
+    /// refused to delete.
+    func deleteFlows(
+        _ family: IPFamily,
+        where isStale: (UDPFlow) -> Bool
+    ) throws(DataplaneError) -> (deleted: Int, failures: [DataplaneError])
+}
+
+/// Makes the kernel forget UDP flows to endpoints that are gone, apart from the passes: on a thread
+/// of its own, and what is asked for meanwhile together.
 package actor ConntrackCleaner {
     /// One look through the table of a family.
     package struct Run: Sendable, Equatable {
@@ -21,13 +33,20 @@ package actor ConntrackCleaner {
         package var check: FlowCheck
         package var settings: PlannerSettings
         package var mode: ProxyMode
+
+        package init(check: FlowCheck, settings: PlannerSettings, mode: ProxyMode) {
+            self.check = check
+            self.settings = settings
+            self.mode = mode
+        }
     }
 
     private struct Shared {
         var waiting: [IPFamily: Request] = [:]
         var isRunning = false
         var runs: [Run] = []
-        var problems: [String] = []
+        var problems: [DataplaneError] = []
+        var waiters: [CheckedContinuation<Void, Never>] = []
     }
 
     private let thread = DataplaneThread(name: "fairlead-flows")
@@ -35,17 +54,15 @@ package actor ConntrackCleaner {
         thread.asUnownedSerialExecutor()
     }
 
-    private let namespace: String?
-    private var hasEntered = false
-    private var stores: [IPFamily: ConntrackStore] = [:]
+    private let flows: any FlowTable
     private let shared = Mutex(Shared())
 
     /// Until it is tried again what the kernel refused.
     private static let retryInterval = Duration.seconds(5)
 
     /// Touches nothing before the first request.
-    package init(namespace: String?) {
-        self.namespace = namespace
+    package init(_ flows: sending any FlowTable) {
+        self.flows = flows
     }
 
     /// What was done since the last call.
@@ -57,11 +74,30 @@ package actor ConntrackCleaner {
     }
 
     /// What went wrong since the last call.
-    package nonisolated func takeProblems() -> [String] {
+    package nonisolated func takeProblems() -> [DataplaneError] {
         shared.withLock { shared in
             defer { shared.problems = [] }
             return shared.problems
         }
+    }
+
+    /// Returns when nothing is waiting any more, or what is waiting has failed once.
+    package nonisolated func finish() async {
+        await withCheckedContinuation { continuation in
+            let isDone = shared.withLock { shared in
+                if shared.isRunning { shared.waiters.append(continuation) }
+                return !shared.isRunning
+            }
+            if isDone { continuation.resume() }
+        }
+    }
+
+    private func release() {
+        let waiters = shared.withLock { shared in
+            defer { shared.waiters = [] }
+            return shared.waiters
+        }
+        for waiter in waiters { waiter.resume() }
     }
 
     /// Returns at once.
@@ -89,14 +125,16 @@ package actor ConntrackCleaner {
                 do throws(DataplaneError) {
                     try clean(family, request)
                 } catch {
-                    note("\(error)")
+                    note(error)
                     guard error.kind != .unsupported else { continue }
                     putBack(family, request)
                     pause = Self.retryInterval
                 }
             }
+            if pause > .zero { release() }
             try? await Task.sleep(for: max(pause, ContinuousClock.now - began))
         }
+        release()
     }
 
     private func next() -> [IPFamily: Request]? {
@@ -108,24 +146,20 @@ package actor ConntrackCleaner {
     }
 
     private func clean(_ family: IPFamily, _ request: Request) throws(DataplaneError) {
-        if let namespace, !hasEntered { try NetworkNamespace.enter(namespace) }
-        hasEntered = true
         let began = ContinuousClock.now
         let accepting = request.settings.nodePortAddresses(
             family,
-            local: NodeFacts.observe().localAddresses,
+            local: try flows.localAddresses(),
             request.mode
         )
-        let store = stores[family] ?? ConntrackStore(family: family)
-        stores[family] = store
-        let report = try store.deleteFlows {
+        let report = try flows.deleteFlows(family) {
             request.check.isStale($0, acceptsNodePorts: accepting.contains)
         }
         let duration = ContinuousClock.now - began
         shared.withLock { shared in
             shared.runs.append(Run(family: family, deleted: report.deleted, duration: duration))
         }
-        for failure in report.failures { note("\(failure)") }
+        for failure in report.failures { note(failure) }
     }
 
     /// What was asked for since then knows better.
@@ -141,7 +175,7 @@ package actor ConntrackCleaner {
         }
     }
 
-    private func note(_ problem: String) {
+    private func note(_ problem: DataplaneError) {
         // The newest of many say what the others did.
         shared.withLock { shared in
             shared.problems = shared.problems.suffix(9) + [problem]

@@ -1,7 +1,6 @@
 package import Addressing
 package import DaemonConfiguration
 package import DataplaneModel
-import LinuxKernel
 package import Planning
 package import ServiceModel
 
@@ -13,61 +12,36 @@ package actor Dataplane {
     }
 
     private var configuration: DaemonConfiguration
-    private var facts = NodeFacts(
-        hostName: "",
-        localAddresses: [],
-        primaryAddresses: [],
-        tcpIsLiberal: false
-    )
+    private let host: any DataplaneHost
+    private var facts = NodeFacts(hostName: "")
     private var families: [IPFamily] = []
     private var dataplanes: [any FamilyDataplane] = []
     /// Of the same families.
     private var retirements: [Retirement] = []
-    private var sensor: DriftSensor?
-    /// Families whose kernel state somebody may have changed: the next full pass observes them.
-    private var suspects: Set<IPFamily> = []
     /// Forgets UDP flows to endpoints that are gone, after the passes.
     package nonisolated let conntrackCleaner: ConntrackCleaner
-    /// Until then a mere possibility of drift is not looked into, so that somebody's busy iptables
-    /// does not keep us reading tables.
-    private var nextLook = ContinuousClock.now
     /// The family whose turn it is in the next resync.
     private var resyncTurn = 0
 
-    /// A look into the tables may take this part of the time between two looks.
-    private static let lookShare = 20
-
     /// Touches nothing before `start`.
-    package init(_ configuration: DaemonConfiguration) {
-        self.configuration = configuration
-        conntrackCleaner = ConntrackCleaner(namespace: configuration.networkNamespace)
-    }
-
-    /// One that has started, with these parts in place of those that `start` makes.
     package init(
         _ configuration: DaemonConfiguration,
-        dataplanes: sending [any FamilyDataplane],
-        retirements: sending [Retirement]
+        host: sending any DataplaneHost,
+        flows: sending any FlowTable
     ) {
         self.configuration = configuration
-        conntrackCleaner = ConntrackCleaner(namespace: configuration.networkNamespace)
-        families = dataplanes.map(\.family)
-        self.dataplanes = dataplanes
-        self.retirements = retirements
+        self.host = host
+        conntrackCleaner = ConntrackCleaner(flows)
     }
+
+    // MARK: - Host
 
     /// What is amiss with the kernel, for the log.
-    package func kernelProblems() -> [String] {
-        let mode = configuration.chosenMode.installed
-        let findings = mode.capabilities(families, configuration).filter { $0.level > .good }
-        return findings.map { "\($0.subject): \($0.detail)" } + prepareHost()
-    }
+    package func kernelProblems() -> [String] { host.shortcomings(families) + prepareHost() }
 
     /// Sets what the configuration asks of the host; returns what could not be set, or can't be.
-    private func prepareHost() -> [String] {
-        [configuration.localhostLimit(families)].compactMap(\.self)
-            + configuration.chosenMode.installed.prepareHost(configuration)
-            + ConntrackSettings(configuration.conntrack).apply().map(\.description)
+    package func prepareHost() -> [String] {
+        [configuration.localhostLimit(families)].compactMap(\.self) + host.prepare(configuration)
     }
 
     /// Chooses the mode if that is left to it, enters the namespace for good and finds out which
@@ -75,28 +49,16 @@ package actor Dataplane {
     package func start() throws(DataplaneError) -> (
         mode: ProxyMode, reason: String?, families: [IPFamily]
     ) {
-        var reason: String?
-        configuration = try configuration.choosingMode { reason = $0.reason }
-        let kernel = try Kernel(configuration)
-        families = try kernel.families()
-        let mode = configuration.chosenMode.installed
-        if !mode.tables.isEmpty {
-            sensor = try DriftSensor(families: families, tables: mode.tables, lock: kernel.lock)
-        }
-        facts = NodeFacts.observe()
+        let reason: String?
+        (configuration, reason) = try host.start(configuration)
+        families = try host.families()
+        facts = host.facts()
         let settings = PlannerSettings(configuration, facts: facts)
-        dataplanes = families.map { Self.dataplane(mode, $0, settings, kernel) }
-        retirements = families.map { Retirement(OtherModes($0, kernel)) }
+        for family in families {
+            dataplanes.append(try host.dataplane(family, settings))
+            retirements.append(Retirement(try host.leftovers(family)))
+        }
         return (configuration.chosenMode, reason, families)
-    }
-
-    private static func dataplane<Mode: InstalledMode>(
-        _ mode: Mode.Type,
-        _ family: IPFamily,
-        _ settings: PlannerSettings,
-        _ kernel: borrowing Kernel
-    ) -> any FamilyDataplane {
-        ModeDataplane(mode, family, settings, kernel)
     }
 
     /// Takes over another configuration; every Service has to be planned anew then. Namespace,
@@ -112,7 +74,7 @@ package actor Dataplane {
     /// Looks at the node's own addresses again; true if they changed in a way that matters, and
     /// every Service has to be planned anew.
     package func addressesChanged() -> Bool {
-        var now = NodeFacts.observe()
+        var now = host.facts()
         now.cluster = facts.cluster
         return take(now)
     }
@@ -138,143 +100,124 @@ package actor Dataplane {
         return true
     }
 
-    /// Whether somebody else seems to have changed our tables. The families where it seems so are
-    /// observed by the next full pass, and no others.
+    private func replan() {
+        let settings = PlannerSettings(configuration, facts: facts)
+        for index in dataplanes.indices { dataplanes[index].replan(settings) }
+    }
+
+    // MARK: - Drift
+
+    /// Whether another program seems to have changed our objects. The families where it seems so are
+    /// observed by the next full pass, and no others. An error is of the first family that has one,
+    /// when all have been asked.
     package func hasDrifted() throws(DataplaneError) -> Bool {
-        do throws(DataplaneError) {
-            for dataplane in dataplanes where try dataplane.hasDrifted() {
-                suspects.insert(dataplane.family)
-            }
-            let signs = try sensor?.signs() ?? DriftSensor.Signs()
-            suspects.formUnion(signs.certain)
-            if ContinuousClock.now >= nextLook { suspects.formUnion(signs.possible) }
-        } catch {
-            suspects.formUnion(families)
-            throw error
+        var hasDrifted = false
+        try forAll(dataplanes) { (dataplane) throws(DataplaneError) in
+            if try dataplane.hasDrifted() { hasDrifted = true }
         }
-        return !suspects.isEmpty
+        return hasDrifted
+    }
+
+    /// Does what time has brought since the last call, before drift is looked for. An error is as for
+    /// `hasDrifted`.
+    package func attend() throws(DataplaneError) {
+        var failure: DataplaneError?
+        do throws(DataplaneError) {
+            try forAll(dataplanes) { (dataplane) throws(DataplaneError) in
+                try dataplane.performDueWork()
+            }
+        } catch {
+            failure = error
+        }
+        try forAll(retirements) { (retirement) throws(DataplaneError) in
+            try retirement.objects.performDueWork()
+        }
+        if let failure { throw failure }
+    }
+
+    private func forAll<Element>(
+        _ elements: [Element],
+        _ body: (Element) throws(DataplaneError) -> Void
+    ) throws(DataplaneError) {
+        var failure: DataplaneError?
+        for element in elements {
+            do throws(DataplaneError) {
+                try body(element)
+            } catch {
+                failure = failure ?? error
+            }
+        }
+        if let failure { throw failure }
     }
 
     /// Returns when the thread is free: a sign that it lives.
     package func answer() {}
 
-    /// Does what time has brought since the last call.
-    package func attend() throws(DataplaneError) {
-        do throws(DataplaneError) {
-            for index in dataplanes.indices { try dataplanes[index].attend() }
-            for retirement in retirements { try retirement.attend() }
-        } catch {
-            suspects.formUnion(families)
-            throw error
-        }
-    }
+    // MARK: - Passes
 
     /// One pass over all families. A family's failure does not keep the others from theirs. With
     /// `explain` the report has each operation in words.
-    ///
-    /// A full pass observes the families whose state in the kernel is not known for sure.
     package func pass(
         _ update: SnapshotUpdate,
         _ kind: PassKind,
         explain: Bool = false
     ) -> PassReport {
         let clock = ContinuousClock()
-        let began = clock.now
         var report = PassReport(kind: kind)
-        let observed = observedFamilies(kind)
-        attempt("drift sensor", &report) { () throws(DataplaneError) in
-            if !observed.isEmpty { try sensor?.willObserve(observed) }
-        }
+        let turn = kind == .resync ? nextTurn() : nil
         for index in dataplanes.indices {
-            dataplanes[index].isExplaining = explain
-            pass(index, update, observe: observed.contains(dataplanes[index].family), &report)
-        }
-        if kind != .incremental {
-            for index in retirements.indices {
-                report.retired += retirements[index].proceed(
+            let observes = kind == .full && isSuspect(dataplanes[index]) || index == turn
+            var outcome = pass(index, update, observe: observes, explain)
+            if kind != .incremental {
+                outcome.retired = retirements[index].proceed(
                     presentStands: dataplanes[index].stands
                 )
             }
+            outcome.leftovers = retirements[index].leftovers
+            report.families.append(outcome)
         }
-        report.leftovers = retirements.flatMap(\.remains)
-        attempt("drift sensor", &report) { () throws(DataplaneError) in
-            try sensor?.acknowledge()
-            for index in dataplanes.indices { try dataplanes[index].acknowledge() }
-        }
-        report.services = dataplanes.map(\.serviceCount).max() ?? 0
         report.settings = PlannerSettings(configuration, facts: facts)
-        report.duration = clock.now - began
-        if kind == .full { nextLook = clock.now.advanced(by: report.duration * Self.lookShare) }
+        report.duration = clock.now - report.began
         return report
     }
 
-    private func observedFamilies(_ kind: PassKind) -> Set<IPFamily> {
-        switch kind {
-        case .incremental: return []
-        case .resync:
-            guard !dataplanes.isEmpty else { return [] }
-            defer { resyncTurn += 1 }
-            return [dataplanes[resyncTurn % dataplanes.count].family]
-        case .full:
-            return suspects.union(dataplanes.filter(\.needsObservation).map(\.family))
-        }
+    private func nextTurn() -> Int? {
+        if dataplanes.isEmpty { return nil }
+        defer { resyncTurn += 1 }
+        return resyncTurn % dataplanes.count
+    }
+
+    /// Whether only reading the kernel can tell how it is, which is so too where the question fails.
+    private func isSuspect(_ dataplane: any FamilyDataplane) -> Bool {
+        dataplane.needsObservation || (try? dataplane.hasDrifted()) ?? true
     }
 
     private func pass(
         _ index: Int,
         _ update: SnapshotUpdate,
         observe: Bool,
-        _ report: inout PassReport
-    ) {
+        _ explain: Bool
+    ) -> PassReport.FamilyOutcome {
         let family = dataplanes[index].family
-        let name = family.rawValue
-        var outcome: FamilyPassReport?
-        attempt(name, &report) { () throws(DataplaneError) in
-            outcome = try dataplanes[index].pass(update, observe: observe)
+        var outcome = PassReport.FamilyOutcome(family: family)
+        do throws(DataplaneError) {
+            let report = try dataplanes[index].pass(update, observe: observe, explain: explain)
+            outcome.report = report
             let cleans = configuration.conntrack.cleanStaleUDP
             if let request = dataplanes[index].takeFlowRequest(cleans: cleans) {
                 conntrackCleaner.request(family, request)
             }
-        }
-        let done = outcome ?? FamilyPassReport()
-        report.add(done)
-        if dataplanes[index].isExplaining {
-            let lines = dataplanes[index].appliedText.split(separator: "\n")
-            report.operationLines += lines.prefix(PassReport.explained).map { "\(name): \($0)" }
-        }
-        report.families.append(
-            .init(
-                family: family,
-                report: outcome,
-                counts: dataplanes[index].tally.total,
-                healthChecks: dataplanes[index].tally.healthChecks,
-                ruleCounts: done.apply.operations > 0 ? dataplanes[index].ruleCounts : [:],
-                issues: dataplanes[index].issues
-            )
-        )
-        report.failures += dataplanes[index].failures.map { "\(name): \($0)" }
-        report.issues += dataplanes[index].issues.map { "\(name): \($0)" }
-        guard outcome != nil else { return }
-        if observe { suspects.remove(family) }
-        if dataplanes[index].needsSecondLook { report.needsSecondLook = true }
-        if let failure = dataplanes[index].finish() { report.failures.append(failure) }
-    }
-
-    private func attempt(
-        _ what: String,
-        _ report: inout PassReport,
-        _ body: () throws(DataplaneError) -> Void
-    ) {
-        do throws(DataplaneError) {
-            try body()
+            if report.apply.operations > 0 { outcome.ruleCounts = dataplanes[index].ruleCounts }
         } catch {
-            report.errors.append("\(what): \(error)")
+            outcome.error = error
         }
-    }
-
-    private func replan() {
-        let settings = PlannerSettings(configuration, facts: facts)
-        for index in dataplanes.indices { dataplanes[index].replan(settings) }
+        let dataplane = dataplanes[index]
+        outcome.counts = dataplane.tally.total
+        outcome.healthChecks = dataplane.tally.healthChecks
+        outcome.issues = dataplane.issues
+        outcome.failures = dataplane.failures.map { PassReport.Failure(family, $0) }
+        if let failure = outcome.report?.hostFailure { outcome.failures.append(failure) }
+        return outcome
     }
 }
 

@@ -1,5 +1,4 @@
 package import Addressing
-package import DaemonConfiguration
 package import DataplaneModel
 package import Planning
 package import ServiceModel
@@ -22,16 +21,20 @@ package actor TrafficReader {
     /// A reading is good for so long: a thousand scrapes are one look into the kernel.
     private static let lifetime = Duration.seconds(3)
 
-    private let configuration: DaemonConfiguration
     private let families: [IPFamily]
+    private let open: @Sendable () throws(DataplaneError) -> [IPFamily: any TrafficSource]
     private var readers: [IPFamily: any TrafficSource]?
     private var owners: [IPFamily: FrontendOwners] = [:]
     private var ownersAreOf: (revision: UInt64, settings: PlannerSettings)?
     private var last: (reading: Reading, at: ContinuousClock.Instant)?
 
-    package init(_ configuration: DaemonConfiguration, _ families: [IPFamily]) {
-        self.configuration = configuration
+    /// `open` is called once, on the reader's thread, at the first reading.
+    package init(
+        _ families: [IPFamily],
+        _ open: @escaping @Sendable () throws(DataplaneError) -> [IPFamily: any TrafficSource]
+    ) {
         self.families = families
+        self.open = open
     }
 
     /// What is counted by now; of a family whose counts cannot be read, nothing.
@@ -52,16 +55,12 @@ package actor TrafficReader {
         return reading
     }
 
-    /// Enters the namespace at the first call; none where that fails.
+    /// None where that fails.
     private func sources() -> [IPFamily: any TrafficSource] {
         if let readers { return readers }
-        guard let kernel = try? Kernel(configuration) else { return [:] }
-        let made = families.map {
-            ($0, configuration.chosenMode.installed.trafficSource($0, kernel))
-        }
-        let found = Dictionary(uniqueKeysWithValues: made)
-        readers = found
-        return found
+        guard let opened = try? open() else { return [:] }
+        readers = opened
+        return opened
     }
 }
 
@@ -71,22 +70,22 @@ package protocol TrafficSource {
     func read(_ owners: FrontendOwners) throws(DataplaneError) -> [ServicePortName: PortTraffic]?
 }
 
-/// The counts of one family in one mode.
-private struct ModeTraffic<Mode: InstalledMode>: TrafficSource {
-    package let store: Mode.ModeStore
+/// What the kernel has counted for one Service port in one family, all its frontends together.
+package struct PortTraffic: Sendable, Equatable {
+    /// Nil where the kernel does not count them.
+    package var connections: UInt64?
+    /// Both ways.
+    package var packets: UInt64 = 0
+    package var bytes: UInt64 = 0
+    /// Packets that tried to open a connection and were refused: there is no endpoint.
+    package var rejected: UInt64 = 0
+    /// The same, dropped: there are endpoints on other nodes only.
+    package var dropped: UInt64 = 0
+    /// The same, dropped: the source ranges do not allow it.
+    package var notAllowed: UInt64 = 0
 
-    package func read(_ owners: FrontendOwners) throws(DataplaneError) -> [ServicePortName:
-        PortTraffic]?
-    {
-        try Mode.traffic(store, owners)
-    }
-}
-
-extension InstalledMode {
-    package static func trafficSource(
-        _ family: IPFamily,
-        _ kernel: borrowing Kernel
-    ) -> any TrafficSource {
-        ModeTraffic<Self>(store: store(family, kernel))
+    /// Nothing yet; `connections` is nil where the kernel does not count them.
+    package init(connections: UInt64? = nil) {
+        self.connections = connections
     }
 }

@@ -93,12 +93,19 @@ package struct PassScheduler: Sendable {
     ) {
         earliest = now.advanced(by: max(minInterval, rest(after: duration, at: now)))
         requestedAt = nil
-        failures = outcome == .failed ? failures + 1 : 0
-        guard outcome != .failed else {
-            retryAt = now.advanced(by: delay(after: failures))
+        if case .failed(let retry) = outcome {
+            failures += 1
             wantsFull = true
+            let delay =
+                switch retry {
+                case .soon: retryInterval
+                case .backingOff: delay(after: failures)
+                case .slowly: maxRetryInterval
+                }
+            retryAt = now.advanced(by: delay)
             return
         }
+        failures = 0
         if kind == .full { wantsFull = false }
         if kind != .incremental { resyncAt = now.advanced(by: resyncInterval) }
         guard outcome == .incomplete else {

@@ -15,6 +15,8 @@ package struct ObjectDifference: Sendable, Hashable {
         case realServer = "real server"
         case address
         case route
+        /// A setting of the host.
+        case sysctl
     }
 
     package enum State: String, Sendable, Hashable {
@@ -100,6 +102,7 @@ extension ObjectDifference.Kind {
         case .realServer: 7
         case .address: 8
         case .route: 9
+        case .sysctl: 10
         }
     }
 }

@@ -43,6 +43,17 @@ package protocol PlanDiff: Sendable {
     var isEmpty: Bool { get }
     /// Number of changed objects.
     var count: Int { get }
-    /// The same by the sort of object: `chain`, `set`, which counts its entries too, and so on.
-    var countByObject: [String: Int] { get }
+    var countByObject: [ChangedObject: Int] { get }
+}
+
+/// A sort of object that a change counts; raw values are those of the metrics.
+package enum ChangedObject: String, Sendable, CaseIterable {
+    case table
+    case chain
+    case jump
+    /// With its entries.
+    case set
+    /// Virtual and real servers.
+    case server
+    case address
 }

@@ -14,4 +14,16 @@ package enum IPTablesMode: PlannedMode {
     ) -> any FlowTracer {
         PacketTracer(state, network: network) { IPTablesRenderer(family: $1).render($0) }
     }
+
+    package static func needsRouteLocalnet(_ planner: IPTablesPlanner) -> Bool {
+        planner.needsRouteLocalnet
+    }
+
+    package static func ruleCounts(_ planner: IPTablesPlanner) -> [TableName: Int] {
+        let counts = [TableName.filter, .nat].map { table in
+            let owned = planner.plan[table]
+            return (table, owned.chains.values.reduce(owned.jumps.count) { $0 + $1.rules.count })
+        }
+        return Dictionary(uniqueKeysWithValues: counts)
+    }
 }

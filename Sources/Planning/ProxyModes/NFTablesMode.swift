@@ -19,4 +19,8 @@ package enum NFTablesMode: PlannedMode {
             ruleText: { NFTablesRenderer(family: $1).render($0) }
         )
     }
+
+    package static func needsRouteLocalnet(_ planner: NFTablesPlanner) -> Bool {
+        planner.needsRouteLocalnet
+    }
 }

@@ -18,6 +18,12 @@ package protocol PlannedMode: Sendable {
         planner: ModePlanner?
     ) -> any FlowTracer
 
+    /// The plan has node ports on 127.0.0.1, which takes the host's setting `route_localnet`.
+    static func needsRouteLocalnet(_ planner: ModePlanner) -> Bool
+
+    /// Planned rules by legacy table; empty where their number does not depend on Services.
+    static func ruleCounts(_ planner: ModePlanner) -> [TableName: Int]
+
     /// What decides how many of a Service port's connections each endpoint gets.
     static func spreading(_ port: ServicePortState, _ settings: PlannerSettings) -> Spreading
 }
@@ -42,6 +48,10 @@ extension PlannedMode {
         _ port: ServicePortState,
         _ settings: PlannerSettings
     ) -> Spreading { .byWeight }
+
+    package static func needsRouteLocalnet(_ planner: ModePlanner) -> Bool { false }
+
+    package static func ruleCounts(_ planner: ModePlanner) -> [TableName: Int] { [:] }
 
     package static func text(_ state: ModePlanner.State, _ family: IPFamily) -> String {
         Renderer(family: family).render(state)

@@ -3,6 +3,7 @@ import ArgumentParser
 import DaemonConfiguration
 import Dataplane
 import DataplaneModel
+import InstalledModes
 import LinuxKernel
 import Planning
 import ProxyModes

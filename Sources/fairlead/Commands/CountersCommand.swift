@@ -2,6 +2,7 @@ import ArgumentParser
 import DaemonConfiguration
 import Dataplane
 import DataplaneModel
+import InstalledModes
 import Planning
 import ServiceModel
 import ServiceSources

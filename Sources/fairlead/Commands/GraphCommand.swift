@@ -3,6 +3,7 @@ import ArgumentParser
 import DaemonConfiguration
 import Dataplane
 import DataplaneModel
+import InstalledModes
 import Picturing
 import Planning
 import ProxyModes

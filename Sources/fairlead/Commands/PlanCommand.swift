@@ -4,6 +4,7 @@ import DaemonConfiguration
 import Dataplane
 import DataplaneModel
 import Foundation
+import InstalledModes
 import LinuxKernel
 import Planning
 import ProxyModes
@@ -61,8 +62,7 @@ struct PlanCommand: ParsableCommand {
             planned.families = try kernel.families()
             return try PlannedFamily.all(mode, planned, sources.update, facts: facts).map { plan in
                 plan.complainAboutIssues()
-                let observed = try mode.store(plan.family, kernel).observe()
-                return (plan.family, Mode.ModePlanner.Diff(from: observed, to: plan.planner.plan))
+                return (plan.family, try plan.diff(kernel))
             }
         }
         try show(mode, changes)

@@ -3,6 +3,7 @@ import ArgumentParser
 import DaemonConfiguration
 import Dataplane
 import DataplaneModel
+import InstalledModes
 import LinuxKernel
 import PacketTracing
 import Planning
@@ -111,7 +112,7 @@ struct TraceCommand: ParsableCommand {
         var facts: NodeFacts
         if kernel {
             let kernel = try Kernel(configuration)
-            state = try mode.store(family, kernel).observe()
+            state = try mode.store(family, kernel).observe().state
             facts = NodeFacts.observe()
             facts.standIn(locals)
         } else {

@@ -3,6 +3,7 @@ import ArgumentParser
 import DaemonConfiguration
 import Dataplane
 import DataplaneModel
+import InstalledModes
 import LinuxKernel
 import Planning
 import ProxyModes
@@ -71,9 +72,7 @@ struct VerifyCommand: ParsableCommand {
         planned.families = try kernel.families()
         let plans = PlannedFamily.all(mode, planned, sources.update, facts: sources.facts())
         return try plans.flatMap { plan in
-            let observed = try mode.store(plan.family, kernel).observe()
-            let diff = Mode.ModePlanner.Diff(from: observed, to: plan.planner.plan)
-            let differences = plan.planner.differences(in: diff).sorted()
+            let differences = try plan.differences(kernel)
             let leftovers = try OtherModes(plan.family, kernel).find()
             return (differences + leftovers).map { (plan.family, $0) }
         }

@@ -1,6 +1,7 @@
 import DaemonConfiguration
 import Dataplane
 import DataplaneModel
+import InstalledModes
 
 extension ConfigurationOptions {
     /// The configuration for a command that ends, as `loadLikeDaemon` finds it: what was odd, and the

@@ -2,6 +2,7 @@ import DaemonConfiguration
 import Dataplane
 import DataplaneModel
 import Dispatch
+import InstalledModes
 import KubernetesAPI
 import KubernetesClient
 import Logging

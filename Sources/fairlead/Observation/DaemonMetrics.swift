@@ -98,7 +98,7 @@ struct DaemonMetrics: Sendable {
         fairlead.drift.add(Double(report.drift), family)
         fairlead.conflicts.add(Double(report.apply.conflicts), family)
         for (object, count) in report.operationsByObject where count > 0 {
-            fairlead.operations.add(Double(count), object, family)
+            fairlead.operations.add(Double(count), object.rawValue, family)
         }
         fairlead.planSeconds.observe(report.planning, family)
         if report.observing > .zero { fairlead.observeSeconds.observe(report.observing, family) }

@@ -36,10 +36,10 @@ struct DaemonSnapshot: Sendable {
     func issues(listening: [String]) -> [(kind: String, problems: [String])] {
         [
             ("source", services.issues.map(\.description)),
-            ("plan", lastPass?.issues ?? []),
-            ("object", lastPass?.failures ?? []),
-            ("pass", lastPass?.errors ?? []),
-            ("other mode", lastPass?.leftovers ?? []),
+            ("plan", lastPass?.issues.map(\.description) ?? []),
+            ("object", lastPass?.failures.map(\.description) ?? []),
+            ("pass", lastPass?.errors.map(\.description) ?? []),
+            ("other mode", lastPass?.leftovers.map(\.description) ?? []),
             ("address", listening), ("removal guard", hold.map { [$0.words(at: .now)] } ?? []),
         ]
     }
@@ -49,9 +49,6 @@ extension DaemonSnapshot {
     /// What is wrong with one Service, its slices among that, and who claims what it has.
     func issues(about name: ServiceName) -> [String] {
         services.issues.filter { $0.service == name }.map(\.description)
-            + (lastPass?.families ?? []).flatMap { outcome in
-                outcome.issues.filter { $0.concerns(name) }
-                    .map { "\(outcome.family.rawValue): \($0)" }
-            }
+            + (lastPass?.issues ?? []).filter { $0.issue.concerns(name) }.map(\.description)
     }
 }

@@ -5,6 +5,7 @@ import DataplaneModel
 import Glibc
 import HTTPServing
 import HealthChecking
+import InstalledModes
 import KubernetesClient
 import LinuxKernel
 import Logging

@@ -3,6 +3,7 @@ import DaemonConfiguration
 import Dataplane
 import DataplaneModel
 import HealthChecking
+import InstalledModes
 import Planning
 import ProxyModes
 import ServiceModel

@@ -3,8 +3,11 @@ import CNetlink
 import DataplaneModel
 import Glibc
 
-/// Counts what changes of our bindings of one family, whoever changes it, from the kernel's
+/// Counts what other programs change of our bindings of one family, from the kernel's
 /// notifications: at rest it asks the kernel for nothing.
+///
+/// It knows what is bound, and so which notification is of something that it does not know yet. What
+/// we change ourselves is made known before it is done: an IPv6 address is told of some time later.
 final class AddressMonitor {
     private let family: IPFamily
     private let name: String
@@ -15,6 +18,7 @@ final class AddressMonitor {
     private var loopbackIsUp: Bool?
     /// The single addresses on our link. The kernel tells of some addresses twice.
     private var addresses: Set<IPAddress> = []
+    private var ranges: Set<IPPrefix> = []
     private var count = 0
 
     /// `LOOPBACK_IFINDEX`: the loopback interface is the first one of every namespace.
@@ -41,7 +45,7 @@ final class AddressMonitor {
     func changes() throws(DataplaneError) -> Int {
         while true {
             do throws(DataplaneError) {
-                guard let messages = try socket.receive(flags: Int32(MSG_DONTWAIT)) else {
+                guard let messages = try socket.arrived() else {
                     return count
                 }
                 for message in messages { take(message) }
@@ -53,16 +57,36 @@ final class AddressMonitor {
         }
     }
 
-    /// Our own additions and removals, right after they were made: an IPv6 address is told of some
-    /// time later, and that is no change any more then.
-    func expect(added: [IPAddress] = [], removed: [IPAddress] = []) throws(DataplaneError) {
+    /// Our own changes, right before they are made.
+    func expect(_ changes: [AddressChange]) throws(DataplaneError) {
+        _ = try self.changes()
+        for change in changes {
+            switch change {
+            case .add(let address): addresses.insert(address)
+            case .remove(let address): addresses.remove(address)
+            case .addRange(let range): ranges.insert(range)
+            case .removeRange(let range): ranges.remove(range)
+            }
+        }
+    }
+
+    /// The link carries addresses, so that adding one makes none.
+    var hasLink: Bool { link?.isUp ?? false }
+
+    /// After our own change, where it also made the link, or where some of it was refused: looks at
+    /// what is bound now. What is `surprising` counts, which it is unless it was refused.
+    func lookAgain(surprising: Bool) throws(DataplaneError) {
+        let before = count
         _ = try changes()
-        addresses.formUnion(added)
-        addresses.subtract(removed)
+        count = before
+        let expected = (addresses, ranges)
+        try look()
+        if surprising, expected != (addresses, ranges) { count += 1 }
     }
 
     private func look() throws(DataplaneError) {
         var socket = try RoutingSocket(traffic)
+        ranges = Set(try socket.localRanges(family))
         link = try socket.link(name)
         addresses = []
         guard let link else { return }
@@ -79,12 +103,8 @@ final class AddressMonitor {
         case Int(RTM_DELLINK): takeLink(payload, isThere: false)
         case Int(RTM_NEWADDR): takeAddress(payload, isThere: true)
         case Int(RTM_DELADDR): takeAddress(payload, isThere: false)
-        case Int(RTM_NEWROUTE), Int(RTM_DELROUTE):
-            if payload.number(UInt8.self) == family.number,
-                Int(payload.number(UInt8.self, at: 5)) == IPVSRenderer.routeProtocol
-            {
-                count += 1
-            }
+        case Int(RTM_NEWROUTE): takeRange(payload, isThere: true)
+        case Int(RTM_DELROUTE): takeRange(payload, isThere: false)
         default: break
         }
     }
@@ -121,6 +141,12 @@ final class AddressMonitor {
         let address = IPAddress(family: family, bits: own.network(own.count))
         let isChange =
             isThere ? addresses.insert(address).inserted : addresses.remove(address) != nil
+        if isChange { count += 1 }
+    }
+
+    private func takeRange(_ payload: NetlinkBytes, isThere: Bool) {
+        guard let range = RoutingSocket.localRange(payload, family) else { return }
+        let isChange = isThere ? ranges.insert(range).inserted : ranges.remove(range) != nil
         if isChange { count += 1 }
     }
 }

@@ -229,10 +229,10 @@ package struct IPTablesPlanner: Sendable {
 extension IPTablesPlanner: Planner {}
 
 extension IPTablesDiff: PlanDiff {
-    package var countByObject: [String: Int] {
+    package var countByObject: [ChangedObject: Int] {
         [
-            "chain": tables.reduce(0) { $0 + $1.chains.count },
-            "jump": tables.reduce(0) { $0 + $1.jumps.count },
+            .chain: tables.reduce(0) { $0 + $1.chains.count },
+            .jump: tables.reduce(0) { $0 + $1.jumps.count },
         ]
     }
 }

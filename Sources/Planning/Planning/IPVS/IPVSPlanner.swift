@@ -220,11 +220,11 @@ package struct IPVSPlanner: Sendable {
 extension IPVSPlanner: Planner {}
 
 extension IPVSDiff: PlanDiff {
-    package var countByObject: [String: Int] {
+    package var countByObject: [ChangedObject: Int] {
         var counts = iptables.countByObject
-        counts["set"] = sets.reduce(0) { $0 + $1.count }
-        counts["server"] = servers.reduce(0) { $0 + $1.count }
-        counts["address"] = addresses.count
+        counts[.set] = sets.reduce(0) { $0 + $1.count }
+        counts[.server] = servers.reduce(0) { $0 + $1.count }
+        counts[.address] = addresses.count
         return counts
     }
 }

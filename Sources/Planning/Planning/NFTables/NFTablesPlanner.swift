@@ -278,10 +278,10 @@ package struct NFTablesPlanner: Sendable {
 extension NFTablesPlanner: Planner {}
 
 extension NFTablesDiff: PlanDiff {
-    package var countByObject: [String: Int] {
+    package var countByObject: [ChangedObject: Int] {
         let tables = table == nil && rebuilt == nil ? 0 : 1
         let changed = chains.count + (rebuilt?.chains.count ?? 0)
-        return ["table": tables, "chain": changed, "set": count - tables - changed]
+        return [.table: tables, .chain: changed, .set: count - tables - changed]
     }
 }
 

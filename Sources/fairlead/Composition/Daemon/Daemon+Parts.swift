@@ -2,6 +2,7 @@ import Addressing
 import DaemonConfiguration
 import Dataplane
 import Foundation
+import InstalledModes
 import KubernetesClient
 import Logging
 import Planning

@@ -1,29 +1,11 @@
-import Addressing
+package import Addressing
+package import DaemonConfiguration
+package import Dataplane
 package import DataplaneModel
 package import LinuxKernel
 package import Planning
 package import ProxyModes
 package import ServiceModel
-
-/// What the kernel has counted for one Service port in one family, all its frontends together.
-package struct PortTraffic: Sendable, Equatable {
-    /// Nil where the kernel does not count them.
-    package var connections: UInt64?
-    /// Both ways.
-    package var packets: UInt64 = 0
-    package var bytes: UInt64 = 0
-    /// Packets that tried to open a connection and were refused: there is no endpoint.
-    package var rejected: UInt64 = 0
-    /// The same, dropped: there are endpoints on other nodes only.
-    package var dropped: UInt64 = 0
-    /// The same, dropped: the source ranges do not allow it.
-    package var notAllowed: UInt64 = 0
-
-    /// Nothing yet; `connections` is nil where the kernel does not count them.
-    package init(connections: UInt64? = nil) {
-        self.connections = connections
-    }
-}
 
 extension IPVSMode {
     /// IPVS counts by itself. A port whose servers drain is counted until they are gone.
@@ -61,6 +43,39 @@ extension NFTablesMode {
             traffic.dropped = counts.dropped
             traffic.notAllowed = counts.notAllowed
             return traffic
+        }
+    }
+}
+
+/// The counts of one family in one mode.
+private struct ModeTraffic<Mode: InstalledMode>: TrafficSource {
+    package let store: Mode.ModeStore
+
+    package func read(_ owners: FrontendOwners) throws(DataplaneError) -> [ServicePortName:
+        PortTraffic]?
+    {
+        try Mode.traffic(store, owners)
+    }
+}
+
+extension InstalledMode {
+    package static func trafficSource(
+        _ family: IPFamily,
+        _ kernel: borrowing Kernel
+    ) -> any TrafficSource {
+        ModeTraffic<Self>(store: store(family, kernel))
+    }
+}
+
+extension TrafficReader {
+    /// Of this host's kernel, in the configured mode and namespace.
+    package init(_ configuration: DaemonConfiguration, _ families: [IPFamily]) {
+        self.init(families) { () throws(DataplaneError) in
+            let kernel = try Kernel(configuration)
+            let sources = families.map {
+                ($0, configuration.chosenMode.installed.trafficSource($0, kernel))
+            }
+            return Dictionary(uniqueKeysWithValues: sources)
         }
     }
 }

@@ -2,7 +2,7 @@ package import Addressing
 package import DaemonConfiguration
 package import DataplaneModel
 package import LinuxKernel
-package import Planning
+import Planning
 package import ProxyModes
 
 extension IPTablesMode: InstalledMode {
@@ -13,20 +13,9 @@ extension IPTablesMode: InstalledMode {
             family: family,
             tables: tables,
             lock: kernel.lock,
+            lockWatch: kernel.lockWatch,
             owns: NameScheme.owns(chain:)
         )
-    }
-
-    package static func needsRouteLocalnet(_ planner: IPTablesPlanner) -> Bool {
-        planner.needsRouteLocalnet
-    }
-
-    package static func ruleCounts(_ planner: IPTablesPlanner) -> [TableName: Int] {
-        let counts = tables.map { table in
-            let owned = planner.plan[table]
-            return (table, owned.chains.values.reduce(owned.jumps.count) { $0 + $1.rules.count })
-        }
-        return Dictionary(uniqueKeysWithValues: counts)
     }
 
     package static func capabilities(

@@ -7,20 +7,22 @@ import Testing
 
 @Suite("nftables: changes by others")
 @KernelThread
-struct NFTablesMeasureTests {
+struct NFTablesChangesByOthersTests {
     /// A store whose table is in place, as after a pass.
     private func fixture(_ load: NFTLoad) throws -> NFTFixture {
         let fixture = try NFTFixture(load.family)
         try fixture.apply(load.state)
-        _ = try fixture.store.measure()
         return fixture
     }
 
-    /// Whether the numbers change by what `body` does.
+    /// Whether what `body` does counts as a change since the table was read.
     private func isNoticed(_ fixture: NFTFixture, _ body: () throws -> Void) throws -> Bool {
-        let before = try fixture.store.measure()
+        let mark = try fixture.store.observe().mark
         try body()
-        return try fixture.store.measure() != before
+        let changes = try fixture.store.changes(since: mark)
+        // The answer stays the same however often one asks.
+        #expect(try fixture.store.changes(since: mark) == changes)
+        return changes == .certain
     }
 
     @Test("Whatever others do to our table is noticed, once", arguments: IPFamily.allCases)
@@ -45,7 +47,7 @@ struct NFTablesMeasureTests {
         let fixture = try fixture(load)
         #expect(try isNoticed(fixture) { try fixture.nft("flush", "ruleset") })
         try fixture.apply(load.state)
-        fixture.expectEqual(try fixture.store.observe(), load.state)
+        fixture.expectEqual(try fixture.store.observe().state, load.state)
     }
 
     @Test("What is done to other tables, and what we do, is not")
@@ -60,23 +62,9 @@ struct NFTablesMeasureTests {
                 elements: [NFTLoad.slots: [load.slot(1, 1): load.endpoint(1, 1, generation: 1)]]
             )
             try fixture.apply(diff)
-            _ = try fixture.store.measure()
-            try fixture.store.attend()
+            try fixture.store.performDueWork(expecting: state)
         }
         #expect(!isNoticed)
-    }
-
-    @Test("A change of ours stays unnoticed however often one looks", arguments: IPFamily.allCases)
-    func ownChangesStayUnnoticed(_ family: IPFamily) throws {
-        let load = NFTLoad(family: family, services: 3, endpoints: 2)
-        let fixture = try fixture(load)
-        let before = try fixture.store.measure()
-        var state = load.state
-        let diff = state.edit(
-            elements: [NFTLoad.slots: [load.slot(1, 1): load.endpoint(1, 1, generation: 1)]]
-        )
-        try fixture.apply(diff)
-        for _ in 0..<3 { #expect(try fixture.store.measure() == before) }
     }
 
     @Test("A large change of ours is not noticed, and what others do meanwhile is")
@@ -84,10 +72,7 @@ struct NFTablesMeasureTests {
         let load = NFTLoad(family: .ipv4, services: 400, endpoints: 3)
         let fixture = try fixture(load)
         let larger = NFTLoad(family: .ipv4, services: 900, endpoints: 4).state
-        let isNoticed = try isNoticed(fixture) {
-            try fixture.apply(larger)
-            _ = try fixture.store.measure()
-        }
+        let isNoticed = try isNoticed(fixture) { try fixture.apply(larger) }
         #expect(!isNoticed)
         #expect(try self.isNoticed(fixture) { try fixture.nft("add chain ip fairlead x") })
     }
@@ -109,44 +94,48 @@ struct NFTablesMeasureTests {
         let stores = IPFamily.allCases.map { NFTablesStore(family: $0, monitor: monitor) }
         for store in stores {
             let load = NFTLoad(family: store.family, services: 400, endpoints: 3)
-            let diff = NFTablesDiff(from: try store.observe(), to: load.state)
+            let diff = NFTablesDiff(from: try store.observe().state, to: load.state)
             _ = try store.apply(diff)
         }
         #expect(try listeners() == 1)
-        func told() throws -> [[String: Int]] { try stores.map { try $0.measure() } }
-        _ = try told()
-        let before = try told()
-        #expect(try told() == before)
+        let marks = try stores.map { try $0.observe().mark }
+        func changes() throws -> [ForeignChanges] {
+            try zip(stores, marks).map { try $0.changes(since: $1) }
+        }
+        #expect(try changes() == [.none, .none])
         try Program.check(["nft", "add chain ip6 fairlead x"])
-        let after = try told()
-        #expect(after[0] == before[0])
-        #expect(after[1] != before[1])
-        #expect(try told() == after)
+        #expect(try changes() == [.none, .certain])
+        #expect(try changes() == [.none, .certain])
         for store in stores { store.stopListening() }
         #expect(try listeners() == 0)
+        // What happened while nobody listened may have been anything.
+        #expect(try changes() == [.certain, .certain])
     }
 
-    @Test("What others do between a pass's reading and its end is not taken for its result")
-    func duringPass() throws {
+    @Test("What others do between our reading and our writing counts since the reading")
+    func betweenCalls() throws {
         let load = NFTLoad(family: .ipv4, services: 3, endpoints: 2)
         let fixture = try fixture(load)
-        let before = try fixture.store.measure()
-        #expect(try fixture.store.observe() == load.state)
+        let observed = try fixture.store.observe()
+        #expect(observed.state == load.state)
         try fixture.nft("flush chain ip fairlead balance")
-        // The measure that ends the pass.
-        #expect(try fixture.store.measure() == before)
-        #expect(try fixture.store.measure() != before)
+        var state = load.state
+        let diff = state.edit(
+            elements: [NFTLoad.slots: [load.slot(1, 1): load.endpoint(1, 1, generation: 1)]]
+        )
+        try fixture.apply(diff)
+        #expect(try fixture.store.changes(since: observed.mark) == .certain)
     }
 
-    @Test("What was done before the table is read is seen then, and not told")
-    func beforePass() throws {
+    @Test("What was done before the table is read is seen then, and does not count")
+    func beforeReading() throws {
         let load = NFTLoad(family: .ipv4, services: 3, endpoints: 2)
         let fixture = try fixture(load)
-        let before = try fixture.store.measure()
+        _ = try fixture.store.observe()
         try fixture.nft("flush chain ip fairlead balance")
-        #expect(try fixture.store.observe() != load.state)
-        #expect(try fixture.store.measure() == before)
-        #expect(try fixture.store.measure() == before)
+        let observed = try fixture.store.observe()
+        #expect(observed.state != load.state)
+        #expect(try fixture.store.changes(since: observed.mark) == .none)
     }
 
     @Test("This kernel has all that nftables mode needs", arguments: IPFamily.allCases)

@@ -1,15 +1,25 @@
 import Addressing
+import Dataplane
 package import DataplaneModel
 import Foundation
 import LinuxKernel
+import Planning
 
 /// The sysctl that lets packets with 127.0.0.0/8 addresses leave the loopback interface, which
 /// node ports on 127.0.0.1 need, in the network namespace of the calling thread.
 ///
 /// It is set only where it is off, and put back only if it was set here. That is noted in a file,
 /// as the daemon may end in between: by namespace, and with the boot it holds for.
-package final class RouteLocalnet {
+package final class RouteLocalnet: LocalnetRouting {
     private static let name = "net.ipv4.conf.all.route_localnet"
+
+    /// It is off, and should be on.
+    static let missing = ObjectDifference(
+        kind: .sysctl,
+        name: "\(name) = 1",
+        state: .different,
+        owner: .everybody
+    )
 
     /// Where it is noted; nil is nowhere, so that only this process knows.
     private let directory: String?
@@ -19,9 +29,11 @@ package final class RouteLocalnet {
         directory = stateDirectory
     }
 
+    package func isOn() throws(DataplaneError) -> Bool { try Sysctl.read(Self.name) == "1" }
+
     /// Sets it if it is off. To be called when the guard against neighbours stands.
     package func enable() throws(DataplaneError) {
-        guard try Sysctl.read(Self.name) != "1" else { return }
+        guard try !isOn() else { return }
         isOurs = true
         // Without the note it is put back unless the process ends before; that is no reason to
         // leave it off.
@@ -34,8 +46,7 @@ package final class RouteLocalnet {
         }
     }
 
-    /// Puts it back if it was set here; true if that was so. To be called as long as the guard
-    /// stands.
+    /// Puts it back if it was set here; true if that was so.
     @discardableResult
     package func restore() throws(DataplaneError) -> Bool {
         guard isOurs || hasNote else { return false }

@@ -1,5 +1,6 @@
 package import Addressing
 package import DaemonConfiguration
+package import Dataplane
 package import DataplaneModel
 package import LinuxKernel
 package import Planning
@@ -19,18 +20,12 @@ package protocol InstalledMode: PlannedMode {
     /// Settings of the host that the mode needs, set where they differ; what could not be set.
     static func prepareHost(_ configuration: DaemonConfiguration) -> [String]
 
-    /// The plan has node ports on 127.0.0.1, which takes `RouteLocalnet`.
-    static func needsRouteLocalnet(_ planner: ModePlanner) -> Bool
-
     /// What others have in the kernel that keeps parts of the plan from being made, each with its
     /// cure.
     static func obstacles(
         _ planner: ModePlanner,
         _ store: ModeStore
     ) throws(DataplaneError) -> [DataplaneError]
-
-    /// Planned rules by legacy table; empty where their number does not depend on Services.
-    static func ruleCounts(_ planner: ModePlanner) -> [TableName: Int]
 
     /// What the kernel has counted for each Service port; nil where nothing is counted.
     static func traffic(
@@ -56,10 +51,6 @@ extension InstalledMode {
         _ planner: ModePlanner,
         _ store: ModeStore
     ) throws(DataplaneError) -> [DataplaneError] { [] }
-
-    package static func ruleCounts(_ planner: ModePlanner) -> [TableName: Int] { [:] }
-
-    package static func needsRouteLocalnet(_ planner: ModePlanner) -> Bool { false }
 
     package static func prepareHost(_ configuration: DaemonConfiguration) -> [String] { [] }
 

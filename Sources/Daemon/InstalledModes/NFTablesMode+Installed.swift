@@ -2,7 +2,7 @@ package import Addressing
 package import DaemonConfiguration
 package import DataplaneModel
 package import LinuxKernel
-package import Planning
+import Planning
 package import ProxyModes
 
 extension NFTablesMode: InstalledMode {
@@ -10,10 +10,6 @@ extension NFTablesMode: InstalledMode {
 
     package static func store(_ family: IPFamily, _ kernel: borrowing Kernel) -> NFTablesStore {
         NFTablesStore(family: family, monitor: kernel.nftMonitor)
-    }
-
-    package static func needsRouteLocalnet(_ planner: NFTablesPlanner) -> Bool {
-        planner.needsRouteLocalnet
     }
 
     package static let countingAdvice =

@@ -6,12 +6,13 @@ package import Planning
 
 extension NodeFacts {
     /// What can't be found out is taken as absent.
-    package static func observe() -> NodeFacts {
+    package static func observe() -> NodeFacts { observe((try? LocalAddresses.observe()) ?? []) }
+
+    static func observe(_ addresses: [LocalAddress]) -> NodeFacts {
         NodeFacts(
             hostName: hostName(),
             // What is bound for Services is there because of them, and none of the node's own.
-            localAddresses: (try? LocalAddresses.observe())?
-                .filter { $0.interface != IPVSRenderer.link }.map(\.address) ?? [],
+            localAddresses: addresses.filter { $0.interface != IPVSRenderer.link }.map(\.address),
             primaryAddresses: IPFamily.allCases.compactMap { LocalAddresses.primary($0) },
             tcpIsLiberal: (try? Sysctl.read("net.netfilter.nf_conntrack_tcp_be_liberal")) == "1"
         )

@@ -15,6 +15,7 @@ extension IPVSMode: InstalledMode {
             family: family,
             IPVSStore.Configuration(
                 lock: kernel.lock,
+                lockWatch: kernel.lockWatch,
                 excluded: settings.excludedRanges,
                 scheduler: SchedulerName(settings.scheduler.rawValue),
                 drainTimeout: settings.drainTimeout,
