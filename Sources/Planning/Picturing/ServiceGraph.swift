@@ -20,7 +20,7 @@ package struct PicturedService: Sendable, Equatable {
     package var remarks: [String]
     /// Sorted by port, IPv4 before IPv6.
     package var lanes: [Lane]
-    /// Wishes that could not be fulfilled.
+    /// What could not be planned.
     package var issues: [String]
 }
 

@@ -14,13 +14,13 @@ package protocol Planner: Sendable {
 
     /// The whole wanted state.
     var plan: State { get }
-    /// Wishes that could not be planned, sorted.
+    /// What could not be planned, sorted.
     var issues: [PlanIssue] { get }
 
     /// Plans the named Services anew and returns what that changes.
     mutating func plan(_ names: [ServiceName], of desired: DesiredState) -> Diff
 
-    /// The same for when nobody asks what changes, since the kernel is compared with the whole plan.
+    /// The same without the difference, for when the kernel is compared with the whole plan.
     mutating func load(_ names: [ServiceName], of desired: DesiredState)
 
     /// Whose each change is of a `diff` that leads to the plan, in no order.

@@ -1,6 +1,6 @@
 import ServiceModel
 
-/// Packet marks that tell IPVS which Service port a client inside the cluster meant, for ports whose
+/// Packet marks by which IPVS knows the Service port that an internal client meant, for ports whose
 /// external policy is Local: such clients may use all endpoints, others only those here.
 ///
 /// The marks follow from the set of ports alone, not from the order in which they came.

@@ -52,7 +52,7 @@ package struct IPTablesPlanner: Sendable {
         plan.filter.jumps = statics.filterJumps(guardsLocalhost: false)
     }
 
-    /// Wishes that could not be planned, sorted.
+    /// What could not be planned, sorted.
     package var issues: [PlanIssue] {
         (serviceIssues.values.flatMap { $0 } + contests.issues).sorted()
     }
@@ -96,7 +96,7 @@ package struct IPTablesPlanner: Sendable {
             filterAddresses.reserveCapacity(2 * services)
         }
 
-        /// A contest was decided: `winner` has the frontend now, nil if nobody wants it.
+        /// A contest was decided: `winner` has the frontend now, nil if it is not claimed.
         mutating func decide(_ frontend: FrontendKey, _ winner: FrontendClaim<DispatchRules>?) {
             guard let key = DispatchKey(frontend) else { return }
             let rules = winner?.content
@@ -204,7 +204,7 @@ package struct IPTablesPlanner: Sendable {
         result.merge(changes) { _, new in new }
     }
 
-    /// Puts the change into the plan and tells what really differs.
+    /// Puts the change into the plan and returns what really differs.
     private mutating func commit(_ change: PlanChange) -> IPTablesDiff {
         var filterChains = change.filterChains
         let jumpsBefore = plan.filter.jumps

@@ -11,17 +11,17 @@ struct FrontendServer: Equatable {
 
 /// What the rules do to connections to a frontend, by the sets it is in.
 struct FrontendHandling: Equatable {
-    /// Whose connections get the node's address as their source.
+    /// Which connections get the node's address as their source.
     enum Masquerade {
-        case nobody
-        /// Those from elsewhere than local pods.
-        case outsiders
-        case everybody
+        case never
+        /// Unless the client is a local pod.
+        case unlessLocal
+        case always
     }
 
     /// The address is bound to this node for the Service.
     var isBound = false
-    var masquerade = Masquerade.nobody
+    var masquerade = Masquerade.never
     /// Leads internal clients to the virtual server of this mark.
     var internalMark: UInt32?
     /// New connections are dropped: all endpoints are elsewhere.
@@ -41,9 +41,9 @@ extension FrontendClaim<FrontendServer> {
             let handling = content.handling
             body(.services, entry, 0)
             switch handling.masquerade {
-            case .nobody: break
-            case .outsiders: body(.clusterIPs, entry, 0)
-            case .everybody: body(.masqueraded, entry, 0)
+            case .never: break
+            case .unlessLocal: body(.clusterIPs, entry, 0)
+            case .always: body(.masqueraded, entry, 0)
             }
             if let mark = handling.internalMark { body(.internalClients, entry, mark) }
             if handling.isDropped { body(.dropped, entry, 0) }

@@ -39,7 +39,7 @@ package struct IPVSPlanner: Sendable {
         }
     }
 
-    /// Wishes that could not be planned, sorted.
+    /// What could not be planned, sorted.
     package var issues: [PlanIssue] {
         // A contest over a node port takes place on each address.
         Set(serviceIssues.values.flatMap { $0 } + contests.issues).sorted()
@@ -117,7 +117,7 @@ package struct IPVSPlanner: Sendable {
         claims[service.name] = servers.claims
     }
 
-    /// Puts the winners of the touched frontends into the plan and tells what really differs.
+    /// Puts the winners of the touched frontends into the plan and returns what really differs.
     private mutating func commit(_ touched: Set<FrontendKey>) -> IPVSDiff {
         var change = PlanChange(expecting: touched.count)
         for frontend in touched {

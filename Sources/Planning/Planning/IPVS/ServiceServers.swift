@@ -73,7 +73,7 @@ struct ServiceServers {
         handling.isDropped = endpoints.isEmpty && port.endpoints.hasAny
         // An endpoint that answers the client itself has to see it.
         if server.realServers.values.contains(where: { $0.forwarding != .masquerade }) {
-            handling.masquerade = .nobody
+            handling.masquerade = .never
         }
         claims.append(
             FrontendClaim(frontend, port, FrontendServer(server: server, handling: handling))
@@ -90,13 +90,13 @@ struct ServiceServers {
         handling.isBound = kind != .nodePort && isBound(socket.address)
         guard kind != .clusterIP else {
             if settings.masqueradeAll {
-                handling.masquerade = .everybody
+                handling.masquerade = .always
             } else if settings.masqueradesClusterIPs(family) {
-                handling.masquerade = .outsiders
+                handling.masquerade = .unlessLocal
             }
             return handling
         }
-        handling.masquerade = port.externalPolicyIsLocal ? .nobody : .everybody
+        handling.masquerade = port.externalPolicyIsLocal ? .never : .always
         handling.internalMark = mark
         if kind == .loadBalancer {
             handling.allowedSources = port.allowedSources.map { Set($0).sorted() }
@@ -116,7 +116,7 @@ struct ServiceServers {
         )
     }
 
-    /// An address that another interface has stays there, and is none of ours. One that another node
+    /// An address that another interface has stays there. One that another node
     /// has is bound there: here it would cut off that node's other ports. Without it the node itself
     /// still reaches the Service, as IPVS looks at all that it sends, and pods reach it through that
     /// other node.

@@ -56,7 +56,7 @@ package struct NFTablesPlanner: Sendable {
         }
     }
 
-    /// Wishes that could not be planned, sorted.
+    /// What could not be planned, sorted.
     package var issues: [PlanIssue] {
         (serviceIssues.values.flatMap { $0 } + contests.issues).sorted()
     }
