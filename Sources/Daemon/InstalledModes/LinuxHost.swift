@@ -59,7 +59,7 @@ private final class LinuxHost: DataplaneHost {
 
     func dataplane(
         _ family: IPFamily,
-        _ settings: PlannerSettings,
+        _ settings: PlannerSettings
     ) throws(DataplaneError) -> any FamilyDataplane {
         Self.dataplane(configuration.chosenMode.installed, family, settings, try kernel())
     }
@@ -98,7 +98,7 @@ private final class KernelFlows: FlowTable {
 
     func localAddresses() throws(DataplaneError) -> [IPAddress] {
         try enter()
-        return NodeFacts.observe(try addresses.addresses()).localAddresses
+        return NodeFacts.own(try addresses.addresses())
     }
 
     func deleteFlows(

@@ -125,7 +125,7 @@ final class DaemonTelemetry: Sendable {
         let began = now.advanced(by: report.began - now.instant)
         for outcome in report.families {
             if outcome.report == nil {
-                health.failed(outcome.family, began: began)
+                health.failed(outcome.family, began: began, problem: outcome.error?.advice)
             } else {
                 health.updated(outcome.family, began: began, at: now)
             }

@@ -20,6 +20,8 @@ final class AddressMonitor {
     private var addresses: Set<IPAddress> = []
     private var ranges: Set<IPPrefix> = []
     private var count = 0
+    /// What was told of since the last call, and whether it was bound then.
+    private var wereBound: [AddressChange: Bool] = [:]
 
     /// `LOOPBACK_IFINDEX`: the loopback interface is the first one of every namespace.
     private static let loopback: UInt32 = 1
@@ -41,11 +43,14 @@ final class AddressMonitor {
     }
 
     /// So many changes since the start; if more happened than the kernel keeps for us, one more, as
-    /// there may have been any.
+    /// there may have been any. What came and went again between two calls is none: the kernel may
+    /// tell of an IPv6 address of ours when we have already removed it.
     func changes() throws(DataplaneError) -> Int {
+        wereBound = [:]
         while true {
             do throws(DataplaneError) {
                 guard let messages = try socket.arrived() else {
+                    if wereBound.contains(where: { isBound($0.key) != $0.value }) { count += 1 }
                     return count
                 }
                 for message in messages { take(message) }
@@ -76,10 +81,10 @@ final class AddressMonitor {
     /// After our own change, where it also made the link, or where some of it was refused: looks at
     /// what is bound now. What is `surprising` counts, which it is unless it was refused.
     func lookAgain(surprising: Bool) throws(DataplaneError) {
-        let before = count
+        let (before, expected) = (count, (addresses, ranges))
+        // What was told up to here is seen now.
         _ = try changes()
         count = before
-        let expected = (addresses, ranges)
         try look()
         if surprising, expected != (addresses, ranges) { count += 1 }
     }
@@ -139,14 +144,25 @@ final class AddressMonitor {
         guard let own = attributes.attribute(IFA_LOCAL) ?? attributes.attribute(IFA_ADDRESS)
         else { return }
         let address = IPAddress(family: family, bits: own.network(own.count))
-        let isChange =
-            isThere ? addresses.insert(address).inserted : addresses.remove(address) != nil
-        if isChange { count += 1 }
+        note(.add(address))
+        if isThere { addresses.insert(address) } else { addresses.remove(address) }
     }
 
     private func takeRange(_ payload: NetlinkBytes, isThere: Bool) {
         guard let range = RoutingSocket.localRange(payload, family) else { return }
-        let isChange = isThere ? ranges.insert(range).inserted : ranges.remove(range) != nil
-        if isChange { count += 1 }
+        note(.addRange(range))
+        if isThere { ranges.insert(range) } else { ranges.remove(range) }
+    }
+
+    /// Keeps in mind whether something was bound before the kernel told of it.
+    private func note(_ binding: AddressChange) {
+        if wereBound[binding] == nil { wereBound[binding] = isBound(binding) }
+    }
+
+    private func isBound(_ binding: AddressChange) -> Bool {
+        switch binding {
+        case .add(let address), .remove(let address): addresses.contains(address)
+        case .addRange(let range), .removeRange(let range): ranges.contains(range)
+        }
     }
 }
