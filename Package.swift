@@ -228,7 +228,10 @@ let package = Package(
         room(
             .inputs,
             "DaemonConfiguration",
-            ["Addressing", "PrintableText", "ServiceModel", "Planning", "AnnotatedYAML"]
+            [
+                "Addressing", "PrintableText", "ServiceModel", "DataplaneModel", "Planning",
+                "AnnotatedYAML",
+            ]
         ),
         room(
             .daemon,
@@ -236,7 +239,11 @@ let package = Package(
             ["Addressing", "ServiceModel", heap, nioCore, nioHTTP1, nioPosix, nioTLS]
         ),
         room(.daemon, "HTTPServing", ["Addressing", nioCore, nioHTTP1, nioPosix]),
-        room(.daemon, "Telemetry", ["Addressing", "ServiceModel", "HTTPServing", logging]),
+        room(
+            .daemon,
+            "Telemetry",
+            ["Addressing", "ServiceModel", "DataplaneModel", "HTTPServing", logging]
+        ),
         room(
             .daemon,
             "Dataplane",
@@ -351,7 +358,7 @@ let package = Package(
         ),
         tests(
             "DaemonConfigurationTests",
-            ["Addressing", "ServiceModel", "Planning", "DaemonConfiguration"]
+            ["Addressing", "ServiceModel", "DataplaneModel", "Planning", "DaemonConfiguration"]
         ),
         tests(
             "DataplaneTests",
@@ -374,7 +381,7 @@ let package = Package(
         tests("HTTPServingTests", ["Addressing", "HTTPServing"]),
         tests(
             "TelemetryTests",
-            ["Addressing", "ServiceModel", "HTTPServing", "Telemetry", logging]
+            ["Addressing", "ServiceModel", "DataplaneModel", "HTTPServing", "Telemetry", logging]
         ),
         tests(
             "ObservationTests",

@@ -1,4 +1,5 @@
 import Addressing
+import DataplaneModel
 import HTTPServing
 import ServiceModel
 import Telemetry

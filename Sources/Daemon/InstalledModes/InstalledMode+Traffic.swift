@@ -66,12 +66,6 @@ extension InstalledMode {
     ) -> any TrafficSource {
         ModeTraffic<Self>(store: store(family, kernel))
     }
-
-    /// Nothing is counted.
-    package static func traffic(
-        _ store: ModeStore,
-        _ owners: FrontendOwners
-    ) throws(DataplaneError) -> [ServicePortName: PortTraffic]? { nil }
 }
 
 extension TrafficReader {
@@ -80,7 +74,7 @@ extension TrafficReader {
         self.init(families) { () throws(DataplaneError) in
             let kernel = try Kernel(configuration)
             let sources = families.map {
-                ($0, configuration.mode.installed.trafficSource($0, kernel))
+                ($0, configuration.chosenMode.installed.trafficSource($0, kernel))
             }
             return Dictionary(uniqueKeysWithValues: sources)
         }

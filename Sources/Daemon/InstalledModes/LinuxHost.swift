@@ -51,12 +51,12 @@ private final class LinuxHost: DataplaneHost {
     func facts() -> NodeFacts { NodeFacts.observe((try? addresses.addresses()) ?? []) }
 
     func shortcomings(_ families: [IPFamily]) -> [String] {
-        configuration.mode.installed.capabilities(families, configuration)
+        configuration.chosenMode.installed.capabilities(families, configuration)
             .filter { $0.level > .good }.map { "\($0.subject): \($0.detail)" }
     }
 
     func prepare(_ configuration: DaemonConfiguration) -> [String] {
-        configuration.mode.installed.prepareHost(configuration)
+        configuration.chosenMode.installed.prepareHost(configuration)
             + ConntrackSettings(configuration.conntrack).apply().map(\.description)
     }
 
@@ -64,7 +64,7 @@ private final class LinuxHost: DataplaneHost {
         _ family: IPFamily,
         _ settings: PlannerSettings
     ) throws(DataplaneError) -> any FamilyDataplane {
-        Self.dataplane(configuration.mode.installed, family, settings, try kernel())
+        Self.dataplane(configuration.chosenMode.installed, family, settings, try kernel())
     }
 
     private static func dataplane<Mode: InstalledMode>(

@@ -13,6 +13,14 @@ extension NFTablesMode: InstalledMode {
         NFTablesStore(family: family, monitor: kernel.nftMonitor)
     }
 
+    package static let countingAdvice =
+        "nothing is counted: the daemon does with nftables: {counters: true} in its configuration"
+
+    /// Without IPv4 nothing is left to try, and the first pass says what is missing.
+    package static func families() throws(DataplaneError) -> [IPFamily] {
+        KernelCapabilities.hasNFTables(.ipv6) ? IPFamily.allCases : [.ipv4]
+    }
+
     package static func capabilities(
         _ families: [IPFamily],
         _ configuration: DaemonConfiguration

@@ -36,7 +36,7 @@ struct VerifyCommand: ParsableCommand {
         let sources = try LoadedSources.complaining(configuration)
         let names = try ServiceArgument.names(services, in: sources.update.snapshot)
         let found = try withAdvice {
-            try differences(configuration.mode.installed, configuration, sources)
+            try differences(configuration.chosenMode.installed, configuration, sources)
         }
         let report = VerifyReport(
             found.filter { names == nil || Self.concerns($0.difference, names ?? []) },

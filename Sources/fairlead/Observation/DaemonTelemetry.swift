@@ -2,6 +2,7 @@ import HostFacts
 import Addressing
 import DaemonConfiguration
 import Dataplane
+import DataplaneModel
 import Glibc
 import HTTPServing
 import HealthChecking
@@ -43,7 +44,7 @@ final class DaemonTelemetry: Sendable {
     ) {
         self.events = events
         health = Telemetry.HealthState(deadline: Self.deadline(configuration))
-        metrics = DaemonMetrics(mode: configuration.mode, registry)
+        metrics = DaemonMetrics(mode: configuration.chosenMode, registry)
         traffic = TrafficReader(configuration, families)
         published = Mutex(DaemonSnapshot(configuration: configuration, families: families))
         (wishes, wish) = AsyncStream.makeStream(bufferingPolicy: .bufferingNewest(1))

@@ -1,16 +1,6 @@
 package import Addressing
+package import DataplaneModel
 import ServiceModel
-
-/// What a mode can do about node ports on 127.0.0.1. None can on ::1, as the kernel has no
-/// `route_localnet` for IPv6.
-package enum LocalhostSupport: Sendable {
-    /// They answer there unless the settings say no (iptables, as with kube-proxy).
-    case unlessRefused
-    /// They answer there if the settings ask for it (nftables).
-    case onRequest
-    /// They can't: IPVS does not send such packets on.
-    case never
-}
 
 /// A destination on which node ports answer.
 enum NodePortDestination: Equatable {
@@ -23,9 +13,9 @@ extension PlannerSettings {
     /// Destinations on which node ports answer; single ones are sorted.
     func nodePortDestinations(
         _ family: IPFamily,
-        _ support: LocalhostSupport
+        _ mode: ProxyMode
     ) -> [NodePortDestination] {
-        let loopback = acceptsLoopback(family, support)
+        let loopback = acceptsLoopback(family, mode)
         if nodePortAddresses.acceptsAll(family) { return [.anyLocal(includesLoopback: loopback)] }
         return named(family, among: localAddresses, loopback: loopback).sorted()
             .map { .address($0) }
@@ -53,9 +43,9 @@ extension PlannerSettings {
     package func nodePortAddresses(
         _ family: IPFamily,
         local: [IPAddress],
-        _ support: LocalhostSupport
+        _ mode: ProxyMode
     ) -> Set<IPAddress> {
-        let loopback = acceptsLoopback(family, support)
+        let loopback = acceptsLoopback(family, mode)
         guard nodePortAddresses.acceptsAll(family) else {
             return named(family, among: local, loopback: loopback)
         }
@@ -64,8 +54,8 @@ extension PlannerSettings {
 
     /// True where a client on the node reaches node ports on 127.0.0.1, which takes the sysctl
     /// `route_localnet` and a guard against neighbours who would use it too (CVE-2020-8558).
-    package func servesLocalhost(_ family: IPFamily, _ support: LocalhostSupport) -> Bool {
-        nodePortDestinations(family, support).contains { destination in
+    package func servesLocalhost(_ family: IPFamily, _ mode: ProxyMode) -> Bool {
+        nodePortDestinations(family, mode).contains { destination in
             switch destination {
             case .anyLocal(let includesLoopback): includesLoopback
             case .address(let address): address.isLoopback
@@ -74,9 +64,9 @@ extension PlannerSettings {
     }
 
     /// Whether loopback addresses accept node ports, as far as they are among those named.
-    private func acceptsLoopback(_ family: IPFamily, _ support: LocalhostSupport) -> Bool {
+    private func acceptsLoopback(_ family: IPFamily, _ mode: ProxyMode) -> Bool {
         guard family == .ipv4 else { return false }
-        return switch support {
+        return switch mode.localhost {
         case .never: false
         case .onRequest: localhostNodePorts ?? nodePortAddresses.namesLoopback(family)
         case .unlessRefused: localhostNodePorts ?? true

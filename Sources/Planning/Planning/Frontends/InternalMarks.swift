@@ -1,10 +1,10 @@
 import ServiceModel
 
-/// Packet marks that tell IPVS which Service port a client inside the cluster meant, for ports whose
+/// Packet marks by which IPVS knows the Service port that an internal client meant, for ports whose
 /// external policy is Local: such clients may use all endpoints, others only those here.
 ///
 /// The marks follow from the set of ports alone, not from the order in which they came.
-struct InsideMarks: Sendable {
+struct InternalMarks: Sendable {
     /// The bits a mark may have: 15 in the half of the mark without the masquerade bit, and never
     /// the highest, as ipvsadm takes marks for signed numbers. A mark is never zero there.
     let field: UInt32

@@ -18,7 +18,7 @@ extension IPTablesPlanner {
 struct IPTablesOwnership {
     let renderer: IPTablesRenderer
     let chainOwner: (ChainName) -> ServicePortName?
-    let frontendOwner: (FrontendClaim.Frontend) -> ServicePortName?
+    let frontendOwner: (FrontendKey) -> ServicePortName?
 
     func differences(in diff: IPTablesDiff) -> [ObjectDifference] {
         diff.tables.flatMap { table in
@@ -105,7 +105,7 @@ struct IPTablesOwnership {
     }
 
     /// The frontend for which a dispatch chain has such a rule; nil for any other rule.
-    private func frontend(of rule: Rule) -> FrontendClaim.Frontend? {
+    private func frontend(of rule: Rule) -> FrontendKey? {
         var address: IPAddress?
         if let destination = rule.destination {
             guard destination.prefix.isSingleAddress, !destination.inverted else { return nil }
@@ -114,14 +114,11 @@ struct IPTablesOwnership {
         guard rule.matches.count == 1 else { return nil }
         switch rule.matches[0] {
         case .destinationIsLocal(inverted: true):
-            return address.map {
-                FrontendClaim.Frontend(space: .address, key: DispatchKey(anythingTo: $0))
-            }
+            return address.map { .remainder($0) }
         case .destinationPort(let transport, let ports):
             guard ports.count == 1, let port = PortNumber(Int(ports.lowerBound)) else { return nil }
-            let space: FrontendClaim.Space =
-                address != nil ? .address : rule.target == .accept ? .healthCheck : .nodePort
-            return FrontendClaim.Frontend(space: space, key: DispatchKey(address, transport, port))
+            if let address { return .address(SocketAddress(address, port), transport) }
+            return rule.target == .accept ? .healthCheck(port) : .nodePort(port, transport)
         default: return nil
         }
     }

@@ -1,6 +1,6 @@
-/// Why an address belongs to a Service; the lower value wins a contest, so that nobody takes a
+/// Why a frontend belongs to a Service; the lower value wins a contest, so that no Service takes a
 /// ClusterIP away by naming it as an external IP (CVE-2020-8554).
-enum FrontendRank: Int, Comparable {
+package enum FrontendKind: Int, Comparable, Sendable {
     case clusterIP
     case loadBalancer
     case externalIP
@@ -9,11 +9,11 @@ enum FrontendRank: Int, Comparable {
     /// The rest of a ClusterIP's ports.
     case remainder
 
-    static func < (left: FrontendRank, right: FrontendRank) -> Bool {
+    package static func < (left: FrontendKind, right: FrontendKind) -> Bool {
         left.rawValue < right.rawValue
     }
 
-    var noun: String {
+    package var noun: String {
         switch self {
         case .clusterIP: "ClusterIP"
         case .loadBalancer: "load-balancer address"

@@ -23,16 +23,16 @@ private struct NFTablesOwnership {
     init(_ planner: NFTablesPlanner) {
         self.planner = planner
         renderer = NFTablesRenderer(family: planner.family)
-        for list in planner.lists {
-            for chain in list.affinityChains { chains[chain.name] = list.key.port }
-            if let set = list.affinitySet { sets[set.name] = list.key.port }
-            for endpoint in list.endpoints {
+        for group in planner.groups {
+            for chain in group.affinityChains { chains[chain.name] = group.key.port }
+            if let set = group.affinitySet { sets[set.name] = group.key.port }
+            for endpoint in group.endpoints {
                 let key = NFTValue(endpoint.address).appending(endpoint.address)
-                hairpins[key, default: []].insert(list.key.port)
+                hairpins[key, default: []].insert(group.key.port)
             }
         }
         for claim in planner.frontends {
-            for entry in claim.entries {
+            for entry in claim.content {
                 frontends[entry.set.name, default: [:]][entry.element.key] = claim.owner
             }
         }
@@ -100,19 +100,19 @@ private struct NFTablesOwnership {
         return ObjectDifference(.element, name, state, owners: owners(element.key, set))
     }
 
-    /// A slot that a list has no more is still the list's.
+    /// A slot that a group no longer has is still the group's.
     private func owners(_ key: NFTValue, _ set: NFTSetName) -> Set<ServicePortName> {
         switch set {
         case TableSet.endpoints.name, TableSet.choices.name:
-            listOwner(UInt32(truncatingIfNeeded: key.bits(at: 32, width: 32)))
+            groupOwner(UInt32(truncatingIfNeeded: key.bits(at: 32, width: 32)))
         case TableSet.numbers.name, TableSet.affinity.name:
-            listOwner(UInt32(truncatingIfNeeded: key.bits(at: 0, width: 32)))
+            groupOwner(UInt32(truncatingIfNeeded: key.bits(at: 0, width: 32)))
         case TableSet.hairpin.name: hairpins[key] ?? []
         default: frontends[set]?[key].map { [$0] } ?? []
         }
     }
 
-    private func listOwner(_ value: UInt32) -> Set<ServicePortName> {
-        planner.listOwner(of: value).map { [$0] } ?? []
+    private func groupOwner(_ value: UInt32) -> Set<ServicePortName> {
+        planner.groupOwner(of: value).map { [$0] } ?? []
     }
 }

@@ -52,14 +52,14 @@ package struct PacketTracer: FlowTracer {
     package func trace(_ packet: TracedPacket, detail: TraceDetail = .matches) -> PacketTrace {
         if let impossible = PacketTrace(impossible: packet) { return impossible }
         let family = packet.family
-        var passage = PacketPassage(
-            of: packet,
-            through: state,
+        let context = WalkContext(
+            state: state,
             network: network,
             detail: detail,
             limits: WalkLimits(depth: 100, tests: maximumTests),
             ruleText: { [ruleText] in ruleText($0, family) }
         )
+        var passage = PacketPassage(of: packet, context)
         passage.run()
         return passage.draft.trace()
     }

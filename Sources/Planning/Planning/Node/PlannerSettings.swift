@@ -9,7 +9,7 @@ package struct PlannerSettings: Sendable, Equatable {
     package var detector: LocalTrafficDetector
     package var nodePortAddresses: NodePortAddresses
     /// NodePorts answer on 127.0.0.0/8 too, where the accepted addresses include it; nil leaves it
-    /// to the mode (`LocalhostSupport`).
+    /// to the mode (`ProxyMode.localhost`).
     package var localhostNodePorts: Bool?
     /// Masquerade all ClusterIP traffic, from pods too.
     package var masqueradeAll: Bool

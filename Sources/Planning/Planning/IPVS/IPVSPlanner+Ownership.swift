@@ -65,7 +65,7 @@ extension IPVSPlanner {
     // MARK: - Servers and addresses
 
     private func difference(_ change: VirtualServerChange) -> ObjectDifference {
-        let owner = winners[.server(change.key)]?.owner
+        let owner = winners[FrontendKey(change.key)]?.owner
         let name = "\(change.key)"
         return switch change {
         case .create: ObjectDifference(.virtualServer, name, .missing, owner: owner)

@@ -3,7 +3,7 @@ import DataplaneModel
 import ServiceModel
 
 /// The endpoints that some frontends of a Service port share.
-struct BalancingList {
+struct EndpointGroup {
     /// Its identity.
     struct Key: Hashable, Comparable, Sendable {
         var port: ServicePortName
@@ -15,31 +15,9 @@ struct BalancingList {
         }
     }
 
-    /// How a connection finds its slot; the raw value is part of a frontend's.
-    enum Kind: UInt32, CaseIterable {
-        case random
-        case roundRobin
-        case hashedAddress
-        case hashedAddressAndPort
-
-        /// The beginning of its chains' names.
-        var word: String {
-            switch self {
-            case .random: "random"
-            case .roundRobin: "rr"
-            case .hashedAddress: "sh"
-            case .hashedAddressAndPort: "mh"
-            }
-        }
-    }
-
-    /// Slots are 12 bits of a frontend's value.
-    static let maximumSlots = 4095
-    /// Bits of the number that tells lists apart.
-    static let numberBits = 18
-
     let key: Key
-    let kind: Kind
+    /// Nil with session affinity, whose chains are the group's own.
+    let balancer: Balancer?
     let affinityTimeoutSeconds: UInt32?
     /// The endpoint of each slot.
     let slots: [SocketAddress]
@@ -48,7 +26,7 @@ struct BalancingList {
     init(
         _ key: Key,
         number: UInt32,
-        kind: Kind,
+        kind: Balancer.Kind,
         affinityTimeoutSeconds: UInt32?,
         endpoints: [SocketAddress],
         weight: (SocketAddress) -> UInt32
@@ -56,22 +34,22 @@ struct BalancingList {
         self.key = key
         self.number = number
         self.affinityTimeoutSeconds = affinityTimeoutSeconds
-        self.kind = affinityTimeoutSeconds == nil ? kind : .random
-        let shares = Self.shares(Array(endpoints.prefix(Self.maximumSlots)), weight)
-        switch self.kind {
+        let kind = affinityTimeoutSeconds == nil ? kind : .random
+        let shares = Self.shares(Array(endpoints.prefix(Int(GroupValue.maximumSlots))), weight)
+        switch kind {
         case .random, .roundRobin: slots = SlotPlacement.slots(shares)
         case .hashedAddress, .hashedAddressAndPort: slots = HashSlots.slots(shares)
         }
+        balancer =
+            affinityTimeoutSeconds == nil
+            ? Balancer(kind: kind, slots: UInt32(slots.count)) : nil
     }
 
-    /// What `meta priority` holds for a packet to this list when its slot is looked for.
-    var identifier: UInt32 { number << 14 }
+    /// What the frontends that lead here have in their maps.
+    var value: GroupValue { GroupValue(group: number, balancer: balancer) }
 
-    /// The bits that choose a chain: kind and number of slots.
-    var balancer: UInt32 { kind.rawValue << 12 | UInt32(slots.count) }
-
-    /// The value of frontends that lead here.
-    var value: UInt32 { affinityTimeoutSeconds == nil ? identifier | balancer : identifier }
+    /// What `meta priority` holds when a slot is looked for.
+    var identifier: UInt32 { GroupValue(group: number).rawValue }
 
     var endpoints: Set<SocketAddress> { Set(slots) }
 
@@ -84,9 +62,9 @@ struct BalancingList {
         let divisor = weights.reduce(0, greatestCommonDivisor)
         var reduced = weights.map { $0 / max(1, divisor) }
         let sum = reduced.reduce(0, +)
-        if sum > maximumSlots {
-            // Rounded down, but nobody to nothing: that leaves room for all.
-            let room = maximumSlots - endpoints.count
+        if sum > GroupValue.maximumSlots {
+            // Rounded down, but none to zero: that leaves room for all.
+            let room = Int(GroupValue.maximumSlots) - endpoints.count
             reduced = reduced.map { 1 + $0 * room / sum }
         }
         return zip(endpoints, reduced).map { (endpoint: $0, weight: $1) }

@@ -1,40 +1,8 @@
 import Addressing
 import DataplaneModel
 
-extension BalancingList {
-    /// Slot numbers are behind these bits of a frontend's value.
-    static let identifierMask: UInt32 = 0xffff_c000
-
-    /// The chain that chooses one of so many slots and translates; shared by all lists of the same
-    /// kind and number of slots.
-    static func chain(_ balancer: UInt32) -> NFTChain {
-        let kind = Kind(rawValue: balancer >> 12) ?? .random
-        let count = balancer & 0xfff
-        func translate(_ slot: NFTExpression) -> NFTRule {
-            NFTRule(
-                .transports(TransportProtocol.allCases),
-                .destinationNAT([.priority, slot], TableSet.endpoints.name)
-            )
-        }
-        var rules = [NFTRule(.maskPriority(identifierMask)), translate(kind.slot(of: count))]
-        if count > 1 {
-            // A packet may have seen the number of slots from before a change, and look for its
-            // slot behind it. The first one is always there.
-            rules.append(translate(.random(1)))
-        }
-        return NFTChain(
-            chainName(balancer),
-            rules: rules,
-            title: "one of \(count) slots: \(kind.title)"
-        )
-    }
-
-    static func chainName(_ balancer: UInt32) -> NFTChainName {
-        let kind = Kind(rawValue: balancer >> 12) ?? .random
-        return NFTChainName("\(kind.word)-\(balancer & 0xfff)")
-    }
-
-    /// The elements that lead from the list's identifier to its endpoints.
+extension EndpointGroup {
+    /// The elements that lead from the group's identifier to its endpoints.
     var elements: [(set: TableSet, element: NFTElement)] {
         guard affinityTimeoutSeconds != nil else {
             return slots.enumerated().map { index, endpoint in
@@ -61,10 +29,11 @@ extension BalancingList {
     private var endpointNumbers: [SocketAddress: UInt32] {
         var taken: Set<UInt32> = []
         var result: [SocketAddress: UInt32] = [:]
+        let count = GroupValue.maximumEndpoint
         for endpoint in endpoints.sorted() {
-            var number = UInt32(Mix64.number(of: endpoint, salt: 3) % 0x3fff) + 1
-            while !taken.insert(number).inserted { number = number % 0x3fff + 1 }
-            result[endpoint] = identifier | number
+            var number = UInt32(Mix64.number(of: endpoint, salt: 3) % UInt64(count)) + 1
+            while !taken.insert(number).inserted { number = number % count + 1 }
+            result[endpoint] = GroupValue(group: self.number, endpoint: number).rawValue
         }
         return result
     }
@@ -128,29 +97,5 @@ extension BalancingList {
                 title: "\(key.port): a client that was here before"
             ),
         ]
-    }
-}
-
-extension BalancingList.Kind {
-    fileprivate func slot(of count: UInt32) -> NFTExpression {
-        switch self {
-        case .random: .random(count)
-        case .roundRobin: .roundRobin(count)
-        case .hashedAddress: .hash([.address(.source)], modulus: count, seed: Self.seed)
-        case .hashedAddressAndPort:
-            .hash([.address(.source), .port(.source)], modulus: count, seed: Self.seed)
-        }
-    }
-
-    /// The same on every node, so that all of them send a client to the same endpoint.
-    private static let seed: UInt32 = 0x6661_6972
-
-    fileprivate var title: String {
-        switch self {
-        case .random: "at random"
-        case .roundRobin: "in turn"
-        case .hashedAddress: "by the client's address"
-        case .hashedAddressAndPort: "by the client's address and port"
-        }
     }
 }
