@@ -144,8 +144,18 @@ let package = Package(
         ),
 
         // Effects, each at one edge.
-        room(.kernel, "HostFacts", ["Addressing", "DataplaneModel", "CIPTables", "CNetlink"], unsafe),
-        room(.kernel, "Netlink", ["Addressing", "DataplaneModel", "HostFacts", "CIPTables", "CNetlink"], unsafe),
+        room(
+            .kernel,
+            "HostFacts",
+            ["Addressing", "DataplaneModel", "CIPTables", "CNetlink"],
+            unsafe
+        ),
+        room(
+            .kernel,
+            "Netlink",
+            ["Addressing", "DataplaneModel", "HostFacts", "CIPTables", "CNetlink"],
+            unsafe
+        ),
         room(
             .kernel,
             "NodeAddresses",
@@ -257,7 +267,9 @@ let package = Package(
             "InstalledModes",
             [
                 "Addressing", "ServiceModel", "DataplaneModel", "Planning", "ProxyModes",
-                "HostFacts", "Netlink", "NodeAddresses", "Conntrack", "XTables", "IPSets", "NFTables", "IPVS", "KubeProxyRemoval", "HostChecks", "DaemonConfiguration", "Dataplane",
+                "HostFacts", "Netlink", "NodeAddresses", "Conntrack", "XTables", "IPSets",
+                "NFTables", "IPVS", "KubeProxyRemoval", "HostChecks", "DaemonConfiguration",
+                "Dataplane",
             ]
         ),
         room(.daemon, "Reconciling", ["Addressing", "ServiceModel", "Dataplane"]),
@@ -267,9 +279,12 @@ let package = Package(
             "fairlead",
             [
                 "Addressing", "ServiceModel", "DataplaneModel", "Planning", "PacketTracing",
-                "HealthChecking", "HTTPServing", "Picturing", "ProxyModes", "HostFacts", "Netlink", "NodeAddresses", "Conntrack", "XTables", "IPSets", "NFTables", "IPVS", "KubeProxyRemoval", "HostChecks",
+                "HealthChecking", "HTTPServing", "Picturing", "ProxyModes", "HostFacts", "Netlink",
+                "NodeAddresses", "Conntrack", "XTables", "IPSets", "NFTables", "IPVS",
+                "KubeProxyRemoval", "HostChecks",
                 "ServiceSources", "KubernetesAPI", "KubernetesClient", "DaemonConfiguration",
-                "PrintableText", "Telemetry", "Dataplane", "InstalledModes", "Reconciling", "NamespaceLab",
+                "PrintableText", "Telemetry", "Dataplane", "InstalledModes", "Reconciling",
+                "NamespaceLab",
                 "LabTraffic", "LabCluster",
                 argumentParser, logging, httpClient, nioCore, nioHTTP1,
             ]
@@ -298,7 +313,9 @@ let package = Package(
             "fairlead-bench",
             path: "Benchmarks/fairlead-bench",
             [
-                "Addressing", "ServiceModel", "DataplaneModel", "Planning", "ProxyModes", "HostFacts", "Netlink", "NodeAddresses", "Conntrack", "XTables", "IPSets", "NFTables", "IPVS", "KubeProxyRemoval", "HostChecks",
+                "Addressing", "ServiceModel", "DataplaneModel", "Planning", "ProxyModes",
+                "HostFacts", "Netlink", "NodeAddresses", "Conntrack", "XTables", "IPSets",
+                "NFTables", "IPVS", "KubeProxyRemoval", "HostChecks",
                 "Dataplane", "CIPTables", "KubernetesAPI", "KubernetesClient",
                 "KubernetesTestServer", argumentParser, logging,
             ]
@@ -337,7 +354,9 @@ let package = Package(
             "LinuxKernelTests",
             [
                 "Addressing", "ServiceModel", "DataplaneModel", "Planning", "ProxyModes",
-                "HostFacts", "Netlink", "NodeAddresses", "Conntrack", "XTables", "IPSets", "NFTables", "IPVS", "KubeProxyRemoval", "HostChecks", "Dataplane", "TestSupport", "CSpawn",
+                "HostFacts", "Netlink", "NodeAddresses", "Conntrack", "XTables", "IPSets",
+                "NFTables", "IPVS", "KubeProxyRemoval", "HostChecks", "Dataplane", "TestSupport",
+                "CSpawn",
             ]
         ),
         tests("AnnotatedYAMLTests", ["AnnotatedYAML", "PrintableText"]),
@@ -374,7 +393,9 @@ let package = Package(
         tests(
             "HealthCheckingTests",
             [
-                "Addressing", "ServiceModel", "HealthChecking", "HostFacts", "Netlink", "NodeAddresses", "Conntrack", "XTables", "IPSets", "NFTables", "IPVS", "KubeProxyRemoval", "HostChecks", "TestSupport",
+                "Addressing", "ServiceModel", "HealthChecking", "HostFacts", "Netlink",
+                "NodeAddresses", "Conntrack", "XTables", "IPSets", "NFTables", "IPVS",
+                "KubeProxyRemoval", "HostChecks", "TestSupport",
                 nioCore, nioHTTP1, nioPosix, nioTLS,
             ]
         ),
@@ -388,7 +409,9 @@ let package = Package(
             [
                 "Addressing", "ServiceModel", "Planning", "HealthChecking", "HTTPServing",
                 "KubernetesAPI", "KubernetesClient", "DaemonConfiguration", "Telemetry",
-                "Dataplane", "InstalledModes", "Reconciling", "DataplaneModel", "HostFacts", "Netlink", "NodeAddresses", "Conntrack", "XTables", "IPSets", "NFTables", "IPVS", "KubeProxyRemoval", "HostChecks", "PacketTracing",
+                "Dataplane", "InstalledModes", "Reconciling", "DataplaneModel", "HostFacts",
+                "Netlink", "NodeAddresses", "Conntrack", "XTables", "IPSets", "NFTables", "IPVS",
+                "KubeProxyRemoval", "HostChecks", "PacketTracing",
                 "ProxyModes", "fairlead", logging,
             ]
         ),
@@ -396,7 +419,9 @@ let package = Package(
         tests(
             "IntegrationTests",
             [
-                "Addressing", "ServiceModel", "DataplaneModel", "Planning", "HostFacts", "Netlink", "NodeAddresses", "Conntrack", "XTables", "IPSets", "NFTables", "IPVS", "KubeProxyRemoval", "HostChecks",
+                "Addressing", "ServiceModel", "DataplaneModel", "Planning", "HostFacts", "Netlink",
+                "NodeAddresses", "Conntrack", "XTables", "IPSets", "NFTables", "IPVS",
+                "KubeProxyRemoval", "HostChecks",
                 "Dataplane", "AnnotatedYAML", "KubernetesClient", "KubernetesTestServer",
                 "NamespaceLab", "LabCluster", "fairlead", "fairlead-lab-agent",
             ]

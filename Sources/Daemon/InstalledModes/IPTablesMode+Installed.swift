@@ -1,9 +1,10 @@
 package import Addressing
 package import DaemonConfiguration
 package import DataplaneModel
-package import LinuxKernel
+package import HostChecks
 import Planning
 package import ProxyModes
+package import XTables
 
 extension IPTablesMode: InstalledMode {
     package static let tables: [TableName] = [.filter, .nat]

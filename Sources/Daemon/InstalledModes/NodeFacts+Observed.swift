@@ -1,8 +1,8 @@
-import NodeAddresses
-import HostFacts
 import Addressing
 import DataplaneModel
 import Glibc
+import HostFacts
+import NodeAddresses
 package import Planning
 
 extension NodeFacts {

@@ -23,7 +23,8 @@ package struct FileDescriptor: ~Copyable {
     }
 
     /// All that is left to read, at most `limit` bytes.
-    package func readAll(_ subject: String, limit: Int = 1 << 20) throws(DataplaneError) -> [UInt8] {
+    package func readAll(_ subject: String, limit: Int = 1 << 20) throws(DataplaneError) -> [UInt8]
+    {
         var content: [UInt8] = []
         var chunk = [UInt8](repeating: 0, count: 4096)
         while content.count < limit {

@@ -1,7 +1,7 @@
-import HostFacts
 package import Addressing
 import CIPTables
 import Glibc
+import HostFacts
 
 extension LocalAddresses {
     /// The address this node would speak from to the outside world; nil without a route there.

@@ -34,12 +34,16 @@ package enum IPv4Tables: XTablesLibrary {
         unsafe UnsafeRawPointer(iptc_first_rule(chain, handle))
     }
 
-    package static func nextRule(_ rule: UnsafeRawPointer, _ handle: OpaquePointer) -> UnsafeRawPointer? {
+    package static func nextRule(_ rule: UnsafeRawPointer, _ handle: OpaquePointer)
+        -> UnsafeRawPointer?
+    {
         let entry = unsafe rule.assumingMemoryBound(to: ipt_entry.self)
         return unsafe UnsafeRawPointer(iptc_next_rule(entry, handle))
     }
 
-    package static func target(_ rule: UnsafeRawPointer, _ handle: OpaquePointer) -> UnsafePointer<CChar>? {
+    package static func target(_ rule: UnsafeRawPointer, _ handle: OpaquePointer) -> UnsafePointer<
+        CChar
+    >? {
         unsafe iptc_get_target(rule.assumingMemoryBound(to: ipt_entry.self), handle)
     }
 
@@ -61,7 +65,8 @@ package enum IPv4Tables: XTablesLibrary {
         return unsafe iptc_insert_entry(chain, entry, index, handle)
     }
 
-    package static func delete(_ chain: [CChar], _ index: UInt32, _ handle: OpaquePointer) -> Int32 {
+    package static func delete(_ chain: [CChar], _ index: UInt32, _ handle: OpaquePointer) -> Int32
+    {
         unsafe iptc_delete_num_entry(chain, index, handle)
     }
 
@@ -133,12 +138,16 @@ package enum IPv6Tables: XTablesLibrary {
         unsafe UnsafeRawPointer(ip6tc_first_rule(chain, handle))
     }
 
-    package static func nextRule(_ rule: UnsafeRawPointer, _ handle: OpaquePointer) -> UnsafeRawPointer? {
+    package static func nextRule(_ rule: UnsafeRawPointer, _ handle: OpaquePointer)
+        -> UnsafeRawPointer?
+    {
         let entry = unsafe rule.assumingMemoryBound(to: ip6t_entry.self)
         return unsafe UnsafeRawPointer(ip6tc_next_rule(entry, handle))
     }
 
-    package static func target(_ rule: UnsafeRawPointer, _ handle: OpaquePointer) -> UnsafePointer<CChar>? {
+    package static func target(_ rule: UnsafeRawPointer, _ handle: OpaquePointer) -> UnsafePointer<
+        CChar
+    >? {
         unsafe ip6tc_get_target(rule.assumingMemoryBound(to: ip6t_entry.self), handle)
     }
 
@@ -160,7 +169,8 @@ package enum IPv6Tables: XTablesLibrary {
         return unsafe ip6tc_insert_entry(chain, entry, index, handle)
     }
 
-    package static func delete(_ chain: [CChar], _ index: UInt32, _ handle: OpaquePointer) -> Int32 {
+    package static func delete(_ chain: [CChar], _ index: UInt32, _ handle: OpaquePointer) -> Int32
+    {
         unsafe ip6tc_delete_num_entry(chain, index, handle)
     }
 

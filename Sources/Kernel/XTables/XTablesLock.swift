@@ -1,6 +1,6 @@
-import HostFacts
 package import DataplaneModel
 import Glibc
+import HostFacts
 
 /// The lock that all programs hold while they change legacy tables, as iptables itself does.
 ///

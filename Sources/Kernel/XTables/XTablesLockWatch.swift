@@ -1,6 +1,6 @@
-import HostFacts
 package import DataplaneModel
 import Glibc
+import HostFacts
 
 /// Counts how often other programs let go of the xtables lock: each time they may have changed a
 /// table, of either family, even if its size is the same.
