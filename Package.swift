@@ -101,7 +101,10 @@ let yams = Target.Dependency.product(name: "Yams", package: "Yams")
 
 let package = Package(
     name: "fairlead",
-    products: [.executable(name: "fairlead", targets: ["fairlead"])],
+    products: [
+        .executable(name: "fairlead", targets: ["fairlead"]),
+        .executable(name: "fairlead-lab", targets: ["fairlead-lab"]),
+    ],
     dependencies: [
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
         .package(url: "https://github.com/apple/swift-collections", from: "1.6.0"),
@@ -190,8 +193,7 @@ let package = Package(
                 "Addressing", "ServiceModel", "DataplaneModel", "Planning", "PacketTracing",
                 "HealthChecking", "HTTPServing", "Picturing", "ProxyModes", "LinuxKernel",
                 "ServiceSources", "KubernetesAPI", "KubernetesClient", "DaemonConfiguration",
-                "PrintableText", "Telemetry", "Reconciling", "NamespaceLab", "LabTraffic",
-                "LabCluster",
+                "PrintableText", "Telemetry", "Reconciling",
                 argumentParser, logging, httpClient, nioCore, nioHTTP1,
             ]
         ),
@@ -201,9 +203,12 @@ let package = Package(
         room(.lab, "LabTraffic", ["Addressing", argumentParser]),
         room(.lab, "LabCluster", ["Addressing", "NamespaceLab"]),
         program(
-            "fairlead-lab-agent",
-            path: "Sources/Lab/fairlead-lab-agent",
-            ["Addressing", "NamespaceLab", "LabTraffic", argumentParser]
+            "fairlead-lab",
+            path: "Sources/Lab/fairlead-lab",
+            [
+                "Addressing", "DaemonConfiguration", "NamespaceLab", "LabTraffic", "LabCluster",
+                argumentParser,
+            ]
         ),
 
         // An API server for the tests and the benchmarks.
@@ -315,7 +320,7 @@ let package = Package(
             [
                 "Addressing", "ServiceModel", "DataplaneModel", "Planning", "LinuxKernel",
                 "Reconciling", "AnnotatedYAML", "KubernetesClient", "KubernetesTestServer",
-                "NamespaceLab", "LabCluster", "fairlead", "fairlead-lab-agent",
+                "NamespaceLab", "LabCluster", "fairlead", "fairlead-lab",
             ]
         ),
     ]

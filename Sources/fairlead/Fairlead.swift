@@ -26,7 +26,6 @@ struct Fairlead: AsyncParsableCommand {
             RunCommand.self, StatusCommand.self, PlanCommand.self, ApplyCommand.self,
             TraceCommand.self, GraphCommand.self, VerifyCommand.self, CountersCommand.self,
             ConfirmCommand.self, CheckCommand.self, ConfigCommand.self, CleanupCommand.self,
-            LabCommandGroup.self,
             VersionCommand.self,
         ]
     )

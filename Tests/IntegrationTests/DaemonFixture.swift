@@ -6,7 +6,7 @@ import NamespaceLab
 /// A lab with servers on its pods and a daemon for its node, all gone with the fixture.
 final class DaemonFixture {
     let lab: NamespaceLab
-    let agent = LabAgent([BuiltProgram.agent])
+    let agent = LabAgent(BuiltProgram.agent)
     let directory: String
     private(set) var mode: String
     private let extra: String

@@ -291,8 +291,8 @@ extension KernelSuites {
             let client = try LabProcess(
                 [
                     "sh", "-c",
-                    "for i in $(seq 60); do \"$0\" connect --count 10 --timeout 3000 \"$1\" || exit 1; done",
-                    BuiltProgram.agent, "\(LifeScript.vip):80/tcp",
+                    "for i in $(seq 60); do \"$0\" agent connect --count 10 --timeout 3000 \"$1\" || exit 1; done",
+                    BuiltProgram.lab, "\(LifeScript.vip):80/tcp",
                 ],
                 in: fixture.lab.pod(3)
             )

@@ -81,7 +81,7 @@ extension KernelSuites {
             try fixture.inNode { () throws(DataplaneError) in try node.setEndpoints([1]) }
             let client = try LabProcess(
                 [
-                    BuiltProgram.agent, "connect", "--count", "6000", "--timeout", "1500",
+                    BuiltProgram.lab, "agent", "connect", "--count", "6000", "--timeout", "1500",
                     "\(LifeScript.vip):80/tcp",
                 ],
                 in: fixture.lab.pod(3)
@@ -112,8 +112,8 @@ extension KernelSuites {
             let client = try LabProcess(
                 [
                     "sh", "-c",
-                    "for i in $(seq 300); do \"$0\" connect --count 10 --timeout 1500 \"$1\" || exit 1; sleep 0.01; done",
-                    BuiltProgram.agent, "\(LifeScript.vip):80/tcp",
+                    "for i in $(seq 300); do \"$0\" agent connect --count 10 --timeout 1500 \"$1\" || exit 1; sleep 0.01; done",
+                    BuiltProgram.lab, "\(LifeScript.vip):80/tcp",
                 ],
                 in: fixture.lab.pod(3)
             )
