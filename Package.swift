@@ -133,7 +133,7 @@ let package = Package(
 
         // Pure: from what is wanted to rules, and from rules to what becomes of a packet.
         room(.planning, "Planning", ["Addressing", "ServiceModel", "DataplaneModel"]),
-        room(.planning, "PacketTracing", ["Addressing", "DataplaneModel"]),
+        room(.planning, "PacketTracing", ["Addressing", "PrintableText", "DataplaneModel"]),
 
         room(.planning, "Picturing", ["Addressing", "ServiceModel", "Planning"]),
 
@@ -201,7 +201,7 @@ let package = Package(
         // A small network in namespaces, for the demo, the tests and the benchmarks.
         room(.lab, "NamespaceLab", ["Addressing", "CSpawn"]),
         room(.lab, "LabTraffic", ["Addressing", argumentParser]),
-        room(.lab, "LabCluster", ["Addressing", "NamespaceLab"]),
+        room(.lab, "LabCluster", ["Addressing", "PrintableText", "NamespaceLab"]),
         program(
             "fairlead-lab",
             path: "Sources/Lab/fairlead-lab",
@@ -225,7 +225,7 @@ let package = Package(
             path: "Benchmarks/fairlead-bench",
             [
                 "Addressing", "ServiceModel", "DataplaneModel", "Planning", "LinuxKernel",
-                "Reconciling", "CIPTables", "KubernetesAPI", "KubernetesClient",
+                "Reconciling", "PrintableText", "CIPTables", "KubernetesAPI", "KubernetesClient",
                 "KubernetesTestServer", argumentParser, logging,
             ]
         ),
@@ -238,6 +238,7 @@ let package = Package(
             ]
         ),
         tests("AddressingTests", ["Addressing"]),
+        tests("PrintableTextTests", ["PrintableText"]),
         tests("DataplaneModelTests", ["Addressing", "DataplaneModel", "TestSupport"]),
         tests(
             "PlanningTests",

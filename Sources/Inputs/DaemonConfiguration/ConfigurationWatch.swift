@@ -35,15 +35,15 @@ package struct ConfigurationWatch: Sendable {
     }
 
     /// What was seen of the file.
-    private struct Observer: Sendable {
-        let path: String
+    package struct Observer: Sendable {
+        private let path: String
         /// At the last look.
         private var stamp: Stamp?
         /// When the file kept still for the last time.
         private var settled: Stamp?
         private var content: [UInt8]?
 
-        init(path: String) {
+        package init(path: String) {
             self.path = path
             stamp = Stamp(path)
             settled = stamp
@@ -51,7 +51,7 @@ package struct ConfigurationWatch: Sendable {
         }
 
         /// True if there is something new, and whole.
-        mutating func look() -> Bool {
+        package mutating func look() -> Bool {
             let last = stamp
             stamp = Stamp(path)
             guard let stamp, stamp == last, stamp != settled else { return false }

@@ -4,6 +4,7 @@ import DaemonConfiguration
 import DataplaneModel
 import LinuxKernel
 import Planning
+import PrintableText
 import ProxyModes
 import ServiceModel
 import ServiceSources
@@ -29,17 +30,18 @@ struct CheckCommand: ParsableCommand {
         if let sources {
             findings += Self.obstacles(configuration.mode.installed, configuration, sources)
         }
-        let width = findings.map(\.subject.count).max() ?? 0
-        for finding in findings {
-            let mark =
-                switch finding.level {
-                case .good: "ok  "
-                case .note: "note"
-                case .failure: "FAIL"
-                }
-            let blanks = String(repeating: " ", count: width - finding.subject.count)
-            print("\(mark)  \(finding.subject)\(blanks)  \(finding.detail)")
-        }
+        let table = TextTable(
+            findings.map { finding in
+                let mark =
+                    switch finding.level {
+                    case .good: "ok"
+                    case .note: "note"
+                    case .failure: "FAIL"
+                    }
+                return [mark, finding.subject, finding.detail]
+            }
+        )
+        for line in table.lines { print(line) }
         if findings.contains(where: { $0.level == .failure }) { throw ExitCode(1) }
     }
 
