@@ -34,7 +34,8 @@ struct CheckCommand: ParsableCommand {
             findings.map { finding in
                 let mark =
                     switch finding.level {
-                    case .good: "ok"
+                    // As wide as the others, whatever is found.
+                    case .good: "ok  "
                     case .note: "note"
                     case .failure: "FAIL"
                     }
