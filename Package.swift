@@ -165,8 +165,9 @@ let package = Package(
             .inputs,
             "KubernetesClient",
             [
-                "Addressing", "PrintableText", "ServiceModel", "AnnotatedYAML", "KubernetesAPI",
-                "CSpawn", httpClient, nioCore, nioHTTP1, nioPosix, nioTLS, logging,
+                "Addressing", "PrintableText", "ServiceModel", "AnnotatedYAML",
+                "KubernetesObjects", "KubernetesAPI", "CSpawn", httpClient, nioCore, nioHTTP1,
+                nioPosix, nioTLS, logging,
             ]
         ),
         room(
