@@ -81,6 +81,10 @@ let argumentParser = Target.Dependency.product(
     name: "ArgumentParser",
     package: "swift-argument-parser"
 )
+let systemPackage = Target.Dependency.product(
+    name: "SystemPackage",
+    package: "swift-system"
+)
 let treeCollections = Target.Dependency.product(
     name: "HashTreeCollections",
     package: "swift-collections"
@@ -106,6 +110,7 @@ let package = Package(
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
         .package(url: "https://github.com/apple/swift-collections", from: "1.6.0"),
         .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
+        .package(url: "https://github.com/apple/swift-system.git", from: "1.8.1"),
         .package(url: "https://github.com/jpsim/Yams", from: "6.2.2"),
         .package(url: "https://github.com/apple/swift-nio", from: "2.101.2"),
         .package(url: "https://github.com/apple/swift-nio-http2.git", from: "1.40.0"),
@@ -141,10 +146,14 @@ let package = Package(
         ),
 
         // Effects, each at one edge.
+        room(.kernel, "SystemCalls", ["Addressing", systemPackage], [.strictMemorySafety()]),
         room(
             .kernel,
             "LinuxKernel",
-            ["Addressing", "DataplaneModel", "CIPTables", "CNetlink"],
+            [
+                "Addressing", "DataplaneModel", "SystemCalls", "CIPTables", "CNetlink",
+                systemPackage,
+            ],
             [.strictMemorySafety()]
         ),
         room(.model, "PrintableText"),
@@ -153,7 +162,10 @@ let package = Package(
         room(
             .inputs,
             "ServiceSources",
-            ["Addressing", "PrintableText", "ServiceModel", "AnnotatedYAML", "KubernetesObjects"]
+            [
+                "Addressing", "PrintableText", "ServiceModel", "AnnotatedYAML", "KubernetesObjects",
+                "SystemCalls", systemPackage,
+            ]
         ),
         room(
             .inputs,
@@ -167,27 +179,41 @@ let package = Package(
             [
                 "Addressing", "PrintableText", "ServiceModel", "AnnotatedYAML",
                 "KubernetesObjects", "KubernetesAPI", "CSpawn", httpClient, nioCore, nioHTTP1,
-                nioPosix, nioTLS, logging,
+                nioPosix, nioTLS, logging, "SystemCalls", systemPackage,
             ]
         ),
         room(
             .inputs,
             "DaemonConfiguration",
-            ["Addressing", "PrintableText", "ServiceModel", "Planning", "AnnotatedYAML"]
+            [
+                "Addressing", "PrintableText", "ServiceModel", "Planning", "AnnotatedYAML",
+                "SystemCalls", systemPackage,
+            ]
         ),
         room(
             .daemon,
             "HealthChecking",
-            ["Addressing", "ServiceModel", heap, nioCore, nioHTTP1, nioPosix, nioTLS]
+            [
+                "Addressing", "ServiceModel", heap, nioCore, nioHTTP1, nioPosix, nioTLS,
+                systemPackage,
+            ]
         ),
-        room(.daemon, "HTTPServing", ["Addressing", nioCore, nioHTTP1, nioPosix]),
-        room(.daemon, "Telemetry", ["Addressing", "ServiceModel", "HTTPServing", logging]),
+        room(
+            .daemon,
+            "HTTPServing",
+            ["Addressing", nioCore, nioHTTP1, nioPosix, "SystemCalls", systemPackage]
+        ),
+        room(
+            .daemon,
+            "Telemetry",
+            ["Addressing", "ServiceModel", "HTTPServing", logging, "SystemCalls"]
+        ),
         room(
             .daemon,
             "Dataplane",
             [
                 "Addressing", "ServiceModel", "DataplaneModel", "Planning", "ProxyModes",
-                "DaemonConfiguration",
+                "DaemonConfiguration", "SystemCalls",
             ]
         ),
         room(
@@ -207,9 +233,11 @@ let package = Package(
                 "Addressing", "ServiceModel", "DataplaneModel", "Planning", "PacketTracing",
                 "HealthChecking", "HTTPServing", "Picturing", "ProxyModes", "LinuxKernel",
                 "ServiceSources", "KubernetesAPI", "KubernetesClient", "DaemonConfiguration",
-                "PrintableText", "Telemetry", "Dataplane", "InstalledModes", "Reconciling", "NamespaceLab",
+                "PrintableText", "Telemetry", "Dataplane", "InstalledModes", "Reconciling",
+                "NamespaceLab",
                 "LabTraffic", "LabCluster",
-                argumentParser, logging, httpClient, nioCore, nioHTTP1,
+                argumentParser, logging, httpClient, nioCore, nioHTTP1, "SystemCalls",
+                systemPackage,
             ]
         ),
 
@@ -250,6 +278,7 @@ let package = Package(
             ]
         ),
         tests("AddressingTests", ["Addressing"]),
+        tests("SystemCallsTests", ["Addressing", "SystemCalls", systemPackage]),
         tests("DataplaneModelTests", ["Addressing", "DataplaneModel", "TestSupport"]),
         tests(
             "PlanningTests",
@@ -313,7 +342,7 @@ let package = Package(
             "HealthCheckingTests",
             [
                 "Addressing", "ServiceModel", "HealthChecking", "LinuxKernel", "TestSupport",
-                nioCore, nioHTTP1, nioPosix, nioTLS,
+                nioCore, nioPosix, nioTLS,
             ]
         ),
         tests("HTTPServingTests", ["Addressing", "HTTPServing"]),
@@ -326,7 +355,8 @@ let package = Package(
             [
                 "Addressing", "ServiceModel", "Planning", "HealthChecking", "HTTPServing",
                 "KubernetesAPI", "KubernetesClient", "DaemonConfiguration", "Telemetry",
-                "Dataplane", "InstalledModes", "Reconciling", "DataplaneModel", "LinuxKernel", "PacketTracing",
+                "Dataplane", "InstalledModes", "Reconciling", "DataplaneModel", "LinuxKernel",
+                "PacketTracing",
                 "ProxyModes", "fairlead", logging,
             ]
         ),

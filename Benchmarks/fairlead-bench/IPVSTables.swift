@@ -36,9 +36,7 @@ struct IPVSTables: FairleadPasses {
                 drainTimeout: Self.drainTimeout,
                 addressSet: NameScheme.set(.addresses, .ipv4)
             ),
-            traffic: traffic,
-            ownsChain: NameScheme.owns(chain:),
-            ownsSet: Self.owns(set:)
+            traffic: traffic
         )
         self.store = store
         reconciler = FamilyReconciler(
@@ -57,7 +55,7 @@ struct IPVSTables: FairleadPasses {
         return planner.plan
     }
 
-    static func owns(set name: String) -> Bool { NameScheme.owns(set: name, .ipv4) }
+    static func owns(set name: String) -> Bool { Ownership.fairlead.owns(set: name, .ipv4) }
 
     /// Enters a new network namespace for good, once the kernel has cleared away the last one.
     static func enterNewNamespace() throws {

@@ -69,7 +69,7 @@ extension IPTablesMode: InstalledMode {
             tables: tables,
             lock: kernel.lock,
             lockWatch: kernel.lockWatch,
-            owns: NameScheme.owns(chain:)
+            owns: Ownership.fairlead.owns(chain:)
         )
     }
 

@@ -12,7 +12,9 @@ extension NodeFacts {
         NodeFacts(
             hostName: hostName(),
             // What is bound for Services is there because of them, and none of the node's own.
-            localAddresses: addresses.filter { $0.interface != IPVSRenderer.link }.map(\.address),
+            localAddresses: addresses.filter { $0.interface != Ownership.fairlead.link }.map(
+                \.address
+            ),
             primaryAddresses: IPFamily.allCases.compactMap { LocalAddresses.primary($0) },
             tcpIsLiberal: (try? Sysctl.read("net.netfilter.nf_conntrack_tcp_be_liberal")) == "1"
         )

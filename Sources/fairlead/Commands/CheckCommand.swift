@@ -158,7 +158,7 @@ struct CheckCommand: ParsableCommand {
             + KernelCapabilities.interceptions(
                 families,
                 nodePorts,
-                ownsChain: NameScheme.owns(chain:)
+                ownsChain: Ownership.fairlead.owns(chain:)
             )
     }
 }

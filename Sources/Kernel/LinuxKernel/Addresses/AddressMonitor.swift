@@ -10,7 +10,7 @@ import Glibc
 /// we change ourselves is made known before it is done: an IPv6 address is told of some time later.
 final class AddressMonitor {
     private let family: IPFamily
-    private let name: String
+    private let ownership: Ownership
     private let traffic: NetlinkTraffic
     private var socket: NetlinkSocket
     /// Our link; nil while there is none.
@@ -25,9 +25,13 @@ final class AddressMonitor {
     private static let loopback: UInt32 = 1
 
     /// Listens from here on, in the network namespace of the calling thread.
-    init(_ family: IPFamily, link name: String, _ traffic: NetlinkTraffic) throws(DataplaneError) {
+    init(
+        _ family: IPFamily,
+        _ ownership: Ownership,
+        _ traffic: NetlinkTraffic
+    ) throws(DataplaneError) {
         self.family = family
-        self.name = name
+        self.ownership = ownership
         self.traffic = traffic
         let socket = try NetlinkSocket(NETLINK_ROUTE, name: "rtnetlink notifications")
         try socket.bind()
@@ -86,8 +90,8 @@ final class AddressMonitor {
 
     private func look() throws(DataplaneError) {
         var socket = try RoutingSocket(traffic)
-        ranges = Set(try socket.localRanges(family))
-        link = try socket.link(name)
+        ranges = Set(try socket.localRanges(family, ownership.routeProtocol))
+        link = try socket.link(ownership.link)
         addresses = []
         guard let link else { return }
         for (address, length) in try socket.addresses(family, of: link)
@@ -120,7 +124,7 @@ final class AddressMonitor {
             return
         }
         let attributes = payload.dropFirst(16)
-        let isOurs = isThere && attributes.attribute(IFLA_IFNAME)?.text == name
+        let isOurs = isThere && attributes.attribute(IFLA_IFNAME)?.text == ownership.link
         guard isOurs || index == link?.index else { return }
         let kind = attributes.attribute(IFLA_LINKINFO)?.attribute(IFLA_INFO_KIND)?.text ?? ""
         let now = isOurs ? RoutingSocket.Link(index: index, kind: kind, isUp: isUp) : nil
@@ -145,7 +149,8 @@ final class AddressMonitor {
     }
 
     private func takeRange(_ payload: NetlinkBytes, isThere: Bool) {
-        guard let range = RoutingSocket.localRange(payload, family) else { return }
+        let range = RoutingSocket.localRange(payload, family, ownership.routeProtocol)
+        guard let range else { return }
         let isChange = isThere ? ranges.insert(range).inserted : ranges.remove(range) != nil
         if isChange { count += 1 }
     }

@@ -1,5 +1,6 @@
 package import DataplaneModel
 import Glibc
+import SystemCalls
 
 /// Counts how often other programs let go of the xtables lock: each time they may have changed a
 /// table, of either family, even if its size is the same.
@@ -9,7 +10,7 @@ import Glibc
 /// goes unnoticed here; `TableFingerprint` and the periodic observation remain.
 package final class XTablesLockWatch {
     private let path: String
-    private var notifier: FileDescriptor?
+    private var notifier: OwnedDescriptor?
     private var watch: Int32 = -1
     private var count = 0
 
@@ -46,7 +47,7 @@ package final class XTablesLockWatch {
         if let number = notifier?.number { return number }
         let number = inotify_init1(Int32(IN_NONBLOCK) | Int32(IN_CLOEXEC))
         guard number >= 0 else { throw .system("inotify_init1", path, errno) }
-        let owned = FileDescriptor(owning: number)
+        let owned = OwnedDescriptor(owning: number)
         watch = try Self.add(path, to: number)
         notifier = consume owned
         return number

@@ -1,6 +1,7 @@
 import CNetlink
 import DataplaneModel
 import Glibc
+import SystemCalls
 
 extension NetlinkSocket {
     /// Takes a number by which others know this socket. Without one, as the kernel has it that a

@@ -1,6 +1,7 @@
 import CNetlink
 import DataplaneModel
 import Glibc
+import SystemCalls
 
 extension NetlinkSocket {
     /// Sends all messages at once, which the kernel carries out together or, if it refuses one, not

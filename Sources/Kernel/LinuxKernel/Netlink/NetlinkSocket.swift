@@ -2,6 +2,7 @@ import CIPTables
 import CNetlink
 import DataplaneModel
 import Glibc
+import SystemCalls
 
 /// A socket to one of the kernel's netlink protocols, in the network namespace of the thread that
 /// opened it.
@@ -17,7 +18,7 @@ struct NetlinkSocket: ~Copyable {
         var offset: Int?
     }
 
-    let file: FileDescriptor
+    let file: OwnedDescriptor
     private let name: String
     /// How messages are packed, and how many there were.
     let traffic: NetlinkTraffic
@@ -30,13 +31,7 @@ struct NetlinkSocket: ~Copyable {
         name: String,
         _ traffic: NetlinkTraffic = NetlinkTraffic()
     ) throws(DataplaneError) {
-        let number = socket(
-            AF_NETLINK,
-            Int32(SOCK_RAW.rawValue) | Int32(SOCK_CLOEXEC.rawValue),
-            protocolNumber
-        )
-        guard number >= 0 else { throw .system("socket", name, errno) }
-        let file = FileDescriptor(owning: number)
+        let file = try OwnedDescriptor.socket(AF_NETLINK, SOCK_RAW, protocolNumber, for: name)
         // Refusals carry words where the kernel has them, and not the whole refused message.
         for option in [Int32(NETLINK_EXT_ACK), Int32(NETLINK_CAP_ACK)] {
             Self.set(file.number, SOL_NETLINK, option, 1)
