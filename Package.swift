@@ -29,6 +29,9 @@ enum Floor: String {
     case lab = "Lab"
 }
 
+/// In rooms that call the kernel.
+let unsafe: [SwiftSetting] = [.strictMemorySafety()]
+
 func room(
     _ floor: Floor,
     _ name: String,
@@ -142,19 +145,92 @@ let package = Package(
         room(
             .planning,
             "ProxyModes",
-            ["Addressing", "DataplaneModel", "Planning", "PacketTracing"]
+            [
+                "Addressing", "DataplaneModel", "Planning", "PacketTracing", "ServiceModel",
+            ]
         ),
 
         // Effects, each at one edge.
-        room(.kernel, "SystemCalls", ["Addressing", systemPackage], [.strictMemorySafety()]),
+        room(.kernel, "SystemCalls", ["Addressing", systemPackage], unsafe),
         room(
             .kernel,
-            "LinuxKernel",
+            "HostFacts",
             [
-                "Addressing", "DataplaneModel", "SystemCalls", "CIPTables", "CNetlink",
-                systemPackage,
+                "DataplaneModel", "CIPTables", "SystemCalls", systemPackage,
             ],
-            [.strictMemorySafety()]
+            unsafe
+        ),
+        room(
+            .kernel,
+            "Netlink",
+            [
+                "Addressing", "DataplaneModel", "HostFacts", "CIPTables", "CNetlink",
+                "SystemCalls",
+            ],
+            unsafe
+        ),
+        room(
+            .kernel,
+            "NodeAddresses",
+            [
+                "Addressing", "DataplaneModel", "HostFacts", "Netlink", "CIPTables", "CNetlink",
+                "SystemCalls", systemPackage,
+            ],
+            unsafe
+        ),
+        room(
+            .kernel,
+            "Conntrack",
+            ["Addressing", "DataplaneModel", "HostFacts", "Netlink", "CNetlink"],
+            unsafe
+        ),
+        room(
+            .kernel,
+            "XTables",
+            [
+                "Addressing", "DataplaneModel", "HostFacts", "CIPTables", "CNetlink",
+                "SystemCalls", systemPackage,
+            ],
+            unsafe
+        ),
+        room(
+            .kernel,
+            "IPSets",
+            ["Addressing", "DataplaneModel", "HostFacts", "Netlink", "XTables", "CNetlink"],
+            unsafe
+        ),
+        room(
+            .kernel,
+            "NFTables",
+            ["Addressing", "DataplaneModel", "HostFacts", "Netlink", "CIPTables", "CNetlink"],
+            unsafe
+        ),
+        room(
+            .kernel,
+            "IPVS",
+            [
+                "Addressing", "DataplaneModel", "HostFacts", "Netlink", "NodeAddresses", "XTables",
+                "IPSets", "CNetlink",
+            ],
+            unsafe
+        ),
+        room(
+            .kernel,
+            "KubeProxyRemoval",
+            [
+                "Addressing", "DataplaneModel", "HostFacts", "Netlink", "NodeAddresses", "XTables",
+                "IPSets", "NFTables", "IPVS", "CNetlink",
+            ],
+            unsafe
+        ),
+        room(
+            .kernel,
+            "HostChecks",
+            [
+                "Addressing", "DataplaneModel", "HostFacts", "Netlink", "NodeAddresses",
+                "XTables", "NFTables", "IPVS", "CIPTables", "CNetlink", "SystemCalls",
+            ],
+            unsafe
         ),
         room(.model, "PrintableText"),
         room(.inputs, "AnnotatedYAML", ["PrintableText", yams]),
@@ -186,8 +262,8 @@ let package = Package(
             .inputs,
             "DaemonConfiguration",
             [
-                "Addressing", "PrintableText", "ServiceModel", "Planning", "AnnotatedYAML",
-                "SystemCalls", systemPackage,
+                "Addressing", "PrintableText", "ServiceModel", "DataplaneModel", "Planning",
+                "AnnotatedYAML", "SystemCalls", systemPackage,
             ]
         ),
         room(
@@ -206,7 +282,7 @@ let package = Package(
         room(
             .daemon,
             "Telemetry",
-            ["Addressing", "ServiceModel", "HTTPServing", logging, "SystemCalls"]
+            ["Addressing", "ServiceModel", "DataplaneModel", "HTTPServing", "SystemCalls", logging]
         ),
         room(
             .daemon,
@@ -221,7 +297,8 @@ let package = Package(
             "InstalledModes",
             [
                 "Addressing", "ServiceModel", "DataplaneModel", "Planning", "ProxyModes",
-                "LinuxKernel", "DaemonConfiguration", "Dataplane",
+                "HostFacts", "NodeAddresses", "Conntrack", "XTables", "NFTables", "IPVS",
+                "HostChecks", "DaemonConfiguration", "Dataplane",
             ]
         ),
         room(.daemon, "Reconciling", ["Addressing", "ServiceModel", "Dataplane"]),
@@ -231,13 +308,12 @@ let package = Package(
             "fairlead",
             [
                 "Addressing", "ServiceModel", "DataplaneModel", "Planning", "PacketTracing",
-                "HealthChecking", "HTTPServing", "Picturing", "ProxyModes", "LinuxKernel",
-                "ServiceSources", "KubernetesAPI", "KubernetesClient", "DaemonConfiguration",
-                "PrintableText", "Telemetry", "Dataplane", "InstalledModes", "Reconciling",
-                "NamespaceLab",
-                "LabTraffic", "LabCluster",
-                argumentParser, logging, httpClient, nioCore, nioHTTP1, "SystemCalls",
-                systemPackage,
+                "HealthChecking", "HTTPServing", "Picturing", "ProxyModes", "HostFacts",
+                "KubeProxyRemoval", "HostChecks", "ServiceSources", "KubernetesAPI",
+                "KubernetesClient", "DaemonConfiguration", "PrintableText", "Telemetry",
+                "Dataplane", "InstalledModes", "Reconciling", "NamespaceLab", "LabTraffic",
+                "LabCluster", "SystemCalls", argumentParser, logging, httpClient, nioCore,
+                nioHTTP1, systemPackage,
             ]
         ),
 
@@ -264,7 +340,8 @@ let package = Package(
             "fairlead-bench",
             path: "Benchmarks/fairlead-bench",
             [
-                "Addressing", "ServiceModel", "DataplaneModel", "Planning", "LinuxKernel",
+                "Addressing", "ServiceModel", "DataplaneModel", "Planning", "ProxyModes",
+                "HostFacts", "Netlink", "NodeAddresses", "XTables", "IPSets", "NFTables", "IPVS",
                 "Dataplane", "CIPTables", "KubernetesAPI", "KubernetesClient",
                 "KubernetesTestServer", argumentParser, logging,
             ]
@@ -283,8 +360,8 @@ let package = Package(
         tests(
             "PlanningTests",
             [
-                "Addressing", "ServiceModel", "DataplaneModel", "Planning", "PacketTracing",
-                "ProxyModes", "TestSupport",
+                "Addressing", "ServiceModel", "DataplaneModel", "Planning", "ProxyModes",
+                "TestSupport",
             ],
             exclude: ["Goldens"]
         ),
@@ -304,7 +381,9 @@ let package = Package(
             "LinuxKernelTests",
             [
                 "Addressing", "ServiceModel", "DataplaneModel", "Planning", "ProxyModes",
-                "LinuxKernel", "Dataplane", "TestSupport", "CSpawn",
+                "HostFacts", "Netlink", "NodeAddresses", "Conntrack", "XTables", "IPSets",
+                "NFTables", "IPVS", "KubeProxyRemoval", "HostChecks", "Dataplane", "TestSupport",
+                "CSpawn",
             ]
         ),
         tests("AnnotatedYAMLTests", ["AnnotatedYAML", "PrintableText"]),
@@ -325,13 +404,13 @@ let package = Package(
         ),
         tests(
             "DaemonConfigurationTests",
-            ["Addressing", "ServiceModel", "Planning", "DaemonConfiguration"]
+            ["Addressing", "ServiceModel", "DataplaneModel", "Planning", "DaemonConfiguration"]
         ),
         tests(
             "DataplaneTests",
             [
-                "Addressing", "ServiceModel", "DataplaneModel", "Planning", "PacketTracing",
-                "ProxyModes", "DaemonConfiguration", "Dataplane", "TestSupport",
+                "Addressing", "ServiceModel", "DataplaneModel", "Planning", "ProxyModes",
+                "DaemonConfiguration", "Dataplane", "TestSupport",
             ]
         ),
         tests(
@@ -341,32 +420,32 @@ let package = Package(
         tests(
             "HealthCheckingTests",
             [
-                "Addressing", "ServiceModel", "HealthChecking", "LinuxKernel", "TestSupport",
+                "Addressing", "ServiceModel", "HealthChecking", "HostFacts", "TestSupport",
                 nioCore, nioPosix, nioTLS,
             ]
         ),
         tests("HTTPServingTests", ["Addressing", "HTTPServing"]),
         tests(
             "TelemetryTests",
-            ["Addressing", "ServiceModel", "HTTPServing", "Telemetry", logging]
+            ["Addressing", "ServiceModel", "DataplaneModel", "HTTPServing", "Telemetry", logging]
         ),
         tests(
             "ObservationTests",
             [
                 "Addressing", "ServiceModel", "Planning", "HealthChecking", "HTTPServing",
                 "KubernetesAPI", "KubernetesClient", "DaemonConfiguration", "Telemetry",
-                "Dataplane", "InstalledModes", "Reconciling", "DataplaneModel", "LinuxKernel",
-                "PacketTracing",
-                "ProxyModes", "fairlead", logging,
+                "Dataplane", "InstalledModes", "Reconciling", "DataplaneModel", "fairlead",
+                logging,
             ]
         ),
         tests("NamespaceLabTests", ["Addressing", "NamespaceLab", "LabCluster"]),
         tests(
             "IntegrationTests",
             [
-                "Addressing", "ServiceModel", "DataplaneModel", "Planning", "LinuxKernel",
-                "Dataplane", "AnnotatedYAML", "KubernetesClient", "KubernetesTestServer",
-                "NamespaceLab", "LabCluster", "fairlead", "fairlead-lab-agent",
+                "Addressing", "ServiceModel", "DataplaneModel", "Planning", "HostFacts",
+                "XTables", "NFTables", "IPVS", "Dataplane", "AnnotatedYAML", "KubernetesClient",
+                "KubernetesTestServer", "NamespaceLab", "LabCluster", "fairlead",
+                "fairlead-lab-agent",
             ]
         ),
     ]

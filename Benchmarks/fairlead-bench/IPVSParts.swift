@@ -1,6 +1,10 @@
+import XTables
+import NodeAddresses
+import Netlink
+import IPVS
+import IPSets
 import Addressing
 import DataplaneModel
-import LinuxKernel
 import Planning
 import ServiceModel
 

@@ -61,7 +61,7 @@ struct ConntrackCleanerTests {
     private func request() -> ConntrackCleaner.Request {
         var check = FlowCheck()
         check.frontends[frontend] = []
-        return ConntrackCleaner.Request(check: check, settings: settings, localhost: .never)
+        return ConntrackCleaner.Request(check: check, settings: settings, mode: .ipvs)
     }
 
     @Test("Stale flows go, and how many is reported once")
@@ -83,7 +83,7 @@ struct ConntrackCleanerTests {
         let check = ConntrackCleaner.Request(
             check: FlowCheck(),
             settings: settings,
-            localhost: .never
+            mode: .ipvs
         )
         cleaner.request(.ipv4, check)
         await cleaner.finish()

@@ -1,3 +1,4 @@
+import Addressing
 import DataplaneModel
 import Planning
 import ServiceModel
@@ -7,12 +8,15 @@ struct ToyPlanner: Planner {
     private(set) var plan: [String: Int] = [:]
     var issues: [PlanIssue] { [] }
 
+    init() {}
+    init(family: IPFamily, settings: PlannerSettings) {}
+
     mutating func plan(_ names: [ServiceName], of desired: DesiredState) -> ToyDiff {
         let before = plan
         for name in names {
             plan[name.name] = desired.services[name]?.ports.first?.endpoints.cluster.count
         }
-        return Self.diff(from: before, to: plan)
+        return ToyDiff(from: before, to: plan)
     }
 
     func differences(in diff: ToyDiff) -> [ObjectDifference] {
@@ -21,14 +25,6 @@ struct ToyPlanner: Planner {
             return ObjectDifference(kind: .chain, name: $0, state: .different, owner: owner)
         }
     }
-
-    static func diff(from old: [String: Int], to new: [String: Int]) -> ToyDiff {
-        var diff = ToyDiff()
-        for name in Set(old.keys).union(new.keys) where old[name] != new[name] {
-            diff.changes[name] = .some(new[name])
-        }
-        return diff
-    }
 }
 
 func toyService(_ name: String) -> ServiceName { ServiceName(namespace: "shop", name: name) }
@@ -36,6 +32,13 @@ func toyService(_ name: String) -> ServiceName { ServiceName(namespace: "shop", 
 /// Objects with the values they get; nil removes one.
 struct ToyDiff: PlanDiff {
     var changes: [String: Int?] = [:]
+
+    init(from old: [String: Int], to new: [String: Int]) {
+        for name in Set(old.keys).union(new.keys) where old[name] != new[name] {
+            changes[name] = .some(new[name])
+        }
+    }
+
     var isEmpty: Bool { changes.isEmpty }
     var count: Int { changes.count }
     var countByObject: [ChangedObject: Int] { [.chain: count] }
@@ -72,7 +75,7 @@ final class ContestedStore: KernelStore {
         let mark = mark
         pass(1)
         let read = state
-        found = Set(ToyPlanner.diff(from: left, to: read).changes.keys)
+        found = Set(ToyDiff(from: left, to: read).changes.keys)
         left = read
         pass(2)
         return Observation(read, mark)

@@ -1,7 +1,8 @@
+import XTables
+import IPVS
 import Addressing
 import DataplaneModel
 import Glibc
-import LinuxKernel
 import NamespaceLab
 import Planning
 import ServiceModel

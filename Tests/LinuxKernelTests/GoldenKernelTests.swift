@@ -1,8 +1,9 @@
+import XTables
+import HostFacts
 import Addressing
 import DataplaneModel
 import Foundation
 import Glibc
-import LinuxKernel
 import Planning
 import ProxyModes
 import TestSupport

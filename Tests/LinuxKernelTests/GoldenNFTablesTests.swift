@@ -1,6 +1,7 @@
+import NFTables
+import HostFacts
 import Addressing
 import DataplaneModel
-import LinuxKernel
 import Planning
 import ProxyModes
 import ServiceModel

@@ -1,7 +1,9 @@
+import XTables
+import IPVS
+import HostFacts
 import Addressing
 import DataplaneModel
 import Glibc
-import LinuxKernel
 import Planning
 import ProxyModes
 import TestSupport

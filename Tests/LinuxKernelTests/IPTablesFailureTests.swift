@@ -1,7 +1,7 @@
+import XTables
 import Addressing
 import DataplaneModel
 import Glibc
-import LinuxKernel
 import Testing
 
 @Suite("IPTablesStore failures")

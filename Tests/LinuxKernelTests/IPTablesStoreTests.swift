@@ -1,7 +1,9 @@
+import XTables
+import IPSets
+import HostFacts
 import Addressing
 import DataplaneModel
 import Glibc
-import LinuxKernel
 import Testing
 
 /// A store in a new namespace, with a lock file of its own, the catalogue's sets and the legacy

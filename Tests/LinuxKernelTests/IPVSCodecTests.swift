@@ -1,8 +1,10 @@
+@testable import Netlink
+@testable import IPVS
+@testable import HostFacts
 import Addressing
 import DataplaneModel
 import Testing
 
-@testable import LinuxKernel
 
 @Suite("IPVS messages")
 struct IPVSCodecTests {

@@ -1,7 +1,9 @@
+import Netlink
+import IPVS
+import HostFacts
 import Addressing
 import Dataplane
 import DataplaneModel
-import LinuxKernel
 import Planning
 import ServiceModel
 import Testing

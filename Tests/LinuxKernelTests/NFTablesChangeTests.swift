@@ -1,6 +1,5 @@
 import Addressing
 import DataplaneModel
-import LinuxKernel
 import TestSupport
 import Testing
 

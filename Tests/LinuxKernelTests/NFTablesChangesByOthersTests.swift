@@ -1,7 +1,9 @@
+import NFTables
+import HostFacts
+import HostChecks
 import Addressing
 import DataplaneModel
 import Foundation
-import LinuxKernel
 import TestSupport
 import Testing
 

@@ -1,7 +1,6 @@
 import Addressing
 import DataplaneModel
 import Glibc
-import LinuxKernel
 import TestSupport
 import Testing
 

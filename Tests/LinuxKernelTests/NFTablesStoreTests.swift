@@ -1,6 +1,7 @@
+import NFTables
+import HostFacts
 import Addressing
 import DataplaneModel
-import LinuxKernel
 import TestSupport
 import Testing
 

@@ -2,7 +2,10 @@ import Addressing
 import DataplaneModel
 import Testing
 
-@testable import LinuxKernel
+import HostFacts
+@testable import IPVS
+@testable import NFTables
+@testable import NodeAddresses
 
 @Suite("Ownership")
 @KernelThread

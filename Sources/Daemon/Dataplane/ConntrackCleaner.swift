@@ -32,12 +32,12 @@ package actor ConntrackCleaner {
     package struct Request: Sendable {
         package var check: FlowCheck
         package var settings: PlannerSettings
-        package var localhost: LocalhostSupport
+        package var mode: ProxyMode
 
-        package init(check: FlowCheck, settings: PlannerSettings, localhost: LocalhostSupport) {
+        package init(check: FlowCheck, settings: PlannerSettings, mode: ProxyMode) {
             self.check = check
             self.settings = settings
-            self.localhost = localhost
+            self.mode = mode
         }
     }
 
@@ -150,7 +150,7 @@ package actor ConntrackCleaner {
         let accepting = request.settings.nodePortAddresses(
             family,
             local: try flows.localAddresses(),
-            request.localhost
+            request.mode
         )
         let report = try flows.deleteFlows(family) {
             request.check.isStale($0, acceptsNodePorts: accepting.contains)

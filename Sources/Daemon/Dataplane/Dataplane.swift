@@ -47,7 +47,7 @@ package actor Dataplane {
     /// Chooses the mode if that is left to it, enters the namespace for good and finds out which
     /// families there are.
     package func start() throws(DataplaneError) -> (
-        mode: DaemonConfiguration.Mode, reason: String?, families: [IPFamily]
+        mode: ProxyMode, reason: String?, families: [IPFamily]
     ) {
         let reason: String?
         (configuration, reason) = try host.start(configuration)
@@ -58,7 +58,7 @@ package actor Dataplane {
             dataplanes.append(try host.dataplane(family, settings))
             retirements.append(Retirement(try host.leftovers(family)))
         }
-        return (configuration.mode, reason, families)
+        return (configuration.chosenMode, reason, families)
     }
 
     /// Takes over another configuration; every Service has to be planned anew then. Namespace,
@@ -91,7 +91,9 @@ package actor Dataplane {
         let before = PlannerSettings(configuration, facts: facts)
         let after = PlannerSettings(configuration, facts: now)
         facts = now
-        guard before.effective(configuration.mode) != after.effective(configuration.mode) else {
+        guard
+            before.effective(configuration.chosenMode) != after.effective(configuration.chosenMode)
+        else {
             return false
         }
         replan()
@@ -220,10 +222,10 @@ package actor Dataplane {
 }
 
 extension PlannerSettings {
-    /// Without what does not count: ipvs mode needs all; else addresses on interfaces matter to node
+    /// Without what does not count: a mode may need all; else addresses on interfaces matter to node
     /// ports at some of them only, and other nodes to nobody.
-    fileprivate func effective(_ mode: DaemonConfiguration.Mode) -> PlannerSettings {
-        guard mode != .ipvs else { return self }
+    fileprivate func effective(_ mode: ProxyMode) -> PlannerSettings {
+        guard !mode.needsNodeAddresses else { return self }
         var settings = self
         settings.otherNodes = [:]
         if nodePortAddresses.ranges.isEmpty, !nodePortAddresses.includesLocalhost {

@@ -1,7 +1,6 @@
 package import Addressing
 package import DataplaneModel
 package import Planning
-package import ProxyModes
 package import ServiceModel
 
 /// One family in the kernel, whatever the mode.
@@ -41,51 +40,6 @@ package protocol FamilyDataplane {
 
     /// Takes over other settings: everything is planned anew.
     mutating func replan(_ settings: PlannerSettings)
-}
-
-/// A mode as far as passes need to know it.
-package protocol ProgrammedMode: ProxyMode {
-    /// When node ports answer on 127.0.0.1.
-    static var localhost: LocalhostSupport { get }
-
-    /// The plan has node ports on 127.0.0.1, which takes `LocalnetRouting`.
-    static func needsRouteLocalnet(_ planner: ModePlanner) -> Bool
-
-    /// Planned rules by legacy table; empty where their number does not depend on Services.
-    static func ruleCounts(_ planner: ModePlanner) -> [TableName: Int]
-}
-
-extension ProgrammedMode {
-    package static func needsRouteLocalnet(_ planner: ModePlanner) -> Bool { false }
-    package static func ruleCounts(_ planner: ModePlanner) -> [TableName: Int] { [:] }
-}
-
-extension IPTablesMode: ProgrammedMode {
-    package static let localhost = LocalhostSupport.unlessRefused
-
-    package static func needsRouteLocalnet(_ planner: IPTablesPlanner) -> Bool {
-        planner.needsRouteLocalnet
-    }
-
-    package static func ruleCounts(_ planner: IPTablesPlanner) -> [TableName: Int] {
-        let counts = [TableName.filter, .nat].map { table in
-            let owned = planner.plan[table]
-            return (table, owned.chains.values.reduce(owned.jumps.count) { $0 + $1.rules.count })
-        }
-        return Dictionary(uniqueKeysWithValues: counts)
-    }
-}
-
-extension IPVSMode: ProgrammedMode {
-    package static let localhost = LocalhostSupport.never
-}
-
-extension NFTablesMode: ProgrammedMode {
-    package static let localhost = LocalhostSupport.onRequest
-
-    package static func needsRouteLocalnet(_ planner: NFTablesPlanner) -> Bool {
-        planner.needsRouteLocalnet
-    }
 }
 
 /// The host's setting that lets packets with 127.0.0.0/8 addresses leave the loopback interface.

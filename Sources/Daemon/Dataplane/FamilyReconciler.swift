@@ -93,7 +93,7 @@ where P.State == Store.State, P.Diff == Store.Diff {
         let began = now()
         let observed = try store.observe()
         report.observing = now() - began
-        let wanted = P.diff(from: observed.state, to: planner.plan)
+        let wanted = P.Diff(from: observed.state, to: planner.plan)
         if let planned {
             // What neither planning nor an earlier failure explains, another program did.
             report.drift = max(0, wanted.count - planned.count - leftOver)

@@ -5,7 +5,7 @@ package import ProxyModes
 package import ServiceModel
 
 /// The reconciler of one family in one mode.
-package struct ModeDataplane<Mode: ProgrammedMode, Store: KernelStore>: FamilyDataplane
+package struct ModeDataplane<Mode: PlannedMode, Store: KernelStore>: FamilyDataplane
 where Store.State == Mode.ModePlanner.State, Store.Diff == Mode.ModePlanner.Diff {
     package let family: IPFamily
     private var reconciler: FamilyReconciler<Mode.ModePlanner, Store>
@@ -93,7 +93,7 @@ where Store.State == Mode.ModePlanner.State, Store.Diff == Mode.ModePlanner.Diff
         return ConntrackCleaner.Request(
             check: staleFlows.update(changes, of: reconciler.desired),
             settings: reconciler.desired.settings,
-            localhost: Mode.localhost
+            mode: Mode.mode
         )
     }
 

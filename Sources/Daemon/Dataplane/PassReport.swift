@@ -133,9 +133,12 @@ extension DataplaneError {
     /// What somebody has to do about it, where that is known and not part of the error's text.
     package var cure: String? {
         switch kind {
-        case .notPermitted: "This needs root, or the capabilities CAP_NET_ADMIN and CAP_NET_RAW."
-        case .busy: "Another program holds the lock; look for a stuck iptables."
+        case .notPermitted: "This needs root, or the capabilities CAP_NET_ADMIN and CAP_NET_RAW"
+        case .busy: "Another program holds the lock: look for a stuck iptables"
         case .conflict, .notFound, .alreadyExists, .unsupported, .invalid, .other: nil
         }
     }
+
+    /// The error in words, with the cure where that is known.
+    package var advice: String { cure.map { "\(self). \($0)" } ?? "\(self)" }
 }

@@ -5,7 +5,7 @@ package import ProxyModes
 package import ServiceModel
 
 /// One family's plan in one mode, made at once from a snapshot.
-package struct PlannedFamily<Mode: ProxyMode> {
+package struct PlannedFamily<Mode: PlannedMode> {
     package var family: IPFamily
     package var planner: Mode.ModePlanner
     package var desired: DesiredState

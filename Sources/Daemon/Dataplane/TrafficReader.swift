@@ -22,24 +22,27 @@ package actor TrafficReader {
     private static let lifetime = Duration.seconds(3)
 
     private let families: [IPFamily]
+    private let now: @Sendable () -> ContinuousClock.Instant
     private let open: @Sendable () throws(DataplaneError) -> [IPFamily: any TrafficSource]
     private var readers: [IPFamily: any TrafficSource]?
     private var owners: [IPFamily: FrontendOwners] = [:]
     private var ownersAreOf: (revision: UInt64, settings: PlannerSettings)?
     private var last: (reading: Reading, at: ContinuousClock.Instant)?
 
-    /// `open` is called once, on the reader's thread, at the first reading.
+    /// `open` is called on the reader's thread, at the first reading, and again as long as it fails.
     package init(
         _ families: [IPFamily],
+        now: @escaping @Sendable () -> ContinuousClock.Instant = { .now },
         _ open: @escaping @Sendable () throws(DataplaneError) -> [IPFamily: any TrafficSource]
     ) {
         self.families = families
+        self.now = now
         self.open = open
     }
 
     /// What is counted by now; of a family whose counts cannot be read, nothing.
     package func read(_ snapshot: ServiceSnapshot, _ settings: PlannerSettings) -> Reading {
-        if let last, .now < last.at.advanced(by: Self.lifetime) { return last.reading }
+        if let last, now() < last.at.advanced(by: Self.lifetime) { return last.reading }
         if ownersAreOf?.revision != snapshot.revision || ownersAreOf?.settings != settings {
             for family in families {
                 owners[family] = FrontendOwners(snapshot, family: family, settings: settings)
@@ -51,7 +54,7 @@ package actor TrafficReader {
             guard let owners = owners[family] else { continue }
             reading.families[family] = try? reader.read(owners)
         }
-        last = (reading, .now)
+        last = (reading, now())
         return reading
     }
 

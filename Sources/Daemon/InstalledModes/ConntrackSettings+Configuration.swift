@@ -1,5 +1,5 @@
+package import Conntrack
 package import DaemonConfiguration
-package import LinuxKernel
 
 extension ConntrackSettings {
     package init(_ configuration: DaemonConfiguration.Conntrack) {

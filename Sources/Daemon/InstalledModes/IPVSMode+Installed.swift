@@ -1,7 +1,8 @@
+package import IPVS
+package import HostChecks
 package import Addressing
 package import DaemonConfiguration
 package import DataplaneModel
-package import LinuxKernel
 package import Planning
 package import ProxyModes
 import ServiceModel

@@ -1,8 +1,9 @@
+package import NFTables
+package import IPVS
 package import Addressing
 package import DaemonConfiguration
 package import Dataplane
 package import DataplaneModel
-package import LinuxKernel
 package import Planning
 package import ProxyModes
 package import ServiceModel
@@ -65,12 +66,6 @@ extension InstalledMode {
     ) -> any TrafficSource {
         ModeTraffic<Self>(store: store(family, kernel))
     }
-
-    /// Nothing is counted.
-    package static func traffic(
-        _ store: ModeStore,
-        _ owners: FrontendOwners
-    ) throws(DataplaneError) -> [ServicePortName: PortTraffic]? { nil }
 }
 
 extension TrafficReader {
@@ -79,7 +74,7 @@ extension TrafficReader {
         self.init(families) { () throws(DataplaneError) in
             let kernel = try Kernel(configuration)
             let sources = families.map {
-                ($0, configuration.mode.installed.trafficSource($0, kernel))
+                ($0, configuration.chosenMode.installed.trafficSource($0, kernel))
             }
             return Dictionary(uniqueKeysWithValues: sources)
         }

@@ -1,14 +1,15 @@
+package import XTables
+package import HostChecks
 package import Addressing
 package import DaemonConfiguration
 package import Dataplane
 package import DataplaneModel
-package import LinuxKernel
 package import Planning
 package import ProxyModes
 package import ServiceModel
 
 /// A mode with its hands in the kernel: what the command line adds to the pure part.
-package protocol InstalledMode: ProgrammedMode {
+package protocol InstalledMode: PlannedMode {
     associatedtype ModeStore: KernelStore
     where ModeStore.State == ModePlanner.State, ModeStore.Diff == ModePlanner.Diff
 
@@ -33,6 +34,12 @@ package protocol InstalledMode: ProgrammedMode {
         _ owners: FrontendOwners
     ) throws(DataplaneError) -> [ServicePortName: PortTraffic]?
 
+    /// Why no traffic is counted, with the cure if there is one.
+    static var countingAdvice: String { get }
+
+    /// The families that the kernel has what the mode needs for; none is an error.
+    static func families() throws(DataplaneError) -> [IPFamily]
+
     /// What is there and what is missing.
     static func capabilities(
         _ families: [IPFamily],
@@ -47,40 +54,37 @@ extension InstalledMode {
     ) throws(DataplaneError) -> [DataplaneError] { [] }
 
     package static func prepareHost(_ configuration: DaemonConfiguration) -> [String] { [] }
+
+    package static func traffic(
+        _ store: ModeStore,
+        _ owners: FrontendOwners
+    ) throws(DataplaneError) -> [ServicePortName: PortTraffic]? { nil }
+
+    package static var countingAdvice: String {
+        "mode \(mode.rawValue) has no counters; modes ipvs and nftables can have them"
+    }
+
+    /// Those that have all legacy tables of the mode.
+    package static func families() throws(DataplaneError) -> [IPFamily] {
+        var found: [IPFamily] = []
+        for family in IPFamily.allCases {
+            do throws(DataplaneError) {
+                for table in tables { _ = try TableFingerprint(of: table, family) }
+                found.append(family)
+            } catch  where error.kind == .unsupported && (family == .ipv6 || !found.isEmpty) {
+                continue
+            }
+        }
+        return found
+    }
 }
 
-extension DaemonConfiguration.Mode {
-    /// The mode's implementation; `auto` is to be resolved first, and else is nftables.
+extension ProxyMode {
     package var installed: any InstalledMode.Type {
         switch self {
         case .iptables: IPTablesMode.self
         case .ipvs: IPVSMode.self
-        case .nftables, .auto: NFTablesMode.self
+        case .nftables: NFTablesMode.self
         }
-    }
-}
-
-extension IPTablesMode: InstalledMode {
-    package static let tables: [TableName] = [.filter, .nat]
-
-    package static func store(_ family: IPFamily, _ kernel: borrowing Kernel) -> IPTablesStore {
-        IPTablesStore(
-            family: family,
-            tables: tables,
-            lock: kernel.lock,
-            lockWatch: kernel.lockWatch,
-            owns: Ownership.fairlead.owns(chain:)
-        )
-    }
-
-    package static func capabilities(
-        _ families: [IPFamily],
-        _ configuration: DaemonConfiguration
-    ) -> [KernelCapabilities.Finding] {
-        KernelCapabilities(families: families).findings
-            + KernelCapabilities.neighbours(
-                families,
-                .init(passesInput: false, acceptsForwarded: true)
-            )
     }
 }

@@ -1,7 +1,10 @@
+package import XTables
+package import NFTables
+package import HostFacts
+package import HostChecks
 package import Addressing
 package import DaemonConfiguration
 package import DataplaneModel
-package import LinuxKernel
 import Planning
 
 /// The kernel as the configuration names it, for the calling thread.
@@ -30,22 +33,6 @@ package struct Kernel {
     /// an error.
     package func families() throws(DataplaneError) -> [IPFamily] {
         if let families = configuration.families { return families }
-        let mode = configuration.mode
-        if mode == .nftables {
-            // Without IPv4 nothing is left to try, and the first pass says what is missing.
-            return KernelCapabilities.hasNFTables(.ipv6) ? IPFamily.allCases : [.ipv4]
-        }
-        var found: [IPFamily] = []
-        for family in IPFamily.allCases {
-            do throws(DataplaneError) {
-                for table in mode.installed.tables {
-                    _ = try TableFingerprint(of: table, family)
-                }
-                found.append(family)
-            } catch  where error.kind == .unsupported && (family == .ipv6 || !found.isEmpty) {
-                continue
-            }
-        }
-        return found
+        return try configuration.chosenMode.installed.families()
     }
 }

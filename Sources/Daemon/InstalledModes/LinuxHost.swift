@@ -1,8 +1,11 @@
+import NodeAddresses
+import HostChecks
+import HostFacts
+import Conntrack
 import Addressing
 package import DaemonConfiguration
 package import Dataplane
 import DataplaneModel
-import LinuxKernel
 import Planning
 
 extension Dataplane {
@@ -48,20 +51,20 @@ private final class LinuxHost: DataplaneHost {
     func facts() -> NodeFacts { NodeFacts.observe((try? addresses.addresses()) ?? []) }
 
     func shortcomings(_ families: [IPFamily]) -> [String] {
-        configuration.mode.installed.capabilities(families, configuration)
+        configuration.chosenMode.installed.capabilities(families, configuration)
             .filter { $0.level > .good }.map { "\($0.subject): \($0.detail)" }
     }
 
     func prepare(_ configuration: DaemonConfiguration) -> [String] {
-        configuration.mode.installed.prepareHost(configuration)
+        configuration.chosenMode.installed.prepareHost(configuration)
             + ConntrackSettings(configuration.conntrack).apply().map(\.description)
     }
 
     func dataplane(
         _ family: IPFamily,
-        _ settings: PlannerSettings,
+        _ settings: PlannerSettings
     ) throws(DataplaneError) -> any FamilyDataplane {
-        Self.dataplane(configuration.mode.installed, family, settings, try kernel())
+        Self.dataplane(configuration.chosenMode.installed, family, settings, try kernel())
     }
 
     private static func dataplane<Mode: InstalledMode>(
@@ -98,7 +101,7 @@ private final class KernelFlows: FlowTable {
 
     func localAddresses() throws(DataplaneError) -> [IPAddress] {
         try enter()
-        return NodeFacts.observe(try addresses.addresses()).localAddresses
+        return NodeFacts.own(try addresses.addresses())
     }
 
     func deleteFlows(

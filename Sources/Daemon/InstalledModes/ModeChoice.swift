@@ -1,11 +1,12 @@
+import HostFacts
+import HostChecks
 import Addressing
 package import DaemonConfiguration
 package import DataplaneModel
-import LinuxKernel
 
 /// What `mode: auto` comes down to on this host, and why.
 package struct ModeChoice {
-    package var mode: DaemonConfiguration.Mode
+    package var mode: ProxyMode
     package var reason: String
 
     /// nftables where the kernel has all that its layout needs, else iptables. Looks into the
@@ -35,7 +36,7 @@ extension DaemonConfiguration {
     package func choosingMode(_ tell: (ModeChoice) -> Void) throws(DataplaneError)
         -> DaemonConfiguration
     {
-        guard mode == .auto else { return self }
+        guard mode == nil else { return self }
         let choice = try ModeChoice(self)
         tell(choice)
         var chosen = self

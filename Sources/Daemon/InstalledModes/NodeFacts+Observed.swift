@@ -1,7 +1,8 @@
+import NodeAddresses
+import HostFacts
 import Addressing
 import DataplaneModel
 import Glibc
-import LinuxKernel
 package import Planning
 
 extension NodeFacts {
@@ -11,13 +12,15 @@ extension NodeFacts {
     static func observe(_ addresses: [LocalAddress]) -> NodeFacts {
         NodeFacts(
             hostName: hostName(),
-            // What is bound for Services is there because of them, and none of the node's own.
-            localAddresses: addresses.filter { $0.interface != Ownership.fairlead.link }.map(
-                \.address
-            ),
+            localAddresses: own(addresses),
             primaryAddresses: IPFamily.allCases.compactMap { LocalAddresses.primary($0) },
             tcpIsLiberal: (try? Sysctl.read("net.netfilter.nf_conntrack_tcp_be_liberal")) == "1"
         )
+    }
+
+    /// Without what is bound for Services, which is there because of them.
+    static func own(_ addresses: [LocalAddress]) -> [IPAddress] {
+        addresses.filter { $0.interface != Ownership.fairlead.link }.map(\.address)
     }
 
     /// In lower case, as node names are in Kubernetes.

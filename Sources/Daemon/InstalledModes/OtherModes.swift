@@ -1,8 +1,9 @@
+import NFTables
+import IPVS
 package import Addressing
 import DaemonConfiguration
 import Dataplane
 package import DataplaneModel
-import LinuxKernel
 package import Planning
 import ProxyModes
 import ServiceModel
@@ -11,36 +12,28 @@ import ServiceModel
 /// present one serves, so that a change of mode leaves no gap.
 package struct OtherModes: ModeLeftovers {
     package let family: IPFamily
-    private let mode: DaemonConfiguration.Mode
+    private let mode: ProxyMode
     private let ipvs: IPVSStore
     private let nftables: NFTablesStore
 
     package init(_ family: IPFamily, _ kernel: borrowing Kernel) {
         self.family = family
-        mode = kernel.configuration.mode
+        mode = kernel.configuration.chosenMode
         ipvs = IPVSMode.store(family, kernel)
         nftables = NFTablesMode.store(family, kernel)
     }
 
-    /// iptables and ipvs mode use the same chains in filter and nat, which the present one has
-    /// rewritten already.
+    /// iptables and ipvs mode use the same chains in filter and nat, which the present mode has
+    /// rewritten already where it writes these tables.
     private var otherTables: [TableName] {
-        switch mode {
-        case .iptables: [.mangle]
-        case .ipvs: []
-        case .nftables, .auto: TableName.allCases
-        }
+        TableName.allCases.filter { !mode.installed.tables.contains($0) }
     }
 
     package func retire() throws(DataplaneError) -> ApplyReport {
-        switch mode {
-        case .iptables:
-            var report = try retireTable()
-            report += try ipvs.retire(rulesIn: otherTables)
-            return report
-        case .ipvs: return try retireTable()
-        case .nftables, .auto: return try ipvs.retire(rulesIn: otherTables)
-        }
+        var report = ApplyReport()
+        if mode != .nftables { report += try retireTable() }
+        if mode != .ipvs { report += try ipvs.retire(rulesIn: otherTables) }
+        return report
     }
 
     package func performDueWork() throws(DataplaneError) {
@@ -68,7 +61,7 @@ package struct OtherModes: ModeLeftovers {
     package func find() throws(DataplaneError) -> [ObjectDifference] {
         let settings = PlannerSettings(node: NodeIdentity(name: ""))
         var found: [ObjectDifference] = []
-        if mode == .iptables || mode == .ipvs {
+        if mode != .nftables {
             let planner = NFTablesPlanner(family: family, settings: settings)
             for var table in planner.differences(in: try tableRemoval())
             where table.kind == .table {

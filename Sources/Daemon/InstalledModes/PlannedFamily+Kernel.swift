@@ -2,12 +2,13 @@ import Addressing
 package import Dataplane
 package import DataplaneModel
 package import Planning
+package import ProxyModes
 
 extension PlannedFamily where Mode: InstalledMode {
     /// What would change in the kernel, without changing it.
     package func diff(_ kernel: borrowing Kernel) throws(DataplaneError) -> Mode.ModePlanner.Diff {
         let observed = try Mode.store(family, kernel).observe()
-        return Mode.ModePlanner.diff(from: observed.state, to: planner.plan)
+        return Mode.ModePlanner.Diff(from: observed.state, to: planner.plan)
     }
 
     /// The same by object, sorted, with settings of the host that the plan needs.

@@ -55,7 +55,7 @@ struct ApplyCommand: AsyncParsableCommand {
         }
         for failure in results.flatMap(\.failures) { complain(failure) }
         for failure in report.errors {
-            complain(failure.description + (failure.error.cure.map { "\n" + $0 } ?? ""))
+            complain("\(failure.family.rawValue): \(failure.error.advice)")
         }
         if report.outcome != .succeeded { throw ExitCode(1) }
     }

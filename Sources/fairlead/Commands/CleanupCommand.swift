@@ -1,10 +1,10 @@
+import KubeProxyRemoval
 import Addressing
 import ArgumentParser
 import DaemonConfiguration
 import Dataplane
 import DataplaneModel
 import InstalledModes
-import LinuxKernel
 import ProxyModes
 
 struct CleanupCommand: ParsableCommand {

@@ -5,7 +5,6 @@ import Dataplane
 import DataplaneModel
 import Foundation
 import InstalledModes
-import LinuxKernel
 import Planning
 import ProxyModes
 import ServiceModel
@@ -40,7 +39,7 @@ struct PlanCommand: ParsableCommand {
     func run() throws {
         let configuration = try options.loadWithMode()
         let sources = try LoadedSources.complaining(configuration)
-        try plan(configuration.mode.installed, configuration, sources)
+        try plan(configuration.chosenMode.installed, configuration, sources)
     }
 
     private func plan<Mode: InstalledMode>(
@@ -69,18 +68,20 @@ struct PlanCommand: ParsableCommand {
         if exitCode, changes.contains(where: { !$0.1.isEmpty }) { throw ExitCode(2) }
     }
 
-    private func show<Mode: ProxyMode>(_ plans: [PlannedFamily<Mode>]) throws {
+    private func show<Mode: PlannedMode>(_ plans: [PlannedFamily<Mode>]) throws {
         switch output {
         case .text:
             for plan in plans { print(Mode.plan(plan.planner.plan, plan.family), terminator: "") }
         case .json:
             try OutputFormat.printJSON(
-                plans.map { AnyEncodable(Mode.document($0.planner.plan, $0.family)) }
+                plans.map {
+                    AnyEncodable(Mode.Renderer(family: $0.family).document($0.planner.plan))
+                }
             )
         }
     }
 
-    private func show<Mode: ProxyMode>(
+    private func show<Mode: PlannedMode>(
         _ mode: Mode.Type,
         _ changes: [(IPFamily, Mode.ModePlanner.Diff)]
     ) throws {
@@ -88,7 +89,9 @@ struct PlanCommand: ParsableCommand {
         case .text:
             for (family, diff) in changes { print(mode.changes(diff, family), terminator: "") }
         case .json:
-            try OutputFormat.printJSON(changes.map { AnyEncodable(mode.document($1, $0)) })
+            try OutputFormat.printJSON(
+                changes.map { AnyEncodable(Mode.Renderer(family: $0).document($1)) }
+            )
         }
     }
 }

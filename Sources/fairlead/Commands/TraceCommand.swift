@@ -1,10 +1,10 @@
+import HostChecks
 import Addressing
 import ArgumentParser
 import DaemonConfiguration
 import Dataplane
 import DataplaneModel
 import InstalledModes
-import LinuxKernel
 import PacketTracing
 import Planning
 import ProxyModes
@@ -63,7 +63,7 @@ struct TraceCommand: ParsableCommand {
             return address
         }
         var trace = try withAdvice {
-            try tracer(configuration.mode.installed, configuration, packet.family, locals)
+            try tracer(configuration.chosenMode.installed, configuration, packet.family, locals)
         }
         .trace(packet, detail: verbose ? .everything : .matches)
         if kernel { trace.notes += Self.neighbours(of: packet, locals) }
@@ -119,9 +119,10 @@ struct TraceCommand: ParsableCommand {
             let sources = try LoadedSources.complaining(configuration)
             facts = sources.facts()
             facts.standIn(locals)
-            let plans = PlannedFamily.all(mode, configuration, sources.update, facts: facts)
-            planner = plans.first?.planner
-            state = planner?.plan ?? mode.nothing
+            let settings = PlannerSettings(configuration, facts: facts)
+            let plan = PlannedFamily(mode, family, settings, sources.update)
+            planner = plan.planner
+            state = plan.planner.plan
         }
         let network = NodeNetwork(localAddresses: Set(facts.localAddresses))
         return mode.tracer(state, network: network, planner: planner)

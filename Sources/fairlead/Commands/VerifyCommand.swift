@@ -4,7 +4,6 @@ import DaemonConfiguration
 import Dataplane
 import DataplaneModel
 import InstalledModes
-import LinuxKernel
 import Planning
 import ProxyModes
 import ServiceModel
@@ -37,7 +36,7 @@ struct VerifyCommand: ParsableCommand {
         let sources = try LoadedSources.complaining(configuration)
         let names = try ServiceArgument.names(services, in: sources.update.snapshot)
         let found = try withAdvice {
-            try differences(configuration.mode.installed, configuration, sources)
+            try differences(configuration.chosenMode.installed, configuration, sources)
         }
         let report = VerifyReport(
             found.filter { names == nil || Self.concerns($0.difference, names ?? []) },

@@ -1,5 +1,6 @@
 import DaemonConfiguration
 import Dataplane
+import DataplaneModel
 import InstalledModes
 
 extension ConfigurationOptions {

@@ -14,15 +14,9 @@ struct DaemonMetrics: Sendable {
     let fairlead: FairleadMetrics
     private let features: MetricValues
 
-    init(mode: DaemonConfiguration.Mode, _ registry: MetricRegistry = MetricRegistry()) {
+    init(mode: ProxyMode, _ registry: MetricRegistry = MetricRegistry()) {
         self.registry = registry
-        let kind: KubeProxyMetrics.Mode =
-            switch mode {
-            case .iptables: .iptables
-            case .ipvs: .ipvs
-            case .nftables, .auto: .nftables
-            }
-        kubeProxy = KubeProxyMetrics(registry, mode: kind)
+        kubeProxy = KubeProxyMetrics(registry, mode: mode)
         fairlead = FairleadMetrics(registry)
         features = registry.gauge(
             "kubernetes_feature_enabled",

@@ -125,7 +125,7 @@ extension DaemonTelemetry {
         let node = snapshot.lastPass?.settings?.node
         return DaemonStatus(
             version: Version.text,
-            mode: snapshot.configuration.mode.rawValue,
+            mode: snapshot.configuration.modeName,
             pid: getpid(),
             node: node?.name ?? snapshot.configuration.node.name ?? "",
             zone: node?.zone,

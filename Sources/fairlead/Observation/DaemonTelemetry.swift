@@ -1,12 +1,13 @@
+import HostFacts
 import Addressing
 import DaemonConfiguration
 import Dataplane
+import DataplaneModel
 import Glibc
 import HTTPServing
 import HealthChecking
 import InstalledModes
 import KubernetesClient
-import LinuxKernel
 import Logging
 import Planning
 import Reconciling
@@ -43,7 +44,7 @@ final class DaemonTelemetry: Sendable {
     ) {
         self.events = events
         health = Telemetry.HealthState(deadline: Self.deadline(configuration))
-        metrics = DaemonMetrics(mode: configuration.mode, registry)
+        metrics = DaemonMetrics(mode: configuration.chosenMode, registry)
         traffic = TrafficReader(configuration, families)
         published = Mutex(DaemonSnapshot(configuration: configuration, families: families))
         (wishes, wish) = AsyncStream.makeStream(bufferingPolicy: .bufferingNewest(1))
@@ -124,7 +125,7 @@ final class DaemonTelemetry: Sendable {
         let began = now.advanced(by: report.began - now.instant)
         for outcome in report.families {
             if outcome.report == nil {
-                health.failed(outcome.family, began: began)
+                health.failed(outcome.family, began: began, problem: outcome.error?.advice)
             } else {
                 health.updated(outcome.family, began: began, at: now)
             }

@@ -13,11 +13,11 @@ extension NameScheme {
         /// Frontends whose connections are always masqueraded: external, policy Cluster.
         case masqueraded = "EXTERNAL"
         /// External frontends of policy Local, with the mark for clients inside.
-        case inside = "INSIDE"
+        case internalClients = "INSIDE"
         /// Frontends whose endpoints are all elsewhere.
         case dropped = "DROP"
         /// Frontends that only some sources may use.
-        case guarded = "GUARDED"
+        case sourceRestricted = "GUARDED"
         /// Those sources.
         case allowed = "ALLOWED"
         /// Health check node ports.

@@ -1,6 +1,7 @@
 import Addressing
 import DaemonConfiguration
 import Dataplane
+import DataplaneModel
 import Foundation
 import HealthChecking
 import InstalledModes
