@@ -29,6 +29,9 @@ enum Floor: String {
     case lab = "Lab"
 }
 
+/// In rooms that call the kernel.
+let unsafe: [SwiftSetting] = [.strictMemorySafety()]
+
 func room(
     _ floor: Floor,
     _ name: String,
@@ -81,6 +84,10 @@ let argumentParser = Target.Dependency.product(
     name: "ArgumentParser",
     package: "swift-argument-parser"
 )
+let systemPackage = Target.Dependency.product(
+    name: "SystemPackage",
+    package: "swift-system"
+)
 let treeCollections = Target.Dependency.product(
     name: "HashTreeCollections",
     package: "swift-collections"
@@ -109,6 +116,7 @@ let package = Package(
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
         .package(url: "https://github.com/apple/swift-collections", from: "1.6.0"),
         .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
+        .package(url: "https://github.com/apple/swift-system.git", from: "1.8.1"),
         .package(url: "https://github.com/jpsim/Yams", from: "6.2.2"),
         .package(url: "https://github.com/apple/swift-nio", from: "2.101.2"),
         .package(url: "https://github.com/apple/swift-nio-http2.git", from: "1.40.0"),
@@ -140,15 +148,92 @@ let package = Package(
         room(
             .planning,
             "ProxyModes",
-            ["Addressing", "DataplaneModel", "Planning", "PacketTracing"]
+            [
+                "Addressing", "DataplaneModel", "Planning", "PacketTracing", "ServiceModel",
+            ]
         ),
 
         // Effects, each at one edge.
+        room(.kernel, "SystemCalls", ["Addressing", systemPackage], unsafe),
         room(
             .kernel,
-            "LinuxKernel",
-            ["Addressing", "DataplaneModel", "CIPTables", "CNetlink"],
-            [.strictMemorySafety()]
+            "HostFacts",
+            [
+                "DataplaneModel", "CIPTables", "SystemCalls", systemPackage,
+            ],
+            unsafe
+        ),
+        room(
+            .kernel,
+            "Netlink",
+            [
+                "Addressing", "DataplaneModel", "HostFacts", "CIPTables", "CNetlink",
+                "SystemCalls",
+            ],
+            unsafe
+        ),
+        room(
+            .kernel,
+            "NodeAddresses",
+            [
+                "Addressing", "DataplaneModel", "HostFacts", "Netlink", "CIPTables", "CNetlink",
+                "SystemCalls", systemPackage,
+            ],
+            unsafe
+        ),
+        room(
+            .kernel,
+            "Conntrack",
+            ["Addressing", "DataplaneModel", "HostFacts", "Netlink", "CNetlink"],
+            unsafe
+        ),
+        room(
+            .kernel,
+            "XTables",
+            [
+                "Addressing", "DataplaneModel", "HostFacts", "CIPTables", "CNetlink",
+                "SystemCalls", systemPackage,
+            ],
+            unsafe
+        ),
+        room(
+            .kernel,
+            "IPSets",
+            ["Addressing", "DataplaneModel", "HostFacts", "Netlink", "XTables", "CNetlink"],
+            unsafe
+        ),
+        room(
+            .kernel,
+            "NFTables",
+            ["Addressing", "DataplaneModel", "HostFacts", "Netlink", "CIPTables", "CNetlink"],
+            unsafe
+        ),
+        room(
+            .kernel,
+            "IPVS",
+            [
+                "Addressing", "DataplaneModel", "HostFacts", "Netlink", "NodeAddresses", "XTables",
+                "IPSets", "CNetlink",
+            ],
+            unsafe
+        ),
+        room(
+            .kernel,
+            "KubeProxyRemoval",
+            [
+                "Addressing", "DataplaneModel", "HostFacts", "Netlink", "NodeAddresses", "XTables",
+                "IPSets", "NFTables", "IPVS", "CNetlink",
+            ],
+            unsafe
+        ),
+        room(
+            .kernel,
+            "HostChecks",
+            [
+                "Addressing", "DataplaneModel", "HostFacts", "Netlink", "NodeAddresses",
+                "XTables", "NFTables", "IPVS", "CIPTables", "CNetlink", "SystemCalls",
+            ],
+            unsafe
         ),
         room(.model, "PrintableText"),
         room(.inputs, "AnnotatedYAML", ["PrintableText", yams]),
@@ -156,7 +241,10 @@ let package = Package(
         room(
             .inputs,
             "ServiceSources",
-            ["Addressing", "PrintableText", "ServiceModel", "AnnotatedYAML", "KubernetesObjects"]
+            [
+                "Addressing", "PrintableText", "ServiceModel", "AnnotatedYAML", "KubernetesObjects",
+                "SystemCalls", systemPackage,
+            ]
         ),
         room(
             .inputs,
@@ -168,33 +256,67 @@ let package = Package(
             .inputs,
             "KubernetesClient",
             [
-                "Addressing", "PrintableText", "ServiceModel", "AnnotatedYAML", "KubernetesAPI",
-                "CSpawn", httpClient, nioCore, nioHTTP1, nioPosix, nioTLS, logging,
+                "Addressing", "PrintableText", "ServiceModel", "AnnotatedYAML",
+                "KubernetesObjects", "KubernetesAPI", "CSpawn", httpClient, nioCore, nioHTTP1,
+                nioPosix, nioTLS, logging, "SystemCalls", systemPackage,
             ]
         ),
         room(
             .inputs,
             "DaemonConfiguration",
-            ["Addressing", "PrintableText", "ServiceModel", "Planning", "AnnotatedYAML"]
+            [
+                "Addressing", "PrintableText", "ServiceModel", "DataplaneModel", "Planning",
+                "AnnotatedYAML", "SystemCalls", systemPackage,
+            ]
         ),
         room(
             .daemon,
             "HealthChecking",
-            ["Addressing", "ServiceModel", heap, nioCore, nioHTTP1, nioPosix, nioTLS]
+            [
+                "Addressing", "ServiceModel", heap, nioCore, nioHTTP1, nioPosix, nioTLS,
+                systemPackage,
+            ]
         ),
-        room(.daemon, "HTTPServing", ["Addressing", nioCore, nioHTTP1, nioPosix]),
-        room(.daemon, "Telemetry", ["Addressing", "ServiceModel", "HTTPServing", logging]),
-        room(.daemon, "Reconciling", ["Addressing", "ServiceModel", "DataplaneModel", "Planning"]),
+        room(
+            .daemon,
+            "HTTPServing",
+            ["Addressing", nioCore, nioHTTP1, nioPosix, "SystemCalls", systemPackage]
+        ),
+        room(
+            .daemon,
+            "Telemetry",
+            ["Addressing", "ServiceModel", "DataplaneModel", "HTTPServing", "SystemCalls", logging]
+        ),
+        room(
+            .daemon,
+            "Dataplane",
+            [
+                "Addressing", "ServiceModel", "DataplaneModel", "Planning", "ProxyModes",
+                "DaemonConfiguration", "SystemCalls",
+            ]
+        ),
+        room(
+            .daemon,
+            "InstalledModes",
+            [
+                "Addressing", "ServiceModel", "DataplaneModel", "Planning", "ProxyModes",
+                "HostFacts", "NodeAddresses", "Conntrack", "XTables", "NFTables", "IPVS",
+                "HostChecks", "DaemonConfiguration", "Dataplane",
+            ]
+        ),
+        room(.daemon, "Reconciling", ["Addressing", "ServiceModel", "Dataplane"]),
 
         // The composition root.
         program(
             "fairlead",
             [
                 "Addressing", "ServiceModel", "DataplaneModel", "Planning", "PacketTracing",
-                "HealthChecking", "HTTPServing", "Picturing", "ProxyModes", "LinuxKernel",
-                "ServiceSources", "KubernetesAPI", "KubernetesClient", "DaemonConfiguration",
-                "PrintableText", "Telemetry", "Reconciling",
-                argumentParser, logging, httpClient, nioCore, nioHTTP1,
+                "HealthChecking", "HTTPServing", "Picturing", "ProxyModes", "HostFacts",
+                "KubeProxyRemoval", "HostChecks", "ServiceSources", "KubernetesAPI",
+                "KubernetesClient", "DaemonConfiguration", "PrintableText", "Telemetry",
+                "Dataplane", "InstalledModes", "Reconciling", "SystemCalls", argumentParser,
+                logging, httpClient, nioCore,
+                nioHTTP1, systemPackage,
             ]
         ),
 
@@ -224,8 +346,9 @@ let package = Package(
             "fairlead-bench",
             path: "Benchmarks/fairlead-bench",
             [
-                "Addressing", "ServiceModel", "DataplaneModel", "Planning", "LinuxKernel",
-                "Reconciling", "PrintableText", "CIPTables", "KubernetesAPI", "KubernetesClient",
+                "Addressing", "ServiceModel", "DataplaneModel", "Planning", "ProxyModes",
+                "HostFacts", "Netlink", "NodeAddresses", "XTables", "IPSets", "NFTables", "IPVS",
+                "Dataplane", "PrintableText", "CIPTables", "KubernetesAPI", "KubernetesClient",
                 "KubernetesTestServer", argumentParser, logging,
             ]
         ),
@@ -239,12 +362,13 @@ let package = Package(
         ),
         tests("AddressingTests", ["Addressing"]),
         tests("PrintableTextTests", ["PrintableText"]),
+        tests("SystemCallsTests", ["Addressing", "SystemCalls", systemPackage]),
         tests("DataplaneModelTests", ["Addressing", "DataplaneModel", "TestSupport"]),
         tests(
             "PlanningTests",
             [
-                "Addressing", "ServiceModel", "DataplaneModel", "Planning", "PacketTracing",
-                "ProxyModes", "TestSupport",
+                "Addressing", "ServiceModel", "DataplaneModel", "Planning", "ProxyModes",
+                "TestSupport",
             ],
             exclude: ["Goldens"]
         ),
@@ -264,7 +388,9 @@ let package = Package(
             "LinuxKernelTests",
             [
                 "Addressing", "ServiceModel", "DataplaneModel", "Planning", "ProxyModes",
-                "LinuxKernel", "Reconciling", "TestSupport", "CSpawn",
+                "HostFacts", "Netlink", "NodeAddresses", "Conntrack", "XTables", "IPSets",
+                "NFTables", "IPVS", "KubeProxyRemoval", "HostChecks", "Dataplane", "TestSupport",
+                "CSpawn",
             ]
         ),
         tests("AnnotatedYAMLTests", ["AnnotatedYAML", "PrintableText"]),
@@ -285,43 +411,48 @@ let package = Package(
         ),
         tests(
             "DaemonConfigurationTests",
-            ["Addressing", "ServiceModel", "Planning", "DaemonConfiguration"]
+            ["Addressing", "ServiceModel", "DataplaneModel", "Planning", "DaemonConfiguration"]
+        ),
+        tests(
+            "DataplaneTests",
+            [
+                "Addressing", "ServiceModel", "DataplaneModel", "Planning", "ProxyModes",
+                "DaemonConfiguration", "Dataplane", "TestSupport",
+            ]
         ),
         tests(
             "ReconcilingTests",
-            [
-                "Addressing", "ServiceModel", "DataplaneModel", "Planning", "Reconciling",
-                "TestSupport",
-            ]
+            ["Addressing", "ServiceModel", "Dataplane", "Reconciling", "TestSupport"]
         ),
         tests(
             "HealthCheckingTests",
             [
-                "Addressing", "ServiceModel", "HealthChecking", "LinuxKernel", "TestSupport",
-                nioCore, nioHTTP1, nioPosix, nioTLS,
+                "Addressing", "ServiceModel", "HealthChecking", "HostFacts", "TestSupport",
+                nioCore, nioPosix, nioTLS,
             ]
         ),
         tests("HTTPServingTests", ["Addressing", "HTTPServing"]),
         tests(
             "TelemetryTests",
-            ["Addressing", "ServiceModel", "HTTPServing", "Telemetry", logging]
+            ["Addressing", "ServiceModel", "DataplaneModel", "HTTPServing", "Telemetry", logging]
         ),
         tests(
             "ObservationTests",
             [
                 "Addressing", "ServiceModel", "Planning", "HealthChecking", "HTTPServing",
                 "KubernetesAPI", "KubernetesClient", "DaemonConfiguration", "Telemetry",
-                "Reconciling", "DataplaneModel", "LinuxKernel", "PacketTracing", "ProxyModes",
-                "fairlead", logging,
+                "Dataplane", "InstalledModes", "Reconciling", "DataplaneModel", "fairlead",
+                logging,
             ]
         ),
         tests("NamespaceLabTests", ["Addressing", "NamespaceLab", "LabCluster"]),
         tests(
             "IntegrationTests",
             [
-                "Addressing", "ServiceModel", "DataplaneModel", "Planning", "LinuxKernel",
-                "Reconciling", "AnnotatedYAML", "KubernetesClient", "KubernetesTestServer",
-                "NamespaceLab", "LabCluster", "fairlead", "fairlead-lab",
+                "Addressing", "ServiceModel", "DataplaneModel", "Planning", "HostFacts",
+                "XTables", "NFTables", "IPVS", "Dataplane", "AnnotatedYAML", "KubernetesClient",
+                "KubernetesTestServer", "NamespaceLab", "LabCluster", "fairlead",
+                "fairlead-lab",
             ]
         ),
     ]

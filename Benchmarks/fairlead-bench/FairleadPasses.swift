@@ -1,15 +1,16 @@
+import Dataplane
 import DataplaneModel
-import Planning
-import Reconciling
+import ProxyModes
 import ServiceModel
 
 /// Fairlead in one mode as its daemon runs it: one family, in this thread's network namespace.
 protocol FairleadPasses {
-    associatedtype P: Planner
-    associatedtype Store: KernelStore where P.State == Store.State, P.Diff == Store.Diff
+    associatedtype Mode: ProgrammedMode
+    associatedtype Store: KernelStore
+    where Store.State == Mode.ModePlanner.State, Store.Diff == Mode.ModePlanner.Diff
 
     var store: Store { get }
-    var reconciler: FamilyReconciler<P, Store> { get set }
+    var dataplane: ModeDataplane<Mode, Store> { get set }
     /// What the last pass was for.
     var snapshot: ServiceSnapshot { get set }
 }
@@ -18,7 +19,7 @@ extension FairleadPasses {
     /// Selecting, planning, reading what is there and writing all of `update`.
     mutating func program(_ update: SnapshotUpdate) throws -> Cost {
         snapshot = update.snapshot
-        let (cost, report) = try Cost.of { try reconciler.pass(update, observe: true) }
+        let (cost, report) = try Cost.of { try pass(update, observe: true) }
         try requireSuccess(report.apply)
         return cost
     }
@@ -26,11 +27,15 @@ extension FairleadPasses {
     /// The same when all is there already: nothing is written.
     mutating func programAgain() throws -> Cost {
         let update = SnapshotUpdate(snapshot: snapshot, changed: .all)
-        let (cost, report) = try Cost.of { try reconciler.pass(update, observe: true) }
+        let (cost, report) = try Cost.of { try pass(update, observe: true) }
         guard report.apply.operations == 0, report.drift == 0 else {
             throw BenchFailure("what is there was written again")
         }
         return cost
+    }
+
+    mutating func pass(_ update: SnapshotUpdate, observe: Bool) throws -> FamilyPassReport {
+        try dataplane.pass(update, observe: observe, explain: false)
     }
 
     /// Reading all that is there.

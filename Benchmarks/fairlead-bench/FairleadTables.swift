@@ -1,19 +1,21 @@
+import XTables
+import HostFacts
 import Addressing
+import Dataplane
 import DataplaneModel
 import Glibc
-import LinuxKernel
 import Planning
-import Reconciling
+import ProxyModes
 import ServiceModel
 
 /// Fairlead in iptables mode as its daemon runs it: one family, in this thread's network namespace.
 struct FairleadTables: FairleadPasses {
-    typealias P = IPTablesPlanner
+    typealias Mode = IPTablesMode
     typealias Store = IPTablesStore
 
     static let settings = PlannerSettings(node: NodeIdentity(name: "bench"))
     let store: IPTablesStore
-    var reconciler: FamilyReconciler<P, Store>
+    var dataplane: ModeDataplane<Mode, Store>
     var snapshot = ServiceSnapshot(revision: 0)
 
     init() {
@@ -21,14 +23,10 @@ struct FairleadTables: FairleadPasses {
         let store = IPTablesStore(
             family: .ipv4,
             lock: .init(path: Self.lockFile),
-            owns: NameScheme.owns(chain:)
+            owns: Ownership.fairlead.owns(chain:)
         )
         self.store = store
-        reconciler = FamilyReconciler(
-            desired: DesiredState(family: .ipv4, settings: settings),
-            planner: IPTablesPlanner(family: .ipv4, settings: settings),
-            store: store
-        )
+        dataplane = ModeDataplane(Mode.self, .ipv4, settings, store, localnet: nil)
     }
 
     /// The benchmark's own lock, where iptables looks for it too: the host's tables are nobody's
@@ -47,7 +45,7 @@ struct FairleadTables: FairleadPasses {
     mutating func change(_ workload: Workload, step: Int) throws -> Cost {
         let update = workload.change(of: snapshot, step: step)
         snapshot = update.snapshot
-        let (cost, report) = try Cost.of { try reconciler.pass(update, observe: false) }
+        let (cost, report) = try Cost.of { try pass(update, observe: false) }
         guard report.apply.operations == 1 else {
             throw BenchFailure("one endpoint took \(report.apply.operations) operations")
         }

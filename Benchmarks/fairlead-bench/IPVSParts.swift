@@ -1,6 +1,10 @@
+import XTables
+import NodeAddresses
+import Netlink
+import IPVS
+import IPSets
 import Addressing
 import DataplaneModel
-import LinuxKernel
 import Planning
 import ServiceModel
 
@@ -18,7 +22,7 @@ struct IPVSParts {
             family: .ipv4,
             tables: TableName.allCases,
             sets: { () throws(DataplaneError) in try sets.indexes() },
-            owns: NameScheme.owns(chain:)
+            owns: Ownership.fairlead.owns(chain:)
         )
         servers = VirtualServerStore(
             family: .ipv4,

@@ -1,13 +1,16 @@
+import Netlink
+import IPVS
+import HostFacts
 import Addressing
+import Dataplane
 import DataplaneModel
-import LinuxKernel
 import Planning
-import Reconciling
+import ProxyModes
 import ServiceModel
 
 /// Fairlead in ipvs mode as its daemon runs it: one family, in this thread's network namespace.
 struct IPVSTables: FairleadPasses {
-    typealias P = IPVSPlanner
+    typealias Mode = IPVSMode
     typealias Store = IPVSStore
 
     /// ClusterIPs come from one range and pods from another, as in most clusters.
@@ -24,7 +27,7 @@ struct IPVSTables: FairleadPasses {
 
     let traffic = NetlinkTraffic()
     let store: IPVSStore
-    var reconciler: FamilyReconciler<P, Store>
+    var dataplane: ModeDataplane<Mode, Store>
     var snapshot = ServiceSnapshot(revision: 0)
 
     /// Binds each ClusterIP, or all of their range.
@@ -36,16 +39,10 @@ struct IPVSTables: FairleadPasses {
                 drainTimeout: Self.drainTimeout,
                 addressSet: NameScheme.set(.addresses, .ipv4)
             ),
-            traffic: traffic,
-            ownsChain: NameScheme.owns(chain:),
-            ownsSet: Self.owns(set:)
+            traffic: traffic
         )
         self.store = store
-        reconciler = FamilyReconciler(
-            desired: DesiredState(family: .ipv4, settings: settings),
-            planner: IPVSPlanner(family: .ipv4, settings: settings),
-            store: store
-        )
+        dataplane = ModeDataplane(Mode.self, .ipv4, settings, store, localnet: nil)
     }
 
     /// All that is wanted for `update`.
@@ -57,7 +54,7 @@ struct IPVSTables: FairleadPasses {
         return planner.plan
     }
 
-    static func owns(set name: String) -> Bool { NameScheme.owns(set: name, .ipv4) }
+    static func owns(set name: String) -> Bool { Ownership.fairlead.owns(set: name, .ipv4) }
 
     /// Enters a new network namespace for good, once the kernel has cleared away the last one.
     static func enterNewNamespace() throws {
@@ -78,7 +75,7 @@ struct IPVSTables: FairleadPasses {
         }
         let before = traffic.messages
         let costs = try Cost.ofEach(updates) { update in
-            let report = try reconciler.pass(update, observe: false)
+            let report = try pass(update, observe: false)
             guard report.apply.operations == 1, report.apply.failures.isEmpty else {
                 throw BenchFailure("one endpoint took \(report.apply.operations) operations")
             }

@@ -1,13 +1,14 @@
+import NFTables
 import Addressing
+import Dataplane
 import DataplaneModel
-import LinuxKernel
 import Planning
-import Reconciling
+import ProxyModes
 import ServiceModel
 
 /// Fairlead in nftables mode as its daemon runs it: one family, in this thread's network namespace.
 struct NFTTables: FairleadPasses {
-    typealias P = NFTablesPlanner
+    typealias Mode = NFTablesMode
     typealias Store = NFTablesStore
 
     /// What one change took.
@@ -20,18 +21,14 @@ struct NFTTables: FairleadPasses {
     }
 
     let store: NFTablesStore
-    var reconciler: FamilyReconciler<P, Store>
+    var dataplane: ModeDataplane<Mode, Store>
     var snapshot = ServiceSnapshot(revision: 0)
 
     init() {
         let settings = FairleadTables.settings
         let store = NFTablesStore(family: .ipv4)
         self.store = store
-        reconciler = FamilyReconciler(
-            desired: DesiredState(family: .ipv4, settings: settings),
-            planner: NFTablesPlanner(family: .ipv4, settings: settings),
-            store: store
-        )
+        dataplane = ModeDataplane(Mode.self, .ipv4, settings, store, localnet: nil)
     }
 
     var messagesSent: Int { store.messagesSent }
@@ -41,7 +38,7 @@ struct NFTTables: FairleadPasses {
         let update = workload.change(of: snapshot, step: step)
         snapshot = update.snapshot
         let before = store.messagesSent
-        let (cost, report) = try Cost.of { try reconciler.pass(update, observe: false) }
+        let (cost, report) = try Cost.of { try pass(update, observe: false) }
         try requireSuccess(report.apply)
         guard report.apply.operations > 0 else { throw BenchFailure("one endpoint took nothing") }
         let messages = store.messagesSent - before
@@ -49,7 +46,7 @@ struct NFTTables: FairleadPasses {
             cost: cost,
             messages: messages,
             elements: report.apply.operations,
-            listening: try Cost.of { try store.measure() }.0
+            listening: try Cost.of { try dataplane.hasDrifted() }.0
         )
     }
 }

@@ -1,6 +1,6 @@
+import HostFacts
 import Addressing
 import Glibc
-import LinuxKernel
 import ServiceModel
 import Testing
 

@@ -1,5 +1,5 @@
+import HostFacts
 import Foundation
-import LinuxKernel
 import NamespaceLab
 import Testing
 

@@ -1,7 +1,8 @@
+import NFTables
+import HostFacts
 import Addressing
 import DataplaneModel
 import Glibc
-import LinuxKernel
 import NamespaceLab
 import Planning
 import ServiceModel

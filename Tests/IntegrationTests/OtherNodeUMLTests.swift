@@ -1,7 +1,8 @@
+import XTables
+import IPVS
 import Addressing
 import DataplaneModel
 import Glibc
-import LinuxKernel
 import NamespaceLab
 import Planning
 import ServiceModel
@@ -78,11 +79,9 @@ extension KernelSuites {
                         excluded: [],
                         drainTimeout: .zero,
                         addressSet: NameScheme.set(.addresses, .ipv4)
-                    ),
-                    ownsChain: NameScheme.owns(chain:),
-                    ownsSet: { NameScheme.owns(set: $0, .ipv4) }
+                    )
                 )
-                let report = try store.apply(IPVSDiff(from: store.observe(), to: plan))
+                let report = try store.apply(IPVSDiff(from: store.observe().state, to: plan))
                 #expect(report.failures.isEmpty, "\(report.failures)")
             }
         }

@@ -1,7 +1,8 @@
+import NodeAddresses
+import HostFacts
 import Addressing
 import DataplaneModel
 import Glibc
-import LinuxKernel
 import Testing
 
 /// A store in a new namespace whose loopback interface is up, and the ip program.

@@ -1,8 +1,9 @@
+@testable import Netlink
+@testable import Conntrack
 import Addressing
 import DataplaneModel
 import Testing
 
-@testable import LinuxKernel
 
 @Suite("Conntrack messages")
 struct ConntrackCodecTests {

@@ -1,8 +1,9 @@
+@testable import HostFacts
+@testable import Conntrack
 import Addressing
 import DataplaneModel
 import Testing
 
-@testable import LinuxKernel
 
 /// Entries made and listed with conntrack-tools.
 @Suite("ConntrackStore")

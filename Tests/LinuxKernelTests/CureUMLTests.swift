@@ -1,7 +1,7 @@
+@testable import HostFacts
 import Foundation
 import Testing
 
-@testable import LinuxKernel
 
 /// The command for a missing module, where there are modules.
 @Suite("Cures in UML", .enabled(if: isUML))

@@ -1,7 +1,7 @@
+import IPVS
 import Addressing
 import DataplaneModel
 import Glibc
-import LinuxKernel
 import Testing
 
 /// A frontend and two endpoints on this host.

@@ -1,8 +1,9 @@
+import XTables
+import HostFacts
 import Addressing
 import DataplaneModel
 import Foundation
 import Glibc
-import LinuxKernel
 import Planning
 import ProxyModes
 import TestSupport
@@ -58,10 +59,14 @@ struct GoldenKernelTests {
     }
 
     private func apply(_ diff: IPTablesDiff, to plan: GoldenPlans<IPTablesMode>.FamilyPlan) throws {
-        let store = IPTablesStore(family: plan.family, lock: Self.lock, owns: NameScheme.owns)
+        let store = IPTablesStore(
+            family: plan.family,
+            lock: Self.lock,
+            owns: Ownership.fairlead.owns(chain:)
+        )
         let report = try store.apply(diff)
         #expect(report.failures.isEmpty)
-        let left = IPTablesDiff(from: try store.observe(), to: plan.planner.plan)
+        let left = IPTablesDiff(from: try store.observe().state, to: plan.planner.plan)
         if !left.isEmpty {
             let text = IPTablesRenderer(family: plan.family).render(left)
             Issue.record("\(plan.family.rawValue) differs in the kernel:\n\(text)")

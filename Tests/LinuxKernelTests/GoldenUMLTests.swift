@@ -1,7 +1,9 @@
+import XTables
+import IPVS
+import HostFacts
 import Addressing
 import DataplaneModel
 import Glibc
-import LinuxKernel
 import Planning
 import ProxyModes
 import TestSupport
@@ -30,7 +32,7 @@ struct GoldenUMLTests {
         try Program.check(["ip", "link", "set", "lo", "up"])
         let stores = plans.families.map { Self.store($0.family) }
         for (family, store) in zip(plans.families, stores) {
-            let all = IPVSDiff(from: try store.observe(), to: family.planner.plan)
+            let all = IPVSDiff(from: try store.observe().state, to: family.planner.plan)
             try apply(all, with: store, to: family)
         }
         try comparePrinted(plans)
@@ -42,7 +44,7 @@ struct GoldenUMLTests {
         }
         for (family, store) in zip(plans.families, stores) {
             #expect(try store.removeEverything().failures.isEmpty)
-            #expect(try store.observe() == IPVSState(), "\(family.family)")
+            #expect(try store.observe().state == IPVSState(), "\(family.family)")
         }
     }
 
@@ -55,9 +57,7 @@ struct GoldenUMLTests {
                 lock: XTablesLock.Configuration(path: lockFile),
                 drainTimeout: .seconds(60),
                 addressSet: NameScheme.set(.addresses, family)
-            ),
-            ownsChain: NameScheme.owns(chain:),
-            ownsSet: { NameScheme.owns(set: $0, family) }
+            )
         )
     }
 
@@ -68,7 +68,7 @@ struct GoldenUMLTests {
     ) throws {
         let report = try store.apply(diff)
         #expect(report.failures.isEmpty)
-        let left = IPVSDiff(from: try store.observe(), to: plan.planner.plan)
+        let left = IPVSDiff(from: try store.observe().state, to: plan.planner.plan)
         if !left.isEmpty {
             let text = IPVSRenderer(family: plan.family).render(left)
             Issue.record("\(plan.family.rawValue) differs in the kernel:\n\(text)")

@@ -1,9 +1,10 @@
+@testable import IPSets
+@testable import HostFacts
 import Addressing
 import DataplaneModel
 import Glibc
 import Testing
 
-@testable import LinuxKernel
 
 /// A store in a new namespace, and the ipset program.
 @KernelThread

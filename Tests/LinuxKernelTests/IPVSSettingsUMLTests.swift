@@ -1,6 +1,9 @@
+import IPVS
+import HostFacts
+import HostChecks
 import Addressing
+import Dataplane
 import DataplaneModel
-import LinuxKernel
 import Testing
 
 @Suite("IPVS settings", .enabled(if: isUML))

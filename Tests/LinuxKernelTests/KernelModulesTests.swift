@@ -1,7 +1,7 @@
+@testable import HostFacts
 import Glibc
 import Testing
 
-@testable import LinuxKernel
 
 @Suite("KernelModules")
 struct KernelModulesTests {

@@ -1,7 +1,9 @@
+import XTables
+import KubeProxyRemoval
+import HostFacts
 import Addressing
 import DataplaneModel
 import Glibc
-import LinuxKernel
 import Testing
 
 /// kube-proxy's rules and those of others, written with the kernel's own tools.

@@ -1,6 +1,6 @@
+import XTables
 import Addressing
 import DataplaneModel
-import LinuxKernel
 import Testing
 
 @Suite("RuleCodec")

@@ -1,6 +1,5 @@
 import Addressing
 import DataplaneModel
-import LinuxKernel
 
 /// Sets of every kind, in shapes that the kernel takes.
 struct SetCatalogue {

@@ -1,4 +1,5 @@
 import Addressing
+import DataplaneModel
 import Foundation
 import ProxyModes
 import TestSupport
@@ -28,15 +29,13 @@ struct GoldenTests {
     @Test("What every plan of a mode holds is as written down, in files that are all read")
     func skeletons() throws {
         var files: Set<String> = []
-        func check<Mode: ProxyMode>(_ mode: Mode.Type) throws {
+        func check<Mode: PlannedMode>(_ mode: Mode.Type) throws {
             for problem in try GoldenSkeleton.of(mode, in: Self.directory).problems {
                 Issue.record("\(GoldenSkeleton.folder): \(problem)")
             }
             files.formUnion(IPFamily.allCases.map { GoldenSkeleton.fileName(mode, $0) })
         }
-        try check(IPTablesMode.self)
-        try check(IPVSMode.self)
-        try check(NFTablesMode.self)
+        for mode in ProxyMode.allCases { try check(mode.planned) }
         let present = try FileManager.default.contentsOfDirectory(
             atPath: "\(Self.directory)/\(GoldenSkeleton.folder)"
         )
@@ -46,7 +45,7 @@ struct GoldenTests {
     @Test("A changed line of a skeleton fails the scenario", arguments: scenarios)
     func changedSkeleton(_ scenario: GoldenScenario) throws {
         let skeleton = try GoldenSkeleton.of(IPTablesMode.self, in: Self.directory).text
-        let text = try #require(scenario.text("\(IPTablesMode.name).plan"))
+        let text = try #require(scenario.text("\(IPTablesMode.mode.rawValue).plan"))
         let plan = try SkeletonDifference.plan(text, over: skeleton)
         let lines = skeleton.split(separator: "\n")
         for index in lines.indices {

@@ -75,7 +75,7 @@ extension DaemonConfiguration {
 
     private mutating func decode(_ fields: Fields) throws(FieldError) {
         try fields.refuseUnknown(Self.topLevel.map(\.0))
-        mode = try fields.choice("mode", of: Mode.self) ?? mode
+        if let chosen = try fields.choice("mode", of: Mode.self) { mode = chosen.mode }
         families = try Self.families(fields)
         networkNamespace = try Self.namespace(fields)
         serviceCIDRs = try fields.ranges("serviceCIDRs")

@@ -33,7 +33,7 @@ private struct ConfigurationWriter {
 
     var topLevel: [Field] {
         [
-            field("mode", \.mode) { $0.rawValue },
+            field("mode", \.modeName) { $0 },
             field("families", \.families) { Self.list($0?.map(\.rawValue) ?? []) },
             field("netns", \.networkNamespace) { Self.quoted($0 ?? "") },
             field("serviceCIDRs", \.serviceCIDRs, Self.ranges),

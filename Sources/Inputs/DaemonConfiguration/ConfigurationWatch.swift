@@ -1,4 +1,6 @@
 import Glibc
+import SystemCalls
+import SystemPackage
 
 /// Tells when a configuration file holds something new: written in place, renamed over, or behind a
 /// symbolic link that was turned, as Kubernetes does with a ConfigMap.
@@ -62,21 +64,14 @@ package struct ConfigurationWatch: Sendable {
             return true
         }
 
-        /// Nil if it can't be read. What is larger than any configuration is cut.
+        /// Nil if it can't be read; nothing if it is larger than any configuration.
         private static func read(_ path: String) -> [UInt8]? {
-            let descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK)
-            guard descriptor >= 0 else { return nil }
-            defer { close(descriptor) }
-            var bytes: [UInt8] = []
-            var buffer = [UInt8](repeating: 0, count: 1 << 16)
-            while bytes.count < 1 << 24 {
-                let count = Glibc.read(descriptor, &buffer, buffer.count)
-                if count < 0, errno == EINTR { continue }
-                guard count >= 0 else { return nil }
-                if count == 0 { break }
-                bytes += buffer[..<count]
+            do throws(FileError) {
+                return try WholeFile.read(path, limit: 1 << 24, options: .nonBlocking)
+            } catch {
+                if case .larger = error { return [] }
+                return nil
             }
-            return bytes
         }
     }
 

@@ -1,9 +1,12 @@
 package import Addressing
+package import DataplaneModel
 package import ServiceModel
 
 /// Everything an administrator can set, with its default. `config/fairlead.yaml` shows each field.
 package struct DaemonConfiguration: Sendable, Equatable {
-    package var mode = Mode.iptables
+    /// How the kernel is programmed; nil is `auto`: by nftables where the kernel has what that needs,
+    /// else by iptables.
+    package var mode: ProxyMode? = .iptables
     /// The families to serve; nil means those the kernel has tables for.
     package var families: [IPFamily]?
     package var node = Node()
@@ -37,13 +40,30 @@ package struct DaemonConfiguration: Sendable, Equatable {
 
     package init() {}
 
-    /// How the kernel is programmed.
-    package enum Mode: String, Sendable, CaseIterable {
-        /// nftables where the kernel has what it needs, else iptables.
-        case auto
-        case iptables
-        case ipvs
-        case nftables
+    /// The mode; nftables as long as `auto` is not resolved.
+    package var chosenMode: ProxyMode { mode ?? .nftables }
+
+    /// As it is written: `auto`, `ipvs`.
+    package var modeName: String { Mode(mode: mode).rawValue }
+
+    /// How the kernel is programmed, as it is written.
+    package struct Mode: RawRepresentable, Sendable, Hashable, CaseIterable {
+        /// Nil for `auto`.
+        package let mode: ProxyMode?
+
+        package static let auto = Mode(mode: nil)
+        package static let allCases = [auto] + ProxyMode.allCases.map(Mode.init(mode:))
+
+        package init(mode: ProxyMode?) { self.mode = mode }
+
+        package init?(rawValue: String) {
+            guard let found = Self.allCases.first(where: { $0.rawValue == rawValue }) else {
+                return nil
+            }
+            self = found
+        }
+
+        package var rawValue: String { mode?.rawValue ?? "auto" }
     }
 
     /// The node this is.

@@ -1,8 +1,10 @@
+import HostChecks
 import Addressing
 import ArgumentParser
 import DaemonConfiguration
+import Dataplane
 import DataplaneModel
-import LinuxKernel
+import InstalledModes
 import Planning
 import PrintableText
 import ProxyModes
@@ -28,7 +30,7 @@ struct CheckCommand: ParsableCommand {
         findings += complaints
         findings += Self.kernel(configuration, sources?.update.snapshot.nodePorts ?? [])
         if let sources {
-            findings += Self.obstacles(configuration.mode.installed, configuration, sources)
+            findings += Self.obstacles(configuration.chosenMode.installed, configuration, sources)
         }
         let table = TextTable(
             findings.map { finding in
@@ -90,7 +92,7 @@ struct CheckCommand: ParsableCommand {
             )
         }
         findings += snapshot.ignoredParts.map { .init(.note, "sources", $0) }
-        return (loaded, findings + plan(configuration.mode.installed, configuration, loaded))
+        return (loaded, findings + plan(configuration.chosenMode.installed, configuration, loaded))
     }
 
     /// How many are shown of one family's obstacles.
@@ -154,12 +156,12 @@ struct CheckCommand: ParsableCommand {
         }
         let families = configuration.families ?? IPFamily.allCases
         let limit = configuration.localhostLimit(families)
-        return configuration.mode.installed.capabilities(families, configuration)
+        return configuration.chosenMode.installed.capabilities(families, configuration)
             + [limit.map { .init(.note, "node ports", $0) }].compactMap(\.self)
             + KernelCapabilities.interceptions(
                 families,
                 nodePorts,
-                ownsChain: NameScheme.owns(chain:)
+                ownsChain: Ownership.fairlead.owns(chain:)
             )
     }
 }

@@ -1,8 +1,10 @@
+import KubeProxyRemoval
 import Addressing
 import ArgumentParser
 import DaemonConfiguration
+import Dataplane
 import DataplaneModel
-import LinuxKernel
+import InstalledModes
 import ProxyModes
 
 struct CleanupCommand: ParsableCommand {

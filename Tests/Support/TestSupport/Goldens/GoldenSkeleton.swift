@@ -17,19 +17,19 @@ package struct GoldenSkeleton: Sendable {
     private static let known = Mutex<[String: GoldenSkeleton]>([:])
 
     /// The skeleton beside these scenarios. Missing files are written, all are when recording.
-    package static func of<Mode: ProxyMode>(
+    package static func of<Mode: PlannedMode>(
         _ mode: Mode.Type,
         in directory: String
     ) throws -> GoldenSkeleton {
         try known.withLock { known in
-            if let skeleton = known[mode.name + directory] { return skeleton }
+            if let skeleton = known[mode.mode.rawValue + directory] { return skeleton }
             let skeleton = try read(mode, in: directory)
-            known[mode.name + directory] = skeleton
+            known[mode.mode.rawValue + directory] = skeleton
             return skeleton
         }
     }
 
-    private static func read<Mode: ProxyMode>(
+    private static func read<Mode: PlannedMode>(
         _ mode: Mode.Type,
         in directory: String
     ) throws -> GoldenSkeleton {
@@ -45,8 +45,9 @@ package struct GoldenSkeleton: Sendable {
         return GoldenSkeleton(text: text, problems: problems)
     }
 
-    package static func fileName<Mode: ProxyMode>(_ mode: Mode.Type, _ family: IPFamily) -> String {
-        "\(mode.name).\(family.rawValue).plan"
+    package static func fileName<Mode: PlannedMode>(_ mode: Mode.Type, _ family: IPFamily) -> String
+    {
+        "\(mode.mode.rawValue).\(family.rawValue).plan"
     }
 }
 

@@ -1,0 +1,16 @@
+package import Conntrack
+package import DaemonConfiguration
+
+extension ConntrackSettings {
+    package init(_ configuration: DaemonConfiguration.Conntrack) {
+        self.init(
+            maximumPerCore: configuration.maxPerCore,
+            minimum: configuration.min,
+            tcpEstablishedTimeout: configuration.tcpEstablishedTimeout,
+            tcpCloseWaitTimeout: configuration.tcpCloseWaitTimeout,
+            tcpIsLiberal: configuration.tcpBeLiberal,
+            udpTimeout: configuration.udpTimeout,
+            udpStreamTimeout: configuration.udpStreamTimeout
+        )
+    }
+}

@@ -1,0 +1,44 @@
+import Netlink
+import Addressing
+import CNetlink
+import Glibc
+
+// Messages of ctnetlink, connection tracking's part of nfnetlink.
+extension NetlinkBatch {
+    /// Begins a message about entries of a family (`enum cntl_msg_types`).
+    private mutating func begin(
+        _ message: cntl_msg_types,
+        _ family: IPFamily,
+        flags: UInt16 = 0
+    ) {
+        begin(UInt16(NFNL_SUBSYS_CTNETLINK) << 8 | UInt16(message.rawValue), flags: flags)
+        // struct nfgenmsg
+        append([family.protocolFamily, UInt8(NFNETLINK_V0), 0, 0])
+    }
+
+    /// Asks for all UDP entries of a family. Kernels before 5.8 do not know the filter and give
+    /// those of other protocols too; with `filtered` false all do.
+    mutating func dumpUDP(_ family: IPFamily, filtered: Bool) {
+        begin(IPCTNL_MSG_CT_GET, family, flags: UInt16(NLM_F_DUMP))
+        guard filtered else { return }
+        nested(CTA_TUPLE_ORIG.rawValue) { batch in
+            batch.nested(CTA_TUPLE_PROTO.rawValue) {
+                $0.attribute(CTA_PROTO_NUM.rawValue, UInt8(IPPROTO_UDP))
+            }
+        }
+        nested(CTA_FILTER.rawValue) {
+            $0.attribute(CTA_FILTER_ORIG_FLAGS.rawValue, filterByProtocol)
+        }
+    }
+
+    /// Deletes an entry unless another one has come in its place.
+    mutating func delete(_ entry: ConntrackEntry, _ family: IPFamily) {
+        begin(IPCTNL_MSG_CT_DELETE, family)
+        // Without a tuple the kernel would delete everything; an entry cannot be without one.
+        attribute(CTA_TUPLE_ORIG.rawValue | UInt32(NLA_F_NESTED), entry.tuple)
+        attribute(CTA_ID.rawValue, entry.identity)
+    }
+}
+
+/// `CTA_FILTER_FLAG(CTA_PROTO_NUM)`, which is in no header of the kernel's for programs.
+private let filterByProtocol: UInt32 = 1 << 3

@@ -1,0 +1,135 @@
+import Netlink
+import IPVS
+import HostFacts
+package import Addressing
+import CNetlink
+package import DataplaneModel
+import Glibc
+
+extension KernelCapabilities {
+    /// Looks at everything that ipvs mode depends on. Programs nothing; asking may make the kernel
+    /// load modules.
+    package static func ipvs(
+        families: [IPFamily],
+        scheduler: SchedulerName,
+        needsDummy: Bool
+    ) -> [Finding] {
+        var capabilities = KernelCapabilities(
+            families: families,
+            tables: [.filter, .mangle, .nat],
+            extensions: extensions.filter { sharedExtensions.contains($0.name) } + setExtensions
+        )
+        let modules = KernelModules()
+        capabilities.checkIPVS(families)
+        capabilities.checkModule(
+            "ip_vs_\(scheduler)",
+            option: "CONFIG_IP_VS_\(scheduler.text.uppercased())",
+            subject: "scheduler \(scheduler)",
+            modules
+        )
+        if needsDummy {
+            capabilities.checkModule(
+                "dummy",
+                option: "CONFIG_DUMMY",
+                subject: "dummy links",
+                modules
+            )
+        }
+        for family in families { capabilities.checkSets(family) }
+        return capabilities.findings
+    }
+
+    /// Those of iptables mode that ipvs mode uses too.
+    private static let sharedExtensions: Set = [
+        "conntrack", "mark", "addrtype", "bpf", "MASQUERADE", "MARK", "REJECT",
+    ]
+
+    private static let setExtensions = [
+        RuleExtension("set", 4, cure: Cure.missing("xt_set", "CONFIG_NETFILTER_XT_SET")),
+        RuleExtension(
+            "SET",
+            3,
+            isTarget: true,
+            cure: Cure.missing("xt_set", "CONFIG_NETFILTER_XT_SET")
+        ),
+        RuleExtension("ipvs", 0, cure: Cure.missing("xt_ipvs", "CONFIG_NETFILTER_XT_MATCH_IPVS")),
+    ]
+
+    private mutating func checkIPVS(_ families: [IPFamily]) {
+        let subject = "IPVS"
+        do throws(DataplaneError) {
+            let socket = try IPVSSocket()
+            let answer = try socket.ask(IPVS_CMD_GET_INFO)
+            let version = answer?.attribute(IPVS_INFO_ATTR_VERSION)?.number(UInt32.self) ?? 0
+            let parts = [version >> 16, version >> 8, version].map { String($0 & 255) }
+            add(.good, subject, "version \(parts.joined(separator: "."))")
+            // Looks for a server that need not be there: a kernel without IPv6 in IPVS refuses to.
+            if families.contains(.ipv6) { _ = try socket.service(.mark(1, .ipv6)) }
+        } catch {
+            add(
+                .failure,
+                subject,
+                error.errno == EAFNOSUPPORT
+                    ? "not for IPv6: a kernel built with CONFIG_IP_VS_IPV6"
+                    : error.message ?? "\(error)"
+            )
+            return
+        }
+        do throws(DataplaneError) {
+            _ = try Sysctl.read("net.ipv4.vs.conntrack")
+        } catch {
+            guard error.kind == .notFound else { return }
+            add(
+                .failure,
+                subject,
+                "not connected to connection tracking, without which nothing can be masqueraded: a kernel built with CONFIG_IP_VS_NFCT"
+            )
+        }
+    }
+
+    private mutating func checkModule(
+        _ module: String,
+        option: String,
+        subject: String,
+        _ modules: KernelModules
+    ) {
+        switch modules.state(module) {
+        case .present: add(.good, subject, "there")
+        case .loadable: add(.good, subject, "the kernel can load \(module)")
+        case .absent:
+            add(
+                .failure,
+                subject,
+                "no module \(module) in \(modules.directory): a kernel built with \(option), or the package with its modules"
+            )
+        case .unknown:
+            add(
+                .note,
+                subject,
+                "cannot tell: \(modules.directory) cannot be read; if it turns out to be missing: \(Cure.missing(module, option))"
+            )
+        }
+    }
+
+    private mutating func checkSets(_ family: IPFamily) {
+        let subject = "\(family.rawValue) sets"
+        do throws(DataplaneError) {
+            var missing: [String] = []
+            for kind in IPSetKind.allCases where try !IPSetTypes.has(kind, family) {
+                let module = kind.rawValue.filter { $0 != "," }.replacing(":", with: "_")
+                missing.append(
+                    "\(kind.rawValue): "
+                        + Cure.missing("ip_set_\(module)", "CONFIG_IP_SET_\(module.uppercased())")
+                )
+            }
+            if missing.isEmpty {
+                let kinds = IPSetKind.allCases.map(\.rawValue).joined(separator: " ")
+                add(.good, subject, kinds)
+            } else {
+                add(.failure, subject, "missing: \(missing.joined(separator: "; "))")
+            }
+        } catch {
+            add(.failure, subject, "\(error): \(Cure.missing("ip_set", "CONFIG_IP_SET"))")
+        }
+    }
+}

@@ -1,0 +1,216 @@
+import NFTables
+import HostFacts
+package import Addressing
+import DataplaneModel
+import Glibc
+
+extension KernelCapabilities {
+    /// Looks at everything that nftables mode depends on. Programs nothing: the kernel is shown a
+    /// transaction that it drops, for which it may load modules.
+    package static func nftables(families: [IPFamily]) -> [Finding] {
+        var capabilities = KernelCapabilities()
+        capabilities.checkVersion()
+        for family in families {
+            capabilities.checkNFTables(family)
+            capabilities.checkForwarding(family)
+        }
+        capabilities.checkBridges(families)
+        return capabilities.findings
+    }
+
+    /// Whether the kernel has all that nftables mode needs in a family; true if it does not let us
+    /// ask.
+    package static func hasNFTables(_ family: IPFamily) -> Bool {
+        (try? NFTRehearsal(family).missing().isEmpty) ?? true
+    }
+
+    private static let oldest = KernelVersion(5, 13)
+
+    private mutating func checkVersion() {
+        let release = KernelVersion.release
+        guard let version = KernelVersion(release: release) else {
+            add(.note, "kernel", "\(release): cannot tell whether it is \(Self.oldest) or later")
+            return
+        }
+        if version >= Self.oldest {
+            add(.good, "kernel", release)
+        } else {
+            add(.failure, "kernel", "\(release): nftables mode needs \(Self.oldest) or later")
+        }
+    }
+
+    private mutating func checkNFTables(_ family: IPFamily) {
+        let subject = "\(family.rawValue) nftables"
+        do throws(DataplaneError) {
+            let missing = try NFTRehearsal(family).missing()
+            if missing.isEmpty {
+                add(.good, subject, "all that its rules need")
+            } else {
+                add(.failure, subject, "missing: \(missing.joined(separator: "; "))")
+            }
+        } catch {
+            add(.failure, subject, error.message ?? "\(error)")
+        }
+    }
+}
+
+/// What nftables mode is made of, shown to the kernel piece by piece.
+private struct NFTRehearsal {
+    private let family: IPFamily
+
+    /// One thing that a kernel may lack, and how to get it.
+    private struct Part {
+        var name: String
+        var cure: String
+        var steps: [NFTStep]
+    }
+
+    init(_ family: IPFamily) {
+        self.family = family
+    }
+
+    /// What the kernel refuses, each with its cure.
+    func missing() throws(DataplaneError) -> [String] {
+        let connection = try NFTConnection(family)
+        _ = try connection.generation()
+        var missing: [String] = []
+        for part in parts {
+            var transaction = NFTTransaction(
+                family,
+                Ownership.fairlead.table,
+                foundation + part.steps
+            )
+            let refusals = try connection.rehearse(&transaction)
+            guard let refusal = refusals.first else { continue }
+            let error = DataplaneError.nftables([refusal], transaction)
+            if error.kind == .notPermitted { throw error }
+            missing.append("\(part.name) (\(error.message ?? "refused")): \(part.cure)")
+            // Without tables of this family the kernel has none of the others either.
+            if part.steps.isEmpty { break }
+        }
+        return missing
+    }
+
+    private static let map = NFTSetName("probe")
+    private static let socketMap = NFTSetName("probe-sockets")
+    private static let verdictMap = NFTSetName("probe-verdicts")
+    private static let chain = NFTChainName("probe")
+
+    private var foundation: [NFTStep] { [.makeTable] }
+
+    private var parts: [Part] {
+        let suffix = family == .ipv4 ? "ipv4" : "ipv6"
+        let upper = suffix.uppercased()
+        return [
+            Part(
+                name: "tables",
+                cure: "a kernel built with CONFIG_NF_TABLES_\(upper)",
+                steps: []
+            ),
+            Part(
+                name: "sets of ranges in several fields",
+                cure: "kernel 5.6 or later",
+                steps: [
+                    .makeSet(NFTSet(Self.map, NFTSetShape([.port, .address], isInterval: true)))
+                ]
+            ),
+            Part(
+                name: "maps that rules fill",
+                cure: "a kernel built with CONFIG_NF_TABLES",
+                steps: rules([
+                    .update(Self.map, key: [.priority], data: .priority, timeoutSeconds: 1),
+                    .delete(Self.map, key: [.priority], data: .priority),
+                ])
+            ),
+            part("ct", "nft_ct", "CONFIG_NFT_CT", .connectionState(.new), .translated),
+            part(
+                "fib",
+                "nft_fib_\(suffix)",
+                "CONFIG_NFT_FIB_\(upper)",
+                .isLocal(.source)
+            ),
+            part(
+                "numgen",
+                "nft_numgen",
+                "CONFIG_NFT_NUMGEN",
+                .setPriorityFromMap([.random(2)], Self.map),
+                .setPriorityFromMap([.roundRobin(2)], Self.map)
+            ),
+            part(
+                "hash",
+                "nft_hash",
+                "CONFIG_NFT_HASH",
+                .setPriorityFromMap(
+                    [.hash([.address(.source)], modulus: 2, seed: 1)],
+                    Self.map
+                )
+            ),
+            part(
+                "reject",
+                "nft_reject_\(suffix)",
+                "CONFIG_NFT_REJECT and CONFIG_NFT_REJECT_\(upper)",
+                .reject
+            ),
+            natPart("masq", "nft_masq", "CONFIG_NFT_MASQ", .postrouting, [.masquerade]),
+            natPart(
+                "nat",
+                "nft_nat",
+                "CONFIG_NFT_NAT",
+                .prerouting,
+                [.destinationNAT([.priority], Self.socketMap)]
+            ),
+            part(
+                "lookup, meta, payload",
+                "nf_tables",
+                "CONFIG_NF_TABLES",
+                .mark(PacketMark(bit: 1)),
+                .transports([.tcp, .udp, .sctp]),
+                .setMarkBits(1),
+                .verdictMap([.maskedPriority(1)], Self.verdictMap)
+            ),
+        ]
+    }
+
+    private func part(
+        _ name: String,
+        _ module: String,
+        _ option: String,
+        _ statements: NFTStatement...
+    ) -> Part {
+        Part(
+            name: name,
+            cure: Cure.missing(module, option),
+            steps: rules(statements)
+        )
+    }
+
+    /// Each sort of translation has its own hooks; elsewhere the kernel refuses it.
+    private func natPart(
+        _ name: String,
+        _ module: String,
+        _ option: String,
+        _ place: NFTHook.Place,
+        _ statements: [NFTStatement]
+    ) -> Part {
+        let hook = NFTHook(.nat, place, priority: place == .prerouting ? -100 : 100)
+        return Part(
+            name: name,
+            cure: Cure.missing(module, option),
+            steps: rules(statements, hook)
+        )
+    }
+
+    /// Rules in a chain, and maps that they may ask.
+    private func rules(_ statements: [NFTStatement], _ hook: NFTHook? = nil) -> [NFTStep] {
+        let numbers = NFTSetShape([.classID], mapping: .fields([.classID]), isDynamic: true)
+        let sockets = NFTSetShape([.classID], mapping: .fields([.address, .port]))
+        let chains = NFTSetShape([.classID], mapping: .verdict)
+        return [
+            .makeSet(NFTSet(Self.map, numbers)),
+            .makeSet(NFTSet(Self.socketMap, sockets)),
+            .makeSet(NFTSet(Self.verdictMap, chains)),
+            .makeChain(NFTChain(Self.chain, hook: hook, rules: [])),
+            .fill(NFTChain(Self.chain, rules: statements.map { NFTRule($0) })),
+        ]
+    }
+}

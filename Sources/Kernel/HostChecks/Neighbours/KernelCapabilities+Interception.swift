@@ -1,0 +1,106 @@
+import XTables
+package import Addressing
+import CIPTables
+import DataplaneModel
+
+extension KernelCapabilities {
+    /// A node port of ours.
+    package struct NodePort: Sendable, Hashable {
+        package var transport: TransportProtocol
+        package var port: UInt16
+        /// Whose it is, for people: `shop/web`.
+        package var owner: String
+
+        package init(_ transport: TransportProtocol, _ port: UInt16, owner: String) {
+            self.transport = transport
+            self.port = port
+            self.owner = owner
+        }
+    }
+
+    /// Others' rules that send connections to our node ports elsewhere, such as a hostPort of the
+    /// portmap plugin or a published port of Docker's. `ownsChain` tells our chains in the legacy
+    /// tables. Reads only; what cannot be read is not reported.
+    package static func interceptions(
+        _ families: [IPFamily],
+        _ nodePorts: [NodePort],
+        ownsChain: (String) -> Bool
+    ) -> [Finding] {
+        guard !nodePorts.isEmpty else { return [] }
+        let translations = legacyTranslations(families, ownsChain) + nftTranslations(families)
+        return nodePorts.flatMap { nodePort in
+            translations.filter {
+                $0.transport == nodePort.transport && $0.ports.contains(nodePort.port)
+            }.map {
+                Finding(
+                    .note,
+                    "node port \(nodePort.port)/\(nodePort.transport.keyword)",
+                    "of \(nodePort.owner): \($0.place) sends connections to that port elsewhere, as for a hostPort or a published port; they go to whichever chain translates first, of two at one priority the one registered last: give one of them another port"
+                )
+            }
+        }
+    }
+
+    /// Somebody's rules that drop every packet, on purpose. Reads only, as `interceptions`.
+    package static func panics(_ families: [IPFamily]) -> [Finding] {
+        var capabilities = KernelCapabilities()
+        guard var reader = try? NFTForeignChains(families), let bases = try? reader.bases() else {
+            return []
+        }
+        for base in bases { capabilities.checkPanic(base) }
+        return capabilities.findings
+    }
+
+    private typealias Translation = (
+        place: String, transport: TransportProtocol, ports: ClosedRange<UInt16>
+    )
+
+    private static func legacyTranslations(
+        _ families: [IPFamily],
+        _ owns: (String) -> Bool
+    ) -> [Translation] {
+        var found: [Translation] = []
+        for family in families where LegacyTables.used(family).contains(.nat) {
+            func ports() throws(DataplaneError) -> [Translation] {
+                try IPTablesTable(.nat, family).translatedPorts(owns)
+            }
+            let program = family == .ipv4 ? "iptables-legacy" : "ip6tables-legacy"
+            found += ((try? ports()) ?? []).map {
+                (
+                    "chain \(NFTForeignChains.shown($0.place)) of nat (\(program))", $0.transport,
+                    $0.ports
+                )
+            }
+        }
+        return found
+    }
+
+    private static func nftTranslations(_ families: [IPFamily]) -> [Translation] {
+        var found: [Translation] = []
+        do throws(DataplaneError) {
+            var reader = try NFTForeignChains(families)
+            var seen: Set<[String]> = []
+            for base in try reader.bases()
+            where base.type == "nat" && base.hook == NF_INET_PRE_ROUTING.rawValue {
+                guard seen.insert([base.family, base.table]).inserted else { continue }
+                for (chain, rule) in try reader.allRules(base) {
+                    guard let (number, port) = rule.translatedPort,
+                        let transport = TransportProtocol.allCases.first(where: {
+                            $0.number == number
+                        })
+                    else { continue }
+                    let names = [base.table, chain].map(NFTForeignChains.shown)
+                    found.append(
+                        (
+                            "chain \(base.family) \(names.joined(separator: " "))", transport,
+                            port...port
+                        )
+                    )
+                }
+            }
+        } catch {
+            // The mode's own findings tell what cannot be read.
+        }
+        return found
+    }
+}

@@ -1,0 +1,232 @@
+import XTables
+import NodeAddresses
+import Netlink
+import HostFacts
+package import Addressing
+import DataplaneModel
+
+extension KernelCapabilities {
+    /// How a mode's packets meet other programs' filters on this host.
+    package struct Path: Sendable {
+        /// Packets to Service addresses are delivered to the node itself first.
+        package var passesInput: Bool
+        /// The mode has rules of its own in the legacy FORWARD chain, ahead of others.
+        package var acceptsForwarded: Bool
+
+        package init(passesInput: Bool, acceptsForwarded: Bool) {
+            self.passesInput = passesInput
+            self.acceptsForwarded = acceptsForwarded
+        }
+    }
+
+    /// Rules and settings of others that stand in the way of Services, each with what to change.
+    /// Reads only; nothing that cannot be read is reported, as the mode's own findings tell that.
+    package static func neighbours(_ families: [IPFamily], _ path: Path) -> [Finding] {
+        var capabilities = KernelCapabilities()
+        let bridges = families.contains(.ipv6) ? filteredBridges() : []
+        for family in families { capabilities.checkLegacyFilter(family, path, bridges) }
+        capabilities.checkForeignChains(families, path, bridges)
+        if families.contains(.ipv4) { capabilities.checkReversePath() }
+        capabilities.checkConntrackRoom()
+        return capabilities.findings
+    }
+
+    // MARK: - Filters
+
+    private mutating func checkLegacyFilter(
+        _ family: IPFamily,
+        _ path: Path,
+        _ bridges: [String]
+    ) {
+        // To look into a table that nobody has used would make it.
+        guard LegacyTables.used(family).contains(.filter) else { return }
+        func look() throws(DataplaneError) -> (chains: [ForeignFilter], silent: [String]) {
+            let table = try IPTablesTable(.filter, family)
+            // IPv4 has no neighbour discovery that a filter could stop.
+            let silent =
+                family == .ipv4
+                ? []
+                : bridges.filter { bridge in
+                    DiscoveryPacket.types.contains {
+                        table.stops(DiscoveryPacket(bridge: bridge, type: $0))
+                    }
+                }
+            return (table.foreignFilters(), silent)
+        }
+        guard let (chains, silent) = try? look() else { return }
+        let program = family == .ipv4 ? "iptables-legacy" : "ip6tables-legacy"
+        for filter in chains {
+            let chain = ForeignChain(
+                manager: .legacy(program: program),
+                name: filter.name,
+                place: "\(family.rawValue) filter \(filter.name)"
+            )
+            add(filter, chain, path)
+            if filter.hook == .forward { addDiscovery(chain, silent) }
+        }
+    }
+
+    private mutating func checkForeignChains(
+        _ families: [IPFamily],
+        _ path: Path,
+        _ bridges: [String]
+    ) {
+        var path = path
+        path.acceptsForwarded = false
+        do throws(DataplaneError) {
+            var reader = try NFTForeignChains(families)
+            let bases = try reader.bases()
+            for base in bases {
+                checkPanic(base)
+                guard let filter = try reader.filter(base), filter.obstacle != nil else { continue }
+                let chain = try reader.chain(base, bases)
+                add(filter, chain, path)
+                guard filter.hook == .forward, base.family != "ip" else { continue }
+                var silent: [String] = []
+                for bridge in bridges {
+                    for type in DiscoveryPacket.types where silent.last != bridge {
+                        let packet = DiscoveryPacket(bridge: bridge, type: type)
+                        if try reader.stops(packet, base) { silent.append(bridge) }
+                    }
+                }
+                addDiscovery(chain, silent)
+            }
+        } catch {
+            // The mode's own findings tell what cannot be read.
+        }
+    }
+
+    /// Has no rules, and policy drop.
+    private static let panicTable = "firewalld_policy_drop"
+
+    mutating func checkPanic(_ base: NFTForeignChains.Base) {
+        guard base.table == Self.panicTable, base.dropsByPolicy,
+            !findings.contains(where: { $0.cure == .endPanic })
+        else { return }
+        add(
+            .note,
+            "\(base.family) \(base.table) (firewalld)",
+            "firewalld's panic mode: every packet is dropped, before any rule of Services; to end it",
+            .endPanic
+        )
+    }
+
+    private mutating func add(_ filter: ForeignFilter, _ chain: ForeignChain, _ path: Path) {
+        guard let obstacle = filter.obstacle else { return }
+        switch filter.hook {
+        case .forward where !path.passesInput:
+            guard !filter.acceptsTranslated else { return }
+            let what =
+                path.acceptsForwarded
+                ? "connections that keep their source (from pods, or policy Local)"
+                : "connections to Services through this node"
+            add(
+                .note,
+                chain.subject,
+                "\(obstacle) \(what) unless a rule before accepts them; to let them pass",
+                .acceptTranslated(in: chain)
+            )
+        case .input where path.passesInput:
+            add(
+                .note,
+                chain.subject,
+                "\(obstacle) connections to Services unless a rule before accepts them: accept Service addresses, and node ports, there"
+            )
+        case .forward:
+            // Replies are all that is forwarded, and legacy FORWARD accepts them by our own rules.
+            guard !path.acceptsForwarded, !filter.acceptsEstablished else { return }
+            add(
+                .note,
+                chain.subject,
+                "\(obstacle) endpoints' replies unless a rule before accepts them: accept established connections there"
+            )
+        case .input: return
+        }
+    }
+
+    // MARK: - Neighbour discovery
+
+    /// Bridges with an IPv6 address that pods may have, where what is bridged meets the rules.
+    private static func filteredBridges() -> [String] {
+        guard (try? Sysctl.read("net.bridge.bridge-nf-call-ip6tables")) == "1",
+            let addresses = try? LocalAddresses.observe(),
+            var socket = try? RoutingSocket(NetlinkTraffic())
+        else { return [] }
+        let links = Set(addresses.filter { $0.isForPods }.map(\.interface))
+        return links.sorted().filter { ShellWord.isPlain($0) && socket.isBridge($0) }
+    }
+
+    private mutating func addDiscovery(_ chain: ForeignChain, _ bridges: [String]) {
+        guard !bridges.isEmpty else { return }
+        add(
+            .note,
+            chain.subject,
+            "stops IPv6 neighbour discovery between ports of \(bridges.joined(separator: ", ")), as net.bridge.bridge-nf-call-ip6tables is 1: pods there do not find each other, and Services hang between them; to let it pass",
+            .acceptDiscovery(in: chain, bridges: bridges)
+        )
+    }
+
+    // MARK: - Settings
+
+    private mutating func checkReversePath() {
+        func value(_ link: String) -> Int {
+            (try? Sysctl.read("net/ipv4/conf/\(link)/rp_filter")).flatMap { Int($0) } ?? 0
+        }
+        let all = value("all")
+        // The kernel takes the greater of the two (ip-sysctl.rst): 1 is strict, 2 is loose.
+        let links = Set(
+            ((try? LocalAddresses.observe()) ?? []).filter { !$0.isLoopback }.map(\.interface)
+        )
+        let strict = links.sorted().filter { max(all, value($0)) == 1 }
+        guard !strict.isEmpty else { return }
+        let shown = strict.prefix(4).joined(separator: ", ") + (strict.count > 4 ? " …" : "")
+        add(
+            .note,
+            "net.ipv4.conf.*.rp_filter",
+            "1 on \(shown): drops what comes in by another link than the way back, as pods behind a tunnel do that use a node port here; to let it pass",
+            .looseReversePath
+        )
+    }
+}
+
+/// A chain of somebody else's that may stop packets.
+struct ForeignFilter: Equatable {
+    enum Hook: Equatable {
+        case input
+        case forward
+    }
+
+    var name: String
+    var hook: Hook
+    var dropsByPolicy = false
+    /// `drop` or `reject`, where the last rule does that with everything.
+    var lastWord: String?
+    /// A rule accepts connections whose destination was translated, without other conditions.
+    var acceptsTranslated = false
+    /// A rule accepts established connections.
+    var acceptsEstablished = false
+    /// A rule accepts what gets as far as it.
+    var acceptsEverything = false
+
+    /// What happens to packets that no rule accepts, as a beginning of a sentence; nil if they
+    /// pass.
+    var obstacle: String? {
+        if acceptsEverything { return nil }
+        if let lastWord { return "its last rule (\(lastWord)) stops" }
+        return dropsByPolicy ? "its policy (drop) stops" : nil
+    }
+}
+
+extension LocalAddress {
+    /// IPv6, and neither of the loopback interface nor link-local.
+    fileprivate var isForPods: Bool {
+        let linkLocal = IPPrefix(IPAddress(family: .ipv6, bits: UInt128(0xfe80) << 112), length: 10)
+        return address.family == .ipv6 && !isLoopback && !linkLocal.contains(address)
+    }
+}
+
+extension RoutingSocket {
+    fileprivate mutating func isBridge(_ name: String) -> Bool {
+        (try? link(name))??.kind == "bridge"
+    }
+}

@@ -1,0 +1,223 @@
+import NFTables
+import HostFacts
+import Netlink
+import Addressing
+import CIPTables
+import CNetlink
+import DataplaneModel
+import Glibc
+
+/// Chains of other programs' nftables tables that see what passes the node: the host's own ruleset,
+/// firewalld's, and what iptables-nft keeps.
+struct NFTForeignChains: ~Copyable {
+    /// A chain that a hook calls.
+    struct Base: Equatable {
+        var protocolFamily: UInt8
+        var table: String
+        var name: String
+        /// `filter`, `nat` or `route`.
+        var type: String
+        /// `NF_INET_…`.
+        var hook: UInt32
+        var priority: Int32
+        var dropsByPolicy: Bool
+
+        /// `ip`, `ip6` or `inet`.
+        var family: String {
+            switch Int32(protocolFamily) {
+            case AF_INET: "ip"
+            case AF_INET6: "ip6"
+            default: "inet"
+            }
+        }
+    }
+
+    private let families: [IPFamily]
+    private var socket: NetlinkSocket
+
+    init(_ families: [IPFamily]) throws(DataplaneError) {
+        self.families = families
+        socket = try NetlinkSocket(NETLINK_NETFILTER, name: "nf_tables")
+    }
+
+    /// All base chains but ours. None where the kernel has no nftables.
+    mutating func bases() throws(DataplaneError) -> [Base] {
+        var bases: [Base] = []
+        for number in families.map(\.protocolFamily) + [UInt8(NFPROTO_INET)] {
+            var batch = NetlinkBatch()
+            batch.begin(NFT_MSG_GETCHAIN, protocolFamily: number, flags: UInt16(NLM_F_DUMP))
+            bases += try socket.request(&batch, unlessChanged: false).compactMap {
+                Self.base($0.payload.dropFirst(4), number)
+            }
+        }
+        return bases
+    }
+
+    private static func base(_ chain: NetlinkBytes, _ number: UInt8) -> Base? {
+        guard let table = chain.text(NFTA_CHAIN_TABLE), table != Ownership.fairlead.table,
+            let name = chain.text(NFTA_CHAIN_NAME), let type = chain.text(NFTA_CHAIN_TYPE),
+            let hook = chain.attribute(NFTA_CHAIN_HOOK),
+            let place = hook.number(NFTA_HOOK_HOOKNUM)
+        else { return nil }
+        return Base(
+            protocolFamily: number,
+            table: table,
+            name: name,
+            type: type,
+            hook: place,
+            priority: Int32(bitPattern: hook.number(NFTA_HOOK_PRIORITY) ?? 0),
+            dropsByPolicy: chain.number(NFTA_CHAIN_POLICY) == UInt32(NF_DROP)
+        )
+    }
+
+    /// The rules of a chain in the table of `base`.
+    mutating func rules(
+        of chain: String,
+        _ base: Base
+    ) throws(DataplaneError) -> [NFTForeignRule] {
+        try rules(base) { $0.text(NFTA_RULE_CHAIN, chain) }.map(\.rule)
+    }
+
+    /// All rules of the table of `base`, each with its chain.
+    mutating func allRules(
+        _ base: Base
+    ) throws(DataplaneError) -> [(chain: String, rule: NFTForeignRule)] {
+        try rules(base) { _ in }
+    }
+
+    private mutating func rules(
+        _ base: Base,
+        _ restrict: (inout NetlinkBatch) -> Void
+    ) throws(DataplaneError) -> [(chain: String, rule: NFTForeignRule)] {
+        var batch = NetlinkBatch()
+        batch.begin(
+            NFT_MSG_GETRULE,
+            protocolFamily: base.protocolFamily,
+            flags: UInt16(NLM_F_DUMP)
+        )
+        batch.text(NFTA_RULE_TABLE, base.table)
+        restrict(&batch)
+        return try socket.request(&batch, unlessChanged: false).compactMap { message in
+            let rule = message.payload.dropFirst(4)
+            guard let chain = rule.text(NFTA_RULE_CHAIN),
+                let expressions = rule.attribute(NFTA_RULE_EXPRESSIONS)
+            else { return nil }
+            return (chain, NFTForeignRule(expressions))
+        }
+    }
+
+    /// The keys of a set in the table of `base`; nil if they are ranges.
+    mutating func keys(of set: String, _ base: Base) throws(DataplaneError) -> Set<[UInt8]>? {
+        var batch = NetlinkBatch()
+        batch.begin(
+            NFT_MSG_GETSETELEM,
+            protocolFamily: base.protocolFamily,
+            flags: UInt16(NLM_F_DUMP)
+        )
+        batch.text(NFTA_SET_ELEM_LIST_TABLE, base.table)
+        batch.text(NFTA_SET_ELEM_LIST_SET, set)
+        var keys: Set<[UInt8]> = []
+        var hasRanges = false
+        for message in try socket.request(&batch, unlessChanged: false) {
+            let list = message.payload.dropFirst(4).attribute(NFTA_SET_ELEM_LIST_ELEMENTS)
+            list?.forEachAttribute { _, element in
+                let isEnd = (element.number(NFTA_SET_ELEM_FLAGS) ?? 0) & 1 != 0
+                if isEnd || element.attribute(NFTA_SET_ELEM_KEY_END) != nil { hasRanges = true }
+                if let key = element.data(NFTA_SET_ELEM_KEY) { keys.insert(key.array) }
+            }
+        }
+        return hasRanges ? nil : keys
+    }
+
+    // MARK: - Filters
+
+    /// What a chain at the hooks input and forward does to packets that nobody accepts; nil for
+    /// others.
+    mutating func filter(_ base: Base) throws(DataplaneError) -> ForeignFilter? {
+        guard base.type == "filter", let hook = ForeignFilter.Hook(base.hook) else { return nil }
+        var filter = ForeignFilter(name: base.name, hook: hook)
+        filter.dropsByPolicy = base.dropsByPolicy
+        for rule in try rules(of: base.name, base) { filter.note(rule) }
+        return filter
+    }
+
+    /// Who keeps the table of `base`.
+    mutating func manager(_ base: Base, _ all: [Base]) throws(DataplaneError) -> ForeignManager {
+        if base.family == "inet" {
+            return base.table.hasPrefix("firewalld") ? .firewalld : .nftables
+        }
+        let siblings = all.filter {
+            $0.protocolFamily == base.protocolFamily && $0.table == base.table
+        }
+        guard siblings.allSatisfy(\.isOfIPTables),
+            try allRules(base).allSatisfy({ $0.rule.isReadableByIPTables })
+        else { return base.table.hasPrefix("firewalld") ? .firewalld : .nftables }
+        return .iptablesNFT(
+            program: base.family == "ip" ? "iptables-nft" : "ip6tables-nft"
+        )
+    }
+
+    mutating func chain(_ base: Base, _ all: [Base]) throws(DataplaneError) -> ForeignChain {
+        ForeignChain(
+            manager: try manager(base, all),
+            name: Self.shown(base.name),
+            place: "\(base.family) \(Self.shown(base.table)) \(Self.shown(base.name))"
+        )
+    }
+
+    /// A name for a command line; people call tables what they like, and the kernel takes any bytes.
+    static func shown(_ name: String) -> String {
+        if ShellWord.isPlain(name) { return name }
+        let harmless = name.filter { $0.isASCII && $0 >= " " && !"'\"\\\u{7f}".contains($0) }
+        return "'\"\(harmless)\"'"
+    }
+}
+
+/// Words that a shell takes as they are, and no program for an option.
+enum ShellWord {
+    static func isPlain(_ word: String) -> Bool {
+        !word.isEmpty && !word.hasPrefix("-")
+            && word.utf8.allSatisfy {
+                (UInt8(ascii: "0")...UInt8(ascii: "9")).contains($0)
+                    || (UInt8(ascii: "A")...UInt8(ascii: "Z")).contains($0 & 0xdf)
+                    || "_-./".utf8.contains($0)
+            }
+    }
+}
+
+extension NFTForeignChains.Base {
+    /// One of the chains that iptables has by itself, where it has it.
+    fileprivate var isOfIPTables: Bool {
+        let hooks: [String: UInt32] = [
+            "PREROUTING": NF_INET_PRE_ROUTING.rawValue, "INPUT": NF_INET_LOCAL_IN.rawValue,
+            "FORWARD": NF_INET_FORWARD.rawValue, "OUTPUT": NF_INET_LOCAL_OUT.rawValue,
+            "POSTROUTING": NF_INET_POST_ROUTING.rawValue,
+        ]
+        // NF_IP_PRI_RAW, _MANGLE, _NAT_DST, _FILTER, _SECURITY, _NAT_SRC.
+        let priorities: [String: Set<Int32>] = [
+            "raw": [-300], "mangle": [-150], "nat": [-100, 100], "filter": [0], "security": [50],
+        ]
+        return hooks[name] == hook && priorities[table]?.contains(priority) == true
+    }
+}
+
+extension ForeignFilter.Hook {
+    init?(_ number: UInt32) {
+        switch number {
+        case NF_INET_LOCAL_IN.rawValue: self = .input
+        case NF_INET_FORWARD.rawValue: self = .forward
+        default: return nil
+        }
+    }
+}
+
+extension ForeignFilter {
+    fileprivate mutating func note(_ rule: NFTForeignRule) {
+        lastWord = rule.isForAllPackets ? rule.stops : nil
+        guard rule.accepts else { return }
+        if rule.isForAllPackets { acceptsEverything = true }
+        guard rule.asksOneQuestion else { return }
+        if rule.asksForTranslated { acceptsTranslated = true }
+        if rule.asksForEstablished { acceptsEstablished = true }
+    }
+}

@@ -1,0 +1,57 @@
+import CIPTables
+package import DataplaneModel
+import Glibc
+import SystemCalls
+
+/// Moves the calling thread from one network namespace to another.
+///
+/// A namespace belongs to a thread: sockets, tables and `/proc/sys/net` are those of the thread
+/// that asks, `/proc/net` those of the process's first thread.
+package enum NetworkNamespace {
+    /// Enters for good a namespace of `ip netns` by its name, or any other by a path, that is by
+    /// something with a slash. The corresponding C function is `setns`.
+    package static func enter(_ nameOrPath: String) throws(DataplaneError) {
+        let path = path(of: nameOrPath)
+        let file = try OwnedDescriptor.open(path)
+        try enter(file, path)
+    }
+
+    /// Enters for good a new namespace, which has nothing but a loopback interface that is down and
+    /// ends with its last thread. The corresponding C function is `unshare`.
+    package static func enterNew() throws(DataplaneError) {
+        guard unshare(Int32(namespace_of_network)) == 0 else {
+            throw .system("unshare", "new network namespace", errno)
+        }
+    }
+
+    /// Runs `body` in a namespace and comes back.
+    ///
+    /// A thread that cannot come back would go on in the wrong namespace, so then the process ends.
+    package static func withNamespace<Result>(
+        _ nameOrPath: String,
+        _ body: () throws(DataplaneError) -> Result
+    ) throws(DataplaneError) -> Result {
+        let own = "/proc/thread-self/ns/net"
+        let home = try OwnedDescriptor.open(own)
+        try enter(nameOrPath)
+        defer {
+            if setns(home.number, Int32(namespace_of_network)) != 0 {
+                fatalError("setns back to \(own) failed: \(DataplaneError.systemMessage(errno))")
+            }
+        }
+        return try body()
+    }
+
+    private static func path(of nameOrPath: String) -> String {
+        nameOrPath.contains("/") ? nameOrPath : "/run/netns/\(nameOrPath)"
+    }
+
+    private static func enter(
+        _ file: borrowing OwnedDescriptor,
+        _ path: String
+    ) throws(DataplaneError) {
+        guard setns(file.number, Int32(namespace_of_network)) == 0 else {
+            throw .system("setns", path, errno)
+        }
+    }
+}

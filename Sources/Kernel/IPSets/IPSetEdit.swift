@@ -1,0 +1,197 @@
+import HostFacts
+import Netlink
+import Addressing
+import CNetlink
+import DataplaneModel
+import Glibc
+
+/// Changes on their way into the kernel, set by set, and what became of them.
+///
+/// What the kernel refuses of one set does not keep the others from being changed.
+struct IPSetEdit: ~Copyable {
+    private var connection: IPSetConnection
+    private(set) var report = ApplyReport()
+
+    init(_ family: IPFamily, _ traffic: NetlinkTraffic) throws(DataplaneError) {
+        connection = try IPSetConnection(family, traffic)
+    }
+
+    // MARK: - What comes
+
+    /// A set of that name that is there all the same gives way to the new one.
+    mutating func create(_ set: IPSet) throws(DataplaneError) {
+        switch try connection.create(set.name.text, like: set) {
+        case 0:
+            report.operations += 1
+            let refused = try fill(set.name.text, with: set)
+            report.operations += refused.taken(of: set.entries.count)
+            record(refused, .add, set.name, set.sortedEntries)
+        case EEXIST: try replace(set)
+        case let errno: fail(.create, set.name, errno)
+        }
+    }
+
+    private mutating func fill(
+        _ name: String,
+        with set: IPSet
+    ) throws(DataplaneError) -> RefusedEntries {
+        let entries = set.sortedEntries
+        let marks = set.carriesMarks ? entries.map { set.entries[$0] ?? 0 } : nil
+        return try connection.change(.add, name, entries, marks: marks)
+    }
+
+    /// Rules see the old set until the new one is full, and then the new one.
+    mutating func replace(_ set: IPSet) throws(DataplaneError) {
+        let spare = Self.spareName(for: set.name)
+        let leftover = try connection.perform(.destroy, spare)
+        // ENOENT is what should be: nothing was left by somebody who was interrupted.
+        guard leftover == 0 || leftover == ENOENT else {
+            fail(.destroy, IPSetName(spare), leftover)
+            return
+        }
+        let created = try connection.create(spare, like: set)
+        guard created == 0 else {
+            fail(.create, set.name, created)
+            return
+        }
+        let refused = try fill(spare, with: set)
+        record(refused, .add, set.name, set.sortedEntries)
+        // Half of what is wanted is worse than the old content.
+        guard refused.all == nil else {
+            _ = try connection.perform(.destroy, spare)
+            return
+        }
+        if try putInPlace(spare, of: set.name) { report.operations += 1 }
+    }
+
+    /// A name that is ours as long as ownership is told by how names begin.
+    private static func spareName(for name: IPSetName) -> String {
+        String(decoding: name.text.utf8.prefix(IPSetName.maximumLength - 1), as: UTF8.self) + "~"
+    }
+
+    private mutating func putInPlace(
+        _ spare: String,
+        of name: IPSetName
+    ) throws(DataplaneError) -> Bool {
+        let swapped = try connection.perform(.swap, spare, name.text)
+        if swapped == 0 {
+            // Under this name it is the old set now.
+            let destroyed = try connection.perform(.destroy, spare)
+            guard destroyed != 0 else { return true }
+            fail(.destroy, IPSetName(spare), destroyed)
+            return false
+        }
+        if swapped == Int32(IPSET_ERR_TYPE_MISMATCH.rawValue) {
+            // Nobody can swap in a set of another type, so the old one has to go first, which it
+            // cannot while a rule asks it.
+            let destroyed = try connection.perform(.destroy, name.text)
+            guard destroyed == 0 else {
+                _ = try connection.perform(.destroy, spare)
+                fail(.destroy, name, destroyed, scope: .family)
+                return false
+            }
+        } else if swapped != Int32(IPSET_ERR_EXIST_SETNAME2.rawValue) {
+            _ = try connection.perform(.destroy, spare)
+            fail(.swap, name, swapped)
+            return false
+        }
+        let renamed = try connection.perform(.rename, spare, name.text)
+        if renamed != 0 { fail(.rename, name, renamed) }
+        return renamed == 0
+    }
+
+    /// The entries that come. A set that has no room for them grows.
+    mutating func add(_ update: IPSetChange.Update) throws(DataplaneError) {
+        guard let header = try connection.header(of: update.name.text) else {
+            fail(.add, update.name, ENOENT)
+            return
+        }
+        // A mark for a set without marks is sent, so that the kernel refuses it.
+        let isMarked = header.carriesMarks || update.marks.contains { $0 != 0 }
+        let refused = try connection.change(
+            .add,
+            update.name.text,
+            update.added,
+            marks: isMarked ? update.marks : nil
+        )
+        if refused.isFull {
+            try grow(by: update)
+        } else {
+            report.operations += refused.taken(of: update.added.count)
+            record(refused, .add, update.name, update.added)
+        }
+    }
+
+    /// Entries that will go are still in the set, so it can be full although the plan fits it.
+    private mutating func grow(by update: IPSetChange.Update) throws(DataplaneError) {
+        guard var set = try connection.set(update.name.text) else {
+            fail(.add, update.name, ENOENT)
+            return
+        }
+        for (entry, mark) in zip(update.added, update.marks) { set.entries[entry] = mark }
+        set.capacity = max(2 * set.capacity, IPSet.capacity(for: set.entries.count))
+        try replace(set)
+    }
+
+    // MARK: - What goes
+
+    /// The entries that go.
+    mutating func remove(_ update: IPSetChange.Update) throws(DataplaneError) {
+        let name = update.name.text
+        let refused = try connection.change(.delete, name, update.removed, marks: nil)
+        report.operations += refused.taken(of: update.removed.count)
+        record(refused, .delete, update.name, update.removed)
+    }
+
+    /// Fails while a rule asks the set.
+    mutating func destroy(_ name: IPSetName) throws(DataplaneError) {
+        let errno = try connection.perform(.destroy, name.text)
+        // ENOENT means that somebody destroyed it before, which is what we want.
+        if errno == 0 || errno == ENOENT {
+            report.operations += 1
+        } else {
+            fail(.destroy, name, errno)
+        }
+    }
+
+    // MARK: - What failed
+
+    private mutating func record(
+        _ refused: RefusedEntries,
+        _ command: IPSetCommand,
+        _ name: IPSetName,
+        _ entries: [IPSetEntry]
+    ) {
+        if let errno = refused.all {
+            fail(
+                command,
+                name,
+                errno,
+                kind: entries.first?.kind,
+                scope: command == .add ? .family : .object
+            )
+            return
+        }
+        let set = IPSetConnection.subject(name.text)
+        let errors = refused.entries.map { index, errno in
+            let entry = entries[index]
+            let subject = "\(set), entry \(entry)"
+            return DataplaneError.ipset(command, subject, errno, type: entry.kind)
+        }
+        report.fail(errors, of: set)
+    }
+
+    private mutating func fail(
+        _ command: IPSetCommand,
+        _ name: IPSetName,
+        _ errno: Int32,
+        kind: IPSetKind? = nil,
+        scope: DataplaneError.Scope? = nil
+    ) {
+        let subject = IPSetConnection.subject(name.text)
+        var error = DataplaneError.ipset(command, subject, errno, type: kind)
+        // A set that stays too long harms nobody; rules ask one that is missing.
+        error.scope = scope ?? (command == .destroy ? .object : .family)
+        report.failures.append(error)
+    }
+}

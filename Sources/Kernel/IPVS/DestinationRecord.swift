@@ -1,0 +1,89 @@
+import Netlink
+import Addressing
+import CNetlink
+import DataplaneModel
+
+/// A real server as the kernel keeps it (`IPVS_DEST_ATTR_*`).
+package struct DestinationRecord {
+    var key: RealServer.Key
+    /// `IP_VS_CONN_F_*`.
+    var forwarding: UInt32
+    var weight: UInt32
+    /// So many connections make it take no more, 0 for no limit; or the end of its drain.
+    var upperThreshold: UInt32 = 0
+    var lowerThreshold: UInt32 = 0
+    var activeConnections: UInt32 = 0
+    var inactiveConnections: UInt32 = 0
+}
+
+extension DestinationRecord {
+    /// What we give the kernel for `server`.
+    init(_ server: RealServer) {
+        key = server.key
+        forwarding = server.forwarding.rawValue
+        weight = server.weight
+    }
+
+    /// A real server that takes no new connections and is to be deleted at `end` at the latest.
+    init(draining server: RealServer, until end: DrainDeadline) {
+        self.init(server)
+        drain(until: end)
+    }
+
+    mutating func drain(until end: DrainDeadline) {
+        weight = 0
+        upperThreshold = end.threshold
+        lowerThreshold = 0
+    }
+
+    /// When its drain ends; nil if it is in use.
+    var drainDeadline: DrainDeadline? {
+        weight == 0 ? DrainDeadline(threshold: upperThreshold) : nil
+    }
+
+    /// Nil for a forwarding method that we do not use.
+    var realServer: RealServer? {
+        ForwardingMethod(rawValue: forwarding).map {
+            RealServer(key, forwarding: $0, weight: weight)
+        }
+    }
+
+    /// From what `IPVS_CMD_GET_DEST` answers; nil for what we could not have made.
+    init?(_ message: NetlinkMessage, family: IPFamily) {
+        guard let attributes = message.genericPayload.attribute(IPVS_CMD_ATTR_DEST) else {
+            return nil
+        }
+        var addressFamily = family.addressFamily
+        var address: NetlinkBytes?
+        var port: UInt128 = 0
+        var (forwarding, weight): (UInt32, UInt32) = (0, 0)
+        var (upper, lower): (UInt32, UInt32) = (0, 0)
+        var (active, inactive): (UInt32, UInt32) = (0, 0)
+        attributes.forEachAttribute { type, value in
+            switch type {
+            case Int(IPVS_DEST_ATTR_ADDR_FAMILY): addressFamily = value.number(UInt16.self)
+            case Int(IPVS_DEST_ATTR_ADDR): address = value
+            case Int(IPVS_DEST_ATTR_PORT): port = value.network(2)
+            case Int(IPVS_DEST_ATTR_FWD_METHOD): forwarding = value.number(UInt32.self)
+            case Int(IPVS_DEST_ATTR_WEIGHT): weight = value.number(UInt32.self)
+            case Int(IPVS_DEST_ATTR_U_THRESH): upper = value.number(UInt32.self)
+            case Int(IPVS_DEST_ATTR_L_THRESH): lower = value.number(UInt32.self)
+            case Int(IPVS_DEST_ATTR_ACTIVE_CONNS): active = value.number(UInt32.self)
+            case Int(IPVS_DEST_ATTR_INACT_CONNS): inactive = value.number(UInt32.self)
+            default: break
+            }
+        }
+        guard let family = IPFamily(addressFamily: addressFamily),
+            let key = SocketAddress(family, address, port)
+        else { return nil }
+        self.init(
+            key: key,
+            forwarding: forwarding & UInt32(IP_VS_CONN_F_FWD_MASK),
+            weight: weight,
+            upperThreshold: upper,
+            lowerThreshold: lower,
+            activeConnections: active,
+            inactiveConnections: inactive
+        )
+    }
+}

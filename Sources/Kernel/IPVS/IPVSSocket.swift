@@ -1,0 +1,117 @@
+package import Netlink
+import HostFacts
+import Addressing
+import CNetlink
+package import DataplaneModel
+import Glibc
+
+/// IPVS's generic netlink interface, in the network namespace of the thread that opened it.
+package final class IPVSSocket {
+    /// A request that the kernel did not carry out.
+    package struct Refusal {
+        var request: IPVSRequest
+        package var error: DataplaneError
+    }
+
+    private var socket: NetlinkSocket
+    private let family: UInt16
+    /// Virtual servers that were created here, less those that were deleted.
+    private(set) var virtualServersMade = 0
+
+    /// Makes the kernel load IPVS if it is a module; `.unsupported` if it has none.
+    package init(_ traffic: NetlinkTraffic = NetlinkTraffic()) throws(DataplaneError) {
+        var socket = try NetlinkSocket(NETLINK_GENERIC, name: "IPVS", traffic)
+        guard let family = try socket.genericFamily(IPVS_GENL_NAME) else {
+            throw DataplaneError(
+                kind: .unsupported,
+                operation: "CTRL_CMD_GETFAMILY",
+                subject: "IPVS",
+                errno: ENOENT,
+                message:
+                    "the kernel has no IPVS: \(Cure.missing("ip_vs", "CONFIG_IP_VS"))"
+            )
+        }
+        self.socket = socket
+        self.family = family
+    }
+
+    /// All virtual servers of both families, whoever made them.
+    package func services() throws(DataplaneError) -> [ServiceRecord] {
+        var batch = NetlinkBatch()
+        begin(&batch, UInt8(IPVS_CMD_GET_SERVICE), flags: UInt16(NLM_F_DUMP))
+        return try socket.request(&batch).compactMap { ServiceRecord($0) }
+    }
+
+    /// Nil if there is none.
+    package func service(_ key: VirtualServer.Key) throws(DataplaneError) -> ServiceRecord? {
+        var batch = NetlinkBatch()
+        begin(&batch, UInt8(IPVS_CMD_GET_SERVICE))
+        batch.appendService(key)
+        do throws(DataplaneError) {
+            return try socket.request(&batch).first.flatMap { ServiceRecord($0) }
+        } catch {
+            guard error.errno == ESRCH else { throw error }
+            return nil
+        }
+    }
+
+    /// The real servers of a virtual server; none if it is not there.
+    func destinations(
+        of key: VirtualServer.Key
+    ) throws(DataplaneError) -> [DestinationRecord] {
+        var batch = NetlinkBatch()
+        begin(&batch, UInt8(IPVS_CMD_GET_DEST), flags: UInt16(NLM_F_DUMP))
+        batch.appendService(key)
+        return try socket.request(&batch)
+            .compactMap { DestinationRecord($0, family: key.family) }
+    }
+
+    /// Sends all requests, many at a time; the kernel works on them in their order, and a refusal
+    /// does not stop those that follow.
+    package func carryOut(_ requests: [IPVSRequest]) throws(DataplaneError) -> [Refusal] {
+        if requests.isEmpty { return [] }
+        var batch = NetlinkBatch(reserving: 160 * requests.count)
+        for request in requests { request.encode(into: &batch, family: family) }
+        let refusals = try socket.transact(&batch).map { refusal in
+            let request = requests[refusal.index]
+            return Refusal(
+                request: request,
+                error: request.error(refusal.errno, refusal.message)
+            )
+        }
+        virtualServersMade += requests.reduce(0) { $0 + $1.virtualServersMade }
+        virtualServersMade -= refusals.reduce(0) { $0 + $1.request.virtualServersMade }
+        return refusals
+    }
+
+    /// Sends one request without an object of its own, such as `IPVS_CMD_GET_CONFIG`, and returns
+    /// what the answer holds.
+    package func ask(
+        _ command: some BinaryInteger,
+        _ attributes: (inout NetlinkBatch) -> Void = { _ in }
+    ) throws(DataplaneError) -> NetlinkBytes? {
+        var batch = NetlinkBatch()
+        begin(&batch, UInt8(command))
+        attributes(&batch)
+        return try socket.request(&batch).first?.genericPayload
+    }
+
+    private func begin(_ batch: inout NetlinkBatch, _ command: UInt8, flags: UInt16 = 0) {
+        batch.begin(
+            generic: family,
+            command: command,
+            version: UInt8(IPVS_GENL_VERSION),
+            flags: flags
+        )
+    }
+}
+
+extension IPVSRequest {
+    fileprivate var virtualServersMade: Int {
+        switch self {
+        case .newService: 1
+        case .deleteService: -1
+        case .setService, .newDestination, .setDestination, .deleteDestination: 0
+        }
+    }
+}

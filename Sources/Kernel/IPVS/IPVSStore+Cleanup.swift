@@ -1,0 +1,94 @@
+import IPSets
+import NodeAddresses
+import XTables
+package import DataplaneModel
+import Glibc
+
+extension IPVSStore {
+    /// Removes all that is ours of any mode, cutting what drains; what the kernel does not know
+    /// cannot hold anything of ours.
+    package func removeEverything() throws(DataplaneError) -> ApplyReport {
+        var report = ApplyReport()
+        report += try Self.ifSupported { () throws(DataplaneError) in
+            let rules = rules(in: LegacyTables.used(family))
+            return try rules.apply(
+                IPTablesDiff(from: try rules.observe().state, to: IPTablesState())
+            )
+        }
+        // Asking IPVS would load it, on a host that never had a use for it.
+        if unsafe access("/proc/net/ip_vs", F_OK) == 0 {
+            report += try Self.ifSupported { () throws(DataplaneError) in
+                try servers.removeEverything()
+            }
+        }
+        report += try Self.ifSupported { () throws(DataplaneError) in
+            let bound = try addresses.observe()
+            let report = try addresses.remove(
+                AddressChange.changes(from: bound, to: AddressBinding())
+            )
+            _ = try addresses.removeLinkIfUnused()
+            return report
+        }
+        report += try Self.ifSupported { () throws(DataplaneError) in
+            try sets.remove(IPSetChange.changes(from: try sets.observe(), to: [:]))
+        }
+        return report
+    }
+
+    private static func ifSupported(
+        _ body: () throws(DataplaneError) -> ApplyReport
+    ) throws(DataplaneError) -> ApplyReport {
+        do throws(DataplaneError) {
+            return try body()
+        } catch {
+            guard error.kind == .unsupported else { throw error }
+            return ApplyReport()
+        }
+    }
+}
+
+extension VirtualServerStore {
+    /// Deletes every virtual server of ours, with all that drains.
+    func removeEverything() throws(DataplaneError) -> ApplyReport {
+        try withSocket { (socket) throws(DataplaneError) in
+            drains = [:]
+            known = []
+            let requests = try ownServices(socket).map { IPVSRequest.deleteService($0.key) }
+            let failures = try socket.carryOut(requests).map(\.error)
+            return ApplyReport(operations: requests.count - failures.count, failures: failures)
+        }
+    }
+}
+
+extension IPVSStore {
+    /// What `retire` would remove now: without what only waits for its last connections.
+    package func leftovers(rulesIn tables: [TableName]) throws(DataplaneError) -> IPVSState {
+        let rules = rules(in: tables.filter { LegacyTables.used(family).contains($0) })
+        var state = IPVSState(iptables: try rules.observe().state)
+        guard unsafe access("/proc/net/ip_vs", F_OK) == 0 else { return state }
+        state.sets = try sets.observe()
+        state.servers = try servers.observe()
+        state.binding = try addresses.observe()
+        state.binding.addresses.subtract(servers.drainingAddresses)
+        return state
+    }
+
+    /// Removes what is ours since another mode serves now: rules in the named tables at once, servers
+    /// and their addresses when their connections have ended, as `attend` finds out.
+    ///
+    /// Does nothing where IPVS is not in the kernel, but for the rules.
+    package func retire(rulesIn tables: [TableName]) throws(DataplaneError) -> ApplyReport {
+        let rules = rules(in: tables.filter { LegacyTables.used(family).contains($0) })
+        var report = try rules.apply(
+            IPTablesDiff(from: try rules.observe().state, to: IPTablesState())
+        )
+        guard unsafe access("/proc/net/ip_vs", F_OK) == 0 else { return report }
+        let present = try servers.observe()
+        report += try servers.remove(
+            present.values.sorted { $0.key < $1.key }.map { .delete($0) }
+        )
+        report += try retireAddresses()
+        report += try sets.remove(IPSetChange.changes(from: try sets.observe(), to: [:]))
+        return report
+    }
+}

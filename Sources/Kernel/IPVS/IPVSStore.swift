@@ -1,0 +1,299 @@
+package import XTables
+import NodeAddresses
+package import Netlink
+import IPSets
+package import Addressing
+package import DataplaneModel
+
+/// All that is ours in one family in ipvs mode: sets, rules, virtual servers, addresses.
+///
+/// Works in the network namespace of the calling thread, which must be the dataplane thread.
+package final class IPVSStore: KernelStore {
+    /// Where things are and how they go.
+    package struct Configuration {
+        package var lock: XTablesLock.Configuration
+        /// Shared by the stores of both families; see `IPTablesStore`.
+        package var lockWatch: XTablesLockWatch?
+        /// Virtual servers with an address in these ranges are somebody else's.
+        package var excluded: [IPPrefix]
+        /// The one of all virtual servers whose Service asks for no other.
+        package var scheduler: SchedulerName?
+        /// How long connections of what is removed may go on; zero cuts them.
+        package var drainTimeout: Duration
+        /// The set of bound addresses, whose other ports are refused.
+        package var addressSet: IPSetName
+        package var ownership: Ownership
+
+        package init(
+            lock: XTablesLock.Configuration = XTablesLock.Configuration(),
+            lockWatch: XTablesLockWatch? = nil,
+            excluded: [IPPrefix] = [],
+            scheduler: SchedulerName? = nil,
+            drainTimeout: Duration,
+            addressSet: IPSetName,
+            ownership: Ownership = .fairlead
+        ) {
+            self.lock = lock
+            self.lockWatch = lockWatch
+            self.excluded = excluded
+            self.scheduler = scheduler
+            self.drainTimeout = drainTimeout
+            self.addressSet = addressSet
+            self.ownership = ownership
+        }
+    }
+
+    let family: IPFamily
+    private let lock: XTablesLock.Configuration
+    private let lockWatch: XTablesLockWatch?
+    private let ownership: Ownership
+    private let addressSet: IPSetName
+    let sets: IPSetStore
+    private(set) lazy var rules = rules(in: TableName.allCases)
+    let servers: VirtualServerStore
+    let addresses: AddressStore
+    /// What all parts but the rules, which have no netlink, have sent.
+    package let traffic: NetlinkTraffic
+    /// Not wanted any more, and bound as long as connections to them are.
+    private var draining: Set<IPAddress> = []
+    /// Of sets and virtual servers, as they were last seen or left; nil before they were looked at,
+    /// and where they were left in an unknown state.
+    private var counts: Counts?
+    private var mark = ChangeMark()
+
+    /// How much there is, foreign virtual servers included.
+    private struct Counts: Equatable {
+        var entries: [IPSetName: Int] = [:]
+        /// Nil for IPv6, which the kernel does not count.
+        var virtualServers: Int?
+    }
+
+    package init(
+        family: IPFamily,
+        _ configuration: Configuration,
+        traffic: NetlinkTraffic = NetlinkTraffic()
+    ) {
+        self.family = family
+        addressSet = configuration.addressSet
+        self.traffic = traffic
+        let ownership = configuration.ownership
+        self.ownership = ownership
+        let sets = IPSetStore(family: family, traffic: traffic) {
+            ownership.owns(set: $0, family)
+        }
+        self.sets = sets
+        lock = configuration.lock
+        lockWatch = configuration.lockWatch
+        servers = VirtualServerStore(
+            family: family,
+            ownership: ownership,
+            excluded: configuration.excluded,
+            defaultScheduler: configuration.scheduler,
+            drainTimeout: configuration.drainTimeout,
+            traffic: traffic
+        )
+        addresses = AddressStore(family: family, ownership: ownership, traffic: traffic)
+    }
+
+    /// Our chains in some tables.
+    func rules(in tables: [TableName]) -> IPTablesStore {
+        IPTablesStore(
+            family: family,
+            tables: tables,
+            lock: lock,
+            lockWatch: lockWatch,
+            sets: { [sets] () throws(DataplaneError) in try sets.indexes() },
+            owns: ownership.owns(chain:)
+        )
+    }
+
+    /// Reads everything; what only waits for its last connections is left out.
+    package func observe() throws(DataplaneError) -> Observation<IPVSState> {
+        let mark = try notice()
+        var state = IPVSState(
+            iptables: try rules.observe().state,
+            sets: try sets.observe(),
+            servers: try servers.observe(),
+            binding: try addresses.observe()
+        )
+        draining = servers.drainingAddresses.intersection(state.binding.addresses)
+            .subtracting(state.servers.keys.compactMap(\.address))
+        state.binding.addresses.subtract(draining)
+        for address in draining { state.sets[addressSet]?.entries[.address(address)] = nil }
+        return Observation(state, mark)
+    }
+
+    /// Adds before it removes: sets that rules ask, rules, servers, and last the addresses, since a
+    /// bound address without its server would answer for itself.
+    ///
+    /// Rules that come in place of another mode's come last: the old ones serve until then.
+    package func apply(_ diff: IPVSDiff) throws(DataplaneError) -> ApplyReport {
+        try changing(diff.sets) { () throws(DataplaneError) in try write(diff) }
+    }
+
+    private func write(_ diff: IPVSDiff) throws(DataplaneError) -> ApplyReport {
+        var report = try sets.make(diff.sets)
+        let takesOver = diff.iptables.deletesChains
+        if !takesOver { report += try rules.apply(diff.iptables) }
+        report += try servers.make(diff.servers)
+        report += try addresses.make(diff.addresses)
+        draining.subtract(diff.addresses.compactMap(\.added))
+        if takesOver { report += try rules.apply(diff.iptables) }
+        report += try servers.remove(diff.servers)
+        report += try remove(diff)
+        return report
+    }
+
+    /// Removes addresses and set entries, but for addresses whose connections still run.
+    private func remove(_ diff: IPVSDiff) throws(DataplaneError) -> ApplyReport {
+        let gone = Set(diff.addresses.compactMap(\.removed))
+        let kept = gone.intersection(servers.drainingAddresses)
+        draining.formUnion(kept)
+        var report = try addresses.remove(
+            diff.addresses.filter { change in change.removed.map { !kept.contains($0) } ?? true }
+        )
+        report += try sets.remove(diff.sets.map { $0.keeping(kept, in: addressSet) })
+        report.operations += kept.count
+        return report
+    }
+
+    /// Unbinds all addresses but those whose connections still run.
+    func retireAddresses() throws(DataplaneError) -> ApplyReport {
+        var bound = try addresses.observe()
+        draining = servers.drainingAddresses.intersection(bound.addresses)
+        bound.addresses.subtract(draining)
+        return try addresses.remove(AddressChange.changes(from: bound, to: AddressBinding()))
+    }
+
+    package func statistics() throws(DataplaneError)
+        -> [VirtualServer.Key: VirtualServerStatistics]
+    {
+        try servers.statistics()
+    }
+
+    /// What keeps wanted virtual servers from being made; see `VirtualServerStore.obstacles`.
+    package func obstacles(to wanted: IPVSState) throws(DataplaneError) -> [DataplaneError] {
+        try servers.obstacles(to: wanted.servers)
+    }
+
+    /// Ends what has drained, and unbinds addresses that nothing waits for any more. Then looks at some
+    /// virtual servers and their real servers: no number shows when those change.
+    package func performDueWork(expecting plan: IPVSState?) throws(DataplaneError) {
+        if servers.hasDrains || !draining.isEmpty { try endDrains() }
+        guard let plan, try servers.differs(from: plan.servers) else { return }
+        mark.certain += 1
+    }
+
+    private func endDrains() throws(DataplaneError) {
+        _ = try changing([]) { () throws(DataplaneError) in
+            _ = try servers.finishDrains()
+            return ApplyReport()
+        }
+        let done = draining.subtracting(servers.drainingAddresses).sorted()
+        guard !done.isEmpty else { return }
+        let change = IPSetChange.update(
+            .init(name: addressSet, added: [], marks: [], removed: done.map { .address($0) })
+        )
+        _ = try changing([change]) { () throws(DataplaneError) in
+            var report = try addresses.remove(done.map { .remove($0) })
+            report += try sets.remove([change])
+            return report
+        }
+        draining.subtract(done)
+    }
+}
+
+// MARK: Changes of other programs
+
+extension IPVSStore {
+    package func changes(since mark: ChangeMark) throws(DataplaneError) -> ForeignChanges {
+        try notice().changes(since: mark)
+    }
+
+    /// Takes in what other programs did up to here, and says how much that is with what they did to
+    /// rules and addresses.
+    private func notice() throws(DataplaneError) -> ChangeMark {
+        let present = try currentCounts()
+        if let counts, counts != present { mark.certain += 1 }
+        counts = present
+        var sum = try rules.notice()
+        sum.certain += mark.certain + (try addresses.changes())
+        sum.possible += mark.possible
+        return sum
+    }
+
+    private func currentCounts() throws(DataplaneError) -> Counts {
+        Counts(
+            entries: try IPSetStore.entryCounts(owns: { ownership.owns(set: $0, family) })
+                .mapValues(\.entries),
+            virtualServers: try servers.virtualServerCount()
+        )
+    }
+
+    /// Runs `body`, which makes these changes of sets and any of virtual servers, so that they do not
+    /// count as another program's. What is then other than expected may be that, or an entry that was
+    /// there already.
+    private func changing(
+        _ changes: [IPSetChange],
+        _ body: () throws(DataplaneError) -> ApplyReport
+    ) throws(DataplaneError) -> ApplyReport {
+        // Where only leftovers of an earlier mode are ended, nobody asks for changes, and legacy tables
+        // may not even be in use.
+        guard var expected = counts else { return try body() }
+        let made = servers.made
+        let drained = draining
+        counts = nil
+        let report = try body()
+        let present = try currentCounts()
+        counts = present
+        guard report.failures.isEmpty else { return report }
+        for change in changes {
+            // An address that drains stays in the set, and may be wanted again.
+            let keepsEntries = change.name == addressSet && !(drained.isEmpty && draining.isEmpty)
+            expected.entries[change.name] =
+                keepsEntries
+                ? present.entries[change.name]
+                : change.entryCount(from: expected.entries[change.name])
+                    ?? present.entries[change.name]
+        }
+        if let before = expected.virtualServers {
+            expected.virtualServers = before + servers.made - made
+        }
+        if expected != present { mark.possible += 1 }
+        return report
+    }
+}
+
+extension IPSetChange {
+    /// How many entries the set has after the change, where it had so many before; nil if there is
+    /// no set then, or if entries only get other marks, which adds none.
+    fileprivate func entryCount(from count: Int?) -> Int? {
+        switch self {
+        case .create(let set), .replace(let set): set.entries.count
+        case .update(let update) where update.marks.allSatisfy { $0 == 0 }:
+            count.map { $0 + update.added.count - update.removed.count }
+        case .update, .destroy: nil
+        }
+    }
+
+    /// Without the removal of `addresses` from the set `name`.
+    fileprivate func keeping(_ addresses: Set<IPAddress>, in name: IPSetName) -> IPSetChange {
+        guard case .update(var update) = self, update.name == name else { return self }
+        update.removed.removeAll { entry in
+            guard case .address(let address) = entry else { return false }
+            return addresses.contains(address)
+        }
+        return .update(update)
+    }
+}
+
+extension IPTablesDiff {
+    /// Chains of ours are there that the wanted state has no use for.
+    fileprivate var deletesChains: Bool {
+        tables.contains { table in
+            table.chains.contains { change in
+                if case .delete = change { true } else { false }
+            }
+        }
+    }
+}

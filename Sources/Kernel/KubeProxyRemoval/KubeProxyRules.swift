@@ -1,0 +1,109 @@
+package import XTables
+import IPSets
+package import Addressing
+package import DataplaneModel
+import Glibc
+
+/// What kube-proxy has in the kernel for one family, in any of its modes: found by its names, and
+/// removed without touching anything else.
+///
+/// Connections that iptables or nftables translate go on, as connection tracking remembers them;
+/// those through IPVS end. Works in the network namespace of the calling thread, which must be the
+/// dataplane thread.
+package struct KubeProxyRules {
+    package let family: IPFamily
+    private let store: IPTablesStore
+    private let legacy: IPTablesDiff
+    private let tables: KubeProxyTables
+    private let servers: KubeProxyServers
+    private let sets: [IPSetName: IPSet]
+
+    /// Reads what is there. What the kernel does not know cannot hold anything.
+    package init(
+        _ family: IPFamily,
+        lock: XTablesLock.Configuration = XTablesLock.Configuration(),
+        sparing ownership: Ownership = .fairlead
+    ) throws(DataplaneError) {
+        self.family = family
+        // To look into a table that nobody has used would make it.
+        let store = IPTablesStore(
+            family: family,
+            tables: LegacyTables.used(family),
+            lock: lock,
+            owns: KubeProxyNames.owns(chain:)
+        )
+        self.store = store
+        legacy = IPTablesDiff(from: try store.observe().state, to: IPTablesState())
+        tables = try KubeProxyTables.observe(family)
+        sets = try Self.sets(family)
+        servers = try KubeProxyServers(family, sets: sets, sparing: ownership)
+    }
+
+    private static func sets(
+        _ family: IPFamily
+    ) throws(DataplaneError) -> [IPSetName: IPSet] {
+        do throws(DataplaneError) {
+            return try setStore(family).observe()
+        } catch {
+            guard error.kind == .unsupported else { throw error }
+            return [:]
+        }
+    }
+
+    private static func setStore(_ family: IPFamily) -> IPSetStore {
+        IPSetStore(family: family) { KubeProxyNames.owns(set: $0, family) }
+    }
+
+    /// Every object, one a line, in the order in which they go.
+    package var descriptions: [String] {
+        var lines: [String] = []
+        for table in legacy.tables {
+            let place = "\(family.rawValue) \(table.table.rawValue)"
+            for case .delete(let jump) in table.jumps {
+                lines.append("\(place): a rule of \(jump.from.rawValue)\(Self.target(jump.rule))")
+            }
+            lines += table.chains.map { "\(place): chain \($0.name)" }
+        }
+        for object in tables.objects {
+            if case .rules = object { continue }
+            lines.append(object.subject(family))
+        }
+        lines += servers.servers.map { "IPVS: virtual server \($0)" }
+        lines += servers.addresses.map { "address \($0.address) on \(KubeProxyNames.link)" }
+        if servers.hasLink { lines.append("link \(KubeProxyNames.link), if no address is left") }
+        lines += sets.keys.sorted().map { "set \($0)" }
+        return lines
+    }
+
+    private static func target(_ rule: Rule) -> String {
+        if case .jump(let chain) = rule.target { " to \(chain)" } else { "" }
+    }
+
+    /// Removes it: first what packets meet first, and sets when no rule asks them any more.
+    ///
+    /// Is to be called once. What could not be removed although all the rest was is in `failures`.
+    package func remove() throws(DataplaneError) -> ApplyReport {
+        var report = try store.apply(legacy)
+        report += try tables.remove(family)
+        report += try servers.remove()
+        report += try removeSets()
+        return report
+    }
+
+    /// The kernel lets go of a set some time after the last rule of nftables that asked it.
+    private func removeSets() throws(DataplaneError) -> ApplyReport {
+        let store = Self.setStore(family)
+        var report = ApplyReport()
+        for attempt in 1...Self.attempts {
+            let present = attempt == 1 ? sets : try store.observe()
+            let done = try store.remove(IPSetChange.changes(from: present, to: [:]))
+            report.operations += done.operations
+            report.failures = done.failures
+            if !done.failures.contains(where: { $0.kind == .busy }) { break }
+            usleep(100_000)
+        }
+        return report
+    }
+
+    private static let attempts = 10
+}

@@ -1,0 +1,134 @@
+import NodeAddresses
+import Netlink
+import IPVS
+import HostFacts
+import Addressing
+import CNetlink
+import DataplaneModel
+import Glibc
+
+/// kube-proxy's virtual servers of one family, and the addresses it bound for them.
+///
+/// IPVS does not tell who made a virtual server. kube-proxy's are those on the addresses of its
+/// link, and on the node's own addresses those at the node ports in its sets.
+struct KubeProxyServers {
+    /// An address of the link, with its length of prefix.
+    struct BoundAddress: Hashable {
+        var address: IPAddress
+        var length: Int
+    }
+
+    private(set) var servers: [VirtualServer.Key] = []
+    private(set) var addresses: [BoundAddress] = []
+    /// There is a dummy link of the name.
+    private(set) var hasLink = false
+
+    private let family: IPFamily
+
+    /// `sets` are kube-proxy's. Virtual servers of `ownership` are none of them.
+    init(
+        _ family: IPFamily,
+        sets: [IPSetName: IPSet],
+        sparing ownership: Ownership
+    ) throws(DataplaneError) {
+        self.family = family
+        var socket = try RoutingSocket(NetlinkTraffic())
+        if let link = try socket.link(KubeProxyNames.link), link.kind == RoutingSocket.dummy {
+            hasLink = true
+            addresses = try socket.addresses(family, of: link)
+                .filter { !$0.address.isLinkLocal }
+                .map { BoundAddress(address: $0.address, length: $0.length) }
+        }
+        // Asking IPVS would load it, on a host that never had a use for it.
+        guard unsafe access("/proc/net/ip_vs", F_OK) == 0 else { return }
+        let bound = Set(addresses.map(\.address))
+        let nodePorts = NodePorts(family, sets)
+        guard !bound.isEmpty || !nodePorts.isEmpty else { return }
+        let local = Set(try LocalAddresses.observe().map(\.address))
+        servers = try IPVSSocket().services().filter { service in
+            guard case .frontend(let socket, let transport) = service.key,
+                service.key.family == family, !service.flags.bear(ownership)
+            else { return false }
+            return bound.contains(socket.address)
+                || local.contains(socket.address) && nodePorts.contains(socket, transport)
+        }
+        .map(\.key).sorted()
+    }
+
+    /// Removes the servers, then the addresses, and the link with the last address of either family.
+    func remove() throws(DataplaneError) -> ApplyReport {
+        var report = ApplyReport()
+        if !servers.isEmpty {
+            let failures = try IPVSSocket().carryOut(servers.map { .deleteService($0) })
+                .map(\.error).filter { $0.errno != ESRCH }
+            report += ApplyReport(operations: servers.count - failures.count, failures: failures)
+        }
+        guard hasLink else { return report }
+        var socket = try RoutingSocket(NetlinkTraffic())
+        let refused = try socket.remove(addresses, from: KubeProxyNames.link, family)
+        report += ApplyReport(operations: addresses.count - refused.count, failures: refused)
+        if try socket.removeDummyWithoutAddresses(KubeProxyNames.link) { report.operations += 1 }
+        return report
+    }
+}
+
+/// The ports in kube-proxy's sets of node ports.
+private struct NodePorts {
+    private var tcp: Set<PortNumber> = []
+    private var udp: Set<PortNumber> = []
+    private var sctp: Set<SocketAddress> = []
+
+    init(_ family: IPFamily, _ sets: [IPSetName: IPSet]) {
+        func entries(_ role: KubeProxyNames.SetRole) -> [IPSetEntry] {
+            sets[IPSetName(KubeProxyNames.set(role, family))].map { Array($0.entries.keys) } ?? []
+        }
+        for case .port(let port) in entries(.nodePortsTCP) { tcp.insert(port) }
+        for case .port(let port) in entries(.nodePortsUDP) { udp.insert(port) }
+        for case .frontend(let socket, .sctp) in entries(.nodePortsSCTP) { sctp.insert(socket) }
+    }
+
+    var isEmpty: Bool { tcp.isEmpty && udp.isEmpty && sctp.isEmpty }
+
+    func contains(_ socket: SocketAddress, _ transport: TransportProtocol) -> Bool {
+        switch transport {
+        case .tcp: tcp.contains(socket.port)
+        case .udp: udp.contains(socket.port)
+        case .sctp: sctp.contains(socket)
+        }
+    }
+}
+
+extension RoutingSocket {
+    /// Removes addresses, and returns what the kernel refused but for what is gone already.
+    fileprivate mutating func remove(
+        _ addresses: [KubeProxyServers.BoundAddress],
+        from name: String,
+        _ family: IPFamily
+    ) throws(DataplaneError) -> [DataplaneError] {
+        guard !addresses.isEmpty, let link = try link(name) else { return [] }
+        var batch = NetlinkBatch(reserving: 48 * addresses.count)
+        for bound in addresses {
+            batch.beginAddress(RTM_DELADDR, family, link: link.index, length: bound.length)
+            batch.bareAddress(IFA_LOCAL, bound.address)
+            batch.bareAddress(IFA_ADDRESS, bound.address)
+        }
+        return try transact(&batch)
+            .filter { ![EADDRNOTAVAIL, ENODEV, ENOENT].contains($0.errno) }
+            .map {
+                let subject = "address \(addresses[$0.index].address) on \(name)"
+                return .system("RTM_DELADDR", subject, $0.errno)
+            }
+    }
+
+    /// Removes a dummy link on which no address was put; false if it stays.
+    fileprivate mutating func removeDummyWithoutAddresses(
+        _ name: String
+    ) throws(DataplaneError) -> Bool {
+        guard let link = try link(name), link.kind == Self.dummy else { return false }
+        for family in IPFamily.allCases {
+            let addresses = try addresses(family, of: link)
+            guard addresses.allSatisfy({ $0.address.isLinkLocal }) else { return false }
+        }
+        return try remove(link, name)
+    }
+}

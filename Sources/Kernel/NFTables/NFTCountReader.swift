@@ -1,0 +1,36 @@
+import Netlink
+import Addressing
+import CNetlink
+import DataplaneModel
+
+/// Reads what the elements of a set have counted from the kernel's messages.
+struct NFTCountReader {
+    private let keys: NFTElementReader
+    private(set) var counts: [NFTValue: NFTCount] = [:]
+
+    init(_ shape: NFTSetShape, _ family: IPFamily) {
+        keys = NFTElementReader(shape, family)
+    }
+
+    /// Takes the elements of an answer to `NFT_MSG_GETSETELEM`; those without a counter are left
+    /// out.
+    mutating func read(_ message: NetlinkMessage) {
+        let attributes = message.payload.dropFirst(4)
+        var found: [NFTValue: NFTCount] = [:]
+        attributes.attribute(NFTA_SET_ELEM_LIST_ELEMENTS)?.forEachAttribute { _, item in
+            guard let key = keys.element(item)?.key, let count = Self.count(item) else { return }
+            found[key] = count
+        }
+        counts.merge(found) { $1 }
+    }
+
+    private static func count(_ item: NetlinkBytes) -> NFTCount? {
+        guard let expression = item.attribute(NFTA_SET_ELEM_EXPR),
+            expression.text(NFTA_EXPR_NAME) == NFTSetShape.counter,
+            let data = expression.attribute(NFTA_EXPR_DATA),
+            let packets = data.long(NFTA_COUNTER_PACKETS),
+            let bytes = data.long(NFTA_COUNTER_BYTES)
+        else { return nil }
+        return NFTCount(packets: packets, bytes: bytes)
+    }
+}

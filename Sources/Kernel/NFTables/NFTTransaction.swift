@@ -1,0 +1,179 @@
+package import Netlink
+package import Addressing
+import CIPTables
+import CNetlink
+import DataplaneModel
+import Glibc
+
+/// Messages that change our table of one family, all of them or, if one is refused, none.
+package struct NFTTransaction {
+    package var batch: NetlinkBatch
+    let family: IPFamily
+    let table: String
+    /// What the sets are like whose elements it changes.
+    private(set) var shapes: [String: NFTSetShape] = [:]
+    /// Sets have a number within the transaction.
+    private var setCount: UInt32 = 0
+
+    package init(_ family: IPFamily, _ table: String, reserving capacity: Int = 4096) {
+        self.family = family
+        self.table = table
+        batch = NetlinkBatch(reserving: capacity)
+        batch.beginTransaction()
+    }
+
+    /// It is carried out only if it has an end.
+    mutating func end() {
+        batch.endTransaction()
+        batch.close()
+    }
+
+    /// Begins a message about our table or something in it.
+    mutating func begin(_ message: nf_tables_msg_types, flags: Int32 = 0) {
+        batch.begin(message, family, flags: UInt16(flags))
+        // The attribute of the table's name is the first of every message's.
+        batch.text(NFTA_TABLE_NAME, table)
+    }
+
+    // MARK: - Table and chains
+
+    /// Nothing is amiss if it is there; its flags become none.
+    mutating func makeTable() {
+        begin(NFT_MSG_NEWTABLE, flags: NLM_F_CREATE)
+        batch.number(NFTA_TABLE_FLAGS, 0)
+    }
+
+    /// With all that is in it.
+    mutating func deleteTable() { begin(NFT_MSG_DELTABLE) }
+
+    /// Without rules.
+    mutating func make(_ chain: NFTChain) {
+        begin(NFT_MSG_NEWCHAIN, flags: NLM_F_CREATE)
+        batch.text(NFTA_CHAIN_NAME, chain.name.text)
+        guard let hook = chain.hook else { return }
+        batch.nested(NFTA_CHAIN_HOOK) { batch in
+            batch.number(NFTA_HOOK_HOOKNUM, hook.place.number)
+            batch.number(NFTA_HOOK_PRIORITY, UInt32(bitPattern: hook.priority))
+        }
+        batch.number(NFTA_CHAIN_POLICY, UInt32(hook.dropsByDefault ? NF_DROP : NF_ACCEPT))
+        batch.text(NFTA_CHAIN_TYPE, hook.kind.rawValue)
+    }
+
+    /// The chain must lead nowhere and nothing to it.
+    mutating func delete(_ chain: NFTChainName) {
+        begin(NFT_MSG_DELCHAIN)
+        batch.text(NFTA_CHAIN_NAME, chain.text)
+    }
+
+    /// Deletes the rules of a chain.
+    mutating func flush(_ chain: NFTChainName) {
+        begin(NFT_MSG_DELRULE)
+        batch.text(NFTA_RULE_CHAIN, chain.text)
+    }
+
+    /// Behind the rules that the chain has.
+    mutating func append(_ rule: NFTRule, to chain: NFTChainName) {
+        var sets: [UInt32] = []
+        for case .transports(let transports) in rule.statements where transports.count > 1 {
+            sets.append(makeAnonymousSet(transports))
+        }
+        begin(NFT_MSG_NEWRULE, flags: NLM_F_CREATE | NLM_F_APPEND)
+        batch.text(NFTA_RULE_CHAIN, chain.text)
+        let family = family
+        batch.nested(NFTA_RULE_EXPRESSIONS) { batch in
+            var sets = sets[...]
+            for statement in rule.statements { batch.append(statement, family, &sets) }
+        }
+    }
+
+    // MARK: - Sets
+
+    /// Without elements.
+    mutating func make(_ set: NFTSet) {
+        begin(NFT_MSG_NEWSET, flags: NLM_F_CREATE)
+        batch.text(NFTA_SET_NAME, set.name.text)
+        setCount += 1
+        batch.number(NFTA_SET_ID, setCount)
+        batch.append(set, family)
+    }
+
+    /// No rule may ask it.
+    mutating func delete(_ set: NFTSetName) {
+        begin(NFT_MSG_DELSET)
+        batch.text(NFTA_SET_NAME, set.text)
+    }
+
+    /// Its number.
+    private mutating func makeAnonymousSet(_ transports: [TransportProtocol]) -> UInt32 {
+        setCount += 1
+        begin(NFT_MSG_NEWSET, flags: NLM_F_CREATE)
+        batch.text(NFTA_SET_NAME, NetlinkBatch.anonymousSet)
+        batch.number(NFTA_SET_ID, setCount)
+        batch.number(NFTA_SET_FLAGS, NFT_SET_ANONYMOUS.rawValue | NFT_SET_CONSTANT.rawValue)
+        batch.number(NFTA_SET_KEY_TYPE, NFTField.transport.typeNumber(family))
+        batch.number(NFTA_SET_KEY_LEN, 1)
+        batch.nested(NFTA_SET_DESC) {
+            $0.number(NFTA_SET_DESC_SIZE, UInt32(transports.count))
+        }
+        batch.attribute(NFTA_SET_USERDATA.rawValue, NFTUserData.transports.bytes)
+        begin(NFT_MSG_NEWSETELEM, flags: NLM_F_CREATE)
+        batch.text(NFTA_SET_ELEM_LIST_SET, NetlinkBatch.anonymousSet)
+        batch.number(NFTA_SET_ELEM_LIST_SET_ID, setCount)
+        batch.nested(NFTA_SET_ELEM_LIST_ELEMENTS) { batch in
+            for transport in transports {
+                batch.nested(NFTA_LIST_ELEM) { $0.data(NFTA_SET_ELEM_KEY, [transport.number]) }
+            }
+        }
+        return setCount
+    }
+
+    /// Elements that are not there.
+    mutating func add(_ elements: [NFTElement], to set: NFTSetName, _ shape: NFTSetShape) {
+        write(elements, NFT_MSG_NEWSETELEM, flags: NLM_F_CREATE, set, shape)
+    }
+
+    /// Elements that are there; only their keys matter.
+    mutating func remove(_ elements: [NFTElement], from set: NFTSetName, _ shape: NFTSetShape) {
+        write(elements, NFT_MSG_DELSETELEM, flags: 0, set, shape)
+    }
+
+    /// A list of elements is one attribute, which has at most 64 KiB.
+    private static let listLimit = 60000
+
+    private mutating func write(
+        _ elements: [NFTElement],
+        _ message: nf_tables_msg_types,
+        flags: Int32,
+        _ set: NFTSetName,
+        _ shape: NFTSetShape
+    ) {
+        shapes[set.text] = shape
+        let layout = NFTElementLayout(shape, family)
+        let withData = message == NFT_MSG_NEWSETELEM
+        var rest = elements[...]
+        while !rest.isEmpty {
+            begin(message, flags: flags)
+            batch.text(NFTA_SET_ELEM_LIST_SET, set.text)
+            let list = batch.openNested(NFTA_SET_ELEM_LIST_ELEMENTS.rawValue)
+            let start = batch.bytes.count
+            while let element = rest.first, batch.bytes.count - start < Self.listLimit {
+                batch.append(element, layout, withData: withData)
+                rest.removeFirst()
+            }
+            batch.closeNested(list)
+        }
+    }
+}
+
+extension NFTHook.Place {
+    /// `enum nf_inet_hooks`.
+    var number: UInt32 {
+        switch self {
+        case .prerouting: NF_INET_PRE_ROUTING.rawValue
+        case .input: NF_INET_LOCAL_IN.rawValue
+        case .forward: NF_INET_FORWARD.rawValue
+        case .output: NF_INET_LOCAL_OUT.rawValue
+        case .postrouting: NF_INET_POST_ROUTING.rawValue
+        }
+    }
+}

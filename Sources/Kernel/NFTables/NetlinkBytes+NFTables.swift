@@ -1,0 +1,9 @@
+package import Netlink
+import CNetlink
+
+extension NetlinkBytes {
+    /// The plain bytes of a `struct nft_data`.
+    package func data<Attribute: RawRepresentable<UInt32>>(_ type: Attribute) -> NetlinkBytes? {
+        attribute(type)?.attribute(NFTA_DATA_VALUE)
+    }
+}

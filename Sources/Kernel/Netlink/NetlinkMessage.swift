@@ -1,0 +1,77 @@
+import CNetlink
+
+/// One message of the kernel's, within a buffer of several.
+package struct NetlinkMessage {
+    package let type: UInt16
+    package let flags: UInt16
+    package let sequence: UInt32
+    /// The socket whose request it answers or tells others of; 0 for what the kernel does itself.
+    package let port: UInt32
+    /// Behind the netlink header.
+    package let payload: NetlinkBytes
+}
+
+/// A stretch of bytes that the kernel sent; reads beyond its end give zeros or nothing.
+package struct NetlinkBytes {
+    package let storage: [UInt8]
+    package let range: Range<Int>
+
+    package init(_ storage: [UInt8], _ range: Range<Int>) {
+        self.storage = storage
+        self.range = range.clamped(to: 0..<storage.count)
+    }
+
+    package var count: Int { range.count }
+
+    package func dropFirst(_ count: Int) -> NetlinkBytes {
+        NetlinkBytes(storage, min(range.lowerBound + count, range.upperBound)..<range.upperBound)
+    }
+
+    /// In host order.
+    package func number<Number: FixedWidthInteger>(_ type: Number.Type, at place: Int = 0) -> Number {
+        var result: Number = 0
+        for index in 0..<(Number.bitWidth / 8) {
+            let position = range.lowerBound + place + index
+            guard position < range.upperBound else { return 0 }
+            result |= Number(truncatingIfNeeded: storage[position]) << (8 * index)
+        }
+        return result
+    }
+
+    /// The first `width` bytes as a number in network order.
+    package func network(_ width: Int, at place: Int = 0) -> UInt128 {
+        (0..<width).reduce(UInt128(0)) { sum, index in
+            let position = range.lowerBound + place + index
+            return sum << 8 | (position < range.upperBound ? UInt128(storage[position]) : 0)
+        }
+    }
+
+    /// Up to the first zero byte.
+    package var text: String {
+        String(decoding: storage[range].prefix { $0 != 0 }, as: UTF8.self)
+    }
+
+    /// The attributes it is made of, with the kernel's flags taken off their types. Stops at one
+    /// whose length makes no sense.
+    package func forEachAttribute(_ body: (_ type: Int, _ value: NetlinkBytes) -> Void) {
+        var place = range.lowerBound
+        while place + 4 <= range.upperBound {
+            let head = NetlinkBytes(storage, place..<range.upperBound)
+            let length = Int(head.number(UInt16.self))
+            guard length >= 4, place + length <= range.upperBound else { return }
+            let type = Int(head.number(UInt16.self, at: 2)) & attributeTypeMask
+            body(type, NetlinkBytes(storage, (place + 4)..<(place + length)))
+            place += (length + 3) & ~3
+        }
+    }
+
+    /// The value of an attribute; the last one if there are several.
+    package func attribute(_ wanted: some BinaryInteger) -> NetlinkBytes? {
+        var found: NetlinkBytes?
+        forEachAttribute { type, value in if type == Int(wanted) { found = value } }
+        return found
+    }
+}
+
+/// `NLA_TYPE_MASK`, which the header spells as a computation on flags that Swift does not import.
+private let attributeTypeMask = 0x3fff

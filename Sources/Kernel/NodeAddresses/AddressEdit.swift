@@ -1,0 +1,163 @@
+import HostFacts
+import Netlink
+import Addressing
+import CNetlink
+import DataplaneModel
+import Glibc
+
+/// Changes of addresses on their way into the kernel, and what became of them.
+struct AddressEdit {
+    private let family: IPFamily
+    private let ownership: Ownership
+    private var link: String { ownership.link }
+    private let traffic: NetlinkTraffic
+    private(set) var report = ApplyReport()
+
+    init(_ family: IPFamily, _ ownership: Ownership, _ traffic: NetlinkTraffic) {
+        self.family = family
+        self.ownership = ownership
+        self.traffic = traffic
+    }
+
+    /// `LOOPBACK_IFINDEX`: the loopback interface is the first one of every namespace.
+    private static let loopback: UInt32 = 1
+
+    // MARK: - Ranges
+
+    mutating func add(_ ranges: [IPPrefix]) throws(DataplaneError) {
+        var batch = NetlinkBatch(reserving: 64 * ranges.count)
+        let flags = UInt16(NLM_F_CREATE | NLM_F_EXCL)
+        for range in ranges { append(range, RTM_NEWROUTE, flags: flags, to: &batch) }
+        try send(&batch, "RTM_NEWROUTE", "local routes", allowing: [EEXIST]) {
+            "local route \(ranges[$0])"
+        }
+    }
+
+    mutating func remove(_ ranges: [IPPrefix]) throws(DataplaneError) {
+        var batch = NetlinkBatch(reserving: 64 * ranges.count)
+        for range in ranges { append(range, RTM_DELROUTE, to: &batch) }
+        try send(&batch, "RTM_DELROUTE", "local routes", allowing: [ESRCH, ENOENT, ENODEV]) {
+            "local route \(ranges[$0])"
+        }
+    }
+
+    private func append(
+        _ range: IPPrefix,
+        _ type: some BinaryInteger,
+        flags: UInt16 = 0,
+        to batch: inout NetlinkBatch
+    ) {
+        batch.beginLocalRoute(
+            type,
+            family,
+            protocol: ownership.routeProtocol,
+            length: range.length,
+            scope: RT_SCOPE_HOST,
+            flags: flags
+        )
+        batch.bareAddress(RTA_DST.rawValue, range.address)
+        batch.attribute(RTA_OIF.rawValue, Self.loopback)
+    }
+
+    // MARK: - Addresses
+
+    mutating func add(_ addresses: [IPAddress]) throws(DataplaneError) {
+        let index: UInt32
+        do throws(DataplaneError) {
+            var socket = try RoutingSocket(traffic)
+            index = try socket.requireDummy(link).index
+        } catch {
+            if error.kind == .notPermitted { throw error }
+            // Without the link no address of this family is bound.
+            var failure = error
+            failure.scope = .family
+            report.failures.append(failure)
+            return
+        }
+        var batch = NetlinkBatch(reserving: 80 * addresses.count)
+        for address in addresses { append(address, on: index, to: &batch) }
+        let link = link
+        try send(&batch, "RTM_NEWADDR", "addresses on \(link)", allowing: [EEXIST]) {
+            "address \(addresses[$0]) on \(link)"
+        }
+    }
+
+    mutating func remove(_ addresses: [IPAddress]) throws(DataplaneError) {
+        var socket = try RoutingSocket(traffic)
+        // Addresses go with their link.
+        guard let found = try socket.link(link), found.kind == RoutingSocket.dummy else { return }
+        var batch = NetlinkBatch(reserving: 48 * addresses.count)
+        for address in addresses {
+            let length = family.bitWidth
+            batch.beginAddress(RTM_DELADDR, family, link: found.index, length: length)
+            batch.bareAddress(IFA_LOCAL, address)
+            batch.bareAddress(IFA_ADDRESS, address)
+        }
+        let link = link
+        let gone: Set = [EADDRNOTAVAIL, ENODEV, ENOENT]
+        try send(&batch, "RTM_DELADDR", "addresses on \(link)", allowing: gone) {
+            "address \(addresses[$0]) on \(link)"
+        }
+    }
+
+    /// A host's own connections must not come from a Service's address unless they go to it: hence
+    /// the scope, and for IPv6, which has no choice of scope, a preferred lifetime of zero.
+    private func append(_ address: IPAddress, on link: UInt32, to batch: inout NetlinkBatch) {
+        batch.beginAddress(
+            RTM_NEWADDR,
+            family,
+            link: link,
+            length: family.bitWidth,
+            scope: RT_SCOPE_HOST,
+            flags: UInt16(NLM_F_CREATE | NLM_F_EXCL)
+        )
+        batch.bareAddress(IFA_LOCAL, address)
+        batch.bareAddress(IFA_ADDRESS, address)
+        switch family {
+        case .ipv4: batch.attribute(IFA_FLAGS, UInt32(IFA_F_NOPREFIXROUTE))
+        case .ipv6:
+            batch.attribute(IFA_FLAGS, UInt32(IFA_F_NODAD | IFA_F_NOPREFIXROUTE))
+            // struct ifa_cacheinfo: preferred, valid (for ever), and two times that are not set.
+            var lifetimes = [UInt8](repeating: 0, count: 16)
+            for index in 4..<8 { lifetimes[index] = .max }
+            batch.attribute(IFA_CACHEINFO, lifetimes)
+        }
+    }
+
+    // MARK: - Both
+
+    /// Carries out all messages; `allowed` are the errors that mean that it is so already.
+    private mutating func send(
+        _ batch: inout NetlinkBatch,
+        _ operation: String,
+        _ whole: String,
+        allowing allowed: Set<Int32>,
+        subject: (Int) -> String
+    ) throws(DataplaneError) {
+        var socket = try RoutingSocket(traffic)
+        let count = batch.count
+        let refusals = try socket.transact(&batch).filter { !allowed.contains($0.errno) }
+        let errors = refusals.map { refusal in
+            var error = DataplaneError.system(operation, subject(refusal.index), refusal.errno)
+            if let words = refusal.message { error.message = words }
+            explain(&error)
+            return error
+        }
+        report.operations += count - errors.count
+        report.fail(errors, of: whole)
+    }
+
+    private func explain(_ error: inout DataplaneError) {
+        switch error.errno {
+        case ENETDOWN:
+            error.scope = .family
+            error.message = "the loopback interface is down"
+        case EACCES, EOPNOTSUPP:
+            // EACCES where the link, EOPNOTSUPP where the host has IPv6 disabled.
+            error.kind = .unsupported
+            error.scope = .family
+            error.message = "\(family.rawValue) is disabled"
+        default: break
+        }
+    }
+}

@@ -1,0 +1,174 @@
+import Netlink
+import Addressing
+import CNetlink
+import DataplaneModel
+import Glibc
+
+/// Counts what other programs change of our bindings of one family, from the kernel's
+/// notifications: at rest it asks the kernel for nothing.
+///
+/// It knows what is bound, and so which notification is of something that it does not know yet. What
+/// we change ourselves is made known before it is done: an IPv6 address is told of some time later.
+final class AddressMonitor {
+    private let family: IPFamily
+    private let ownership: Ownership
+    private let traffic: NetlinkTraffic
+    private var socket: NetlinkSocket
+    /// Our link; nil while there is none.
+    private var link: RoutingSocket.Link?
+    private var loopbackIsUp: Bool?
+    /// The single addresses on our link. The kernel tells of some addresses twice.
+    private var addresses: Set<IPAddress> = []
+    private var ranges: Set<IPPrefix> = []
+    private var count = 0
+    /// What was told of since the last call, and whether it was bound then.
+    private var wereBound: [AddressChange: Bool] = [:]
+
+    /// `LOOPBACK_IFINDEX`: the loopback interface is the first one of every namespace.
+    private static let loopback: UInt32 = 1
+
+    /// Listens from here on, in the network namespace of the calling thread.
+    init(
+        _ family: IPFamily,
+        _ ownership: Ownership,
+        _ traffic: NetlinkTraffic
+    ) throws(DataplaneError) {
+        self.family = family
+        self.ownership = ownership
+        self.traffic = traffic
+        let socket = try NetlinkSocket(NETLINK_ROUTE, name: "rtnetlink notifications")
+        try socket.bind()
+        let groups =
+            family == .ipv4
+            ? [RTNLGRP_LINK, RTNLGRP_IPV4_IFADDR, RTNLGRP_IPV4_ROUTE]
+            : [RTNLGRP_LINK, RTNLGRP_IPV6_IFADDR, RTNLGRP_IPV6_ROUTE]
+        for group in groups { try socket.listen(UInt32(group.rawValue), true) }
+        self.socket = socket
+        try look()
+    }
+
+    /// So many changes since the start; if more happened than the kernel keeps for us, one more, as
+    /// there may have been any. What came and went again between two calls is none: the kernel may
+    /// tell of an IPv6 address of ours when we have already removed it.
+    func changes() throws(DataplaneError) -> Int {
+        wereBound = [:]
+        while true {
+            do throws(DataplaneError) {
+                guard let messages = try socket.arrived() else {
+                    if wereBound.contains(where: { isBound($0.key) != $0.value }) { count += 1 }
+                    return count
+                }
+                for message in messages { take(message) }
+            } catch {
+                guard error.errno == ENOBUFS else { throw error }
+                count += 1
+                try look()
+            }
+        }
+    }
+
+    /// Our own changes, right before they are made.
+    func expect(_ changes: [AddressChange]) throws(DataplaneError) {
+        _ = try self.changes()
+        for change in changes {
+            switch change {
+            case .add(let address): addresses.insert(address)
+            case .remove(let address): addresses.remove(address)
+            case .addRange(let range): ranges.insert(range)
+            case .removeRange(let range): ranges.remove(range)
+            }
+        }
+    }
+
+    /// The link carries addresses, so that adding one makes none.
+    var hasLink: Bool { link?.isUp ?? false }
+
+    /// After our own change, where it also made the link, or where some of it was refused: looks at
+    /// what is bound now. What is `surprising` counts, which it is unless it was refused.
+    func lookAgain(surprising: Bool) throws(DataplaneError) {
+        let (before, expected) = (count, (addresses, ranges))
+        // What was told up to here is seen now.
+        _ = try changes()
+        count = before
+        try look()
+        if surprising, expected != (addresses, ranges) { count += 1 }
+    }
+
+    private func look() throws(DataplaneError) {
+        var socket = try RoutingSocket(traffic)
+        ranges = Set(try socket.localRanges(family, ownership.routeProtocol))
+        link = try socket.link(ownership.link)
+        addresses = []
+        guard let link else { return }
+        for (address, length) in try socket.addresses(family, of: link)
+        where length == family.bitWidth {
+            addresses.insert(address)
+        }
+    }
+
+    private func take(_ message: NetlinkMessage) {
+        let payload = message.payload
+        switch Int(message.type) {
+        case Int(RTM_NEWLINK): takeLink(payload, isThere: true)
+        case Int(RTM_DELLINK): takeLink(payload, isThere: false)
+        case Int(RTM_NEWADDR): takeAddress(payload, isThere: true)
+        case Int(RTM_DELADDR): takeAddress(payload, isThere: false)
+        case Int(RTM_NEWROUTE): takeRange(payload, isThere: true)
+        case Int(RTM_DELROUTE): takeRange(payload, isThere: false)
+        default: break
+        }
+    }
+
+    private func takeLink(_ payload: NetlinkBytes, isThere: Bool) {
+        let index = payload.number(UInt32.self, at: 4)
+        let isUp = isThere && payload.number(UInt32.self, at: 8) & UInt32(IFF_UP) != 0
+        if index == Self.loopback {
+            // IPv4 routes go with it without a word of their own.
+            if let loopbackIsUp, loopbackIsUp != isUp { count += 1 }
+            if loopbackIsUp == nil, !isUp { count += 1 }
+            loopbackIsUp = isUp
+            return
+        }
+        let attributes = payload.dropFirst(16)
+        let isOurs = isThere && attributes.attribute(IFLA_IFNAME)?.text == ownership.link
+        guard isOurs || index == link?.index else { return }
+        let kind = attributes.attribute(IFLA_LINKINFO)?.attribute(IFLA_INFO_KIND)?.text ?? ""
+        let now = isOurs ? RoutingSocket.Link(index: index, kind: kind, isUp: isUp) : nil
+        guard now != link else { return }
+        if now?.index != link?.index { addresses = [] }
+        link = now
+        count += 1
+    }
+
+    private func takeAddress(_ payload: NetlinkBytes, isThere: Bool) {
+        guard payload.number(UInt8.self) == family.number,
+            payload.number(UInt32.self, at: 4) == link?.index,
+            Int(payload.number(UInt8.self, at: 1)) == family.bitWidth
+        else { return }
+        let attributes = payload.dropFirst(8)
+        guard let own = attributes.attribute(IFA_LOCAL) ?? attributes.attribute(IFA_ADDRESS)
+        else { return }
+        let address = IPAddress(family: family, bits: own.network(own.count))
+        note(.add(address))
+        if isThere { addresses.insert(address) } else { addresses.remove(address) }
+    }
+
+    private func takeRange(_ payload: NetlinkBytes, isThere: Bool) {
+        let range = RoutingSocket.localRange(payload, family, ownership.routeProtocol)
+        guard let range else { return }
+        note(.addRange(range))
+        if isThere { ranges.insert(range) } else { ranges.remove(range) }
+    }
+
+    /// Keeps in mind whether something was bound before the kernel told of it.
+    private func note(_ binding: AddressChange) {
+        if wereBound[binding] == nil { wereBound[binding] = isBound(binding) }
+    }
+
+    private func isBound(_ binding: AddressChange) -> Bool {
+        switch binding {
+        case .add(let address), .remove(let address): addresses.contains(address)
+        case .addRange(let range), .removeRange(let range): ranges.contains(range)
+        }
+    }
+}

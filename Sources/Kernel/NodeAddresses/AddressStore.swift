@@ -1,0 +1,108 @@
+package import Netlink
+package import Addressing
+import CNetlink
+package import DataplaneModel
+import Glibc
+
+/// What makes Service addresses of one family this host's own: addresses on our dummy link, and
+/// local routes for whole ranges.
+///
+/// Works in the network namespace of the calling thread, which must be the dataplane thread.
+package final class AddressStore {
+    package let family: IPFamily
+    private let ownership: Ownership
+    private let traffic: NetlinkTraffic
+    private var openMonitor: AddressMonitor?
+
+    /// The link that `ownership` names serves both families.
+    package init(
+        family: IPFamily,
+        ownership: Ownership = .fairlead,
+        traffic: NetlinkTraffic = NetlinkTraffic()
+    ) {
+        self.family = family
+        self.ownership = ownership
+        self.traffic = traffic
+    }
+
+    /// The single addresses on our link, and the ranges with a route of ours.
+    ///
+    /// Addresses on a link that is down do not count: their routes went when it was set down. Nor do
+    /// those of a range wider than /32 or /128, which somebody else put there.
+    package func observe() throws(DataplaneError) -> AddressBinding {
+        var socket = try RoutingSocket(traffic)
+        var binding = AddressBinding(
+            ranges: Set(try socket.localRanges(family, ownership.routeProtocol))
+        )
+        if let found = try socket.link(ownership.link), found.kind == RoutingSocket.dummy,
+            found.isUp
+        {
+            for (address, length) in try socket.addresses(family, of: found)
+            where length == family.bitWidth {
+                binding.addresses.insert(address)
+            }
+        }
+        return binding
+    }
+
+    /// How often other programs changed our bindings since the first call. Asks the kernel for nothing
+    /// while nothing changes.
+    package func changes() throws(DataplaneError) -> Int { try monitor().changes() }
+
+    private func monitor() throws(DataplaneError) -> AddressMonitor {
+        if let openMonitor { return openMonitor }
+        let monitor = try AddressMonitor(family, ownership, traffic)
+        openMonitor = monitor
+        return monitor
+    }
+
+    /// Runs an edit that makes `changes`, so that none of them counts as another program's.
+    private func edit(
+        _ changes: [AddressChange],
+        _ body: (inout AddressEdit) throws(DataplaneError) -> Void
+    ) throws(DataplaneError) -> ApplyReport {
+        var edit = AddressEdit(family, ownership, traffic)
+        let hadLink = openMonitor?.hasLink ?? false
+        try openMonitor?.expect(changes)
+        try body(&edit)
+        let isWhole = edit.report.failures.isEmpty
+        let makesLink = !hadLink && changes.contains { $0.added != nil }
+        if makesLink || !isWhole { try openMonitor?.lookAgain(surprising: isWhole) }
+        return edit.report
+    }
+
+    /// Adds ranges and addresses, and makes our link for the first address. What is there already
+    /// is fine.
+    ///
+    /// What the kernel refuses is in `failures`, and the rest is done; without a link that is one
+    /// failure for all addresses.
+    package func make(_ changes: [AddressChange]) throws(DataplaneError) -> ApplyReport {
+        let ranges = changes.compactMap { if case .addRange(let range) = $0 { range } else { nil } }
+        let addresses = changes.compactMap(\.added)
+        return try edit(addresses.map { .add($0) } + ranges.map { .addRange($0) }) {
+            (edit) throws(DataplaneError) in
+            if !ranges.isEmpty { try edit.add(ranges) }
+            if !addresses.isEmpty { try edit.add(addresses) }
+        }
+    }
+
+    /// Removes addresses and ranges; what is gone already is fine. The link stays.
+    package func remove(_ changes: [AddressChange]) throws(DataplaneError) -> ApplyReport {
+        let addresses = changes.compactMap(\.removed)
+        let ranges = changes.compactMap {
+            if case .removeRange(let range) = $0 { range } else { nil }
+        }
+        return try edit(addresses.map { .remove($0) } + ranges.map { .removeRange($0) }) {
+            (edit) throws(DataplaneError) in
+            if !addresses.isEmpty { try edit.remove(addresses) }
+            if !ranges.isEmpty { try edit.remove(ranges) }
+        }
+    }
+
+    /// Removes our link if no address of either family is left on it; whether it did.
+    @discardableResult
+    package func removeLinkIfUnused() throws(DataplaneError) -> Bool {
+        var socket = try RoutingSocket(traffic)
+        return try socket.removeDummyIfUnused(ownership.link)
+    }
+}

@@ -1,0 +1,91 @@
+import HostFacts
+import Netlink
+package import Addressing
+import CIPTables
+import CNetlink
+package import DataplaneModel
+import Glibc
+import SystemCalls
+
+/// An address on one of this host's interfaces.
+package struct LocalAddress: Sendable, Hashable {
+    package var address: IPAddress
+    package var interface: String
+    /// The interface is a loopback interface, whatever the address is.
+    package var isLoopback: Bool
+
+    package init(_ address: IPAddress, interface: String, isLoopback: Bool) {
+        self.address = address
+        self.interface = interface
+        self.isLoopback = isLoopback
+    }
+}
+
+/// The addresses on the interfaces of this thread's network namespace.
+package enum LocalAddresses {
+    /// Ordered by address, then by interface; interfaces that are down are included.
+    package static func observe() throws(DataplaneError) -> [LocalAddress] {
+        var list: UnsafeMutablePointer<ifaddrs>?
+        guard unsafe getifaddrs(&list) == 0 else {
+            throw .system("getifaddrs", "local addresses", errno)
+        }
+        defer { unsafe freeifaddrs(list) }
+        var found: [LocalAddress] = []
+        var next = unsafe list
+        while let item = unsafe next {
+            unsafe next = item.pointee.ifa_next
+            guard let socket = unsafe item.pointee.ifa_addr,
+                let address = unsafe SystemAddress.ip(socket)
+            else { continue }
+            let flags = unsafe item.pointee.ifa_flags
+            found.append(
+                LocalAddress(
+                    address,
+                    interface: unsafe String(cString: item.pointee.ifa_name),
+                    isLoopback: flags & UInt32(IFF_LOOPBACK) != 0
+                )
+            )
+        }
+        return found.sorted { ($0.address, $0.interface) < ($1.address, $1.interface) }
+    }
+}
+
+/// The same, read again only when the kernel tells of a change of addresses or interfaces: a node may
+/// have thousands, most of them Services'.
+package final class LocalAddressWatch {
+    private var socket: NetlinkSocket?
+    private var known: [LocalAddress] = []
+
+    /// Listens to nothing yet.
+    package init() {}
+
+    /// As they are now, in the network namespace of the thread of the first call.
+    package func addresses() throws(DataplaneError) -> [LocalAddress] {
+        if try hasChanged() { known = try LocalAddresses.observe() }
+        return known
+    }
+
+    private func hasChanged() throws(DataplaneError) -> Bool {
+        guard socket != nil else {
+            let opened = try NetlinkSocket(NETLINK_ROUTE, name: "rtnetlink notifications")
+            try opened.bind()
+            for group in [RTNLGRP_LINK, RTNLGRP_IPV4_IFADDR, RTNLGRP_IPV6_IFADDR] {
+                try opened.listen(UInt32(group.rawValue), true)
+            }
+            socket = consume opened
+            return true
+        }
+        var hasChanged = false
+        while true {
+            do throws(DataplaneError) {
+                guard try socket?.arrived() != nil else {
+                    return hasChanged
+                }
+            } catch {
+                // More happened than the kernel keeps for us.
+                guard error.errno == ENOBUFS else { throw error }
+            }
+            hasChanged = true
+        }
+    }
+}

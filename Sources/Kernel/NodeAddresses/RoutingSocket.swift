@@ -1,0 +1,138 @@
+import HostFacts
+package import Netlink
+package import Addressing
+import CNetlink
+package import DataplaneModel
+import Glibc
+
+/// A conversation with the kernel about links, addresses and routes, in the network namespace of
+/// the thread that began it.
+package struct RoutingSocket: ~Copyable {
+    /// A network interface, as far as it matters here.
+    package struct Link: Equatable {
+        package var index: UInt32
+        /// What sort of virtual link it is, such as `dummy`; empty for others.
+        package var kind: String
+        var isUp: Bool
+    }
+
+    private var socket: NetlinkSocket
+
+    package init(_ traffic: NetlinkTraffic) throws(DataplaneError) {
+        socket = try NetlinkSocket(NETLINK_ROUTE, name: "rtnetlink", traffic)
+        socket.askStrictly()
+    }
+
+    /// Carries out all messages and returns the refusals.
+    package mutating func transact(
+        _ batch: inout NetlinkBatch
+    ) throws(DataplaneError) -> [NetlinkSocket.Refusal] {
+        try socket.transact(&batch)
+    }
+
+    // MARK: - Reading
+
+    /// Nil if there is none of that name.
+    package mutating func link(_ name: String) throws(DataplaneError) -> Link? {
+        var batch = NetlinkBatch()
+        batch.beginLink(RTM_GETLINK)
+        batch.attribute(IFLA_IFNAME, name)
+        let answers: [NetlinkMessage]
+        do throws(DataplaneError) {
+            answers = try socket.request(&batch)
+        } catch {
+            if error.errno == ENODEV { return nil }
+            throw .system("RTM_GETLINK", "link \(name)", error.errno)
+        }
+        guard let payload = answers.first?.payload else { return nil }
+        let info = payload.dropFirst(16).attribute(IFLA_LINKINFO)
+        return Link(
+            index: payload.number(UInt32.self, at: 4),
+            kind: info?.attribute(IFLA_INFO_KIND)?.text ?? "",
+            isUp: payload.number(UInt32.self, at: 8) & UInt32(IFF_UP) != 0
+        )
+    }
+
+    /// The addresses of a link, each with its length of prefix.
+    package mutating func addresses(
+        _ family: IPFamily,
+        of link: Link
+    ) throws(DataplaneError) -> [(address: IPAddress, length: Int)] {
+        let messages = try dump("RTM_GETADDR") { batch in
+            batch.beginAddress(
+                RTM_GETADDR,
+                family,
+                link: link.index,
+                flags: UInt16(NLM_F_DUMP)
+            )
+        }
+        return messages.compactMap { message in
+            let payload = message.payload
+            guard payload.number(UInt8.self) == family.number,
+                payload.number(UInt32.self, at: 4) == link.index
+            else { return nil }
+            let attributes = payload.dropFirst(8)
+            // IPv4 has the own address in one, IPv6 in the other, unless there is a peer.
+            let own = attributes.attribute(IFA_LOCAL) ?? attributes.attribute(IFA_ADDRESS)
+            guard let own else { return nil }
+            let address = IPAddress(family: family, bits: own.network(own.count))
+            return (address, Int(payload.number(UInt8.self, at: 1)))
+        }
+    }
+
+    /// The ranges that we made local.
+    package mutating func localRanges(
+        _ family: IPFamily,
+        _ routeProtocol: UInt8
+    ) throws(DataplaneError) -> [IPPrefix] {
+        let messages = try dump("RTM_GETROUTE") { batch in
+            batch.beginLocalRoute(
+                RTM_GETROUTE,
+                family,
+                protocol: routeProtocol,
+                flags: UInt16(NLM_F_DUMP)
+            )
+        }
+        return messages.compactMap { Self.localRange($0.payload, family, routeProtocol) }
+    }
+
+    /// The range that a route of ours makes local; nil of any other route.
+    static func localRange(
+        _ payload: NetlinkBytes,
+        _ family: IPFamily,
+        _ routeProtocol: UInt8
+    ) -> IPPrefix? {
+        guard payload.number(UInt8.self) == family.number,
+            payload.number(UInt8.self, at: 4) == UInt8(RT_TABLE_LOCAL.rawValue),
+            payload.number(UInt8.self, at: 5) == routeProtocol,
+            payload.number(UInt8.self, at: 7) == UInt8(RTN_LOCAL),
+            let destination = payload.dropFirst(12).attribute(RTA_DST.rawValue)
+        else { return nil }
+        let address = IPAddress(family: family, bits: destination.network(destination.count))
+        return IPPrefix(address, length: Int(payload.number(UInt8.self, at: 1)))
+    }
+
+    /// How often a dump is asked for again because something changed meanwhile.
+    private static let attempts = 8
+
+    private mutating func dump(
+        _ operation: String,
+        _ request: (inout NetlinkBatch) -> Void
+    ) throws(DataplaneError) -> [NetlinkMessage] {
+        var attempt = 1
+        while true {
+            var batch = NetlinkBatch()
+            request(&batch)
+            do throws(DataplaneError) {
+                return try socket.request(&batch)
+            } catch {
+                // ENODEV: the link is gone; ENOENT: there is no such table yet.
+                if error.errno == ENODEV || error.errno == ENOENT { return [] }
+                guard error.kind == .conflict, attempt < Self.attempts else {
+                    throw .system(operation, "rtnetlink", error.errno)
+                }
+                attempt += 1
+            }
+        }
+    }
+}

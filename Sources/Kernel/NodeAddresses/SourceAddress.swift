@@ -1,0 +1,26 @@
+import HostFacts
+package import Addressing
+import Glibc
+import SystemCalls
+import SystemPackage
+
+extension LocalAddresses {
+    /// The address this node would speak from to the outside world; nil without a route there.
+    ///
+    /// Asks the routing table by connecting a datagram socket, which sends nothing.
+    package static func primary(_ family: IPFamily) -> IPAddress? {
+        // Toward addresses that are nobody's (RFC 5737, RFC 3849); port 9 is `discard`.
+        let (domain, target) =
+            switch family {
+            case .ipv4: (AF_INET, IPAddress(ipv4: 0xc000_0201))
+            case .ipv6: (AF_INET6, IPAddress(family: .ipv6, bits: 0x2001_0db8 << 96 | 1))
+            }
+        do throws(Errno) {
+            let socket = try OwnedDescriptor(socket: domain, SOCK_DGRAM)
+            try SystemAddress(target, 9).connect(socket)
+            return try SystemAddress.own(of: socket).ip
+        } catch {
+            return nil
+        }
+    }
+}

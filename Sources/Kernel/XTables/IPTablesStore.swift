@@ -1,0 +1,157 @@
+package import Addressing
+package import DataplaneModel
+import Glibc
+
+/// Our chains and jumps in legacy tables of one family.
+///
+/// Works in the network namespace of the calling thread, which must be the dataplane thread.
+package final class IPTablesStore: KernelStore {
+    package let family: IPFamily
+    /// The tables it looks into.
+    private let tables: [TableName]
+    private let owns: (String) -> Bool
+    private let askSets: (() throws(DataplaneError) -> SetIndexes)?
+    private var lock: XTablesLock
+    private let lockWatch: XTablesLockWatch?
+    /// The tables as they were last seen or left; those not looked into yet are missing.
+    private var fingerprints: [TableName: TableFingerprint] = [:]
+    private var mark = ChangeMark()
+    /// Refilled for every rule that is written, compared or read.
+    private var entry = RuleEntry()
+    private var scratch = RuleEntry()
+
+    /// `owns` says by its name whether a chain is ours; nothing else is ever changed but rules of
+    /// built-in chains that lead into such a chain.
+    ///
+    /// Changes that keep a table's size show by `lockWatch` alone, which the stores of both families
+    /// may share.
+    ///
+    /// `sets` tells the numbers of the sets that rules may ask, anew at each call of the store's;
+    /// without it no rule can ask any.
+    package init(
+        family: IPFamily,
+        tables: [TableName] = [.filter, .nat],
+        lock: XTablesLock.Configuration = XTablesLock.Configuration(),
+        lockWatch: XTablesLockWatch? = nil,
+        sets: (() throws(DataplaneError) -> SetIndexes)? = nil,
+        owns: @escaping (String) -> Bool
+    ) {
+        self.family = family
+        self.tables = tables
+        askSets = sets
+        self.owns = owns
+        self.lock = XTablesLock(lock)
+        self.lockWatch = lockWatch
+    }
+
+    private func sets() throws(DataplaneError) -> SetIndexes {
+        guard let askSets else { return SetIndexes() }
+        return try askSets()
+    }
+
+    /// Reads the tables, without the lock: a commit replaces a table at once, so that a reader
+    /// sees all of it or nothing.
+    package func observe() throws(DataplaneError) -> Observation<IPTablesState> {
+        let mark = try notice()
+        var state = IPTablesState()
+        let codec = RuleCodec(family: family, sets: try sets())
+        for name in tables {
+            let table = try IPTablesTable(name, family)
+            state[name] = observe(table, codec)
+        }
+        return Observation(state, mark)
+    }
+
+    package func changes(since mark: ChangeMark) throws(DataplaneError) -> ForeignChanges {
+        try notice().changes(since: mark)
+    }
+
+    /// Takes in what other programs did up to here.
+    package func notice() throws(DataplaneError) -> ChangeMark {
+        if let lockWatch { mark.possible = try lockWatch.releases() }
+        for table in tables { try notice(table) }
+        return mark
+    }
+
+    private func notice(_ table: TableName) throws(DataplaneError) {
+        let present = try TableFingerprint(of: table, family)
+        if let left = fingerprints[table], left != present { mark.certain += 1 }
+        fingerprints[table] = present
+    }
+
+    /// Changes table after table, each in one transaction under the lock.
+    ///
+    /// Rules that stay in place keep their counters, foreign ones always. A chain to delete that
+    /// somebody else's rule leads to is emptied and left, and reported in `failures`.
+    package func apply(_ diff: IPTablesDiff) throws(DataplaneError) -> ApplyReport {
+        var report = ApplyReport()
+        if diff.tables.isEmpty { return report }
+        let sets = try sets()
+        for table in diff.tables {
+            let done = try apply(table, sets)
+            report.operations += done.operations
+            report.conflicts += done.conflicts
+            report.failures += done.failures
+        }
+        return report
+    }
+}
+
+// MARK: Observing
+
+extension IPTablesStore {
+    private func observe(_ table: borrowing IPTablesTable, _ codec: RuleCodec) -> OwnedTable {
+        let (builtin, own) = table.chainNames()
+        var owned = OwnedTable()
+        for name in builtin {
+            guard let chain = BuiltinChain(rawValue: name) else { continue }
+            for rule in table.rules(of: ChainLabel(name)) where owns(table.targetName(of: rule)) {
+                table.read(rule, into: &entry)
+                // An extension of that name would be no chain, however it is called.
+                guard entry.hasVerdict else { continue }
+                owned.jumps.append(Jump(from: chain, rule: codec.decode(entry, scratch: &scratch)))
+            }
+        }
+        for name in own where owns(name) && name.utf8.count <= ChainName.maximumLength {
+            let rules = table.rules(of: ChainLabel(name)).map { rule in
+                table.read(rule, into: &entry)
+                return codec.decode(entry, scratch: &scratch)
+            }
+            let chain = ChainName(name)
+            owned.chains[chain] = Chain(chain, rules: rules)
+        }
+        return owned
+    }
+}
+
+// MARK: Applying
+
+extension IPTablesStore {
+    /// How often a table is written anew because somebody who ignores the lock changed it.
+    private static let attempts = 5
+
+    private func apply(
+        _ diff: TableDiff,
+        _ sets: SetIndexes
+    ) throws(DataplaneError) -> ApplyReport {
+        try lock.withLock { () throws(DataplaneError) -> ApplyReport in
+            var conflicts = 0
+            while true {
+                do throws(DataplaneError) {
+                    // Under the lock, so that all that differs afterwards is our own doing.
+                    if tables.contains(diff.table) { try notice(diff.table) }
+                    var edit = TableEdit(diff, family, sets: sets)
+                    var report = try edit.run(&entry, &scratch)
+                    report.conflicts = conflicts
+                    fingerprints[diff.table] = try TableFingerprint(of: diff.table, family)
+                    return report
+                } catch {
+                    guard error.kind == .conflict, conflicts + 1 < Self.attempts else {
+                        throw error
+                    }
+                    conflicts += 1
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,192 @@
+import Addressing
+import DataplaneModel
+import Glibc
+
+/// One diff on its way into one table.
+///
+/// Make before break within the transaction too, though the kernel swaps the table as a whole:
+/// what is still referenced cannot be deleted, and what is not there cannot be referenced.
+struct TableEdit {
+    private let diff: TableDiff
+    private let family: IPFamily
+    private let codec: RuleCodec
+    private var report = ApplyReport()
+
+    init(_ diff: TableDiff, _ family: IPFamily, sets: SetIndexes) {
+        self.diff = diff
+        self.family = family
+        codec = RuleCodec(family: family, sets: sets)
+    }
+
+    /// Reads the table, edits it and writes it back. The two entries are storage to be refilled.
+    mutating func run(
+        _ entry: inout RuleEntry,
+        _ present: inout RuleEntry
+    ) throws(DataplaneError) -> ApplyReport {
+        let table = try IPTablesTable(diff.table, family)
+        try createChains(in: table)
+        try fillChains(in: table, &entry, &present)
+        for change in diff.jumps { try apply(change, to: table, &entry, &present) }
+        try deleteChains(from: table)
+        report.operations = diff.count - report.failures.count
+        do throws(DataplaneError) {
+            try table.commit()
+        } catch {
+            throw RefusedCommit(diff: diff, family: family).explain(error)
+        }
+        return report
+    }
+
+    private func createChains(
+        in table: borrowing IPTablesTable
+    ) throws(DataplaneError) {
+        // All before any rule, in the order of their names: libiptc then adds at the end of its
+        // list and index, and finds each by bisection afterwards.
+        for change in diff.chains {
+            switch change {
+            case .create(let chain), .replace(_, let chain):
+                let label = ChainLabel(chain.name)
+                if !table.hasChain(label) { try table.createChain(label) }
+            case .delete: break
+            }
+        }
+    }
+
+    private func fillChains(
+        in table: borrowing IPTablesTable,
+        _ entry: inout RuleEntry,
+        _ present: inout RuleEntry
+    ) throws(DataplaneError) {
+        for change in diff.chains {
+            switch change {
+            case .create(let chain), .replace(_, let chain):
+                try fill(chain, in: table, &entry, &present)
+            case .delete(let chain):
+                // Emptied before any chain is deleted, since its rules may lead to others.
+                let label = ChainLabel(chain.name)
+                if table.hasChain(label) { try table.flush(label) }
+            }
+        }
+    }
+
+    /// Gives a chain its rules. Those at its beginning and end that are the same stay, and with
+    /// them their counters; what lies between is written anew.
+    private func fill(
+        _ chain: Chain,
+        in table: borrowing IPTablesTable,
+        _ entry: inout RuleEntry,
+        _ present: inout RuleEntry
+    ) throws(DataplaneError) {
+        let label = ChainLabel(chain.name)
+        let old = table.rules(of: label)
+        // A span lends its rules; an array would copy each with all it refers to.
+        let rules = chain.rules.span
+        let shorter = min(old.count, rules.count)
+        var head = 0
+        while head < shorter {
+            try encode(rules[head], number: head, in: label.name, &entry)
+            table.read(old[head], into: &present)
+            guard entry == present else { break }
+            head += 1
+        }
+        var tail = 0
+        while tail < shorter - head {
+            let index = rules.count - 1 - tail
+            try encode(rules[index], number: index, in: label.name, &entry)
+            table.read(old[old.count - 1 - tail], into: &present)
+            guard entry == present else { break }
+            tail += 1
+        }
+        for _ in head..<(old.count - tail) { try table.deleteRule(at: head, of: label) }
+        for index in head..<(rules.count - tail) {
+            try encode(rules[index], number: index, in: label.name, &entry)
+            if tail == 0 {
+                try table.append(entry, to: label)
+            } else {
+                try table.insert(entry, into: label, at: index)
+            }
+        }
+    }
+
+    private func apply(
+        _ change: JumpChange,
+        to table: borrowing IPTablesTable,
+        _ entry: inout RuleEntry,
+        _ present: inout RuleEntry
+    ) throws(DataplaneError) {
+        switch change {
+        case .insert(let jump):
+            let label = ChainLabel(jump.from.rawValue)
+            try encode(jump.rule, number: 0, in: label.name, &entry)
+            if index(of: entry, in: label, table, &present) == nil {
+                try table.insert(entry, into: label, at: 0)
+            }
+        case .delete(let jump):
+            let label = ChainLabel(jump.from.rawValue)
+            if case .opaque(let bytes) = jump.rule.target {
+                let found = table.rules(of: label).firstIndex {
+                    table.read($0, into: &present)
+                    return present.bytes == bytes
+                }
+                if let found { try table.deleteRule(at: found, of: label) }
+                return
+            }
+            try encode(jump.rule, number: 0, in: label.name, &entry)
+            if let found = index(of: entry, in: label, table, &present) {
+                try table.deleteRule(at: found, of: label)
+            }
+        }
+    }
+
+    private func index(
+        of entry: borrowing RuleEntry,
+        in label: ChainLabel,
+        _ table: borrowing IPTablesTable,
+        _ present: inout RuleEntry
+    ) -> Int? {
+        for (index, rule) in table.rules(of: label).enumerated() {
+            table.read(rule, into: &present)
+            if present == entry { return index }
+        }
+        return nil
+    }
+
+    private mutating func deleteChains(
+        from table: borrowing IPTablesTable
+    ) throws(DataplaneError) {
+        for case .delete(let chain) in diff.chains {
+            do throws(DataplaneError) {
+                try table.deleteChain(ChainLabel(chain.name))
+            } catch {
+                // ENOENT means that somebody deleted it before, which is what we want.
+                if error.errno == ENOENT { continue }
+                guard error.errno == EMLINK else { throw error }
+                var failure = error
+                failure.kind = .other
+                failure.message =
+                    "a rule that is not ours still leads to this chain, which stays, but empty"
+                report.failures.append(failure)
+            }
+        }
+    }
+
+    private func encode(
+        _ rule: Rule,
+        number: Int,
+        in chain: String,
+        _ entry: inout RuleEntry
+    ) throws(DataplaneError) {
+        do throws(UnencodableRule) {
+            try codec.encode(rule, into: &entry)
+        } catch {
+            let text = IPTablesRenderer(family: family).render(rule)
+            throw DataplaneError(
+                kind: .invalid,
+                operation: "encode rule \(number + 1)",
+                subject: "\(IPTablesTable.subject(diff.table, family))/\(chain)",
+                errno: EINVAL,
+                message: "\(error.reason): \(text)"
+            )
+        }
+    }
+}

@@ -1,0 +1,82 @@
+import HostFacts
+package import Addressing
+import CIPTables
+package import DataplaneModel
+import Glibc
+import SystemCalls
+
+/// A legacy table's measures, by which most changes of other programs show at next to no cost.
+///
+/// A change that keeps the size, such as another address in a rule, does not show:
+/// `XTablesLockWatch` hears of those.
+package struct TableFingerprint: Sendable, Equatable {
+    /// Bytes of all entries.
+    package var size: UInt32
+    /// Number of entries: rules, policies and chain heads.
+    package var entries: UInt32
+    /// Where the rules of each hook begin, as five offsets.
+    package var hookEntries: [UInt32]
+    /// Where the policy of each hook is, as five offsets.
+    package var underflows: [UInt32]
+
+    /// Asks the kernel in this thread's network namespace. The corresponding request is
+    /// `IPT_SO_GET_INFO`, or `IP6T_SO_GET_INFO`.
+    package init(of table: TableName, _ family: IPFamily) throws(DataplaneError) {
+        let socket = try XTablesSocket(family)
+        // One layout serves both families: struct ip6t_getinfo has the same fields.
+        var info = ipt_getinfo()
+        unsafe withUnsafeMutableBytes(of: &info.name) { name in
+            for (index, byte) in table.rawValue.utf8.enumerated() { unsafe name[index] = byte }
+        }
+        let failure = unsafe withUnsafeMutableBytes(of: &info) {
+            unsafe socket.get(Int32(IPT_SO_GET_INFO), $0)
+        }
+        if failure == ENOENT || failure == ENOPROTOOPT {
+            throw DataplaneError(
+                kind: .unsupported,
+                operation: "IPT_SO_GET_INFO",
+                subject: "\(family.rawValue) \(table.rawValue)",
+                errno: failure,
+                message: LegacyTables.absence(table, family)
+            )
+        }
+        guard failure == 0 else {
+            let subject = "\(family.rawValue) \(table.rawValue)"
+            throw .system("IPT_SO_GET_INFO", subject, failure)
+        }
+        size = info.size
+        entries = info.num_entries
+        hookEntries = Self.array(info.hook_entry)
+        underflows = Self.array(info.underflow)
+    }
+
+    private static func array(_ hooks: (UInt32, UInt32, UInt32, UInt32, UInt32)) -> [UInt32] {
+        [hooks.0, hooks.1, hooks.2, hooks.3, hooks.4]
+    }
+}
+
+/// A raw socket: what xtables takes its options from.
+package struct XTablesSocket: ~Copyable {
+    private let file: OwnedDescriptor
+    private let level: Int32
+    package let isIPv4: Bool
+
+    package init(_ family: IPFamily) throws(DataplaneError) {
+        let domain = family == .ipv4 ? AF_INET : AF_INET6
+        file = try OwnedDescriptor.socket(
+            domain,
+            SOCK_RAW,
+            Int32(IPPROTO_RAW),
+            for: "raw \(family.rawValue) socket"
+        )
+        level = family == .ipv4 ? Int32(IPPROTO_IP) : Int32(IPPROTO_IPV6)
+        isIPv4 = family == .ipv4
+    }
+
+    /// Reads an option in place; 0, or the error's number.
+    package func get(_ option: Int32, _ value: UnsafeMutableRawBufferPointer) -> Int32 {
+        var length = socklen_t(value.count)
+        return unsafe getsockopt(file.number, level, option, value.baseAddress, &length) == 0
+            ? 0 : errno
+    }
+}

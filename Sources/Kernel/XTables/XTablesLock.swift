@@ -1,0 +1,106 @@
+import HostFacts
+package import DataplaneModel
+import Glibc
+import SystemCalls
+import SystemPackage
+
+/// The lock that all programs hold while they change legacy tables, as iptables itself does.
+///
+/// The file stays open from the first use on: opening and closing it for each change would look
+/// to `XTablesLockWatch` as if some other program had been there.
+package struct XTablesLock: ~Copyable {
+    /// Where the lock is and how long to wait for it.
+    package struct Configuration: Sendable, Equatable {
+        package var path: String
+        package var timeout: Duration
+
+        package init(path: String = "/run/xtables.lock", timeout: Duration = .seconds(5)) {
+            self.path = path
+            self.timeout = timeout
+        }
+    }
+
+    private let configuration: Configuration
+    private var file: OwnedDescriptor?
+
+    /// Opens nothing yet.
+    package init(_ configuration: Configuration = Configuration()) {
+        self.configuration = configuration
+    }
+
+    /// Runs `body` under the lock; an error of kind `.busy` if it stays taken beyond the timeout.
+    package mutating func withLock<Result>(
+        _ body: () throws(DataplaneError) -> Result
+    ) throws(DataplaneError) -> Result {
+        let number = try acquire()
+        defer {
+            // Cannot fail for a lock that we hold.
+            _ = flock(number, LOCK_UN)
+        }
+        return try body()
+    }
+
+    /// Opens the file, made if need be with mode 0600; never through a symbolic link.
+    static func open(_ path: String) throws(DataplaneError) -> OwnedDescriptor {
+        try OwnedDescriptor.open(
+            path,
+            options: [.create, .noFollow],
+            permissions: .ownerReadWrite
+        )
+    }
+
+    private mutating func acquire() throws(DataplaneError) -> Int32 {
+        let clock = ContinuousClock()
+        let start = clock.now
+        var pause: useconds_t = 500
+        while true {
+            let number = try openedNumber()
+            if flock(number, LOCK_EX | LOCK_NB) == 0 {
+                // Somebody may have removed the file before we had it locked; then the others
+                // lock another one.
+                if try isCurrent(number) { return number }
+                file = nil
+                continue
+            }
+            let failure = errno
+            if failure == EINTR { continue }
+            guard failure == EWOULDBLOCK else {
+                throw .system("flock", configuration.path, failure)
+            }
+            let waited = clock.now - start
+            guard waited < configuration.timeout else { throw busy(waited) }
+            usleep(pause)
+            pause = min(pause * 2, 20_000)
+        }
+    }
+
+    private mutating func openedNumber() throws(DataplaneError) -> Int32 {
+        if let number = file?.number, try isCurrent(number) { return number }
+        let opened = try Self.open(configuration.path)
+        let number = opened.number
+        file = consume opened
+        return number
+    }
+
+    /// True if the path still leads to the file that we have open.
+    private func isCurrent(_ number: Int32) throws(DataplaneError) -> Bool {
+        var ours = stat()
+        var theirs = stat()
+        guard unsafe fstat(number, &ours) == 0 else {
+            throw .system("fstat", configuration.path, errno)
+        }
+        guard unsafe lstat(configuration.path, &theirs) == 0 else { return false }
+        return ours.st_ino == theirs.st_ino && ours.st_dev == theirs.st_dev
+    }
+
+    private func busy(_ waited: Duration) -> DataplaneError {
+        let tenths = waited / .milliseconds(100)
+        return DataplaneError(
+            kind: .busy,
+            operation: "flock",
+            subject: configuration.path,
+            errno: EWOULDBLOCK,
+            message: "another program held the lock for \(Int(tenths) / 10).\(Int(tenths) % 10) s"
+        )
+    }
+}

@@ -1,0 +1,87 @@
+import HostFacts
+package import DataplaneModel
+import Glibc
+import SystemCalls
+
+/// Counts how often other programs let go of the xtables lock: each time they may have changed a
+/// table, of either family, even if its size is the same.
+///
+/// Listens for *closing*: iptables holds the file open until it exits, which is after its commit.
+/// Our own stores keep the file open and so cause no events. A program that keeps it open like us
+/// goes unnoticed here; `TableFingerprint` and the periodic observation remain.
+package final class XTablesLockWatch {
+    private let path: String
+    private var notifier: OwnedDescriptor?
+    private var watch: Int32 = -1
+    private var count = 0
+
+    /// Listens to nothing yet.
+    package init(_ configuration: XTablesLock.Configuration) {
+        path = configuration.path
+    }
+
+    /// So many times since the first call, which begins to listen and makes the lock file if there
+    /// is none. Never waits. The corresponding C function is `inotify_add_watch`.
+    package func releases() throws(DataplaneError) -> Int {
+        let number = try listen()
+        var buffer = [UInt8](repeating: 0, count: 4096)
+        var heard = false
+        while true {
+            let count = unsafe buffer.withUnsafeMutableBytes {
+                unsafe read(number, $0.baseAddress, $0.count)
+            }
+            if count < 0, errno == EINTR { continue }
+            if count < 0, errno == EAGAIN { break }
+            guard count >= 0 else { throw .system("read", "inotify of \(path)", errno) }
+            heard = true
+            if Self.isGone(watch, buffer[..<count]) {
+                // The kernel may have dropped the watch with the file already.
+                _ = inotify_rm_watch(number, watch)
+                watch = try Self.add(path, to: number)
+            }
+        }
+        if heard { count += 1 }
+        return count
+    }
+
+    private func listen() throws(DataplaneError) -> Int32 {
+        if let number = notifier?.number { return number }
+        let number = inotify_init1(Int32(IN_NONBLOCK) | Int32(IN_CLOEXEC))
+        guard number >= 0 else { throw .system("inotify_init1", path, errno) }
+        let owned = OwnedDescriptor(owning: number)
+        watch = try Self.add(path, to: number)
+        notifier = consume owned
+        return number
+    }
+
+    private static func add(_ path: String, to number: Int32) throws(DataplaneError) -> Int32 {
+        // Opened and closed before the watch begins, so this is no event.
+        do {
+            _ = try XTablesLock.open(path)
+        }
+        let events = IN_CLOSE_WRITE | IN_CLOSE_NOWRITE | IN_DELETE_SELF | IN_MOVE_SELF | IN_ATTRIB
+        let watch = unsafe inotify_add_watch(number, path, UInt32(events))
+        guard watch >= 0 else { throw .system("inotify_add_watch", path, errno) }
+        return watch
+    }
+
+    /// True if an event says that the path leads elsewhere now. A deletion shows as a changed link
+    /// count (`IN_ATTRIB`) while a program, such as ours, has the file open.
+    ///
+    /// Only events of the present watch count: the end of an earlier one is an event too.
+    private static func isGone(_ watch: Int32, _ events: ArraySlice<UInt8>) -> Bool {
+        // struct inotify_event before its name, which is empty in a file's own watch
+        let header = 16
+        return stride(from: events.startIndex, to: events.endIndex - header + 1, by: header)
+            .contains { place in
+                func uint32(_ offset: Int) -> UInt32 {
+                    (0..<4).reduce(0) {
+                        $0 | UInt32(events[place + offset + $1]) << (8 * UInt32($1))
+                    }
+                }
+                let mask = uint32(4)
+                let gone = IN_DELETE_SELF | IN_MOVE_SELF | IN_ATTRIB | Int32(IN_IGNORED)
+                return Int32(bitPattern: uint32(0)) == watch && mask & UInt32(gone) != 0
+            }
+    }
+}
