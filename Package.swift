@@ -84,6 +84,10 @@ let argumentParser = Target.Dependency.product(
     name: "ArgumentParser",
     package: "swift-argument-parser"
 )
+let systemPackage = Target.Dependency.product(
+    name: "SystemPackage",
+    package: "swift-system"
+)
 let treeCollections = Target.Dependency.product(
     name: "HashTreeCollections",
     package: "swift-collections"
@@ -104,11 +108,15 @@ let yams = Target.Dependency.product(name: "Yams", package: "Yams")
 
 let package = Package(
     name: "fairlead",
-    products: [.executable(name: "fairlead", targets: ["fairlead"])],
+    products: [
+        .executable(name: "fairlead", targets: ["fairlead"]),
+        .executable(name: "fairlead-lab", targets: ["fairlead-lab"]),
+    ],
     dependencies: [
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
         .package(url: "https://github.com/apple/swift-collections", from: "1.6.0"),
         .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
+        .package(url: "https://github.com/apple/swift-system.git", from: "1.8.1"),
         .package(url: "https://github.com/jpsim/Yams", from: "6.2.2"),
         .package(url: "https://github.com/apple/swift-nio", from: "2.101.2"),
         .package(url: "https://github.com/apple/swift-nio-http2.git", from: "1.40.0"),
@@ -133,33 +141,44 @@ let package = Package(
 
         // Pure: from what is wanted to rules, and from rules to what becomes of a packet.
         room(.planning, "Planning", ["Addressing", "ServiceModel", "DataplaneModel"]),
-        room(.planning, "PacketTracing", ["Addressing", "DataplaneModel"]),
+        room(.planning, "PacketTracing", ["Addressing", "PrintableText", "DataplaneModel"]),
 
         room(.planning, "Picturing", ["Addressing", "ServiceModel", "Planning"]),
 
         room(
             .planning,
             "ProxyModes",
-            ["Addressing", "DataplaneModel", "Planning", "PacketTracing"]
+            [
+                "Addressing", "DataplaneModel", "Planning", "PacketTracing", "ServiceModel",
+            ]
         ),
 
         // Effects, each at one edge.
+        room(.kernel, "SystemCalls", ["Addressing", systemPackage], unsafe),
         room(
             .kernel,
             "HostFacts",
-            ["Addressing", "DataplaneModel", "CIPTables", "CNetlink"],
+            [
+                "DataplaneModel", "CIPTables", "SystemCalls", systemPackage,
+            ],
             unsafe
         ),
         room(
             .kernel,
             "Netlink",
-            ["Addressing", "DataplaneModel", "HostFacts", "CIPTables", "CNetlink"],
+            [
+                "Addressing", "DataplaneModel", "HostFacts", "CIPTables", "CNetlink",
+                "SystemCalls",
+            ],
             unsafe
         ),
         room(
             .kernel,
             "NodeAddresses",
-            ["Addressing", "DataplaneModel", "HostFacts", "Netlink", "CIPTables", "CNetlink"],
+            [
+                "Addressing", "DataplaneModel", "HostFacts", "Netlink", "CIPTables", "CNetlink",
+                "SystemCalls", systemPackage,
+            ],
             unsafe
         ),
         room(
@@ -171,7 +190,10 @@ let package = Package(
         room(
             .kernel,
             "XTables",
-            ["Addressing", "DataplaneModel", "HostFacts", "CIPTables", "CNetlink"],
+            [
+                "Addressing", "DataplaneModel", "HostFacts", "CIPTables", "CNetlink",
+                "SystemCalls", systemPackage,
+            ],
             unsafe
         ),
         room(
@@ -208,8 +230,8 @@ let package = Package(
             .kernel,
             "HostChecks",
             [
-                "Addressing", "DataplaneModel", "HostFacts", "Netlink", "NodeAddresses", "XTables",
-                "IPSets", "NFTables", "IPVS", "CIPTables", "CNetlink",
+                "Addressing", "DataplaneModel", "HostFacts", "Netlink", "NodeAddresses",
+                "XTables", "NFTables", "IPVS", "CIPTables", "CNetlink", "SystemCalls",
             ],
             unsafe
         ),
@@ -219,7 +241,10 @@ let package = Package(
         room(
             .inputs,
             "ServiceSources",
-            ["Addressing", "PrintableText", "ServiceModel", "AnnotatedYAML", "KubernetesObjects"]
+            [
+                "Addressing", "PrintableText", "ServiceModel", "AnnotatedYAML", "KubernetesObjects",
+                "SystemCalls", systemPackage,
+            ]
         ),
         room(
             .inputs,
@@ -231,8 +256,9 @@ let package = Package(
             .inputs,
             "KubernetesClient",
             [
-                "Addressing", "PrintableText", "ServiceModel", "AnnotatedYAML", "KubernetesAPI",
-                "CSpawn", httpClient, nioCore, nioHTTP1, nioPosix, nioTLS, logging,
+                "Addressing", "PrintableText", "ServiceModel", "AnnotatedYAML",
+                "KubernetesObjects", "KubernetesAPI", "CSpawn", httpClient, nioCore, nioHTTP1,
+                nioPosix, nioTLS, logging, "SystemCalls", systemPackage,
             ]
         ),
         room(
@@ -240,26 +266,33 @@ let package = Package(
             "DaemonConfiguration",
             [
                 "Addressing", "PrintableText", "ServiceModel", "DataplaneModel", "Planning",
-                "AnnotatedYAML",
+                "AnnotatedYAML", "SystemCalls", systemPackage,
             ]
         ),
         room(
             .daemon,
             "HealthChecking",
-            ["Addressing", "ServiceModel", heap, nioCore, nioHTTP1, nioPosix, nioTLS]
+            [
+                "Addressing", "ServiceModel", heap, nioCore, nioHTTP1, nioPosix, nioTLS,
+                systemPackage,
+            ]
         ),
-        room(.daemon, "HTTPServing", ["Addressing", nioCore, nioHTTP1, nioPosix]),
+        room(
+            .daemon,
+            "HTTPServing",
+            ["Addressing", nioCore, nioHTTP1, nioPosix, "SystemCalls", systemPackage]
+        ),
         room(
             .daemon,
             "Telemetry",
-            ["Addressing", "ServiceModel", "DataplaneModel", "HTTPServing", logging]
+            ["Addressing", "ServiceModel", "DataplaneModel", "HTTPServing", "SystemCalls", logging]
         ),
         room(
             .daemon,
             "Dataplane",
             [
                 "Addressing", "ServiceModel", "DataplaneModel", "Planning", "ProxyModes",
-                "DaemonConfiguration",
+                "DaemonConfiguration", "SystemCalls",
             ]
         ),
         room(
@@ -267,9 +300,8 @@ let package = Package(
             "InstalledModes",
             [
                 "Addressing", "ServiceModel", "DataplaneModel", "Planning", "ProxyModes",
-                "HostFacts", "Netlink", "NodeAddresses", "Conntrack", "XTables", "IPSets",
-                "NFTables", "IPVS", "KubeProxyRemoval", "HostChecks", "DaemonConfiguration",
-                "Dataplane",
+                "HostFacts", "NodeAddresses", "Conntrack", "XTables", "NFTables", "IPVS",
+                "HostChecks", "DaemonConfiguration", "Dataplane",
             ]
         ),
         room(.daemon, "Reconciling", ["Addressing", "ServiceModel", "Dataplane"]),
@@ -279,25 +311,26 @@ let package = Package(
             "fairlead",
             [
                 "Addressing", "ServiceModel", "DataplaneModel", "Planning", "PacketTracing",
-                "HealthChecking", "HTTPServing", "Picturing", "ProxyModes", "HostFacts", "Netlink",
-                "NodeAddresses", "Conntrack", "XTables", "IPSets", "NFTables", "IPVS",
-                "KubeProxyRemoval", "HostChecks",
-                "ServiceSources", "KubernetesAPI", "KubernetesClient", "DaemonConfiguration",
-                "PrintableText", "Telemetry", "Dataplane", "InstalledModes", "Reconciling",
-                "NamespaceLab",
-                "LabTraffic", "LabCluster",
-                argumentParser, logging, httpClient, nioCore, nioHTTP1,
+                "HealthChecking", "HTTPServing", "Picturing", "ProxyModes", "HostFacts",
+                "KubeProxyRemoval", "HostChecks", "ServiceSources", "KubernetesAPI",
+                "KubernetesClient", "DaemonConfiguration", "PrintableText", "Telemetry",
+                "Dataplane", "InstalledModes", "Reconciling", "SystemCalls", argumentParser,
+                logging, httpClient, nioCore,
+                nioHTTP1, systemPackage,
             ]
         ),
 
         // A small network in namespaces, for the demo, the tests and the benchmarks.
         room(.lab, "NamespaceLab", ["Addressing", "CSpawn"]),
         room(.lab, "LabTraffic", ["Addressing", argumentParser]),
-        room(.lab, "LabCluster", ["Addressing", "NamespaceLab"]),
+        room(.lab, "LabCluster", ["Addressing", "PrintableText", "NamespaceLab"]),
         program(
-            "fairlead-lab-agent",
-            path: "Sources/Lab/fairlead-lab-agent",
-            ["Addressing", "NamespaceLab", "LabTraffic", argumentParser]
+            "fairlead-lab",
+            path: "Sources/Lab/fairlead-lab",
+            [
+                "Addressing", "DaemonConfiguration", "NamespaceLab", "LabTraffic", "LabCluster",
+                argumentParser,
+            ]
         ),
 
         // An API server for the tests and the benchmarks.
@@ -314,9 +347,8 @@ let package = Package(
             path: "Benchmarks/fairlead-bench",
             [
                 "Addressing", "ServiceModel", "DataplaneModel", "Planning", "ProxyModes",
-                "HostFacts", "Netlink", "NodeAddresses", "Conntrack", "XTables", "IPSets",
-                "NFTables", "IPVS", "KubeProxyRemoval", "HostChecks",
-                "Dataplane", "CIPTables", "KubernetesAPI", "KubernetesClient",
+                "HostFacts", "Netlink", "NodeAddresses", "XTables", "IPSets", "NFTables", "IPVS",
+                "Dataplane", "PrintableText", "CIPTables", "KubernetesAPI", "KubernetesClient",
                 "KubernetesTestServer", argumentParser, logging,
             ]
         ),
@@ -329,12 +361,14 @@ let package = Package(
             ]
         ),
         tests("AddressingTests", ["Addressing"]),
+        tests("PrintableTextTests", ["PrintableText"]),
+        tests("SystemCallsTests", ["Addressing", "SystemCalls", systemPackage]),
         tests("DataplaneModelTests", ["Addressing", "DataplaneModel", "TestSupport"]),
         tests(
             "PlanningTests",
             [
-                "Addressing", "ServiceModel", "DataplaneModel", "Planning", "PacketTracing",
-                "ProxyModes", "TestSupport",
+                "Addressing", "ServiceModel", "DataplaneModel", "Planning", "ProxyModes",
+                "TestSupport",
             ],
             exclude: ["Goldens"]
         ),
@@ -382,8 +416,8 @@ let package = Package(
         tests(
             "DataplaneTests",
             [
-                "Addressing", "ServiceModel", "DataplaneModel", "Planning", "PacketTracing",
-                "ProxyModes", "DaemonConfiguration", "Dataplane", "TestSupport",
+                "Addressing", "ServiceModel", "DataplaneModel", "Planning", "ProxyModes",
+                "DaemonConfiguration", "Dataplane", "TestSupport",
             ]
         ),
         tests(
@@ -393,10 +427,8 @@ let package = Package(
         tests(
             "HealthCheckingTests",
             [
-                "Addressing", "ServiceModel", "HealthChecking", "HostFacts", "Netlink",
-                "NodeAddresses", "Conntrack", "XTables", "IPSets", "NFTables", "IPVS",
-                "KubeProxyRemoval", "HostChecks", "TestSupport",
-                nioCore, nioHTTP1, nioPosix, nioTLS,
+                "Addressing", "ServiceModel", "HealthChecking", "HostFacts", "TestSupport",
+                nioCore, nioPosix, nioTLS,
             ]
         ),
         tests("HTTPServingTests", ["Addressing", "HTTPServing"]),
@@ -409,21 +441,18 @@ let package = Package(
             [
                 "Addressing", "ServiceModel", "Planning", "HealthChecking", "HTTPServing",
                 "KubernetesAPI", "KubernetesClient", "DaemonConfiguration", "Telemetry",
-                "Dataplane", "InstalledModes", "Reconciling", "DataplaneModel", "HostFacts",
-                "Netlink", "NodeAddresses", "Conntrack", "XTables", "IPSets", "NFTables", "IPVS",
-                "KubeProxyRemoval", "HostChecks", "PacketTracing",
-                "ProxyModes", "fairlead", logging,
+                "Dataplane", "InstalledModes", "Reconciling", "DataplaneModel", "fairlead",
+                logging,
             ]
         ),
         tests("NamespaceLabTests", ["Addressing", "NamespaceLab", "LabCluster"]),
         tests(
             "IntegrationTests",
             [
-                "Addressing", "ServiceModel", "DataplaneModel", "Planning", "HostFacts", "Netlink",
-                "NodeAddresses", "Conntrack", "XTables", "IPSets", "NFTables", "IPVS",
-                "KubeProxyRemoval", "HostChecks",
-                "Dataplane", "AnnotatedYAML", "KubernetesClient", "KubernetesTestServer",
-                "NamespaceLab", "LabCluster", "fairlead", "fairlead-lab-agent",
+                "Addressing", "ServiceModel", "DataplaneModel", "Planning", "HostFacts",
+                "XTables", "NFTables", "IPVS", "Dataplane", "AnnotatedYAML", "KubernetesClient",
+                "KubernetesTestServer", "NamespaceLab", "LabCluster", "fairlead",
+                "fairlead-lab",
             ]
         ),
     ]

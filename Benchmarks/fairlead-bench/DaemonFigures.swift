@@ -1,3 +1,5 @@
+import PrintableText
+
 /// What is measured of a daemon at one size, and its way through a pipe.
 struct DaemonFigures {
     /// Seconds, MiB (1024 KiB), bytes or a number.
@@ -115,6 +117,6 @@ struct DaemonReport {
                     }
             )
         }
-        return table.text
+        return table.markdown
     }
 }

@@ -23,7 +23,7 @@ struct FairleadTables: FairleadPasses {
         let store = IPTablesStore(
             family: .ipv4,
             lock: .init(path: Self.lockFile),
-            owns: NameScheme.owns(chain:)
+            owns: Ownership.fairlead.owns(chain:)
         )
         self.store = store
         dataplane = ModeDataplane(Mode.self, .ipv4, settings, store, localnet: nil)

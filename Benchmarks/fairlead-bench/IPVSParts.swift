@@ -22,7 +22,7 @@ struct IPVSParts {
             family: .ipv4,
             tables: TableName.allCases,
             sets: { () throws(DataplaneError) in try sets.indexes() },
-            owns: NameScheme.owns(chain:)
+            owns: Ownership.fairlead.owns(chain:)
         )
         servers = VirtualServerStore(
             family: .ipv4,

@@ -39,9 +39,7 @@ struct IPVSTables: FairleadPasses {
                 drainTimeout: Self.drainTimeout,
                 addressSet: NameScheme.set(.addresses, .ipv4)
             ),
-            traffic: traffic,
-            ownsChain: NameScheme.owns(chain:),
-            ownsSet: Self.owns(set:)
+            traffic: traffic
         )
         self.store = store
         dataplane = ModeDataplane(Mode.self, .ipv4, settings, store, localnet: nil)
@@ -56,7 +54,7 @@ struct IPVSTables: FairleadPasses {
         return planner.plan
     }
 
-    static func owns(set name: String) -> Bool { NameScheme.owns(set: name, .ipv4) }
+    static func owns(set name: String) -> Bool { Ownership.fairlead.owns(set: name, .ipv4) }
 
     /// Enters a new network namespace for good, once the kernel has cleared away the last one.
     static func enterNewNamespace() throws {

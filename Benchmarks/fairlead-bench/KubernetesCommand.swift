@@ -1,5 +1,6 @@
 import ArgumentParser
 import KubernetesAPI
+import PrintableText
 import ServiceModel
 
 /// Everything about the API server as a source.
@@ -54,7 +55,7 @@ struct KubernetesCommand: ParsableCommand {
                 ])
             }
         }
-        print(table.text)
+        print(table.markdown)
     }
 }
 

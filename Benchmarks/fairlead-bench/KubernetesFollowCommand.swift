@@ -2,6 +2,7 @@ import ArgumentParser
 import Glibc
 import KubernetesClient
 import Logging
+import PrintableText
 import ServiceModel
 
 /// Follows an API server until the first snapshot, in a process of its own, so that memory is that
@@ -75,6 +76,6 @@ extension KubernetesCommand {
             close(hold)
             try server.wait()
         }
-        print(table.text)
+        print(table.markdown)
     }
 }

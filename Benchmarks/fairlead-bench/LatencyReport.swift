@@ -1,5 +1,6 @@
 import Addressing
 import Glibc
+import PrintableText
 
 /// How long a new TCP connection takes, by what stands between client and server.
 enum LatencyReport {
@@ -45,7 +46,7 @@ enum LatencyReport {
             ])
         }
         let ratio = middles[1] / middles[0]
-        Swift.print("\n\(table.text)")
+        Swift.print("\n\(table.markdown)")
         Swift.print(
             "\nlast / first \(ratio.text(2)), goal within 10 %: \(ratio <= 1.1 ? "met" : "missed")"
         )

@@ -1,3 +1,5 @@
+import PrintableText
+
 /// Tables with a row for each kind of figure and a column for each size.
 struct ReportTables {
     var sizes: [String]
@@ -5,7 +7,7 @@ struct ReportTables {
     func printSection(_ title: String, _ rows: [[String]]) {
         var table = TextTable([title] + sizes)
         table.rows += rows
-        Swift.print("\n\(table.text)")
+        Swift.print("\n\(table.markdown)")
     }
 
     /// A row of what `cell` makes of each size's figures.

@@ -1,6 +1,7 @@
 import ArgumentParser
 import DaemonConfiguration
 import Foundation
+import SystemPackage
 
 @main
 struct Fairlead: AsyncParsableCommand {
@@ -26,7 +27,6 @@ struct Fairlead: AsyncParsableCommand {
             RunCommand.self, StatusCommand.self, PlanCommand.self, ApplyCommand.self,
             TraceCommand.self, GraphCommand.self, VerifyCommand.self, CountersCommand.self,
             ConfirmCommand.self, CheckCommand.self, ConfigCommand.self, CleanupCommand.self,
-            LabCommandGroup.self,
             VersionCommand.self,
         ]
     )
@@ -53,7 +53,7 @@ struct Fairlead: AsyncParsableCommand {
     private static func inWords(_ error: any Error) -> any Error {
         guard let error = error as? CocoaError else { return error }
         let system = (error.underlying as? POSIXError).map {
-            String(cString: strerror($0.code.rawValue))
+            Errno(rawValue: $0.code.rawValue).description
         }
         let path = error.filePath ?? "a file"
         return CommandFailure("\(path): \(system ?? "cannot be used (code \(error.errorCode))")")

@@ -6,7 +6,7 @@ import NamespaceLab
 /// A lab with servers on its pods and a daemon for its node, all gone with the fixture.
 final class DaemonFixture {
     let lab: NamespaceLab
-    let agent = LabAgent([BuiltProgram.agent])
+    let agent = LabAgent(BuiltProgram.agent)
     let directory: String
     private(set) var mode: String
     private let extra: String
@@ -30,7 +30,7 @@ final class DaemonFixture {
         self.sources = sources
         self.localDetector = localDetector
         lab = try NamespaceLab(name: "i\(getpid())")
-        directory = FileManager.default.temporaryDirectory.path + "/fairlead-test-\(getpid())"
+        directory = Self.directory
         try? FileManager.default.removeItem(atPath: directory)
         try FileManager.default.createDirectory(
             atPath: directory + "/services.d",
@@ -48,6 +48,33 @@ final class DaemonFixture {
             )
         }
     }
+
+    /// With a daemon that follows the API server on a port of 127.0.0.1, and no files. `fields` are
+    /// more ones of `sources.kubernetes`.
+    convenience init(
+        mode: String = "iptables",
+        servers: Bool = true,
+        apiServer port: Int,
+        fields: String = "",
+        localDetector: String? = nil
+    ) throws {
+        let kubeconfig = Self.directory + "/kubeconfig"
+        let all = "kubeconfig: \(kubeconfig)" + (fields.isEmpty ? "" : ", \(fields)")
+        try self.init(
+            mode: mode,
+            servers: servers,
+            sources: "files: \"\"\n  kubernetes: {\(all)}",
+            localDetector: localDetector
+        )
+        try LifeCluster.kubeconfig(port).write(
+            toFile: kubeconfig,
+            atomically: true,
+            encoding: .utf8
+        )
+    }
+
+    private static let directory =
+        FileManager.default.temporaryDirectory.path + "/fairlead-test-\(getpid())"
 
     deinit {
         try? FileManager.default.removeItem(atPath: directory)
@@ -141,6 +168,35 @@ final class DaemonFixture {
         daemon.signal(signal)
         self.daemon = nil
         return try daemon.finish().status
+    }
+
+    /// Runs `body` while the daemon waits in a pass for the lock of iptables: it has read and planned,
+    /// and has written nothing. `change` is what brings the pass about.
+    func holdingPass<Result>(
+        after change: () throws -> Void,
+        _ body: () throws -> Result
+    ) throws -> Result {
+        let lock = open("\(directory)/xtables.lock", O_RDONLY | O_CREAT | O_CLOEXEC, 0o600)
+        guard lock >= 0, flock(lock, LOCK_EX) == 0 else {
+            throw LabError("\(directory)/xtables.lock: \(String(cString: strerror(errno)))")
+        }
+        defer { close(lock) }
+        try change()
+        guard try eventually(within: .seconds(30), { isSleeping }) else {
+            throw LabError("no pass waits for the lock\n\(log)")
+        }
+        return try body()
+    }
+
+    /// Whether a thread of the daemon is in nanosleep(2), as between two tries to get the lock.
+    private var isSleeping: Bool {
+        guard let daemon else { return false }
+        let tasks = "/proc/\(daemon.pid)/task"
+        let threads = (try? FileManager.default.contentsOfDirectory(atPath: tasks)) ?? []
+        return threads.contains { thread in
+            let place = try? String(contentsOfFile: "\(tasks)/\(thread)/wchan", encoding: .utf8)
+            return place == "hrtimer_nanosleep"
+        }
     }
 
     /// Runs a command of the program with the fixture's configuration.

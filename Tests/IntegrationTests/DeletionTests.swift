@@ -107,18 +107,7 @@ extension KernelSuites {
             cluster.put(.node(ClusterNode(name: "node-a", addresses: addresses)))
             cluster.put((0..<Self.lasting).flatMap(Self.content))
             let server = KubernetesTestServer(cluster)
-            let kubeconfig =
-                "\(FileManager.default.temporaryDirectory.path)/fairlead-deletions-\(getpid())"
-            try LifeCluster.kubeconfig(try await server.start()).write(
-                toFile: kubeconfig,
-                atomically: true,
-                encoding: .utf8
-            )
-            defer { unlink(kubeconfig) }
-            let fixture = try DaemonFixture(
-                servers: false,
-                sources: "files: \"\"\n  kubernetes: {kubeconfig: \(kubeconfig)}"
-            )
+            let fixture = try DaemonFixture(servers: false, apiServer: try await server.start())
             try fixture.start()
             _ = try time(fixture) { try isServed(0, fixture) }
             func delete(_ index: Int) {

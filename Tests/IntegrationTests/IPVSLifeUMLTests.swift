@@ -39,13 +39,14 @@ extension KernelSuites {
             try fixture.waitUntilApplied()
             #expect(try LifeScript.answers(fixture, count: 12) == ["pod1"])
             // The kernel sums up every two seconds.
-            usleep(2_500_000)
-            let (table, status) = try fixture.fairlead("counters", "--family", "ipv4")
-            #expect(status == 0 && table.contains("CONNECTIONS"), "\(table)")
-            let row = table.split(separator: "\n").last { $0.hasPrefix("shop/web") }
-            let cells = row?.split(separator: " ").map(String.init) ?? []
-            #expect(cells.count == 9 && cells[3] == "12", "\(table)")
-            #expect(cells.count == 9 && (Int(cells[4]) ?? 0) > 4 * 12, "\(table)")
+            var table = ""
+            let isCounted = try eventually {
+                table = try fixture.fairlead("counters", "--family", "ipv4").output
+                let row = table.split(separator: "\n").last { $0.hasPrefix("shop/web") }
+                let cells = row?.split(separator: " ").map(String.init) ?? []
+                return cells.count == 9 && cells[3] == "12" && (Int(cells[4]) ?? 0) > 4 * 12
+            }
+            #expect(isCounted && table.contains("CONNECTIONS"), "\(table)")
             let metrics = try LabCommand.run(
                 ["curl", "-s", "http://127.0.0.1:10249/metrics"],
                 in: fixture.lab.node
@@ -71,8 +72,7 @@ extension KernelSuites {
             try fixture.waitUntilApplied()
             #expect(try LifeScript.answers(fixture, count: 1) == ["refused"])
             try fixture.write("services:\n  - {name: shop/web, ports: [}\n")
-            usleep(600_000)
-            #expect(fixture.log.contains("services.yaml:2:"))
+            #expect(try eventually { fixture.log.contains("services.yaml:2:") }, "\(fixture.log)")
             try fixture.remove("services.yaml")
             try fixture.waitUntilApplied()
             try waitForServers(fixture) { $0.isEmpty }
@@ -119,7 +119,7 @@ extension KernelSuites {
 
         @Test("A drain ends at its deadline, which a restart does not put off")
         func deadline() throws {
-            let fixture = try DaemonFixture(mode: "ipvs", extra: "ipvs: {drainTimeout: 6s}\n")
+            let fixture = try DaemonFixture(mode: "ipvs", extra: "ipvs: {drainTimeout: 15s}\n")
             try fixture.write(LifeScript.web(1))
             try fixture.start()
             try fixture.waitUntilApplied()
@@ -129,11 +129,13 @@ extension KernelSuites {
             )
             try fixture.write(LifeScript.web(2))
             try waitForServers(fixture) { $0.contains { $0.contains(Self.first + "0") } }
+            let drained = Deadline(in: .seconds(15))
             #expect(connection.isAlive())
             try fixture.stop()
-            usleep(6_000_000)
+            #expect(try eventually { drained.hasPassed })
+            // Put off by the restart, it would end 15 s from here.
             try fixture.start()
-            try waitForServers(fixture) { !$0.contains { $0.contains(Self.first) } }
+            try waitForServers(fixture, .seconds(12)) { !$0.contains { $0.contains(Self.first) } }
             try fixture.stop()
         }
 
@@ -147,14 +149,19 @@ extension KernelSuites {
                 "\(LifeScript.vip):80/tcp",
                 in: fixture.lab.client
             )
+            var interrupted = 0
             for round in 1...4 {
                 // Later each time, to catch it while reading, planning and writing.
                 try fixture.write(LifeScript.ballast(150 * round), to: "other.yaml")
                 usleep(UInt32(150_000 * round))
                 #expect(try fixture.stop(SIGKILL) == 128 + SIGKILL)
                 #expect(connection.isAlive())
+                if try fixture.fairlead("plan", "--diff", "--exit-code").status == 2 {
+                    interrupted += 1
+                }
                 try fixture.start()
             }
+            #expect(interrupted > 0)
             try fixture.waitUntilApplied(.seconds(60))
             #expect(connection.isAlive())
             #expect(try LifeScript.answers(fixture, count: 12) == ["pod1"])
@@ -291,8 +298,8 @@ extension KernelSuites {
             let client = try LabProcess(
                 [
                     "sh", "-c",
-                    "for i in $(seq 60); do \"$0\" connect --count 10 --timeout 3000 \"$1\" || exit 1; done",
-                    BuiltProgram.agent, "\(LifeScript.vip):80/tcp",
+                    "for i in $(seq 60); do \"$0\" agent connect --count 10 --timeout 3000 \"$1\" || exit 1; done",
+                    BuiltProgram.lab, "\(LifeScript.vip):80/tcp",
                 ],
                 in: fixture.lab.pod(3)
             )

@@ -18,18 +18,7 @@ extension KernelSuites {
             cluster.putWeb(1)
             let server = KubernetesTestServer(cluster.state)
             let port = try await server.start()
-            let kubeconfig =
-                "\(FileManager.default.temporaryDirectory.path)/fairlead-kubeconfig-\(getpid())"
-            let fixture = try DaemonFixture(
-                mode: mode,
-                sources: "files: \"\"\n  kubernetes: {kubeconfig: \(kubeconfig)}"
-            )
-            try LifeCluster.kubeconfig(port).write(
-                toFile: kubeconfig,
-                atomically: true,
-                encoding: .utf8
-            )
-            defer { unlink(kubeconfig) }
+            let fixture = try DaemonFixture(mode: mode, apiServer: port)
             try fixture.start()
             try answered(by: ["pod1"], fixture)
             #expect(try fixture.fairlead("plan", "--diff", "--exit-code").status == 0)
@@ -47,7 +36,10 @@ extension KernelSuites {
             #expect(connection.isAlive())
             // The server goes: what it said last stays.
             await server.stop()
-            usleep(500_000)
+            let noticed = try eventually {
+                try !fixture.fairlead("status").output.contains("  services: watching, ")
+            }
+            #expect(noticed)
             #expect(try LifeScript.answers(fixture) == ["pod2"])
             // A reboot: no rules, no API server.
             try fixture.stop()
@@ -128,17 +120,9 @@ extension KernelSuites {
             cluster.putNode(zone: "zone-1", podRanges: [LabAddresses.podRanges[0]])
             let server = KubernetesTestServer(cluster.state)
             let port = try await server.start()
-            let kubeconfig =
-                "\(FileManager.default.temporaryDirectory.path)/fairlead-node-\(getpid())"
-            try LifeCluster.kubeconfig(port).write(
-                toFile: kubeconfig,
-                atomically: true,
-                encoding: .utf8
-            )
-            defer { unlink(kubeconfig) }
             let fixture = try DaemonFixture(
                 mode: "iptables",
-                sources: "files: \"\"\n  kubernetes: {kubeconfig: \(kubeconfig)}",
+                apiServer: port,
                 localDetector: "detectLocal: {mode: NodeCIDR}"
             )
             try fixture.start()

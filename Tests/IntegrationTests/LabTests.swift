@@ -11,7 +11,7 @@ extension KernelSuites {
         private let name = "c\(getpid())"
 
         private func lab(_ arguments: String...) throws -> (output: String, status: Int32) {
-            let words = [BuiltProgram.fairlead, "lab"] + arguments
+            let words = [BuiltProgram.lab] + arguments
             return try LabCommand.result(words, Deadline(in: .seconds(120)))
         }
 
@@ -62,7 +62,7 @@ extension KernelSuites {
             let script = try lab("up", name, "--explain", "--topology", "routed", "--pods", "1")
             try LabCommand.run(["sh", "-e"], input: [script.output])
             defer { _ = try? LabBuilder.remove(name) }
-            let agent = LabAgent([BuiltProgram.agent])
+            let agent = LabAgent(BuiltProgram.agent)
             let server = try agent.serve(
                 ["10.180.0.11:80/tcp", "[fd00:180::11]:80/tcp"],
                 as: "pod1",

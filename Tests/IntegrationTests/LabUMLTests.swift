@@ -10,7 +10,7 @@ extension KernelSuites {
         private static let limit = "net.netfilter.nf_conntrack_max"
 
         private func lab(_ arguments: String...) throws -> (output: String, status: Int32) {
-            let words = [BuiltProgram.fairlead, "lab"] + arguments
+            let words = [BuiltProgram.lab] + arguments
             return try LabCommand.result(words, Deadline(in: .seconds(240)))
         }
 

@@ -12,6 +12,13 @@ struct LifeCluster {
         putNode(zone: nil, podRanges: [])
     }
 
+    /// With the Service on pod 1, and a range of ClusterIPs.
+    init(serviceRange: String) {
+        self.init()
+        putWeb(1)
+        state.put(.serviceCIDR(name: "all", [IPPrefix(serviceRange)].compactMap { $0 }))
+    }
+
     func putNode(zone: String?, podRanges: [String]) {
         state.put(
             .node(

@@ -27,9 +27,8 @@ extension KernelSuites {
             try fixture.write(LifeScript.web(1))
             try fixture.waitUntilApplied()
             try fixture.write("services:\n  - {name: shop/web, ports: [}\n")
-            usleep(600_000)
+            #expect(try eventually { fixture.log.contains("services.yaml:2:") }, "\(fixture.log)")
             #expect(try LifeScript.answers(fixture) == ["pod1"])
-            #expect(fixture.log.contains("services.yaml:2:"))
             try fixture.remove("services.yaml")
             try fixture.waitUntilApplied()
             #expect(try fixture.rules(.ipv4).allSatisfy { !$0.contains(LifeScript.vip) })
@@ -65,10 +64,20 @@ extension KernelSuites {
             try fixture.waitUntilApplied()
             #expect(connection.isAlive())
             for round in 1...6 {
-                // Later each time, to catch it while reading, planning and writing.
-                try fixture.write(LifeScript.ballast(500 * round), to: "other.yaml")
-                usleep(UInt32(60_000 * round))
-                #expect(try fixture.stop(SIGKILL) == 128 + SIGKILL)
+                let change = {
+                    try fixture.write(LifeScript.ballast(500 * round), to: "other.yaml")
+                }
+                // Before it writes, and in every other round as it begins to.
+                if round % 2 == 1 {
+                    let status = try fixture.holdingPass(after: change) {
+                        try fixture.stop(SIGKILL)
+                    }
+                    #expect(status == 128 + SIGKILL)
+                    #expect(try fixture.fairlead("plan", "--diff", "--exit-code").status == 2)
+                } else {
+                    try fixture.holdingPass(after: change) {}
+                    #expect(try fixture.stop(SIGKILL) == 128 + SIGKILL)
+                }
                 #expect(connection.isAlive())
                 try fixture.start()
             }

@@ -79,9 +79,7 @@ extension KernelSuites {
                         excluded: [],
                         drainTimeout: .zero,
                         addressSet: NameScheme.set(.addresses, .ipv4)
-                    ),
-                    ownsChain: NameScheme.owns(chain:),
-                    ownsSet: { NameScheme.owns(set: $0, .ipv4) }
+                    )
                 )
                 let report = try store.apply(IPVSDiff(from: store.observe().state, to: plan))
                 #expect(report.failures.isEmpty, "\(report.failures)")

@@ -17,14 +17,6 @@ extension KernelSuites {
             try fixture.rules(.ipv4).contains { $0.contains(address) }
         }
 
-        private func eventually(_ check: () throws -> Bool) throws -> Bool {
-            for _ in 0..<150 {
-                if try check() { return true }
-                usleep(100_000)
-            }
-            return false
-        }
-
         @Test("Most Services missing at once stay until somebody confirms; others change meanwhile")
         func confirmation() throws {
             let fixture = try DaemonFixture()

@@ -25,13 +25,19 @@ extension KernelSuites {
             )
         }
 
+        /// Waits for the first pass, which has nothing to change.
+        private func expectIdlePass(_ fixture: DaemonFixture) throws {
+            var status = ""
+            let hasPassed = try eventually {
+                status = try fixture.fairlead("status", "--output", "json").output
+                return status.contains("\"operations\"")
+            }
+            #expect(hasPassed && status.contains("\"operations\" : 0"), "\(status)\n\(fixture.log)")
+        }
+
         @Test("They take its configuration, by flags and with a relative kubeconfig, and its node")
         func configuration() async throws {
-            let cluster = LifeCluster()
-            cluster.putWeb(1)
-            cluster.state.put(
-                .serviceCIDR(name: "all", [IPPrefix("10.96.0.0/16")].compactMap { $0 })
-            )
+            let cluster = LifeCluster(serviceRange: "10.96.0.0/16")
             let server = KubernetesTestServer(cluster.state)
             let port = try await server.start()
             let fixture = try DaemonFixture(servers: false)
@@ -99,31 +105,16 @@ extension KernelSuites {
             cluster.deleteNode()
             let server = KubernetesTestServer(cluster.state)
             let port = try await server.start()
-            let kubeconfig =
-                "\(FileManager.default.temporaryDirectory.path)/fairlead-missing-\(getpid())"
-            try LifeCluster.kubeconfig(port).write(
-                toFile: kubeconfig,
-                atomically: true,
-                encoding: .utf8
-            )
-            defer { unlink(kubeconfig) }
-            let fixture = try DaemonFixture(
-                mode: "nftables",
-                servers: false,
-                sources: "files: \"\"\n  kubernetes: {kubeconfig: \(kubeconfig)}"
-            )
+            let fixture = try DaemonFixture(mode: "nftables", servers: false, apiServer: port)
             try fixture.start()
             let words =
                 "the cluster has no Node \"node-a\"; name this node's Node with --node-name or node.name"
-            let deadline = Deadline(in: .seconds(30))
             let logged = words.replacing("\"", with: "\\\"")
-            while !fixture.log.contains(logged), !deadline.hasPassed { usleep(50_000) }
-            #expect(fixture.log.contains(logged), "\(fixture.log)")
-            var status = ""
-            while !status.contains("\n  \(words)\n"), !deadline.hasPassed {
-                status = try fixture.fairlead("status").output
+            #expect(try eventually { fixture.log.contains(logged) }, "\(fixture.log)")
+            let isShown = try eventually {
+                try fixture.fairlead("status").output.contains("\n  \(words)\n")
             }
-            #expect(status.contains("\n  \(words)\n"), "\(status)")
+            #expect(isShown, "\(fixture.log)")
             cluster.putNode(zone: nil, podRanges: [])
             try fixture.waitUntilApplied()
             #expect(try !fixture.fairlead("status").output.contains(words))
@@ -133,44 +124,21 @@ extension KernelSuites {
 
         @Test("The first pass and commands wait for ServiceCIDRs that come late")
         func lateServiceCIDRs() async throws {
-            let cluster = LifeCluster()
-            cluster.putWeb(1)
-            cluster.state.put(
-                .serviceCIDR(name: "all", [IPPrefix("10.96.0.0/16")].compactMap { $0 })
-            )
+            let cluster = LifeCluster(serviceRange: "10.96.0.0/16")
             let server = KubernetesTestServer(cluster.state)
             server.setFault { request in
                 request.path.hasSuffix("servicecidrs") || request.path.hasSuffix("nodes")
                     ? .delay(.seconds(1)) : nil
             }
             let port = try await server.start()
-            let kubeconfig =
-                "\(FileManager.default.temporaryDirectory.path)/fairlead-late-\(getpid())"
-            try LifeCluster.kubeconfig(port).write(
-                toFile: kubeconfig,
-                atomically: true,
-                encoding: .utf8
-            )
-            defer { unlink(kubeconfig) }
-            let fixture = try DaemonFixture(
-                mode: "nftables",
-                servers: false,
-                sources: "files: \"\"\n  kubernetes: {kubeconfig: \(kubeconfig)}"
-            )
+            let fixture = try DaemonFixture(mode: "nftables", servers: false, apiServer: port)
             #expect(try fixture.fairlead("apply").status == 0)
             #expect(try fixture.run(["nft", "list", "ruleset"]).contains("10.96.0.0/16"))
             #expect(try fixture.fairlead("plan", "--diff", "--exit-code").status == 0)
             #expect(try fixture.fairlead("verify").status == 0)
             // What stands is what the daemon's first pass wants, so that it changes nothing.
             try fixture.start()
-            let deadline = Deadline(in: .seconds(30))
-            while !fixture.log.contains("Pass done"), !deadline.hasPassed,
-                try !fixture.fairlead("status").output.contains("last pass  0")
-            {
-                usleep(50_000)
-            }
-            let status = try fixture.fairlead("status", "--output", "json").output
-            #expect(status.contains("\"operations\" : 0"), "\(status)")
+            try expectIdlePass(fixture)
             #expect(!fixture.log.contains("Pass done"), "\(fixture.log)")
             try fixture.stop()
             await server.stop()
@@ -178,37 +146,16 @@ extension KernelSuites {
 
         @Test("ServiceCIDRs that do not come are those of the last run")
         func rememberedServiceCIDRs() async throws {
-            let cluster = LifeCluster()
-            cluster.putWeb(1)
-            cluster.state.put(
-                .serviceCIDR(name: "all", [IPPrefix("10.96.0.0/16")].compactMap { $0 })
-            )
+            let cluster = LifeCluster(serviceRange: "10.96.0.0/16")
             let server = KubernetesTestServer(cluster.state)
             let port = try await server.start()
-            let kubeconfig =
-                "\(FileManager.default.temporaryDirectory.path)/fairlead-remembered-\(getpid())"
-            try LifeCluster.kubeconfig(port).write(
-                toFile: kubeconfig,
-                atomically: true,
-                encoding: .utf8
-            )
-            defer { unlink(kubeconfig) }
-            let fixture = try DaemonFixture(
-                mode: "nftables",
-                servers: false,
-                sources: "files: \"\"\n  kubernetes: {kubeconfig: \(kubeconfig)}"
-            )
+            let fixture = try DaemonFixture(mode: "nftables", servers: false, apiServer: port)
             try fixture.start()
             try fixture.waitUntilApplied()
             try fixture.stop()
             server.setFault { $0.path.hasSuffix("servicecidrs") ? .stall : nil }
             try fixture.start()
-            let deadline = Deadline(in: .seconds(60))
-            var status = ""
-            while !status.contains("\"operations\""), !deadline.hasPassed {
-                status = try fixture.fairlead("status", "--output", "json").output
-            }
-            #expect(status.contains("\"operations\" : 0"), "\(status)\n\(fixture.log)")
+            try expectIdlePass(fixture)
             #expect(try fixture.run(["nft", "list", "ruleset"]).contains("10.96.0.0/16"))
             try fixture.stop()
             await server.stop()

@@ -20,17 +20,10 @@ extension KernelSuites {
                     && request.query["sendInitialEvents"] == nil ? .expireInStream : nil
             }
             let port = try await server.start()
-            let kubeconfig =
-                "\(FileManager.default.temporaryDirectory.path)/fairlead-circle-\(getpid())"
-            try LifeCluster.kubeconfig(port).write(
-                toFile: kubeconfig,
-                atomically: true,
-                encoding: .utf8
-            )
-            defer { unlink(kubeconfig) }
             let fixture = try DaemonFixture(
                 mode: "nftables",
-                sources: "files: \"\"\n  kubernetes: {kubeconfig: \(kubeconfig), staleAfter: 3s}"
+                apiServer: port,
+                fields: "staleAfter: 3s"
             )
             try fixture.start()
             func health() throws -> String {
@@ -56,16 +49,6 @@ extension KernelSuites {
             #expect(fixture.log.contains("Following the API server again"))
             try fixture.stop()
             await server.stop()
-        }
-
-        /// Asks again until it is so, for a minute.
-        private func eventually(_ check: () throws -> Bool) throws -> Bool {
-            let deadline = Deadline(in: .seconds(60))
-            while !deadline.hasPassed {
-                if try check() { return true }
-                usleep(100_000)
-            }
-            return false
         }
     }
 }

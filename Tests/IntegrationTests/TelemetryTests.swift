@@ -48,15 +48,6 @@ extension KernelSuites {
             return (String(output[..<end.lowerBound]), String(output[end.upperBound...]))
         }
 
-        /// Asks again until the answer is as wanted.
-        private func eventually(_ check: () throws -> Bool) throws -> Bool {
-            for _ in 0..<100 {
-                if try check() { return true }
-                usleep(100_000)
-            }
-            return false
-        }
-
         @Test("A health check node port follows its Service, and is there for the outside")
         func healthCheckNodePort() throws {
             let fixture = try DaemonFixture(mode: "nftables", servers: false)

@@ -2,48 +2,16 @@ import Addressing
 import KubernetesAPI
 import KubernetesClient
 import KubernetesTestServer
-import Logging
 import ServiceModel
-import Synchronization
 import Testing
 
 extension NetworkSuites {
+    /// What a source says of a cluster, and when.
     @Suite("KubernetesSource", .timeLimit(.minutes(10)))
     struct KubernetesSourceTests {
-        private static func service(_ index: Int) -> Service {
-            Service(
-                name: ServiceName(namespace: "shop", name: "s\(index)"),
-                clusterIPs: [IPAddress(ipv4: 0x0a60_0001 + UInt32(index))],
-                ports: PortNumber(80).map { [ServicePort(name: "http", port: $0)] } ?? []
-            )
-        }
-
-        private static func slice(_ index: Int, endpoints: Int = 1) -> EndpointSlice {
-            EndpointSlice(
-                name: "s\(index)-a",
-                service: ServiceName(namespace: "shop", name: "s\(index)"),
-                family: .ipv4,
-                ports: PortNumber(8080).map { [EndpointPort(name: "http", port: $0)] } ?? [],
-                endpoints: (0..<endpoints).map {
-                    Endpoint(
-                        address: IPAddress(ipv4: 0x0ab4_0000 + UInt32(index * endpoints + $0)),
-                        nodeName: "node-\($0)",
-                        zone: "zone-a"
-                    )
-                }
-            )
-        }
-
-        private static func cluster(_ count: Int, endpoints: Int = 1) -> TestCluster {
-            let cluster = TestCluster()
-            cluster.put((0..<count).map { .service(service($0)) })
-            cluster.put((0..<count).map { .slice(slice($0, endpoints: endpoints)) })
-            return cluster
-        }
-
         @Test("The first update has everything, and comes when both lists are here")
         func firstUpdate() async throws {
-            let cluster = Self.cluster(3)
+            let cluster = SourceScript.cluster(3)
             cluster.put([
                 .node(
                     ClusterNode(
@@ -86,7 +54,7 @@ extension NetworkSuites {
             "Updates say what the server has not answered for, and the last one comes without news"
         )
         func unanswered() async throws {
-            let cluster = Self.cluster(1)
+            let cluster = SourceScript.cluster(1)
             try await withServer(cluster) { server, address in
                 server.setFault { request in
                     ["nodes", "servicecidrs"].contains { request.path.hasSuffix($0) } ? .stall : nil
@@ -108,7 +76,7 @@ extension NetworkSuites {
 
         @Test("A resource that the server does not have is answered for", arguments: [403, 404])
         func absent(code: Int) async throws {
-            try await withServer(Self.cluster(1)) { server, address in
+            try await withServer(SourceScript.cluster(1)) { server, address in
                 server.setFault { request in
                     request.path.hasSuffix("servicecidrs")
                         ? .status(ServedStatus(code: code, reason: "Refused")) : nil
@@ -153,7 +121,7 @@ extension NetworkSuites {
 
         @Test("What a watch deletes is deleted, and what a list after a gap lacks is missing")
         func removals() async throws {
-            let cluster = Self.cluster(3)
+            let cluster = SourceScript.cluster(3)
             func delete(_ index: Int) {
                 let service = ClusterKey(namespace: "shop", name: "s\(index)")
                 cluster.delete(.services, service)
@@ -176,7 +144,7 @@ extension NetworkSuites {
                             delete(index)
                         }
                         var removals = Removals()
-                        let name = Self.service(index).name
+                        let name = SourceScript.service(index).name
                         while removals.services[name] == nil || removals.slices[name] == nil,
                             let update = await updates.next()
                         {
@@ -191,21 +159,21 @@ extension NetworkSuites {
 
         @Test("A slow reader gets one update for many changes, and all trigger times")
         func coalescing() async throws {
-            let cluster = Self.cluster(3)
+            let cluster = SourceScript.cluster(3)
             try await withServer(cluster) { _, address in
                 try await withSource([address]) { source in
                     var updates = source.updates().makeAsyncIterator()
                     _ = await updates.next()
                     for port in 1...50 {
-                        var service = Self.service(0)
+                        var service = SourceScript.service(0)
                         service.ports[0].nodePort = PortNumber(30000 + port)
                         service.kind = .nodePort
                         cluster.put(.service(service))
                     }
-                    var slice = Self.slice(1)
+                    var slice = SourceScript.slice(1)
                     slice.endpoints[0].ready = false
                     cluster.put(.slice(slice, triggerTime: "2099-01-01T00:00:00.5Z"))
-                    let name = Self.service(0).name
+                    let name = SourceScript.service(0).name
                     let arrived = await eventually {
                         let resources = await source.state().resources
                         let version = "\(cluster.version)"
@@ -236,194 +204,5 @@ extension NetworkSuites {
                 }
             }
         }
-
-        @Test("A server of old: JSON, no watch-list, no selector, no ServiceCIDRs, lists in pages")
-        func oldServer() async throws {
-            let cluster = Self.cluster(1200)
-            var options = ServerOptions()
-            options.encodings = [.json]
-            options.watchList = .refused
-            options.knowsClusterIPSelector = false
-            options.resources = [.services, .endpointSlices, .nodes]
-            try await withServer(cluster, options) { server, address in
-                try await withSource([address], speed: 20) { source in
-                    var updates = source.updates().makeAsyncIterator()
-                    let first = await updates.next()
-                    #expect(first?.update.snapshot.services.count == 1200)
-                    #expect(server.requests.contains { $0.query["continue"] != nil })
-                    cluster.put(.service(Self.service(1200)))
-                    while let next = await updates.next(),
-                        next.update.snapshot.services.count < 1201
-                    {}
-                    let ranges = await source.state().resources[.serviceCIDRs]
-                    #expect(ranges?.phase == .absent)
-                    #expect(ranges?.failures == 0)
-                    #expect(await source.state().isConnected)
-                }
-            }
-        }
-
-        @Test("When the server goes, what it said stays; the next one is followed from there")
-        func failover() async throws {
-            let cluster = Self.cluster(2)
-            try await withServer(cluster) { first, firstAddress in
-                try await withServer(cluster) { second, secondAddress in
-                    try await withSource([firstAddress, secondAddress], speed: 20) { source in
-                        var updates = source.updates().makeAsyncIterator()
-                        var opening = await updates.next()
-                        while opening?.unanswered.isEmpty == false {
-                            opening = await updates.next()
-                        }
-                        #expect(opening?.update.snapshot.services.count == 2)
-                        #expect(await source.state().resources[.services]?.server == firstAddress)
-                        await first.stop()
-                        cluster.put(.service(Self.service(2)))
-                        #expect(await updates.next()?.update.snapshot.services.count == 3)
-                        #expect(await source.state().resources[.services]?.server == secondAddress)
-                        // The watch went on from where it was.
-                        let watches = second.requests.filter { $0.path.hasSuffix("/services") }
-                        #expect(watches.allSatisfy { $0.query["sendInitialEvents"] == nil })
-                        await second.stop()
-                        let noticed = await eventually {
-                            let state = await source.state()
-                            let error = state.resources[.services]?.lastError
-                            return !state.isConnected
-                                && error?.contains("Connection refused") == true
-                        }
-                        #expect(noticed)
-                    }
-                }
-            }
-        }
-
-        @Test("Over HTTP/2 all watches share one connection")
-        func http2() async throws {
-            try await withDirectory { directory in
-                let authority = try TestAuthority(in: directory)
-                var options = ServerOptions()
-                options.tls = try authority.server()
-                options.servesHTTP2 = true
-                let cluster = Self.cluster(300, endpoints: 10)
-                try await withServer(cluster, options) { server, address in
-                    var settings = KubernetesSource.Settings(logger: .silent)
-                    settings.nodeName = "node-a"
-                    let source = try KubernetesSource(
-                        settings,
-                        access: ClusterAccess(
-                            servers: [address],
-                            authority: .file(authority.certificate)
-                        )
-                    )
-                    var updates = source.updates().makeAsyncIterator()
-                    var opening = await updates.next()
-                    while opening?.unanswered.isEmpty == false { opening = await updates.next() }
-                    #expect(opening?.update.snapshot.services.count == 300)
-                    cluster.put(.service(Self.service(300)))
-                    #expect(await updates.next()?.update.snapshot.services.count == 301)
-                    let watching = await eventually {
-                        let state = await source.state()
-                        return state.resources.values.allSatisfy { $0.phase == .watching }
-                    }
-                    #expect(watching)
-                    #expect(server.connectionCount == 1)
-                    await source.stop()
-                }
-            }
-        }
-
-        @Test("When the reader ends, so do the watches")
-        func ending() async throws {
-            try await withServer(Self.cluster(1)) { server, address in
-                try await withSource([address]) { source in
-                    let reader = Task {
-                        for await _ in source.updates() {}
-                    }
-                    let connected = await eventually { server.connectionCount >= 4 }
-                    #expect(connected)
-                    reader.cancel()
-                    await reader.value
-                    let gone = await eventually { server.connectionCount == 0 }
-                    #expect(gone)
-                }
-            }
-        }
-
-        @Test("No secret gets into the log, the state or an error")
-        func secrets() async throws {
-            let log = RecordedLog()
-            var options = ServerOptions()
-            options.authorizations = []
-            try await withServer(TestCluster(), options) { server, address in
-                var settings = KubernetesSource.Settings(
-                    logger: Logger(label: "test") { _ in log }
-                )
-                settings.nodeName = "node-a"
-                let source = try KubernetesSource(
-                    settings,
-                    access: ClusterAccess(
-                        servers: [address],
-                        authorization: .token(Secret("hunter2"))
-                    ),
-                    time: Timebase(speed: 100)
-                )
-                let reader = Task {
-                    for await _ in source.updates() {}
-                }
-                let failed = await eventually {
-                    await source.state().resources[.services]?.failures ?? 0 > 1
-                }
-                #expect(failed)
-                let state = await source.state()
-                #expect(!"\(state)".contains("hunter2"))
-                reader.cancel()
-                await source.stop()
-                #expect(log.text.contains("401"))
-                #expect(!log.text.contains("hunter2"))
-            }
-        }
-
-        @Test(
-            "Very many Services with 10 endpoints each come through a socket",
-            arguments: [(APIContentType.protobuf, 10_000), (.json, 1000)]
-        )
-        func large(contentType: APIContentType, count: Int) async throws {
-            let cluster = Self.cluster(count, endpoints: 10)
-            try await withServer(cluster) { _, address in
-                try await withSource([address], settings: { $0.contentType = contentType }) {
-                    source in
-                    var updates = source.updates().makeAsyncIterator()
-                    let update = await updates.next()
-                    #expect(update?.update.snapshot.services.count == count)
-                    let endpoints = update?.update.snapshot.slices.values
-                        .reduce(0) { $0 + $1.reduce(0) { $0 + $1.endpoints.count } }
-                    #expect(endpoints == count * 10)
-                }
-            }
-        }
-    }
-}
-
-/// Keeps all that is logged, at any level.
-private final class RecordedLog: LogHandler, Sendable {
-    private let lines = Mutex<[String]>([])
-
-    var text: String { lines.withLock { $0.joined(separator: "\n") } }
-    var logLevel: Logger.Level {
-        get { .trace }
-        set {}
-    }
-    var metadata: Logger.Metadata {
-        get { [:] }
-        set {}
-    }
-
-    subscript(metadataKey key: String) -> Logger.Metadata.Value? {
-        get { nil }
-        set {}
-    }
-
-    func log(event: LogEvent) {
-        let line = "\(event.message) \(event.metadata ?? [:])"
-        lines.withLock { $0.append(line) }
     }
 }

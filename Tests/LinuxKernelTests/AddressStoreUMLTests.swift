@@ -192,10 +192,12 @@ struct AddressStoreUMLTests {
         try ip("address add \(catalogue.address(9)) dev other0")
         #expect(try more() == 0)
         for damage in [
-            "address delete \(addresses[0])/\(family.bitWidth) dev \(store.link)",
-            "address add \(addresses[0])/\(family.bitWidth) dev \(store.link)",
-            "route delete local \(range) dev lo table local", "link set \(store.link) down",
-            "link set \(store.link) up", "link delete \(store.link)", "link set lo down",
+            "address delete \(addresses[0])/\(family.bitWidth) dev \(Ownership.fairlead.link)",
+            "address add \(addresses[0])/\(family.bitWidth) dev \(Ownership.fairlead.link)",
+            "route delete local \(range) dev lo table local",
+            "link set \(Ownership.fairlead.link) down",
+            "link set \(Ownership.fairlead.link) up", "link delete \(Ownership.fairlead.link)",
+            "link set lo down",
         ] {
             try ip(damage)
             var count = try more()

@@ -59,7 +59,11 @@ struct GoldenKernelTests {
     }
 
     private func apply(_ diff: IPTablesDiff, to plan: GoldenPlans<IPTablesMode>.FamilyPlan) throws {
-        let store = IPTablesStore(family: plan.family, lock: Self.lock, owns: NameScheme.owns)
+        let store = IPTablesStore(
+            family: plan.family,
+            lock: Self.lock,
+            owns: Ownership.fairlead.owns(chain:)
+        )
         let report = try store.apply(diff)
         #expect(report.failures.isEmpty)
         let left = IPTablesDiff(from: try store.observe().state, to: plan.planner.plan)

@@ -57,9 +57,7 @@ struct GoldenUMLTests {
                 lock: XTablesLock.Configuration(path: lockFile),
                 drainTimeout: .seconds(60),
                 addressSet: NameScheme.set(.addresses, family)
-            ),
-            ownsChain: NameScheme.owns(chain:),
-            ownsSet: { NameScheme.owns(set: $0, family) }
+            )
         )
     }
 

@@ -14,7 +14,7 @@ struct IPVSCodecTests {
     func newService() throws {
         var server = VirtualServer(frontend, scheduler: SchedulerName("rr"))
         #expect(
-            try message(.newService(ServiceRecord(server)))
+            try message(.newService(ServiceRecord(server, .fairlead)))
                 == bytes(
                     """
                     68000000 2100 0100 00000000 00000000  01 01 0000
@@ -32,10 +32,10 @@ struct IPVSCodecTests {
         )
         server.persistenceSeconds = 10800
         server.hashesSourcePort = true
-        let record = ServiceRecord(server, goingAway: true)
+        let record = ServiceRecord(server, .fairlead, goingAway: true)
         #expect(record.flags.rawValue == 0xf1a1_0011)
         server.scheduler = SchedulerName("mh")
-        #expect(ServiceRecord(server).flags.rawValue == 0xf1a0_0019)
+        #expect(ServiceRecord(server, .fairlead).flags.rawValue == 0xf1a0_0019)
         #expect(record.timeout == 10800)
     }
 
@@ -129,17 +129,17 @@ struct IPVSCodecTests {
 
     @Test("Flags without our signature are foreign, whatever else is set")
     func ownership() {
-        #expect(ServiceFlags(rawValue: 0xf1a0_0000).areOurs)
-        #expect(ServiceFlags(rawValue: 0xf1a1_0013).areOurs)
-        #expect(!ServiceFlags(rawValue: 0x0000_0003).areOurs)
-        #expect(!ServiceFlags(rawValue: 0xf1b0_0000).areOurs)
-        #expect(!ServiceFlags(rawValue: 0xffff_ffff).areOurs)
+        #expect(ServiceFlags(rawValue: 0xf1a0_0000).bear(.fairlead))
+        #expect(ServiceFlags(rawValue: 0xf1a1_0013).bear(.fairlead))
+        #expect(!ServiceFlags(rawValue: 0x0000_0003).bear(.fairlead))
+        #expect(!ServiceFlags(rawValue: 0xf1b0_0000).bear(.fairlead))
+        #expect(!ServiceFlags(rawValue: 0xffff_ffff).bear(.fairlead))
     }
 
     @Test("What the kernel refuses is named, with what to do about a scheduler")
     func errors() {
         let server = VirtualServer(frontend, scheduler: SchedulerName("wrr"))
-        let missing = IPVSRequest.newService(ServiceRecord(server)).error(2, nil)
+        let missing = IPVSRequest.newService(ServiceRecord(server, .fairlead)).error(2, nil)
         #expect(missing.kind == .unsupported)
         #expect(missing.subject == "10.96.0.10:80/tcp")
         #expect(missing.message?.contains("modprobe ip_vs_wrr") == true)

@@ -83,9 +83,7 @@ private struct ScaleNode {
                 drainTimeout: .seconds(600),
                 addressSet: NameScheme.set(.addresses, .ipv4)
             ),
-            traffic: traffic,
-            ownsChain: NameScheme.owns(chain:),
-            ownsSet: { NameScheme.owns(set: $0, .ipv4) }
+            traffic: traffic
         )
         reconciler = FamilyReconciler(
             desired: DesiredState(family: .ipv4, settings: settings),

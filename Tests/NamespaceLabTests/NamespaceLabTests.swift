@@ -6,7 +6,7 @@ import Testing
 /// One lab at a time: the machine has few processors and every lab starts a dozen programs.
 @Suite("NamespaceLab", .serialized)
 struct NamespaceLabTests {
-    private let agent = LabAgent([BuiltProgram.agent])
+    private let agent = LabAgent(BuiltProgram.agent)
 
     @Test("Everybody reaches everybody, in both families", arguments: IPFamily.allCases)
     func connectivity(_ family: IPFamily) throws {

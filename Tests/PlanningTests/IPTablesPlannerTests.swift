@@ -33,7 +33,7 @@ struct IPTablesPlannerTests {
                 }
                 // XT_EXTENSION_MAXNAMELEN less its end: 28 characters.
                 #expect(owned.chains.keys.allSatisfy { $0.text.utf8.count <= 28 })
-                #expect(owned.chains.keys.allSatisfy { NameScheme.owns(chain: $0.text) })
+                #expect(owned.chains.keys.allSatisfy { Ownership.fairlead.owns(chain: $0.text) })
             }
         }
     }

@@ -132,3 +132,51 @@ enum {
 };
 #undef FAIRLEAD_FIELD
 #undef FAIRLEAD_SIZE
+
+/* libiptc has every function twice, iptc_… and ip6tc_…, which differ in the type of their entries
+   alone. Here is each once: with `ipv6` the second one is called. They return what it returns and
+   leave its error in errno. Labels are names of chains that end with a zero. */
+#define FAIRLEAD_TABLE(type, name, parameters, ...)                                          \
+    static inline type xtables_##name parameters                                              \
+    {                                                                                         \
+        return ipv6 ? (type)ip6tc_##name(__VA_ARGS__) : (type)iptc_##name(__VA_ARGS__);       \
+    }
+FAIRLEAD_TABLE(struct xtc_handle *, init, (_Bool ipv6, const char *table), table)
+FAIRLEAD_TABLE(void, free, (_Bool ipv6, struct xtc_handle *handle), handle)
+FAIRLEAD_TABLE(const char *, first_chain, (_Bool ipv6, struct xtc_handle *handle), handle)
+FAIRLEAD_TABLE(const char *, next_chain, (_Bool ipv6, struct xtc_handle *handle), handle)
+FAIRLEAD_TABLE(int, is_chain, (_Bool ipv6, const char *chain, struct xtc_handle *handle),
+    chain, handle)
+FAIRLEAD_TABLE(int, builtin, (_Bool ipv6, const char *chain, struct xtc_handle *handle),
+    chain, handle)
+FAIRLEAD_TABLE(const void *, first_rule,
+    (_Bool ipv6, const char *chain, struct xtc_handle *handle), chain, handle)
+FAIRLEAD_TABLE(const void *, next_rule,
+    (_Bool ipv6, const void *rule, struct xtc_handle *handle), rule, handle)
+FAIRLEAD_TABLE(const char *, get_target,
+    (_Bool ipv6, const void *rule, struct xtc_handle *handle), rule, handle)
+FAIRLEAD_TABLE(int, append_entry,
+    (_Bool ipv6, const char *chain, const void *entry, struct xtc_handle *handle),
+    chain, entry, handle)
+FAIRLEAD_TABLE(int, insert_entry,
+    (_Bool ipv6, const char *chain, const void *entry, unsigned index, struct xtc_handle *handle),
+    chain, entry, index, handle)
+FAIRLEAD_TABLE(int, delete_num_entry,
+    (_Bool ipv6, const char *chain, unsigned index, struct xtc_handle *handle),
+    chain, index, handle)
+FAIRLEAD_TABLE(int, flush_entries, (_Bool ipv6, const char *chain, struct xtc_handle *handle),
+    chain, handle)
+FAIRLEAD_TABLE(int, create_chain, (_Bool ipv6, const char *chain, struct xtc_handle *handle),
+    chain, handle)
+FAIRLEAD_TABLE(int, delete_chain, (_Bool ipv6, const char *chain, struct xtc_handle *handle),
+    chain, handle)
+FAIRLEAD_TABLE(const char *, get_policy,
+    (_Bool ipv6, const char *chain, struct xt_counters *counters, struct xtc_handle *handle),
+    chain, counters, handle)
+FAIRLEAD_TABLE(int, set_policy,
+    (_Bool ipv6, const char *chain, const char *policy, struct xt_counters *counters,
+        struct xtc_handle *handle),
+    chain, policy, counters, handle)
+FAIRLEAD_TABLE(int, commit, (_Bool ipv6, struct xtc_handle *handle), handle)
+FAIRLEAD_TABLE(const char *, strerror, (_Bool ipv6, int error), error)
+#undef FAIRLEAD_TABLE

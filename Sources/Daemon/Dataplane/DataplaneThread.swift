@@ -1,4 +1,5 @@
 import Glibc
+import SystemCalls
 
 /// One dedicated thread that runs the jobs of an actor, one after the other.
 ///
@@ -67,11 +68,7 @@ package final class DataplaneThread: SerialExecutor {
 
     /// Of the calling thread. Where /proc is missing it keeps the name of the one that started it.
     private func setName() {
-        let descriptor = open("/proc/thread-self/comm", O_WRONLY | O_CLOEXEC)
-        guard descriptor >= 0 else { return }
-        defer { close(descriptor) }
-        let bytes = Array(name.utf8)
-        _ = write(descriptor, bytes, bytes.count)
+        try? WholeFile.write(Array(name.utf8), to: "/proc/thread-self/comm")
     }
 
     package func enqueue(_ job: consuming ExecutorJob) {

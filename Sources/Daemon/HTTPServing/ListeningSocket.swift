@@ -1,5 +1,7 @@
 package import Addressing
 import Glibc
+import SystemCalls
+import SystemPackage
 
 /// Where a server listens.
 package enum ListeningAddress: Sendable, Hashable, CustomStringConvertible {
@@ -27,8 +29,8 @@ package struct ListeningError: Error, Sendable, Equatable, CustomStringConvertib
         self.description = description
     }
 
-    init(_ operation: String, _ subject: some CustomStringConvertible, _ code: Int32) {
-        description = "\(operation) \(subject): \(String(cString: strerror(code)))"
+    init(_ operation: String, _ subject: some CustomStringConvertible, _ error: Errno) {
+        description = "\(operation) \(subject): \(error)"
     }
 }
 
@@ -63,39 +65,31 @@ package enum ListeningSocket {
         bothFamilies: Bool,
         _ subject: ListeningAddress
     ) throws(ListeningError) -> Int32 {
-        let domain = ip.family == .ipv4 ? AF_INET : AF_INET6
-        let descriptor = try newSocket(domain, subject)
-        do throws(ListeningError) {
-            try set(descriptor, SOL_SOCKET, SO_REUSEADDR, 1, subject)
-            if ip.family == .ipv6 {
-                try set(descriptor, Int32(IPPROTO_IPV6), IPV6_V6ONLY, bothFamilies ? 0 : 1, subject)
-            }
-            let status =
-                ip.family == .ipv4
-                ? bind(descriptor, ipv4(ip, port)) : bind(descriptor, ipv6(ip, port))
-            guard status == 0 else { throw ListeningError("bind", subject, errno) }
-            guard listen(descriptor, backlog) == 0 else {
-                throw ListeningError("listen", subject, errno)
-            }
-            return descriptor
-        } catch {
-            close(descriptor)
-            throw error
+        let socket = try newSocket(ip.family == .ipv4 ? AF_INET : AF_INET6, subject)
+        try set(socket, SOL_SOCKET, SO_REUSEADDR, 1, subject)
+        if ip.family == .ipv6 {
+            try set(socket, Int32(IPPROTO_IPV6), IPV6_V6ONLY, bothFamilies ? 0 : 1, subject)
         }
+        try subject.checked("bind") { () throws(Errno) in
+            try SystemAddress(ip, port.value).bind(socket)
+        }
+        guard listen(socket.number, backlog) == 0 else {
+            throw ListeningError("listen", subject, .last)
+        }
+        return socket.release()
     }
 
     private static func newSocket(
         _ domain: Int32,
         _ subject: ListeningAddress
-    ) throws(ListeningError) -> Int32 {
-        let kind = Int32(SOCK_STREAM.rawValue | SOCK_CLOEXEC.rawValue | SOCK_NONBLOCK.rawValue)
-        let descriptor = socket(domain, kind, 0)
-        guard descriptor >= 0 else { throw ListeningError("socket", subject, errno) }
-        return descriptor
+    ) throws(ListeningError) -> OwnedDescriptor {
+        try subject.checked("socket") { () throws(Errno) in
+            try OwnedDescriptor(socket: domain, SOCK_STREAM, flags: Int32(SOCK_NONBLOCK.rawValue))
+        }
     }
 
     private static func set(
-        _ descriptor: Int32,
+        _ socket: borrowing OwnedDescriptor,
         _ level: Int32,
         _ option: Int32,
         _ value: Int32,
@@ -103,36 +97,22 @@ package enum ListeningSocket {
     ) throws(ListeningError) {
         var value = value
         let size = socklen_t(MemoryLayout<Int32>.size)
-        guard setsockopt(descriptor, level, option, &value, size) == 0 else {
-            throw ListeningError("setsockopt", subject, errno)
+        guard setsockopt(socket.number, level, option, &value, size) == 0 else {
+            throw ListeningError("setsockopt", subject, .last)
         }
     }
+}
 
-    private static func ipv4(_ ip: IPAddress, _ port: PortNumber) -> sockaddr_in {
-        var address = sockaddr_in()
-        address.sin_family = sa_family_t(AF_INET)
-        address.sin_port = port.value.bigEndian
-        address.sin_addr.s_addr = UInt32(truncatingIfNeeded: ip.bits).bigEndian
-        return address
-    }
-
-    private static func ipv6(_ ip: IPAddress, _ port: PortNumber) -> sockaddr_in6 {
-        var address = sockaddr_in6()
-        address.sin6_family = sa_family_t(AF_INET6)
-        address.sin6_port = port.value.bigEndian
-        withUnsafeMutableBytes(of: &address.sin6_addr) { bytes in
-            for index in 0..<16 {
-                bytes[index] = UInt8(truncatingIfNeeded: ip.bits >> UInt128(8 * (15 - index)))
-            }
-        }
-        return address
-    }
-
-    private static func bind<Address>(_ descriptor: Int32, _ address: Address) -> Int32 {
-        withUnsafePointer(to: address) { pointer in
-            pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) {
-                Glibc.bind(descriptor, $0, socklen_t(MemoryLayout<Address>.size))
-            }
+extension ListeningAddress {
+    /// Runs a call; its error names the call and this address.
+    fileprivate func checked<Result: ~Copyable>(
+        _ operation: String,
+        _ body: () throws(Errno) -> Result
+    ) throws(ListeningError) -> Result {
+        do {
+            return try body()
+        } catch {
+            throw ListeningError(operation, self, error)
         }
     }
 }
@@ -148,28 +128,21 @@ extension ListeningSocket {
         // Made beside and renamed over, so that at no time somebody finds half of it.
         let temporary = "\(path).\(getpid())"
         let address = ListeningAddress.unix(path)
-        guard let name = unixAddress(temporary) else {
+        guard let name = SystemAddress(unix: temporary) else {
             throw ListeningError("\(path): is longer than the name of a socket can be")
         }
-        let descriptor = try newSocket(AF_UNIX, address)
-        do throws(ListeningError) {
+        let socket = try newSocket(AF_UNIX, address)
+        unlink(temporary)
+        // What bind makes has the mode of the descriptor's inode: there is no moment in which
+        // others could connect.
+        guard fchmod(socket.number, 0o600) == 0 else { throw ListeningError("fchmod", path, .last) }
+        try address.checked("bind") { () throws(Errno) in try name.bind(socket) }
+        guard listen(socket.number, backlog) == 0, rename(temporary, path) == 0 else {
+            let error = Errno.last
             unlink(temporary)
-            // What bind makes has the mode of the descriptor's inode: there is no moment in which
-            // others could connect.
-            guard fchmod(descriptor, 0o600) == 0 else {
-                throw ListeningError("fchmod", path, errno)
-            }
-            guard bind(descriptor, name) == 0 else { throw ListeningError("bind", path, errno) }
-            guard listen(descriptor, backlog) == 0, rename(temporary, path) == 0 else {
-                let code = errno
-                unlink(temporary)
-                throw ListeningError("listen", path, code)
-            }
-            return descriptor
-        } catch {
-            close(descriptor)
-            throw error
+            throw ListeningError("listen", path, error)
         }
+        return socket.release()
     }
 
     private static func makeWay(_ path: String) throws(ListeningError) {
@@ -180,24 +153,10 @@ extension ListeningSocket {
                 "\(path): is there already, and no socket; remove it or choose another path"
             )
         }
-        guard let name = unixAddress(path) else { return }
+        guard let name = SystemAddress(unix: path) else { return }
         let probe = try newSocket(AF_UNIX, .unix(path))
-        defer { close(probe) }
-        let answered = withUnsafePointer(to: name) { pointer in
-            pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) {
-                connect(probe, $0, socklen_t(MemoryLayout<sockaddr_un>.size)) == 0
-            }
+        if (try? name.connect(probe)) != nil {
+            throw ListeningError("\(path): another daemon answers there")
         }
-        if answered { throw ListeningError("\(path): another daemon answers there") }
-    }
-
-    private static func unixAddress(_ path: String) -> sockaddr_un? {
-        var address = sockaddr_un()
-        address.sun_family = sa_family_t(AF_UNIX)
-        let bytes = Array(path.utf8)
-        // With room for the NUL at the end.
-        guard bytes.count < MemoryLayout.size(ofValue: address.sun_path) else { return nil }
-        withUnsafeMutableBytes(of: &address.sun_path) { $0.copyBytes(from: bytes) }
-        return address
     }
 }

@@ -21,9 +21,7 @@ extension IPVSMode: InstalledMode {
                 scheduler: SchedulerName(settings.scheduler.rawValue),
                 drainTimeout: settings.drainTimeout,
                 addressSet: NameScheme.set(.addresses, family)
-            ),
-            ownsChain: NameScheme.owns(chain:),
-            ownsSet: { NameScheme.owns(set: $0, family) }
+            )
         )
     }
 

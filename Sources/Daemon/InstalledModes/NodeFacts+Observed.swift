@@ -20,7 +20,7 @@ extension NodeFacts {
 
     /// Without what is bound for Services, which is there because of them.
     static func own(_ addresses: [LocalAddress]) -> [IPAddress] {
-        addresses.filter { $0.interface != IPVSRenderer.link }.map(\.address)
+        addresses.filter { $0.interface != Ownership.fairlead.link }.map(\.address)
     }
 
     /// In lower case, as node names are in Kubernetes.

@@ -1,17 +1,18 @@
 import Glibc
+import SystemCalls
 
 /// Talks to the service manager that started the daemon (sd_notify(3)): one datagram a message.
 ///
 /// Without `NOTIFY_SOCKET` in the environment every call does nothing.
 package struct ServiceManager: Sendable {
-    private let socketPath: String?
+    private let address: SystemAddress?
     /// How often the service manager wants a sign of life; nil without a watchdog.
     package let watchdogInterval: Duration?
 
     /// Reads `NOTIFY_SOCKET`, `WATCHDOG_USEC` and `WATCHDOG_PID`.
     package init(environment: [String: String]) {
-        socketPath = environment["NOTIFY_SOCKET"].flatMap { path in
-            path.hasPrefix("/") || path.hasPrefix("@") ? path : nil
+        address = environment["NOTIFY_SOCKET"].flatMap { path in
+            path.hasPrefix("/") || path.hasPrefix("@") ? SystemAddress(unix: path) : nil
         }
         let isForUs = environment["WATCHDOG_PID"].map { $0 == String(getpid()) } ?? true
         watchdogInterval = environment["WATCHDOG_USEC"].flatMap(Int64.init).flatMap {
@@ -49,33 +50,22 @@ package struct ServiceManager: Sendable {
     /// Without `waits` a message for which there is no room now is dropped: another of its kind
     /// follows.
     private func send(_ message: String, waits: Bool = true) {
-        guard let socketPath else { return }
-        var address = sockaddr_un()
-        address.sun_family = sa_family_t(AF_UNIX)
-        var path = Array(socketPath.utf8)
-        guard path.count < MemoryLayout.size(ofValue: address.sun_path) else { return }
-        // A leading @ stands for the NUL of the abstract name space.
-        if path.first == UInt8(ascii: "@") { path[0] = 0 }
-        withUnsafeMutableBytes(of: &address.sun_path) { $0.copyBytes(from: path) }
-        let length = socklen_t(MemoryLayout<sa_family_t>.size + path.count)
-        let descriptor = socket(AF_UNIX, Int32(SOCK_DGRAM.rawValue | SOCK_CLOEXEC.rawValue), 0)
-        guard descriptor >= 0 else { return }
-        defer { close(descriptor) }
+        guard let address, let socket = try? OwnedDescriptor(socket: AF_UNIX, SOCK_DGRAM) else {
+            return
+        }
         var patience = Self.patience
         setsockopt(
-            descriptor,
+            socket.number,
             SOL_SOCKET,
             SO_SNDTIMEO,
             &patience,
             socklen_t(MemoryLayout<timeval>.size)
         )
-        let flags = Int32(MSG_NOSIGNAL) | (waits ? 0 : Int32(MSG_DONTWAIT))
-        let bytes = Array(message.utf8)
         // A service manager that does not listen is no reason to stop serving.
-        _ = withUnsafePointer(to: &address) { pointer in
-            pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) {
-                sendto(descriptor, bytes, bytes.count, flags, $0, length)
-            }
-        }
+        _ = address.send(
+            Array(message.utf8),
+            through: socket,
+            flags: waits ? 0 : Int32(MSG_DONTWAIT)
+        )
     }
 }

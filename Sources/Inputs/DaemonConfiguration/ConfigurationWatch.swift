@@ -1,4 +1,6 @@
 import Glibc
+import SystemCalls
+import SystemPackage
 
 /// Tells when a configuration file holds something new: written in place, renamed over, or behind a
 /// symbolic link that was turned, as Kubernetes does with a ConfigMap.
@@ -35,15 +37,15 @@ package struct ConfigurationWatch: Sendable {
     }
 
     /// What was seen of the file.
-    private struct Observer: Sendable {
-        let path: String
+    package struct Observer: Sendable {
+        private let path: String
         /// At the last look.
         private var stamp: Stamp?
         /// When the file kept still for the last time.
         private var settled: Stamp?
         private var content: [UInt8]?
 
-        init(path: String) {
+        package init(path: String) {
             self.path = path
             stamp = Stamp(path)
             settled = stamp
@@ -51,7 +53,7 @@ package struct ConfigurationWatch: Sendable {
         }
 
         /// True if there is something new, and whole.
-        mutating func look() -> Bool {
+        package mutating func look() -> Bool {
             let last = stamp
             stamp = Stamp(path)
             guard let stamp, stamp == last, stamp != settled else { return false }
@@ -62,21 +64,14 @@ package struct ConfigurationWatch: Sendable {
             return true
         }
 
-        /// Nil if it can't be read. What is larger than any configuration is cut.
+        /// Nil if it can't be read; nothing if it is larger than any configuration.
         private static func read(_ path: String) -> [UInt8]? {
-            let descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK)
-            guard descriptor >= 0 else { return nil }
-            defer { close(descriptor) }
-            var bytes: [UInt8] = []
-            var buffer = [UInt8](repeating: 0, count: 1 << 16)
-            while bytes.count < 1 << 24 {
-                let count = Glibc.read(descriptor, &buffer, buffer.count)
-                if count < 0, errno == EINTR { continue }
-                guard count >= 0 else { return nil }
-                if count == 0 { break }
-                bytes += buffer[..<count]
+            do throws(FileError) {
+                return try WholeFile.read(path, limit: 1 << 24, options: .nonBlocking)
+            } catch {
+                if case .larger = error { return [] }
+                return nil
             }
-            return bytes
         }
     }
 

@@ -1,16 +1,3 @@
-/// What a list says beside its objects.
-package struct ListMetadata: Sendable, Hashable {
-    /// To watch from.
-    package var resourceVersion: String
-    /// To get the next page with; empty after the last one.
-    package var continueToken: String
-
-    package init(resourceVersion: String, continueToken: String = "") {
-        self.resourceVersion = resourceVersion
-        self.continueToken = continueToken
-    }
-}
-
 /// Reads the body of a list as it comes in, one object at a time: no more than the bytes of one
 /// object are kept.
 package struct ListDecoder: Sendable {

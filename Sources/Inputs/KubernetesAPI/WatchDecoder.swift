@@ -1,8 +1,5 @@
-/// Reads the body of a watch as it comes in. An event is at most `maximumEventBytes` long.
+/// Reads the body of a watch as it comes in. An event is at most `MessageLimits.event` long.
 package struct WatchDecoder: Sendable {
-    /// Longer events are refused, as client-go does.
-    package static let maximumEventBytes = 16 << 20
-
     /// Of these two one is there.
     private var protobuf: ProtobufWatchReader?
     private var json: JSONWatchReader?

@@ -75,7 +75,11 @@ private struct NFTRehearsal {
         _ = try connection.generation()
         var missing: [String] = []
         for part in parts {
-            var transaction = NFTTransaction(family, foundation + part.steps)
+            var transaction = NFTTransaction(
+                family,
+                Ownership.fairlead.table,
+                foundation + part.steps
+            )
             let refusals = try connection.rehearse(&transaction)
             guard let refusal = refusals.first else { continue }
             let error = DataplaneError.nftables([refusal], transaction)
@@ -87,10 +91,10 @@ private struct NFTRehearsal {
         return missing
     }
 
-    private static let map = NFTSetName("fairlead-probe")
-    private static let socketMap = NFTSetName("fairlead-probe-sockets")
-    private static let verdictMap = NFTSetName("fairlead-probe-verdicts")
-    private static let chain = NFTChainName("fairlead-probe")
+    private static let map = NFTSetName("probe")
+    private static let socketMap = NFTSetName("probe-sockets")
+    private static let verdictMap = NFTSetName("probe-verdicts")
+    private static let chain = NFTChainName("probe")
 
     private var foundation: [NFTStep] { [.makeTable] }
 

@@ -1,10 +1,11 @@
+import XTables
+import NFTables
+package import HostFacts
 package import Addressing
 import CIPTables
 import DataplaneModel
 import Glibc
-package import HostFacts
-import NFTables
-import XTables
+import SystemCalls
 
 /// What this thread's network namespace can do and how it is set, as far as a proxy mode depends on
 /// it.
@@ -201,9 +202,7 @@ package struct KernelCapabilities: Sendable {
     private func value(_ sysctl: String) -> String? { try? Sysctl.read(sysctl) }
 
     private static func file(_ path: String) -> String? {
-        guard let file = try? FileDescriptor(opening: path, O_RDONLY),
-            let bytes = try? file.readAll(path)
-        else { return nil }
+        guard let bytes = try? WholeFile.read(path, limit: 1 << 20) else { return nil }
         return String(decoding: bytes.prefix { $0 != 0x0a }, as: UTF8.self)
     }
 }

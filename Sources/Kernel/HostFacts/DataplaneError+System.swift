@@ -1,5 +1,6 @@
 package import DataplaneModel
 import Glibc
+import SystemPackage
 
 extension DataplaneError.Kind {
     /// What the number means for most system calls.
@@ -33,8 +34,6 @@ extension DataplaneError {
     }
 
     package static func systemMessage(_ errno: Int32) -> String {
-        // strerror gives a constant for every number that the kernel returns, and never nil.
-        guard let text = unsafe strerror(errno) else { return "error \(errno)" }
-        return unsafe String(cString: text)
+        Errno(rawValue: errno).description
     }
 }

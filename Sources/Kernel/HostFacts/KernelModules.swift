@@ -1,4 +1,5 @@
 import Glibc
+import SystemCalls
 
 /// What the running kernel has or could load, by what it and modprobe's database say.
 package struct KernelModules {
@@ -44,9 +45,7 @@ package struct KernelModules {
     }
 
     private static func names(_ path: String) -> Set<String>? {
-        guard let file = try? FileDescriptor(opening: path, O_RDONLY),
-            let bytes = try? file.readAll(path, limit: 16 << 20)
-        else { return nil }
+        guard let bytes = try? WholeFile.read(path, limit: 16 << 20) else { return nil }
         return names(in: String(decoding: bytes, as: UTF8.self))
     }
 }

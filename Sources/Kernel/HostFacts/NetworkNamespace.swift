@@ -1,6 +1,7 @@
 import CIPTables
 package import DataplaneModel
 import Glibc
+import SystemCalls
 
 /// Moves the calling thread from one network namespace to another.
 ///
@@ -11,7 +12,7 @@ package enum NetworkNamespace {
     /// something with a slash. The corresponding C function is `setns`.
     package static func enter(_ nameOrPath: String) throws(DataplaneError) {
         let path = path(of: nameOrPath)
-        let file = try FileDescriptor(opening: path, O_RDONLY)
+        let file = try OwnedDescriptor.open(path)
         try enter(file, path)
     }
 
@@ -31,7 +32,7 @@ package enum NetworkNamespace {
         _ body: () throws(DataplaneError) -> Result
     ) throws(DataplaneError) -> Result {
         let own = "/proc/thread-self/ns/net"
-        let home = try FileDescriptor(opening: own, O_RDONLY)
+        let home = try OwnedDescriptor.open(own)
         try enter(nameOrPath)
         defer {
             if setns(home.number, Int32(namespace_of_network)) != 0 {
@@ -46,7 +47,7 @@ package enum NetworkNamespace {
     }
 
     private static func enter(
-        _ file: borrowing FileDescriptor,
+        _ file: borrowing OwnedDescriptor,
         _ path: String
     ) throws(DataplaneError) {
         guard setns(file.number, Int32(namespace_of_network)) == 0 else {

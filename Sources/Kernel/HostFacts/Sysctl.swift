@@ -1,5 +1,6 @@
 package import DataplaneModel
 import Glibc
+import SystemCalls
 
 /// Kernel parameters below /proc/sys; those of the network are the ones of this thread's namespace.
 package enum Sysctl {
@@ -7,7 +8,12 @@ package enum Sysctl {
     /// or `net/ipv4/conf/eth0.100/forwarding` where a component holds a dot.
     package static func read(_ name: String) throws(DataplaneError) -> String {
         let path = try path(of: name)
-        let content = try FileDescriptor(opening: path, O_RDONLY).readAll(path)
+        let content: [UInt8]
+        do throws(FileError) {
+            content = try WholeFile.read(path, limit: 1 << 20)
+        } catch {
+            throw .file(error, path)
+        }
         let blanks: Set<UInt8> = [0x20, 0x09, 0x0a]
         let value = content.drop { blanks.contains($0) }.reversed().drop { blanks.contains($0) }
         return String(decoding: value.reversed(), as: UTF8.self)
@@ -19,12 +25,11 @@ package enum Sysctl {
         guard !value.isEmpty, value.utf8.allSatisfy({ $0 >= 0x20 || $0 == 0x09 }) else {
             throw invalid(name, "\"\(value)\" is no value of one line")
         }
-        let file = try FileDescriptor(opening: path, O_WRONLY)
-        var text = value + "\n"
-        let (written, failure) = text.withUTF8 { bytes in
-            (unsafe Glibc.write(file.number, bytes.baseAddress, bytes.count), errno)
+        do throws(FileError) {
+            try WholeFile.write(Array("\(value)\n".utf8), to: path)
+        } catch {
+            throw .file(error, path)
         }
-        guard written >= 0 else { throw .system("write", path, failure) }
     }
 
     private static func path(of name: String) throws(DataplaneError) -> String {

@@ -22,6 +22,7 @@ package final class IPVSStore: KernelStore {
         package var drainTimeout: Duration
         /// The set of bound addresses, whose other ports are refused.
         package var addressSet: IPSetName
+        package var ownership: Ownership
 
         package init(
             lock: XTablesLock.Configuration = XTablesLock.Configuration(),
@@ -29,7 +30,8 @@ package final class IPVSStore: KernelStore {
             excluded: [IPPrefix] = [],
             scheduler: SchedulerName? = nil,
             drainTimeout: Duration,
-            addressSet: IPSetName
+            addressSet: IPSetName,
+            ownership: Ownership = .fairlead
         ) {
             self.lock = lock
             self.lockWatch = lockWatch
@@ -37,15 +39,15 @@ package final class IPVSStore: KernelStore {
             self.scheduler = scheduler
             self.drainTimeout = drainTimeout
             self.addressSet = addressSet
+            self.ownership = ownership
         }
     }
 
     let family: IPFamily
     private let lock: XTablesLock.Configuration
     private let lockWatch: XTablesLockWatch?
-    private let ownsChain: (String) -> Bool
+    private let ownership: Ownership
     private let addressSet: IPSetName
-    private let ownsSet: (String) -> Bool
     let sets: IPSetStore
     private(set) lazy var rules = rules(in: TableName.allCases)
     let servers: VirtualServerStore
@@ -66,31 +68,31 @@ package final class IPVSStore: KernelStore {
         var virtualServers: Int?
     }
 
-    /// `ownsChain` and `ownsSet` say by its name whether a chain or set is ours.
     package init(
         family: IPFamily,
         _ configuration: Configuration,
-        traffic: NetlinkTraffic = NetlinkTraffic(),
-        ownsChain: @escaping (String) -> Bool,
-        ownsSet: @escaping (String) -> Bool
+        traffic: NetlinkTraffic = NetlinkTraffic()
     ) {
         self.family = family
         addressSet = configuration.addressSet
-        self.ownsSet = ownsSet
         self.traffic = traffic
-        let sets = IPSetStore(family: family, traffic: traffic, owns: ownsSet)
+        let ownership = configuration.ownership
+        self.ownership = ownership
+        let sets = IPSetStore(family: family, traffic: traffic) {
+            ownership.owns(set: $0, family)
+        }
         self.sets = sets
-        self.ownsChain = ownsChain
         lock = configuration.lock
         lockWatch = configuration.lockWatch
         servers = VirtualServerStore(
             family: family,
+            ownership: ownership,
             excluded: configuration.excluded,
             defaultScheduler: configuration.scheduler,
             drainTimeout: configuration.drainTimeout,
             traffic: traffic
         )
-        addresses = AddressStore(family: family, traffic: traffic)
+        addresses = AddressStore(family: family, ownership: ownership, traffic: traffic)
     }
 
     /// Our chains in some tables.
@@ -101,7 +103,7 @@ package final class IPVSStore: KernelStore {
             lock: lock,
             lockWatch: lockWatch,
             sets: { [sets] () throws(DataplaneError) in try sets.indexes() },
-            owns: ownsChain
+            owns: ownership.owns(chain:)
         )
     }
 
@@ -222,7 +224,8 @@ extension IPVSStore {
 
     private func currentCounts() throws(DataplaneError) -> Counts {
         Counts(
-            entries: try IPSetStore.entryCounts(owns: ownsSet).mapValues(\.entries),
+            entries: try IPSetStore.entryCounts(owns: { ownership.owns(set: $0, family) })
+                .mapValues(\.entries),
             virtualServers: try servers.virtualServerCount()
         )
     }

@@ -19,13 +19,9 @@ package struct ServiceFlags: OptionSet, Hashable {
     static let fallsBack = ServiceFlags(rawValue: UInt32(IP_VS_SVC_F_SCHED1))
     /// Ours: it is there only until its last real server has drained.
     static let goingAway = ServiceFlags(rawValue: 0x0001_0000)
-    /// Ours: all twelve high bits, with this content, say that Fairlead made it.
-    static let signature = ServiceFlags(rawValue: 0xf1a0_0000)
 
-    private static let signatureMask: UInt32 = 0xfff0_0000
-
-    /// Whether Fairlead made it.
-    package var areOurs: Bool { rawValue & Self.signatureMask == Self.signature.rawValue }
+    /// Whether the virtual server bears the owner's signature.
+    package func bear(_ ownership: Ownership) -> Bool { ownership.owns(serverFlags: rawValue) }
 }
 
 extension SchedulerName {

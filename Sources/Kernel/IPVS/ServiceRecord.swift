@@ -16,10 +16,10 @@ package struct ServiceRecord {
 
 extension ServiceRecord {
     /// What we give the kernel for `server`.
-    init(_ server: VirtualServer, goingAway: Bool = false) {
+    init(_ server: VirtualServer, _ ownership: Ownership, goingAway: Bool = false) {
         key = server.key
         scheduler = server.scheduler
-        flags = .signature
+        flags = ServiceFlags(rawValue: ownership.serverSignature)
         if goingAway { flags.insert(.goingAway) }
         if server.hashesSourcePort { flags.insert(.hashesSourcePort) }
         if server.scheduler.hashesSources { flags.insert(.fallsBack) }

@@ -79,10 +79,10 @@ extension VirtualServerStore {
             case .create(let server):
                 wanted[server.key] = server
                 note(server.scheduler, of: server.key)
-                requests.append(.newService(ServiceRecord(server)))
+                requests.append(.newService(ServiceRecord(server, ownership)))
             case .edit(_, let server):
                 note(server.scheduler, of: server.key)
-                requests.append(.setService(ServiceRecord(server)))
+                requests.append(.setService(ServiceRecord(server, ownership)))
             case .addRealServer, .editRealServer, .delete, .removeRealServer: break
             }
         }
@@ -123,13 +123,13 @@ extension VirtualServerStore {
     ) throws(DataplaneError) {
         let present = try socket.service(server.key)
         let destinationsThere = try socket.destinations(of: server.key)
-        if present?.flags.areOurs != true,
+        if present?.flags.bear(ownership) != true,
             let objection = try objection(to: destinationsThere, inPlaceOf: server)
         {
-            report.failures.append(Self.clash(server, objection))
+            report.failures.append(clash(server, objection))
             return
         }
-        let refusals = try socket.carryOut([.setService(ServiceRecord(server))])
+        let refusals = try socket.carryOut([.setService(ServiceRecord(server, ownership))])
         report.failures += refusals.map(\.error)
         guard refusals.isEmpty else { return }
         report.operations += 1

@@ -41,7 +41,7 @@ extension VirtualServerStore {
     /// Reads the services with our signature, and brings `known` up to date.
     func recognisedServices(_ socket: IPVSSocket) throws(DataplaneError) -> [ServiceRecord] {
         let all = try services(socket)
-        let own = all.filter(\.flags.areOurs)
+        let own = all.filter { $0.flags.bear(ownership) }
         // One that is gone was deleted by somebody, who may make one of their own in its place.
         known.formIntersection(all.map(\.key))
         known.formUnion(own.map(\.key))
@@ -88,13 +88,13 @@ extension VirtualServerStore {
         rival = nil
         return try withSocket { (socket) throws(DataplaneError) in
             var found: [VirtualServer.Key: DataplaneError] = [:]
-            for service in try services(socket) where !service.flags.areOurs {
+            for service in try services(socket) where !service.flags.bear(ownership) {
                 guard let server = wanted[service.key] else { continue }
                 let destinations = try socket.destinations(of: service.key)
                 guard let reason = try objection(to: destinations, inPlaceOf: server) else {
                     continue
                 }
-                found[service.key] = Self.clash(server, reason)
+                found[service.key] = clash(server, reason)
             }
             for key in wanted.keys {
                 if let failure = exclusionFailure(key) { found[key] = failure }
@@ -104,8 +104,8 @@ extension VirtualServerStore {
     }
 
     /// A virtual server in the place of a wanted one.
-    static func clash(_ wanted: VirtualServer, _ reason: String) -> DataplaneError {
-        var failure = IPVSRequest.newService(ServiceRecord(wanted)).error(EEXIST, nil)
+    func clash(_ wanted: VirtualServer, _ reason: String) -> DataplaneError {
+        var failure = IPVSRequest.newService(ServiceRecord(wanted, ownership)).error(EEXIST, nil)
         failure.message = reason
         return failure
     }

@@ -73,7 +73,7 @@ extension VirtualServerStore {
         // The real servers first: should this end in between, the virtual server is still listed.
         let requests = server.sortedRealServers.map { drain($0, of: server.key, until: end) }
         drains[server.key]?.isGoingAway = true
-        return requests + [.setService(ServiceRecord(server, goingAway: true))]
+        return requests + [.setService(ServiceRecord(server, ownership, goingAway: true))]
     }
 
     private func drain(
@@ -122,7 +122,7 @@ extension VirtualServerStore {
         guard var drain = drains.removeValue(forKey: key) else { return [] }
         if drain.isGoingAway {
             // Somebody may have deleted it and made one of their own.
-            guard let flags = try socket.service(key)?.flags, flags.areOurs,
+            guard let flags = try socket.service(key)?.flags, flags.bear(ownership),
                 flags.contains(.goingAway)
             else { return [] }
         }

@@ -18,6 +18,7 @@ import XTables
 /// is written in the kernel, so that another store goes on where this one ends.
 package final class VirtualServerStore {
     package let family: IPFamily
+    let ownership: Ownership
     private let excluded: [IPPrefix]
     /// The one that all virtual servers have unless their Service asks for another.
     private let defaultScheduler: SchedulerName?
@@ -53,12 +54,14 @@ package final class VirtualServerStore {
     /// `drainTimeout` of zero all real servers are deleted at once.
     package init(
         family: IPFamily,
+        ownership: Ownership = .fairlead,
         excluded: [IPPrefix] = [],
         defaultScheduler: SchedulerName? = nil,
         drainTimeout: Duration,
         traffic: NetlinkTraffic = NetlinkTraffic()
     ) {
         self.family = family
+        self.ownership = ownership
         self.excluded = excluded
         self.defaultScheduler = defaultScheduler
         self.drainTimeout = drainTimeout
@@ -162,7 +165,7 @@ extension VirtualServerStore {
             for key in keys {
                 // One that has gone since the round began is of no interest.
                 guard let server = wanted[key] else { continue }
-                guard let present = try socket.service(key), present.flags.areOurs,
+                guard let present = try socket.service(key), present.flags.bear(ownership),
                     present.virtualServer([:]).hasSameAttributes(as: server)
                 else { return true }
                 var realServers: [RealServer.Key: RealServer] = [:]
@@ -218,7 +221,7 @@ extension VirtualServerStore {
     }
 
     func ownServices(_ socket: IPVSSocket) throws(DataplaneError) -> [ServiceRecord] {
-        try services(socket).filter(\.flags.areOurs)
+        try services(socket).filter { $0.flags.bear(ownership) }
     }
 }
 

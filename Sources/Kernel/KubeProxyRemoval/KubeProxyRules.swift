@@ -21,7 +21,8 @@ package struct KubeProxyRules {
     /// Reads what is there. What the kernel does not know cannot hold anything.
     package init(
         _ family: IPFamily,
-        lock: XTablesLock.Configuration = XTablesLock.Configuration()
+        lock: XTablesLock.Configuration = XTablesLock.Configuration(),
+        sparing ownership: Ownership = .fairlead
     ) throws(DataplaneError) {
         self.family = family
         // To look into a table that nobody has used would make it.
@@ -35,7 +36,7 @@ package struct KubeProxyRules {
         legacy = IPTablesDiff(from: try store.observe().state, to: IPTablesState())
         tables = try KubeProxyTables.observe(family)
         sets = try Self.sets(family)
-        servers = try KubeProxyServers(family, sets: sets)
+        servers = try KubeProxyServers(family, sets: sets, sparing: ownership)
     }
 
     private static func sets(

@@ -25,8 +25,12 @@ struct KubeProxyServers {
 
     private let family: IPFamily
 
-    /// `sets` are kube-proxy's.
-    init(_ family: IPFamily, sets: [IPSetName: IPSet]) throws(DataplaneError) {
+    /// `sets` are kube-proxy's. Virtual servers of `ownership` are none of them.
+    init(
+        _ family: IPFamily,
+        sets: [IPSetName: IPSet],
+        sparing ownership: Ownership
+    ) throws(DataplaneError) {
         self.family = family
         var socket = try RoutingSocket(NetlinkTraffic())
         if let link = try socket.link(KubeProxyNames.link), link.kind == RoutingSocket.dummy {
@@ -43,7 +47,7 @@ struct KubeProxyServers {
         let local = Set(try LocalAddresses.observe().map(\.address))
         servers = try IPVSSocket().services().filter { service in
             guard case .frontend(let socket, let transport) = service.key,
-                service.key.family == family, !service.flags.areOurs
+                service.key.family == family, !service.flags.bear(ownership)
             else { return false }
             return bound.contains(socket.address)
                 || local.contains(socket.address) && nodePorts.contains(socket, transport)

@@ -116,7 +116,11 @@ struct KubeProxyTables {
     private func commit(
         _ family: IPFamily
     ) throws(DataplaneError) -> [(object: Object, error: DataplaneError)] {
-        var transaction = NFTTransaction(family, reserving: 96 * objects.count + 4096)
+        var transaction = NFTTransaction(
+            family,
+            KubeProxyNames.table,
+            reserving: 96 * objects.count + 4096
+        )
         for object in objects { object.appendRemoval(to: &transaction.batch, family) }
         return try NFTConnection(family).commit(&transaction).map { refusal in
             // The first message begins the transaction.

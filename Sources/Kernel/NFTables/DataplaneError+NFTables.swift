@@ -69,7 +69,7 @@ package struct NFTCulprit {
         let batch = transaction.batch
         let bytes = batch.message(refusal.index)
         let head = bytes.number(UInt16.self, at: 4)
-        subject = "\(transaction.family.rawValue) nftables table \(NFTablesState.table)"
+        subject = "\(transaction.family.rawValue) nftables table \(transaction.table)"
         guard head >> 8 == UInt16(NFNL_SUBSYS_NFTABLES) else {
             type = .max
             return

@@ -35,11 +35,11 @@ package final class NFTConnection {
         return answers.lazy.compactMap { $0.payload.dropFirst(4).number(NFTA_GEN_ID) }.first ?? 0
     }
 
-    /// The flags of our table; nil if there is none.
-    func tableFlags() throws(DataplaneError) -> UInt32? {
+    /// The flags of a table; nil if there is none.
+    func flags(of table: String) throws(DataplaneError) -> UInt32? {
         var batch = NetlinkBatch()
         batch.begin(NFT_MSG_GETTABLE, family)
-        batch.text(NFTA_TABLE_NAME, NFTablesState.table)
+        batch.text(NFTA_TABLE_NAME, table)
         do throws(DataplaneError) {
             let answers = try ask(&batch, "NFT_MSG_GETTABLE", "table")
             return answers.first?.payload.dropFirst(4).number(NFTA_TABLE_FLAGS) ?? 0
@@ -49,7 +49,7 @@ package final class NFTConnection {
         }
     }
 
-    /// All messages of a dump of what is in a table, ours unless another is named; `chain` limits a
+    /// All messages of a dump of what is in a table; `chain` limits a
     /// dump of rules.
     ///
     /// It does not matter that somebody changes other tables meanwhile, though the kernel calls it
@@ -57,7 +57,7 @@ package final class NFTConnection {
     package func dump(
         _ message: nf_tables_msg_types,
         _ name: String,
-        table: String = NFTablesState.table,
+        table: String,
         set: String? = nil,
         chain: String? = nil
     ) throws(DataplaneError) -> [NetlinkMessage] {

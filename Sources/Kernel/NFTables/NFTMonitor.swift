@@ -1,6 +1,6 @@
 import Addressing
 import CNetlink
-import DataplaneModel
+package import DataplaneModel
 import Glibc
 import Netlink
 
@@ -16,8 +16,10 @@ package final class NFTMonitor {
     private var counts: [IPFamily: Int] = [:]
     private static let group = UInt32(NFNLGRP_NFTABLES.rawValue)
 
+    private let table: String
+
     /// Listens to nothing yet.
-    package init() {}
+    package init(ownership: Ownership = .fairlead) { table = ownership.table }
 
     var isListening: Bool { socket != nil }
 
@@ -63,7 +65,9 @@ package final class NFTMonitor {
             do throws(DataplaneError) {
                 guard let messages = try socket?.arrived() else { return }
                 for message in messages where !ownPorts.contains(message.port) {
-                    if let family = message.familyOfOurTable { counts[family, default: 0] += 1 }
+                    if let family = message.family(ofTable: table) {
+                        counts[family, default: 0] += 1
+                    }
                 }
             } catch {
                 guard error.errno == ENOBUFS else { throw error }
@@ -74,12 +78,12 @@ package final class NFTMonitor {
 }
 
 extension NetlinkMessage {
-    /// The family of our table that the notification is about; nil if it is about anything else.
-    fileprivate var familyOfOurTable: IPFamily? {
+    /// The family of the table that the notification is about; nil if it is about anything else.
+    fileprivate func family(ofTable table: String) -> IPFamily? {
         guard type >> 8 == UInt16(NFNL_SUBSYS_NFTABLES),
             type & 0xff != UInt16(NFT_MSG_NEWGEN.rawValue),
             // The attribute of the table's name is the first of every message's.
-            payload.dropFirst(4).text(NFTA_TABLE_NAME) == NFTablesState.table
+            payload.dropFirst(4).text(NFTA_TABLE_NAME) == table
         else { return nil }
         let number = payload.number(UInt8.self)
         return IPFamily.allCases.first { $0.protocolFamily == number }

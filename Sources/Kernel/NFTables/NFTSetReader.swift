@@ -14,10 +14,10 @@ struct NFTSetHeader {
     /// Anonymous, with protocols as its elements.
     var holdsTransports: Bool
 
-    /// From an answer to `NFT_MSG_GETSET`; nil unless it is one, of our table.
-    init?(_ message: NetlinkMessage, _ family: IPFamily) {
+    /// From an answer to `NFT_MSG_GETSET`; nil unless it is one, of the table.
+    init?(_ message: NetlinkMessage, _ family: IPFamily, table: String) {
         let attributes = message.payload.dropFirst(4)
-        guard attributes.text(NFTA_SET_TABLE) == NFTablesState.table,
+        guard attributes.text(NFTA_SET_TABLE) == table,
             let name = attributes.text(NFTA_SET_NAME)
         else { return nil }
         self.name = name

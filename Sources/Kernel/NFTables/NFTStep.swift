@@ -18,8 +18,8 @@ package enum NFTStep: Equatable {
 }
 
 extension NFTTransaction {
-    package init(_ family: IPFamily, _ steps: [NFTStep]) {
-        self.init(family, reserving: steps.reduce(4096) { $0 + 64 * $1.elements.count })
+    package init(_ family: IPFamily, _ table: String, _ steps: [NFTStep]) {
+        self.init(family, table, reserving: steps.reduce(4096) { $0 + 64 * $1.elements.count })
         for step in steps { append(step) }
     }
 

@@ -9,13 +9,15 @@ package import Netlink
 package struct NFTTransaction {
     package var batch: NetlinkBatch
     let family: IPFamily
+    let table: String
     /// What the sets are like whose elements it changes.
     private(set) var shapes: [String: NFTSetShape] = [:]
     /// Sets have a number within the transaction.
     private var setCount: UInt32 = 0
 
-    package init(_ family: IPFamily, reserving capacity: Int = 4096) {
+    package init(_ family: IPFamily, _ table: String, reserving capacity: Int = 4096) {
         self.family = family
+        self.table = table
         batch = NetlinkBatch(reserving: capacity)
         batch.beginTransaction()
     }
@@ -30,7 +32,7 @@ package struct NFTTransaction {
     mutating func begin(_ message: nf_tables_msg_types, flags: Int32 = 0) {
         batch.begin(message, family, flags: UInt16(flags))
         // The attribute of the table's name is the first of every message's.
-        batch.text(NFTA_TABLE_NAME, NFTablesState.table)
+        batch.text(NFTA_TABLE_NAME, table)
     }
 
     // MARK: - Table and chains

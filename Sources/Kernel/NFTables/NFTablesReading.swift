@@ -8,18 +8,19 @@ import Netlink
 /// One reading of our table.
 struct NFTablesReading {
     private let connection: NFTConnection
+    private let table: String
     private var family: IPFamily { connection.family }
 
-    init(_ connection: NFTConnection) {
+    init(_ connection: NFTConnection, table: String) {
         self.connection = connection
+        self.table = table
     }
 
     /// The table; of different times if somebody changed it meanwhile.
     func state() throws(DataplaneError) -> NFTablesState {
-        guard let flags = try connection.tableFlags() else { return NFTablesState() }
+        guard let flags = try connection.flags(of: table) else { return NFTablesState() }
         var state = NFTablesState(table: flags == 0 ? .active : .altered)
-        let headers = try connection.dump(NFT_MSG_GETSET, "NFT_MSG_GETSET")
-            .compactMap { NFTSetHeader($0, family) }
+        let headers = try headers()
         for header in headers where !header.isAnonymous {
             let set = try set(header)
             state.sets[set.name] = set
@@ -27,6 +28,11 @@ struct NFTablesReading {
         state.chains = try chains()
         try readRules(headers, into: &state.chains)
         return state
+    }
+
+    private func headers() throws(DataplaneError) -> [NFTSetHeader] {
+        try connection.dump(NFT_MSG_GETSET, "NFT_MSG_GETSET", table: table)
+            .compactMap { NFTSetHeader($0, family, table: table) }
     }
 
     private func set(_ header: NFTSetHeader) throws(DataplaneError) -> NFTSet {
@@ -41,9 +47,8 @@ struct NFTablesReading {
 
     /// What elements have counted, of all sets that count; none if there is no table.
     func counts() throws(DataplaneError) -> [NFTSetName: [NFTValue: NFTCount]] {
-        guard try connection.tableFlags() != nil else { return [:] }
-        let headers = try connection.dump(NFT_MSG_GETSET, "NFT_MSG_GETSET")
-            .compactMap { NFTSetHeader($0, family) }
+        guard try connection.flags(of: table) != nil else { return [:] }
+        let headers = try headers()
         var counts: [NFTSetName: [NFTValue: NFTCount]] = [:]
         for header in headers {
             guard let shape = header.shape, shape.countsPackets else { continue }
@@ -55,7 +60,12 @@ struct NFTablesReading {
     }
 
     private func elements(of header: NFTSetHeader) throws(DataplaneError) -> [NetlinkMessage] {
-        try connection.dump(NFT_MSG_GETSETELEM, "NFT_MSG_GETSETELEM", set: header.name)
+        try connection.dump(
+            NFT_MSG_GETSETELEM,
+            "NFT_MSG_GETSETELEM",
+            table: table,
+            set: header.name
+        )
     }
 
     // MARK: - Chains
@@ -64,7 +74,7 @@ struct NFTablesReading {
         var chains: [NFTChainName: NFTChain] = [:]
         for message in try connection.chains() {
             let attributes = message.payload.dropFirst(4)
-            guard attributes.text(NFTA_CHAIN_TABLE) == NFTablesState.table,
+            guard attributes.text(NFTA_CHAIN_TABLE) == table,
                 let name = attributes.text(NFTA_CHAIN_NAME)
             else { continue }
             // The chain of a rule that holds one in braces goes with it.
@@ -100,9 +110,9 @@ struct NFTablesReading {
             shapes: shapes(headers),
             transports: try transports(headers)
         )
-        for message in try connection.dump(NFT_MSG_GETRULE, "NFT_MSG_GETRULE") {
+        for message in try connection.dump(NFT_MSG_GETRULE, "NFT_MSG_GETRULE", table: table) {
             let attributes = message.payload.dropFirst(4)
-            guard attributes.text(NFTA_RULE_TABLE) == NFTablesState.table,
+            guard attributes.text(NFTA_RULE_TABLE) == table,
                 let chain = attributes.text(NFTA_RULE_CHAIN)
             else { continue }
             let none = NetlinkBytes([], 0..<0)

@@ -11,6 +11,7 @@ package final class NFTablesStore: KernelStore {
     /// A transaction is no more work than so many elements, where that does no harm: all who write
     /// nftables anywhere on the host wait while the kernel works on it.
     private let elementLimit: Int
+    private let table: String
     private let monitor: NFTMonitor
     private var openConnection: NFTConnection?
     /// Chains and sets that the kernel held to be in use when they were to be deleted.
@@ -23,15 +24,18 @@ package final class NFTablesStore: KernelStore {
 
     /// - Parameters:
     ///   - family: of the table.
-    ///   - monitor: shared by the stores of both families.
+    ///   - ownership: names the table.
+    ///   - monitor: shared by the stores of both families; of the same ownership.
     ///   - elementLimit: the most elements of one transaction.
     package init(
         family: IPFamily,
-        monitor: NFTMonitor = NFTMonitor(),
+        ownership: Ownership = .fairlead,
+        monitor: NFTMonitor? = nil,
         elementLimit: Int = 20_000
     ) {
         self.family = family
-        self.monitor = monitor
+        table = ownership.table
+        self.monitor = monitor ?? NFTMonitor(ownership: ownership)
         self.elementLimit = elementLimit
     }
 
@@ -60,7 +64,7 @@ extension NFTablesStore {
 
     /// Reads the table. `.conflict` if somebody does not stop changing it.
     package func observe() throws(DataplaneError) -> Observation<NFTablesState> {
-        let reading = NFTablesReading(try connection())
+        let reading = NFTablesReading(try connection(), table: table)
         for _ in 0..<Self.attempts {
             let before = try mark()
             do throws(DataplaneError) {
@@ -75,7 +79,7 @@ extension NFTablesStore {
         throw DataplaneError(
             kind: .conflict,
             operation: "NFT_MSG_GETRULE",
-            subject: "\(family.rawValue) nftables table \(NFTablesState.table)",
+            subject: "\(family.rawValue) nftables table \(table)",
             errno: EAGAIN,
             message: "changed while it was read"
         )
@@ -98,7 +102,7 @@ extension NFTablesStore {
     /// What elements have counted, of all sets that count, since they were added: each set at
     /// another time.
     package func counters() throws(DataplaneError) -> [NFTSetName: [NFTValue: NFTCount]] {
-        try NFTablesReading(connection()).counts()
+        try NFTablesReading(connection(), table: table).counts()
     }
 }
 
@@ -145,7 +149,7 @@ extension NFTablesStore {
 
     private func commit(_ steps: [NFTStep]) throws(DataplaneError) {
         let connection = try connection()
-        var transaction = NFTTransaction(family, steps)
+        var transaction = NFTTransaction(family, table, steps)
         let refusals = try connection.commit(&transaction)
         if refusals.isEmpty { return }
         let isInUse = refusals.allSatisfy { refusal in
@@ -167,7 +171,7 @@ extension NFTablesStore {
         let connection = try connection()
         var remaining: [Leftover] = []
         for var leftover in leftovers {
-            var transaction = NFTTransaction(family, [leftover.step])
+            var transaction = NFTTransaction(family, table, [leftover.step])
             let refusals = try connection.commit(&transaction)
             leftover.attempts -= 1
             // What stays in use shows when the table is observed.

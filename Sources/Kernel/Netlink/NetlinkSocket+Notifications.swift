@@ -1,7 +1,8 @@
+import HostFacts
 import CNetlink
 package import DataplaneModel
 import Glibc
-import HostFacts
+import SystemCalls
 
 extension NetlinkSocket {
     /// Takes a number by which others know this socket. Without one, as the kernel has it that a

@@ -1,7 +1,8 @@
+import HostFacts
 import CNetlink
 package import DataplaneModel
 import Glibc
-import HostFacts
+import SystemCalls
 
 extension NetlinkSocket {
     /// Sends all messages at once, which the kernel carries out together or, if it refuses one, not

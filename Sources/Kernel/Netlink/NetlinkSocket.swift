@@ -1,8 +1,9 @@
+package import HostFacts
 import CIPTables
 import CNetlink
 package import DataplaneModel
 import Glibc
-package import HostFacts
+import SystemCalls
 
 /// A socket to one of the kernel's netlink protocols, in the network namespace of the thread that
 /// opened it.
@@ -25,7 +26,7 @@ package struct NetlinkSocket: ~Copyable {
         }
     }
 
-    package let file: FileDescriptor
+    package let file: OwnedDescriptor
     private let name: String
     /// How messages are packed, and how many there were.
     package let traffic: NetlinkTraffic
@@ -38,13 +39,7 @@ package struct NetlinkSocket: ~Copyable {
         name: String,
         _ traffic: NetlinkTraffic = NetlinkTraffic()
     ) throws(DataplaneError) {
-        let number = socket(
-            AF_NETLINK,
-            Int32(SOCK_RAW.rawValue) | Int32(SOCK_CLOEXEC.rawValue),
-            protocolNumber
-        )
-        guard number >= 0 else { throw .system("socket", name, errno) }
-        let file = FileDescriptor(owning: number)
+        let file = try OwnedDescriptor.socket(AF_NETLINK, SOCK_RAW, protocolNumber, for: name)
         // Refusals carry words where the kernel has them, and not the whole refused message.
         for option in [Int32(NETLINK_EXT_ACK), Int32(NETLINK_CAP_ACK)] {
             Self.set(file.number, SOL_NETLINK, option, 1)
@@ -79,8 +74,7 @@ package struct NetlinkSocket: ~Copyable {
     ///
     /// Only the last message of a send asks for an acknowledgement: refusals come in any case, and
     /// an answer for each message would cost as much as the message.
-    package mutating func transact(_ batch: inout NetlinkBatch) throws(DataplaneError) -> [Refusal]
-    {
+    package mutating func transact(_ batch: inout NetlinkBatch) throws(DataplaneError) -> [Refusal] {
         batch.close()
         var refusals: [Refusal] = []
         var first = 0

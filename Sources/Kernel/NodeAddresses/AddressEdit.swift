@@ -8,13 +8,14 @@ import Netlink
 /// Changes of addresses on their way into the kernel, and what became of them.
 struct AddressEdit {
     private let family: IPFamily
-    private let link: String
+    private let ownership: Ownership
+    private var link: String { ownership.link }
     private let traffic: NetlinkTraffic
     private(set) var report = ApplyReport()
 
-    init(_ family: IPFamily, _ link: String, _ traffic: NetlinkTraffic) {
+    init(_ family: IPFamily, _ ownership: Ownership, _ traffic: NetlinkTraffic) {
         self.family = family
-        self.link = link
+        self.ownership = ownership
         self.traffic = traffic
     }
 
@@ -49,6 +50,7 @@ struct AddressEdit {
         batch.beginLocalRoute(
             type,
             family,
+            protocol: ownership.routeProtocol,
             length: range.length,
             scope: RT_SCOPE_HOST,
             flags: flags

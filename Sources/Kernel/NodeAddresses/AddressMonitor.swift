@@ -11,7 +11,7 @@ import Netlink
 /// we change ourselves is made known before it is done: an IPv6 address is told of some time later.
 final class AddressMonitor {
     private let family: IPFamily
-    private let name: String
+    private let ownership: Ownership
     private let traffic: NetlinkTraffic
     private var socket: NetlinkSocket
     /// Our link; nil while there is none.
@@ -28,9 +28,13 @@ final class AddressMonitor {
     private static let loopback: UInt32 = 1
 
     /// Listens from here on, in the network namespace of the calling thread.
-    init(_ family: IPFamily, link name: String, _ traffic: NetlinkTraffic) throws(DataplaneError) {
+    init(
+        _ family: IPFamily,
+        _ ownership: Ownership,
+        _ traffic: NetlinkTraffic
+    ) throws(DataplaneError) {
         self.family = family
-        self.name = name
+        self.ownership = ownership
         self.traffic = traffic
         let socket = try NetlinkSocket(NETLINK_ROUTE, name: "rtnetlink notifications")
         try socket.bind()
@@ -92,8 +96,8 @@ final class AddressMonitor {
 
     private func look() throws(DataplaneError) {
         var socket = try RoutingSocket(traffic)
-        ranges = Set(try socket.localRanges(family))
-        link = try socket.link(name)
+        ranges = Set(try socket.localRanges(family, ownership.routeProtocol))
+        link = try socket.link(ownership.link)
         addresses = []
         guard let link else { return }
         for (address, length) in try socket.addresses(family, of: link)
@@ -126,7 +130,7 @@ final class AddressMonitor {
             return
         }
         let attributes = payload.dropFirst(16)
-        let isOurs = isThere && attributes.attribute(IFLA_IFNAME)?.text == name
+        let isOurs = isThere && attributes.attribute(IFLA_IFNAME)?.text == ownership.link
         guard isOurs || index == link?.index else { return }
         let kind = attributes.attribute(IFLA_LINKINFO)?.attribute(IFLA_INFO_KIND)?.text ?? ""
         let now = isOurs ? RoutingSocket.Link(index: index, kind: kind, isUp: isUp) : nil
@@ -150,7 +154,8 @@ final class AddressMonitor {
     }
 
     private func takeRange(_ payload: NetlinkBytes, isThere: Bool) {
-        guard let range = RoutingSocket.localRange(payload, family) else { return }
+        let range = RoutingSocket.localRange(payload, family, ownership.routeProtocol)
+        guard let range else { return }
         note(.addRange(range))
         if isThere { ranges.insert(range) } else { ranges.remove(range) }
     }

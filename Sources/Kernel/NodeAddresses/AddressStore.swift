@@ -10,19 +10,18 @@ package import Netlink
 /// Works in the network namespace of the calling thread, which must be the dataplane thread.
 package final class AddressStore {
     package let family: IPFamily
-    /// The name of our link.
-    package let link: String
+    private let ownership: Ownership
     private let traffic: NetlinkTraffic
     private var openMonitor: AddressMonitor?
 
-    /// `link` serves both families.
+    /// The link that `ownership` names serves both families.
     package init(
         family: IPFamily,
-        link: String = IPVSRenderer.link,
+        ownership: Ownership = .fairlead,
         traffic: NetlinkTraffic = NetlinkTraffic()
     ) {
         self.family = family
-        self.link = link
+        self.ownership = ownership
         self.traffic = traffic
     }
 
@@ -32,8 +31,12 @@ package final class AddressStore {
     /// those of a range wider than /32 or /128, which somebody else put there.
     package func observe() throws(DataplaneError) -> AddressBinding {
         var socket = try RoutingSocket(traffic)
-        var binding = AddressBinding(ranges: Set(try socket.localRanges(family)))
-        if let found = try socket.link(link), found.kind == RoutingSocket.dummy, found.isUp {
+        var binding = AddressBinding(
+            ranges: Set(try socket.localRanges(family, ownership.routeProtocol))
+        )
+        if let found = try socket.link(ownership.link), found.kind == RoutingSocket.dummy,
+            found.isUp
+        {
             for (address, length) in try socket.addresses(family, of: found)
             where length == family.bitWidth {
                 binding.addresses.insert(address)
@@ -48,7 +51,7 @@ package final class AddressStore {
 
     private func monitor() throws(DataplaneError) -> AddressMonitor {
         if let openMonitor { return openMonitor }
-        let monitor = try AddressMonitor(family, link: link, traffic)
+        let monitor = try AddressMonitor(family, ownership, traffic)
         openMonitor = monitor
         return monitor
     }
@@ -58,7 +61,7 @@ package final class AddressStore {
         _ changes: [AddressChange],
         _ body: (inout AddressEdit) throws(DataplaneError) -> Void
     ) throws(DataplaneError) -> ApplyReport {
-        var edit = AddressEdit(family, link, traffic)
+        var edit = AddressEdit(family, ownership, traffic)
         let hadLink = openMonitor?.hasLink ?? false
         try openMonitor?.expect(changes)
         try body(&edit)
@@ -100,6 +103,6 @@ package final class AddressStore {
     @discardableResult
     package func removeLinkIfUnused() throws(DataplaneError) -> Bool {
         var socket = try RoutingSocket(traffic)
-        return try socket.removeDummyIfUnused(link)
+        return try socket.removeDummyIfUnused(ownership.link)
     }
 }

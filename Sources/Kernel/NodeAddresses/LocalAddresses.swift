@@ -1,10 +1,11 @@
+import HostFacts
+import Netlink
 package import Addressing
 import CIPTables
 import CNetlink
 package import DataplaneModel
 import Glibc
-import HostFacts
-import Netlink
+import SystemCalls
 
 /// An address on one of this host's interfaces.
 package struct LocalAddress: Sendable, Hashable {
@@ -33,7 +34,8 @@ package enum LocalAddresses {
         var next = unsafe list
         while let item = unsafe next {
             unsafe next = item.pointee.ifa_next
-            guard let socket = unsafe item.pointee.ifa_addr, let address = unsafe address(socket)
+            guard let socket = unsafe item.pointee.ifa_addr,
+                let address = unsafe SystemAddress.ip(socket)
             else { continue }
             let flags = unsafe item.pointee.ifa_flags
             found.append(
@@ -45,24 +47,6 @@ package enum LocalAddresses {
             )
         }
         return found.sorted { ($0.address, $0.interface) < ($1.address, $1.interface) }
-    }
-
-    /// Nil for other families than IPv4 and IPv6.
-    private static func address(_ socket: UnsafeMutablePointer<sockaddr>) -> IPAddress? {
-        switch Int32(unsafe socket.pointee.sa_family) {
-        case AF_INET:
-            // getifaddrs gives as many bytes as the family's address has.
-            let address = unsafe UnsafeRawPointer(socket).loadUnaligned(as: sockaddr_in.self)
-            return IPAddress(ipv4: UInt32(bigEndian: address.sin_addr.s_addr))
-        case AF_INET6:
-            let address = unsafe UnsafeRawPointer(socket).loadUnaligned(as: sockaddr_in6.self)
-            var network = address.sin6_addr
-            let bits = unsafe withUnsafeBytes(of: &network) { bytes in
-                unsafe bytes.reduce(UInt128(0)) { $0 << 8 | UInt128($1) }
-            }
-            return IPAddress(family: .ipv6, bits: bits)
-        default: return nil
-        }
     }
 }
 

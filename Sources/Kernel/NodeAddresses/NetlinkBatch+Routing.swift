@@ -41,6 +41,7 @@ extension NetlinkBatch {
     mutating func beginLocalRoute(
         _ type: some BinaryInteger,
         _ family: IPFamily,
+        protocol routeProtocol: UInt8,
         length: Int = 0,
         scope: rt_scope_t = RT_SCOPE_UNIVERSE,
         flags: UInt16 = 0
@@ -48,7 +49,7 @@ extension NetlinkBatch {
         begin(UInt16(type), flags: flags)
         append([
             family.number, UInt8(length), 0, 0, UInt8(RT_TABLE_LOCAL.rawValue),
-            UInt8(IPVSRenderer.routeProtocol), UInt8(scope.rawValue), UInt8(RTN_LOCAL),
+            routeProtocol, UInt8(scope.rawValue), UInt8(RTN_LOCAL),
         ])
         append(UInt32(0))
     }

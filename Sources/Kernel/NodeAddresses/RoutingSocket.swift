@@ -81,18 +81,30 @@ package struct RoutingSocket: ~Copyable {
     }
 
     /// The ranges that we made local.
-    package mutating func localRanges(_ family: IPFamily) throws(DataplaneError) -> [IPPrefix] {
+    package mutating func localRanges(
+        _ family: IPFamily,
+        _ routeProtocol: UInt8
+    ) throws(DataplaneError) -> [IPPrefix] {
         let messages = try dump("RTM_GETROUTE") { batch in
-            batch.beginLocalRoute(RTM_GETROUTE, family, flags: UInt16(NLM_F_DUMP))
+            batch.beginLocalRoute(
+                RTM_GETROUTE,
+                family,
+                protocol: routeProtocol,
+                flags: UInt16(NLM_F_DUMP)
+            )
         }
-        return messages.compactMap { Self.localRange($0.payload, family) }
+        return messages.compactMap { Self.localRange($0.payload, family, routeProtocol) }
     }
 
     /// The range that a route of ours makes local; nil of any other route.
-    static func localRange(_ payload: NetlinkBytes, _ family: IPFamily) -> IPPrefix? {
+    static func localRange(
+        _ payload: NetlinkBytes,
+        _ family: IPFamily,
+        _ routeProtocol: UInt8
+    ) -> IPPrefix? {
         guard payload.number(UInt8.self) == family.number,
             payload.number(UInt8.self, at: 4) == UInt8(RT_TABLE_LOCAL.rawValue),
-            Int(payload.number(UInt8.self, at: 5)) == IPVSRenderer.routeProtocol,
+            payload.number(UInt8.self, at: 5) == routeProtocol,
             payload.number(UInt8.self, at: 7) == UInt8(RTN_LOCAL),
             let destination = payload.dropFirst(12).attribute(RTA_DST.rawValue)
         else { return nil }

@@ -53,11 +53,12 @@ package final class IPTablesStore: KernelStore {
     /// sees all of it or nothing.
     package func observe() throws(DataplaneError) -> Observation<IPTablesState> {
         let mark = try notice()
-        let state =
-            switch family {
-            case .ipv4: try observe(with: IPv4Tables.self)
-            case .ipv6: try observe(with: IPv6Tables.self)
-            }
+        var state = IPTablesState()
+        let codec = RuleCodec(family: family, sets: try sets())
+        for name in tables {
+            let table = try IPTablesTable(name, family)
+            state[name] = observe(table, codec)
+        }
         return Observation(state, mark)
     }
 
@@ -87,11 +88,7 @@ package final class IPTablesStore: KernelStore {
         if diff.tables.isEmpty { return report }
         let sets = try sets()
         for table in diff.tables {
-            let done =
-                switch family {
-                case .ipv4: try apply(table, sets, with: IPv4Tables.self)
-                case .ipv6: try apply(table, sets, with: IPv6Tables.self)
-                }
+            let done = try apply(table, sets)
             report.operations += done.operations
             report.conflicts += done.conflicts
             report.failures += done.failures
@@ -103,22 +100,7 @@ package final class IPTablesStore: KernelStore {
 // MARK: Observing
 
 extension IPTablesStore {
-    private func observe<Library: XTablesLibrary>(
-        with library: Library.Type
-    ) throws(DataplaneError) -> IPTablesState {
-        var state = IPTablesState()
-        let codec = RuleCodec(family: family, sets: try sets())
-        for name in tables {
-            let table = try IPTablesTable<Library>(name)
-            state[name] = observe(table, codec)
-        }
-        return state
-    }
-
-    private func observe<Library: XTablesLibrary>(
-        _ table: borrowing IPTablesTable<Library>,
-        _ codec: RuleCodec
-    ) -> OwnedTable {
+    private func observe(_ table: borrowing IPTablesTable, _ codec: RuleCodec) -> OwnedTable {
         let (builtin, own) = table.chainNames()
         var owned = OwnedTable()
         for name in builtin {
@@ -148,10 +130,9 @@ extension IPTablesStore {
     /// How often a table is written anew because somebody who ignores the lock changed it.
     private static let attempts = 5
 
-    private func apply<Library: XTablesLibrary>(
+    private func apply(
         _ diff: TableDiff,
-        _ sets: SetIndexes,
-        with library: Library.Type
+        _ sets: SetIndexes
     ) throws(DataplaneError) -> ApplyReport {
         try lock.withLock { () throws(DataplaneError) -> ApplyReport in
             var conflicts = 0
@@ -159,7 +140,7 @@ extension IPTablesStore {
                 do throws(DataplaneError) {
                     // Under the lock, so that all that differs afterwards is our own doing.
                     if tables.contains(diff.table) { try notice(diff.table) }
-                    var edit = TableEdit<Library>(diff, sets: sets)
+                    var edit = TableEdit(diff, family, sets: sets)
                     var report = try edit.run(&entry, &scratch)
                     report.conflicts = conflicts
                     fingerprints[diff.table] = try TableFingerprint(of: diff.table, family)

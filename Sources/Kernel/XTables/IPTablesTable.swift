@@ -9,23 +9,28 @@ import HostFacts
 ///
 /// Must be used on the dataplane thread: libiptc keeps its last call in a process-wide static.
 @safe
-package struct IPTablesTable<Library: XTablesLibrary>: ~Copyable {
+package struct IPTablesTable: ~Copyable {
     let name: TableName
+    let family: IPFamily
+    private let isIPv6: Bool
     private let handle: OpaquePointer
-    private let codec = RuleCodec(family: Library.family)
+    private let codec: RuleCodec
 
     /// Reads the whole table. The corresponding C function is `iptc_init`.
-    package init(_ name: TableName) throws(DataplaneError) {
+    package init(_ name: TableName, _ family: IPFamily) throws(DataplaneError) {
+        isIPv6 = family == .ipv6
         errno = 0
-        guard let handle = unsafe Library.initialize(name.rawValue) else {
-            throw Self.initError(name, errno)
+        guard let handle = unsafe xtables_init(isIPv6, name.rawValue) else {
+            throw Self.initError(name, family, errno)
         }
         self.name = name
+        self.family = family
+        codec = RuleCodec(family: family)
         unsafe self.handle = handle
     }
 
     deinit {
-        unsafe Library.free(handle)
+        unsafe xtables_free(isIPv6, handle)
     }
 
     /// Writes the table back as one transaction, if anything was changed; `.conflict` if its
@@ -33,15 +38,19 @@ package struct IPTablesTable<Library: XTablesLibrary>: ~Copyable {
     ///
     /// Counters of rules and policies stay, to within what is counted while this runs.
     consuming func commit() throws(DataplaneError) {
-        var next = unsafe Library.firstChain(handle)
+        var next = unsafe xtables_first_chain(isIPv6, handle)
         while let chain = unsafe next {
-            if unsafe Library.isBuiltin(chain, handle) {
+            // libiptc alone would write the counters of a policy back as zeroes.
+            var counters = xt_counters()
+            if unsafe xtables_builtin(isIPv6, chain, handle) != 0,
+                let policy = unsafe xtables_get_policy(isIPv6, chain, &counters, handle)
+            {
                 // Fails for no chain that libiptc itself calls built-in.
-                _ = unsafe Library.keepPolicyCounts(chain, handle)
+                _ = unsafe xtables_set_policy(isIPv6, chain, policy, &counters, handle)
             }
-            unsafe next = Library.nextChain(handle)
+            unsafe next = xtables_next_chain(isIPv6, handle)
         }
-        try check(unsafe Library.commit(handle), "commit", nil)
+        try check(unsafe xtables_commit(isIPv6, handle), "commit", nil)
     }
 }
 
@@ -52,43 +61,45 @@ extension IPTablesTable {
     package func chainNames() -> (builtin: [String], own: [String]) {
         var builtin: [String] = []
         var own: [String] = []
-        var next = unsafe Library.firstChain(handle)
+        var next = unsafe xtables_first_chain(isIPv6, handle)
         while let chain = unsafe next {
             let name = unsafe String(cString: chain)
-            if unsafe Library.isBuiltin(chain, handle) {
+            if unsafe xtables_builtin(isIPv6, chain, handle) != 0 {
                 builtin.append(name)
             } else {
                 own.append(name)
             }
-            unsafe next = Library.nextChain(handle)
+            unsafe next = xtables_next_chain(isIPv6, handle)
         }
         return (builtin, own)
     }
 
     package func hasChain(_ chain: ChainLabel) -> Bool {
-        unsafe Library.isChain(chain.characters, handle)
+        unsafe xtables_is_chain(isIPv6, chain.characters, handle) != 0
     }
 
     /// Whether a built-in chain drops what none of its rules decides about.
     package func drops(_ chain: ChainLabel) -> Bool {
-        guard let policy = unsafe Library.policy(chain.characters, handle) else { return false }
+        var counters = xt_counters()
+        let policy = unsafe xtables_get_policy(isIPv6, chain.characters, &counters, handle)
+        guard let policy = unsafe policy else { return false }
         return unsafe String(cString: policy) == "DROP"
     }
 
     /// The rules of a chain; good until the next change of that chain.
     package func rules(of chain: ChainLabel) -> [RuleReference] {
         var found: [RuleReference] = []
-        var next = unsafe Library.firstRule(chain.characters, handle)
+        var next = unsafe xtables_first_rule(isIPv6, chain.characters, handle)
         while let rule = unsafe next {
             unsafe found.append(RuleReference(pointer: rule))
-            unsafe next = Library.nextRule(rule, handle)
+            unsafe next = xtables_next_rule(isIPv6, rule, handle)
         }
         return found
     }
 
     /// The name of the target: a verdict, a chain, an extension, or nothing.
     package func targetName(of rule: RuleReference) -> String {
-        guard let label = unsafe Library.target(rule.pointer, handle) else { return "" }
+        guard let label = unsafe xtables_get_target(isIPv6, rule.pointer, handle) else { return "" }
         return unsafe String(cString: label)
     }
 
@@ -134,7 +145,7 @@ extension IPTablesTable {
     func append(_ entry: borrowing RuleEntry, to chain: ChainLabel) throws(DataplaneError) {
         let done = unsafe entry.bytes.withUnsafeBytes { bytes -> Int32 in
             guard let start = bytes.baseAddress else { return 0 }
-            return unsafe Library.append(chain.characters, start, handle)
+            return unsafe xtables_append_entry(isIPv6, chain.characters, start, handle)
         }
         if done == 0 { throw failure("append_entry", chain) }
     }
@@ -147,29 +158,43 @@ extension IPTablesTable {
     ) throws(DataplaneError) {
         let done = unsafe entry.bytes.withUnsafeBytes { bytes -> Int32 in
             guard let start = bytes.baseAddress else { return 0 }
-            return unsafe Library.insert(chain.characters, start, UInt32(index), handle)
+            return unsafe xtables_insert_entry(
+                isIPv6,
+                chain.characters,
+                start,
+                UInt32(index),
+                handle
+            )
         }
         if done == 0 { throw failure("insert_entry", chain) }
     }
 
     func deleteRule(at index: Int, of chain: ChainLabel) throws(DataplaneError) {
-        let done = unsafe Library.delete(chain.characters, UInt32(index), handle)
+        let done = unsafe xtables_delete_num_entry(
+            isIPv6,
+            chain.characters,
+            UInt32(index),
+            handle
+        )
         try check(done, "delete_num_entry", chain)
     }
 
     func flush(_ chain: ChainLabel) throws(DataplaneError) {
-        try check(unsafe Library.flush(chain.characters, handle), "flush_entries", chain)
+        let done = unsafe xtables_flush_entries(isIPv6, chain.characters, handle)
+        try check(done, "flush_entries", chain)
     }
 
     /// libiptc keeps chains sorted: in the order of names this costs least, as it then always adds
     /// at the end.
     func createChain(_ chain: ChainLabel) throws(DataplaneError) {
-        try check(unsafe Library.createChain(chain.characters, handle), "create_chain", chain)
+        let done = unsafe xtables_create_chain(isIPv6, chain.characters, handle)
+        try check(done, "create_chain", chain)
     }
 
     /// The chain must be empty; errno `EMLINK` if a rule still leads to it.
     func deleteChain(_ chain: ChainLabel) throws(DataplaneError) {
-        try check(unsafe Library.deleteChain(chain.characters, handle), "delete_chain", chain)
+        let done = unsafe xtables_delete_chain(isIPv6, chain.characters, handle)
+        try check(done, "delete_chain", chain)
     }
 }
 
@@ -186,40 +211,49 @@ extension IPTablesTable {
 
     private func failure(_ function: String, _ chain: ChainLabel?) -> DataplaneError {
         let number = errno
-        var subject = Self.subject(name)
+        var subject = Self.subject(name, family)
         if let chain { subject += "/\(chain.name)" }
         return DataplaneError(
             kind: DataplaneError.Kind(errno: number),
-            operation: "\(Library.functionPrefix)_\(function)",
+            operation: "\(Self.prefix(family))_\(function)",
             subject: subject,
             errno: number,
-            message: Self.message(number)
+            message: Self.message(number, family)
         )
     }
 
-    static func subject(_ table: TableName) -> String {
-        "\(Library.family.rawValue) \(table.rawValue)"
+    static func subject(_ table: TableName, _ family: IPFamily) -> String {
+        "\(family.rawValue) \(table.rawValue)"
     }
 
-    private static func message(_ number: Int32) -> String {
+    /// Of the C functions' names.
+    private static func prefix(_ family: IPFamily) -> String {
+        family == .ipv4 ? "iptc" : "ip6tc"
+    }
+
+    private static func message(_ number: Int32, _ family: IPFamily) -> String {
         // A constant of libiptc or of the C library.
-        guard let text = unsafe Library.message(number) else {
+        guard let text = unsafe xtables_strerror(family == .ipv6, number) else {
             return DataplaneError.systemMessage(number)
         }
         return unsafe String(cString: text)
     }
 
-    private static func initError(_ table: TableName, _ number: Int32) -> DataplaneError {
+    private static func initError(
+        _ table: TableName,
+        _ family: IPFamily,
+        _ number: Int32
+    ) -> DataplaneError {
         var error = DataplaneError(
             kind: DataplaneError.Kind(errno: number),
-            operation: "\(Library.functionPrefix)_init",
-            subject: subject(table),
+            operation: "\(prefix(family))_init",
+            subject: subject(table, family),
             errno: number,
-            message: message(number)
+            message: message(number, family)
         )
         if number == ENOENT || number == ENOPROTOOPT {
             error.kind = .unsupported
-            error.message = LegacyTables.absence(table, Library.family)
+            error.message = LegacyTables.absence(table, family)
         } else if number == EPERM {
             error.message = "this needs the capability CAP_NET_ADMIN and CAP_NET_RAW"
         }

@@ -1,7 +1,8 @@
+import HostFacts
 package import Addressing
 package import DataplaneModel
 import Glibc
-import HostFacts
+import SystemCalls
 
 /// What the kernel calls its legacy tables, and what to say where they are missing.
 package enum LegacyTables {
@@ -19,9 +20,7 @@ package enum LegacyTables {
         let file = family == .ipv4 ? "ip_tables_names" : "ip6_tables_names"
         let path = "/proc/thread-self/net/\(file)"
         // Without the file there are no legacy tables at all.
-        guard let opened = try? FileDescriptor(opening: path, O_RDONLY),
-            let content = try? opened.readAll(path)
-        else { return [] }
+        guard let content = try? WholeFile.read(path, limit: 1 << 16) else { return [] }
         let names = String(decoding: content, as: UTF8.self).split(separator: "\n")
         return TableName.allCases.filter { names.contains(Substring($0.rawValue)) }
     }

@@ -1,9 +1,11 @@
+import Addressing
 import DataplaneModel
 import Glibc
 
 /// Finds words for a commit that the kernel refused: it names a number, and no chain or rule.
-struct RefusedCommit<Library: XTablesLibrary> {
+struct RefusedCommit {
     let diff: TableDiff
+    let family: IPFamily
 
     func explain(_ error: DataplaneError) -> DataplaneError {
         guard error.kind != .conflict, error.kind != .notPermitted else { return error }
@@ -12,7 +14,7 @@ struct RefusedCommit<Library: XTablesLibrary> {
         if let (chain, rule, target) = danglingRule() {
             explained.kind = .invalid
             explained.subject += "/\(chain)"
-            let text = IPTablesRenderer(family: Library.family).render(rule)
+            let text = IPTablesRenderer(family: family).render(rule)
             explained.message = "there is no chain \(target) for the rule: \(text)"
             return explained
         }
@@ -49,7 +51,7 @@ struct RefusedCommit<Library: XTablesLibrary> {
     }
 
     private func existingChains() throws(DataplaneError) -> Set<String> {
-        var names = Set(try IPTablesTable<Library>(diff.table).chainNames().own)
+        var names = Set(try IPTablesTable(diff.table, family).chainNames().own)
         for change in diff.chains {
             switch change {
             case .create(let chain), .replace(_, let chain): names.insert(chain.name.text)

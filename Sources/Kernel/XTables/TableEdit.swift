@@ -6,14 +6,16 @@ import Glibc
 ///
 /// Make before break within the transaction too, though the kernel swaps the table as a whole:
 /// what is still referenced cannot be deleted, and what is not there cannot be referenced.
-struct TableEdit<Library: XTablesLibrary> {
+struct TableEdit {
     private let diff: TableDiff
+    private let family: IPFamily
     private let codec: RuleCodec
     private var report = ApplyReport()
 
-    init(_ diff: TableDiff, sets: SetIndexes) {
+    init(_ diff: TableDiff, _ family: IPFamily, sets: SetIndexes) {
         self.diff = diff
-        codec = RuleCodec(family: Library.family, sets: sets)
+        self.family = family
+        codec = RuleCodec(family: family, sets: sets)
     }
 
     /// Reads the table, edits it and writes it back. The two entries are storage to be refilled.
@@ -21,7 +23,7 @@ struct TableEdit<Library: XTablesLibrary> {
         _ entry: inout RuleEntry,
         _ present: inout RuleEntry
     ) throws(DataplaneError) -> ApplyReport {
-        let table = try IPTablesTable<Library>(diff.table)
+        let table = try IPTablesTable(diff.table, family)
         try createChains(in: table)
         try fillChains(in: table, &entry, &present)
         for change in diff.jumps { try apply(change, to: table, &entry, &present) }
@@ -30,13 +32,13 @@ struct TableEdit<Library: XTablesLibrary> {
         do throws(DataplaneError) {
             try table.commit()
         } catch {
-            throw RefusedCommit<Library>(diff: diff).explain(error)
+            throw RefusedCommit(diff: diff, family: family).explain(error)
         }
         return report
     }
 
     private func createChains(
-        in table: borrowing IPTablesTable<Library>
+        in table: borrowing IPTablesTable
     ) throws(DataplaneError) {
         // All before any rule, in the order of their names: libiptc then adds at the end of its
         // list and index, and finds each by bisection afterwards.
@@ -51,7 +53,7 @@ struct TableEdit<Library: XTablesLibrary> {
     }
 
     private func fillChains(
-        in table: borrowing IPTablesTable<Library>,
+        in table: borrowing IPTablesTable,
         _ entry: inout RuleEntry,
         _ present: inout RuleEntry
     ) throws(DataplaneError) {
@@ -71,7 +73,7 @@ struct TableEdit<Library: XTablesLibrary> {
     /// them their counters; what lies between is written anew.
     private func fill(
         _ chain: Chain,
-        in table: borrowing IPTablesTable<Library>,
+        in table: borrowing IPTablesTable,
         _ entry: inout RuleEntry,
         _ present: inout RuleEntry
     ) throws(DataplaneError) {
@@ -108,7 +110,7 @@ struct TableEdit<Library: XTablesLibrary> {
 
     private func apply(
         _ change: JumpChange,
-        to table: borrowing IPTablesTable<Library>,
+        to table: borrowing IPTablesTable,
         _ entry: inout RuleEntry,
         _ present: inout RuleEntry
     ) throws(DataplaneError) {
@@ -139,7 +141,7 @@ struct TableEdit<Library: XTablesLibrary> {
     private func index(
         of entry: borrowing RuleEntry,
         in label: ChainLabel,
-        _ table: borrowing IPTablesTable<Library>,
+        _ table: borrowing IPTablesTable,
         _ present: inout RuleEntry
     ) -> Int? {
         for (index, rule) in table.rules(of: label).enumerated() {
@@ -150,7 +152,7 @@ struct TableEdit<Library: XTablesLibrary> {
     }
 
     private mutating func deleteChains(
-        from table: borrowing IPTablesTable<Library>
+        from table: borrowing IPTablesTable
     ) throws(DataplaneError) {
         for case .delete(let chain) in diff.chains {
             do throws(DataplaneError) {
@@ -177,11 +179,11 @@ struct TableEdit<Library: XTablesLibrary> {
         do throws(UnencodableRule) {
             try codec.encode(rule, into: &entry)
         } catch {
-            let text = IPTablesRenderer(family: Library.family).render(rule)
+            let text = IPTablesRenderer(family: family).render(rule)
             throw DataplaneError(
                 kind: .invalid,
                 operation: "encode rule \(number + 1)",
-                subject: "\(IPTablesTable<Library>.subject(diff.table))/\(chain)",
+                subject: "\(IPTablesTable.subject(diff.table, family))/\(chain)",
                 errno: EINVAL,
                 message: "\(error.reason): \(text)"
             )

@@ -1,8 +1,9 @@
+import HostFacts
 package import Addressing
 import CIPTables
 package import DataplaneModel
 import Glibc
-import HostFacts
+import SystemCalls
 
 /// A legacy table's measures, by which most changes of other programs show at next to no cost.
 ///
@@ -56,16 +57,18 @@ package struct TableFingerprint: Sendable, Equatable {
 
 /// A raw socket: what xtables takes its options from.
 package struct XTablesSocket: ~Copyable {
-    private let file: FileDescriptor
+    private let file: OwnedDescriptor
     private let level: Int32
     package let isIPv4: Bool
 
     package init(_ family: IPFamily) throws(DataplaneError) {
         let domain = family == .ipv4 ? AF_INET : AF_INET6
-        let type = Int32(SOCK_RAW.rawValue) | Int32(SOCK_CLOEXEC.rawValue)
-        let number = socket(domain, type, Int32(IPPROTO_RAW))
-        guard number >= 0 else { throw .system("socket", "raw \(family.rawValue) socket", errno) }
-        file = FileDescriptor(owning: number)
+        file = try OwnedDescriptor.socket(
+            domain,
+            SOCK_RAW,
+            Int32(IPPROTO_RAW),
+            for: "raw \(family.rawValue) socket"
+        )
         level = family == .ipv4 ? Int32(IPPROTO_IP) : Int32(IPPROTO_IPV6)
         isIPv4 = family == .ipv4
     }

@@ -1,6 +1,8 @@
+import HostFacts
 package import DataplaneModel
 import Glibc
-import HostFacts
+import SystemCalls
+import SystemPackage
 
 /// The lock that all programs hold while they change legacy tables, as iptables itself does.
 ///
@@ -19,7 +21,7 @@ package struct XTablesLock: ~Copyable {
     }
 
     private let configuration: Configuration
-    private var file: FileDescriptor?
+    private var file: OwnedDescriptor?
 
     /// Opens nothing yet.
     package init(_ configuration: Configuration = Configuration()) {
@@ -39,8 +41,12 @@ package struct XTablesLock: ~Copyable {
     }
 
     /// Opens the file, made if need be with mode 0600; never through a symbolic link.
-    static func open(_ path: String) throws(DataplaneError) -> FileDescriptor {
-        try FileDescriptor(opening: path, O_RDONLY | O_CREAT | O_NOFOLLOW, mode: 0o600)
+    static func open(_ path: String) throws(DataplaneError) -> OwnedDescriptor {
+        try OwnedDescriptor.open(
+            path,
+            options: [.create, .noFollow],
+            permissions: .ownerReadWrite
+        )
     }
 
     private mutating func acquire() throws(DataplaneError) -> Int32 {

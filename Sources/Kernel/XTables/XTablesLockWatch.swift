@@ -1,6 +1,7 @@
+import HostFacts
 package import DataplaneModel
 import Glibc
-import HostFacts
+import SystemCalls
 
 /// Counts how often other programs let go of the xtables lock: each time they may have changed a
 /// table, of either family, even if its size is the same.
@@ -10,7 +11,7 @@ import HostFacts
 /// goes unnoticed here; `TableFingerprint` and the periodic observation remain.
 package final class XTablesLockWatch {
     private let path: String
-    private var notifier: FileDescriptor?
+    private var notifier: OwnedDescriptor?
     private var watch: Int32 = -1
     private var count = 0
 
@@ -47,7 +48,7 @@ package final class XTablesLockWatch {
         if let number = notifier?.number { return number }
         let number = inotify_init1(Int32(IN_NONBLOCK) | Int32(IN_CLOEXEC))
         guard number >= 0 else { throw .system("inotify_init1", path, errno) }
-        let owned = FileDescriptor(owning: number)
+        let owned = OwnedDescriptor(owning: number)
         watch = try Self.add(path, to: number)
         notifier = consume owned
         return number

@@ -9,21 +9,20 @@ package struct LabCluster {
     package static let datagramPort = 5353
 
     package let home: LabHome
-    /// Path of the `fairlead` program.
-    private let fairlead: String
-
     package var shape: LabShape { home.shape }
-    package var agent: LabAgent { LabAgent([fairlead, "lab", "agent"]) }
+    package var agent: LabAgent { LabAgent.ofThisProgram }
 
-    package init(_ home: LabHome, fairlead: String) {
+    /// Path of the program that the nodes run; empty if none was started.
+    package var fairlead: String { home.read("fairlead") }
+
+    package init(_ home: LabHome) {
         self.home = home
-        self.fairlead = fairlead
     }
 
     /// Builds everything but the daemons, in place of what an earlier lab of this name left.
-    package static func up(_ shape: LabShape, fairlead: String) throws(LabError) -> LabCluster {
+    package static func up(_ shape: LabShape) throws(LabError) -> LabCluster {
         try LabBuilder.remove(shape.name)
-        let cluster = LabCluster(try LabHome.make(for: shape), fairlead: fairlead)
+        let cluster = LabCluster(try LabHome.make(for: shape))
         do {
             try LabBuilder.build(shape)
             try cluster.startServers()
@@ -76,8 +75,9 @@ package struct LabCluster {
     // MARK: - Daemons
 
     /// Starts a Fairlead for each node, in place of those that run, and waits until they serve.
-    package func startProxies(mode: String) throws(LabError) {
+    package func startProxies(fairlead: String, mode: String) throws(LabError) {
         stopProxies()
+        try home.write(fairlead, to: "fairlead")
         for node in shape.nodeNumbers {
             try home.write(configuration(node, mode: mode), to: "node\(node).yaml")
             try LabProcess.detach(
@@ -91,6 +91,7 @@ package struct LabCluster {
 
     /// Ends the daemons; their rules stay.
     package func stopProxies() {
+        guard !fairlead.isEmpty else { return }
         for node in shape.nodeNumbers {
             LabResidents([shape.node(node)], running: [fairlead, "run"]).end()
         }
@@ -105,9 +106,10 @@ package struct LabCluster {
 
     /// Whether the nodes have daemons, all of them.
     package var hasProxies: Bool {
-        shape.nodeNumbers.allSatisfy {
-            !LabResidents([shape.node($0)], running: [fairlead, "run"]).pids.isEmpty
-        }
+        !fairlead.isEmpty
+            && shape.nodeNumbers.allSatisfy {
+                !LabResidents([shape.node($0)], running: [fairlead, "run"]).pids.isEmpty
+            }
     }
 
     /// Waits until every node's kernel holds what the manifests ask for.

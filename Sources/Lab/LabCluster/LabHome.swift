@@ -43,14 +43,14 @@ package struct LabHome: Sendable {
     package static func find(_ name: String) throws(LabError) -> LabHome {
         try LabShape.check(name: name)
         guard !LabBuilder.namespaces(of: name).isEmpty else {
-            throw LabError("there is no lab \(name); make it with fairlead lab up \(name)")
+            throw LabError("there is no lab \(name); make it with fairlead-lab up \(name)")
         }
         let file = "\(directory(name))/shape"
         guard let text = try? String(contentsOfFile: file, encoding: .utf8),
             let shape = LabShape(text), shape.name == name
         else {
             throw LabError(
-                "\(file): cannot be read; lab \(name) is a leftover: fairlead lab down \(name)"
+                "\(file): cannot be read; lab \(name) is a leftover: fairlead-lab down \(name)"
             )
         }
         return LabHome(shape)

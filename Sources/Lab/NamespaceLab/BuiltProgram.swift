@@ -2,8 +2,17 @@ import Glibc
 
 /// Programs of the build that the running program belongs to.
 package enum BuiltProgram {
-    package static var agent: String { path("fairlead-lab-agent") }
+    /// `fairlead-lab` as the servers and clients of a lab.
+    package static var agent: [String] { [lab, "agent"] }
+    package static var lab: String { path("fairlead-lab") }
     package static var fairlead: String { path("fairlead") }
+
+    /// The program `fairlead`: beside the running one, else the first in PATH, else nil.
+    package static func findFairlead() -> String? {
+        let directories = getenv("PATH").map { String(cString: $0) } ?? ""
+        let others = directories.split(separator: ":").map { "\($0)/fairlead" }
+        return ([fairlead] + others).first { $0.hasPrefix("/") && access($0, X_OK) == 0 }
+    }
 
     /// The path of the running one.
     package static var own: String {

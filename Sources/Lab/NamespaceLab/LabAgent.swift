@@ -2,9 +2,11 @@
 package struct LabAgent: Sendable {
     private let program: [String]
 
-    /// `program` is what comes before `serve`, `connect` …: the path of `fairlead-lab-agent`, or
-    /// that of `fairlead` with `lab agent`.
+    /// `program` is what comes before `serve`, `connect` …: the path of `fairlead-lab`, and `agent`.
     package init(_ program: [String]) { self.program = program }
+
+    /// For `fairlead-lab` itself, whatever its file is called.
+    package static var ofThisProgram: LabAgent { LabAgent([BuiltProgram.own, "agent"]) }
 
     /// A server that answers on `endpoints` (`10.0.0.1:80/tcp`) with its name and whom it sees;
     /// listening when this returns.

@@ -1,6 +1,6 @@
 import Addressing
 
-/// The commands that make a lab of a shape, in order. Pure: `fairlead lab up --explain` prints what
+/// The commands that make a lab of a shape, in order. Pure: `fairlead-lab up --explain` prints what
 /// everything else runs.
 ///
 ///     client ──┐            ┌─ pod1

@@ -6,6 +6,7 @@ import DataplaneModel
 import HostChecks
 import InstalledModes
 import Planning
+import PrintableText
 import ProxyModes
 import ServiceModel
 import ServiceSources
@@ -31,17 +32,19 @@ struct CheckCommand: ParsableCommand {
         if let sources {
             findings += Self.obstacles(configuration.chosenMode.installed, configuration, sources)
         }
-        let width = findings.map(\.subject.count).max() ?? 0
-        for finding in findings {
-            let mark =
-                switch finding.level {
-                case .good: "ok  "
-                case .note: "note"
-                case .failure: "FAIL"
-                }
-            let blanks = String(repeating: " ", count: width - finding.subject.count)
-            print("\(mark)  \(finding.subject)\(blanks)  \(finding.detail)")
-        }
+        let table = TextTable(
+            findings.map { finding in
+                let mark =
+                    switch finding.level {
+                    // As wide as the others, whatever is found.
+                    case .good: "ok  "
+                    case .note: "note"
+                    case .failure: "FAIL"
+                    }
+                return [mark, finding.subject, finding.detail]
+            }
+        )
+        for line in table.lines { print(line) }
         if findings.contains(where: { $0.level == .failure }) { throw ExitCode(1) }
     }
 
@@ -158,7 +161,7 @@ struct CheckCommand: ParsableCommand {
             + KernelCapabilities.interceptions(
                 families,
                 nodePorts,
-                ownsChain: NameScheme.owns(chain:)
+                ownsChain: Ownership.fairlead.owns(chain:)
             )
     }
 }

@@ -4,6 +4,7 @@ import DaemonConfiguration
 import Foundation
 import NIOCore
 import NIOHTTP1
+import SystemPackage
 
 /// How to reach the running daemon.
 struct DaemonOptions: ParsableArguments {
@@ -78,7 +79,7 @@ struct DaemonOptions: ParsableArguments {
     /// The system's own words, where it is the system that refuses.
     private static func words(_ error: any Error) -> String {
         switch error {
-        case let error as IOError: String(cString: strerror(error.errnoCode))
+        case let error as IOError: Errno(rawValue: error.errnoCode).description
         case let error as HTTPClientError
         where error == .connectTimeout || error == .deadlineExceeded:
             "no answer in time"

@@ -82,7 +82,7 @@ struct TraceCommand: ParsableCommand {
             findings += KernelCapabilities.interceptions(
                 [packet.family],
                 [.init(transport, socket.port.value, owner: "this node")],
-                ownsChain: NameScheme.owns(chain:)
+                ownsChain: Ownership.fairlead.owns(chain:)
             )
         }
         return findings.map { "\($0.subject): \($0.detail)" }

@@ -2,6 +2,7 @@ import Addressing
 import Dataplane
 import DataplaneModel
 import Planning
+import PrintableText
 import ServiceModel
 
 /// One Service port's numbers in one family, as in the JSON form.
@@ -52,17 +53,6 @@ struct CountersReport: CustomStringConvertible {
                     + [row.packets, row.bytes, row.rejected, row.dropped, row.notAllowed]
                     .map(\.description)
             }
-        let widths = heading.indices.map { column in lines.map { $0[column].count }.max() ?? 0 }
-        return lines.map { line in
-            let cells = zip(line, widths).enumerated().map { column, cell in
-                let blanks = String(repeating: " ", count: cell.1 - cell.0.count)
-                return column < Self.names ? cell.0 + blanks : blanks + cell.0
-            }
-            return cells.joined(separator: "  ") + "\n"
-        }
-        .joined()
+        return TextTable(lines, numbersFrom: 3).lines.map { $0 + "\n" }.joined()
     }
-
-    /// Columns that are no numbers.
-    private static let names = 3
 }

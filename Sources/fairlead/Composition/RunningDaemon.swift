@@ -5,6 +5,8 @@ import Foundation
 import Glibc
 import NIOHTTP1
 import Synchronization
+import SystemCalls
+import SystemPackage
 
 /// The daemon that runs on this host, asked by commands for the configuration it goes by: so they work
 /// as the same node, with the same sources and mode, however the daemon was started.
@@ -24,11 +26,10 @@ struct RunningDaemon {
     /// Nil if no daemon listens at `socket`, or it may not be asked, which is complained about.
     static func find(at socket: String) throws -> RunningDaemon? {
         switch connectionError(socket) {
-        case 0: break
-        case ENOENT, ECONNREFUSED, ENOTDIR: return nil
-        case let error:
-            let reason = String(cString: strerror(error))
-            complain("warning: the daemon is not asked for its configuration: \(socket): \(reason)")
+        case nil: break
+        case .noSuchFileOrDirectory, .connectionRefused, .notDirectory: return nil
+        case let error?:
+            complain("warning: the daemon is not asked for its configuration: \(socket): \(error)")
             return nil
         }
         let answer: Answer
@@ -56,26 +57,15 @@ struct RunningDaemon {
         }
     }
 
-    /// 0 if somebody listens.
-    private static func connectionError(_ path: String) -> Int32 {
-        var address = sockaddr_un()
-        address.sun_family = sa_family_t(AF_UNIX)
-        let bytes = Array(path.utf8)
-        guard bytes.count < MemoryLayout.size(ofValue: address.sun_path) else { return ENOENT }
-        withUnsafeMutableBytes(of: &address.sun_path) { $0.copyBytes(from: bytes) }
-        let descriptor = Glibc.socket(
-            AF_UNIX,
-            Int32(SOCK_STREAM.rawValue) | Int32(SOCK_CLOEXEC.rawValue),
-            0
-        )
-        guard descriptor >= 0 else { return errno }
-        defer { close(descriptor) }
-        let result = withUnsafePointer(to: &address) { pointer in
-            pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) {
-                connect(descriptor, $0, socklen_t(MemoryLayout<sockaddr_un>.size))
-            }
+    /// Nil if a daemon listens.
+    private static func connectionError(_ path: String) -> Errno? {
+        guard let address = SystemAddress(unix: path) else { return .noSuchFileOrDirectory }
+        do throws(Errno) {
+            try address.connect(try OwnedDescriptor(socket: AF_UNIX, SOCK_STREAM))
+            return nil
+        } catch {
+            return error
         }
-        return result == 0 ? 0 : errno
     }
 
     /// A command runs on the main thread, which may have to enter a namespace later and so must not

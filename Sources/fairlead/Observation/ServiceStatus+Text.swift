@@ -1,3 +1,5 @@
+import PrintableText
+
 extension ServiceStatus {
     /// For a person.
     var text: String {
@@ -18,11 +20,7 @@ extension ServiceStatus {
             lines.append("  \(frontend.kind) \(frontend.address), policy \(frontend.policy)")
         }
         if port.endpoints.isEmpty { lines.append("  no endpoints") }
-        let width = port.endpoints.map(\.address.count).max() ?? 0
-        for endpoint in port.endpoints {
-            let blanks = String(repeating: " ", count: width - endpoint.address.count)
-            lines.append("  → \(endpoint.address)\(blanks)  \(words(endpoint))")
-        }
+        lines += TextTable(port.endpoints.map { ["  → \($0.address)", words($0)] }).lines
         if let traffic = port.traffic { lines.append("  traffic: \(words(traffic))") }
         return lines
     }

@@ -2,6 +2,7 @@ import Glibc
 import NIOCore
 import NIOHTTP1
 import NIOSSL
+import SystemPackage
 
 /// What a failed probe came to, in one line for people.
 enum ProbeText {
@@ -14,7 +15,7 @@ enum ProbeText {
 
     static func describe(_ error: any Error) -> String {
         switch error {
-        case let error as IOError: String(cString: strerror(error.errnoCode))
+        case let error as IOError: Errno(rawValue: error.errnoCode).description
         case is HTTPParserError: "the answer is not HTTP"
         case is ByteLimit.Exceeded:
             "the answer's head is larger than \(ByteLimit.maximum >> 10) KiB"

@@ -1,47 +1,26 @@
 import Glibc
+import SystemCalls
 
 /// journald's native protocol (systemd.io/JOURNAL_NATIVE_PROTOCOL): one datagram an entry, with
 /// fields that `journalctl` can select by.
 final class JournalSocket: Sendable {
     static let standardPath = "/run/systemd/journal/socket"
 
-    private let descriptor: Int32
-    private let path: String
+    private let socket: OwnedDescriptor
+    private let address: SystemAddress
 
     /// Nil if the system has no such sockets; whether anybody listens shows with each entry.
     init?(path: String = standardPath) {
-        let kind = Int32(SOCK_DGRAM.rawValue | SOCK_CLOEXEC.rawValue)
-        descriptor = socket(AF_UNIX, kind, 0)
-        self.path = path
-        if descriptor < 0 { return nil }
-    }
-
-    deinit {
-        close(descriptor)
+        guard let address = SystemAddress(unix: path),
+            let socket = try? OwnedDescriptor(socket: AF_UNIX, SOCK_DGRAM)
+        else { return nil }
+        self.socket = socket
+        self.address = address
     }
 
     /// False if journald does not take it, or not at once.
     func send(_ fields: [(name: String, value: String)]) -> Bool {
-        var address = sockaddr_un()
-        address.sun_family = sa_family_t(AF_UNIX)
-        let name = Array(path.utf8)
-        guard name.count < MemoryLayout.size(ofValue: address.sun_path) else { return false }
-        withUnsafeMutableBytes(of: &address.sun_path) { $0.copyBytes(from: name) }
-        let bytes = Self.entry(fields)
-        let flags = Int32(MSG_NOSIGNAL) | Int32(MSG_DONTWAIT)
-        let sent = withUnsafePointer(to: &address) { pointer in
-            pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) {
-                sendto(
-                    descriptor,
-                    bytes,
-                    bytes.count,
-                    flags,
-                    $0,
-                    socklen_t(MemoryLayout<sockaddr_un>.size)
-                )
-            }
-        }
-        return sent == bytes.count
+        address.send(Self.entry(fields), through: socket, flags: Int32(MSG_DONTWAIT))
     }
 
     /// `NAME=value`, or where the value has line breaks its length in between.

@@ -1,4 +1,5 @@
 import Glibc
+import SystemCalls
 
 /// What the kernel says of this process, under the names all Prometheus clients use.
 package enum ProcessMetrics {
@@ -67,17 +68,7 @@ package enum ProcessMetrics {
     }()
 
     private static func content(_ path: String) -> String? {
-        let descriptor = open(path, O_RDONLY | O_CLOEXEC)
-        guard descriptor >= 0 else { return nil }
-        defer { close(descriptor) }
-        var bytes: [UInt8] = []
-        var chunk = [UInt8](repeating: 0, count: 16384)
-        while true {
-            let count = Glibc.read(descriptor, &chunk, chunk.count)
-            if count < 0, errno == EINTR { continue }
-            guard count > 0 else { return String(decoding: bytes, as: UTF8.self) }
-            bytes += chunk[..<count]
-        }
+        (try? WholeFile.read(path, limit: 1 << 24)).map { String(decoding: $0, as: UTF8.self) }
     }
 
     private static func limit(_ resource: __rlimit_resource_t) -> Double? {

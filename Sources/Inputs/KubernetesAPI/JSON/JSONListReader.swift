@@ -4,7 +4,7 @@ import KubernetesObjects
 struct JSONListReader: Sendable {
     private let resource: KubernetesResource
     private let settings: DecodingSettings
-    private var splitter = JSONSplitter(.list, maximumBytes: ProtobufListReader.maximumItemBytes)
+    private var splitter = JSONSplitter(.list, maximumBytes: MessageLimits.item)
 
     init(_ resource: KubernetesResource, _ settings: DecodingSettings) {
         self.resource = resource

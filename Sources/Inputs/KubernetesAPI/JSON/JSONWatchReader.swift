@@ -3,7 +3,7 @@ import KubernetesObjects
 /// Reads a watch in JSON: one event after another.
 struct JSONWatchReader: Sendable {
     private let decoder: JSONEventDecoder
-    private var splitter = JSONSplitter(.stream, maximumBytes: WatchDecoder.maximumEventBytes)
+    private var splitter = JSONSplitter(.stream, maximumBytes: MessageLimits.event)
 
     init(_ resource: KubernetesResource, _ settings: DecodingSettings) {
         decoder = JSONEventDecoder(resource: resource, settings: settings)

@@ -1,7 +1,5 @@
 /// Walks the envelope and the list inside it as bytes come in.
 struct ProtobufListReader: Sendable {
-    /// etcd holds no object of more than 1.5 MB by default.
-    static let maximumItemBytes = 16 << 20
     static let maximumMetadataBytes = 1 << 20
 
     /// Field numbers of every list message.
@@ -147,7 +145,7 @@ struct ProtobufListReader: Sendable {
             metadata = try ProtoListMeta(wire: bytes.extracting(payload))
             advance(&position, by: field.size + payload.count)
         case (ListField.items, .bytes):
-            let maximum = Self.maximumItemBytes
+            let maximum = MessageLimits.item
             guard let payload = try payload(field, bytes, position, maximum: maximum) else {
                 return false
             }

@@ -39,10 +39,10 @@ struct ProtobufWatchReader: Sendable {
         var length = 0
         for index in position..<position + lengthSize { length = length << 8 | Int(bytes[index]) }
         guard length > 0 else { throw APIDecodingError(reason: "an event of no bytes") }
-        guard length <= WatchDecoder.maximumEventBytes else {
+        guard length <= MessageLimits.event else {
             throw APIDecodingError(
                 reason:
-                    "an event of \(length) bytes; at most \(WatchDecoder.maximumEventBytes) are taken"
+                    "an event of \(length) bytes; at most \(MessageLimits.event) are taken"
             )
         }
         let start = position + lengthSize

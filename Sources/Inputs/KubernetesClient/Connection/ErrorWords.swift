@@ -4,6 +4,7 @@ import NIOCore
 import NIOHTTP1
 import NIOPosix
 import NIOSSL
+import SystemPackage
 
 /// An error in a few plain words. Those of the network libraries fill a screen, begin with the name of
 /// a type, or hold paths of the machine they were built on.
@@ -22,7 +23,7 @@ private func onOneLine(_ text: String) -> String {
 private func words(_ error: any Error) -> String {
     switch error {
     case let error as NIOConnectionError: words(connecting: error)
-    case let error as IOError: String(cString: strerror(error.errnoCode))
+    case let error as IOError: Errno(rawValue: error.errnoCode).description
     case let error as HTTPClientError: words(client: error)
     case let error as NIOSSLError: words(tls: error)
     case let error as BoringSSLError: words(tlsText: "\(error)")

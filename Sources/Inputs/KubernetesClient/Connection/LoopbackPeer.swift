@@ -1,6 +1,8 @@
 import Glibc
 import NIOCore
 import NIOPosix
+import SystemCalls
+import SystemPackage
 
 /// Who is at the other end of a connection from 127.0.0.1 to 127.0.0.1.
 enum LoopbackPeer {
@@ -44,19 +46,15 @@ enum LoopbackPeer {
         table: String,
         limit: Int = limit
     ) -> Bool {
-        let file = open(table, O_RDONLY | O_CLOEXEC)
-        guard file >= 0 else { return false }
-        defer { close(file) }
+        guard let file = try? OwnedDescriptor(opening: table, .readOnly) else { return false }
         let ends = Array(" \(end(peer)) \(end(own)) ".utf8)
-        var chunk = [UInt8](repeating: 0, count: 64 << 10)
         var total = 0
         var rest: [UInt8] = []
         while total < limit {
-            let count = read(file, &chunk, min(chunk.count, limit - total))
-            if count < 0, errno == EINTR { continue }
-            guard count > 0 else { return false }
-            total += count
-            rest += chunk[..<count]
+            guard let chunk = try? file.read(upTo: min(64 << 10, limit - total)), !chunk.isEmpty
+            else { return false }
+            total += chunk.count
+            rest += chunk
             var start = rest.startIndex
             while let newline = rest[start...].firstIndex(of: 0x0a) {
                 if let owner = owner(rest[start..<newline], ends) { return owner == "\(user)" }

@@ -1,5 +1,7 @@
 import Glibc
 package import KubernetesAPI
+import SystemCalls
+import SystemPackage
 
 /// The last known state of the cluster on disk, for a start while no API server answers.
 ///
@@ -84,49 +86,16 @@ package actor ClusterMemory {
     // MARK: - The file
 
     private func write(_ bytes: [UInt8]) throws {
-        let directory = path.split(separator: "/").dropLast().reduce("") { $0 + "/" + $1 }
-        mkdir(directory, 0o700)
-        let temporary = path + ".new"
-        let file = open(temporary, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0o600)
-        guard file >= 0 else { throw Self.failure("open") }
-        defer { close(file) }
-        var rest = bytes[...]
-        while !rest.isEmpty {
-            let count = rest.withUnsafeBytes { Glibc.write(file, $0.baseAddress, $0.count) }
-            if count < 0, errno == EINTR { continue }
-            guard count > 0 else { throw Self.failure("write") }
-            rest = rest.dropFirst(count)
-        }
-        guard fsync(file) == 0 else { throw Self.failure("fsync") }
-        guard rename(temporary, path) == 0 else { throw Self.failure("rename") }
-        // Else a power cut could bring back the old name; its failure loses nothing that was there.
-        let parent = open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
-        if parent >= 0 {
-            _ = fsync(parent)
-            close(parent)
-        }
+        mkdir(path.split(separator: "/").dropLast().reduce("") { $0 + "/" + $1 }, 0o700)
+        try WholeFile.replace(path, with: bytes)
     }
 
     private func read() throws -> [UInt8]? {
-        let file = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW)
-        if file < 0, errno == ENOENT { return nil }
-        guard file >= 0 else { throw Self.failure("open") }
-        defer { close(file) }
-        var bytes: [UInt8] = []
-        var chunk = [UInt8](repeating: 0, count: 1 << 16)
-        while true {
-            let count = Glibc.read(file, &chunk, chunk.count)
-            if count < 0, errno == EINTR { continue }
-            guard count >= 0 else { throw Self.failure("read") }
-            if count == 0 { return bytes }
-            bytes += chunk[..<count]
-            guard bytes.count <= Self.maximumBytes else {
-                throw ClientError("more than \(Self.maximumBytes) bytes")
-            }
+        do throws(FileError) {
+            return try WholeFile.read(path, limit: Self.maximumBytes, options: .noFollow)
+        } catch {
+            if error.errno == .noSuchFileOrDirectory { return nil }
+            throw error
         }
-    }
-
-    private static func failure(_ call: String) -> ClientError {
-        ClientError("\(call): \(String(cString: strerror(errno)))")
     }
 }

@@ -1,5 +1,6 @@
 import Dispatch
 import Glibc
+import SystemPackage
 
 /// Tells when files of a directory change (inotify(7)). Calls back on the queue it was given. What
 /// symbolic links in the directory lead to is not seen.
@@ -20,7 +21,7 @@ package final class DirectoryWatch {
                 switch errno {
                 case EMFILE: "fs.inotify.max_user_instances is used up"
                 case ENOSPC: "fs.inotify.max_user_watches is used up"
-                default: String(cString: strerror(errno))
+                default: Errno(rawValue: errno).description
                 }
             return "cannot be watched (\(limit)); it is looked at every second instead"
         }

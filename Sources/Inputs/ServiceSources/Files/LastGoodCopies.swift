@@ -1,4 +1,5 @@
 import Glibc
+import SystemCalls
 
 /// Copies of manifests that were good, so that a restart in the middle of an edit brings back what
 /// worked. Everything here is best effort: without a copy a restart just starts from the file.
@@ -8,22 +9,7 @@ struct LastGoodCopies {
 
     func save(_ text: String, of path: String) {
         mkdir(directory, 0o700)
-        let copy = copyPath(path)
-        let temporary = copy + ".new"
-        let descriptor = open(
-            temporary,
-            O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW,
-            0o600
-        )
-        guard descriptor >= 0 else { return }
-        var bytes = Array(text.utf8)[...]
-        while !bytes.isEmpty {
-            let count = bytes.withUnsafeBytes { write(descriptor, $0.baseAddress, $0.count) }
-            guard count > 0 else { break }
-            bytes = bytes.dropFirst(count)
-        }
-        close(descriptor)
-        if bytes.isEmpty { rename(temporary, copy) } else { unlink(temporary) }
+        try? WholeFile.replace(copyPath(path), with: Array(text.utf8))
     }
 
     func load(_ path: String) -> ManifestStore.FileContent? {

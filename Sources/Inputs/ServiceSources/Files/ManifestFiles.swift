@@ -1,4 +1,6 @@
 import Glibc
+import SystemCalls
+import SystemPackage
 
 /// The manifests at a path: one file, or the `.yaml`, `.yml` and `.json` files of a directory.
 struct ManifestFiles {
@@ -34,13 +36,13 @@ struct ManifestFiles {
     /// path.
     func list() throws(ListingFailure) -> Listing {
         var listing = Listing()
-        guard let status = Self.status(path) else { throw ListingFailure(errno: errno) }
+        guard let status = Self.status(path) else { throw ListingFailure(errno: .last) }
         guard status.isDirectory else {
             listing.entries[path] = .file(status.stamp)
             if Self.isLink(path) { listing.links = [path] }
             return listing
         }
-        guard let directory = opendir(path) else { throw ListingFailure(errno: errno) }
+        guard let directory = opendir(path) else { throw ListingFailure(errno: .last) }
         defer { closedir(directory) }
         while true {
             errno = 0
@@ -52,7 +54,7 @@ struct ManifestFiles {
             look(at: path.hasSuffix("/") ? path + name : "\(path)/\(name)", &listing)
         }
         // Half a listing would make the other half look removed.
-        guard errno == 0 else { throw ListingFailure(errno: errno) }
+        guard errno == 0 else { throw ListingFailure(errno: .last) }
         return listing
     }
 
@@ -100,33 +102,20 @@ struct ManifestFiles {
     }
 
     static func read(_ path: String) -> ManifestStore.FileContent {
-        // Not blocking, in case the path is a pipe.
-        let descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK)
-        guard descriptor >= 0 else {
-            return errno == ENOENT
-                ? .absent : .unreadable(reason: Self.errorText("cannot be opened"))
-        }
-        defer { close(descriptor) }
-        var status = stat()
-        guard fstat(descriptor, &status) == 0, status.st_mode & S_IFMT == S_IFREG else {
-            return .unreadable(reason: "is no regular file")
-        }
-        guard status.st_size <= maximumBytes else {
-            return .unreadable(reason: "is larger than 64 MiB")
-        }
-        var bytes = [UInt8](repeating: 0, count: Int(status.st_size) + 1)
-        var count = 0
-        while count < bytes.count {
-            let got = bytes[count...].withUnsafeMutableBytes {
-                Glibc.read(descriptor, $0.baseAddress, $0.count)
+        let bytes: [UInt8]
+        do throws(FileError) {
+            bytes = try WholeFile.read(path, limit: maximumBytes, regularOnly: true)
+        } catch {
+            switch error {
+            case .call("open", .noSuchFileOrDirectory): return .absent
+            case .call("open", let errno): return .unreadable(reason: "cannot be opened: \(errno)")
+            case .call(_, let errno): return .unreadable(reason: "cannot be read: \(errno)")
+            case .notRegular: return .unreadable(reason: "is no regular file")
+            case .larger: return .unreadable(reason: "is larger than 64 MiB")
             }
-            if got < 0, errno == EINTR { continue }
-            guard got >= 0 else { return .unreadable(reason: Self.errorText("cannot be read")) }
-            if got == 0 { break }
-            count += got
         }
-        guard count > 0 else { return .empty }
-        guard let text = String(validating: bytes[..<count], as: UTF8.self) else {
+        guard !bytes.isEmpty else { return .empty }
+        guard let text = String(validating: bytes, as: UTF8.self) else {
             return .unreadable(reason: "is not UTF-8 text")
         }
         return .text(text)
@@ -156,7 +145,7 @@ struct ManifestFiles {
     }
 
     static func errorText(_ what: String) -> String {
-        "\(what): \(String(cString: strerror(errno)))"
+        "\(what): \(Errno.last)"
     }
 
     /// The directory to watch: the path itself, or a file's parent.
@@ -172,7 +161,7 @@ struct ManifestFiles {
 
 /// Why the files at a path cannot be listed.
 struct ListingFailure: Error {
-    let errno: CInt
+    let errno: Errno
 
-    var reason: String { "cannot be read: \(String(cString: strerror(errno)))" }
+    var reason: String { "cannot be read: \(errno)" }
 }

@@ -5,7 +5,7 @@ import XTables
 extension IPTablesTable {
     /// What INPUT and FORWARD do to packets that nobody accepts; of the table `filter`.
     func foreignFilters() -> [ForeignFilter] {
-        let codec = RuleCodec(family: Library.family)
+        let codec = RuleCodec(family: family)
         var entry = RuleEntry()
         return [("INPUT", ForeignFilter.Hook.input), ("FORWARD", .forward)].map { name, hook in
             let label = ChainLabel(name)
@@ -42,7 +42,7 @@ extension IPTablesTable {
     ) -> ForeignOutcome {
         visits += 1
         guard visits <= ForeignOutcome.maxVisits else { return .mayPass }
-        let codec = RuleCodec(family: Library.family)
+        let codec = RuleCodec(family: family)
         var entry = RuleEntry()
         for reference in rules(of: chain) {
             read(reference, into: &entry)
@@ -102,7 +102,7 @@ extension IPTablesTable {
     func translatedPorts(
         _ owns: (String) -> Bool
     ) -> [(place: String, transport: TransportProtocol, ports: ClosedRange<UInt16>)] {
-        let codec = RuleCodec(family: Library.family)
+        let codec = RuleCodec(family: family)
         var entry = RuleEntry()
         var found: [(place: String, transport: TransportProtocol, ports: ClosedRange<UInt16>)] = []
         for name in chainNames().own where !owns(name) {

@@ -62,10 +62,7 @@ extension KernelCapabilities {
         var found: [Translation] = []
         for family in families where LegacyTables.used(family).contains(.nat) {
             func ports() throws(DataplaneError) -> [Translation] {
-                switch family {
-                case .ipv4: try IPTablesTable<IPv4Tables>(.nat).translatedPorts(owns)
-                case .ipv6: try IPTablesTable<IPv6Tables>(.nat).translatedPorts(owns)
-                }
+                try IPTablesTable(.nat, family).translatedPorts(owns)
             }
             let program = family == .ipv4 ? "iptables-legacy" : "ip6tables-legacy"
             found += ((try? ports()) ?? []).map {

@@ -41,19 +41,17 @@ extension KernelCapabilities {
         // To look into a table that nobody has used would make it.
         guard LegacyTables.used(family).contains(.filter) else { return }
         func look() throws(DataplaneError) -> (chains: [ForeignFilter], silent: [String]) {
-            switch family {
-            case .ipv4: return (try IPTablesTable<IPv4Tables>(.filter).foreignFilters(), [])
-            case .ipv6:
-                let table = try IPTablesTable<IPv6Tables>(.filter)
-                return (
-                    table.foreignFilters(),
-                    bridges.filter { bridge in
-                        DiscoveryPacket.types.contains {
-                            table.stops(DiscoveryPacket(bridge: bridge, type: $0))
-                        }
+            let table = try IPTablesTable(.filter, family)
+            // IPv4 has no neighbour discovery that a filter could stop.
+            let silent =
+                family == .ipv4
+                ? []
+                : bridges.filter { bridge in
+                    DiscoveryPacket.types.contains {
+                        table.stops(DiscoveryPacket(bridge: bridge, type: $0))
                     }
-                )
-            }
+                }
+            return (table.foreignFilters(), silent)
         }
         guard let (chains, silent) = try? look() else { return }
         let program = family == .ipv4 ? "iptables-legacy" : "ip6tables-legacy"

@@ -54,7 +54,7 @@ struct NFTForeignChains: ~Copyable {
     }
 
     private static func base(_ chain: NetlinkBytes, _ number: UInt8) -> Base? {
-        guard let table = chain.text(NFTA_CHAIN_TABLE), table != NFTablesState.table,
+        guard let table = chain.text(NFTA_CHAIN_TABLE), table != Ownership.fairlead.table,
             let name = chain.text(NFTA_CHAIN_NAME), let type = chain.text(NFTA_CHAIN_TYPE),
             let hook = chain.attribute(NFTA_CHAIN_HOOK),
             let place = hook.number(NFTA_HOOK_HOOKNUM)

@@ -1,5 +1,6 @@
 import Addressing
 import NamespaceLab
+import PrintableText
 
 /// What a check saw, as a table for people. A cell stands for all families and protocols.
 package struct CheckTable: CustomStringConvertible {
@@ -53,29 +54,21 @@ package struct CheckTable: CustomStringConvertible {
     }
 
     package var description: String {
-        let first = (rows.map(\.name.count).max() ?? 0) + 2
-        let widths = columns.enumerated().map { column, name in
-            rows.indices.map { self.text($0, column).count }.reduce(name.count, max) + 2
+        let table = TextTable(
+            [["  "] + columns]
+                + rows.enumerated().map { number, row in
+                    ["  " + row.name] + columns.indices.map { text(number, $0) }
+                }
+        )
+        var lines = [title]
+        for (heading, line) in zip([nil] + rows.map(\.heading), table.lines) {
+            if let heading { lines.append(" " + heading) }
+            lines.append(line)
         }
-        func line(_ start: String, _ cells: [String]) -> String {
-            let padded = zip(cells, widths).map { Self.pad($0, $1) }.joined()
-            var line = "  " + Self.pad(start, first) + padded
-            while line.last == " " { line.removeLast() }
-            return line + "\n"
-        }
-        var text = "\(title)\n" + line("", columns)
-        for (number, row) in rows.enumerated() {
-            if let heading = row.heading { text += " \(heading)\n" }
-            text += line(row.name, columns.indices.map { self.text(number, $0) })
-        }
-        return text
+        return lines.map { $0 + "\n" }.joined()
     }
 
     private func text(_ row: Int, _ column: Int) -> String {
         cells[.init(row: row, column: column)] ?? ""
-    }
-
-    private static func pad(_ text: String, _ width: Int) -> String {
-        text + String(repeating: " ", count: max(0, width - text.count))
     }
 }

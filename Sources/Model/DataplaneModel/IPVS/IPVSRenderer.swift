@@ -6,10 +6,7 @@ package import Addressing
 /// Each part stands below a comment that names the program that takes it. Titles are comments,
 /// which all of them skip but ipvsadm.
 package struct IPVSRenderer: Sendable {
-    /// The dummy link that carries Service addresses.
-    package static let link = "fairlead0"
-    /// Marks our routes (`rtm_protocol`), so that nobody else's are taken for ours.
-    package static let routeProtocol = 250
+    private static let ownership = Ownership.fairlead
 
     package let family: IPFamily
 
@@ -45,16 +42,18 @@ package struct IPVSRenderer: Sendable {
         guard !binding.isEmpty else { return [] }
         var lines = ["# Addresses: ip -batch -"]
         lines += binding.ranges.sorted().map { "route add \(Self.words($0))" }
-        if !binding.addresses.isEmpty { lines.append("link add \(Self.link) type dummy") }
+        if !binding.addresses.isEmpty { lines.append("link add \(Self.ownership.link) type dummy") }
         return lines + binding.addresses.sorted().map { "address add \(Self.words($0))" }
     }
 
     /// `10.96.0.10/32 dev fairlead0`.
-    static func words(_ address: IPAddress) -> String { "\(IPPrefix(address)) dev \(link)" }
+    static func words(_ address: IPAddress) -> String {
+        "\(IPPrefix(address)) dev \(ownership.link)"
+    }
 
     /// `local 10.96.0.0/16 dev lo table local proto 250`.
     static func words(_ range: IPPrefix) -> String {
-        "local \(range) dev lo table local proto \(routeProtocol)"
+        "local \(range) dev lo table local proto \(ownership.routeProtocol)"
     }
 }
 

@@ -50,7 +50,7 @@ package struct NFTablesRenderer: Sendable {
     }
 
     /// `ip fairlead`.
-    var table: String { "\(family == .ipv4 ? "ip" : "ip6") \(NFTablesState.table)" }
+    var table: String { "\(family == .ipv4 ? "ip" : "ip6") \(Ownership.fairlead.table)" }
 
     // MARK: - Sets
 

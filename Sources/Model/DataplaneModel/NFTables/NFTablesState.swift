@@ -1,8 +1,5 @@
 /// All that Fairlead owns in nftables for one family: its table there, wanted (a plan) or observed.
 package struct NFTablesState: Sendable, Equatable {
-    /// The table's name, in either family.
-    package static let table = "fairlead"
-
     package enum Table: Sendable, Equatable {
         case absent
         case active

@@ -1,4 +1,5 @@
 import Addressing
+import PrintableText
 
 /// A trace as text for people: the answer first, then where it goes, then why.
 package struct TraceReport: Sendable, CustomStringConvertible {
@@ -32,15 +33,17 @@ package struct TraceReport: Sendable, CustomStringConvertible {
         let outcomes = trace.outcomes
         // A single end is in the first line already, unless it is an endpoint.
         if outcomes.count == 1, outcomes[0].result.endpoint == nil { return [] }
-        let names = outcomes.map { Self.name(of: $0.result.verdict) }
-        let width = names.map(\.count).max() ?? 0
+        let table = TextTable(
+            outcomes.map { outcome in
+                let masqueraded = outcome.result.masqueraded ? ", source masqueraded" : ""
+                return [
+                    "  " + Self.name(of: outcome.result.verdict),
+                    "\(ShareText(outcome.probability))\(masqueraded)",
+                ]
+            }
+        )
         let shown = isComplete ? outcomes.count : min(outcomes.count, Self.shortList)
-        var lines = (0..<shown).map { index in
-            let padding = String(repeating: " ", count: width - names[index].count)
-            let masqueraded = outcomes[index].result.masqueraded ? ", source masqueraded" : ""
-            let share = ShareText(outcomes[index].probability)
-            return "  \(names[index])\(padding)  \(share)\(masqueraded)"
-        }
+        var lines = Array(table.lines.prefix(shown))
         if shown < outcomes.count { lines.append("  … and \(outcomes.count - shown) more") }
         return lines
     }

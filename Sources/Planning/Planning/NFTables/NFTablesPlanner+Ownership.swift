@@ -45,15 +45,17 @@ private struct NFTablesOwnership {
         var found: [ObjectDifference] = []
         if diff.rebuilt != nil {
             // One set of another shape, and no element of it can be compared.
-            found.append(ObjectDifference(.table, NFTablesState.table, .different, owners: []))
+            found.append(ObjectDifference(.table, Ownership.fairlead.table, .different, owners: []))
         }
         switch diff.table {
         case .create:
-            found.append(ObjectDifference(.table, NFTablesState.table, .missing, owners: []))
+            found.append(ObjectDifference(.table, Ownership.fairlead.table, .missing, owners: []))
         case .restore:
-            found.append(ObjectDifference(.table, NFTablesState.table, .different, owners: []))
+            found.append(ObjectDifference(.table, Ownership.fairlead.table, .different, owners: []))
         case .delete:
-            found.append(ObjectDifference(.table, NFTablesState.table, .unexpected, owners: []))
+            found.append(
+                ObjectDifference(.table, Ownership.fairlead.table, .unexpected, owners: [])
+            )
         case nil: break
         }
         return found + diff.chains.map(difference) + diff.sets.flatMap(differences)

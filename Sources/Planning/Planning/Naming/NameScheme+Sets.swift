@@ -26,16 +26,6 @@ extension NameScheme {
 
     /// `FAIRLEAD-4-VIP`; the families have sets of their own.
     package static func set(_ role: SetRole, _ family: IPFamily) -> IPSetName {
-        IPSetName(setPrefix(family) + role.rawValue)
-    }
-
-    /// Every set of Fairlead in a family begins so; nothing else may.
-    package static func setPrefix(_ family: IPFamily) -> String {
-        family == .ipv4 ? "FAIRLEAD-4-" : "FAIRLEAD-6-"
-    }
-
-    /// True for sets that Fairlead may change and remove.
-    package static func owns(set name: String, _ family: IPFamily) -> Bool {
-        name.hasPrefix(setPrefix(family))
+        IPSetName(Ownership.fairlead.setPrefix(family) + role.rawValue)
     }
 }

@@ -2,18 +2,13 @@ package import Addressing
 package import DataplaneModel
 package import ServiceModel
 
-/// How everything Fairlead puts into the kernel is named, and thereby known as its own.
+/// How chains, sets and lists are named; what makes a name this program's own is in `Ownership`.
 ///
 /// Input names are hostile: only a slug of lower-case letters, digits and dashes gets through, and
 /// a hash keeps names apart.
 package enum NameScheme {
-    /// Every chain of Fairlead begins so; nothing else may.
-    package static let chainPrefix = "FAIRLEAD-"
-
-    /// True for chains that Fairlead may change and remove.
-    package static func owns(chain name: String) -> Bool {
-        name.hasPrefix(chainPrefix)
-    }
+    /// Begins every chain's name.
+    static var chainPrefix: String { Ownership.fairlead.chainPrefix }
 
     /// What a per-Service chain is for; the letter behind the prefix.
     package enum ChainRole: String, Sendable, CaseIterable {

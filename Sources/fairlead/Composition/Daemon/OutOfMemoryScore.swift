@@ -1,4 +1,4 @@
-import Glibc
+import SystemCalls
 
 /// How ready the kernel is to end this process when memory runs out (`oom_score_adj`, proc(5)).
 struct OutOfMemoryScore: Sendable {
@@ -8,23 +8,21 @@ struct OutOfMemoryScore: Sendable {
 
     init(path: String = "/proc/self/oom_score_adj") {
         self.path = path
-        var bytes = [UInt8](repeating: 0, count: 32)
-        let descriptor = open(path, O_RDONLY | O_CLOEXEC)
-        let count = descriptor < 0 ? 0 : read(descriptor, &bytes, bytes.count)
-        if descriptor >= 0 { close(descriptor) }
-        let text = String(decoding: bytes.prefix(max(0, count)), as: UTF8.self)
-        initial = Int(text.prefix { $0 == "-" || $0.isNumber })
+        let text = (try? WholeFile.read(path, limit: 32)).map {
+            String(decoding: $0, as: UTF8.self)
+        }
+        initial = text.flatMap { Int($0.prefix { $0 == "-" || $0.isNumber }) }
     }
 
     /// Sets it, or puts back what it was if `score` is nil; why that failed. A lower one than ever
     /// before takes CAP_SYS_RESOURCE.
     func set(_ score: Int?) -> String? {
         guard let wanted = score ?? initial else { return nil }
-        let descriptor = open(path, O_WRONLY | O_CLOEXEC)
-        guard descriptor >= 0 else { return String(cString: strerror(errno)) }
-        defer { close(descriptor) }
-        let bytes = Array("\(wanted)\n".utf8)
-        return write(descriptor, bytes, bytes.count) == bytes.count
-            ? nil : String(cString: strerror(errno))
+        do throws(FileError) {
+            try WholeFile.write(Array("\(wanted)\n".utf8), to: path)
+            return nil
+        } catch {
+            return error.reason
+        }
     }
 }

@@ -1,6 +1,5 @@
 import Addressing
 import DataplaneModel
-import Foundation
 import PacketTracing
 import Planning
 import ProxyModes
@@ -8,10 +7,9 @@ import ProxyModes
 /// Holds a scenario's files against what is planned now.
 ///
 /// With FAIRLEAD_RECORD=1 in the environment, generated files are written anew; flows never are. A
-/// missing file is written and still counts as wrong, until somebody has looked at it.
+/// missing file is written and still counts as wrong, until it was read.
 package struct GoldenCheck {
     private let scenario: GoldenScenario
-    private let isRecording = ProcessInfo.processInfo.environment["FAIRLEAD_RECORD"] == "1"
     private var used: Set<String> = ["input.yaml", "config.yaml"]
     private var problems: [String] = []
 
@@ -47,7 +45,7 @@ package struct GoldenCheck {
     ) throws {
         var plans = GoldenPlans(mode, settings: try scenario.settings())
         _ = plans.take(scenario.text("input.yaml") ?? "")
-        try compare(plans.text, "\(mode.mode.rawValue).plan")
+        try comparePlan(plans.text, mode)
         try compareIssues(plans.issues, mode.mode)
         try checkFlows("flows.txt", plans, mode.mode)
         for transition in scenario.transitions {
@@ -77,14 +75,28 @@ package struct GoldenCheck {
 
     private mutating func compare(_ text: String, _ file: String) throws {
         used.insert(file)
-        let expected = scenario.text(file)
-        if expected == text { return }
-        if isRecording || expected == nil { try scenario.write(text, to: file) }
-        switch expected {
-        case nil: problems.append("\(file) was missing and is written now; read it and run again")
-        case let expected? where !isRecording:
-            problems.append("\(file) differs:\n\(Self.firstDifference(expected, text))")
-        default: break
+        var golden = GoldenFile("\(scenario.directory)/\(file)")
+        try golden.compare(text)
+        problems += golden.problems
+    }
+
+    /// A plan's file and the skeleton are this plan, and the file is the shortest that is.
+    private mutating func comparePlan<Mode: PlannedMode>(
+        _ plan: String,
+        _ mode: Mode.Type
+    ) throws {
+        let file = "\(mode.mode.rawValue).plan"
+        let skeleton = try GoldenSkeleton.of(mode, in: scenario.collection).text
+        try compare(SkeletonDifference.text(of: plan, over: skeleton), file)
+        do {
+            let written = scenario.text(file) ?? ""
+            let expected = try SkeletonDifference.plan(written, over: skeleton)
+            if expected != plan {
+                let difference = GoldenFile.firstDifference(expected, plan)
+                problems.append("\(file) on the skeleton is another plan:\n\(difference)")
+            }
+        } catch {
+            problems.append("\(file) does not fit the skeleton: \(error)")
         }
     }
 
@@ -107,17 +119,5 @@ package struct GoldenCheck {
             plans.planner(family).map { Mode.tracer($0.plan, network: network, planner: $0) }
         }
         .map { "\(mode.rawValue): \(file) \($0)" }
-    }
-
-    /// The first line that differs, with its place.
-    private static func firstDifference(_ expected: String, _ found: String) -> String {
-        let old = expected.split(separator: "\n", omittingEmptySubsequences: false)
-        let new = found.split(separator: "\n", omittingEmptySubsequences: false)
-        let place = zip(old, new).enumerated().first { $1.0 != $1.1 }?.offset
-        let line = place ?? min(old.count, new.count)
-        func show(_ lines: [Substring]) -> String {
-            line < lines.count ? String(lines[line]) : "(end)"
-        }
-        return "  line \(line + 1)\n  expected: \(show(old))\n  planned:  \(show(new))"
     }
 }

@@ -66,7 +66,11 @@ package struct GoldenPlans<Mode: PlannedMode> {
 
     /// As `fairlead plan` prints it.
     package var text: String {
-        families.map { Mode.plan($0.planner.plan, $0.family) }.joined()
+        families.map { text($0) }.joined()
+    }
+
+    package func text(_ family: FamilyPlan) -> String {
+        Mode.plan(family.planner.plan, family.family)
     }
 
     /// As `fairlead plan --diff` prints it.

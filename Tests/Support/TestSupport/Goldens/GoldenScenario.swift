@@ -8,7 +8,8 @@ import ServiceModel
 ///
 ///     input.yaml          the Services
 ///     config.yaml         the daemon's configuration, if not the usual one
-///     iptables.plan       the plan as `fairlead plan` prints it, and ipvs.plan in the other mode
+///     iptables.plan       the plan as `fairlead plan` prints it, as a difference to the mode's
+///                         skeleton (see `SkeletonDifference`); so are ipvs.plan and nftables.plan
 ///     flows.txt           where packets must go, written by hand
 ///     issues.txt          what is reported about the input, if anything is
 ///     issues.ipvs.txt     the same for one mode, where that differs
@@ -20,6 +21,8 @@ package struct GoldenScenario: Sendable, CustomStringConvertible {
 
     package var name: String { String(directory.split(separator: "/").last ?? "") }
     package var description: String { name }
+    /// The directory of all scenarios.
+    package var collection: String { String(directory.dropLast(name.count + 1)) }
 
     package init(directory: String) {
         self.directory = directory
@@ -28,16 +31,14 @@ package struct GoldenScenario: Sendable, CustomStringConvertible {
     /// All scenarios below a directory, by name.
     package static func all(in directory: String) -> [GoldenScenario] {
         let names = (try? FileManager.default.contentsOfDirectory(atPath: directory)) ?? []
-        return names.sorted().map { GoldenScenario(directory: "\(directory)/\($0)") }
+        return names.filter { $0 != GoldenSkeleton.folder }.sorted().map {
+            GoldenScenario(directory: "\(directory)/\($0)")
+        }
     }
 
     package func text(_ file: String) -> String? {
         FileManager.default.contents(atPath: "\(directory)/\(file)")
             .map { String(decoding: $0, as: UTF8.self) }
-    }
-
-    package func write(_ text: String, to file: String) throws {
-        try Data(text.utf8).write(to: URL(fileURLWithPath: "\(directory)/\(file)"))
     }
 
     package var files: Set<String> {
@@ -64,19 +65,21 @@ package struct GoldenScenario: Sendable, CustomStringConvertible {
     )
 
     package func settings() throws -> PlannerSettings {
-        let configuration = try configuration()
-        return PlannerSettings(configuration, facts: Self.facts)
+        guard let text = text("config.yaml") else { return Self.usualSettings() }
+        return Self.settings(try DaemonConfiguration(text: text, file: "config.yaml"))
     }
 
-    private func configuration() throws -> DaemonConfiguration {
+    /// Those of a scenario without a config.yaml.
+    package static func usualSettings() -> PlannerSettings {
         var configuration = DaemonConfiguration()
-        if let text = text("config.yaml") {
-            configuration = try DaemonConfiguration(text: text, file: "config.yaml")
-        } else {
-            let pods = ["10.180.0.0/16", "fd00:180::/48"].compactMap { IPPrefix($0) }
-            configuration.localDetector = .sources(pods)
-        }
+        let pods = ["10.180.0.0/16", "fd00:180::/48"].compactMap { IPPrefix($0) }
+        configuration.localDetector = .sources(pods)
+        return settings(configuration)
+    }
+
+    private static func settings(_ configuration: DaemonConfiguration) -> PlannerSettings {
+        var configuration = configuration
         if configuration.node.zone == nil { configuration.node.zone = "zone-1" }
-        return configuration
+        return PlannerSettings(configuration, facts: facts)
     }
 }

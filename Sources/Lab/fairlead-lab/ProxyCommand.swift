@@ -3,7 +3,7 @@ import DaemonConfiguration
 import LabCluster
 import NamespaceLab
 
-struct LabProxyCommand: ParsableCommand {
+struct ProxyCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "proxy",
         abstract: "Start a Fairlead on each node of a lab, or start them again in another mode.",
@@ -18,6 +18,8 @@ struct LabProxyCommand: ParsableCommand {
     @Option(help: "auto, iptables, ipvs or nftables.")
     var mode = DaemonConfiguration.Mode.auto
 
+    @OptionGroup var program: FairleadOption
+
     @Flag(help: "End them instead; their rules stay.")
     var stop = false
 
@@ -27,7 +29,7 @@ struct LabProxyCommand: ParsableCommand {
             cluster.stopProxies()
             return
         }
-        try cluster.startProxies(mode: mode.rawValue)
+        try cluster.startProxies(fairlead: program.path(), mode: mode.rawValue)
         for node in cluster.shape.nodeNumbers {
             print("node\(node): fairlead run -c \(cluster.home.configuration(ofNode: node))")
         }

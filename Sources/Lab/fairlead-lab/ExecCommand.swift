@@ -3,11 +3,11 @@ import Glibc
 import LabCluster
 import NamespaceLab
 
-struct LabExecCommand: ParsableCommand {
+struct ExecCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "exec",
         abstract: "Run a program as a node, a pod or the client.",
-        discussion: "fairlead lab exec pod1 ip address"
+        discussion: "fairlead-lab exec pod1 ip address"
     )
 
     @OptionGroup var lab: LabNameOption
@@ -19,7 +19,7 @@ struct LabExecCommand: ParsableCommand {
     var command: [String]
 
     func validate() throws {
-        if command.isEmpty { throw ValidationError("Which program?") }
+        if command.isEmpty { throw ValidationError("name the program to run") }
     }
 
     /// Becomes the program, so that signals and the terminal are its own.
@@ -29,6 +29,6 @@ struct LabExecCommand: ParsableCommand {
         var words = (["ip", "netns", "exec", namespace] + program).map { strdup($0) }
         words.append(nil)
         execvp("ip", words)
-        throw CommandFailure("ip: \(String(cString: strerror(errno))); install iproute2")
+        throw LabError("ip: \(String(cString: strerror(errno))); install iproute2")
     }
 }

@@ -3,7 +3,7 @@ import ArgumentParser
 import LabCluster
 import NamespaceLab
 
-struct LabShowCommand: ParsableCommand {
+struct ShowCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "show",
         abstract: "Show who is in a lab, with which addresses."

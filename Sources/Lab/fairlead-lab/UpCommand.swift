@@ -4,7 +4,7 @@ import DaemonConfiguration
 import LabCluster
 import NamespaceLab
 
-struct LabUpCommand: ParsableCommand {
+struct UpCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "up",
         abstract: "Build a lab: nodes, pods with servers, a client outside.",
@@ -30,8 +30,10 @@ struct LabUpCommand: ParsableCommand {
     @Option(help: "ipv4, ipv6 or dual.")
     var family = LabFamilies.dual
 
-    @Option(help: "Start a Fairlead on each node in this mode; see fairlead lab proxy.")
+    @Option(help: "Start a Fairlead on each node in this mode; see fairlead-lab proxy.")
     var mode: DaemonConfiguration.Mode?
+
+    @OptionGroup var program: FairleadOption
 
     @Flag(help: "Print the commands and the reasons for them, and do nothing.")
     var explain = false
@@ -41,6 +43,12 @@ struct LabUpCommand: ParsableCommand {
         case .ipv4: [.ipv4]
         case .ipv6: [.ipv6]
         case .dual: IPFamily.allCases
+        }
+    }
+
+    func validate() throws {
+        if mode == nil, program.fairlead != nil {
+            throw ValidationError("--fairlead: without --mode no proxy is started")
         }
     }
 
@@ -56,8 +64,12 @@ struct LabUpCommand: ParsableCommand {
             print(LabExplanation(LabBuilder.plan(shape)), terminator: "")
             return
         }
-        let cluster = try LabCluster.up(shape, fairlead: BuiltProgram.own)
-        if let mode { try cluster.startProxies(mode: mode.rawValue) }
+        // Before anything is built.
+        let fairlead = mode == nil ? nil : try program.path()
+        let cluster = try LabCluster.up(shape)
+        if let mode, let fairlead {
+            try cluster.startProxies(fairlead: fairlead, mode: mode.rawValue)
+        }
         print(LabOverview(cluster), terminator: "")
     }
 }

@@ -3,11 +3,11 @@ import LabCluster
 import LabTraffic
 import NamespaceLab
 
-struct LabConnectCommand: ParsableCommand {
+struct ConnectCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "connect",
         abstract: "Make connections from somewhere in a lab, and count who answers.",
-        discussion: "fairlead lab connect client 192.0.2.1:30080/tcp --count 100"
+        discussion: "fairlead-lab connect client 192.0.2.1:30080/tcp --count 100"
     )
 
     @OptionGroup var lab: LabNameOption

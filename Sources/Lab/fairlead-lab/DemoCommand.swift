@@ -10,11 +10,10 @@ struct DemoCommand: ParsableCommand {
         abstract: "Show the daemon at work in a lab, then take everything away."
     )
 
-    @Option(help: "The fairlead binary.")
-    var fairlead: String
+    @OptionGroup var program: FairleadOption
 
     func run() throws {
-        let stage = try DemoStage(fairlead: fairlead, agent: CommandLine.arguments[0])
+        let stage = try DemoStage(fairlead: program.path())
         defer { stage.close() }
         try stage.showPlan()
         try stage.startDaemon()
@@ -38,12 +37,12 @@ private final class DemoStage {
 
     private static let vip = "10.96.0.10:80/tcp"
 
-    init(fairlead: String, agent: String) throws {
+    init(fairlead: String) throws {
         Self.title("A node, three pods on its bridge, and a client outside")
         lab = try NamespaceLab(name: "demo")
         print("  \(lab.client) 192.0.2.100 ── \(lab.node) 192.0.2.1 ── cni0 ── pods 10.180.0.11-13")
         self.fairlead = fairlead
-        self.agent = LabAgent([agent])
+        agent = LabAgent.ofThisProgram
         directory = FileManager.default.temporaryDirectory.path + "/fairlead-demo"
         try? FileManager.default.removeItem(atPath: directory)
         try FileManager.default.createDirectory(
@@ -163,7 +162,7 @@ private final class DemoStage {
     }
 
     func showRepair() throws {
-        Self.title("Somebody flushes the nat table")
+        Self.title("Another program flushes the nat table")
         let begin = ContinuousClock.now
         try LabCommand.run(["iptables-legacy", "-t", "nat", "-F"], in: lab.node)
         show(try daemon?.waitForLine(containing: "Repaired") ?? "")
@@ -189,7 +188,7 @@ private final class DemoStage {
         show(try run("cleanup"))
     }
 
-    // MARK: - Telling
+    // MARK: - Output
 
     private func run(_ arguments: String...) throws -> String {
         try LabCommand.run([fairlead] + arguments + ["-c", "\(directory)/fairlead.yaml"])

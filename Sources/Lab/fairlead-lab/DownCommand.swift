@@ -2,7 +2,7 @@ import ArgumentParser
 import LabCluster
 import NamespaceLab
 
-struct LabDownCommand: ParsableCommand {
+struct DownCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "down",
         abstract: "Take a lab away, with everything that runs in it.",

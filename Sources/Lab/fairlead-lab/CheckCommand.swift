@@ -2,7 +2,7 @@ import ArgumentParser
 import LabCluster
 import NamespaceLab
 
-struct LabCheckCommand: ParsableCommand {
+struct CheckCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "check",
         abstract: "Check a lab's network and every kind of Service with real packets.",
@@ -30,7 +30,7 @@ struct LabCheckCommand: ParsableCommand {
         if cluster.hasProxies {
             if try !check.checkServices() { isGood = false }
         } else {
-            print("Services: no proxy runs; start them with fairlead lab proxy \(lab.name)")
+            print("Services: no proxy runs; start them with fairlead-lab proxy \(lab.name)")
         }
         if !isGood { throw ExitCode(1) }
     }
