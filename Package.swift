@@ -29,7 +29,7 @@ enum Floor: String {
     case lab = "Lab"
 }
 
-/// In rooms that call the kernel.
+/// In rooms that work with unsafe pointers.
 let unsafe: [SwiftSetting] = [.strictMemorySafety()]
 
 func room(
@@ -132,7 +132,7 @@ let package = Package(
         .systemLibrary(name: "CSpawn", path: "Sources/C/CSpawn"),
 
         // The models: values, no I/O.
-        room(.model, "Addressing"),
+        room(.model, "Addressing", [], unsafe),
         room(.model, "ServiceModel", ["Addressing", treeCollections]),
         room(.model, "DataplaneModel", ["Addressing"]),
 
@@ -233,7 +233,7 @@ let package = Package(
             unsafe
         ),
         room(.model, "PrintableText"),
-        room(.inputs, "AnnotatedYAML", ["PrintableText", yams]),
+        room(.inputs, "AnnotatedYAML", ["PrintableText", yams], unsafe),
         room(.inputs, "KubernetesObjects", ["Addressing", "PrintableText", "ServiceModel"]),
         room(
             .inputs,
@@ -241,12 +241,14 @@ let package = Package(
             [
                 "Addressing", "PrintableText", "ServiceModel", "AnnotatedYAML", "KubernetesObjects",
                 "SystemCalls", systemPackage,
-            ]
+            ],
+            unsafe
         ),
         room(
             .inputs,
             "KubernetesAPI",
             ["Addressing", "PrintableText", "ServiceModel", "KubernetesObjects", protobuf],
+            unsafe,
             exclude: ["Schema"]
         ),
         room(
@@ -282,7 +284,11 @@ let package = Package(
         room(
             .daemon,
             "Telemetry",
-            ["Addressing", "ServiceModel", "DataplaneModel", "HTTPServing", "SystemCalls", logging]
+            [
+                "Addressing", "ServiceModel", "DataplaneModel", "HTTPServing", "SystemCalls",
+                logging,
+            ],
+            unsafe
         ),
         room(
             .daemon,
@@ -290,7 +296,8 @@ let package = Package(
             [
                 "Addressing", "ServiceModel", "DataplaneModel", "Planning", "ProxyModes",
                 "DaemonConfiguration", "SystemCalls",
-            ]
+            ],
+            unsafe
         ),
         room(
             .daemon,
@@ -299,7 +306,8 @@ let package = Package(
                 "Addressing", "ServiceModel", "DataplaneModel", "Planning", "ProxyModes",
                 "HostFacts", "NodeAddresses", "Conntrack", "XTables", "NFTables", "IPVS",
                 "HostChecks", "DaemonConfiguration", "Dataplane",
-            ]
+            ],
+            unsafe
         ),
         room(.daemon, "Reconciling", ["Addressing", "ServiceModel", "Dataplane"]),
 
@@ -318,8 +326,8 @@ let package = Package(
         ),
 
         // A small network in namespaces, for the demo, the tests and the benchmarks.
-        room(.lab, "NamespaceLab", ["Addressing", "CSpawn"]),
-        room(.lab, "LabTraffic", ["Addressing", argumentParser]),
+        room(.lab, "NamespaceLab", ["Addressing", "CSpawn"], unsafe),
+        room(.lab, "LabTraffic", ["Addressing", argumentParser], unsafe),
         room(.lab, "LabCluster", ["Addressing", "NamespaceLab"]),
         program(
             "fairlead-lab-agent",

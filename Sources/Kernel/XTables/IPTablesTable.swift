@@ -1,8 +1,8 @@
-import HostFacts
-import Addressing
+package import Addressing
 import CIPTables
 package import DataplaneModel
 import Glibc
+import HostFacts
 
 /// One transaction on a legacy table: a private copy of all its rules, ours and foreign ones,
 /// written back by `commit()`.
