@@ -29,7 +29,7 @@ enum Floor: String {
     case lab = "Lab"
 }
 
-/// In rooms that call the kernel.
+/// In rooms that work with unsafe pointers.
 let unsafe: [SwiftSetting] = [.strictMemorySafety()]
 
 func room(
@@ -135,7 +135,7 @@ let package = Package(
         .systemLibrary(name: "CSpawn", path: "Sources/C/CSpawn"),
 
         // The models: values, no I/O.
-        room(.model, "Addressing"),
+        room(.model, "Addressing", [], unsafe),
         room(.model, "ServiceModel", ["Addressing", treeCollections]),
         room(.model, "DataplaneModel", ["Addressing"]),
 
@@ -236,7 +236,7 @@ let package = Package(
             unsafe
         ),
         room(.model, "PrintableText"),
-        room(.inputs, "AnnotatedYAML", ["PrintableText", yams]),
+        room(.inputs, "AnnotatedYAML", ["PrintableText", yams], unsafe),
         room(.inputs, "KubernetesObjects", ["Addressing", "PrintableText", "ServiceModel"]),
         room(
             .inputs,
@@ -244,12 +244,14 @@ let package = Package(
             [
                 "Addressing", "PrintableText", "ServiceModel", "AnnotatedYAML", "KubernetesObjects",
                 "SystemCalls", systemPackage,
-            ]
+            ],
+            unsafe
         ),
         room(
             .inputs,
             "KubernetesAPI",
             ["Addressing", "PrintableText", "ServiceModel", "KubernetesObjects", protobuf],
+            unsafe,
             exclude: ["Schema"]
         ),
         room(
@@ -285,7 +287,11 @@ let package = Package(
         room(
             .daemon,
             "Telemetry",
-            ["Addressing", "ServiceModel", "DataplaneModel", "HTTPServing", "SystemCalls", logging]
+            [
+                "Addressing", "ServiceModel", "DataplaneModel", "HTTPServing", "SystemCalls",
+                logging,
+            ],
+            unsafe
         ),
         room(
             .daemon,
@@ -293,7 +299,8 @@ let package = Package(
             [
                 "Addressing", "ServiceModel", "DataplaneModel", "Planning", "ProxyModes",
                 "DaemonConfiguration", "SystemCalls",
-            ]
+            ],
+            unsafe
         ),
         room(
             .daemon,
@@ -302,7 +309,8 @@ let package = Package(
                 "Addressing", "ServiceModel", "DataplaneModel", "Planning", "ProxyModes",
                 "HostFacts", "NodeAddresses", "Conntrack", "XTables", "NFTables", "IPVS",
                 "HostChecks", "DaemonConfiguration", "Dataplane",
-            ]
+            ],
+            unsafe
         ),
         room(.daemon, "Reconciling", ["Addressing", "ServiceModel", "Dataplane"]),
 
@@ -321,9 +329,9 @@ let package = Package(
         ),
 
         // A small network in namespaces, for the demo, the tests and the benchmarks.
-        room(.lab, "NamespaceLab", ["Addressing", "CSpawn"]),
-        room(.lab, "LabTraffic", ["Addressing", argumentParser]),
-        room(.lab, "LabCluster", ["Addressing", "PrintableText", "NamespaceLab"]),
+        room(.lab, "NamespaceLab", ["Addressing", "CSpawn"], unsafe),
+        room(.lab, "LabTraffic", ["Addressing", argumentParser], unsafe),
+        room(.lab, "LabCluster", ["Addressing", "NamespaceLab"]),
         program(
             "fairlead-lab",
             path: "Sources/Lab/fairlead-lab",

@@ -7,29 +7,31 @@ import SystemCalls
 /// in a process-wide variable: so all of it happens here and nowhere else.
 package final class DataplaneThread: SerialExecutor {
     // @unchecked: `jobs` is only touched with `lock` held, which `condition` belongs to.
+    // @safe: both are allocated here and live as long as the process, as does its thread.
+    @safe
     private final class Queue: @unchecked Sendable {
         private var jobs: [UnownedJob] = []
         private let lock: UnsafeMutablePointer<pthread_mutex_t>
         private let condition: UnsafeMutablePointer<pthread_cond_t>
 
         init() {
-            lock = .allocate(capacity: 1)
-            condition = .allocate(capacity: 1)
-            pthread_mutex_init(lock, nil)
-            pthread_cond_init(condition, nil)
+            unsafe lock = .allocate(capacity: 1)
+            unsafe condition = .allocate(capacity: 1)
+            unsafe pthread_mutex_init(lock, nil)
+            unsafe pthread_cond_init(condition, nil)
         }
 
         func append(_ job: UnownedJob) {
-            pthread_mutex_lock(lock)
+            unsafe pthread_mutex_lock(lock)
             jobs.append(job)
-            pthread_cond_signal(condition)
-            pthread_mutex_unlock(lock)
+            unsafe pthread_cond_signal(condition)
+            unsafe pthread_mutex_unlock(lock)
         }
 
         func next() -> UnownedJob {
-            pthread_mutex_lock(lock)
-            defer { pthread_mutex_unlock(lock) }
-            while jobs.isEmpty { pthread_cond_wait(condition, lock) }
+            unsafe pthread_mutex_lock(lock)
+            defer { unsafe pthread_mutex_unlock(lock) }
+            while jobs.isEmpty { unsafe pthread_cond_wait(condition, lock) }
             return jobs.removeFirst()
         }
     }
@@ -47,20 +49,21 @@ package final class DataplaneThread: SerialExecutor {
         }
         self.name = name
         var thread = pthread_t()
-        let start = Unmanaged.passRetained(Start(self)).toOpaque()
-        let status = pthread_create(
+        let start = unsafe Unmanaged.passRetained(Start(self)).toOpaque()
+        let status = unsafe pthread_create(
             &thread,
             nil,
             { argument in
                 // The reference was retained for this thread, which keeps the executor for ever.
-                guard let argument else { return nil }
-                let executor = Unmanaged<Start>.fromOpaque(argument).takeRetainedValue().executor
+                guard let argument = unsafe argument else { return nil }
+                let executor = unsafe Unmanaged<Start>.fromOpaque(argument).takeRetainedValue()
+                    .executor
                 executor.setName()
                 while true {
                     executor.queue.next().runSynchronously(on: executor.asUnownedSerialExecutor())
                 }
             },
-            start
+            unsafe start
         )
         precondition(status == 0, "no thread for the dataplane: error \(status)")
         pthread_detach(thread)

@@ -26,8 +26,8 @@ extension NodeFacts {
     /// In lower case, as node names are in Kubernetes.
     package static func hostName() -> String {
         var name = utsname()
-        guard uname(&name) == 0 else { return "" }
-        return withUnsafeBytes(of: name.nodename) { bytes in
+        guard unsafe uname(&name) == 0 else { return "" }
+        return unsafe withUnsafeBytes(of: name.nodename) { bytes in
             String(decoding: bytes.prefix { $0 != 0 }, as: UTF8.self).lowercased()
         }
     }

@@ -28,7 +28,7 @@ package struct ServiceManager: Sendable {
     /// A reload begins; `ready` ends it.
     package func reloading() {
         var now = timespec()
-        clock_gettime(CLOCK_MONOTONIC, &now)
+        unsafe clock_gettime(CLOCK_MONOTONIC, &now)
         let microseconds = Int64(now.tv_sec) * 1_000_000 + Int64(now.tv_nsec) / 1000
         send("RELOADING=1\nMONOTONIC_USEC=\(microseconds)")
     }
@@ -54,7 +54,7 @@ package struct ServiceManager: Sendable {
             return
         }
         var patience = Self.patience
-        setsockopt(
+        unsafe setsockopt(
             socket.number,
             SOL_SOCKET,
             SO_SNDTIMEO,

@@ -19,9 +19,10 @@ enum DeepStack {
         withoutActuallyEscaping(work) { work in
             let job = Job(work)
             let start: () -> Void = { job.value = job.work() }
-            guard withUnsafePointer(to: start, { startAndWait(UnsafeRawPointer($0)) }) else {
-                return nil
+            let hasRun = unsafe withUnsafePointer(to: start) {
+                unsafe startAndWait(UnsafeRawPointer($0))
             }
+            guard hasRun else { return nil }
             return job.value
         }
     }
@@ -29,18 +30,18 @@ enum DeepStack {
     /// The closure stays where it is until the thread has ended.
     private static func startAndWait(_ closure: UnsafeRawPointer) -> Bool {
         var attributes = pthread_attr_t()
-        guard pthread_attr_init(&attributes) == 0 else { return false }
-        defer { pthread_attr_destroy(&attributes) }
-        guard pthread_attr_setstacksize(&attributes, bytes) == 0 else { return false }
+        guard unsafe pthread_attr_init(&attributes) == 0 else { return false }
+        defer { unsafe pthread_attr_destroy(&attributes) }
+        guard unsafe pthread_attr_setstacksize(&attributes, bytes) == 0 else { return false }
         var thread = pthread_t()
-        let failure = pthread_create(
+        let failure = unsafe pthread_create(
             &thread,
             &attributes,
             { argument in
-                argument?.assumingMemoryBound(to: (() -> Void).self).pointee()
+                unsafe argument?.assumingMemoryBound(to: (() -> Void).self).pointee()
                 return nil
             },
-            UnsafeMutableRawPointer(mutating: closure)
+            unsafe UnsafeMutableRawPointer(mutating: closure)
         )
         return failure == 0 && pthread_join(thread, nil) == 0
     }

@@ -1,9 +1,9 @@
-package import HostFacts
+import HostFacts
 import CIPTables
 import CNetlink
 package import DataplaneModel
 import Glibc
-import SystemCalls
+package import SystemCalls
 
 /// A socket to one of the kernel's netlink protocols, in the network namespace of the thread that
 /// opened it.

@@ -64,7 +64,7 @@ package struct AttemptPool {
         guard let first = runs.map(\.wakeUp).min() else { return }
         var waiting = runs.map { pollfd(fd: $0.number, events: $0.events, revents: 0) }
         let left = (first - .now) / Duration.milliseconds(1)
-        _ = poll(&waiting, nfds_t(waiting.count), Int32(max(0, left.rounded(.up))))
+        _ = unsafe poll(&waiting, nfds_t(waiting.count), Int32(max(0, left.rounded(.up))))
     }
 }
 
@@ -175,12 +175,12 @@ private final class Run {
     /// Sends a datagram; the outcome if that fails.
     private func ask() -> String? {
         repetition = .now + .seconds(1)
-        return write(number, "?\n", 2) == 2 ? nil : Self.word(for: errno)
+        return unsafe write(number, "?\n", 2) == 2 ? nil : Self.word(for: errno)
     }
 
     private func answer() -> String {
         var buffer = [UInt8](repeating: 0, count: 2048)
-        let count = read(number, &buffer, buffer.count)
+        let count = unsafe read(number, &buffer, buffer.count)
         guard count > 0 else { return count == 0 ? "closed" : Self.word(for: errno) }
         return String(decoding: buffer[..<count].prefix { $0 != UInt8(ascii: "\n") }, as: UTF8.self)
     }
@@ -192,7 +192,7 @@ private final class Run {
         // A rule of the sender's own host would not let the packet go.
         case EPERM: "forbidden"
         case ETIMEDOUT: "timeout"
-        default: String(cString: strerror(error))
+        default: unsafe String(cString: strerror(error))
         }
     }
 }

@@ -24,5 +24,5 @@ struct SystemFailure: Error, CustomStringConvertible {
 
     init(_ call: String) { self.call = call }
 
-    var description: String { "\(call): \(String(cString: strerror(number)))" }
+    var description: String { unsafe "\(call): \(String(cString: strerror(number)))" }
 }

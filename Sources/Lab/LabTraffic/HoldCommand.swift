@@ -18,13 +18,13 @@ package struct HoldCommand: ParsableCommand {
         let socket = try Socket(endpoint.socket.address.family, .tcp)
         let error = socket.connect(to: endpoint.socket)
         guard error == 0 else {
-            print("lost: \(String(cString: strerror(error)))")
+            print(unsafe "lost: \(String(cString: strerror(error)))")
             throw ExitCode(1)
         }
         try printAnswer(socket)
         while let line = readLine(strippingNewline: false) {
             let bytes = Array(line.utf8)
-            guard write(socket.number, bytes, bytes.count) == bytes.count else {
+            guard unsafe write(socket.number, bytes, bytes.count) == bytes.count else {
                 throw SystemFailure("write")
             }
             try printAnswer(socket)
@@ -34,7 +34,7 @@ package struct HoldCommand: ParsableCommand {
     private func printAnswer(_ socket: borrowing Socket) throws {
         var buffer = [UInt8](repeating: 0, count: 4096)
         let isThere = socket.wait(for: POLLIN, milliseconds: 5000)
-        let count = isThere ? read(socket.number, &buffer, buffer.count) : 0
+        let count = unsafe isThere ? read(socket.number, &buffer, buffer.count) : 0
         guard count > 0 else {
             print("lost: no answer")
             throw ExitCode(1)

@@ -53,7 +53,7 @@ private struct EchoServer {
     mutating func run() throws {
         while true {
             var waiting = roles.keys.map { pollfd(fd: $0, events: Int16(POLLIN), revents: 0) }
-            guard poll(&waiting, nfds_t(waiting.count), -1) >= 0 || errno == EINTR else {
+            guard unsafe poll(&waiting, nfds_t(waiting.count), -1) >= 0 || errno == EINTR else {
                 throw SystemFailure("poll")
             }
             for ready in waiting where ready.revents != 0 { handle(ready.fd) }
@@ -71,26 +71,28 @@ private struct EchoServer {
 
     private mutating func accept(_ listener: Int32) {
         var peer = sockaddr_storage()
-        let connection = withPeer(&peer) { Glibc.accept(listener, $0, $1) }
+        let connection = unsafe withPeer(&peer) { unsafe Glibc.accept(listener, $0, $1) }
         guard connection >= 0 else { return }
         roles[connection] = .connection
         let line = Array("\(name) \(address(in: peer))\n".utf8)
-        _ = write(connection, line, line.count)
+        _ = unsafe write(connection, line, line.count)
     }
 
     private func answer(_ number: Int32) {
         var peer = sockaddr_storage()
         var buffer = [UInt8](repeating: 0, count: 2048)
-        let count = withPeer(&peer) { recvfrom(number, &buffer, buffer.count, 0, $0, $1) }
+        let count = unsafe withPeer(&peer) {
+            unsafe recvfrom(number, &buffer, buffer.count, 0, $0, $1)
+        }
         guard count >= 0 else { return }
         let line = Array("\(name) \(address(in: peer))\n".utf8)
-        _ = withPeer(&peer) { sendto(number, line, line.count, 0, $0, $1.pointee) }
+        _ = unsafe withPeer(&peer) { unsafe sendto(number, line, line.count, 0, $0, $1.pointee) }
     }
 
     private mutating func echo(_ connection: Int32) {
         var buffer = [UInt8](repeating: 0, count: 4096)
-        let count = read(connection, &buffer, buffer.count)
-        if count > 0, write(connection, buffer, count) == count { return }
+        let count = unsafe read(connection, &buffer, buffer.count)
+        if count > 0, unsafe write(connection, buffer, count) == count { return }
         roles[connection] = nil
         close(connection)
     }
@@ -104,8 +106,8 @@ private struct EchoServer {
             isIPv4 ? MemoryLayout<sockaddr_in>.size : MemoryLayout<sockaddr_in6>.size
         )
         if peer.ss_family == 0 { size = socklen_t(MemoryLayout<sockaddr_storage>.size) }
-        return withUnsafeMutableBytes(of: &peer) { bytes in
-            body(bytes.assumingMemoryBound(to: sockaddr.self).baseAddress, &size)
+        return unsafe withUnsafeMutableBytes(of: &peer) { bytes in
+            unsafe body(bytes.assumingMemoryBound(to: sockaddr.self).baseAddress, &size)
         }
     }
 }

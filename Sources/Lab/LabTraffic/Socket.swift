@@ -22,21 +22,21 @@ struct Socket: ~Copyable {
 
     /// Port 0 picks one.
     func bind(to address: IPAddress, _ port: UInt16 = 0) throws {
-        let result = withSocketAddress(address, port) { Glibc.bind(number, $0, $1) }
+        let result = unsafe withSocketAddress(address, port) { unsafe Glibc.bind(number, $0, $1) }
         guard result == 0 else { throw SystemFailure("bind \(address) port \(port)") }
     }
 
     /// 0, or the error number.
     func connect(to address: SocketAddress) -> Int32 {
-        let result = withSocketAddress(address.address, address.port.value) {
-            Glibc.connect(number, $0, $1)
+        let result = unsafe withSocketAddress(address.address, address.port.value) {
+            unsafe Glibc.connect(number, $0, $1)
         }
         return result == 0 ? 0 : errno
     }
 
     func setOption(_ level: Int32, _ option: Int32, _ value: Int32) {
         var value = value
-        setsockopt(number, level, option, &value, socklen_t(MemoryLayout<Int32>.size))
+        unsafe setsockopt(number, level, option, &value, socklen_t(MemoryLayout<Int32>.size))
     }
 
     func setNonBlocking() {
@@ -47,14 +47,14 @@ struct Socket: ~Copyable {
     var error: Int32 {
         var value: Int32 = 0
         var size = socklen_t(MemoryLayout<Int32>.size)
-        getsockopt(number, SOL_SOCKET, SO_ERROR, &value, &size)
+        unsafe getsockopt(number, SOL_SOCKET, SO_ERROR, &value, &size)
         return value
     }
 
     /// True when one of `events` came within the time.
     func wait(for events: Int32, milliseconds: Int32) -> Bool {
         var wanted = pollfd(fd: number, events: Int16(events), revents: 0)
-        return poll(&wanted, 1, milliseconds) > 0
+        return unsafe poll(&wanted, 1, milliseconds) > 0
     }
 }
 
@@ -64,28 +64,33 @@ private func withSocketAddress<Result>(
     _ body: (UnsafePointer<sockaddr>?, socklen_t) -> Result
 ) -> Result {
     var storage = sockaddr_storage()
-    return withUnsafeMutableBytes(of: &storage) { bytes in
+    return unsafe withUnsafeMutableBytes(of: &storage) { bytes in
         let size: Int
-        bytes.storeBytes(of: port.bigEndian, toByteOffset: 2, as: UInt16.self)
+        unsafe bytes.storeBytes(of: port.bigEndian, toByteOffset: 2, as: UInt16.self)
         switch address.family {
         case .ipv4:
-            bytes.storeBytes(of: sa_family_t(AF_INET), as: sa_family_t.self)
-            bytes[4..<8].copyBytes(from: address.bytes)
+            unsafe bytes.storeBytes(of: sa_family_t(AF_INET), as: sa_family_t.self)
+            unsafe bytes[4..<8].copyBytes(from: address.bytes)
             size = MemoryLayout<sockaddr_in>.size
         case .ipv6:
-            bytes.storeBytes(of: sa_family_t(AF_INET6), as: sa_family_t.self)
-            bytes[8..<24].copyBytes(from: address.bytes)
+            unsafe bytes.storeBytes(of: sa_family_t(AF_INET6), as: sa_family_t.self)
+            unsafe bytes[8..<24].copyBytes(from: address.bytes)
             size = MemoryLayout<sockaddr_in6>.size
         }
-        return body(bytes.assumingMemoryBound(to: sockaddr.self).baseAddress, socklen_t(size))
+        return unsafe body(
+            bytes.assumingMemoryBound(to: sockaddr.self).baseAddress,
+            socklen_t(size)
+        )
     }
 }
 
 /// The address in what accept(2) or recvfrom(2) stored.
 func address(in storage: sockaddr_storage) -> IPAddress {
-    withUnsafeBytes(of: storage) { bytes in
+    unsafe withUnsafeBytes(of: storage) { bytes in
         let isIPv4 = storage.ss_family == sa_family_t(AF_INET)
-        let bits = bytes[isIPv4 ? 4..<8 : 8..<24].reduce(UInt128(0)) { $0 << 8 | UInt128($1) }
+        let bits = unsafe bytes[isIPv4 ? 4..<8 : 8..<24].reduce(UInt128(0)) {
+            $0 << 8 | UInt128($1)
+        }
         return IPAddress(family: isIPv4 ? .ipv4 : .ipv6, bits: bits)
     }
 }

@@ -17,7 +17,7 @@ package enum BuiltProgram {
     /// The path of the running one.
     package static var own: String {
         var buffer = [CChar](repeating: 0, count: 4096)
-        let count = readlink("/proc/self/exe", &buffer, buffer.count)
+        let count = unsafe readlink("/proc/self/exe", &buffer, buffer.count)
         return String(
             decoding: buffer[..<max(0, count)].map { UInt8(bitPattern: $0) },
             as: UTF8.self

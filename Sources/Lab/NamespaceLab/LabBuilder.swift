@@ -21,7 +21,7 @@ package enum LabBuilder {
 
     /// The plan for a shape on this host.
     package static func plan(_ shape: LabShape) -> LabPlan {
-        LabPlan(shape, loadsBridgeNetfilter: access("/proc/sys/net/bridge", F_OK) != 0)
+        unsafe LabPlan(shape, loadsBridgeNetfilter: access("/proc/sys/net/bridge", F_OK) != 0)
     }
 
     private static func run(_ steps: ArraySlice<LabStep>) throws(LabError) {
@@ -72,12 +72,12 @@ package enum LabBuilder {
     }
 
     static func files(_ directory: String) -> [String] {
-        guard let stream = opendir(directory) else { return [] }
-        defer { closedir(stream) }
+        guard let stream = unsafe opendir(directory) else { return [] }
+        defer { unsafe closedir(stream) }
         var names: [String] = []
-        while let entry = readdir(stream) {
-            let name = withUnsafeBytes(of: entry.pointee.d_name) { bytes in
-                String(decoding: bytes.prefix { $0 != 0 }, as: UTF8.self)
+        while let entry = unsafe readdir(stream) {
+            let name = unsafe withUnsafeBytes(of: entry.pointee.d_name) { bytes in
+                unsafe String(decoding: bytes.prefix { $0 != 0 }, as: UTF8.self)
             }
             if name != ".", name != ".." { names.append(name) }
         }

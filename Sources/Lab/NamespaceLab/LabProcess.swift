@@ -31,16 +31,16 @@ package final class LabProcess {
             close(childInput)
             close(childOutput)
         }
-        var actions = posix_spawn_file_actions_t()
-        posix_spawn_file_actions_init(&actions)
-        defer { posix_spawn_file_actions_destroy(&actions) }
-        posix_spawn_file_actions_adddup2(&actions, childInput, 0)
-        posix_spawn_file_actions_adddup2(&actions, childOutput, 1)
-        posix_spawn_file_actions_adddup2(&actions, childOutput, 2)
+        var actions = unsafe posix_spawn_file_actions_t()
+        unsafe posix_spawn_file_actions_init(&actions)
+        defer { unsafe posix_spawn_file_actions_destroy(&actions) }
+        unsafe posix_spawn_file_actions_adddup2(&actions, childInput, 0)
+        unsafe posix_spawn_file_actions_adddup2(&actions, childOutput, 1)
+        unsafe posix_spawn_file_actions_adddup2(&actions, childOutput, 2)
         // A socket of ours that it kept open would keep its port taken.
-        posix_spawn_file_actions_addclosefrom_np(&actions, 3)
+        unsafe posix_spawn_file_actions_addclosefrom_np(&actions, 3)
         do throws(LabError) {
-            return (try spawn(call, &actions), ownInput, ownOutput)
+            return unsafe (try spawn(call, &actions), ownInput, ownOutput)
         } catch {
             close(ownInput)
             close(ownOutput)
@@ -55,19 +55,25 @@ package final class LabProcess {
         in namespace: String,
         log: String
     ) throws(LabError) {
-        var actions = posix_spawn_file_actions_t()
-        posix_spawn_file_actions_init(&actions)
-        defer { posix_spawn_file_actions_destroy(&actions) }
-        posix_spawn_file_actions_addopen(&actions, 0, "/dev/null", O_RDONLY, 0)
-        posix_spawn_file_actions_addopen(&actions, 1, log, O_WRONLY | O_CREAT | O_APPEND, 0o644)
-        posix_spawn_file_actions_adddup2(&actions, 1, 2)
-        posix_spawn_file_actions_addclosefrom_np(&actions, 3)
+        var actions = unsafe posix_spawn_file_actions_t()
+        unsafe posix_spawn_file_actions_init(&actions)
+        defer { unsafe posix_spawn_file_actions_destroy(&actions) }
+        unsafe posix_spawn_file_actions_addopen(&actions, 0, "/dev/null", O_RDONLY, 0)
+        unsafe posix_spawn_file_actions_addopen(
+            &actions,
+            1,
+            log,
+            O_WRONLY | O_CREAT | O_APPEND,
+            0o644
+        )
+        unsafe posix_spawn_file_actions_adddup2(&actions, 1, 2)
+        unsafe posix_spawn_file_actions_addclosefrom_np(&actions, 3)
         var attributes = posix_spawnattr_t()
-        posix_spawnattr_init(&attributes)
-        defer { posix_spawnattr_destroy(&attributes) }
+        unsafe posix_spawnattr_init(&attributes)
+        defer { unsafe posix_spawnattr_destroy(&attributes) }
         // POSIX_SPAWN_SETSID of spawn.h, which Glibc's module does not show.
-        posix_spawnattr_setflags(&attributes, 0x80)
-        _ = try spawn(["ip", "netns", "exec", namespace] + arguments, &actions, &attributes)
+        unsafe posix_spawnattr_setflags(&attributes, 0x80)
+        _ = unsafe try spawn(["ip", "netns", "exec", namespace] + arguments, &actions, &attributes)
     }
 
     private static func spawn(
@@ -75,11 +81,11 @@ package final class LabProcess {
         _ actions: UnsafePointer<posix_spawn_file_actions_t>,
         _ attributes: UnsafePointer<posix_spawnattr_t>? = nil
     ) throws(LabError) -> pid_t {
-        var words = call.map { strdup($0) }
-        words.append(nil)
-        defer { for word in words { free(word) } }
+        var words = unsafe call.map { unsafe strdup($0) }
+        unsafe words.append(nil)
+        defer { for word in unsafe words { unsafe free(word) } }
         var child = pid_t()
-        let result = posix_spawnp(&child, call[0], actions, attributes, words, environ)
+        let result = unsafe posix_spawnp(&child, call[0], actions, attributes, words, environ)
         guard result == 0 else {
             throw LabError("\(call[0]): cannot be started (errno \(result))")
         }
@@ -88,7 +94,7 @@ package final class LabProcess {
 
     private static func pipe() throws(LabError) -> (read: Int32, write: Int32) {
         var ends: [Int32] = [0, 0]
-        guard Glibc.pipe(&ends) == 0 else { throw LabError("pipe: errno \(errno)") }
+        guard unsafe Glibc.pipe(&ends) == 0 else { throw LabError("pipe: errno \(errno)") }
         // Else a program started meanwhile would keep them open.
         for end in ends { _ = fcntl(end, F_SETFD, FD_CLOEXEC) }
         return (ends[0], ends[1])
@@ -98,7 +104,7 @@ package final class LabProcess {
         if ended == nil {
             kill(pid, SIGKILL)
             var status: Int32 = 0
-            while waitpid(pid, &status, 0) < 0, errno == EINTR {}
+            while unsafe waitpid(pid, &status, 0) < 0, errno == EINTR {}
         }
         closeInput()
         close(output)
@@ -113,7 +119,7 @@ package final class LabProcess {
     /// Writes a line to its input.
     package func writeLine(_ text: String) throws(LabError) {
         let bytes = Array((text + "\n").utf8)
-        guard write(input, bytes, bytes.count) == bytes.count else {
+        guard unsafe write(input, bytes, bytes.count) == bytes.count else {
             throw LabError("\(name): takes no input (errno \(errno))")
         }
     }
@@ -153,7 +159,7 @@ package final class LabProcess {
     ) throws(LabError) -> (output: String, status: Int32) {
         while try readMore(deadline) {}
         var status: Int32 = 0
-        while waitpid(pid, &status, 0) < 0, errno == EINTR {}
+        while unsafe waitpid(pid, &status, 0) < 0, errno == EINTR {}
         ended = status
         let code = status & 0x7f == 0 ? status >> 8 & 0xff : 128 + status & 0x7f
         return (String(decoding: unread, as: UTF8.self), code)
@@ -166,14 +172,14 @@ package final class LabProcess {
     /// False at the end of the output.
     private func readMore(_ deadline: Deadline) throws(LabError) -> Bool {
         var wanted = pollfd(fd: output, events: Int16(POLLIN), revents: 0)
-        let ready = poll(&wanted, 1, deadline.milliseconds)
+        let ready = unsafe poll(&wanted, 1, deadline.milliseconds)
         if ready < 0, errno == EINTR { return true }
         guard ready > 0 else {
             let said = String(decoding: unread, as: UTF8.self)
             throw LabError("\(name): nothing more came in time; last: \(said)")
         }
         var chunk = [UInt8](repeating: 0, count: 65536)
-        let count = read(output, &chunk, chunk.count)
+        let count = unsafe read(output, &chunk, chunk.count)
         if count > 0 { unread += chunk[..<count] }
         return count > 0
     }

@@ -9,7 +9,7 @@ package struct LabResidents {
 
         init?(_ path: String) {
             var status = stat()
-            guard stat(path, &status) == 0 else { return nil }
+            guard unsafe stat(path, &status) == 0 else { return nil }
             device = UInt64(status.st_dev)
             file = UInt64(status.st_ino)
         }
@@ -36,11 +36,11 @@ package struct LabResidents {
 
     private func isWanted(_ pid: Int32) -> Bool {
         guard !command.isEmpty else { return true }
-        let file = open("/proc/\(pid)/cmdline", O_RDONLY | O_CLOEXEC)
+        let file = unsafe open("/proc/\(pid)/cmdline", O_RDONLY | O_CLOEXEC)
         guard file >= 0 else { return false }
         defer { close(file) }
         var start = [UInt8](repeating: 0, count: command.count)
-        return read(file, &start, start.count) == start.count && start == command
+        return unsafe read(file, &start, start.count) == start.count && start == command
     }
 
     /// Asks them to end, and after two seconds no longer asks.

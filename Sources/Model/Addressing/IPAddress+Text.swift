@@ -6,15 +6,18 @@ extension IPAddress: CustomStringConvertible, LosslessStringConvertible {
     package init?(_ text: String) {
         var text = text
         let parsed = text.withUTF8 { utf8 -> IPAddress? in
-            if utf8.contains(UInt8(ascii: ":")) { return IPAddress.parseIPv6(utf8[...]) }
-            guard let value = IPAddress.parseIPv4(utf8[...]) else { return nil }
+            // The parsers see the bytes while this closure runs, and keep none.
+            if unsafe utf8.contains(UInt8(ascii: ":")) {
+                return unsafe IPAddress.parseIPv6(utf8[...])
+            }
+            guard let value = unsafe IPAddress.parseIPv4(utf8[...]) else { return nil }
             return IPAddress(ipv4: value)
         }
         guard let parsed else { return nil }
         self = parsed
     }
 
-    private static func parseIPv4(_ text: Slice<UnsafeBufferPointer<UInt8>>) -> UInt32? {
+    private static func parseIPv4(_ text: some Collection<UInt8>) -> UInt32? {
         var value: UInt32 = 0
         var parts = 0
         var part: UInt32 = 0
@@ -38,7 +41,9 @@ extension IPAddress: CustomStringConvertible, LosslessStringConvertible {
         return parts == 3 && digits > 0 ? value << 8 | part : nil
     }
 
-    private static func parseIPv6(_ text: Slice<UnsafeBufferPointer<UInt8>>) -> IPAddress? {
+    private static func parseIPv6<Text: Collection<UInt8>>(
+        _ text: Text
+    ) -> IPAddress? where Text.SubSequence == Text {
         let colon = UInt8(ascii: ":")
         var head: [UInt16] = []
         var tail: [UInt16]?  // groups after "::", once it was seen
@@ -78,7 +83,7 @@ extension IPAddress: CustomStringConvertible, LosslessStringConvertible {
         return IPAddress(family: .ipv6, bits: bits)
     }
 
-    private static func parseHexGroup(_ group: Slice<UnsafeBufferPointer<UInt8>>) -> UInt16? {
+    private static func parseHexGroup(_ group: some Collection<UInt8>) -> UInt16? {
         guard (1...4).contains(group.count) else { return nil }
         var value: UInt16 = 0
         for byte in group {

@@ -41,7 +41,8 @@ package struct DaemonLogHandler: LogHandler {
         descriptor: Int32 = STDERR_FILENO
     ) -> Bool {
         var status = stat()
-        guard let stream = environment["JOURNAL_STREAM"], fstat(descriptor, &status) == 0 else {
+        guard let stream = environment["JOURNAL_STREAM"], unsafe fstat(descriptor, &status) == 0
+        else {
             return false
         }
         return stream == "\(status.st_dev):\(status.st_ino)"
@@ -60,7 +61,9 @@ package struct DaemonLogHandler: LogHandler {
         }
         let line = line(event.level, "\(event.message)", fields) + "\n"
         // One write, so that lines of several threads do not mix; a full disk is no reason to stop.
-        _ = Array(line.utf8).withUnsafeBytes { write(STDERR_FILENO, $0.baseAddress, $0.count) }
+        _ = unsafe Array(line.utf8).withUnsafeBytes {
+            unsafe write(STDERR_FILENO, $0.baseAddress, $0.count)
+        }
     }
 
     func line(_ level: Logger.Level, _ message: String, _ fields: [(String, String)]) -> String {

@@ -31,7 +31,7 @@ final class JournalSocket: Sendable {
             bytes += name.utf8
             if value.contains(UInt8(ascii: "\n")) {
                 bytes.append(UInt8(ascii: "\n"))
-                withUnsafeBytes(of: UInt64(value.count).littleEndian) { bytes += $0 }
+                unsafe withUnsafeBytes(of: UInt64(value.count).littleEndian) { unsafe bytes += $0 }
             } else {
                 bytes.append(UInt8(ascii: "="))
             }

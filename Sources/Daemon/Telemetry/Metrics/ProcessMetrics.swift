@@ -73,15 +73,15 @@ package enum ProcessMetrics {
 
     private static func limit(_ resource: __rlimit_resource_t) -> Double? {
         var limit = rlimit()
-        guard getrlimit(resource, &limit) == 0 else { return nil }
+        guard unsafe getrlimit(resource, &limit) == 0 else { return nil }
         return limit.rlim_cur == rlim_t.max ? .infinity : Double(limit.rlim_cur)
     }
 
     private static func openFiles() -> Double? {
-        guard let directory = opendir("/proc/self/fd") else { return nil }
-        defer { closedir(directory) }
+        guard let directory = unsafe opendir("/proc/self/fd") else { return nil }
+        defer { unsafe closedir(directory) }
         var count = 0
-        while readdir(directory) != nil { count += 1 }
+        while unsafe readdir(directory) != nil { count += 1 }
         // Less `.`, `..` and the one that reads.
         return Double(count - 3)
     }

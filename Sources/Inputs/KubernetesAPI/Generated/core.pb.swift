@@ -58,7 +58,7 @@ nonisolated struct ProtoService: @unchecked Sendable {
 
   init() {}
 
-  fileprivate var _storage = _StorageClass.defaultInstance
+  fileprivate var _storage = unsafe _StorageClass.defaultInstance
 }
 
 nonisolated struct ProtoServiceSpec: Sendable {

@@ -23,6 +23,7 @@ struct PendingBytes: Sendable {
 
 extension [UInt8] {
     mutating func append(_ span: Span<UInt8>) {
-        span.withUnsafeBufferPointer { append(contentsOf: $0) }
+        // Copied before the pointer ends.
+        unsafe span.withUnsafeBufferPointer { unsafe append(contentsOf: $0) }
     }
 }

@@ -89,6 +89,7 @@ extension Span<UInt8> {
 
     /// The bytes as text, repaired where they are no UTF-8.
     func text() -> String {
-        withUnsafeBufferPointer { String(decoding: $0, as: UTF8.self) }
+        // Copied before the pointer ends.
+        unsafe withUnsafeBufferPointer { unsafe String(decoding: $0, as: UTF8.self) }
     }
 }

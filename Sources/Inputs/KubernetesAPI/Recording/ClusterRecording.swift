@@ -95,7 +95,7 @@ package struct ClusterRecording: Sendable, Equatable {
     }
 
     private static func bigEndian(_ value: UInt64) -> [UInt8] {
-        withUnsafeBytes(of: value.bigEndian) { Array($0) }
+        unsafe withUnsafeBytes(of: value.bigEndian) { unsafe Array($0) }
     }
 
     private static func number(_ bytes: ArraySlice<UInt8>) -> UInt64 {

@@ -21,7 +21,9 @@ struct WatchRecorder {
                 ProtobufEventDecoder.Field.object,
                 Self.field(ProtobufEventDecoder.Field.raw, envelope)
             )
-        withUnsafeBytes(of: UInt32(event.count).bigEndian) { bytes.append(contentsOf: $0) }
+        unsafe withUnsafeBytes(of: UInt32(event.count).bigEndian) {
+            unsafe bytes.append(contentsOf: $0)
+        }
         bytes += event
     }
 

@@ -52,7 +52,7 @@ package final class DirectoryWatch {
             UInt32(IN_CLOSE_WRITE) | UInt32(IN_MOVED_TO) | UInt32(IN_MOVED_FROM)
             | UInt32(IN_DELETE) | UInt32(IN_CREATE) | UInt32(IN_ATTRIB) | UInt32(IN_DELETE_SELF)
             | UInt32(IN_MOVE_SELF) | UInt32(IN_ONLYDIR)
-        guard inotify_add_watch(descriptor, path, mask) >= 0 else {
+        guard unsafe inotify_add_watch(descriptor, path, mask) >= 0 else {
             let failure = Failure(errno: errno)
             close(descriptor)
             throw failure
@@ -69,12 +69,12 @@ package final class DirectoryWatch {
         var events: [Event] = []
         var buffer = [UInt8](repeating: 0, count: 1 << 16)
         while true {
-            let count = buffer.withUnsafeMutableBytes {
-                Glibc.read(descriptor, $0.baseAddress, $0.count)
+            let count = unsafe buffer.withUnsafeMutableBytes {
+                unsafe Glibc.read(descriptor, $0.baseAddress, $0.count)
             }
             guard count > 0 else { return events }
-            buffer.withUnsafeBytes {
-                events += parse(UnsafeRawBufferPointer(rebasing: $0[..<count]))
+            unsafe buffer.withUnsafeBytes {
+                unsafe events += parse(UnsafeRawBufferPointer(rebasing: $0[..<count]))
             }
         }
     }
@@ -84,10 +84,12 @@ package final class DirectoryWatch {
         var events: [Event] = []
         var offset = 0
         while offset + 16 <= bytes.count {
-            let mask = bytes.loadUnaligned(fromByteOffset: offset + 4, as: UInt32.self)
-            let length = Int(bytes.loadUnaligned(fromByteOffset: offset + 12, as: UInt32.self))
+            let mask = unsafe bytes.loadUnaligned(fromByteOffset: offset + 4, as: UInt32.self)
+            let length = unsafe Int(
+                bytes.loadUnaligned(fromByteOffset: offset + 12, as: UInt32.self)
+            )
             guard offset + 16 + length <= bytes.count else { break }
-            let name = String(
+            let name = unsafe String(
                 decoding: bytes[(offset + 16)..<(offset + 16 + length)].prefix { $0 != 0 },
                 as: UTF8.self
             )

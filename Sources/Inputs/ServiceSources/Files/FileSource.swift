@@ -326,7 +326,7 @@ package final class FileSource: @unchecked Sendable {
         let name = path.split(separator: "/").last.map(String.init) ?? path
         if completed.contains(name) { return true }
         var now = timespec()
-        clock_gettime(CLOCK_REALTIME, &now)
+        unsafe clock_gettime(CLOCK_REALTIME, &now)
         let age = Int64(now.tv_sec) * 1_000_000_000 + Int64(now.tv_nsec) - stamp.changed
         return age >= Self.settlingNanoseconds || age < 0
     }

@@ -8,7 +8,7 @@ struct LastGoodCopies {
     let directory: String
 
     func save(_ text: String, of path: String) {
-        mkdir(directory, 0o700)
+        unsafe mkdir(directory, 0o700)
         try? WholeFile.replace(copyPath(path), with: Array(text.utf8))
     }
 
@@ -18,7 +18,7 @@ struct LastGoodCopies {
     }
 
     func remove(_ path: String) {
-        unlink(copyPath(path))
+        unsafe unlink(copyPath(path))
     }
 
     /// The manifests at `place`, a file or a directory, that there are copies of, but for those whose
@@ -38,12 +38,12 @@ struct LastGoodCopies {
 
     /// Of all copies, without the ending.
     private var names: [String] {
-        guard let stream = opendir(directory) else { return [] }
-        defer { closedir(stream) }
+        guard let stream = unsafe opendir(directory) else { return [] }
+        defer { unsafe closedir(stream) }
         var names: [String] = []
-        while let entry = readdir(stream) {
-            let name = withUnsafeBytes(of: entry.pointee.d_name) { bytes in
-                String(decoding: bytes.prefix { $0 != 0 }, as: UTF8.self)
+        while let entry = unsafe readdir(stream) {
+            let name = unsafe withUnsafeBytes(of: entry.pointee.d_name) { bytes in
+                unsafe String(decoding: bytes.prefix { $0 != 0 }, as: UTF8.self)
             }
             if name.hasSuffix(".good") { names.append(String(name.dropLast(5))) }
         }

@@ -42,13 +42,13 @@ struct ManifestFiles {
             if Self.isLink(path) { listing.links = [path] }
             return listing
         }
-        guard let directory = opendir(path) else { throw ListingFailure(errno: .last) }
-        defer { closedir(directory) }
+        guard let directory = unsafe opendir(path) else { throw ListingFailure(errno: .last) }
+        defer { unsafe closedir(directory) }
         while true {
             errno = 0
-            guard let entry = readdir(directory) else { break }
-            let name = withUnsafeBytes(of: entry.pointee.d_name) { bytes in
-                String(decoding: bytes.prefix { $0 != 0 }, as: UTF8.self)
+            guard let entry = unsafe readdir(directory) else { break }
+            let name = unsafe withUnsafeBytes(of: entry.pointee.d_name) { bytes in
+                unsafe String(decoding: bytes.prefix { $0 != 0 }, as: UTF8.self)
             }
             guard Self.isManifest(name) else { continue }
             look(at: path.hasSuffix("/") ? path + name : "\(path)/\(name)", &listing)
@@ -92,7 +92,7 @@ struct ManifestFiles {
 
     private static func isLink(_ path: String) -> Bool {
         var status = stat()
-        return lstat(path, &status) == 0 && status.st_mode & S_IFMT == S_IFLNK
+        return unsafe lstat(path, &status) == 0 && status.st_mode & S_IFMT == S_IFLNK
     }
 
     /// Editors' backups and swap files, and everything hidden, are no manifests.
@@ -128,7 +128,7 @@ struct ManifestFiles {
 
     private static func status(_ path: String) -> Status? {
         var status = stat()
-        guard stat(path, &status) == 0 else { return nil }
+        guard unsafe stat(path, &status) == 0 else { return nil }
         func nanoseconds(_ time: timespec) -> Int64 {
             Int64(time.tv_sec) * 1_000_000_000 + Int64(time.tv_nsec)
         }
@@ -151,7 +151,7 @@ struct ManifestFiles {
     /// The directory to watch: the path itself, or a file's parent.
     var directory: String {
         var status = stat()
-        let isFile = stat(path, &status) == 0 && status.st_mode & S_IFMT == S_IFREG
+        let isFile = unsafe stat(path, &status) == 0 && status.st_mode & S_IFMT == S_IFREG
         let looksLikeFile = path.split(separator: "/").last.map { Self.isManifest(String($0)) }
         guard isFile || (looksLikeFile ?? false) else { return path }
         guard let slash = path.lastIndex(of: "/") else { return "." }
