@@ -1,4 +1,5 @@
 package import Addressing
+import DataplaneModel
 import Foundation
 package import ProxyModes
 import Synchronization
