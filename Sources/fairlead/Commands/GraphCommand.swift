@@ -10,19 +10,19 @@ import ServiceSources
 struct GraphCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "graph",
-        abstract: "Draw what is programmed: frontends, Services, endpoints.",
+        abstract: "Draw the plan: frontends, Services, endpoints.",
         discussion: """
-            A picture of the plan made from the manifests: which frontends lead where, which \
-            endpoints get connections and how many, and why the others get none. Needs no root.
+            Shows which endpoints each frontend leads to, what share of the connections each gets, \
+            and why the others get none. Needs no root.
 
               fairlead graph shop/web -o web.svg
               fairlead graph --format dot | dot -Tpdf -o all.pdf
 
-            Up to \(SVGRenderer.fullServices) Services are drawn in full, more of them as tiles.
+            Up to \(SVGRenderer.fullServices) Services are drawn in full, more are drawn as tiles.
             """
     )
 
-    /// More need `--all`.
+    /// The most Services drawn without `--all`.
     private static let limit = 200
 
     enum Format: String, ExpressibleByArgument, CaseIterable {
@@ -45,7 +45,9 @@ struct GraphCommand: ParsableCommand {
     var all = false
 
     func validate() throws {
-        if all, !services.isEmpty { throw ValidationError("--all names all Services") }
+        if all, !services.isEmpty {
+            throw ValidationError("--all cannot be combined with Service names")
+        }
     }
 
     func run() throws {
@@ -55,7 +57,7 @@ struct GraphCommand: ParsableCommand {
         let count = names?.count ?? sources.update.snapshot.services.count
         guard count <= Self.limit || all || names != nil else {
             throw CommandFailure(
-                "\(count) Services: name those to draw, or ask for --all"
+                "\(count) Services are too many for one picture: name some, or use --all"
             )
         }
         let graph = graph(configuration.mode.installed, configuration, sources, names)
@@ -88,7 +90,7 @@ struct GraphCommand: ParsableCommand {
 }
 
 extension Scheduler {
-    /// In the kernel's IPVS.
+    /// How IPVS spreads connections with this scheduler.
     fileprivate var spreading: Spreading {
         switch self {
         case .wrr, .sh, .mh: .byWeight
