@@ -14,7 +14,7 @@ struct ConfigConvertCommand: ParsableCommand {
         commandName: "convert",
         abstract: "Write a configuration in Fairlead's own form.",
         discussion: """
-            Reads a KubeProxyConfiguration, kube-proxy's flags or Fairlead's own form, and writes \\
+            Reads a KubeProxyConfiguration, kube-proxy's flags or Fairlead's own form, and writes \
             the fields that differ from Fairlead's defaults. What does not count is a comment.
 
               fairlead config convert -c kube-proxy.yaml -o fairlead.yaml

@@ -120,9 +120,7 @@ struct ConfigurationOptions: ParsableArguments {
         do {
             return try LoadedConfiguration(text: text, file: path)
         } catch {
-            throw CommandFailure(
-                "\(error)\nconfig/fairlead.yaml in the source shows every field."
-            )
+            throw CommandFailure("\(error)")
         }
     }
 

@@ -19,7 +19,7 @@ extension DaemonTelemetry {
         routes["/healthz"] = { _ in .text("ok") }
         routes["/proxyMode"] = { [self] _ in .text(snapshot.configuration.mode.rawValue) }
         routes["/configz"] = { [self] _ in
-            .json("{\"fairlead\":\(ConfigurationDocument(snapshot.configuration).json)}\n")
+            .json("{\"fairlead\":\(snapshot.configuration.json)}\n")
         }
         routes["/statusz"] = { [self] _ in .text(await status().text) }
         return routes

@@ -1,0 +1,239 @@
+package import Addressing
+package import ServiceModel
+
+extension DaemonConfiguration {
+    /// When passes run.
+    package struct Reconcile: Sendable, Equatable {
+        package var minInterval = Duration.milliseconds(10)
+        package var retryInterval = Duration.seconds(1)
+        package var maxRetryInterval = Duration.seconds(30)
+        package var fullResyncInterval = Duration.seconds(600)
+        package var driftCheckInterval = Duration.seconds(1)
+
+        static let section = ConfigurationField(
+            section: "reconcile",
+            fields: [
+                ConfigurationField(
+                    "minInterval",
+                    \.reconcile.minInterval,
+                    .time(.zero ... .seconds(3600)),
+                    .live,
+                    """
+                    Least time between two passes. In the long run passes take at most a sixth of the time;
+                    quiet times save up to two seconds of them, so that a lone change or a short burst does
+                    not wait.
+                    """
+                ),
+                ConfigurationField(
+                    "retryInterval",
+                    \.reconcile.retryInterval,
+                    .time(.milliseconds(10) ... .seconds(3600)),
+                    .live,
+                    """
+                    After a failure, also of a single object: first wait, doubled each time up to the
+                    maximum.
+                    """
+                ),
+                ConfigurationField(
+                    "maxRetryInterval",
+                    \.reconcile.maxRetryInterval,
+                    .time(.milliseconds(10) ... .seconds(3600)),
+                    .live,
+                    "The longest wait after failures."
+                ),
+                ConfigurationField(
+                    "fullResyncInterval",
+                    \.reconcile.fullResyncInterval,
+                    .time(.seconds(1) ... .seconds(86400)),
+                    .live,
+                    """
+                    How often the kernel's state is read and compared as a matter of course, one family after
+                    the other.
+                    """
+                ),
+                ConfigurationField(
+                    "driftCheckInterval",
+                    \.reconcile.driftCheckInterval,
+                    .time(.milliseconds(100) ... .seconds(3600)),
+                    .restart,
+                    "How often to look for signs that another program changed it."
+                ),
+            ]
+        )
+    }
+
+    /// Legacy iptables.
+    package struct IPTables: Sendable, Equatable {
+        /// Every iptables program on the host must lock the same file.
+        package var lockFile = "/run/xtables.lock"
+        package var lockTimeout = Duration.seconds(5)
+
+        static let section = ConfigurationField(
+            section: "iptables",
+            fields: [
+                ConfigurationField(
+                    "lockFile",
+                    \.iptables.lockFile,
+                    .absolutePath,
+                    .restart,
+                    "The lock all iptables programs of the host share."
+                ),
+                ConfigurationField(
+                    "lockTimeout",
+                    \.iptables.lockTimeout,
+                    .time(.zero ... .seconds(60)),
+                    .restart,
+                    "How long to wait for it."
+                ),
+            ]
+        )
+    }
+
+    /// nftables, in mode nftables.
+    package struct NFTables: Sendable, Equatable {
+        /// For Services that name none.
+        package var scheduler = Choice.random
+        /// Packets are counted by Service port.
+        package var counters = false
+
+        /// How a slot is chosen.
+        package enum Choice: String, Sendable, CaseIterable {
+            case random
+            case rr
+            case wrr
+            case sh
+            case mh
+
+            /// Nil for random.
+            package var scheduler: Scheduler? { Scheduler(rawValue: rawValue) }
+        }
+
+        static let section = ConfigurationField(
+            section: "nftables",
+            "Mode nftables only.",
+            fields: [
+                ConfigurationField(
+                    "scheduler",
+                    \.nftables.scheduler,
+                    .choice,
+                    .live,
+                    """
+                    How connections are spread where a Service does not say: random, rr (in turn), wrr (in
+                    turn, by weight), sh (by a consistent hash of the client's address) or mh (of its address
+                    and port).
+                    """
+                ),
+                ConfigurationField(
+                    "counters",
+                    \.nftables.counters,
+                    .boolean,
+                    .live,
+                    """
+                    Count packets and bytes by Service port, and connections refused: see
+                    `fairlead counters`. Switching it writes the table anew, which forgets session affinity.
+                    """
+                ),
+            ]
+        )
+    }
+
+    /// IPVS, in mode ipvs.
+    package struct IPVS: Sendable, Equatable {
+        /// For Services that name none.
+        package var scheduler = Scheduler.wrr
+        package var binding = Binding.addresses
+        /// Virtual servers with an address in these ranges belong to other programs.
+        package var excludedRanges: [IPPrefix] = []
+        /// Answer ARP for Service addresses on no interface.
+        package var strictARP = false
+        /// How long a removed endpoint keeps its connections at most; zero cuts them at once.
+        package var drainTimeout = Duration.seconds(600)
+        /// How long the kernel keeps idle connections; zero leaves its setting.
+        package var timeouts = Timeouts()
+
+        /// What makes the kernel deliver Service addresses to IPVS.
+        package enum Binding: String, Sendable, CaseIterable {
+            /// Each address on a dummy link.
+            case addresses
+            /// `serviceCIDRs` as a whole, by local routes; other addresses one by one.
+            case ranges
+        }
+
+        package struct Timeouts: Sendable, Equatable {
+            package var tcp = Duration.zero
+            package var tcpFin = Duration.zero
+            package var udp = Duration.zero
+        }
+
+        private static let days = Duration.zero ... .seconds(30 * 86400)
+
+        static let section = ConfigurationField(
+            section: "ipvs",
+            "Mode ipvs only.",
+            fields: [
+                ConfigurationField(
+                    "scheduler",
+                    \.ipvs.scheduler,
+                    .choice,
+                    .live,
+                    """
+                    How connections are spread where a Service does not say: rr, wrr, lc, wlc, lblc, lblcr,
+                    dh, sh, sed, nq, fo, ovf, mh or twos.
+                    """
+                ),
+                ConfigurationField(
+                    "binding",
+                    \.ipvs.binding,
+                    .choice,
+                    .live,
+                    """
+                    addresses: each Service address on a dummy link. ranges: serviceCIDRs as a whole, by a
+                    local route; other addresses one by one.
+                    """
+                ),
+                ConfigurationField(
+                    "excludeCIDRs",
+                    \.ipvs.excludedRanges,
+                    .ranges,
+                    .restart,
+                    "Virtual servers with an address in these ranges are never touched."
+                ),
+                ConfigurationField(
+                    "strictARP",
+                    \.ipvs.strictARP,
+                    .boolean,
+                    .live,
+                    "Answer ARP for Service addresses on no interface (arp_ignore, arp_announce)."
+                ),
+                ConfigurationField(
+                    "drainTimeout",
+                    \.ipvs.drainTimeout,
+                    .time(days),
+                    .restart,
+                    "How long a removed endpoint keeps its TCP connections at most. 0s cuts them at once."
+                ),
+                ConfigurationField(
+                    "tcpTimeout",
+                    \.ipvs.timeouts.tcp,
+                    .time(days),
+                    .live,
+                    "How long the kernel keeps idle TCP connections. 0s leaves its setting (15m)."
+                ),
+                ConfigurationField(
+                    "tcpFinTimeout",
+                    \.ipvs.timeouts.tcpFin,
+                    .time(days),
+                    .live,
+                    "And those that one side has closed. 0s leaves its setting (2m)."
+                ),
+                ConfigurationField(
+                    "udpTimeout",
+                    \.ipvs.timeouts.udp,
+                    .time(days),
+                    .live,
+                    "And idle UDP flows. 0s leaves its setting (5m)."
+                ),
+            ]
+        )
+    }
+}
