@@ -15,7 +15,7 @@ package struct ConfigurationField: Sendable {
     /// As in the file, without the sections around it.
     package let name: String
     /// What it is for, in lines of a comment.
-    package let summary: String
+    package private(set) var summary: String
     /// What it may hold, and the unit; empty for a section.
     package let values: String
     package let reload: Reload
@@ -33,16 +33,40 @@ package struct ConfigurationField: Sendable {
         let copy: @Sendable (DaemonConfiguration, inout DaemonConfiguration) -> Void
     }
 
-    /// A value. What `format` reads replaces the default, which is a new configuration's.
-    init<Value: Equatable & Sendable>(
+    /// A value whose change takes effect at once. What `format` reads replaces the default, which is a
+    /// new configuration's.
+    static func live<Value: Equatable & Sendable>(
+        _ name: String,
+        _ keyPath: any WritableKeyPath<DaemonConfiguration, Value> & Sendable,
+        _ format: FieldFormat<Value>
+    ) -> Self {
+        Self(name, keyPath, format, .live)
+    }
+
+    /// As `live`, but a change takes effect at the next start.
+    static func restart<Value: Equatable & Sendable>(
+        _ name: String,
+        _ keyPath: any WritableKeyPath<DaemonConfiguration, Value> & Sendable,
+        _ format: FieldFormat<Value>
+    ) -> Self {
+        Self(name, keyPath, format, .restart)
+    }
+
+    /// With a description, in lines of a comment.
+    func about(_ summary: String) -> Self {
+        var field = self
+        field.summary = summary
+        return field
+    }
+
+    private init<Value: Equatable & Sendable>(
         _ name: String,
         _ keyPath: any WritableKeyPath<DaemonConfiguration, Value> & Sendable,
         _ format: FieldFormat<Value>,
-        _ reload: Reload = .live,
-        _ summary: String = ""
+        _ reload: Reload
     ) {
         self.name = name
-        self.summary = summary
+        summary = ""
         self.reload = reload
         values = format.values
         fields = []

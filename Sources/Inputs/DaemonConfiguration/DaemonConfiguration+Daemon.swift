@@ -28,20 +28,12 @@ extension DaemonConfiguration {
             process, /readyz for rollouts: it has been programmed once.
             """,
             fields: [
-                ConfigurationField(
-                    "address",
-                    \.health.address,
-                    .listener,
-                    .live,
-                    "Where it listens. Empty: nowhere."
-                ),
-                ConfigurationField(
-                    "bindFailure",
-                    \.health.bindFailure,
-                    .choice,
-                    .restart,
-                    "If the address is taken at the start: retry, and serve all the while, or fatal, and end."
-                ),
+                .live("address", \.health.address, .listener)
+                    .about("Where it listens. Empty: nowhere."),
+                .restart("bindFailure", \.health.bindFailure, .choice)
+                    .about(
+                        "If the address is taken at the start: retry, and serve all the while, or fatal, and end."
+                    ),
             ]
         )
 
@@ -49,20 +41,10 @@ extension DaemonConfiguration {
             section: "metrics",
             "Prometheus metrics, at /metrics.",
             fields: [
-                ConfigurationField(
-                    "address",
-                    \.metrics.address,
-                    .listener,
-                    .live,
-                    "Where it listens. Empty: nowhere."
-                ),
-                ConfigurationField(
-                    "bindFailure",
-                    \.metrics.bindFailure,
-                    .choice,
-                    .restart,
-                    "If the address is taken at the start: retry or fatal, as for health."
-                ),
+                .live("address", \.metrics.address, .listener)
+                    .about("Where it listens. Empty: nowhere."),
+                .restart("bindFailure", \.metrics.bindFailure, .choice)
+                    .about("If the address is taken at the start: retry or fatal, as for health."),
             ]
         )
     }
@@ -75,13 +57,8 @@ extension DaemonConfiguration {
         static let section = ConfigurationField(
             section: "status",
             fields: [
-                ConfigurationField(
-                    "socket",
-                    \.status.socket,
-                    .optionalPath,
-                    .live,
-                    "The Unix socket behind `fairlead status`. Empty: none."
-                )
+                .live("socket", \.status.socket, .optionalPath)
+                    .about("The Unix socket behind `fairlead status`. Empty: none.")
             ]
         )
     }
@@ -110,65 +87,28 @@ extension DaemonConfiguration {
             section: "conntrack",
             "Connection tracking: settings of the whole host. 0, 0s and false leave one alone.",
             fields: [
-                ConfigurationField(
-                    "maxPerCore",
-                    \.conntrack.maxPerCore,
-                    .integer(counts),
-                    .live,
+                .live("maxPerCore", \.conntrack.maxPerCore, .integer(counts)).about(
                     """
                     Room for so many connections for each CPU, and for min at least. The table is the host's:
                     only its own network namespace can change it.
                     """
                 ),
-                ConfigurationField(
-                    "min",
-                    \.conntrack.min,
-                    .integer(counts),
-                    .live,
-                    "Room for so many at least. Counts only if maxPerCore does."
-                ),
-                ConfigurationField(
-                    "tcpEstablishedTimeout",
-                    \.conntrack.tcpEstablishedTimeout,
-                    .time(times),
-                    .live,
-                    "How long the kernel remembers idle TCP connections."
-                ),
-                ConfigurationField(
-                    "tcpCloseWaitTimeout",
-                    \.conntrack.tcpCloseWaitTimeout,
-                    .time(times),
-                    .live,
-                    "And those whose client has yet to close its side."
-                ),
-                ConfigurationField(
-                    "udpTimeout",
-                    \.conntrack.udpTimeout,
-                    .time(times),
-                    .live,
-                    "How long it remembers UDP packets without an answer."
-                ),
-                ConfigurationField(
-                    "udpStreamTimeout",
-                    \.conntrack.udpStreamTimeout,
-                    .time(times),
-                    .live,
-                    "And UDP flows with answers."
-                ),
-                ConfigurationField(
-                    "tcpBeLiberal",
-                    \.conntrack.tcpBeLiberal,
-                    .boolean,
-                    .live,
-                    "Do not call packets outside a TCP connection's window invalid."
-                ),
-                ConfigurationField(
-                    "cleanStaleUDP",
-                    \.conntrack.cleanStaleUDP,
-                    .boolean,
-                    .live,
-                    "Delete UDP flows to endpoints that are gone, so that clients get another at once."
-                ),
+                .live("min", \.conntrack.min, .integer(counts))
+                    .about("Room for so many at least. Counts only if maxPerCore does."),
+                .live("tcpEstablishedTimeout", \.conntrack.tcpEstablishedTimeout, .time(times))
+                    .about("How long the kernel remembers idle TCP connections."),
+                .live("tcpCloseWaitTimeout", \.conntrack.tcpCloseWaitTimeout, .time(times))
+                    .about("And those whose client has yet to close its side."),
+                .live("udpTimeout", \.conntrack.udpTimeout, .time(times))
+                    .about("How long it remembers UDP packets without an answer."),
+                .live("udpStreamTimeout", \.conntrack.udpStreamTimeout, .time(times))
+                    .about("And UDP flows with answers."),
+                .live("tcpBeLiberal", \.conntrack.tcpBeLiberal, .boolean)
+                    .about("Do not call packets outside a TCP connection's window invalid."),
+                .live("cleanStaleUDP", \.conntrack.cleanStaleUDP, .boolean)
+                    .about(
+                        "Delete UDP flows to endpoints that are gone, so that clients get another at once."
+                    ),
             ]
         )
     }
@@ -184,20 +124,12 @@ extension DaemonConfiguration {
             section: "healthChecks",
             "For Services from files that ask for health checks.",
             fields: [
-                ConfigurationField(
-                    "maxConcurrent",
-                    \.healthChecks.maxConcurrent,
-                    .integer(1...1000),
-                    .live,
-                    "How many probes run at once."
-                ),
-                ConfigurationField(
-                    "caFile",
-                    \.healthChecks.caFile,
-                    .optionalPath,
-                    .live,
-                    "PEM certificates that https checks trust in place of the system's. Empty: the system's."
-                ),
+                .live("maxConcurrent", \.healthChecks.maxConcurrent, .integer(1...1000))
+                    .about("How many probes run at once."),
+                .live("caFile", \.healthChecks.caFile, .optionalPath)
+                    .about(
+                        "PEM certificates that https checks trust in place of the system's. Empty: the system's."
+                    ),
             ]
         )
     }
@@ -225,41 +157,18 @@ extension DaemonConfiguration {
             too.
             """,
             fields: [
-                ConfigurationField(
-                    "percent",
-                    \.removals.percent,
-                    .integer(1...100),
-                    .live,
-                    "More than this part of the Services has to be missing. 100: nothing is held."
-                ),
-                ConfigurationField(
-                    "minimum",
-                    \.removals.minimum,
-                    .integer(1...1_000_000),
-                    .live,
-                    "And at least so many."
-                ),
-                ConfigurationField(
-                    "window",
-                    \.removals.window,
-                    .time(.zero ... .seconds(3600)),
-                    .live,
-                    "Losses this close together count as one."
-                ),
-                ConfigurationField(
-                    "holdTime",
-                    \.removals.holdTime,
-                    .time(.seconds(1) ... .seconds(86400)),
-                    .live,
-                    "How long the source may take to recover."
-                ),
-                ConfigurationField(
-                    "holdDeletions",
-                    \.removals.holdDeletions,
-                    .boolean,
-                    .live,
-                    "Hold deletions like what is missing."
-                ),
+                .live("percent", \.removals.percent, .integer(1...100))
+                    .about(
+                        "More than this part of the Services has to be missing. 100: nothing is held."
+                    ),
+                .live("minimum", \.removals.minimum, .integer(1...1_000_000))
+                    .about("And at least so many."),
+                .live("window", \.removals.window, .time(.zero ... .seconds(3600)))
+                    .about("Losses this close together count as one."),
+                .live("holdTime", \.removals.holdTime, .time(.seconds(1) ... .seconds(86400)))
+                    .about("How long the source may take to recover."),
+                .live("holdDeletions", \.removals.holdDeletions, .boolean)
+                    .about("Hold deletions like what is missing."),
             ]
         )
     }
@@ -289,20 +198,10 @@ extension DaemonConfiguration {
         static let section = ConfigurationField(
             section: "log",
             fields: [
-                ConfigurationField(
-                    "level",
-                    \.log.level,
-                    .choice,
-                    .live,
-                    "debug, info, notice, warning or error."
-                ),
-                ConfigurationField(
-                    "format",
-                    \.log.format,
-                    .choice,
-                    .live,
-                    "auto (journald's fields under systemd, else text), text or json."
-                ),
+                .live("level", \.log.level, .choice)
+                    .about("debug, info, notice, warning or error."),
+                .live("format", \.log.format, .choice)
+                    .about("auto (journald's fields under systemd, else text), text or json."),
             ]
         )
     }

@@ -13,51 +13,46 @@ extension DaemonConfiguration {
         static let section = ConfigurationField(
             section: "reconcile",
             fields: [
-                ConfigurationField(
-                    "minInterval",
-                    \.reconcile.minInterval,
-                    .time(.zero ... .seconds(3600)),
-                    .live,
-                    """
-                    Least time between two passes. In the long run passes take at most a sixth of the time;
-                    quiet times save up to two seconds of them, so that a lone change or a short burst does
-                    not wait.
-                    """
-                ),
-                ConfigurationField(
+                .live("minInterval", \.reconcile.minInterval, .time(.zero ... .seconds(3600)))
+                    .about(
+                        """
+                        Least time between two passes. In the long run passes take at most a sixth of the time;
+                        quiet times save up to two seconds of them, so that a lone change or a short burst does
+                        not wait.
+                        """
+                    ),
+                .live(
                     "retryInterval",
                     \.reconcile.retryInterval,
-                    .time(.milliseconds(10) ... .seconds(3600)),
-                    .live,
+                    .time(.milliseconds(10) ... .seconds(3600))
+                ).about(
                     """
                     After a failure, also of a single object: first wait, doubled each time up to the
                     maximum.
                     """
                 ),
-                ConfigurationField(
+                .live(
                     "maxRetryInterval",
                     \.reconcile.maxRetryInterval,
-                    .time(.milliseconds(10) ... .seconds(3600)),
-                    .live,
-                    "The longest wait after failures."
-                ),
-                ConfigurationField(
+                    .time(.milliseconds(10) ... .seconds(3600))
+                )
+                .about("The longest wait after failures."),
+                .live(
                     "fullResyncInterval",
                     \.reconcile.fullResyncInterval,
-                    .time(.seconds(1) ... .seconds(86400)),
-                    .live,
+                    .time(.seconds(1) ... .seconds(86400))
+                ).about(
                     """
                     How often the kernel's state is read and compared as a matter of course, one family after
                     the other.
                     """
                 ),
-                ConfigurationField(
+                .restart(
                     "driftCheckInterval",
                     \.reconcile.driftCheckInterval,
-                    .time(.milliseconds(100) ... .seconds(3600)),
-                    .restart,
-                    "How often to look for signs that another program changed it."
-                ),
+                    .time(.milliseconds(100) ... .seconds(3600))
+                )
+                .about("How often to look for signs that another program changed it."),
             ]
         )
     }
@@ -71,20 +66,10 @@ extension DaemonConfiguration {
         static let section = ConfigurationField(
             section: "iptables",
             fields: [
-                ConfigurationField(
-                    "lockFile",
-                    \.iptables.lockFile,
-                    .absolutePath,
-                    .restart,
-                    "The lock all iptables programs of the host share."
-                ),
-                ConfigurationField(
-                    "lockTimeout",
-                    \.iptables.lockTimeout,
-                    .time(.zero ... .seconds(60)),
-                    .restart,
-                    "How long to wait for it."
-                ),
+                .restart("lockFile", \.iptables.lockFile, .absolutePath)
+                    .about("The lock all iptables programs of the host share."),
+                .restart("lockTimeout", \.iptables.lockTimeout, .time(.zero ... .seconds(60)))
+                    .about("How long to wait for it."),
             ]
         )
     }
@@ -112,22 +97,14 @@ extension DaemonConfiguration {
             section: "nftables",
             "Mode nftables only.",
             fields: [
-                ConfigurationField(
-                    "scheduler",
-                    \.nftables.scheduler,
-                    .choice,
-                    .live,
+                .live("scheduler", \.nftables.scheduler, .choice).about(
                     """
                     How connections are spread where a Service does not say: random, rr (in turn), wrr (in
                     turn, by weight), sh (by a consistent hash of the client's address) or mh (of its address
                     and port).
                     """
                 ),
-                ConfigurationField(
-                    "counters",
-                    \.nftables.counters,
-                    .boolean,
-                    .live,
+                .live("counters", \.nftables.counters, .boolean).about(
                     """
                     Count packets and bytes by Service port, and connections refused: see
                     `fairlead counters`. Switching it writes the table anew, which forgets session affinity.
@@ -171,68 +148,36 @@ extension DaemonConfiguration {
             section: "ipvs",
             "Mode ipvs only.",
             fields: [
-                ConfigurationField(
-                    "scheduler",
-                    \.ipvs.scheduler,
-                    .choice,
-                    .live,
+                .live("scheduler", \.ipvs.scheduler, .choice).about(
                     """
                     How connections are spread where a Service does not say: rr, wrr, lc, wlc, lblc, lblcr,
                     dh, sh, sed, nq, fo, ovf, mh or twos.
                     """
                 ),
-                ConfigurationField(
-                    "binding",
-                    \.ipvs.binding,
-                    .choice,
-                    .live,
+                .live("binding", \.ipvs.binding, .choice).about(
                     """
                     addresses: each Service address on a dummy link. ranges: serviceCIDRs as a whole, by a
                     local route; other addresses one by one.
                     """
                 ),
-                ConfigurationField(
-                    "excludeCIDRs",
-                    \.ipvs.excludedRanges,
-                    .ranges,
-                    .restart,
-                    "Virtual servers with an address in these ranges are never touched."
-                ),
-                ConfigurationField(
-                    "strictARP",
-                    \.ipvs.strictARP,
-                    .boolean,
-                    .live,
-                    "Answer ARP for Service addresses on no interface (arp_ignore, arp_announce)."
-                ),
-                ConfigurationField(
-                    "drainTimeout",
-                    \.ipvs.drainTimeout,
-                    .time(days),
-                    .restart,
-                    "How long a removed endpoint keeps its TCP connections at most. 0s cuts them at once."
-                ),
-                ConfigurationField(
-                    "tcpTimeout",
-                    \.ipvs.timeouts.tcp,
-                    .time(days),
-                    .live,
-                    "How long the kernel keeps idle TCP connections. 0s leaves its setting (15m)."
-                ),
-                ConfigurationField(
-                    "tcpFinTimeout",
-                    \.ipvs.timeouts.tcpFin,
-                    .time(days),
-                    .live,
-                    "And those that one side has closed. 0s leaves its setting (2m)."
-                ),
-                ConfigurationField(
-                    "udpTimeout",
-                    \.ipvs.timeouts.udp,
-                    .time(days),
-                    .live,
-                    "And idle UDP flows. 0s leaves its setting (5m)."
-                ),
+                .restart("excludeCIDRs", \.ipvs.excludedRanges, .ranges)
+                    .about("Virtual servers with an address in these ranges are never touched."),
+                .live("strictARP", \.ipvs.strictARP, .boolean)
+                    .about(
+                        "Answer ARP for Service addresses on no interface (arp_ignore, arp_announce)."
+                    ),
+                .restart("drainTimeout", \.ipvs.drainTimeout, .time(days))
+                    .about(
+                        "How long a removed endpoint keeps its TCP connections at most. 0s cuts them at once."
+                    ),
+                .live("tcpTimeout", \.ipvs.timeouts.tcp, .time(days))
+                    .about(
+                        "How long the kernel keeps idle TCP connections. 0s leaves its setting (15m)."
+                    ),
+                .live("tcpFinTimeout", \.ipvs.timeouts.tcpFin, .time(days))
+                    .about("And those that one side has closed. 0s leaves its setting (2m)."),
+                .live("udpTimeout", \.ipvs.timeouts.udp, .time(days))
+                    .about("And idle UDP flows. 0s leaves its setting (5m)."),
             ]
         )
     }

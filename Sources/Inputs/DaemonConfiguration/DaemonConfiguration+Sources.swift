@@ -13,25 +13,13 @@ extension DaemonConfiguration {
         static let section = ConfigurationField(
             section: "node",
             fields: [
-                ConfigurationField(
-                    "name",
-                    \.node.name,
-                    .lowercase,
-                    .restart,
-                    "Compared with the node names of endpoints, to tell which are local. Empty: the host name."
-                ),
-                ConfigurationField(
-                    "zone",
-                    \.node.zone,
-                    .optionalText,
-                    .live,
-                    "Compared with the zone hints of endpoints. Empty: no zone."
-                ),
-                ConfigurationField(
-                    "addresses",
-                    \.node.addresses,
-                    .nodeAddresses,
-                    .live,
+                .restart("name", \.node.name, .lowercase)
+                    .about(
+                        "Compared with the node names of endpoints, to tell which are local. Empty: the host name."
+                    ),
+                .live("zone", \.node.zone, .optionalText)
+                    .about("Compared with the zone hints of endpoints. Empty: no zone."),
+                .live("addresses", \.node.addresses, .nodeAddresses).about(
                     """
                     The node's own addresses, at most one per family. Empty: the first global ones on its
                     interfaces.
@@ -55,31 +43,19 @@ extension DaemonConfiguration {
         static let section = ConfigurationField(
             section: "sources",
             fields: [
-                ConfigurationField(
-                    "files",
-                    \.sources.filePath,
-                    .text,
-                    .restart,
+                .restart("files", \.sources.filePath, .text).about(
                     """
                     A directory of .yaml, .yml and .json manifests, or one such file; followed as it changes.
                     Empty: none, if there is an API server.
                     """
                 ),
-                ConfigurationField(
-                    "stateDirectory",
-                    \.sources.stateDirectory,
-                    .optionalPath,
-                    .restart,
+                .restart("stateDirectory", \.sources.stateDirectory, .optionalPath).about(
                     """
                     Copies of the last good state, so that a restart in the middle of an edit, or without an
                     API server, loses nothing. Empty: none.
                     """
                 ),
-                ConfigurationField(
-                    "serviceProxyName",
-                    \.sources.serviceProxyName,
-                    .text,
-                    .restart,
+                .restart("serviceProxyName", \.sources.serviceProxyName, .text).about(
                     """
                     Serve the Services labelled service.kubernetes.io/service-proxy-name=<this>, in place of
                     those without the label.
@@ -138,25 +114,13 @@ extension DaemonConfiguration.Sources.Kubernetes {
         "Watch a Kubernetes API server, too. Without this section none is watched.",
         presence: \DaemonConfiguration.sources.watchesKubernetes,
         fields: [
-            ConfigurationField(
-                "kubeconfig",
-                \.sources.kubernetesSection.kubeconfig,
-                .optionalPath,
-                .restart,
-                "A kubeconfig's absolute path. Empty: the service account of the daemon's pod."
-            ),
-            ConfigurationField(
-                "context",
-                \.sources.kubernetesSection.context,
-                .optionalText,
-                .restart,
-                "A context of it. Empty: its current one."
-            ),
-            ConfigurationField(
-                "servers",
-                \.sources.kubernetesSection.servers,
-                .servers,
-                .restart,
+            .restart("kubeconfig", \.sources.kubernetesSection.kubeconfig, .optionalPath)
+                .about(
+                    "A kubeconfig's absolute path. Empty: the service account of the daemon's pod."
+                ),
+            .restart("context", \.sources.kubernetesSection.context, .optionalText)
+                .about("A context of it. Empty: its current one."),
+            .restart("servers", \.sources.kubernetesSection.servers, .servers).about(
                 """
                 API servers, tried in turn, in place of the kubeconfig's or the pod's:
                 [https://192.0.2.1:6443]. Without a scheme: https if the kubeconfig or the pod has what
@@ -164,25 +128,17 @@ extension DaemonConfiguration.Sources.Kubernetes {
                 only by the rules made here.
                 """
             ),
-            ConfigurationField(
-                "contentType",
-                \.sources.kubernetesSection.contentType,
-                .choice,
-                .restart,
-                "protobuf (JSON where the server has none) or json."
-            ),
-            ConfigurationField(
-                "snapshotCache",
-                \.sources.kubernetesSection.snapshotCache,
-                .boolean,
-                .restart,
-                "Keep the last state in stateDirectory, for a start while no API server answers."
-            ),
-            ConfigurationField(
+            .restart("contentType", \.sources.kubernetesSection.contentType, .choice)
+                .about("protobuf (JSON where the server has none) or json."),
+            .restart("snapshotCache", \.sources.kubernetesSection.snapshotCache, .boolean)
+                .about(
+                    "Keep the last state in stateDirectory, for a start while no API server answers."
+                ),
+            .restart(
                 "staleAfter",
                 \.sources.kubernetesSection.staleAfter,
-                .time(.zero ... .seconds(86400)),
-                .restart,
+                .time(.zero ... .seconds(86400))
+            ).about(
                 """
                 Without a sign of life for this long, the source is stale and /healthz red. Bookmarks are
                 a sign of life; lists are not while no watch works. 0s: never.

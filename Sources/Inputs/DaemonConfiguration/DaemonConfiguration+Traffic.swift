@@ -26,44 +26,24 @@ extension DaemonConfiguration {
             ClusterIP, and may use all endpoints of a Service with external policy Local.
             """,
             fields: [
-                ConfigurationField(
-                    "mode",
-                    \.detectLocal.mode,
-                    .choice,
-                    .live,
-                    "ClusterCIDR, NodeCIDR, BridgeInterface, InterfaceNamePrefix or None."
-                ),
-                ConfigurationField(
-                    "clusterCIDRs",
-                    \.detectLocal.clusterCIDRs,
-                    .ranges,
-                    .live,
-                    "The pods' address ranges in the whole cluster. Without any, nothing is recognised."
-                ),
-                ConfigurationField(
-                    "nodeCIDRs",
-                    \.detectLocal.nodeCIDRs,
-                    .ranges,
-                    .live,
+                .live("mode", \.detectLocal.mode, .choice)
+                    .about("ClusterCIDR, NodeCIDR, BridgeInterface, InterfaceNamePrefix or None."),
+                .live("clusterCIDRs", \.detectLocal.clusterCIDRs, .ranges)
+                    .about(
+                        "The pods' address ranges in the whole cluster. Without any, nothing is recognised."
+                    ),
+                .live("nodeCIDRs", \.detectLocal.nodeCIDRs, .ranges).about(
                     """
                     This node's pod ranges (mode NodeCIDR). Empty: spec.podCIDRs of its Node object, from the
                     API server.
                     """
                 ),
-                ConfigurationField(
-                    "bridgeInterface",
-                    \.detectLocal.bridgeInterface,
-                    .interfaceName,
-                    .live,
-                    "The bridge pods are attached to (mode BridgeInterface)."
-                ),
-                ConfigurationField(
-                    "interfaceNamePrefix",
-                    \.detectLocal.interfaceNamePrefix,
-                    .interfaceName,
-                    .live,
-                    "What the names of pods' interfaces begin with (mode InterfaceNamePrefix)."
-                ),
+                .live("bridgeInterface", \.detectLocal.bridgeInterface, .interfaceName)
+                    .about("The bridge pods are attached to (mode BridgeInterface)."),
+                .live("interfaceNamePrefix", \.detectLocal.interfaceNamePrefix, .interfaceName)
+                    .about(
+                        "What the names of pods' interfaces begin with (mode InterfaceNamePrefix)."
+                    ),
             ]
         )
     }
@@ -95,22 +75,14 @@ extension DaemonConfiguration {
         static let section = ConfigurationField(
             section: "nodePorts",
             fields: [
-                ConfigurationField(
-                    "addresses",
-                    \.nodePorts.addresses,
-                    .nodePortAddresses,
-                    .live,
+                .live("addresses", \.nodePorts.addresses, .nodePortAddresses).about(
                     """
                     Which of the node's addresses answer: all, primary (node.addresses), localhost
                     (127.0.0.1), or a list of these words and of ranges, all of which answer:
                     [primary, localhost, 198.51.100.0/24].
                     """
                 ),
-                ConfigurationField(
-                    "localhost",
-                    \.nodePorts.localhost,
-                    .automaticBoolean,
-                    .live,
+                .live("localhost", \.nodePorts.localhost, .automaticBoolean).about(
                     """
                     Whether 127.0.0.0/8, where it is among them, answers too (IPv4): true, false, or auto,
                     which is yes in mode iptables, and in mode nftables if addresses names it, by localhost
@@ -132,20 +104,14 @@ extension DaemonConfiguration {
         static let section = ConfigurationField(
             section: "masquerade",
             fields: [
-                ConfigurationField(
-                    "all",
-                    \.masquerade.all,
-                    .boolean,
-                    .live,
-                    "Give all ClusterIP traffic the node's address as its source, even traffic from pods."
-                ),
-                ConfigurationField(
-                    "markBit",
-                    \.masquerade.markBit,
-                    .integer(0...31),
-                    .live,
-                    "The bit of the packet mark that asks for it (0 to 31); no other program may use it."
-                ),
+                .live("all", \.masquerade.all, .boolean)
+                    .about(
+                        "Give all ClusterIP traffic the node's address as its source, even traffic from pods."
+                    ),
+                .live("markBit", \.masquerade.markBit, .integer(0...31))
+                    .about(
+                        "The bit of the packet mark that asks for it (0 to 31); no other program may use it."
+                    ),
             ]
         )
     }

@@ -49,31 +49,20 @@ extension ConfigurationField {
     package static let root = ConfigurationField(
         section: "",
         fields: [
-            ConfigurationField(
-                "mode",
-                \.mode,
-                .choice,
-                .restart,
+            .restart("mode", \.mode, .choice).about(
                 """
                 How the kernel is programmed: iptables, ipvs, nftables, or auto, which is nftables where the
                 kernel has what it needs and else iptables. What another mode left is removed when the new
                 one serves, family by family.
                 """
             ),
-            ConfigurationField(
-                "families",
-                \.families,
-                .families,
-                .restart,
-                "auto, or a list: [IPv4, IPv6]. auto serves the families the kernel has tables for."
-            ),
+            .restart("families", \.families, .families)
+                .about(
+                    "auto, or a list: [IPv4, IPv6]. auto serves the families the kernel has tables for."
+                ),
             DaemonConfiguration.Node.section,
             DaemonConfiguration.Sources.section,
-            ConfigurationField(
-                "netns",
-                \.networkNamespace,
-                .namespace,
-                .restart,
+            .restart("netns", \.networkNamespace, .namespace).about(
                 """
                 A network namespace to work in: a name under /run/netns, or an absolute path. Empty: the
                 daemon's own.
@@ -82,23 +71,17 @@ extension ConfigurationField {
             DaemonConfiguration.DetectLocal.section,
             DaemonConfiguration.NodePorts.section,
             DaemonConfiguration.Masquerade.section,
-            ConfigurationField(
-                "serviceCIDRs",
-                \.serviceCIDRs,
-                .ranges,
-                .live,
-                "The ranges ClusterIPs come from. Packets to an address in them without a Service are dropped."
-            ),
+            .live("serviceCIDRs", \.serviceCIDRs, .ranges)
+                .about(
+                    "The ranges ClusterIPs come from. Packets to an address in them without a Service are dropped."
+                ),
             ConfigurationField(
                 section: "externalIPs",
                 fields: [
-                    ConfigurationField(
-                        "allowed",
-                        \.allowedExternalIPs,
-                        .allowedRanges,
-                        .live,
-                        "Which external IPs Services may claim: all, none or a list of ranges (CVE-2020-8554)."
-                    )
+                    .live("allowed", \.allowedExternalIPs, .allowedRanges)
+                        .about(
+                            "Which external IPs Services may claim: all, none or a list of ranges (CVE-2020-8554)."
+                        )
                 ]
             ),
             DaemonConfiguration.Reconcile.section,
@@ -109,11 +92,7 @@ extension ConfigurationField {
             DaemonConfiguration.Server.health,
             DaemonConfiguration.Server.metrics,
             DaemonConfiguration.Status.section,
-            ConfigurationField(
-                "oomScoreAdj",
-                \.oomScoreAdjustment,
-                .optionalInteger(-1000...1000),
-                .live,
+            .live("oomScoreAdj", \.oomScoreAdjustment, .optionalInteger(-1000...1000)).about(
                 """
                 How ready the kernel is to end the daemon when memory runs out, -1000 (never) to 1000. Lowering
                 it takes CAP_SYS_RESOURCE; systemd's OOMScoreAdjust= does not. null leaves it.
