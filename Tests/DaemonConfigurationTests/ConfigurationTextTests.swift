@@ -80,7 +80,7 @@ extension DaemonConfiguration {
                 parsing: one(of: ["127.0.0.1:80", "[::1]:65535", "", "0.0.0.0:1"])
             )
         }
-        maybe { result.mode = pick(Mode.self) }
+        maybe { result.mode = pick(Mode.self).mode }
         maybe { result.families = [.ipv6] }
         maybe { result.networkNamespace = "/run/ns x" }
         maybe { result.node.name = text().lowercased() }

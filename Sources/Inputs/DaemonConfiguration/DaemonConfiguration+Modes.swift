@@ -28,7 +28,8 @@ extension DaemonConfiguration {
                 ).about(
                     """
                     After a failure, also of a single object: first wait, doubled each time up to the
-                    maximum.
+                    maximum. Another program's lock is waited for without doubling, a missing permission or
+                    part of the kernel at the maximum.
                     """
                 ),
                 .live(

@@ -1,9 +1,12 @@
 package import Addressing
+package import DataplaneModel
 
 /// Everything an administrator can set, with its default. `config/fairlead.yaml` shows each field;
 /// `ConfigurationField.root` says how each is written and what a change of it does.
 package struct DaemonConfiguration: Sendable, Equatable {
-    package var mode = Mode.iptables
+    /// How the kernel is programmed; nil is `auto`: by nftables where the kernel has what that needs,
+    /// else by iptables.
+    package var mode: ProxyMode? = .iptables
     /// The families to serve; nil means those the kernel has tables for.
     package var families: [IPFamily]?
     package var node = Node()
@@ -34,13 +37,30 @@ package struct DaemonConfiguration: Sendable, Equatable {
 
     package init() {}
 
-    /// How the kernel is programmed.
-    package enum Mode: String, Sendable, CaseIterable {
-        /// nftables where the kernel has what it needs, else iptables.
-        case auto
-        case iptables
-        case ipvs
-        case nftables
+    /// The mode; nftables as long as `auto` is not resolved.
+    package var chosenMode: ProxyMode { mode ?? .nftables }
+
+    /// As it is written: `auto`, `ipvs`.
+    package var modeName: String { Mode(mode: mode).rawValue }
+
+    /// How the kernel is programmed, as it is written.
+    package struct Mode: RawRepresentable, Sendable, Hashable, CaseIterable {
+        /// Nil for `auto`.
+        package let mode: ProxyMode?
+
+        package static let auto = Mode(mode: nil)
+        package static let allCases = [auto] + ProxyMode.allCases.map(Mode.init(mode:))
+
+        package init(mode: ProxyMode?) { self.mode = mode }
+
+        package init?(rawValue: String) {
+            guard let found = Self.allCases.first(where: { $0.rawValue == rawValue }) else {
+                return nil
+            }
+            self = found
+        }
+
+        package var rawValue: String { mode?.rawValue ?? "auto" }
     }
 }
 
@@ -49,7 +69,7 @@ extension ConfigurationField {
     package static let root = ConfigurationField(
         section: "",
         fields: [
-            .restart("mode", \.mode, .choice).about(
+            .restart("mode", \.mode, .mode).about(
                 """
                 How the kernel is programmed: iptables, ipvs, nftables, or auto, which is nftables where the
                 kernel has what it needs and else iptables. What another mode left is removed when the new

@@ -1,5 +1,6 @@
 import Addressing
 import AnnotatedYAML
+import DataplaneModel
 import PrintableText
 import ServiceModel
 
@@ -36,6 +37,19 @@ extension FieldFormat where Value: RawRepresentable<String> & CaseIterable {
             { .word($0.rawValue) },
             { (fields, name) throws(FieldError) in try fields.choice(name, of: Value.self) }
         )
+    }
+}
+
+extension FieldFormat<ProxyMode?> {
+    static var mode: Self {
+        let words = FieldFormat<DaemonConfiguration.Mode>.choice
+        let render: @Sendable (ProxyMode?) -> ConfigurationValue = { mode in
+            words.render(DaemonConfiguration.Mode(mode: mode))
+        }
+        return Self(words.values, render) { (fields, name) throws(FieldError) in
+            guard let word = try words.parse(fields, name, .own) else { return nil }
+            return word.mode
+        }
     }
 }
 

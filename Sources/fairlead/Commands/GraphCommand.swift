@@ -1,6 +1,9 @@
 import Addressing
 import ArgumentParser
 import DaemonConfiguration
+import Dataplane
+import DataplaneModel
+import InstalledModes
 import Picturing
 import Planning
 import ProxyModes
@@ -35,8 +38,10 @@ struct GraphCommand: ParsableCommand {
     @Argument(help: "Services. (default: all)")
     var services: [ServiceArgument] = []
 
-    @Option(help: "svg or dot, the language of Graphviz.")
-    var format = Format.svg
+    @Option(
+        help: "svg, or dot, the language of Graphviz. (default: by the output's name, else svg)"
+    )
+    var format: Format?
 
     @Option(name: .shortAndLong, help: "Write to this file instead of standard output.")
     var output: String?
@@ -46,6 +51,23 @@ struct GraphCommand: ParsableCommand {
 
     func validate() throws {
         if all, !services.isEmpty { throw ValidationError("--all names all Services") }
+        _ = try chosenFormat()
+    }
+
+    /// The one that is asked for, or that the output's name ends in. A name with another ending
+    /// would make a file that no viewer opens.
+    private func chosenFormat() throws -> Format {
+        guard let output, let name = output.split(separator: "/").last,
+            let dot = name.lastIndex(of: "."), dot != name.startIndex
+        else { return format ?? .svg }
+        let ending = name[name.index(after: dot)...].lowercased()
+        let named = ending == "gv" ? .dot : Format(rawValue: ending)
+        guard let named, format == nil || format == named else {
+            throw ValidationError(
+                "--output \(output): pictures are written as svg or dot, in files whose names end in .svg, .dot or .gv"
+            )
+        }
+        return named
     }
 
     func run() throws {
@@ -58,9 +80,9 @@ struct GraphCommand: ParsableCommand {
                 "\(count) Services: name those to draw, or ask for --all"
             )
         }
-        let graph = graph(configuration.mode.installed, configuration, sources, names)
+        let graph = graph(configuration.chosenMode.installed, configuration, sources, names)
         let text =
-            switch format {
+            switch try chosenFormat() {
             case .svg: SVGRenderer().render(graph)
             case .dot: DOTRenderer().render(graph)
             }
@@ -73,27 +95,15 @@ struct GraphCommand: ParsableCommand {
         _ sources: LoadedSources,
         _ names: Set<ServiceName>?
     ) -> ServiceGraph {
-        let plans = PlannedFamily.all(mode, configuration, sources.update, facts: sources.facts())
+        let facts = sources.facts()
+        let settings = PlannerSettings(configuration, facts: facts)
+        let plans = PlannedFamily.all(mode, configuration, sources.update, facts: facts)
         return ServiceGraph(
             plans.map(\.desired),
             snapshot: sources.update.snapshot,
             names: names,
-            mode: mode.name,
+            mode: mode.mode.rawValue,
             issues: plans.flatMap(\.planner.issues)
-        ) {
-            guard mode == IPVSMode.self else { return .byWeight }
-            return ($0.scheduler ?? configuration.ipvs.scheduler).spreading
-        }
-    }
-}
-
-extension Scheduler {
-    /// In the kernel's IPVS.
-    fileprivate var spreading: Spreading {
-        switch self {
-        case .wrr, .sh, .mh: .byWeight
-        case .rr, .dh: .evenly
-        case .lc, .wlc, .lblc, .lblcr, .sed, .nq, .fo, .ovf, .twos: .byLoad
-        }
+        ) { mode.spreading($0, settings) }
     }
 }

@@ -129,7 +129,7 @@ struct ConfigurationOptions: ParsableArguments {
             configuration.sources.filePath = services
             configuration.sources.kubernetes = nil
         }
-        if let mode { configuration.mode = mode }
+        if let mode { configuration.mode = mode.mode }
         if let family { configuration.families = [family.family] }
         if let nodeName { configuration.node.name = nodeName.lowercased() }
         if let netns { configuration.networkNamespace = netns }

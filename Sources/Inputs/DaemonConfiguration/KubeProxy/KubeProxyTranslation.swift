@@ -1,5 +1,6 @@
 import Addressing
 import AnnotatedYAML
+import DataplaneModel
 import PrintableText
 import ServiceModel
 
@@ -55,9 +56,9 @@ struct KubeProxyTranslation {
         return try Fields(YAMLValue(line: line, content: .mapping([])), path: name)
     }
 
-    private func mode() throws(FieldError) -> DaemonConfiguration.Mode {
+    private func mode() throws(FieldError) -> ProxyMode {
         guard let text = try fields.string("mode"), !text.isEmpty else { return .iptables }
-        guard let mode = DaemonConfiguration.Mode(rawValue: text), mode != .auto else {
+        guard let mode = ProxyMode(rawValue: text) else {
             throw fields.error("mode", "\(quoted(text)) is not one of iptables, ipvs, nftables")
         }
         return mode
@@ -181,7 +182,7 @@ struct KubeProxyTranslation {
             switch configuration.mode {
             case .nftables: (nftables, nftables)
             case .ipvs: (ipvs, iptables)
-            case .iptables, .auto: (iptables, iptables)
+            default: (iptables, iptables)
             }
         // As kube-proxy does, a field of another mode's section is checked for its type only.
         for section in [iptables, nftables, ipvs] {

@@ -1,6 +1,8 @@
 import Addressing
 import DaemonConfiguration
+import Dataplane
 import Foundation
+import InstalledModes
 import KubernetesClient
 import Logging
 import Planning

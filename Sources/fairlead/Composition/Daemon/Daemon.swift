@@ -1,7 +1,10 @@
 import Addressing
 import DaemonConfiguration
+import Dataplane
+import DataplaneModel
 import Foundation
 import HealthChecking
+import InstalledModes
 import KubernetesClient
 import Logging
 import Planning
@@ -267,7 +270,7 @@ struct Daemon {
 
     // MARK: - Passes
 
-    private mutating func pass(_ kind: PassScheduler.PassKind) async {
+    private mutating func pass(_ kind: PassKind) async {
         let report = await dataplane.pass(
             pending.take(),
             kind,
@@ -282,10 +285,13 @@ struct Daemon {
         telemetry?.passed(report, pending.snapshot)
         observeLatencies(report)
         log(report)
-        self.report(report.failures, as: "Object not changed")
-        self.report(report.leftovers, as: "Objects of another mode remain, removal is retried")
+        self.report(report.failures.map(\.description), as: "Object not changed")
+        self.report(
+            report.leftovers.map(\.description),
+            as: "Objects of another mode remain, removal is retried"
+        )
         clusterReport.passed(report, pending.snapshot, to: inputs.events)
-        self.report(report.issues, as: "Service problem")
+        self.report(report.issues.map(\.description), as: "Service problem")
         guard report.succeeded else {
             manager.passed("failing: \(report.errors[0])")
             return
@@ -308,7 +314,9 @@ struct Daemon {
 
     private func log(_ report: PassReport) {
         for error in report.errors {
-            logger.error("Pass failed; it will be repeated", metadata: ["error": "\(error)"])
+            var metadata: Logger.Metadata = ["error": "\(error)"]
+            if let cure = error.error.cure { metadata["cure"] = "\(cure)" }
+            logger.error("Pass failed; it will be repeated", metadata: metadata)
         }
         if report.retired > 0 {
             logger.notice(
@@ -381,15 +389,15 @@ struct Daemon {
     /// Looks for what others changed, and does what time has brought.
     private mutating func look() async {
         do {
-            if try await dataplane.hasDrifted() { scheduler.request(at: .now, full: true) }
-        } catch {
-            logger.error("Cannot look for changes", metadata: ["error": "\(error)"])
-            scheduler.request(at: .now, full: true)
-        }
-        do {
             try await dataplane.attend()
         } catch {
             logger.error("Cannot end what has run out", metadata: ["error": "\(error)"])
+            scheduler.request(at: .now, full: true)
+        }
+        do {
+            if try await dataplane.hasDrifted() { scheduler.request(at: .now, full: true) }
+        } catch {
+            logger.error("Cannot look for changes", metadata: ["error": "\(error)"])
             scheduler.request(at: .now, full: true)
         }
         for problem in dataplane.conntrackCleaner.takeProblems() {
