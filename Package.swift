@@ -172,7 +172,9 @@ let package = Package(
         room(
             .inputs,
             "DaemonConfiguration",
-            ["Addressing", "PrintableText", "ServiceModel", "Planning", "AnnotatedYAML"]
+            [
+                "Addressing", "PrintableText", "ServiceModel", "DataplaneModel", "AnnotatedYAML",
+            ]
         ),
         room(
             .daemon,
@@ -180,8 +182,28 @@ let package = Package(
             ["Addressing", "ServiceModel", heap, nioCore, nioHTTP1, nioPosix, nioTLS]
         ),
         room(.daemon, "HTTPServing", ["Addressing", nioCore, nioHTTP1, nioPosix]),
-        room(.daemon, "Telemetry", ["Addressing", "ServiceModel", "HTTPServing", logging]),
-        room(.daemon, "Reconciling", ["Addressing", "ServiceModel", "DataplaneModel", "Planning"]),
+        room(
+            .daemon,
+            "Telemetry",
+            ["Addressing", "ServiceModel", "DataplaneModel", "HTTPServing", logging]
+        ),
+        room(
+            .daemon,
+            "Dataplane",
+            [
+                "Addressing", "ServiceModel", "DataplaneModel", "Planning", "ProxyModes",
+                "DaemonConfiguration",
+            ]
+        ),
+        room(
+            .daemon,
+            "InstalledModes",
+            [
+                "Addressing", "ServiceModel", "DataplaneModel", "Planning", "ProxyModes",
+                "LinuxKernel", "DaemonConfiguration", "Dataplane",
+            ]
+        ),
+        room(.daemon, "Reconciling", ["Addressing", "ServiceModel", "Dataplane"]),
 
         // The composition root.
         program(
@@ -190,8 +212,8 @@ let package = Package(
                 "Addressing", "ServiceModel", "DataplaneModel", "Planning", "PacketTracing",
                 "HealthChecking", "HTTPServing", "Picturing", "ProxyModes", "LinuxKernel",
                 "ServiceSources", "KubernetesAPI", "KubernetesClient", "DaemonConfiguration",
-                "PrintableText", "Telemetry", "Reconciling", "NamespaceLab", "LabTraffic",
-                "LabCluster",
+                "PrintableText", "Telemetry", "Dataplane", "InstalledModes", "Reconciling", "NamespaceLab",
+                "LabTraffic", "LabCluster",
                 argumentParser, logging, httpClient, nioCore, nioHTTP1,
             ]
         ),
@@ -220,7 +242,7 @@ let package = Package(
             path: "Benchmarks/fairlead-bench",
             [
                 "Addressing", "ServiceModel", "DataplaneModel", "Planning", "LinuxKernel",
-                "Reconciling", "CIPTables", "KubernetesAPI", "KubernetesClient",
+                "Dataplane", "CIPTables", "KubernetesAPI", "KubernetesClient",
                 "KubernetesTestServer", argumentParser, logging,
             ]
         ),
@@ -229,7 +251,7 @@ let package = Package(
             "TestSupport",
             [
                 "Addressing", "ServiceModel", "DataplaneModel", "Planning", "PacketTracing",
-                "ProxyModes", "ServiceSources", "DaemonConfiguration",
+                "ProxyModes", "ServiceSources", "DaemonConfiguration", "Dataplane",
             ]
         ),
         tests("AddressingTests", ["Addressing"]),
@@ -258,7 +280,7 @@ let package = Package(
             "LinuxKernelTests",
             [
                 "Addressing", "ServiceModel", "DataplaneModel", "Planning", "ProxyModes",
-                "LinuxKernel", "Reconciling", "TestSupport", "CSpawn",
+                "LinuxKernel", "Dataplane", "TestSupport", "CSpawn",
             ]
         ),
         tests("AnnotatedYAMLTests", ["AnnotatedYAML", "PrintableText"]),
@@ -279,14 +301,18 @@ let package = Package(
         ),
         tests(
             "DaemonConfigurationTests",
-            ["Addressing", "ServiceModel", "Planning", "DaemonConfiguration"]
+            ["Addressing", "ServiceModel", "DataplaneModel", "DaemonConfiguration"]
+        ),
+        tests(
+            "DataplaneTests",
+            [
+                "Addressing", "ServiceModel", "DataplaneModel", "Planning", "PacketTracing",
+                "ProxyModes", "DaemonConfiguration", "Dataplane", "TestSupport",
+            ]
         ),
         tests(
             "ReconcilingTests",
-            [
-                "Addressing", "ServiceModel", "DataplaneModel", "Planning", "Reconciling",
-                "TestSupport",
-            ]
+            ["Addressing", "ServiceModel", "Dataplane", "Reconciling", "TestSupport"]
         ),
         tests(
             "HealthCheckingTests",
@@ -298,15 +324,15 @@ let package = Package(
         tests("HTTPServingTests", ["Addressing", "HTTPServing"]),
         tests(
             "TelemetryTests",
-            ["Addressing", "ServiceModel", "HTTPServing", "Telemetry", logging]
+            ["Addressing", "ServiceModel", "DataplaneModel", "HTTPServing", "Telemetry", logging]
         ),
         tests(
             "ObservationTests",
             [
                 "Addressing", "ServiceModel", "Planning", "HealthChecking", "HTTPServing",
                 "KubernetesAPI", "KubernetesClient", "DaemonConfiguration", "Telemetry",
-                "Reconciling", "DataplaneModel", "LinuxKernel", "PacketTracing", "ProxyModes",
-                "fairlead", logging,
+                "Dataplane", "InstalledModes", "Reconciling", "DataplaneModel", "LinuxKernel", "PacketTracing",
+                "ProxyModes", "fairlead", logging,
             ]
         ),
         tests("NamespaceLabTests", ["Addressing", "NamespaceLab", "LabCluster"]),
@@ -314,7 +340,7 @@ let package = Package(
             "IntegrationTests",
             [
                 "Addressing", "ServiceModel", "DataplaneModel", "Planning", "LinuxKernel",
-                "Reconciling", "AnnotatedYAML", "KubernetesClient", "KubernetesTestServer",
+                "Dataplane", "AnnotatedYAML", "KubernetesClient", "KubernetesTestServer",
                 "NamespaceLab", "LabCluster", "fairlead", "fairlead-lab-agent",
             ]
         ),

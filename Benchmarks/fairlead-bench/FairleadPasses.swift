@@ -1,6 +1,6 @@
+import Dataplane
 import DataplaneModel
 import Planning
-import Reconciling
 import ServiceModel
 
 /// Fairlead in one mode as its daemon runs it: one family, in this thread's network namespace.

@@ -1,9 +1,9 @@
 import Addressing
+import Dataplane
 import DataplaneModel
 import Glibc
 import LinuxKernel
 import Planning
-import Reconciling
 import ServiceModel
 
 /// Fairlead in iptables mode as its daemon runs it: one family, in this thread's network namespace.

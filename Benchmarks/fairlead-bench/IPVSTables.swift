@@ -1,8 +1,8 @@
 import Addressing
+import Dataplane
 import DataplaneModel
 import LinuxKernel
 import Planning
-import Reconciling
 import ServiceModel
 
 /// Fairlead in ipvs mode as its daemon runs it: one family, in this thread's network namespace.

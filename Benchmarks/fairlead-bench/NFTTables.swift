@@ -1,8 +1,8 @@
 import Addressing
+import Dataplane
 import DataplaneModel
 import LinuxKernel
 import Planning
-import Reconciling
 import ServiceModel
 
 /// Fairlead in nftables mode as its daemon runs it: one family, in this thread's network namespace.
@@ -49,7 +49,7 @@ struct NFTTables: FairleadPasses {
             cost: cost,
             messages: messages,
             elements: report.apply.operations,
-            listening: try Cost.of { try store.measure() }.0
+            listening: try Cost.of { try reconciler.hasDrifted() }.0
         )
     }
 }

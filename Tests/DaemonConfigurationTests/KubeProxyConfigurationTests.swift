@@ -1,5 +1,6 @@
 import Addressing
 import DaemonConfiguration
+import DataplaneModel
 import ServiceModel
 import Testing
 

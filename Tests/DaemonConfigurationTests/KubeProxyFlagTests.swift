@@ -1,5 +1,6 @@
 import Addressing
 import DaemonConfiguration
+import DataplaneModel
 import Testing
 
 @Suite("kube-proxy's flags")

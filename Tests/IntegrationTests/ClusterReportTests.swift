@@ -1,7 +1,8 @@
 import Addressing
+import Dataplane
+import DataplaneModel
 import KubernetesClient
 import Planning
-import Reconciling
 import ServiceModel
 import Testing
 
@@ -16,23 +17,15 @@ struct ClusterReportTests {
         ServiceSnapshot(services: [web: Service(name: web, origin: origin)], slices: [:])
     }
 
-    private static func report(
-        _ reasons: [String] = [],
-        errors: [String] = []
-    ) -> PassReport {
+    private static func report(_ reasons: [String] = [], error: String? = nil) -> PassReport {
         var report = PassReport(kind: .incremental)
-        report.errors = errors
         let port = ServicePortName(service: web, port: "http", transport: .tcp)
-        report.families = [
-            .init(
-                family: .ipv4,
-                report: nil,
-                counts: .init(),
-                healthChecks: [:],
-                ruleCounts: [:],
-                issues: reasons.map { PlanIssue(port, reason: $0) }
-            )
-        ]
+        var outcome = PassReport.FamilyOutcome(family: .ipv4)
+        outcome.issues = reasons.map { PlanIssue(port, reason: $0) }
+        outcome.error = error.map {
+            DataplaneError(kind: .other, operation: "test", subject: $0, errno: 5)
+        }
+        report.families = [outcome]
         return report
     }
 
@@ -54,23 +47,25 @@ struct ClusterReportTests {
     @Test("Passes that fail are told from the third in a row on")
     func failures() {
         var state = ClusterReport()
-        func reasons(_ errors: [String]) -> [String] {
-            state.taking(Self.report(errors: errors), Self.services(.cluster)).map(\.reason)
+        func reasons(_ error: String?) -> [String] {
+            state.taking(Self.report(error: error), Self.services(.cluster)).map(\.reason)
         }
-        #expect(reasons(["busy"]).isEmpty)
-        #expect(reasons(["busy"]).isEmpty)
-        #expect(reasons(["busy"]) == ["ProgrammingFailed"])
-        #expect(reasons(["busy"]) == ["ProgrammingFailed"])
-        #expect(reasons([]).isEmpty)
-        #expect(reasons(["busy"]).isEmpty)
+        #expect(reasons("busy").isEmpty)
+        #expect(reasons("busy").isEmpty)
+        #expect(reasons("busy") == ["ProgrammingFailed"])
+        #expect(reasons("busy") == ["ProgrammingFailed"])
+        #expect(reasons(nil).isEmpty)
+        #expect(reasons("busy").isEmpty)
     }
 
     @Test("Repaired rules name at most three Services")
     func drift() {
         var state = ClusterReport()
         var report = Self.report()
-        report.drift = 7
-        report.driftedServices = Set((1...9).map { ServiceName(namespace: "shop", name: "s\($0)") })
+        report.families[0].report = FamilyPassReport(
+            drift: 7,
+            driftedServices: Set((1...9).map { ServiceName(namespace: "shop", name: "s\($0)") })
+        )
         let event = state.taking(report, Self.services(.cluster)).first
         #expect(event?.regarding == .node)
         #expect(

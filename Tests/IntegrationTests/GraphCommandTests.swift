@@ -17,6 +17,13 @@ extension KernelSuites {
             let dot = try fixture.fairlead("graph", "--format", "dot", "-o", file)
             #expect(dot.status == 0 && dot.output.isEmpty)
             #expect(try String(contentsOfFile: file, encoding: .utf8).hasPrefix("digraph "))
+            let named = try fixture.fairlead("graph", "-o", file)
+            #expect(named.status == 0)
+            #expect(try String(contentsOfFile: file, encoding: .utf8).hasPrefix("digraph "))
+            let picture = "\(fixture.directory)/web.png"
+            #expect(try fixture.fairlead("graph", "-o", picture).status == 64)
+            #expect(try fixture.fairlead("graph", "--format", "svg", "-o", picture).status == 64)
+            #expect(!FileManager.default.fileExists(atPath: picture))
             try fixture.write(LifeScript.ballast(200), to: "other.yaml")
             #expect(try fixture.fairlead("graph").status == 1)
             #expect(try fixture.fairlead("graph", "--all").status == 0)

@@ -82,7 +82,7 @@ extension KernelSuites {
                     ownsChain: NameScheme.owns(chain:),
                     ownsSet: { NameScheme.owns(set: $0, .ipv4) }
                 )
-                let report = try store.apply(IPVSDiff(from: store.observe(), to: plan))
+                let report = try store.apply(IPVSDiff(from: store.observe().state, to: plan))
                 #expect(report.failures.isEmpty, "\(report.failures)")
             }
         }

@@ -261,7 +261,10 @@ struct KubernetesStoreTests {
                         ObjectIssue(
                             source: "kubernetes",
                             object: "\(resource.kind) \(key)",
-                            reason: reason
+                            reason: reason,
+                            service: resource == .services
+                                ? ServiceName(namespace: key.namespace, name: key.name)
+                                : ServiceName(ofSlice: key.name, namespace: key.namespace)
                         )
                     )
                 }

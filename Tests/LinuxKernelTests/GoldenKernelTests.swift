@@ -61,7 +61,7 @@ struct GoldenKernelTests {
         let store = IPTablesStore(family: plan.family, lock: Self.lock, owns: NameScheme.owns)
         let report = try store.apply(diff)
         #expect(report.failures.isEmpty)
-        let left = IPTablesDiff(from: try store.observe(), to: plan.planner.plan)
+        let left = IPTablesDiff(from: try store.observe().state, to: plan.planner.plan)
         if !left.isEmpty {
             let text = IPTablesRenderer(family: plan.family).render(left)
             Issue.record("\(plan.family.rawValue) differs in the kernel:\n\(text)")

@@ -24,7 +24,7 @@ struct GoldenNFTablesTests {
         }
         let stores = plans.families.map { NFTablesStore(family: $0.family) }
         for (family, store) in zip(plans.families, stores) {
-            try apply(NFTablesDiff(from: try store.observe(), to: family.planner.plan), store)
+            try apply(NFTablesDiff(from: try store.observe().state, to: family.planner.plan), store)
             try compare(family.planner.plan, store)
         }
         for transition in scenario.transitions {
@@ -53,11 +53,11 @@ struct GoldenNFTablesTests {
                 try apply(planner.plan(desired.select(random.next()), of: desired), store)
             }
             try compare(planner.plan, store)
-            let changed = try store.observe()
+            let changed = try store.observe().state
             try NetworkNamespace.enterNew()
             let fresh = NFTablesStore(family: family)
             try apply(NFTablesDiff(from: NFTablesState(), to: planner.plan), fresh)
-            let isSame = try fresh.observe() == changed
+            let isSame = try fresh.observe().state == changed
             #expect(isSame)
         }
     }
@@ -65,11 +65,11 @@ struct GoldenNFTablesTests {
     private func apply(_ diff: NFTablesDiff, _ store: NFTablesStore) throws {
         #expect(try store.apply(diff).failures.isEmpty)
         // Older kernels let go of chains and sets a moment later.
-        try store.attend()
+        try store.performDueWork(expecting: nil)
     }
 
     private func compare(_ plan: NFTablesState, _ store: NFTablesStore) throws {
-        let left = NFTablesDiff(from: try store.observe(), to: plan)
+        let left = NFTablesDiff(from: try store.observe().state, to: plan)
         if !left.isEmpty {
             let text = NFTablesMode.text(left, store.family)
             Issue.record("\(store.family.rawValue) differs in the kernel:\n\(text)")

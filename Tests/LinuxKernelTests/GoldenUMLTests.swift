@@ -30,7 +30,7 @@ struct GoldenUMLTests {
         try Program.check(["ip", "link", "set", "lo", "up"])
         let stores = plans.families.map { Self.store($0.family) }
         for (family, store) in zip(plans.families, stores) {
-            let all = IPVSDiff(from: try store.observe(), to: family.planner.plan)
+            let all = IPVSDiff(from: try store.observe().state, to: family.planner.plan)
             try apply(all, with: store, to: family)
         }
         try comparePrinted(plans)
@@ -42,7 +42,7 @@ struct GoldenUMLTests {
         }
         for (family, store) in zip(plans.families, stores) {
             #expect(try store.removeEverything().failures.isEmpty)
-            #expect(try store.observe() == IPVSState(), "\(family.family)")
+            #expect(try store.observe().state == IPVSState(), "\(family.family)")
         }
     }
 
@@ -68,7 +68,7 @@ struct GoldenUMLTests {
     ) throws {
         let report = try store.apply(diff)
         #expect(report.failures.isEmpty)
-        let left = IPVSDiff(from: try store.observe(), to: plan.planner.plan)
+        let left = IPVSDiff(from: try store.observe().state, to: plan.planner.plan)
         if !left.isEmpty {
             let text = IPVSRenderer(family: plan.family).render(left)
             Issue.record("\(plan.family.rawValue) differs in the kernel:\n\(text)")

@@ -21,7 +21,7 @@ struct IPTablesFailureTests {
         #expect(failure.errno == EMLINK)
         let post = ChainName("TEST-POST")
         let left = OwnedTable(chains: [post: Chain(post, rules: [])])
-        #expect(try fixture.store.observe() == IPTablesState(nat: left))
+        #expect(try fixture.store.observe().state == IPTablesState(nat: left))
     }
 
     @Test("A jump to nowhere is refused by name, and nothing is changed")
@@ -35,7 +35,7 @@ struct IPTablesFailureTests {
         #expect(error?.kind == .invalid)
         #expect(error?.subject == "IPv4 nat/TEST-A")
         #expect(error?.message?.contains("TEST-NOWHERE") == true)
-        #expect(try fixture.store.observe() == IPTablesState())
+        #expect(try fixture.store.observe().state == IPTablesState())
     }
 
     @Test("A target in the wrong table is refused with the names of the chains")
@@ -127,17 +127,60 @@ struct IPTablesFailureTests {
     func lockWatch() throws {
         let fixture = try StoreFixture(.ipv4)
         try fixture.apply(RuleCatalogue(family: .ipv4).state)
-        var watch = try XTablesLockWatch(fixture.lock)
-        #expect(try !watch.drainEvents())
+        let watch = XTablesLockWatch(fixture.lock)
+        #expect(try watch.releases() == 0)
         try fixture.apply(IPTablesState())
-        #expect(try !watch.drainEvents())
+        #expect(try watch.releases() == 0)
         try fixture.iptables("-A", "INPUT", "-j", "ACCEPT")
-        #expect(try watch.drainEvents())
-        #expect(try !watch.drainEvents())
+        #expect(try watch.releases() == 1)
+        #expect(try watch.releases() == 1)
         unlink(fixture.lock.path)
-        #expect(try watch.drainEvents())
+        #expect(try watch.releases() == 2)
         try fixture.iptables("-F", "INPUT")
-        #expect(try watch.drainEvents())
+        #expect(try watch.releases() == 3)
+    }
+
+    @Test("Others' changes count, whether they show by size or not, and ours never do")
+    func changes() throws {
+        let fixture = try StoreFixture(.ipv4)
+        let watch = XTablesLockWatch(fixture.lock)
+        let store = IPTablesStore(
+            family: .ipv4,
+            lock: fixture.lock,
+            lockWatch: watch,
+            owns: RuleCatalogue.owns
+        )
+        func wanted(_ source: UInt32) -> IPTablesState {
+            var state = IPTablesState()
+            let name = ChainName("TEST-X")
+            state.filter.chains[name] = Chain(
+                name,
+                rules: [Rule(source: PrefixMatch(IPAddress(ipv4: source)), target: .accept)]
+            )
+            return state
+        }
+        func apply(_ state: IPTablesState) throws {
+            let diff = IPTablesDiff(from: try store.observe().state, to: state)
+            _ = try store.apply(diff)
+        }
+        try apply(wanted(1))
+        var mark = try store.observe().mark
+        #expect(try store.changes(since: mark) == .none)
+        // Ours: a rule of the same size, then of another.
+        _ = try store.apply(IPTablesDiff(from: wanted(1), to: wanted(2)))
+        #expect(try store.changes(since: mark) == .none)
+        _ = try store.apply(IPTablesDiff(from: wanted(2), to: IPTablesState()))
+        #expect(try store.changes(since: mark) == .none)
+        _ = try store.apply(IPTablesDiff(from: IPTablesState(), to: wanted(2)))
+        // Theirs, of the same size: the lock alone tells.
+        try fixture.iptables("-R", "TEST-X", "1", "-s", "0.0.0.3", "-j", "ACCEPT")
+        #expect(try store.changes(since: mark) == .possible)
+        // What they did before we write is not covered by our own change.
+        try fixture.iptables("-I", "TEST-X", "-j", "DROP")
+        _ = try store.apply(IPTablesDiff(from: IPTablesState(), to: wanted(4)))
+        #expect(try store.changes(since: mark) == .certain)
+        mark = try store.observe().mark
+        #expect(try store.changes(since: mark) == .none)
     }
 
     @Test("The fingerprint shows what others add", arguments: IPFamily.allCases)

@@ -28,7 +28,7 @@ struct StoreFixture {
         let report = try sets.make(wanted)
         try #require(report.failures.isEmpty)
         // iptables-save prints the tables that were looked at in this namespace.
-        _ = try store.observe()
+        _ = try store.observe().state
     }
 
     var renderer: IPTablesRenderer { IPTablesRenderer(family: family) }
@@ -70,7 +70,7 @@ struct StoreFixture {
 
     @discardableResult
     func apply(_ state: IPTablesState) throws -> ApplyReport {
-        try store.apply(IPTablesDiff(from: store.observe(), to: state))
+        try store.apply(IPTablesDiff(from: store.observe().state, to: state))
     }
 }
 
@@ -83,7 +83,7 @@ struct IPTablesStoreTests {
         let wanted = RuleCatalogue(family: family).state
         let report = try fixture.apply(wanted)
         #expect(report == ApplyReport(operations: 13))
-        let observed = try fixture.store.observe()
+        let observed = try fixture.store.observe().state
         fixture.expectEqual(observed, wanted)
     }
 
@@ -132,9 +132,9 @@ struct IPTablesStoreTests {
         let wanted = RuleCatalogue(family: family).state
         let text = fixture.renderer.render(wanted)
         try fixture.restore(text, "--test", "--noflush")
-        #expect(try fixture.store.observe() == IPTablesState())
+        #expect(try fixture.store.observe().state == IPTablesState())
         try fixture.restore(text, "--noflush")
-        let observed = try fixture.store.observe()
+        let observed = try fixture.store.observe().state
         fixture.expectEqual(observed, wanted)
     }
 
@@ -146,7 +146,7 @@ struct IPTablesStoreTests {
         // A stale diff: it creates all that is there already.
         let report = try fixture.store.apply(IPTablesDiff(from: IPTablesState(), to: wanted))
         #expect(report.conflicts == 0)
-        #expect(try fixture.store.observe() == wanted)
+        #expect(try fixture.store.observe().state == wanted)
     }
 
     @Test("Removing everything leaves the tables as they were", arguments: IPFamily.allCases)
@@ -220,7 +220,7 @@ struct IPTablesStoreTests {
             """,
             "--counters"
         )
-        var state = try fixture.store.observe()
+        var state = try fixture.store.observe().state
         let chain = ChainName("TEST-A")
         state.nat.chains[chain]?.rules.remove(at: 1)
         state.nat.chains[chain]?.rules.insert(Rule(target: .returnToCaller), at: 1)
@@ -233,7 +233,7 @@ struct IPTablesStoreTests {
                 "[0:0] -A TEST-A -j RETURN", "[3:30] -A TEST-A -p sctp -j ACCEPT",
             ]
         )
-        #expect(try fixture.store.observe() == state)
+        #expect(try fixture.store.observe().state == state)
     }
 
     @Test("A rule without words in the model is opaque, and goes", arguments: IPFamily.allCases)
@@ -255,7 +255,7 @@ struct IPTablesStoreTests {
             "-j",
             "TEST-CONDITIONS"
         )
-        let observed = try fixture.store.observe()
+        let observed = try fixture.store.observe().state
         let opaque = observed.nat.chains[ChainName("TEST-POST")]?.rules.filter {
             if case .opaque = $0.target { true } else { false }
         }
@@ -263,7 +263,7 @@ struct IPTablesStoreTests {
         #expect(observed.nat.jumps.count == wanted.nat.jumps.count + 1)
         #expect(fixture.renderer.render(observed).contains("# opaque "))
         try fixture.apply(wanted)
-        #expect(try fixture.store.observe() == wanted)
+        #expect(try fixture.store.observe().state == wanted)
     }
 
     @Test("A jump that is there is not inserted again, and a copy of it goes")
@@ -276,10 +276,10 @@ struct IPTablesStoreTests {
         let again = IPTablesDiff(tables: [TableDiff(table: .nat, jumps: [.insert(output)])])
         _ = try fixture.store.apply(again)
         try fixture.apply(wanted)
-        #expect(try fixture.store.observe() == wanted)
+        #expect(try fixture.store.observe().state == wanted)
         try fixture.iptables("-t", "nat", "-A", "POSTROUTING", "-j", "TEST-POST")
-        #expect(try fixture.store.observe().nat.jumps.count == wanted.nat.jumps.count + 1)
+        #expect(try fixture.store.observe().state.nat.jumps.count == wanted.nat.jumps.count + 1)
         try fixture.apply(wanted)
-        #expect(try fixture.store.observe() == wanted)
+        #expect(try fixture.store.observe().state == wanted)
     }
 }

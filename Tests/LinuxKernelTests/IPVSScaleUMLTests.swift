@@ -1,8 +1,8 @@
 import Addressing
+import Dataplane
 import DataplaneModel
 import LinuxKernel
 import Planning
-import Reconciling
 import ServiceModel
 import Testing
 
@@ -49,12 +49,12 @@ struct IPVSScaleUMLTests {
     func packing() throws {
         let packed = try ScaleNode(services: 1200)
         #expect(packed.traffic.sends * 20 < packed.traffic.messages)
-        let state = try packed.store.observe()
+        let state = try packed.store.observe().state
         let single = try ScaleNode(services: 1200, traffic: .oneByOne())
         #expect(single.traffic.sends == single.traffic.messages)
         // A virtual server, three real ones, an address, and its entries in three sets.
         #expect(single.traffic.messages > 1200 * (1 + 3 + 1 + 3))
-        #expect(try single.store.observe() == state)
+        #expect(try single.store.observe().state == state)
     }
 }
 

@@ -1,4 +1,5 @@
 import Addressing
+import Dataplane
 import DataplaneModel
 import LinuxKernel
 import Testing

@@ -30,11 +30,11 @@ struct LostSignatureUMLTests {
         let server = fixture.server(fixture.frontend(1), [1, 2])
         try fixture.apply([server])
         let wanted = [server.key: server]
-        #expect(try !fixture.store.inspect(wanted))
+        #expect(try !fixture.store.differs(from: wanted))
         guard case .frontend(let socket, _) = server.key else { return }
         // The attributes stay the same, so that nothing but the signature is lost.
         try fixture.ipvsadm("-E -t \(socket) -s rr")
-        #expect(try fixture.store.inspect(wanted))
+        #expect(try fixture.store.differs(from: wanted))
         #expect(try fixture.store.observe().isEmpty)
         try fixture.apply([server])
         try fixture.expect([server])

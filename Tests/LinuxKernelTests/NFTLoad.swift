@@ -60,7 +60,7 @@ struct NFTLoad {
                     NFTSetShape([.address, .transport, .port], mapping: .fields([.classID])),
                     size: isSized ? NFTSet.size(for: services) : nil,
                     elements: frontends,
-                    isEntrance: true
+                    isDispatchMap: true
                 ),
                 NFTSet(
                     Self.slots,

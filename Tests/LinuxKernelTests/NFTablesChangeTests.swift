@@ -40,7 +40,7 @@ struct NFTablesChangeTests {
         )
         #expect(more.count == 2)
         #expect(try cost(fixture, more) == (5, 1))
-        fixture.expectEqual(try fixture.store.observe(), state)
+        fixture.expectEqual(try fixture.store.observe().state, state)
         #expect(state.edit(elements: [NFTLoad.slots: [load.slot(9, 9): nil]]).isEmpty)
     }
 
@@ -78,14 +78,14 @@ struct NFTablesChangeTests {
         )
         #expect(made.count == 4)
         #expect(try cost(fixture, made).sends == 1)
-        fixture.expectEqual(try fixture.store.observe(), state)
+        fixture.expectEqual(try fixture.store.observe().state, state)
         let removed = state.edit(
             chains: [first: nil, second: nil],
             sets: [clients: nil],
             elements: [NFTLoad.balancers: [NFTValue(0x4000): nil]]
         )
         #expect(try cost(fixture, removed).sends == 1)
-        fixture.expectEqual(try fixture.store.observe(), before)
+        fixture.expectEqual(try fixture.store.observe().state, before)
         #expect(state == before)
     }
 
@@ -108,16 +108,16 @@ struct NFTablesChangeTests {
         #expect(growing.rebuilt == state)
         #expect(state.sets[NFTLoad.frontends]?.size == 2048)
         try fixture.apply(growing)
-        fixture.expectEqual(try fixture.store.observe(), state)
+        fixture.expectEqual(try fixture.store.observe().state, state)
         // Its observed size is known to do.
-        #expect(NFTablesDiff(from: try fixture.store.observe(), to: state).isEmpty)
+        #expect(NFTablesDiff(from: try fixture.store.observe().state, to: state).isEmpty)
         let name = NFTChainName("nat-prerouting")
         var chain = try #require(state.chains[name])
         chain.hook?.priority = -90
         let moving = state.edit(chains: [name: chain])
         #expect(moving.rebuilt != nil)
         try fixture.apply(moving)
-        fixture.expectEqual(try fixture.store.observe(), state)
+        fixture.expectEqual(try fixture.store.observe().state, state)
     }
 
     @Test("A large change arrives in pieces and ends the same", arguments: IPFamily.allCases)
@@ -125,12 +125,12 @@ struct NFTablesChangeTests {
         let fixture = try NFTFixture(family, elementLimit: 100)
         let small = NFTLoad(family: family, services: 40, endpoints: 5)
         try fixture.apply(small.state)
-        fixture.expectEqual(try fixture.store.observe(), small.state)
+        fixture.expectEqual(try fixture.store.observe().state, small.state)
         let large = NFTLoad(family: family, services: 120, endpoints: 4)
         try fixture.apply(large.state)
-        fixture.expectEqual(try fixture.store.observe(), large.state)
+        fixture.expectEqual(try fixture.store.observe().state, large.state)
         try fixture.apply(NFTCatalogue(family: family).state)
-        fixture.expectEqual(try fixture.store.observe(), NFTCatalogue(family: family).state)
+        fixture.expectEqual(try fixture.store.observe().state, NFTCatalogue(family: family).state)
     }
 
     @Test("A table that sleeps is woken")
@@ -139,10 +139,10 @@ struct NFTablesChangeTests {
         let state = NFTLoad(family: .ipv4, services: 2, endpoints: 2).state
         try fixture.apply(state)
         try fixture.nft("add", "table", "ip", "fairlead", "{", "flags", "dormant", ";", "}")
-        var seen = try fixture.store.observe()
+        var seen = try fixture.store.observe().state
         #expect(seen.table == .altered)
         try fixture.apply(state)
-        seen = try fixture.store.observe()
+        seen = try fixture.store.observe().state
         #expect(seen.table == .active)
         fixture.expectEqual(seen, state)
     }
@@ -180,6 +180,6 @@ struct NFTablesChangeTests {
             )
             try fixture.apply(diff)
         }
-        fixture.expectEqual(try fixture.store.observe(), state)
+        fixture.expectEqual(try fixture.store.observe().state, state)
     }
 }

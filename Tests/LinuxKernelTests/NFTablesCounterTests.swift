@@ -43,7 +43,7 @@ struct NFTablesCounterTests {
                 ]
             ]
         )
-        #expect(try fixture.store.observe() == wanted)
+        #expect(try fixture.store.observe().state == wanted)
     }
 
     @Test("A change of other elements leaves counters as they are", arguments: IPFamily.allCases)
@@ -78,10 +78,10 @@ struct NFTablesCounterTests {
         #expect(try fixture.store.counters().isEmpty)
         for countsPackets in [true, false] {
             let wanted = counting(family, countsPackets)
-            let diff = NFTablesDiff(from: try fixture.store.observe(), to: wanted)
+            let diff = NFTablesDiff(from: try fixture.store.observe().state, to: wanted)
             #expect(diff.rebuilt != nil)
             try fixture.apply(diff)
-            #expect(try fixture.store.observe() == wanted)
+            #expect(try fixture.store.observe().state == wanted)
             #expect(try fixture.store.counters().isEmpty == !countsPackets)
         }
     }
@@ -96,10 +96,10 @@ struct NFTablesCounterTests {
                 with: "\t\tlimit rate 5/second\n"
             )
         )
-        let observed = try fixture.store.observe()
+        let observed = try fixture.store.observe().state
         #expect(observed.sets[NFTCatalogue.traffic]?.isOpaque == true)
         try fixture.apply(wanted)
-        #expect(try fixture.store.observe() == wanted)
+        #expect(try fixture.store.observe().state == wanted)
     }
 
     @Test("Without a table nothing has been counted")

@@ -67,7 +67,7 @@ struct NFTablesFailureTests {
         }
         // The next pass looks, and puts it right.
         try fixture.apply(state)
-        fixture.expectEqual(try fixture.store.observe(), state)
+        fixture.expectEqual(try fixture.store.observe().state, state)
     }
 
     @Test("A rule that leads nowhere is named with its place")
@@ -95,7 +95,7 @@ struct NFTablesFailureTests {
         let diff = state.edit(elements: [NFTLoad.slots: [load.slot(1, 1): nil]])
         let error = #expect(throws: DataplaneError.self) { try fixture.apply(diff) }
         #expect(error?.kind == .conflict)
-        #expect(try fixture.store.observe() == NFTablesState())
+        #expect(try fixture.store.observe().state == NFTablesState())
     }
 
     @Test("What no statement says is opaque, and goes; so do strange sets and chains")
@@ -119,7 +119,7 @@ struct NFTablesFailureTests {
             }
             """
         )
-        let observed = try fixture.store.observe()
+        let observed = try fixture.store.observe().state
         #expect(observed.sets.values.count { $0.isOpaque } == 3)
         #expect(fixture.renderer.render(observed).contains("# opaque "))
         let services = observed.chains[NFTCatalogue.chain("services")]?.rules ?? []
@@ -128,7 +128,7 @@ struct NFTablesFailureTests {
         }
         #expect(opaque == 3)
         try fixture.apply(state)
-        fixture.expectEqual(try fixture.store.observe(), state)
+        fixture.expectEqual(try fixture.store.observe().state, state)
         let ruleset = try fixture.nft("list", "ruleset")
         #expect(!ruleset.contains("strange"))
         #expect(!ruleset.contains("10.1.1.1"))
@@ -146,10 +146,10 @@ struct NFTablesFailureTests {
             add map ip fairlead cluster-ips { type ipv4_addr . inet_proto . inet_service : mark; }
             """
         )
-        #expect(try fixture.store.observe().sets[NFTLoad.frontends]?.isOpaque == true)
-        #expect(NFTablesDiff(from: try fixture.store.observe(), to: state).rebuilt != nil)
+        #expect(try fixture.store.observe().state.sets[NFTLoad.frontends]?.isOpaque == true)
+        #expect(NFTablesDiff(from: try fixture.store.observe().state, to: state).rebuilt != nil)
         try fixture.apply(state)
-        fixture.expectEqual(try fixture.store.observe(), state)
+        fixture.expectEqual(try fixture.store.observe().state, state)
     }
 
     @Test("A chain that is still in use is deleted later")
@@ -173,14 +173,14 @@ struct NFTablesFailureTests {
         )
         try fixture.apply(diff)
         // All the rest was done, and it is empty.
-        var seen = try fixture.store.observe()
+        var seen = try fixture.store.observe().state
         #expect(seen.chains[name] == NFTChain(name, rules: []))
         #expect(seen.sets[NFTLoad.slots] == state.sets[NFTLoad.slots])
-        try fixture.store.attend()
-        #expect(try fixture.store.observe().chains[name] != nil)
+        try fixture.store.performDueWork(expecting: nil)
+        #expect(try fixture.store.observe().state.chains[name] != nil)
         try fixture.nft("delete", "map", "ip", "fairlead", "holder")
-        try fixture.store.attend()
-        seen = try fixture.store.observe()
+        try fixture.store.performDueWork(expecting: nil)
+        seen = try fixture.store.observe().state
         fixture.expectEqual(seen, state)
     }
 }

@@ -27,7 +27,7 @@ struct NFTFixture {
 
     @discardableResult
     func apply(_ state: NFTablesState) throws -> ApplyReport {
-        try store.apply(NFTablesDiff(from: store.observe(), to: state))
+        try store.apply(NFTablesDiff(from: store.observe().state, to: state))
     }
 
     @discardableResult
@@ -53,10 +53,10 @@ struct NFTablesStoreTests {
     func roundTrip(_ family: IPFamily) throws {
         let fixture = try NFTFixture(family)
         let wanted = NFTCatalogue(family: family).state
-        let diff = NFTablesDiff(from: try fixture.store.observe(), to: wanted)
+        let diff = NFTablesDiff(from: try fixture.store.observe().state, to: wanted)
         let report = try fixture.store.apply(diff)
         #expect(report == ApplyReport(operations: diff.count))
-        let observed = try fixture.store.observe()
+        let observed = try fixture.store.observe().state
         fixture.expectEqual(observed, wanted)
         #expect(observed == wanted)
     }
@@ -66,7 +66,7 @@ struct NFTablesStoreTests {
         let fixture = try NFTFixture(family)
         let wanted = NFTCatalogue(family: family).state
         try fixture.load(fixture.renderer.render(wanted))
-        let observed = try fixture.store.observe()
+        let observed = try fixture.store.observe().state
         fixture.expectEqual(observed, wanted)
     }
 
@@ -87,12 +87,12 @@ struct NFTablesStoreTests {
         let fixture = try NFTFixture(family)
         let wanted = NFTLoad(family: family, services: 5000, endpoints: 10).state
         // Sockets are opened now.
-        #expect(try fixture.store.observe() == NFTablesState())
+        #expect(try fixture.store.observe().state == NFTablesState())
         let sends = fixture.store.sendsMade
         try fixture.apply(NFTablesDiff(from: NFTablesState(), to: wanted))
         // Rules, 50 000 endpoints and a few more, frontends; and the generation, twice.
         #expect(fixture.store.sendsMade - sends == 1 + 3 + 1 + 2)
-        let observed = try fixture.store.observe()
+        let observed = try fixture.store.observe().state
         #expect(observed == wanted)
     }
 
@@ -105,12 +105,12 @@ struct NFTablesStoreTests {
         try fixture.apply(wanted)
         try fixture.apply(NFTablesState())
         #expect(try fixture.nft("-a", "list", "ruleset") == before)
-        #expect(try fixture.store.observe() == NFTablesState())
+        #expect(try fixture.store.observe().state == NFTablesState())
         // An empty table is there all the same.
         try fixture.nft("add", "table", fixture.keyword, "fairlead")
-        #expect(try fixture.store.observe() == NFTablesState(table: .active))
+        #expect(try fixture.store.observe().state == NFTablesState(table: .active))
         try fixture.apply(NFTablesState())
-        #expect(try fixture.store.observe() == NFTablesState())
+        #expect(try fixture.store.observe().state == NFTablesState())
     }
 
     /// Tables of somebody else, one with our name in another family and one with names like ours.
@@ -159,14 +159,13 @@ struct NFTablesStoreTests {
             done; nft add table ip ended; } >/dev/null 2>&1 &
             """
         try Program.check(["sh", "-c", script])
+        let mark = try fixture.store.observe().mark
         var readings = 0
         while try !fixture.nft("list", "tables").contains("ended"), readings < 1000 {
-            fixture.expectEqual(try fixture.store.observe(), state)
+            fixture.expectEqual(try fixture.store.observe().state, state)
             readings += 1
         }
         #expect(readings > 3)
-        _ = try fixture.store.measure()
-        let before = try fixture.store.measure()
-        #expect(before == ["nftables changes by others": 0])
+        #expect(try fixture.store.changes(since: mark) == .none)
     }
 }

@@ -47,7 +47,7 @@ struct SetRuleTests {
             .filter { $0.contains("-A TEST-MARKS -m mark") }
             .map { $0.prefix { $0 != ":" } }
         #expect(counts == ["[1", "[2", "[1"])
-        #expect(try fixture.store.observe() == wanted)
+        #expect(try fixture.store.observe().state == wanted)
     }
 
     @Test("A rule goes on asking a set that was replaced, and is observed so")
@@ -58,7 +58,7 @@ struct SetRuleTests {
         let sets = IPSetStore(family: .ipv6, owns: RuleCatalogue.owns)
         let larger = SetCatalogue(family: .ipv6).set(.frontend, count: 5000)
         #expect(try sets.make([.replace(larger)]) == ApplyReport(operations: 1))
-        #expect(try fixture.store.observe() == wanted)
+        #expect(try fixture.store.observe().state == wanted)
     }
 }
 
@@ -80,7 +80,7 @@ struct IPVSRuleUMLTests {
         wanted.nat.chains[chain] = Chain(chain, rules: rules)
         wanted.nat.jumps = [Jump(from: .postrouting, rule: Rule(target: .jump(chain)))]
         try fixture.apply(wanted)
-        #expect(try fixture.store.observe() == wanted)
+        #expect(try fixture.store.observe().state == wanted)
         let lines = rules.map { fixture.renderer.render($0, in: chain) }
         #expect(try fixture.save("-t", "nat").filter { $0.contains("-A TEST") } == lines)
         for rule in rules {
@@ -89,6 +89,6 @@ struct IPVSRuleUMLTests {
         }
         try fixture.iptables("-t", "nat", "-F", chain.text)
         try fixture.restore(fixture.renderer.render(wanted), "--noflush")
-        #expect(try fixture.store.observe().nat.chains == wanted.nat.chains)
+        #expect(try fixture.store.observe().state.nat.chains == wanted.nat.chains)
     }
 }

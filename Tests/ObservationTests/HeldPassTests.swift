@@ -1,10 +1,12 @@
 import Addressing
 import DaemonConfiguration
+import Dataplane
+import DataplaneModel
 import Foundation
 import HTTPServing
 import HealthChecking
+import InstalledModes
 import Planning
-import Reconciling
 import ServiceModel
 import Synchronization
 import Telemetry
@@ -53,7 +55,7 @@ struct HeldPassTests {
         report.settings = PlannerSettings(node: NodeIdentity(name: "node-a"))
         telemetry.passed(report, snapshot)
         // The report has no family in it, and a node that was never programmed is not healthy.
-        telemetry.health.updated(.ipv4, began: report.began)
+        telemetry.health.updated(.ipv4, began: .now)
         return telemetry
     }
 

@@ -55,9 +55,9 @@ import Testing
         let both = try flow(line)
         #expect(both.modes == [.iptables, .ipvs])
         #expect(both.exceptions == [.ipvs: "it answers (itself"])
-        #expect(FlowMode.allCases.map(both.applies(to:)) == [true, false, false])
+        #expect(ProxyMode.allCases.map(both.applies(to:)) == [true, false, false])
         let one = try flow("10.1.1.1 -> 10.2.2.2:80/tcp = 10.0.0.1:1; masq !nftables(later)")
-        #expect(FlowMode.allCases.map(one.applies(to:)) == [true, true, false])
+        #expect(ProxyMode.allCases.map(one.applies(to:)) == [true, true, false])
         #expect(try flow("10.1.1.1 -> 10.2.2.2:80/tcp = DROP").modes.count == 3)
     }
 

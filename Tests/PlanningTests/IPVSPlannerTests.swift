@@ -117,17 +117,17 @@ struct IPVSPlannerTests {
             )
         }
         // So many that some want the same number.
-        var grown = InsideMarks(masqueradeBit: 1 << 14)
+        var grown = InternalMarks(masqueradeBit: 1 << 14)
         _ = grown.update(removing: [], adding: names(0..<1500))
         let moved = grown.update(removing: names(500..<1500), adding: names(1500..<2000))
         #expect(moved.isSuperset(of: names(500..<2000)))
-        var fresh = InsideMarks(masqueradeBit: 1 << 14)
+        var fresh = InternalMarks(masqueradeBit: 1 << 14)
         _ = fresh.update(removing: [], adding: names(0..<500).union(names(1500..<2000)))
         #expect(grown.marks == fresh.marks)
         #expect(Set(fresh.marks.values).count == 1000)
         #expect(fresh.marks.values.allSatisfy { $0 & 0x8000_ffff == 0 && $0 != 0 })
         // With the masquerade bit in the upper half the marks are in the lower one.
-        var low = InsideMarks(masqueradeBit: 1 << 20)
+        var low = InternalMarks(masqueradeBit: 1 << 20)
         _ = low.update(removing: [], adding: names(0..<10))
         #expect(low.marks.values.allSatisfy { $0 >> 16 == 0 && $0 != 0 })
     }

@@ -19,7 +19,7 @@ struct OriginPrecedenceTests {
         )
     }
 
-    private func issues<Mode: ProxyMode>(_ mode: Mode.Type, _ services: [Service]) -> [String] {
+    private func issues<Mode: PlannedMode>(_ mode: Mode.Type, _ services: [Service]) -> [String] {
         let addresses = ["192.0.2.1"].compactMap { IPAddress($0) }
         let settings = PlannerSettings(
             node: NodeIdentity(name: "node-a", zone: nil, addresses: addresses),
@@ -112,7 +112,7 @@ struct OriginPrecedenceTests {
     }
 
     /// What the change to each of the Services is, one after the other.
-    private func plans<Mode: ProxyMode>(_ mode: Mode.Type, _ services: [Service]) -> [String] {
+    private func plans<Mode: PlannedMode>(_ mode: Mode.Type, _ services: [Service]) -> [String] {
         let settings = PlannerSettings(node: NodeIdentity(name: "node-a", zone: nil, addresses: []))
         var desired = DesiredState(family: .ipv4, settings: settings)
         var planner = Mode.planner(.ipv4, settings)

@@ -16,18 +16,22 @@ struct OwnershipTests {
         arguments: GoldenTests.scenarios
     )
     func scenarios(_ scenario: GoldenScenario) throws {
-        try check(IPTablesMode.self, scenario)
-        try check(IPVSMode.self, scenario)
-        try check(NFTablesMode.self, scenario)
+        try check(IPTablesMode.self, from: IPTablesState(), scenario)
+        try check(IPVSMode.self, from: IPVSState(), scenario)
+        try check(NFTablesMode.self, from: NFTablesState(), scenario)
     }
 
-    private func check<Mode: ProxyMode>(_ mode: Mode.Type, _ scenario: GoldenScenario) throws {
+    private func check<Mode: PlannedMode>(
+        _ mode: Mode.Type,
+        from nothing: Mode.ModePlanner.State,
+        _ scenario: GoldenScenario
+    ) throws {
         var plans = GoldenPlans(mode, settings: try scenario.settings())
         _ = plans.take(scenario.text("input.yaml") ?? "")
         for family in plans.families {
             let planner = family.planner
             let missing = planner.differences(
-                in: Mode.ModePlanner.diff(from: Mode.nothing, to: planner.plan)
+                in: Mode.ModePlanner.Diff(from: nothing, to: planner.plan)
             )
             #expect(missing.allSatisfy { $0.state == .missing && $0.owner != .nobody })
             let owners = Set(missing.flatMap(\.services))
@@ -35,12 +39,12 @@ struct OwnershipTests {
             let wanted = Set(family.desired.services.filter { $0.value.hasFrontend }.keys)
             #expect(
                 wanted.subtracting(owners).isSubset(of: issues),
-                "\(mode.name) \(family.family.rawValue)"
+                "\(mode.mode.rawValue) \(family.family.rawValue)"
             )
             #expect(owners.isSubset(of: Set(family.desired.services.keys)))
             let gone = mode.planner(family.family, family.desired.settings)
             let unexpected = gone.differences(
-                in: Mode.ModePlanner.diff(from: planner.plan, to: gone.plan)
+                in: Mode.ModePlanner.Diff(from: planner.plan, to: gone.plan)
             )
             #expect(unexpected.allSatisfy { $0.services.isEmpty })
         }
@@ -62,14 +66,14 @@ struct OwnershipTests {
             endpoints: [{address: 10.180.0.11}, {address: 10.180.0.21}]
         """
 
-    private func planner<Mode: ProxyMode>(_ mode: Mode.Type) throws -> Mode.ModePlanner {
+    private func planner<Mode: PlannedMode>(_ mode: Mode.Type) throws -> Mode.ModePlanner {
         var plans = GoldenPlans(mode, settings: try GoldenScenario(directory: "").settings())
         _ = plans.take(Self.manifest)
         return try #require(plans.planner(.ipv4))
     }
 
     private func differences<P: Planner>(_ planner: P, _ damaged: P.State) -> [ObjectDifference] {
-        planner.differences(in: P.diff(from: damaged, to: planner.plan)).sorted()
+        planner.differences(in: P.Diff(from: damaged, to: planner.plan)).sorted()
     }
 
     @Test(

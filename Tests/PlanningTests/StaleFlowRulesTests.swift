@@ -240,23 +240,23 @@ import Testing
     func nodePortAddresses() {
         let local = ["127.0.0.1", "192.0.2.1", "10.180.0.1", "2001:db8::1"].map(Self.address)
         var settings = settings
-        func accepted(_ support: LocalhostSupport) -> [String] {
-            settings.nodePortAddresses(.ipv4, local: local, support).sorted().map(\.description)
+        func accepted(_ mode: ProxyMode) -> [String] {
+            settings.nodePortAddresses(.ipv4, local: local, mode).sorted().map(\.description)
         }
-        #expect(accepted(.never) == ["10.180.0.1", "192.0.2.1"])
-        #expect(accepted(.onRequest) == ["10.180.0.1", "192.0.2.1"])
-        #expect(accepted(.unlessRefused) == ["10.180.0.1", "127.0.0.1", "192.0.2.1"])
+        #expect(accepted(.ipvs) == ["10.180.0.1", "192.0.2.1"])
+        #expect(accepted(.nftables) == ["10.180.0.1", "192.0.2.1"])
+        #expect(accepted(.iptables) == ["10.180.0.1", "127.0.0.1", "192.0.2.1"])
         settings.nodePortAddresses = .primary
-        #expect(accepted(.unlessRefused) == ["192.0.2.1"])
+        #expect(accepted(.iptables) == ["192.0.2.1"])
         settings.nodePortAddresses.includesLocalhost = true
-        #expect(accepted(.onRequest) == ["127.0.0.1", "192.0.2.1"])
-        #expect(accepted(.never) == ["192.0.2.1"])
+        #expect(accepted(.nftables) == ["127.0.0.1", "192.0.2.1"])
+        #expect(accepted(.ipvs) == ["192.0.2.1"])
         settings.localhostNodePorts = false
-        #expect(accepted(.onRequest) == ["192.0.2.1"])
+        #expect(accepted(.nftables) == ["192.0.2.1"])
         settings.localhostNodePorts = nil
         settings.nodePortAddresses = .ranges([IPPrefix(Self.address("10.0.0.0"), length: 8)])
-        #expect(accepted(.unlessRefused) == ["10.180.0.1"])
+        #expect(accepted(.iptables) == ["10.180.0.1"])
         settings.nodePortAddresses = .ranges([IPPrefix(Self.address("fd00::"), length: 8)])
-        #expect(accepted(.never) == ["10.180.0.1", "192.0.2.1"])
+        #expect(accepted(.ipvs) == ["10.180.0.1", "192.0.2.1"])
     }
 }

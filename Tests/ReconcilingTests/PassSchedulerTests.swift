@@ -1,3 +1,4 @@
+import Dataplane
 import Reconciling
 import Testing
 
@@ -166,7 +167,12 @@ import Testing
         var scheduler = settled()
         var now = Duration.seconds(10)
         for delay in [1, 2, 4, 5, 5] {
-            scheduler.completed(.incremental, at: at(now), duration: .zero, outcome: .failed)
+            scheduler.completed(
+                .incremental,
+                at: at(now),
+                duration: .zero,
+                outcome: .failed(.backingOff)
+            )
             // A new request does not shorten the wait.
             scheduler.request(at: at(now))
             #expect(scheduler.due(at: at(now + .seconds(delay) - .milliseconds(1))) == nil)
@@ -235,7 +241,29 @@ import Testing
         )
         #expect(scheduler.due(at: at(.seconds(600))) == nil)
         #expect(scheduler.due(at: at(.seconds(601))) == .resync)
-        scheduler.completed(.resync, at: at(.seconds(601)), duration: .zero, outcome: .failed)
+        scheduler.completed(
+            .resync,
+            at: at(.seconds(601)),
+            duration: .zero,
+            outcome: .failed(.backingOff)
+        )
         #expect(scheduler.due(at: at(.seconds(602))) == .full)
+    }
+
+    @Test(
+        "What goes by itself is tried again soon each time, what needs a hand as seldom as can be"
+    )
+    func retries() {
+        for (retry, delay) in [(PassOutcome.Retry.soon, 1), (.slowly, 5)] {
+            var scheduler = settled()
+            var now = Duration.seconds(10)
+            for _ in 0..<4 {
+                scheduler.completed(.full, at: at(now), duration: .zero, outcome: .failed(retry))
+                scheduler.request(at: at(now))
+                #expect(scheduler.due(at: at(now + .seconds(delay) - .milliseconds(1))) == nil)
+                now += .seconds(delay)
+                #expect(scheduler.due(at: at(now)) == .full)
+            }
+        }
     }
 }

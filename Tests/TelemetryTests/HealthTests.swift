@@ -1,4 +1,5 @@
 import Addressing
+import DataplaneModel
 import HTTPServing
 import ServiceModel
 import Telemetry
@@ -115,6 +116,18 @@ struct HealthTests {
         #expect(pages.livezPage(at: after(70)).status == 503)
         health.updated(.ipv4, began: after(71), at: after(72))
         #expect(pages.livezPage(at: after(72)).status == 200)
+    }
+
+    @Test("Why a family cannot be programmed is said, until it can")
+    func failureReason() {
+        health.failed(.ipv4, began: after(10), problem: "no permission. This needs root")
+        health.beat(at: after(70))
+        let reason = "IPv4: a change has waited 60 s (no permission. This needs root)"
+        #expect(pages.livezPage(at: after(70)).body.contains("\"problems\":[\"\(reason)\"]"))
+        health.updated(.ipv4, began: after(71), at: after(72))
+        health.queued(at: after(73))
+        health.beat(at: after(140))
+        #expect(!pages.livezPage(at: after(140)).body.contains("no permission"))
     }
 
     @Test("What comes during a pass still waits after it")

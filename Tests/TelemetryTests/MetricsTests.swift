@@ -1,3 +1,4 @@
+import DataplaneModel
 import Foundation
 import HTTPServing
 import Telemetry
@@ -101,7 +102,7 @@ struct MetricsTests {
 
     @Test("Each mode has kube-proxy's metrics for it, and no others of that name")
     func kubeProxyNames() {
-        let modes: [(String, KubeProxyMetrics.Mode)] = [
+        let modes: [(String, ProxyMode)] = [
             ("iptables", .iptables), ("ipvs", .ipvs), ("nftables", .nftables),
         ]
         for (word, mode) in modes {
@@ -197,7 +198,7 @@ struct MetricsTests {
             "fairlead_health_check_targets", "fairlead_health_check_panics",
             "fairlead_health_check_probes_total", "fairlead_health_check_transitions_total",
         ]
-        for mode in [KubeProxyMetrics.Mode.iptables, .ipvs, .nftables] {
+        for mode in [ProxyMode.iptables, .ipvs, .nftables] {
             let registry = MetricRegistry()
             _ = KubeProxyMetrics(registry, mode: mode)
             _ = FairleadMetrics(registry)

@@ -1,3 +1,5 @@
+package import Dataplane
+
 /// Decides when the next pass runs: soon after a change, not too often, again after a failure, and
 /// now and then with a look at the kernel, one family at a time.
 ///
@@ -60,26 +62,6 @@ package struct PassScheduler: Sendable {
         resyncAt = start.advanced(by: resyncInterval)
     }
 
-    /// What a pass does.
-    package enum PassKind: Sendable, Equatable {
-        /// Applies changes since the last pass.
-        case incremental
-        /// Applies them, but observes one family first: the one for which that is longest ago.
-        case resync
-        /// Observes the kernel first.
-        case full
-    }
-
-    /// How a pass ended.
-    package enum Outcome: Sendable, Equatable {
-        case succeeded
-        /// All stands but single objects, or as far as is known: the kernel is looked at again soon,
-        /// while changes go on as ever.
-        case incomplete
-        /// Changes wait for the repetition.
-        case failed
-    }
-
     /// Something changed; `full` when the kernel itself may have.
     package mutating func request(at now: Instant, full: Bool = false) {
         requestedAt = requestedAt ?? now
@@ -107,16 +89,23 @@ package struct PassScheduler: Sendable {
         _ kind: PassKind,
         at now: Instant,
         duration: Duration,
-        outcome: Outcome
+        outcome: PassOutcome
     ) {
         earliest = now.advanced(by: max(minInterval, rest(after: duration, at: now)))
         requestedAt = nil
-        failures = outcome == .failed ? failures + 1 : 0
-        guard outcome != .failed else {
-            retryAt = now.advanced(by: delay(after: failures))
+        if case .failed(let retry) = outcome {
+            failures += 1
             wantsFull = true
+            let delay =
+                switch retry {
+                case .soon: retryInterval
+                case .backingOff: delay(after: failures)
+                case .slowly: maxRetryInterval
+                }
+            retryAt = now.advanced(by: delay)
             return
         }
+        failures = 0
         if kind == .full { wantsFull = false }
         if kind != .incremental { resyncAt = now.advanced(by: resyncInterval) }
         guard outcome == .incomplete else {

@@ -1,5 +1,6 @@
 package import Addressing
 import AnnotatedYAML
+import DataplaneModel
 import PrintableText
 import ServiceModel
 
@@ -42,44 +43,23 @@ extension NodePortAddresses {
     }
 }
 
-extension DaemonConfiguration.NodePorts {
-    mutating func decode(_ fields: Fields) throws(FieldError) {
-        if case .scalar("auto", _) = fields.value("localhost")?.content {
-            localhost = nil
-        } else {
-            localhost = try fields.boolean("localhost") ?? localhost
-        }
-        guard let value = fields.value("addresses") else { return }
-        switch value.content {
-        case .scalar(let text, _) where NodePortWord(rawValue: text) != nil:
-            addresses = try NodePortAddresses([(text, value.line, "nodePorts.addresses")])
-        case .sequence(let elements) where !elements.isEmpty:
-            addresses = try NodePortAddresses(fields.strings("addresses"))
-        default:
-            throw fields.error(
-                "addresses",
-                "must be all, primary, localhost or a list of these words and of ranges"
-            )
-        }
-    }
-}
-
 extension DaemonConfiguration {
     /// Where node ports do not answer on loopback addresses though the configuration names them;
-    /// nil if they do, or nobody asked. `mode` is one, and not `auto`.
+    /// nil if they do, or are not asked to.
     package func localhostLimit(_ families: [IPFamily]) -> String? {
+        let support = chosenMode.localhost
         let asked = IPFamily.allCases.filter { family in
             families.contains(family)
                 && (nodePorts.addresses.namesLoopback(family)
                     || family == .ipv4 && nodePorts.localhost == true
-                        && nodePorts.addresses.acceptsAll(family) && mode != .iptables)
+                        && nodePorts.addresses.acceptsAll(family) && support != .unlessRefused)
         }
         guard nodePorts.localhost != false else { return nil }
-        let unserved = asked.filter { $0 == .ipv6 || mode == .ipvs }
+        let unserved = asked.filter { $0 == .ipv6 || support == .never }
             .map { $0 == .ipv4 ? "127.0.0.1" : "::1" }
         guard !unserved.isEmpty else { return nil }
         let reason =
-            mode == .ipvs
+            support == .never
             ? "IPVS does not send on what comes from a loopback address"
             : "the kernel has no route_localnet for IPv6"
         return

@@ -1,5 +1,6 @@
 package import Addressing
 import CIPTables
+import CNetlink
 package import DataplaneModel
 import Glibc
 
@@ -59,6 +60,46 @@ package enum LocalAddresses {
             }
             return IPAddress(family: .ipv6, bits: bits)
         default: return nil
+        }
+    }
+}
+
+/// The same, read again only when the kernel tells of a change of addresses or interfaces: a node may
+/// have thousands, most of them Services'.
+package final class LocalAddressWatch {
+    private var socket: NetlinkSocket?
+    private var known: [LocalAddress] = []
+
+    /// Listens to nothing yet.
+    package init() {}
+
+    /// As they are now, in the network namespace of the thread of the first call.
+    package func addresses() throws(DataplaneError) -> [LocalAddress] {
+        if try hasChanged() { known = try LocalAddresses.observe() }
+        return known
+    }
+
+    private func hasChanged() throws(DataplaneError) -> Bool {
+        guard socket != nil else {
+            let opened = try NetlinkSocket(NETLINK_ROUTE, name: "rtnetlink notifications")
+            try opened.bind()
+            for group in [RTNLGRP_LINK, RTNLGRP_IPV4_IFADDR, RTNLGRP_IPV6_IFADDR] {
+                try opened.listen(UInt32(group.rawValue), true)
+            }
+            socket = consume opened
+            return true
+        }
+        var hasChanged = false
+        while true {
+            do throws(DataplaneError) {
+                guard try socket?.arrived() != nil else {
+                    return hasChanged
+                }
+            } catch {
+                // More happened than the kernel keeps for us.
+                guard error.errno == ENOBUFS else { throw error }
+            }
+            hasChanged = true
         }
     }
 }

@@ -10,12 +10,21 @@ package struct ObjectIssue: Sendable, Hashable, Comparable, CustomStringConverti
     /// `namespace/name`, as far as it is known.
     package var object: String?
     package var reason: String
+    /// The Service that is not served as it is written for it; nil where that is not known.
+    package var service: ServiceName?
 
-    package init(source: String, line: Int? = nil, object: String? = nil, reason: String) {
+    package init(
+        source: String,
+        line: Int? = nil,
+        object: String? = nil,
+        reason: String,
+        service: ServiceName? = nil
+    ) {
         self.source = source
         self.line = line
         self.object = object
         self.reason = reason
+        self.service = service
     }
 
     /// `file:line: namespace/name: reason`, absent parts left out.
@@ -27,5 +36,14 @@ package struct ObjectIssue: Sendable, Hashable, Comparable, CustomStringConverti
     package static func < (left: ObjectIssue, right: ObjectIssue) -> Bool {
         (left.source, left.line ?? 0, left.object ?? "", left.reason)
             < (right.source, right.line ?? 0, right.object ?? "", right.reason)
+    }
+}
+
+extension ServiceName {
+    /// The Service that the control plane names an EndpointSlice after, with one more part at the
+    /// end: the best guess for a slice that cannot be read.
+    package init?(ofSlice name: String, namespace: String) {
+        guard let dash = name.lastIndex(of: "-") else { return nil }
+        self.init(namespace: namespace, name: String(name[..<dash]))
     }
 }

@@ -53,7 +53,7 @@ private struct DOTWriter {
             )
         }
         for frontend in lane.frontends {
-            let name = node([frontend.kind.rawValue, frontend.address])
+            let name = node([frontend.kind.title, frontend.address])
             guard let policy = frontend.policy, let list = lists[policy] else { continue }
             line("    \(name) -> \(list) [label=\(PictureText.dot(policy.rawValue))];")
         }

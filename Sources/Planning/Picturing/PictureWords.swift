@@ -13,10 +13,24 @@ extension EndpointList {
     }
 }
 
+extension FrontendKind {
+    /// `NodePort`, as it stands above the address.
+    var title: String {
+        switch self {
+        case .clusterIP: "ClusterIP"
+        case .nodePort: "NodePort"
+        case .externalIP: "External IP"
+        case .loadBalancer: "Load balancer"
+        case .healthCheck: "Health check"
+        case .remainder: "Other ports"
+        }
+    }
+}
+
 extension PicturedFrontend {
     /// What a person has to know that does not fit beside it.
     var fullText: String {
-        var text = "\(kind.rawValue) \(address)"
+        var text = "\(kind.title) \(address)"
         if let policy { text += ", policy \(policy.rawValue)" }
         if !sources.isEmpty { text += ", only from \(sources.joined(separator: ", "))" }
         return text

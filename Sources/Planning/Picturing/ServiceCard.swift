@@ -166,7 +166,7 @@ struct ServiceCard {
     private func draw(_ frontend: PicturedFrontend, _ frame: Frame, to svg: inout SVGWriter) {
         svg.begin("g", title: frontend.fullText)
         svg.box(frame, "box")
-        svg.label(frontend.kind.rawValue, frame.x + 14, frame.y + 17, "t11 muted")
+        svg.label(frontend.kind.title, frame.x + 14, frame.y + 17, "t11 muted")
         let address = PictureText.cutMiddle(frontend.address, to: 33)
         svg.label(address, frame.x + 14, frame.y + 34, "t12 mono text strong")
         if let policy = frontend.policy {

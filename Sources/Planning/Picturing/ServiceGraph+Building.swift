@@ -110,30 +110,31 @@ private struct LaneBuilder {
     }
 
     private var frontends: [PicturedFrontend] {
-        var frontends: [PicturedFrontend] = []
-        func add(_ kind: PicturedFrontend.Kind, _ address: String, _ policy: TrafficPolicy?) {
-            frontends.append(
-                PicturedFrontend(kind: kind, address: address, policy: policy, sources: [])
+        var frontends = port.frontends.map { frontend in
+            PicturedFrontend(
+                kind: frontend.kind,
+                address: Self.address(frontend.key),
+                policy: port.policy(of: frontend.kind),
+                sources: frontend.kind == .loadBalancer
+                    ? port.sourceRanges.map(\.description) : []
             )
         }
-        let external: TrafficPolicy = port.externalPolicyIsLocal ? .local : .cluster
-        if let address = port.clusterIP {
-            let policy: TrafficPolicy = port.internalPolicyIsLocal ? .local : .cluster
-            add(.clusterIP, "\(SocketAddress(address, port.port))", policy)
-        }
-        if let nodePort = port.nodePort { add(.nodePort, ":\(nodePort)", external) }
-        for address in port.externalIPs where address != port.clusterIP {
-            add(.externalIP, "\(SocketAddress(address, port.port))", external)
-        }
-        for address in port.loadBalancerAddresses
-        where address != port.clusterIP && !port.externalIPs.contains(address) {
-            add(.loadBalancer, "\(SocketAddress(address, port.port))", external)
-            frontends[frontends.count - 1].sources = port.sourceRanges.map(\.description)
-        }
         if let check = service.healthCheckNodePort, service.ports.first?.name == port.name {
-            add(.healthCheck, ":\(check)", nil)
+            let address = Self.address(.healthCheck(check))
+            frontends.append(
+                PicturedFrontend(kind: .healthCheck, address: address, policy: nil, sources: [])
+            )
         }
         return frontends
+    }
+
+    /// The protocol stands above already.
+    private static func address(_ key: FrontendKey) -> String {
+        switch key {
+        case .address(let socket, _): "\(socket)"
+        case .nodePort(let port, _), .healthCheck(let port): ":\(port)"
+        case .remainder, .mark: "\(key)"
+        }
     }
 
     private func list(_ policy: TrafficPolicy) -> EndpointList {

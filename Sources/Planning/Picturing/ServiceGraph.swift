@@ -20,7 +20,7 @@ package struct PicturedService: Sendable, Equatable {
     package var remarks: [String]
     /// Sorted by port, IPv4 before IPv6.
     package var lanes: [Lane]
-    /// Wishes that could not be fulfilled.
+    /// What could not be planned.
     package var issues: [String]
 }
 
@@ -37,15 +37,7 @@ package struct Lane: Sendable, Equatable {
 }
 
 package struct PicturedFrontend: Sendable, Equatable {
-    package enum Kind: String, Sendable {
-        case clusterIP = "ClusterIP"
-        case nodePort = "NodePort"
-        case externalIP = "External IP"
-        case loadBalancer = "Load balancer"
-        case healthCheck = "Health check"
-    }
-
-    package var kind: Kind
+    package var kind: FrontendKind
     /// `10.96.0.10:80`, or `:30080` on the node's own addresses.
     package var address: String
     /// Which list it leads to; nil for one that is answered here.
@@ -93,12 +85,4 @@ package struct PicturedEndpoint: Sendable, Equatable {
     }
 
     package var isChosen: Bool { cluster.isInList || local.isInList }
-}
-
-/// What decides how many connections an endpoint gets.
-package enum Spreading: Sendable {
-    case byWeight
-    case evenly
-    /// What the endpoints do meanwhile: the connections they have, for instance.
-    case byLoad
 }

@@ -1,13 +1,24 @@
 package import ServiceModel
 
-/// A wish of one Service that cannot be planned as it stands; the rest of the plan holds.
+/// Something in one Service that cannot be planned as it stands; the rest of the plan holds.
 package struct PlanIssue: Sendable, Hashable, Comparable, CustomStringConvertible {
     package var servicePort: ServicePortName
     package var reason: String
+    /// The Service port that has what this one claims; nil where none has.
+    package var holder: ServicePortName?
 
-    package init(_ servicePort: ServicePortName, reason: String) {
+    package init(
+        _ servicePort: ServicePortName,
+        reason: String,
+        holder: ServicePortName? = nil
+    ) {
         self.servicePort = servicePort
         self.reason = reason
+        self.holder = holder
+    }
+
+    package func concerns(_ service: ServiceName) -> Bool {
+        servicePort.service == service || holder?.service == service
     }
 
     package var description: String { "\(servicePort): \(reason)" }
@@ -18,7 +29,7 @@ package struct PlanIssue: Sendable, Hashable, Comparable, CustomStringConvertibl
 }
 
 extension ServiceState {
-    /// Wishes that the configuration forbids, an issue for each port.
+    /// External IPs that the configuration forbids, an issue for each port.
     var refusals: [PlanIssue] {
         refusedExternalIPs.flatMap { address in
             ports.map {

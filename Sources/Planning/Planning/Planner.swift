@@ -1,3 +1,4 @@
+package import Addressing
 package import ServiceModel
 
 /// Turns desired state into the wanted kernel state of one mode and family. Pure and total: what
@@ -6,24 +7,24 @@ package protocol Planner: Sendable {
     /// The kernel state of this mode.
     associatedtype State: Sendable & Equatable
     /// What turns one state into another.
-    associatedtype Diff: PlanDiff
+    associatedtype Diff: PlanDiff where Diff.State == State
+
+    /// A plan without Services.
+    init(family: IPFamily, settings: PlannerSettings)
 
     /// The whole wanted state.
     var plan: State { get }
-    /// Wishes that could not be planned, sorted.
+    /// What could not be planned, sorted.
     var issues: [PlanIssue] { get }
 
     /// Plans the named Services anew and returns what that changes.
     mutating func plan(_ names: [ServiceName], of desired: DesiredState) -> Diff
 
-    /// The same for when nobody asks what changes, since the kernel is compared with the whole plan.
+    /// The same without the difference, for when the kernel is compared with the whole plan.
     mutating func load(_ names: [ServiceName], of desired: DesiredState)
 
     /// Whose each change is of a `diff` that leads to the plan, in no order.
     func differences(in diff: Diff) -> [ObjectDifference]
-
-    /// Everything that differs between two states.
-    static func diff(from old: State, to new: State) -> Diff
 }
 
 extension Planner {
@@ -34,9 +35,25 @@ extension Planner {
 
 /// Changes that can be counted.
 package protocol PlanDiff: Sendable {
+    associatedtype State
+
+    /// Everything that differs.
+    init(from old: State, to new: State)
+
     var isEmpty: Bool { get }
     /// Number of changed objects.
     var count: Int { get }
-    /// The same by the sort of object: `chain`, `set`, which counts its entries too, and so on.
-    var countByObject: [String: Int] { get }
+    var countByObject: [ChangedObject: Int] { get }
+}
+
+/// A sort of object that a change counts; raw values are those of the metrics.
+package enum ChangedObject: String, Sendable, CaseIterable {
+    case table
+    case chain
+    case jump
+    /// With its entries.
+    case set
+    /// Virtual and real servers.
+    case server
+    case address
 }

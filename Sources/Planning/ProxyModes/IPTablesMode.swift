@@ -1,35 +1,11 @@
-package import Addressing
 package import DataplaneModel
 package import PacketTracing
 package import Planning
 
 /// Chains in legacy iptables' nat and filter tables.
-package enum IPTablesMode: ProxyMode {
-    package static let name = "iptables"
-    package static let nothing = IPTablesState()
-
-    package static func planner(
-        _ family: IPFamily,
-        _ settings: PlannerSettings
-    ) -> IPTablesPlanner {
-        IPTablesPlanner(family: family, settings: settings)
-    }
-
-    package static func text(_ state: IPTablesState, _ family: IPFamily) -> String {
-        IPTablesRenderer(family: family).render(state)
-    }
-
-    package static func text(_ diff: IPTablesDiff, _ family: IPFamily) -> String {
-        IPTablesRenderer(family: family).render(diff)
-    }
-
-    package static func document(_ state: IPTablesState, _ family: IPFamily) -> any Encodable {
-        IPTablesDocument(state, family: family)
-    }
-
-    package static func document(_ diff: IPTablesDiff, _ family: IPFamily) -> any Encodable {
-        IPTablesDiffDocument(diff, family: family)
-    }
+package enum IPTablesMode: PlannedMode {
+    package typealias Renderer = IPTablesRenderer
+    package static let mode = ProxyMode.iptables
 
     package static func tracer(
         _ state: IPTablesState,
@@ -37,5 +13,17 @@ package enum IPTablesMode: ProxyMode {
         planner: IPTablesPlanner?
     ) -> any FlowTracer {
         PacketTracer(state, network: network) { IPTablesRenderer(family: $1).render($0) }
+    }
+
+    package static func needsRouteLocalnet(_ planner: IPTablesPlanner) -> Bool {
+        planner.needsRouteLocalnet
+    }
+
+    package static func ruleCounts(_ planner: IPTablesPlanner) -> [TableName: Int] {
+        let counts = [TableName.filter, .nat].map { table in
+            let owned = planner.plan[table]
+            return (table, owned.chains.values.reduce(owned.jumps.count) { $0 + $1.rules.count })
+        }
+        return Dictionary(uniqueKeysWithValues: counts)
     }
 }

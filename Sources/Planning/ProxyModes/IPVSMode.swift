@@ -1,32 +1,12 @@
-package import Addressing
 package import DataplaneModel
 package import PacketTracing
 package import Planning
+import ServiceModel
 
 /// IPVS virtual servers, with sets and a constant number of iptables rules beside them.
-package enum IPVSMode: ProxyMode {
-    package static let name = "ipvs"
-    package static let nothing = IPVSState()
-
-    package static func planner(_ family: IPFamily, _ settings: PlannerSettings) -> IPVSPlanner {
-        IPVSPlanner(family: family, settings: settings)
-    }
-
-    package static func text(_ state: IPVSState, _ family: IPFamily) -> String {
-        IPVSRenderer(family: family).render(state)
-    }
-
-    package static func text(_ diff: IPVSDiff, _ family: IPFamily) -> String {
-        IPVSRenderer(family: family).render(diff)
-    }
-
-    package static func document(_ state: IPVSState, _ family: IPFamily) -> any Encodable {
-        IPVSDocument(state, family: family)
-    }
-
-    package static func document(_ diff: IPVSDiff, _ family: IPFamily) -> any Encodable {
-        IPVSDiffDocument(diff, family: family)
-    }
+package enum IPVSMode: PlannedMode {
+    package typealias Renderer = IPVSRenderer
+    package static let mode = ProxyMode.ipvs
 
     package static func tracer(
         _ state: IPVSState,
@@ -34,5 +14,16 @@ package enum IPVSMode: ProxyMode {
         planner: IPVSPlanner?
     ) -> any FlowTracer {
         PacketTracer(state, network: network) { IPTablesRenderer(family: $1).render($0) }
+    }
+
+    package static func spreading(
+        _ port: ServicePortState,
+        _ settings: PlannerSettings
+    ) -> Spreading {
+        switch port.scheduler ?? settings.ipvsScheduler {
+        case .wrr, .sh, .mh: .byWeight
+        case .rr, .dh: .evenly
+        case .lc, .wlc, .lblc, .lblcr, .sed, .nq, .fo, .ovf, .twos: .byLoad
+        }
     }
 }

@@ -1,15 +1,14 @@
 import Addressing
 import ArgumentParser
 import DaemonConfiguration
+import Dataplane
 import DataplaneModel
-import LinuxKernel
+import InstalledModes
 import Planning
-import ProxyModes
-import Reconciling
 import ServiceModel
 import ServiceSources
 
-struct ApplyCommand: ParsableCommand {
+struct ApplyCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "apply",
         abstract: "Apply the plan once, and exit.",
@@ -24,7 +23,7 @@ struct ApplyCommand: ParsableCommand {
     @Option(name: .shortAndLong, help: "text or json.")
     var output = OutputFormat.text
 
-    private struct Result: Encodable {
+    fileprivate struct Result: Encodable {
         var family: String
         var services: Int
         var operations: Int
@@ -38,15 +37,15 @@ struct ApplyCommand: ParsableCommand {
         }
     }
 
-    func run() throws {
+    func run() async throws {
         let configuration = try options.loadWithMode()
         let sources = try LoadedSources.complaining(configuration)
         guard sources.update.snapshot.issues.isEmpty else {
             throw CommandFailure("nothing applied: fix the manifests first")
         }
-        let results = try withAdvice {
-            try apply(configuration.mode.installed, configuration, sources)
-        }
+        let report = try await apply(configuration, sources)
+        for issue in report.issues { complain("\(issue)") }
+        let results = report.families.filter { $0.error == nil }.map(Result.init)
         switch output {
         case .json: try OutputFormat.printJSON(results)
         case .text:
@@ -54,38 +53,39 @@ struct ApplyCommand: ParsableCommand {
                 print("\(result.family): \(result.services) Services, \(result.words)")
             }
         }
-        let failures = results.flatMap(\.failures)
-        for failure in failures { complain(failure) }
-        if !failures.isEmpty { throw ExitCode(1) }
+        for failure in results.flatMap(\.failures) { complain(failure) }
+        for failure in report.errors {
+            complain("\(failure.family.rawValue): \(failure.error.advice)")
+        }
+        if report.outcome != .succeeded { throw ExitCode(1) }
     }
 
-    private func apply<Mode: InstalledMode>(
-        _ mode: Mode.Type,
+    /// One turn of what the daemon does for ever.
+    private func apply(
         _ configuration: DaemonConfiguration,
         _ sources: LoadedSources
-    ) throws(DataplaneError) -> [Result] {
-        let kernel = try Kernel(configuration)
-        for problem in mode.prepareHost(configuration) { complain(problem) }
-        let settings = PlannerSettings(configuration, facts: sources.facts())
-        var results: [Result] = []
-        for family in try kernel.families() {
-            var dataplane = ModeDataplane(mode, family, settings, kernel)
-            let report = try dataplane.pass(sources.update, observe: true)
-            var failures = report.apply.failures.map(\.description)
-            if let failure = dataplane.finish() { failures.append(failure) }
-            var retirement = Retirement(OtherModes(family, kernel))
-            _ = retirement.proceed(presentStands: dataplane.stands)
-            failures += retirement.remains
-            for issue in dataplane.issues { complain("\(family.rawValue): \(issue)") }
-            results.append(
-                Result(
-                    family: family.rawValue,
-                    services: dataplane.serviceCount,
-                    operations: report.apply.operations,
-                    failures: failures
-                )
-            )
+    ) async throws -> PassReport {
+        let dataplane = Dataplane(configuration)
+        do throws(DataplaneError) {
+            _ = try await dataplane.start()
+        } catch {
+            throw CommandFailure(error.advice)
         }
-        return results
+        for problem in await dataplane.prepareHost() { complain(problem) }
+        if let cluster = sources.facts().cluster { _ = await dataplane.learn(cluster) }
+        let report = await dataplane.pass(sources.update, .full)
+        await dataplane.conntrackCleaner.finish()
+        for problem in dataplane.conntrackCleaner.takeProblems() { complain("\(problem)") }
+        return report
+    }
+}
+
+extension ApplyCommand.Result {
+    fileprivate init(_ outcome: PassReport.FamilyOutcome) {
+        family = outcome.family.rawValue
+        services = outcome.counts.services
+        operations = outcome.report?.apply.operations ?? 0
+        failures = outcome.failures.map { "\($0.consequence.map { "\($0): " } ?? "")\($0.error)" }
+        if let leftovers = outcome.leftovers { failures.append("\(leftovers)") }
     }
 }

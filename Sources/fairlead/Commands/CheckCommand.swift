@@ -1,7 +1,9 @@
 import Addressing
 import ArgumentParser
 import DaemonConfiguration
+import Dataplane
 import DataplaneModel
+import InstalledModes
 import LinuxKernel
 import Planning
 import ProxyModes
@@ -27,7 +29,7 @@ struct CheckCommand: ParsableCommand {
         findings += complaints
         findings += Self.kernel(configuration, sources?.update.snapshot.nodePorts ?? [])
         if let sources {
-            findings += Self.obstacles(configuration.mode.installed, configuration, sources)
+            findings += Self.obstacles(configuration.chosenMode.installed, configuration, sources)
         }
         let width = findings.map(\.subject.count).max() ?? 0
         for finding in findings {
@@ -87,7 +89,7 @@ struct CheckCommand: ParsableCommand {
             )
         }
         findings += snapshot.ignoredParts.map { .init(.note, "sources", $0) }
-        return (loaded, findings + plan(configuration.mode.installed, configuration, loaded))
+        return (loaded, findings + plan(configuration.chosenMode.installed, configuration, loaded))
     }
 
     /// The most obstacles shown for one family.
@@ -151,7 +153,7 @@ struct CheckCommand: ParsableCommand {
         }
         let families = configuration.families ?? IPFamily.allCases
         let limit = configuration.localhostLimit(families)
-        return configuration.mode.installed.capabilities(families, configuration)
+        return configuration.chosenMode.installed.capabilities(families, configuration)
             + [limit.map { .init(.note, "node ports", $0) }].compactMap(\.self)
             + KernelCapabilities.interceptions(
                 families,

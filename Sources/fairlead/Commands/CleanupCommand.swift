@@ -1,7 +1,9 @@
 import Addressing
 import ArgumentParser
 import DaemonConfiguration
+import Dataplane
 import DataplaneModel
+import InstalledModes
 import LinuxKernel
 import ProxyModes
 

@@ -1,6 +1,8 @@
 import ArgumentParser
 import DaemonConfiguration
+import Dataplane
 import DataplaneModel
+import InstalledModes
 import Planning
 import ServiceModel
 import ServiceSources
@@ -44,20 +46,16 @@ struct CountersCommand: ParsableCommand {
         var isCounting = false
         for family in try kernel.families() {
             let owners = FrontendOwners(sources.update.snapshot, family: family, settings: settings)
-            let source = configuration.mode.installed.trafficSource(family, kernel)
+            let source = configuration.chosenMode.installed.trafficSource(family, kernel)
             guard let traffic = try source.read(owners) else { continue }
             isCounting = true
             rows += owners.all.sorted().map {
                 CountersRow($0, family, traffic[$0] ?? PortTraffic())
             }
         }
-        guard isCounting else { throw CommandFailure(Self.refusal(configuration.mode)) }
+        guard isCounting else {
+            throw CommandFailure(configuration.chosenMode.installed.countingAdvice)
+        }
         return rows
-    }
-
-    private static func refusal(_ mode: DaemonConfiguration.Mode) -> String {
-        mode == .iptables
-            ? "mode iptables has no counters; use mode ipvs or nftables"
-            : "nothing is counted: set nftables: {counters: true} in the daemon's configuration"
     }
 }

@@ -1,6 +1,9 @@
 import Addressing
 import ArgumentParser
 import DaemonConfiguration
+import Dataplane
+import DataplaneModel
+import InstalledModes
 import Picturing
 import Planning
 import ProxyModes
@@ -35,8 +38,10 @@ struct GraphCommand: ParsableCommand {
     @Argument(help: "Services. (default: all)")
     var services: [ServiceArgument] = []
 
-    @Option(help: "svg or dot, the language of Graphviz.")
-    var format = Format.svg
+    @Option(
+        help: "svg, or dot for Graphviz. (default: by the output's name, else svg)"
+    )
+    var format: Format?
 
     @Option(name: .shortAndLong, help: "Write to this file instead of standard output.")
     var output: String?
@@ -48,6 +53,23 @@ struct GraphCommand: ParsableCommand {
         if all, !services.isEmpty {
             throw ValidationError("--all cannot be combined with Service names")
         }
+        _ = try chosenFormat()
+    }
+
+    /// The requested format, or that of the output's file name extension. Throws for any other
+    /// extension, as no viewer would open the file.
+    private func chosenFormat() throws -> Format {
+        guard let output, let name = output.split(separator: "/").last,
+            let dot = name.lastIndex(of: "."), dot != name.startIndex
+        else { return format ?? .svg }
+        let ending = name[name.index(after: dot)...].lowercased()
+        let named = ending == "gv" ? .dot : Format(rawValue: ending)
+        guard let named, format == nil || format == named else {
+            throw ValidationError(
+                "--output \(output): the file name must end in .svg, .dot or .gv, and match --format"
+            )
+        }
+        return named
     }
 
     func run() throws {
@@ -60,9 +82,9 @@ struct GraphCommand: ParsableCommand {
                 "\(count) Services are too many for one picture: name some, or use --all"
             )
         }
-        let graph = graph(configuration.mode.installed, configuration, sources, names)
+        let graph = graph(configuration.chosenMode.installed, configuration, sources, names)
         let text =
-            switch format {
+            switch try chosenFormat() {
             case .svg: SVGRenderer().render(graph)
             case .dot: DOTRenderer().render(graph)
             }
@@ -75,27 +97,15 @@ struct GraphCommand: ParsableCommand {
         _ sources: LoadedSources,
         _ names: Set<ServiceName>?
     ) -> ServiceGraph {
-        let plans = PlannedFamily.all(mode, configuration, sources.update, facts: sources.facts())
+        let facts = sources.facts()
+        let settings = PlannerSettings(configuration, facts: facts)
+        let plans = PlannedFamily.all(mode, configuration, sources.update, facts: facts)
         return ServiceGraph(
             plans.map(\.desired),
             snapshot: sources.update.snapshot,
             names: names,
-            mode: mode.name,
+            mode: mode.mode.rawValue,
             issues: plans.flatMap(\.planner.issues)
-        ) {
-            guard mode == IPVSMode.self else { return .byWeight }
-            return ($0.scheduler ?? configuration.ipvs.scheduler).spreading
-        }
-    }
-}
-
-extension Scheduler {
-    /// How IPVS spreads connections with this scheduler.
-    fileprivate var spreading: Spreading {
-        switch self {
-        case .wrr, .sh, .mh: .byWeight
-        case .rr, .dh: .evenly
-        case .lc, .wlc, .lblc, .lblcr, .sed, .nq, .fo, .ovf, .twos: .byLoad
-        }
+        ) { mode.spreading($0, settings) }
     }
 }

@@ -1,8 +1,10 @@
 import Addressing
 import ArgumentParser
 import DaemonConfiguration
+import Dataplane
 import DataplaneModel
 import Foundation
+import InstalledModes
 import LinuxKernel
 import Planning
 import ProxyModes
@@ -38,7 +40,7 @@ struct PlanCommand: ParsableCommand {
     func run() throws {
         let configuration = try options.loadWithMode()
         let sources = try LoadedSources.complaining(configuration)
-        try plan(configuration.mode.installed, configuration, sources)
+        try plan(configuration.chosenMode.installed, configuration, sources)
     }
 
     private func plan<Mode: InstalledMode>(
@@ -60,26 +62,27 @@ struct PlanCommand: ParsableCommand {
             planned.families = try kernel.families()
             return try PlannedFamily.all(mode, planned, sources.update, facts: facts).map { plan in
                 plan.complainAboutIssues()
-                let observed = try mode.store(plan.family, kernel).observe()
-                return (plan.family, Mode.ModePlanner.diff(from: observed, to: plan.planner.plan))
+                return (plan.family, try plan.diff(kernel))
             }
         }
         try show(mode, changes)
         if exitCode, changes.contains(where: { !$0.1.isEmpty }) { throw ExitCode(2) }
     }
 
-    private func show<Mode: ProxyMode>(_ plans: [PlannedFamily<Mode>]) throws {
+    private func show<Mode: PlannedMode>(_ plans: [PlannedFamily<Mode>]) throws {
         switch output {
         case .text:
             for plan in plans { print(Mode.plan(plan.planner.plan, plan.family), terminator: "") }
         case .json:
             try OutputFormat.printJSON(
-                plans.map { AnyEncodable(Mode.document($0.planner.plan, $0.family)) }
+                plans.map {
+                    AnyEncodable(Mode.Renderer(family: $0.family).document($0.planner.plan))
+                }
             )
         }
     }
 
-    private func show<Mode: ProxyMode>(
+    private func show<Mode: PlannedMode>(
         _ mode: Mode.Type,
         _ changes: [(IPFamily, Mode.ModePlanner.Diff)]
     ) throws {
@@ -87,7 +90,9 @@ struct PlanCommand: ParsableCommand {
         case .text:
             for (family, diff) in changes { print(mode.changes(diff, family), terminator: "") }
         case .json:
-            try OutputFormat.printJSON(changes.map { AnyEncodable(mode.document($1, $0)) })
+            try OutputFormat.printJSON(
+                changes.map { AnyEncodable(Mode.Renderer(family: $0).document($1)) }
+            )
         }
     }
 }

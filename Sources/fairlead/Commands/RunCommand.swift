@@ -1,5 +1,6 @@
 import ArgumentParser
 import DaemonConfiguration
+import Dataplane
 import DataplaneModel
 
 struct RunCommand: AsyncParsableCommand {

@@ -1,7 +1,9 @@
 import Addressing
 import ArgumentParser
 import DaemonConfiguration
+import Dataplane
 import DataplaneModel
+import InstalledModes
 import LinuxKernel
 import PacketTracing
 import Planning
@@ -60,7 +62,7 @@ struct TraceCommand: ParsableCommand {
             return address
         }
         var trace = try withAdvice {
-            try tracer(configuration.mode.installed, configuration, packet.family, locals)
+            try tracer(configuration.chosenMode.installed, configuration, packet.family, locals)
         }
         .trace(packet, detail: verbose ? .everything : .matches)
         if kernel { trace.notes += Self.neighbours(of: packet, locals) }
@@ -109,16 +111,17 @@ struct TraceCommand: ParsableCommand {
         var facts: NodeFacts
         if kernel {
             let kernel = try Kernel(configuration)
-            state = try mode.store(family, kernel).observe()
+            state = try mode.store(family, kernel).observe().state
             facts = NodeFacts.observe()
             facts.standIn(locals)
         } else {
             let sources = try LoadedSources.complaining(configuration)
             facts = sources.facts()
             facts.standIn(locals)
-            let plans = PlannedFamily.all(mode, configuration, sources.update, facts: facts)
-            planner = plans.first?.planner
-            state = planner?.plan ?? mode.nothing
+            let settings = PlannerSettings(configuration, facts: facts)
+            let plan = PlannedFamily(mode, family, settings, sources.update)
+            planner = plan.planner
+            state = plan.planner.plan
         }
         let network = NodeNetwork(localAddresses: Set(facts.localAddresses))
         return mode.tracer(state, network: network, planner: planner)

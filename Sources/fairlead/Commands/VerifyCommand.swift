@@ -1,7 +1,9 @@
 import Addressing
 import ArgumentParser
 import DaemonConfiguration
+import Dataplane
 import DataplaneModel
+import InstalledModes
 import LinuxKernel
 import Planning
 import ProxyModes
@@ -34,7 +36,7 @@ struct VerifyCommand: ParsableCommand {
         let sources = try LoadedSources.complaining(configuration)
         let names = try ServiceArgument.names(services, in: sources.update.snapshot)
         let found = try withAdvice {
-            try differences(configuration.mode.installed, configuration, sources)
+            try differences(configuration.chosenMode.installed, configuration, sources)
         }
         let report = VerifyReport(
             found.filter { names == nil || Self.concerns($0.difference, names ?? []) },
@@ -69,9 +71,7 @@ struct VerifyCommand: ParsableCommand {
         planned.families = try kernel.families()
         let plans = PlannedFamily.all(mode, planned, sources.update, facts: sources.facts())
         return try plans.flatMap { plan in
-            let observed = try mode.store(plan.family, kernel).observe()
-            let diff = Mode.ModePlanner.diff(from: observed, to: plan.planner.plan)
-            let differences = plan.planner.differences(in: diff).sorted()
+            let differences = try plan.differences(kernel)
             let leftovers = try OtherModes(plan.family, kernel).find()
             return (differences + leftovers).map { (plan.family, $0) }
         }

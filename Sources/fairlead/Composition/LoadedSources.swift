@@ -1,5 +1,8 @@
 import DaemonConfiguration
+import Dataplane
+import DataplaneModel
 import Dispatch
+import InstalledModes
 import KubernetesAPI
 import KubernetesClient
 import Logging
@@ -45,7 +48,7 @@ struct LoadedSources {
         if let settings = KubernetesSource.Settings(sources, nodeName: name, logger: .silent) {
             let (update, state) = try Self.cluster(
                 settings,
-                asksForNodes: configuration.mode == .ipvs
+                asksForNodes: configuration.chosenMode.needsNodeAddresses
             )
             let isUnanswered = update.unanswered.contains(.nodes)
             guard update.node != nil || isUnanswered else {

@@ -120,9 +120,7 @@ struct ConfigurationOptions: ParsableArguments {
         do {
             return try LoadedConfiguration(text: text, file: path)
         } catch {
-            throw CommandFailure(
-                "\(error)\nAll fields: config/fairlead.yaml in the source."
-            )
+            throw CommandFailure("\(error)")
         }
     }
 
@@ -131,7 +129,7 @@ struct ConfigurationOptions: ParsableArguments {
             configuration.sources.filePath = services
             configuration.sources.kubernetes = nil
         }
-        if let mode { configuration.mode = mode }
+        if let mode { configuration.mode = mode.mode }
         if let family { configuration.families = [family.family] }
         if let nodeName { configuration.node.name = nodeName.lowercased() }
         if let netns { configuration.networkNamespace = netns }

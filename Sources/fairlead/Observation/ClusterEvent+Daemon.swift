@@ -1,11 +1,12 @@
 import DaemonConfiguration
+import DataplaneModel
 import KubernetesClient
 import ServiceModel
 
 /// What the daemon tells the cluster; docs/operating.md lists it.
 extension ClusterEvent {
     /// As kube-proxy's `Starting`.
-    static func started(_ mode: DaemonConfiguration.Mode) -> ClusterEvent {
+    static func started(_ mode: ProxyMode) -> ClusterEvent {
         ClusterEvent(
             .normal,
             on: .node,

@@ -1,3 +1,4 @@
+import Dataplane
 import KubernetesClient
 import Planning
 import ServiceModel
@@ -28,7 +29,7 @@ struct ClusterReport {
             events.append(.rulesRepaired(report.drift, of: report.driftedServicesText))
         }
         failures = report.succeeded ? 0 : failures + 1
-        if failures >= Self.failureLimit, let reason = report.errors.first {
+        if failures >= Self.failureLimit, let reason = report.errors.first?.description {
             events.append(.programmingFailed(reason))
         }
         return events

@@ -1,9 +1,9 @@
 import Addressing
 import DaemonConfiguration
+import Dataplane
 import DataplaneModel
 import Planning
 import PrintableText
-import Reconciling
 import ServiceModel
 import Telemetry
 
@@ -14,15 +14,9 @@ struct DaemonMetrics: Sendable {
     let fairlead: FairleadMetrics
     private let features: MetricValues
 
-    init(mode: DaemonConfiguration.Mode, _ registry: MetricRegistry = MetricRegistry()) {
+    init(mode: ProxyMode, _ registry: MetricRegistry = MetricRegistry()) {
         self.registry = registry
-        let kind: KubeProxyMetrics.Mode =
-            switch mode {
-            case .iptables: .iptables
-            case .ipvs: .ipvs
-            case .nftables, .auto: .nftables
-            }
-        kubeProxy = KubeProxyMetrics(registry, mode: kind)
+        kubeProxy = KubeProxyMetrics(registry, mode: mode)
         fairlead = FairleadMetrics(registry)
         features = registry.gauge(
             "kubernetes_feature_enabled",
@@ -104,7 +98,7 @@ struct DaemonMetrics: Sendable {
         fairlead.drift.add(Double(report.drift), family)
         fairlead.conflicts.add(Double(report.apply.conflicts), family)
         for (object, count) in report.operationsByObject where count > 0 {
-            fairlead.operations.add(Double(count), object, family)
+            fairlead.operations.add(Double(count), object.rawValue, family)
         }
         fairlead.planSeconds.observe(report.planning, family)
         if report.observing > .zero { fairlead.observeSeconds.observe(report.observing, family) }

@@ -1,5 +1,6 @@
 import Addressing
 import DaemonConfiguration
+import Dataplane
 import Glibc
 import HealthChecking
 import Planning
@@ -124,7 +125,7 @@ extension DaemonTelemetry {
         let node = snapshot.lastPass?.settings?.node
         return DaemonStatus(
             version: Version.text,
-            mode: snapshot.configuration.mode.rawValue,
+            mode: snapshot.configuration.modeName,
             pid: getpid(),
             node: node?.name ?? snapshot.configuration.node.name ?? "",
             zone: node?.zone,

@@ -1,8 +1,11 @@
 import Addressing
 import DaemonConfiguration
+import Dataplane
+import DataplaneModel
 import Glibc
 import HTTPServing
 import HealthChecking
+import InstalledModes
 import KubernetesClient
 import LinuxKernel
 import Logging
@@ -41,7 +44,7 @@ final class DaemonTelemetry: Sendable {
     ) {
         self.events = events
         health = Telemetry.HealthState(deadline: Self.deadline(configuration))
-        metrics = DaemonMetrics(mode: configuration.mode, registry)
+        metrics = DaemonMetrics(mode: configuration.chosenMode, registry)
         traffic = TrafficReader(configuration, families)
         published = Mutex(DaemonSnapshot(configuration: configuration, families: families))
         (wishes, wish) = AsyncStream.makeStream(bufferingPolicy: .bufferingNewest(1))
@@ -119,17 +122,18 @@ final class DaemonTelemetry: Sendable {
             if report.succeeded { published.lastSuccess = now } else { published.failedPasses += 1 }
         }
         metrics.passed(report, at: now)
+        let began = now.advanced(by: report.began - now.instant)
         for outcome in report.families {
             if outcome.report == nil {
-                health.failed(outcome.family, began: report.began)
+                health.failed(outcome.family, began: began, problem: outcome.error?.advice)
             } else {
-                health.updated(outcome.family, began: report.began, at: now)
+                health.updated(outcome.family, began: began, at: now)
             }
         }
         if report.succeeded {
             let applied = waiting.withLock { waiting in
-                defer { waiting = waiting.filter { $0.value.instant > report.began.instant } }
-                return waiting.filter { $0.value.instant <= report.began.instant }
+                defer { waiting = waiting.filter { $0.value.instant > report.began } }
+                return waiting.filter { $0.value.instant <= report.began }
             }
             for (source, since) in applied {
                 metrics.fairlead.sourceLag.observe(now.seconds(since: since), source)

@@ -1,5 +1,6 @@
 import Addressing
 import DaemonConfiguration
+import Dataplane
 import HTTPServing
 import KubernetesClient
 import Planning
@@ -17,9 +18,9 @@ extension DaemonTelemetry {
         routes["/metrics/slis"] = { [self] in indicatorsPage($0) }
         // Says only that the server answers; the health server knows more.
         routes["/healthz"] = { _ in .text("ok") }
-        routes["/proxyMode"] = { [self] _ in .text(snapshot.configuration.mode.rawValue) }
+        routes["/proxyMode"] = { [self] _ in .text(snapshot.configuration.modeName) }
         routes["/configz"] = { [self] _ in
-            .json("{\"fairlead\":\(ConfigurationDocument(snapshot.configuration).json)}\n")
+            .json("{\"fairlead\":\(snapshot.configuration.json)}\n")
         }
         routes["/statusz"] = { [self] _ in .text(await status().text) }
         return routes

@@ -1,6 +1,9 @@
 import Addressing
 import DaemonConfiguration
+import Dataplane
+import DataplaneModel
 import HealthChecking
+import InstalledModes
 import Planning
 import ProxyModes
 import ServiceModel
@@ -118,7 +121,7 @@ extension DaemonTelemetry {
             var alone = ServiceSnapshot()
             alone.services[name] = service
             alone.slices[name] = slices
-            let text = snapshot.configuration.mode.installed.objects(alone, family, settings)
+            let text = snapshot.configuration.chosenMode.installed.objects(alone, family, settings)
             status.objects.append(.init(family: family.rawValue, text: text))
         }
         return status
@@ -149,7 +152,13 @@ extension ServiceStatus.Port {
     ) {
         self.family = family.rawValue
         name = port.name.port
-        frontends = Self.frontends(port)
+        frontends = port.frontends.map {
+            .init(
+                kind: $0.kind.noun,
+                address: "\($0.key)",
+                policy: port.policy(of: $0.kind).rawValue
+            )
+        }
         let now = ContinuousClock.now
         self.endpoints = endpoints.map { one in
             .init(
@@ -172,35 +181,6 @@ extension ServiceStatus.Port {
                 notAllowed: $0.notAllowed
             )
         }
-    }
-
-    private static func frontends(_ port: ServicePortState) -> [ServiceStatus.Frontend] {
-        let transport = port.name.transport.keyword
-        let external = port.externalPolicyIsLocal ? "Local" : "Cluster"
-        func frontend(_ kind: String, _ address: IPAddress) -> ServiceStatus.Frontend {
-            let socket = SocketAddress(address, port.port)
-            return .init(kind: kind, address: "\(socket)/\(transport)", policy: external)
-        }
-        var all: [ServiceStatus.Frontend] = []
-        if let address = port.clusterIP {
-            var own = frontend("ClusterIP", address)
-            own.policy = port.internalPolicyIsLocal ? "Local" : "Cluster"
-            all.append(own)
-        }
-        // An address that is given twice is one frontend, of the kind that comes first.
-        var seen: Set = [port.clusterIP]
-        for address in port.externalIPs where seen.insert(address).inserted {
-            all.append(frontend("external IP", address))
-        }
-        for address in port.loadBalancerAddresses where seen.insert(address).inserted {
-            all.append(frontend("load-balancer address", address))
-        }
-        if let number = port.nodePort {
-            all.append(
-                .init(kind: "node port", address: "\(number)/\(transport)", policy: external)
-            )
-        }
-        return all
     }
 }
 

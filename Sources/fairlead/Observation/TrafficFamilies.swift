@@ -1,4 +1,5 @@
 import Addressing
+import Dataplane
 import ServiceModel
 import Telemetry
 

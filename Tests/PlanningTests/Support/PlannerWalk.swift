@@ -64,7 +64,7 @@ struct PlannerWalk<P: Planner> where P.Diff: Equatable {
     func checkSufficiency(seed: Int) {
         walk(seed: seed) { step in
             // Compared outside of #expect, which would print both.
-            let isWhole = step.diff == P.diff(from: step.before, to: step.planner.plan)
+            let isWhole = step.diff == P.Diff(from: step.before, to: step.planner.plan)
             #expect(isWhole)
         }
     }

@@ -33,6 +33,8 @@ package final class HealthState: Sendable {
         var oldestPending: Moment?
         /// A pass has succeeded since the start.
         var isProgrammed = false
+        /// Why the last pass failed; nil if it did not.
+        var problem: String?
     }
 
     private struct State {
@@ -75,8 +77,10 @@ package final class HealthState: Sendable {
     }
 
     /// A pass failed in the family: what it was for waits on, even if that was no change.
-    package func failed(_ family: IPFamily, began: Moment) {
+    /// `problem` says why.
+    package func failed(_ family: IPFamily, began: Moment, problem: String? = nil) {
         state.withLock { state in
+            state.families[family]?.problem = problem
             if state.families[family]?.oldestPending == nil {
                 state.families[family]?.oldestPending = began
             }
@@ -88,6 +92,7 @@ package final class HealthState: Sendable {
         state.withLock { state in
             state.families[family]?.lastUpdated = now
             state.families[family]?.isProgrammed = true
+            state.families[family]?.problem = nil
             guard let pending = state.families[family]?.oldestPending else { return }
             // What came in the meantime waits since then at most.
             state.families[family]?.oldestPending =
@@ -129,7 +134,8 @@ package final class HealthState: Sendable {
                 lastUpdated: known.lastUpdated,
                 pendingSeconds: waited,
                 isHealthy: waited < state.deadline.inSeconds,
-                isProgrammed: known.isProgrammed
+                isProgrammed: known.isProgrammed,
+                problem: known.problem
             )
         }
         verdict.sources = state.sources.sorted { $0.key < $1.key }.map { name, source in
@@ -158,6 +164,10 @@ package struct HealthVerdict: Sendable {
         package var isHealthy: Bool
         /// A pass has succeeded since the start.
         package var isProgrammed: Bool
+        /// Why the last pass failed, if it did.
+        package var problem: String?
+
+        fileprivate var reason: String { problem.map { " (\($0))" } ?? "" }
     }
 
     package struct Source: Sendable {
@@ -189,11 +199,13 @@ package struct HealthVerdict: Sendable {
         if isHung { problems.append("the dataplane does not answer") }
         for family in families where !family.isHealthy {
             problems.append(
-                "\(family.family.rawValue): a change has waited \(Int(family.pendingSeconds)) s"
+                "\(family.family.rawValue): a change has waited \(Int(family.pendingSeconds)) s\(family.reason)"
             )
         }
         for family in families where family.isHealthy && !family.isProgrammed {
-            problems.append("\(family.family.rawValue): not programmed since the start")
+            problems.append(
+                "\(family.family.rawValue): not programmed since the start\(family.reason)"
+            )
         }
         for source in sources where source.isStale {
             let reason = source.problem.map { " (\($0))" } ?? ""

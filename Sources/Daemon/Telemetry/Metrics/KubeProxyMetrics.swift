@@ -1,12 +1,8 @@
+package import DataplaneModel
+
 /// The metrics that kube-proxy has, under its names, with its labels and buckets, so that its
 /// dashboards and alerts work (`pkg/proxy/metrics`).
 package struct KubeProxyMetrics: Sendable {
-    package enum Mode: Sendable {
-        case iptables
-        case ipvs
-        case nftables
-    }
-
     package let syncSeconds: MetricHistogram
     /// Nil in mode ipvs, as in kube-proxy.
     package let fullSyncSeconds: MetricHistogram?
@@ -31,7 +27,7 @@ package struct KubeProxyMetrics: Sendable {
 
     private static let family = ["ip_family"]
 
-    package init(_ registry: MetricRegistry, mode: Mode) {
+    package init(_ registry: MetricRegistry, mode: ProxyMode) {
         let seconds = MetricHistogram.exponential(0.001, 2, 15)
         func counter(_ name: String, _ help: String, _ labels: [String] = []) -> MetricValues {
             registry.counter("kubeproxy_\(name)", help, labels: labels)

@@ -51,8 +51,20 @@ struct ObjectIssues: Sendable {
         ObjectIssue(
             source: source,
             object: "\(resource.kind) \(printable(key.description))",
-            reason: reason
+            reason: reason,
+            service: service(resource, key)
         )
+    }
+
+    private static func service(
+        _ resource: KubernetesResource,
+        _ key: APIObject.Key
+    ) -> ServiceName? {
+        switch resource {
+        case .services: ServiceName(namespace: key.namespace, name: key.name)
+        case .endpointSlices: ServiceName(ofSlice: key.name, namespace: key.namespace)
+        case .nodes, .serviceCIDRs: nil
+        }
     }
 }
 

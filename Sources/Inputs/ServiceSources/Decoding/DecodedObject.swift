@@ -23,6 +23,15 @@ package struct DecodedObject: Sendable, Equatable {
             self.name = name
         }
 
+        /// The Service it is or belongs to, as far as the name shows that.
+        var service: ServiceName? {
+            switch kind {
+            case "Service": ServiceName(namespace: namespace, name: name)
+            case "EndpointSlice": ServiceName(ofSlice: name, namespace: namespace)
+            default: nil
+            }
+        }
+
         package static func < (left: Key, right: Key) -> Bool {
             (left.kind, left.namespace, left.name) < (right.kind, right.namespace, right.name)
         }

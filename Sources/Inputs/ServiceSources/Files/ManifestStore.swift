@@ -130,7 +130,8 @@ package struct ManifestStore: Sendable {
                     source: path,
                     line: bad.line,
                     object: bad.key.map { "\($0.namespace)/\($0.name)" },
-                    reason: bad.reason
+                    reason: bad.reason,
+                    service: bad.key?.service
                 )
             )
             if let key = bad.key, new.objects[key] == nil { new.objects[key] = old.objects[key] }
@@ -234,7 +235,8 @@ package struct ManifestStore: Sendable {
                         source: path,
                         line: files[path]?.objects[key]?.line,
                         object: "\(key.namespace)/\(key.name)",
-                        reason: "\(key.kind) is in \(paths[0]) too, which counts"
+                        reason: "\(key.kind) is in \(paths[0]) too, which counts",
+                        service: key.service
                     )
                 )
             }

@@ -107,7 +107,8 @@ package struct SnapshotMerger: Sendable {
         return ObjectIssue(
             source: fileSource,
             object: name.description,
-            reason: "the cluster has a Service of this name, which counts; \(what)"
+            reason: "the cluster has a Service of this name, which counts; \(what)",
+            service: name
         )
     }
 }

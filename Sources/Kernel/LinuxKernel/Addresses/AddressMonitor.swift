@@ -3,8 +3,11 @@ import CNetlink
 import DataplaneModel
 import Glibc
 
-/// Counts what changes of our bindings of one family, whoever changes it, from the kernel's
+/// Counts what other programs change of our bindings of one family, from the kernel's
 /// notifications: at rest it asks the kernel for nothing.
+///
+/// It knows what is bound, and so which notification is of something that it does not know yet. What
+/// we change ourselves is made known before it is done: an IPv6 address is told of some time later.
 final class AddressMonitor {
     private let family: IPFamily
     private let name: String
@@ -15,7 +18,10 @@ final class AddressMonitor {
     private var loopbackIsUp: Bool?
     /// The single addresses on our link. The kernel tells of some addresses twice.
     private var addresses: Set<IPAddress> = []
+    private var ranges: Set<IPPrefix> = []
     private var count = 0
+    /// What was told of since the last call, and whether it was bound then.
+    private var wereBound: [AddressChange: Bool] = [:]
 
     /// `LOOPBACK_IFINDEX`: the loopback interface is the first one of every namespace.
     private static let loopback: UInt32 = 1
@@ -37,11 +43,14 @@ final class AddressMonitor {
     }
 
     /// So many changes since the start; if more happened than the kernel keeps for us, one more, as
-    /// there may have been any.
+    /// there may have been any. What came and went again between two calls is none: the kernel may
+    /// tell of an IPv6 address of ours when we have already removed it.
     func changes() throws(DataplaneError) -> Int {
+        wereBound = [:]
         while true {
             do throws(DataplaneError) {
-                guard let messages = try socket.receive(flags: Int32(MSG_DONTWAIT)) else {
+                guard let messages = try socket.arrived() else {
+                    if wereBound.contains(where: { isBound($0.key) != $0.value }) { count += 1 }
                     return count
                 }
                 for message in messages { take(message) }
@@ -53,16 +62,36 @@ final class AddressMonitor {
         }
     }
 
-    /// Our own additions and removals, right after they were made: an IPv6 address is told of some
-    /// time later, and that is no change any more then.
-    func expect(added: [IPAddress] = [], removed: [IPAddress] = []) throws(DataplaneError) {
+    /// Our own changes, right before they are made.
+    func expect(_ changes: [AddressChange]) throws(DataplaneError) {
+        _ = try self.changes()
+        for change in changes {
+            switch change {
+            case .add(let address): addresses.insert(address)
+            case .remove(let address): addresses.remove(address)
+            case .addRange(let range): ranges.insert(range)
+            case .removeRange(let range): ranges.remove(range)
+            }
+        }
+    }
+
+    /// The link carries addresses, so that adding one makes none.
+    var hasLink: Bool { link?.isUp ?? false }
+
+    /// After our own change, where it also made the link, or where some of it was refused: looks at
+    /// what is bound now. What is `surprising` counts, which it is unless it was refused.
+    func lookAgain(surprising: Bool) throws(DataplaneError) {
+        let (before, expected) = (count, (addresses, ranges))
+        // What was told up to here is seen now.
         _ = try changes()
-        addresses.formUnion(added)
-        addresses.subtract(removed)
+        count = before
+        try look()
+        if surprising, expected != (addresses, ranges) { count += 1 }
     }
 
     private func look() throws(DataplaneError) {
         var socket = try RoutingSocket(traffic)
+        ranges = Set(try socket.localRanges(family))
         link = try socket.link(name)
         addresses = []
         guard let link else { return }
@@ -79,12 +108,8 @@ final class AddressMonitor {
         case Int(RTM_DELLINK): takeLink(payload, isThere: false)
         case Int(RTM_NEWADDR): takeAddress(payload, isThere: true)
         case Int(RTM_DELADDR): takeAddress(payload, isThere: false)
-        case Int(RTM_NEWROUTE), Int(RTM_DELROUTE):
-            if payload.number(UInt8.self) == family.number,
-                Int(payload.number(UInt8.self, at: 5)) == IPVSRenderer.routeProtocol
-            {
-                count += 1
-            }
+        case Int(RTM_NEWROUTE): takeRange(payload, isThere: true)
+        case Int(RTM_DELROUTE): takeRange(payload, isThere: false)
         default: break
         }
     }
@@ -119,8 +144,25 @@ final class AddressMonitor {
         guard let own = attributes.attribute(IFA_LOCAL) ?? attributes.attribute(IFA_ADDRESS)
         else { return }
         let address = IPAddress(family: family, bits: own.network(own.count))
-        let isChange =
-            isThere ? addresses.insert(address).inserted : addresses.remove(address) != nil
-        if isChange { count += 1 }
+        note(.add(address))
+        if isThere { addresses.insert(address) } else { addresses.remove(address) }
+    }
+
+    private func takeRange(_ payload: NetlinkBytes, isThere: Bool) {
+        guard let range = RoutingSocket.localRange(payload, family) else { return }
+        note(.addRange(range))
+        if isThere { ranges.insert(range) } else { ranges.remove(range) }
+    }
+
+    /// Keeps in mind whether something was bound before the kernel told of it.
+    private func note(_ binding: AddressChange) {
+        if wereBound[binding] == nil { wereBound[binding] = isBound(binding) }
+    }
+
+    private func isBound(_ binding: AddressChange) -> Bool {
+        switch binding {
+        case .add(let address), .remove(let address): addresses.contains(address)
+        case .addRange(let range), .removeRange(let range): ranges.contains(range)
+        }
     }
 }

@@ -41,17 +41,30 @@ package final class AddressStore {
         return binding
     }
 
-    /// How often our bindings were changed since the first call; own changes are counted before the
-    /// call that makes them returns. Asks the kernel for nothing while nothing changes.
-    package func changes() throws(DataplaneError) -> Int {
-        let monitor: AddressMonitor
-        if let openMonitor {
-            monitor = openMonitor
-        } else {
-            monitor = try AddressMonitor(family, link: link, traffic)
-            openMonitor = monitor
-        }
-        return try monitor.changes()
+    /// How often other programs changed our bindings since the first call. Asks the kernel for nothing
+    /// while nothing changes.
+    package func changes() throws(DataplaneError) -> Int { try monitor().changes() }
+
+    private func monitor() throws(DataplaneError) -> AddressMonitor {
+        if let openMonitor { return openMonitor }
+        let monitor = try AddressMonitor(family, link: link, traffic)
+        openMonitor = monitor
+        return monitor
+    }
+
+    /// Runs an edit that makes `changes`, so that none of them counts as another program's.
+    private func edit(
+        _ changes: [AddressChange],
+        _ body: (inout AddressEdit) throws(DataplaneError) -> Void
+    ) throws(DataplaneError) -> ApplyReport {
+        var edit = AddressEdit(family, link, traffic)
+        let hadLink = openMonitor?.hasLink ?? false
+        try openMonitor?.expect(changes)
+        try body(&edit)
+        let isWhole = edit.report.failures.isEmpty
+        let makesLink = !hadLink && changes.contains { $0.added != nil }
+        if makesLink || !isWhole { try openMonitor?.lookAgain(surprising: isWhole) }
+        return edit.report
     }
 
     /// Adds ranges and addresses, and makes our link for the first address. What is there already
@@ -60,30 +73,26 @@ package final class AddressStore {
     /// What the kernel refuses is in `failures`, and the rest is done; without a link that is one
     /// failure for all addresses.
     package func make(_ changes: [AddressChange]) throws(DataplaneError) -> ApplyReport {
-        var edit = AddressEdit(family, link, traffic)
         let ranges = changes.compactMap { if case .addRange(let range) = $0 { range } else { nil } }
-        let addresses = changes.compactMap { if case .add(let one) = $0 { one } else { nil } }
-        if !ranges.isEmpty { try edit.add(ranges) }
-        if !addresses.isEmpty {
-            try edit.add(addresses)
-            try openMonitor?.expect(added: addresses)
+        let addresses = changes.compactMap(\.added)
+        return try edit(addresses.map { .add($0) } + ranges.map { .addRange($0) }) {
+            (edit) throws(DataplaneError) in
+            if !ranges.isEmpty { try edit.add(ranges) }
+            if !addresses.isEmpty { try edit.add(addresses) }
         }
-        return edit.report
     }
 
     /// Removes addresses and ranges; what is gone already is fine. The link stays.
     package func remove(_ changes: [AddressChange]) throws(DataplaneError) -> ApplyReport {
-        var edit = AddressEdit(family, link, traffic)
-        let addresses = changes.compactMap { if case .remove(let one) = $0 { one } else { nil } }
+        let addresses = changes.compactMap(\.removed)
         let ranges = changes.compactMap {
             if case .removeRange(let range) = $0 { range } else { nil }
         }
-        if !addresses.isEmpty {
-            try edit.remove(addresses)
-            try openMonitor?.expect(removed: addresses)
+        return try edit(addresses.map { .remove($0) } + ranges.map { .removeRange($0) }) {
+            (edit) throws(DataplaneError) in
+            if !addresses.isEmpty { try edit.remove(addresses) }
+            if !ranges.isEmpty { try edit.remove(ranges) }
         }
-        if !ranges.isEmpty { try edit.remove(ranges) }
-        return edit.report
     }
 
     /// Removes our link if no address of either family is left on it; whether it did.

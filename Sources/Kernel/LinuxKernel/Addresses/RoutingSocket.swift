@@ -83,20 +83,19 @@ struct RoutingSocket: ~Copyable {
         let messages = try dump("RTM_GETROUTE") { batch in
             batch.beginLocalRoute(RTM_GETROUTE, family, flags: UInt16(NLM_F_DUMP))
         }
-        return messages.compactMap { message in
-            let payload = message.payload
-            guard payload.number(UInt8.self) == family.number,
-                payload.number(UInt8.self, at: 4) == UInt8(RT_TABLE_LOCAL.rawValue),
-                Int(payload.number(UInt8.self, at: 5)) == IPVSRenderer.routeProtocol,
-                payload.number(UInt8.self, at: 7) == UInt8(RTN_LOCAL),
-                let destination = payload.dropFirst(12).attribute(RTA_DST.rawValue)
-            else { return nil }
-            let address = IPAddress(
-                family: family,
-                bits: destination.network(destination.count)
-            )
-            return IPPrefix(address, length: Int(payload.number(UInt8.self, at: 1)))
-        }
+        return messages.compactMap { Self.localRange($0.payload, family) }
+    }
+
+    /// The range that a route of ours makes local; nil of any other route.
+    static func localRange(_ payload: NetlinkBytes, _ family: IPFamily) -> IPPrefix? {
+        guard payload.number(UInt8.self) == family.number,
+            payload.number(UInt8.self, at: 4) == UInt8(RT_TABLE_LOCAL.rawValue),
+            Int(payload.number(UInt8.self, at: 5)) == IPVSRenderer.routeProtocol,
+            payload.number(UInt8.self, at: 7) == UInt8(RTN_LOCAL),
+            let destination = payload.dropFirst(12).attribute(RTA_DST.rawValue)
+        else { return nil }
+        let address = IPAddress(family: family, bits: destination.network(destination.count))
+        return IPPrefix(address, length: Int(payload.number(UInt8.self, at: 1)))
     }
 
     /// How often a dump is asked for again because something changed meanwhile.

@@ -12,6 +12,10 @@ package final class IPTablesStore: KernelStore {
     private let owns: (String) -> Bool
     private let askSets: (() throws(DataplaneError) -> SetIndexes)?
     private var lock: XTablesLock
+    private let lockWatch: XTablesLockWatch?
+    /// The tables as they were last seen or left; those not looked into yet are missing.
+    private var fingerprints: [TableName: TableFingerprint] = [:]
+    private var mark = ChangeMark()
     /// Refilled for every rule that is written, compared or read.
     private var entry = RuleEntry()
     private var scratch = RuleEntry()
@@ -19,12 +23,16 @@ package final class IPTablesStore: KernelStore {
     /// `owns` says by its name whether a chain is ours; nothing else is ever changed but rules of
     /// built-in chains that lead into such a chain.
     ///
+    /// Changes that keep a table's size show by `lockWatch` alone, which the stores of both families
+    /// may share.
+    ///
     /// `sets` tells the numbers of the sets that rules may ask, anew at each call of the store's;
     /// without it no rule can ask any.
     package init(
         family: IPFamily,
         tables: [TableName] = [.filter, .nat],
         lock: XTablesLock.Configuration = XTablesLock.Configuration(),
+        lockWatch: XTablesLockWatch? = nil,
         sets: (() throws(DataplaneError) -> SetIndexes)? = nil,
         owns: @escaping (String) -> Bool
     ) {
@@ -33,6 +41,7 @@ package final class IPTablesStore: KernelStore {
         askSets = sets
         self.owns = owns
         self.lock = XTablesLock(lock)
+        self.lockWatch = lockWatch
     }
 
     private func sets() throws(DataplaneError) -> SetIndexes {
@@ -42,11 +51,31 @@ package final class IPTablesStore: KernelStore {
 
     /// Reads the tables, without the lock: a commit replaces a table at once, so that a reader
     /// sees all of it or nothing.
-    package func observe() throws(DataplaneError) -> IPTablesState {
-        switch family {
-        case .ipv4: try observe(with: IPv4Tables.self)
-        case .ipv6: try observe(with: IPv6Tables.self)
-        }
+    package func observe() throws(DataplaneError) -> Observation<IPTablesState> {
+        let mark = try notice()
+        let state =
+            switch family {
+            case .ipv4: try observe(with: IPv4Tables.self)
+            case .ipv6: try observe(with: IPv6Tables.self)
+            }
+        return Observation(state, mark)
+    }
+
+    package func changes(since mark: ChangeMark) throws(DataplaneError) -> ForeignChanges {
+        try notice().changes(since: mark)
+    }
+
+    /// Takes in what other programs did up to here.
+    func notice() throws(DataplaneError) -> ChangeMark {
+        if let lockWatch { mark.possible = try lockWatch.releases() }
+        for table in tables { try notice(table) }
+        return mark
+    }
+
+    private func notice(_ table: TableName) throws(DataplaneError) {
+        let present = try TableFingerprint(of: table, family)
+        if let left = fingerprints[table], left != present { mark.certain += 1 }
+        fingerprints[table] = present
     }
 
     /// Changes table after table, each in one transaction under the lock.
@@ -128,9 +157,12 @@ extension IPTablesStore {
             var conflicts = 0
             while true {
                 do throws(DataplaneError) {
+                    // Under the lock, so that all that differs afterwards is our own doing.
+                    if tables.contains(diff.table) { try notice(diff.table) }
                     var edit = TableEdit<Library>(diff, sets: sets)
                     var report = try edit.run(&entry, &scratch)
                     report.conflicts = conflicts
+                    fingerprints[diff.table] = try TableFingerprint(of: diff.table, family)
                     return report
                 } catch {
                     guard error.kind == .conflict, conflicts + 1 < Self.attempts else {

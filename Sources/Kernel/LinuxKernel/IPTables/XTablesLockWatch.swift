@@ -1,39 +1,32 @@
 package import DataplaneModel
 import Glibc
 
-/// Tells when another program let go of the xtables lock, and so may have changed a table even if
-/// its size is the same.
+/// Counts how often other programs let go of the xtables lock: each time they may have changed a
+/// table, of either family, even if its size is the same.
 ///
 /// Listens for *closing*: iptables holds the file open until it exits, which is after its commit.
 /// Our own stores keep the file open and so cause no events. A program that keeps it open like us
 /// goes unnoticed here; `TableFingerprint` and the periodic observation remain.
-package struct XTablesLockWatch: ~Copyable {
+package final class XTablesLockWatch {
     private let path: String
-    private let notifier: FileDescriptor
-    private var watch: Int32
+    private var notifier: FileDescriptor?
+    private var watch: Int32 = -1
+    private var count = 0
 
-    /// Begins to listen; makes the lock file if there is none. The corresponding C function is
-    /// `inotify_add_watch`.
-    package init(_ configuration: XTablesLock.Configuration) throws(DataplaneError) {
-        let number = inotify_init1(Int32(IN_NONBLOCK) | Int32(IN_CLOEXEC))
-        guard number >= 0 else { throw .system("inotify_init1", configuration.path, errno) }
-        let owned = FileDescriptor(owning: number)
-        watch = try Self.add(configuration.path, to: owned.number)
+    /// Listens to nothing yet.
+    package init(_ configuration: XTablesLock.Configuration) {
         path = configuration.path
-        notifier = owned
     }
 
-    /// Becomes readable when there is something to drain; stays ours.
-    package var fileDescriptor: Int32 { notifier.number }
-
-    /// Takes what was heard since the last call, without waiting: true if another program closed
-    /// the file, or replaced it.
-    package mutating func drainEvents() throws(DataplaneError) -> Bool {
-        var heard = false
+    /// So many times since the first call, which begins to listen and makes the lock file if there
+    /// is none. Never waits. The corresponding C function is `inotify_add_watch`.
+    package func releases() throws(DataplaneError) -> Int {
+        let number = try listen()
         var buffer = [UInt8](repeating: 0, count: 4096)
+        var heard = false
         while true {
             let count = unsafe buffer.withUnsafeMutableBytes {
-                unsafe read(notifier.number, $0.baseAddress, $0.count)
+                unsafe read(number, $0.baseAddress, $0.count)
             }
             if count < 0, errno == EINTR { continue }
             if count < 0, errno == EAGAIN { break }
@@ -41,11 +34,22 @@ package struct XTablesLockWatch: ~Copyable {
             heard = true
             if Self.isGone(watch, buffer[..<count]) {
                 // The kernel may have dropped the watch with the file already.
-                _ = inotify_rm_watch(notifier.number, watch)
-                watch = try Self.add(path, to: notifier.number)
+                _ = inotify_rm_watch(number, watch)
+                watch = try Self.add(path, to: number)
             }
         }
-        return heard
+        if heard { count += 1 }
+        return count
+    }
+
+    private func listen() throws(DataplaneError) -> Int32 {
+        if let number = notifier?.number { return number }
+        let number = inotify_init1(Int32(IN_NONBLOCK) | Int32(IN_CLOEXEC))
+        guard number >= 0 else { throw .system("inotify_init1", path, errno) }
+        let owned = FileDescriptor(owning: number)
+        watch = try Self.add(path, to: number)
+        notifier = consume owned
+        return number
     }
 
     private static func add(_ path: String, to number: Int32) throws(DataplaneError) -> Int32 {

@@ -13,6 +13,8 @@ final class IPVSSocket {
 
     private var socket: NetlinkSocket
     private let family: UInt16
+    /// Virtual servers that were created here, less those that were deleted.
+    private(set) var virtualServersMade = 0
 
     /// Makes the kernel load IPVS if it is a module; `.unsupported` if it has none.
     init(_ traffic: NetlinkTraffic = NetlinkTraffic()) throws(DataplaneError) {
@@ -68,13 +70,16 @@ final class IPVSSocket {
         if requests.isEmpty { return [] }
         var batch = NetlinkBatch(reserving: 160 * requests.count)
         for request in requests { request.encode(into: &batch, family: family) }
-        return try socket.transact(&batch).map { refusal in
+        let refusals = try socket.transact(&batch).map { refusal in
             let request = requests[refusal.index]
             return Refusal(
                 request: request,
                 error: request.error(refusal.errno, refusal.message)
             )
         }
+        virtualServersMade += requests.reduce(0) { $0 + $1.virtualServersMade }
+        virtualServersMade -= refusals.reduce(0) { $0 + $1.request.virtualServersMade }
+        return refusals
     }
 
     /// Sends one request without an object of its own, such as `IPVS_CMD_GET_CONFIG`, and returns
@@ -96,5 +101,15 @@ final class IPVSSocket {
             version: UInt8(IPVS_GENL_VERSION),
             flags: flags
         )
+    }
+}
+
+extension IPVSRequest {
+    fileprivate var virtualServersMade: Int {
+        switch self {
+        case .newService: 1
+        case .deleteService: -1
+        case .setService, .newDestination, .setDestination, .deleteDestination: 0
+        }
     }
 }

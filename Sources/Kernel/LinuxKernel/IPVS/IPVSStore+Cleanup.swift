@@ -8,7 +8,9 @@ extension IPVSStore {
         var report = ApplyReport()
         report += try Self.ifSupported { () throws(DataplaneError) in
             let rules = rules(in: LegacyTables.used(family))
-            return try rules.apply(IPTablesDiff(from: try rules.observe(), to: IPTablesState()))
+            return try rules.apply(
+                IPTablesDiff(from: try rules.observe().state, to: IPTablesState())
+            )
         }
         // Asking IPVS would load it, on a host that never had a use for it.
         if unsafe access("/proc/net/ip_vs", F_OK) == 0 {
@@ -59,7 +61,7 @@ extension IPVSStore {
     /// What `retire` would remove now: without what only waits for its last connections.
     package func leftovers(rulesIn tables: [TableName]) throws(DataplaneError) -> IPVSState {
         let rules = rules(in: tables.filter { LegacyTables.used(family).contains($0) })
-        var state = IPVSState(iptables: try rules.observe())
+        var state = IPVSState(iptables: try rules.observe().state)
         guard unsafe access("/proc/net/ip_vs", F_OK) == 0 else { return state }
         state.sets = try sets.observe()
         state.servers = try servers.observe()
@@ -75,7 +77,7 @@ extension IPVSStore {
     package func retire(rulesIn tables: [TableName]) throws(DataplaneError) -> ApplyReport {
         let rules = rules(in: tables.filter { LegacyTables.used(family).contains($0) })
         var report = try rules.apply(
-            IPTablesDiff(from: try rules.observe(), to: IPTablesState())
+            IPTablesDiff(from: try rules.observe().state, to: IPTablesState())
         )
         guard unsafe access("/proc/net/ip_vs", F_OK) == 0 else { return report }
         let present = try servers.observe()

@@ -6,8 +6,10 @@ package import DataplaneModel
 /// Works in the network namespace of the calling thread, which must be the dataplane thread.
 package final class IPVSStore: KernelStore {
     /// Where things are and how they go.
-    package struct Configuration: Sendable {
+    package struct Configuration {
         package var lock: XTablesLock.Configuration
+        /// Shared by the stores of both families; see `IPTablesStore`.
+        package var lockWatch: XTablesLockWatch?
         /// Virtual servers with an address in these ranges are somebody else's.
         package var excluded: [IPPrefix]
         /// The one of all virtual servers whose Service asks for no other.
@@ -19,12 +21,14 @@ package final class IPVSStore: KernelStore {
 
         package init(
             lock: XTablesLock.Configuration = XTablesLock.Configuration(),
+            lockWatch: XTablesLockWatch? = nil,
             excluded: [IPPrefix] = [],
             scheduler: SchedulerName? = nil,
             drainTimeout: Duration,
             addressSet: IPSetName
         ) {
             self.lock = lock
+            self.lockWatch = lockWatch
             self.excluded = excluded
             self.scheduler = scheduler
             self.drainTimeout = drainTimeout
@@ -34,6 +38,7 @@ package final class IPVSStore: KernelStore {
 
     let family: IPFamily
     private let lock: XTablesLock.Configuration
+    private let lockWatch: XTablesLockWatch?
     private let ownsChain: (String) -> Bool
     private let addressSet: IPSetName
     private let ownsSet: (String) -> Bool
@@ -45,6 +50,17 @@ package final class IPVSStore: KernelStore {
     package let traffic: NetlinkTraffic
     /// Not wanted any more, and bound as long as connections to them are.
     private var draining: Set<IPAddress> = []
+    /// Of sets and virtual servers, as they were last seen or left; nil before they were looked at,
+    /// and where they were left in an unknown state.
+    private var counts: Counts?
+    private var mark = ChangeMark()
+
+    /// How much there is, foreign virtual servers included.
+    private struct Counts: Equatable {
+        var entries: [IPSetName: Int] = [:]
+        /// Nil for IPv6, which the kernel does not count.
+        var virtualServers: Int?
+    }
 
     /// `ownsChain` and `ownsSet` say by its name whether a chain or set is ours.
     package init(
@@ -62,6 +78,7 @@ package final class IPVSStore: KernelStore {
         self.sets = sets
         self.ownsChain = ownsChain
         lock = configuration.lock
+        lockWatch = configuration.lockWatch
         servers = VirtualServerStore(
             family: family,
             excluded: configuration.excluded,
@@ -78,15 +95,17 @@ package final class IPVSStore: KernelStore {
             family: family,
             tables: tables,
             lock: lock,
+            lockWatch: lockWatch,
             sets: { [sets] () throws(DataplaneError) in try sets.indexes() },
             owns: ownsChain
         )
     }
 
     /// Reads everything; what only waits for its last connections is left out.
-    package func observe() throws(DataplaneError) -> IPVSState {
+    package func observe() throws(DataplaneError) -> Observation<IPVSState> {
+        let mark = try notice()
         var state = IPVSState(
-            iptables: try rules.observe(),
+            iptables: try rules.observe().state,
             sets: try sets.observe(),
             servers: try servers.observe(),
             binding: try addresses.observe()
@@ -95,7 +114,7 @@ package final class IPVSStore: KernelStore {
             .subtracting(state.servers.keys.compactMap(\.address))
         state.binding.addresses.subtract(draining)
         for address in draining { state.sets[addressSet]?.entries[.address(address)] = nil }
-        return state
+        return Observation(state, mark)
     }
 
     /// Adds before it removes: sets that rules ask, rules, servers, and last the addresses, since a
@@ -103,6 +122,10 @@ package final class IPVSStore: KernelStore {
     ///
     /// Rules that come in place of another mode's come last: the old ones serve until then.
     package func apply(_ diff: IPVSDiff) throws(DataplaneError) -> ApplyReport {
+        try changing(diff.sets) { () throws(DataplaneError) in try write(diff) }
+    }
+
+    private func write(_ diff: IPVSDiff) throws(DataplaneError) -> ApplyReport {
         var report = try sets.make(diff.sets)
         let takesOver = diff.iptables.deletesChains
         if !takesOver { report += try rules.apply(diff.iptables) }
@@ -142,55 +165,109 @@ package final class IPVSStore: KernelStore {
         try servers.statistics()
     }
 
-    package func measure() throws(DataplaneError) -> [String: Int] {
-        var measures: [String: Int] = [:]
-        for (name, occupancy) in try IPSetStore.entryCounts(owns: ownsSet) {
-            measures[name.text] = occupancy.entries
-        }
-        measures["virtual servers"] = try servers.virtualServerCount()
-        measures["changes of bindings"] = try addresses.changes()
-        return measures
-    }
-
-    package var measuresOwnChanges: Bool { true }
-
-    /// Looks at some virtual servers and their real servers: no number shows when those change.
-    package func inspect(_ wanted: IPVSState) throws(DataplaneError) -> Bool {
-        try servers.inspect(wanted.servers)
-    }
-
     /// What keeps wanted virtual servers from being made; see `VirtualServerStore.obstacles`.
     package func obstacles(to wanted: IPVSState) throws(DataplaneError) -> [DataplaneError] {
         try servers.obstacles(to: wanted.servers)
     }
 
-    /// Ends what has drained, and unbinds addresses that nothing waits for any more.
-    package func attend() throws(DataplaneError) {
-        _ = try servers.finishDrains()
+    /// Ends what has drained, and unbinds addresses that nothing waits for any more. Then looks at some
+    /// virtual servers and their real servers: no number shows when those change.
+    package func performDueWork(expecting plan: IPVSState?) throws(DataplaneError) {
+        if servers.hasDrains || !draining.isEmpty { try endDrains() }
+        guard let plan, try servers.differs(from: plan.servers) else { return }
+        mark.certain += 1
+    }
+
+    private func endDrains() throws(DataplaneError) {
+        _ = try changing([]) { () throws(DataplaneError) in
+            _ = try servers.finishDrains()
+            return ApplyReport()
+        }
         let done = draining.subtracting(servers.drainingAddresses).sorted()
         guard !done.isEmpty else { return }
-        _ = try addresses.remove(done.map { .remove($0) })
-        let entries = done.map { IPSetEntry.address($0) }
-        _ = try sets.remove([
-            .update(.init(name: addressSet, added: [], marks: [], removed: entries))
-        ])
+        let change = IPSetChange.update(
+            .init(name: addressSet, added: [], marks: [], removed: done.map { .address($0) })
+        )
+        _ = try changing([change]) { () throws(DataplaneError) in
+            var report = try addresses.remove(done.map { .remove($0) })
+            report += try sets.remove([change])
+            return report
+        }
         draining.subtract(done)
     }
 }
 
-extension AddressChange {
-    fileprivate var added: IPAddress? {
-        guard case .add(let address) = self else { return nil }
-        return address
+// MARK: Changes of other programs
+
+extension IPVSStore {
+    package func changes(since mark: ChangeMark) throws(DataplaneError) -> ForeignChanges {
+        try notice().changes(since: mark)
     }
 
-    fileprivate var removed: IPAddress? {
-        guard case .remove(let address) = self else { return nil }
-        return address
+    /// Takes in what other programs did up to here, and says how much that is with what they did to
+    /// rules and addresses.
+    private func notice() throws(DataplaneError) -> ChangeMark {
+        let present = try currentCounts()
+        if let counts, counts != present { mark.certain += 1 }
+        counts = present
+        var sum = try rules.notice()
+        sum.certain += mark.certain + (try addresses.changes())
+        sum.possible += mark.possible
+        return sum
+    }
+
+    private func currentCounts() throws(DataplaneError) -> Counts {
+        Counts(
+            entries: try IPSetStore.entryCounts(owns: ownsSet).mapValues(\.entries),
+            virtualServers: try servers.virtualServerCount()
+        )
+    }
+
+    /// Runs `body`, which makes these changes of sets and any of virtual servers, so that they do not
+    /// count as another program's. What is then other than expected may be that, or an entry that was
+    /// there already.
+    private func changing(
+        _ changes: [IPSetChange],
+        _ body: () throws(DataplaneError) -> ApplyReport
+    ) throws(DataplaneError) -> ApplyReport {
+        _ = try notice()
+        var expected = counts ?? Counts()
+        let made = servers.made
+        let drained = draining
+        counts = nil
+        let report = try body()
+        let present = try currentCounts()
+        counts = present
+        guard report.failures.isEmpty else { return report }
+        for change in changes {
+            // An address that drains stays in the set, and may be wanted again.
+            let keepsEntries = change.name == addressSet && !(drained.isEmpty && draining.isEmpty)
+            expected.entries[change.name] =
+                keepsEntries
+                ? present.entries[change.name]
+                : change.entryCount(from: expected.entries[change.name])
+                    ?? present.entries[change.name]
+        }
+        if let before = expected.virtualServers {
+            expected.virtualServers = before + servers.made - made
+        }
+        if expected != present { mark.possible += 1 }
+        return report
     }
 }
 
 extension IPSetChange {
+    /// How many entries the set has after the change, where it had so many before; nil if there is
+    /// no set then, or if entries only get other marks, which adds none.
+    fileprivate func entryCount(from count: Int?) -> Int? {
+        switch self {
+        case .create(let set), .replace(let set): set.entries.count
+        case .update(let update) where update.marks.allSatisfy { $0 == 0 }:
+            count.map { $0 + update.added.count - update.removed.count }
+        case .update, .destroy: nil
+        }
+    }
+
     /// Without the removal of `addresses` from the set `name`.
     fileprivate func keeping(_ addresses: Set<IPAddress>, in name: IPSetName) -> IPSetChange {
         guard case .update(var update) = self, update.name == name else { return self }

@@ -21,6 +21,8 @@ package final class VirtualServerStore {
     private let drainTimeout: Duration
     let traffic: NetlinkTraffic
     private var socket: IPVSSocket?
+    /// Virtual servers that this store created, less those that it deleted.
+    private(set) var made = 0
     /// Virtual servers that this store made or saw with the signature, and that were not deleted
     /// since as far as it saw.
     var known: Set<VirtualServer.Key> = []
@@ -34,6 +36,8 @@ package final class VirtualServerStore {
     private var uninspected: [VirtualServer.Key] = []
     /// How many virtual servers one inspection asks about, each two requests of some 50 µs.
     private static let inspected = 25
+
+    var hasDrains: Bool { !drains.isEmpty }
 
     /// A virtual server with draining real servers.
     struct Drain {
@@ -66,6 +70,8 @@ package final class VirtualServerStore {
         let open: IPVSSocket
         if let socket { open = socket } else { open = try IPVSSocket(traffic) }
         socket = nil
+        let before = open.virtualServersMade
+        defer { made += open.virtualServersMade - before }
         let result = try body(open)
         socket = open
         return result
@@ -143,8 +149,8 @@ extension VirtualServerStore {
 
     /// Whether some virtual servers, others at each call, are other than in `wanted`, or have lost
     /// their signature.
-    package func inspect(
-        _ wanted: [VirtualServer.Key: VirtualServer]
+    package func differs(
+        from wanted: [VirtualServer.Key: VirtualServer]
     ) throws(DataplaneError) -> Bool {
         if uninspected.isEmpty { uninspected = Array(wanted.keys) }
         let keys = uninspected.suffix(Self.inspected)

@@ -30,7 +30,7 @@ package struct KubeProxyRules {
             owns: KubeProxyNames.owns(chain:)
         )
         self.store = store
-        legacy = IPTablesDiff(from: try store.observe(), to: IPTablesState())
+        legacy = IPTablesDiff(from: try store.observe().state, to: IPTablesState())
         tables = try KubeProxyTables.observe(family)
         sets = try Self.sets(family)
         servers = try KubeProxyServers(family, sets: sets)

@@ -3,7 +3,7 @@ import CNetlink
 import DataplaneModel
 import Glibc
 
-/// Hears of changes to our tables of both families, whoever makes them.
+/// Counts the changes that other programs make to our tables of both families.
 ///
 /// One for all stores of a namespace: while anybody listens, the kernel builds a notification for
 /// each element that is written, of whichever family, and holds all of them until the transaction
@@ -12,8 +12,7 @@ package final class NFTMonitor {
     private var socket: NetlinkSocket?
     /// Netlink ports of our own connections.
     private var ownPorts: Set<UInt32> = []
-    /// Families whose table somebody else changed, which has not been told yet.
-    private var heard: Set<IPFamily> = []
+    private var counts: [IPFamily: Int] = [:]
     private static let group = UInt32(NFNLGRP_NFTABLES.rawValue)
 
     /// Listens to nothing yet.
@@ -33,10 +32,11 @@ package final class NFTMonitor {
         socket = consume opened
     }
 
-    /// Listens no more, until it is asked again.
+    /// Listens no more, until it is asked again: what happens until then counts as a change.
     func close() {
+        guard socket != nil else { return }
         socket = nil
-        heard = []
+        missed()
     }
 
     /// Leaves the group while much of our own is written.
@@ -45,22 +45,24 @@ package final class NFTMonitor {
     func resume() throws(DataplaneError) { try socket?.listen(Self.group, true) }
 
     /// Somebody else may have changed either table without being heard.
-    func missed() { heard = Set(IPFamily.allCases) }
+    func missed() {
+        for family in IPFamily.allCases { counts[family, default: 0] += 1 }
+    }
 
-    /// Whether anyone else changed our table of the family since the last call. If more happened
-    /// than the kernel keeps for us, somebody may have, so then it is true.
-    func takeChange(of family: IPFamily) throws(DataplaneError) -> Bool {
+    /// How often other programs changed our table of the family since the first call. If more
+    /// happened than the kernel keeps for us, they may have, so then it counts.
+    func changes(of family: IPFamily) throws(DataplaneError) -> Int {
         try open()
         try receive()
-        return heard.remove(family) != nil
+        return counts[family] ?? 0
     }
 
     private func receive() throws(DataplaneError) {
         while true {
             do throws(DataplaneError) {
-                guard let messages = try socket?.receive(flags: Int32(MSG_DONTWAIT)) else { return }
+                guard let messages = try socket?.arrived() else { return }
                 for message in messages where !ownPorts.contains(message.port) {
-                    if let family = message.familyOfOurTable { heard.insert(family) }
+                    if let family = message.familyOfOurTable { counts[family, default: 0] += 1 }
                 }
             } catch {
                 guard error.errno == ENOBUFS else { throw error }

@@ -104,7 +104,7 @@ private struct NFTStages {
             let elements = set.sortedElements
             guard !elements.isEmpty else { return }
             let step = NFTStep.add(elements, set.name, set.shape)
-            if set.isEntrance { given.append(step) } else { advance.append(step) }
+            if set.isDispatchMap { given.append(step) } else { advance.append(step) }
         case .delete(let set): endings.append(.deleteSet(set.name))
         case .update(let update): add(update)
         }
@@ -120,7 +120,7 @@ private struct NFTStages {
         taken += step(update.replaced.map { NFTElement($0.key, $0.old) }, isAddition: false)
         given += step(update.replaced.map { NFTElement($0.key, $0.new) }, isAddition: true)
         // A range may be added only when one that it overlaps is gone.
-        if update.isEntrance || update.shape.isInterval {
+        if update.isDispatchMap || update.shape.isInterval {
             taken += step(update.removed, isAddition: false)
             given += step(update.added, isAddition: true)
         } else {

@@ -15,13 +15,6 @@ package final class NFTablesStore: KernelStore {
     /// Chains and sets that the kernel held to be in use when they were to be deleted.
     private var leftovers: [Leftover] = []
 
-    /// How often others have been seen to change the table.
-    private var foreignChanges = 0
-    /// They did, which has not been told yet.
-    private var hasHeardOthers = false
-    /// `observe` or `apply` ran after the last measure.
-    private var isFresh = false
-
     private struct Leftover {
         var step: NFTStep
         var attempts = 10
@@ -41,7 +34,7 @@ package final class NFTablesStore: KernelStore {
         self.elementLimit = elementLimit
     }
 
-    /// Hears of changes no more until the table is observed or measured again: while anybody
+    /// Hears of changes no more until the table is observed or asked for changes again: while anybody
     /// listens, all who write nftables on the host pay for it.
     package func stopListening() { monitor.close() }
 
@@ -65,21 +58,17 @@ extension NFTablesStore {
     private static let attempts = 8
 
     /// Reads the table. `.conflict` if somebody does not stop changing it.
-    package func observe() throws(DataplaneError) -> NFTablesState {
-        defer { isFresh = true }
+    package func observe() throws(DataplaneError) -> Observation<NFTablesState> {
         let reading = NFTablesReading(try connection())
-        // What was heard up to here is seen now.
-        try listen()
         for _ in 0..<Self.attempts {
-            hasHeardOthers = false
+            let before = try mark()
             do throws(DataplaneError) {
                 let state = try reading.state()
-                try listen()
-                if !hasHeardOthers { return state }
+                if try mark() == before { return Observation(state, before) }
             } catch {
                 // A set was there when sets were listed, and is gone.
-                try listen()
-                guard error.errno == ENOENT, hasHeardOthers else { throw error }
+                let isChanged = try mark() != before
+                guard error.errno == ENOENT, isChanged else { throw error }
             }
         }
         throw DataplaneError(
@@ -91,21 +80,14 @@ extension NFTablesStore {
         )
     }
 
-    /// Counts changes that others made, told at the earliest in the measure after that which
-    /// follows a pass: what happened during the pass is not taken for its result.
-    package func measure() throws(DataplaneError) -> [String: Int] {
-        try listen()
-        if isFresh {
-            isFresh = false
-        } else if hasHeardOthers {
-            foreignChanges += 1
-            hasHeardOthers = false
-        }
-        return ["nftables changes by others": foreignChanges]
+    package func changes(since mark: ChangeMark) throws(DataplaneError) -> ForeignChanges {
+        try self.mark().changes(since: mark)
     }
 
-    private func listen() throws(DataplaneError) {
-        if try monitor.takeChange(of: family) { hasHeardOthers = true }
+    private func mark() throws(DataplaneError) -> ChangeMark {
+        var mark = ChangeMark()
+        mark.certain = try monitor.changes(of: family)
+        return mark
     }
 }
 
@@ -129,7 +111,6 @@ extension NFTablesStore {
     ///
     /// A refused transaction changes nothing; those before it hold.
     package func apply(_ diff: NFTablesDiff) throws(DataplaneError) -> ApplyReport {
-        defer { isFresh = true }
         let transactions = diff.transactions(limit: elementLimit)
         leftovers.removeAll { leftover in diff.makesAnew(leftover.step) }
         if monitor.isListening, diff.count > Self.loudChange {
@@ -144,7 +125,8 @@ extension NFTablesStore {
     /// shows in the generation, which is one for the tables of all families.
     private func applyUnheard(_ transactions: [[NFTStep]]) throws(DataplaneError) {
         let connection = try connection()
-        try listen()
+        // Heard before the socket leaves the group.
+        _ = try mark()
         try monitor.pause()
         do throws(DataplaneError) {
             let before = try connection.generation()
@@ -177,8 +159,9 @@ extension NFTablesStore {
     }
 
     /// Deletes what was in use when it should have been deleted.
-    package func attend() throws(DataplaneError) {
-        defer { isFresh = true }
+    package func performDueWork(
+        expecting plan: NFTablesState?
+    ) throws(DataplaneError) {
         guard !leftovers.isEmpty else { return }
         let connection = try connection()
         var remaining: [Leftover] = []

@@ -39,4 +39,10 @@ extension NetlinkSocket {
             throw error(errno, nil)
         }
     }
+
+    /// Notifications that are there already; nil if none is. `ENOBUFS` if more came than the kernel
+    /// keeps.
+    mutating func arrived() throws(DataplaneError) -> [NetlinkMessage]? {
+        try receive(flags: Int32(MSG_DONTWAIT))
+    }
 }

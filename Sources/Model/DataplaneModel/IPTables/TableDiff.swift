@@ -11,6 +11,18 @@ package enum ChainChange: Sendable, Equatable {
     }
 }
 
+extension ChainChange {
+    /// Nil if both are equal, or neither is there.
+    init?(from old: Chain?, to new: Chain?) {
+        switch (old, new) {
+        case (nil, let new?): self = .create(new)
+        case (let old?, nil): self = .delete(old)
+        case (let old?, let new?) where old != new: self = .replace(from: old, to: new)
+        default: return nil
+        }
+    }
+}
+
 /// One jump that has to change.
 package enum JumpChange: Sendable, Equatable {
     /// Goes to the head of its built-in chain.
@@ -25,17 +37,8 @@ extension OwnedTable {
         changes.reserveCapacity(wanted.count)
         chains.reserveCapacity(chains.count + wanted.count)
         for (name, new) in wanted {
-            switch (chains[name], new) {
-            case (nil, let new?): changes.append(.create(new))
-            case (let old?, nil): changes.append(.delete(old))
-            case (let old?, let new?) where old != new:
-                changes.append(.replace(from: old, to: new))
-            case (_, let new?):
-                // Equal for the kernel, but its title may be new.
-                chains[name] = new
-                continue
-            case (nil, nil): continue
-            }
+            if let change = ChainChange(from: chains[name], to: new) { changes.append(change) }
+            // Of one that is equal for the kernel the title may be new.
             chains[name] = new
         }
         return changes.sorted { $0.name < $1.name }
@@ -98,17 +101,8 @@ extension TableDiff {
         to new: OwnedTable,
         chains names: Set<ChainName>
     ) {
-        var changes: [ChainChange] = []
-        for name in names {
-            switch (old.chains[name], new.chains[name]) {
-            case (nil, let wanted?): changes.append(.create(wanted))
-            case (let present?, nil): changes.append(.delete(present))
-            case (let present?, let wanted?) where present != wanted:
-                changes.append(.replace(from: present, to: wanted))
-            default: break
-            }
-        }
-        changes.sort { $0.name < $1.name }
+        let changes = names.compactMap { ChainChange(from: old.chains[$0], to: new.chains[$0]) }
+            .sorted { $0.name < $1.name }
         self.init(table: table, chains: changes, jumps: Self.jumpChanges(old.jumps, new.jumps))
     }
 

@@ -26,6 +26,18 @@ package enum AddressChange: Sendable, Hashable {
     case remove(IPAddress)
     case addRange(IPPrefix)
     case removeRange(IPPrefix)
+
+    /// The single address that it adds.
+    package var added: IPAddress? {
+        guard case .add(let address) = self else { return nil }
+        return address
+    }
+
+    /// The single address that it removes.
+    package var removed: IPAddress? {
+        guard case .remove(let address) = self else { return nil }
+        return address
+    }
 }
 
 extension AddressChange {

@@ -63,7 +63,7 @@ package struct NFTSet: Sendable {
     package var elements: [NFTValue: NFTData]
     /// Packets find their way to the other sets by this one's elements, so that they are added last
     /// and go first. No part of equality.
-    package var isEntrance: Bool
+    package var isDispatchMap: Bool
     /// Holds something that this model has no words for. Only ever observed; such a set equals none.
     package var isOpaque: Bool
     /// What the set is for; shown in plans, not kept by the kernel and so no part of equality.
@@ -74,7 +74,7 @@ package struct NFTSet: Sendable {
         _ shape: NFTSetShape,
         size: Int? = nil,
         elements: [NFTValue: NFTData] = [:],
-        isEntrance: Bool = false,
+        isDispatchMap: Bool = false,
         isOpaque: Bool = false,
         title: String? = nil
     ) {
@@ -82,7 +82,7 @@ package struct NFTSet: Sendable {
         self.shape = shape
         self.size = size
         self.elements = elements
-        self.isEntrance = isEntrance
+        self.isDispatchMap = isDispatchMap
         self.isOpaque = isOpaque
         self.title = title
     }

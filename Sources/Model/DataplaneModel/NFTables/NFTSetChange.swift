@@ -5,7 +5,7 @@ package enum NFTSetChange: Sendable, Equatable {
         package var name: NFTSetName
         package var shape: NFTSetShape
         /// As in `NFTSet`.
-        package var isEntrance: Bool
+        package var isDispatchMap: Bool
         /// Sorted by key, like the others.
         package var added: [NFTElement]
         package var removed: [NFTElement]
@@ -47,37 +47,13 @@ package enum NFTSetChange: Sendable, Equatable {
     }
 }
 
-extension NFTSetChange {
-    /// What turns one collection of sets into another, sorted by name; nil if a set must be of
-    /// another shape or size, which takes a new table.
-    static func changes(
-        from old: [NFTSetName: NFTSet],
-        to new: [NFTSetName: NFTSet]
-    ) -> [NFTSetChange]? {
-        var changes: [NFTSetChange] = []
-        for name in Set(old.keys).union(new.keys).sorted() {
-            switch (old[name], new[name]) {
-            case (nil, let wanted?): changes.append(.create(wanted))
-            case (let present?, nil): changes.append(.delete(present))
-            case (let present?, let wanted?):
-                guard present.isAlike(wanted) else { return nil }
-                let update = Update(from: present, to: wanted)
-                guard present.hasRoom(for: update.newCount) else { return nil }
-                if !update.isEmpty { changes.append(.update(update)) }
-            case (nil, nil): break
-            }
-        }
-        return changes
-    }
-}
-
 extension NFTSetChange.Update {
     /// Nothing.
     init(_ set: NFTSet) {
         self.init(
             name: set.name,
             shape: set.shape,
-            isEntrance: set.isEntrance,
+            isDispatchMap: set.isDispatchMap,
             added: [],
             removed: [],
             replaced: []

@@ -70,34 +70,40 @@ package struct NFTablesDiff: Sendable, Equatable {
         case (.altered, .active): table = .restore
         default: break
         }
-        guard let sets = NFTSetChange.changes(from: old.sets, to: new.sets),
-            let chains = Self.changes(from: old.chains, to: new.chains)
-        else {
-            self.init(rebuilding: new)
-            return
+        var fits = true
+        for name in Set(old.sets.keys).union(new.sets.keys).sorted() where fits {
+            fits = note(old.sets[name], new.sets[name])
         }
-        self.sets = sets
-        self.chains = chains
+        for name in Set(old.chains.keys).union(new.chains.keys).sorted() where fits {
+            fits = note(old.chains[name], new.chains[name])
+        }
+        if !fits { self.init(rebuilding: new) }
     }
 
-    /// Nil if a chain gets another hook.
-    private static func changes(
-        from old: [NFTChainName: NFTChain],
-        to new: [NFTChainName: NFTChain]
-    ) -> [NFTChainChange]? {
-        var changes: [NFTChainChange] = []
-        for name in Set(old.keys).union(new.keys).sorted() {
-            switch (old[name], new[name]) {
-            case (nil, let wanted?): changes.append(.create(wanted))
-            case (let present?, nil): changes.append(.delete(present))
-            case (let present?, let wanted?):
-                guard present.hook == wanted.hook else { return nil }
-                if present.rules != wanted.rules {
-                    changes.append(.replace(from: present, to: wanted))
-                }
-            case (nil, nil): break
-            }
+    /// Adds what becomes of a set. False if it gets another shape or size, which takes a new table.
+    mutating func note(_ old: NFTSet?, _ new: NFTSet?) -> Bool {
+        switch (old, new) {
+        case (nil, let new?): sets.append(.create(new))
+        case (let old?, nil): sets.append(.delete(old))
+        case (let old?, let new?):
+            let update = NFTSetChange.Update(from: old, to: new)
+            if !update.isEmpty { sets.append(.update(update)) }
+            return old.isAlike(new) && old.hasRoom(for: update.newCount)
+        case (nil, nil): break
         }
-        return changes
+        return true
+    }
+
+    /// Adds what becomes of a chain. False if it gets another hook, which takes a new table.
+    mutating func note(_ old: NFTChain?, _ new: NFTChain?) -> Bool {
+        switch (old, new) {
+        case (nil, let new?): chains.append(.create(new))
+        case (let old?, nil): chains.append(.delete(old))
+        case (let old?, let new?):
+            if old != new { chains.append(.replace(from: old, to: new)) }
+            return old.hook == new.hook
+        case (nil, nil): break
+        }
+        return true
     }
 }

@@ -10,16 +10,16 @@ extension NFTablesState {
         var diff = NFTablesDiff()
         var isAlike = true
         for (name, wanted) in wantedSets {
-            guard let change = replaceSet(name, wanted, &isAlike) else { continue }
-            diff.sets.append(change)
+            if !diff.note(sets[name], wanted) { isAlike = false }
+            sets[name] = wanted
         }
         for update in updates where !update.isEmpty {
             if !makeRoom(for: update) { isAlike = false }
             diff.sets.append(.update(update))
         }
         for (name, wanted) in wantedChains {
-            guard let change = replaceChain(name, wanted, &isAlike) else { continue }
-            diff.chains.append(change)
+            if !diff.note(chains[name], wanted) { isAlike = false }
+            chains[name] = wanted
         }
         if table == .absent, !diff.isEmpty {
             table = .active
@@ -31,24 +31,6 @@ extension NFTablesState {
         return diff
     }
 
-    private mutating func replaceSet(
-        _ name: NFTSetName,
-        _ wanted: NFTSet?,
-        _ isAlike: inout Bool
-    ) -> NFTSetChange? {
-        let present = sets[name]
-        sets[name] = wanted
-        switch (present, wanted) {
-        case (nil, let new?): return .create(new)
-        case (let old?, nil): return .delete(old)
-        case (let old?, let new?):
-            let update = NFTSetChange.Update(from: old, to: new)
-            if !old.isAlike(new) || !old.hasRoom(for: update.newCount) { isAlike = false }
-            return update.isEmpty ? nil : .update(update)
-        case (nil, nil): return nil
-        }
-    }
-
     /// False if a set has been given a larger size for a change that has been made.
     private mutating func makeRoom(for update: NFTSetChange.Update) -> Bool {
         guard let set = sets[update.name], let size = set.size else { return true }
@@ -56,22 +38,5 @@ extension NFTablesState {
         guard before + update.newCount > size else { return true }
         sets[update.name]?.size = max(size, NFTSet.size(for: set.elements.count))
         return false
-    }
-
-    private mutating func replaceChain(
-        _ name: NFTChainName,
-        _ wanted: NFTChain?,
-        _ isAlike: inout Bool
-    ) -> NFTChainChange? {
-        let present = chains[name]
-        chains[name] = wanted
-        switch (present, wanted) {
-        case (nil, let new?): return .create(new)
-        case (let old?, nil): return .delete(old)
-        case (let old?, let new?):
-            if old.hook != new.hook { isAlike = false }
-            return old == new ? nil : .replace(from: old, to: new)
-        case (nil, nil): return nil
-        }
     }
 }

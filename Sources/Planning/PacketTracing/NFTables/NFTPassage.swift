@@ -3,14 +3,18 @@ import DataplaneModel
 
 /// One packet on its way through the hooks, in the order of the kernel.
 struct NFTPassage {
-    let input: NFTTraceInput
+    let input: WalkContext<NFTablesState, NFTRule>
     /// What may be in dynamic maps when the packet comes.
     let known: DynamicElements
     /// And afterwards.
     private(set) var learnt: DynamicElements
     var draft: TraceDraft
 
-    init(of packet: TracedPacket, _ input: NFTTraceInput, known: DynamicElements) {
+    init(
+        of packet: TracedPacket,
+        _ input: WalkContext<NFTablesState, NFTRule>,
+        known: DynamicElements
+    ) {
         self.input = input
         self.known = known
         learnt = known

@@ -19,7 +19,7 @@ struct NFTWalk {
 
     let base: NFTChain
     let context: NFTHookContext
-    let input: NFTTraceInput
+    let input: WalkContext<NFTablesState, NFTRule>
     /// What may be in dynamic maps, as was learnt before.
     let known: DynamicElements
     /// What the hooks before this one and this one found out.
@@ -34,7 +34,7 @@ struct NFTWalk {
     init(
         _ base: NFTChain,
         _ context: NFTHookContext,
-        _ input: NFTTraceInput,
+        _ input: WalkContext<NFTablesState, NFTRule>,
         known: DynamicElements,
         learnt: DynamicElements,
         findings: TraceFindings

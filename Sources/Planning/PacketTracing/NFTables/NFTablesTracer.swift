@@ -39,7 +39,7 @@ package struct NFTablesTracer: FlowTracer {
     package func trace(_ packet: TracedPacket, detail: TraceDetail = .matches) -> PacketTrace {
         if let impossible = PacketTrace(impossible: packet) { return impossible }
         let family = packet.family
-        let input = NFTTraceInput(
+        let input = WalkContext(
             state: state,
             network: network,
             detail: detail,

@@ -10,8 +10,8 @@ extension PacketPassage {
         var walk = BalancingWalk(
             chain,
             servers,
-            network: network,
-            detail: detail,
+            network: context.network,
+            detail: context.detail,
             findings: draft.findings
         )
         walk.run(flows)

@@ -1,40 +1,20 @@
 import Addressing
 import DataplaneModel
 
-/// What of a mode's state decides about packets.
-struct TracedState {
-    var iptables: IPTablesState
-    var sets: [IPSetName: IPSet] = [:]
-    /// Nil in a mode without IPVS.
-    var servers: VirtualServerChoice?
-}
-
 /// One packet on its way through the hooks, in the order of the kernel.
 struct PacketPassage {
-    let state: TracedState
-    let network: NodeNetwork
-    let detail: TraceDetail
-    let limits: WalkLimits
-    let ruleText: (Rule) -> String
+    let context: WalkContext<TracedState, Rule>
     var draft: TraceDraft
 
-    init(
-        of packet: TracedPacket,
-        through state: TracedState,
-        network: NodeNetwork,
-        detail: TraceDetail,
-        limits: WalkLimits,
-        ruleText: @escaping (Rule) -> String
-    ) {
-        self.state = state
-        self.network = network
-        self.detail = detail
-        self.limits = limits
-        self.ruleText = ruleText
-        let unknown = state.servers == nil ? "rules" : "rules and virtual servers"
+    init(of packet: TracedPacket, _ context: WalkContext<TracedState, Rule>) {
+        self.context = context
+        let unknown = context.state.servers == nil ? "rules" : "rules and virtual servers"
         draft = TraceDraft(of: packet)
         draft.note("\(unknown) that are not Fairlead's, and chain policies, are not known here")
     }
+
+    var state: TracedState { context.state }
+    private var network: NodeNetwork { context.network }
 
     mutating func run() {
         let flows = [Flow(packet: PacketState(draft.packet), share: 1)]
@@ -104,15 +84,12 @@ extension PacketPassage {
                 network: network,
                 sets: state.sets
             ),
-            over: state.iptables[table],
-            detail: detail,
-            limits: limits,
-            findings: draft.findings,
-            ruleText: ruleText
+            context,
+            findings: draft.findings
         )
         walk.run(flows)
         nameService(walk)
-        draft.path.append(TraceHook(name: walk.context.name, steps: walk.steps))
+        draft.path.append(TraceHook(name: walk.hook.name, steps: walk.steps))
         return draft.settle(walk.ended)
     }
 

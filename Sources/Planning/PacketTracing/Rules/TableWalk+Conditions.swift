@@ -11,7 +11,7 @@ extension TableWalk {
         var matched: [Flow] = []
         var unmatched: [Flow] = []
         for flow in flows {
-            let answer = context.header(of: rule, meets: flow.packet)
+            let answer = hook.header(of: rule, meets: flow.packet)
             if answer == .holds {
                 matched.append(flow)
             } else {
@@ -48,7 +48,7 @@ extension TableWalk {
         case .recent(let recent): return split(flow, by: recent)
         default: break
         }
-        guard let answer = context.answer(match, flow.packet), answer != .holds else {
+        guard let answer = hook.answer(match, flow.packet), answer != .holds else {
             return (flow, nil)
         }
         report(answer, rule, flow, at: place, index)
@@ -80,7 +80,7 @@ extension TableWalk {
         case .holds, .fails: break
         case .missingSet(let name): reportMissing(name, at: place, index)
         case .unknown(let why):
-            if context.surelyFails(rule, flow.packet) { return }
+            if hook.surelyFails(rule, flow.packet) { return }
             findings.report(
                 TraceProblem(.undecidable, at: text(place, index), "taken as no match, as \(why)")
             )

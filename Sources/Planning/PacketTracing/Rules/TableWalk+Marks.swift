@@ -9,7 +9,7 @@ extension TableWalk {
         at place: Place,
         _ index: Int
     ) -> Flow {
-        guard let question = context.question(to: name, sides, flow.packet) else {
+        guard let question = hook.question(to: name, sides, flow.packet) else {
             reportMissing(name.text, at: place, index)
             return flow
         }
@@ -48,14 +48,14 @@ extension TableWalk {
         _ sides: [SetDimension],
         on packet: PacketState
     ) -> String {
-        guard let question = context.question(to: name, sides, packet) else {
+        guard let question = hook.question(to: name, sides, packet) else {
             return "cannot be told"
         }
         if let mark = question.mark { return "mark becomes \(hex(mark)) (from \(name))" }
         let reason =
             switch question.answer {
             case .member: "\(name) carries no marks"
-            case .absent: context.text(of: name, sides, packet, isMember: false)
+            case .absent: hook.text(of: name, sides, packet, isMember: false)
             case .unknown(let why): why
             }
         return "mark stays \(hex(packet.mark)): \(reason)"

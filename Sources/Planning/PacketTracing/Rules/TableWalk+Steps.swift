@@ -2,7 +2,7 @@ import DataplaneModel
 
 extension TableWalk {
     func text(_ place: Place, _ index: Int) -> String {
-        "\(context.table.rawValue) \(place.chain) rule \(index + 1)"
+        "\(hook.table.rawValue) \(place.chain) rule \(index + 1)"
     }
 
     /// The outermost title that names a Service (`namespace/name`), else the innermost title.
@@ -19,10 +19,10 @@ extension TableWalk {
                 chainTitle: place.title,
                 depth: place.depth,
                 ruleIndex: index + 1,
-                rule: ruleText(rule),
+                rule: context.ruleText(rule),
                 matched: false,
                 effect: "does not match",
-                reasons: [context.failure(of: rule, flow.packet)]
+                reasons: [hook.failure(of: rule, flow.packet)]
             )
         )
     }
@@ -33,16 +33,16 @@ extension TableWalk {
             chainTitle: place.title,
             depth: place.depth,
             ruleIndex: index + 1,
-            rule: ruleText(rule),
+            rule: context.ruleText(rule),
             effect: effect(of: rule.target, on: flows),
-            reasons: context.reasons(for: rule, matching: flows[0].packet)
+            reasons: hook.reasons(for: rule, matching: flows[0].packet)
         )
         steps.append(scope.step(step, taken: flows))
     }
 
     private func effect(of target: Target, on flows: [Flow]) -> String {
         switch target {
-        case .accept: "accepted: \(context.table.rawValue) is done"
+        case .accept: "accepted: \(hook.table.rawValue) is done"
         case .drop: "dropped"
         case .returnToCaller: "returns"
         case .jump(let name): "goes to \(name)"

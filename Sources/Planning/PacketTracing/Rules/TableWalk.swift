@@ -15,11 +15,9 @@ struct TableWalk {
         var stack: [ChainName]
     }
 
-    let context: HookContext
+    let hook: HookContext
+    let context: WalkContext<TracedState, Rule>
     let owned: OwnedTable
-    let detail: TraceDetail
-    let ruleText: (Rule) -> String
-    let limits: WalkLimits
     /// What the hooks before this one and this one found out.
     var findings: TraceFindings
     var steps: [TraceStep] = []
@@ -27,27 +25,22 @@ struct TableWalk {
     private(set) var scope = StepScope([])
 
     init(
-        _ context: HookContext,
-        over owned: OwnedTable,
-        detail: TraceDetail,
-        limits: WalkLimits,
-        findings: TraceFindings,
-        ruleText: @escaping (Rule) -> String
+        _ hook: HookContext,
+        _ context: WalkContext<TracedState, Rule>,
+        findings: TraceFindings
     ) {
+        self.hook = hook
         self.context = context
-        self.owned = owned
-        self.detail = detail
-        self.limits = limits
         self.findings = findings
-        self.ruleText = ruleText
+        owned = context.state.iptables[hook.table]
     }
 
     /// Runs the rules of the built-in chain; `ended` holds all flows afterwards.
     mutating func run(_ flows: [Flow]) {
         let entering = flows.merged()
         scope = StepScope(entering)
-        let rules = owned.jumps.lazy.filter { [context] in $0.from == context.chain }.map(\.rule)
-        let place = Place(chain: context.chain.rawValue, title: nil, depth: 0, stack: [])
+        let rules = owned.jumps.lazy.filter { [hook] in $0.from == hook.chain }.map(\.rule)
+        let place = Place(chain: hook.chain.rawValue, title: nil, depth: 0, stack: [])
         let passed = walk(Array(rules), at: place, entering)
         end(passed, .accepted)
     }
@@ -62,9 +55,12 @@ struct TableWalk {
         var returned: [Flow] = []
         for (index, rule) in rules.enumerated() where !live.isEmpty {
             findings.tests += live.count
-            guard findings.tests <= limits.tests else {
+            guard findings.tests <= context.limits.tests else {
                 findings.report(
-                    TraceProblem(.limit, "the trace was cut short after \(limits.tests) tests")
+                    TraceProblem(
+                        .limit,
+                        "the trace was cut short after \(context.limits.tests) tests"
+                    )
                 )
                 end(live, .undecided)
                 live = []
@@ -72,7 +68,7 @@ struct TableWalk {
             }
             let tested = test(rule, live, at: place, index)
             if tested.matched.isEmpty {
-                if detail == .everything { recordMiss(rule, at: place, index, live[0]) }
+                if context.detail == .everything { recordMiss(rule, at: place, index, live[0]) }
                 live = tested.unmatched
                 continue
             }
@@ -106,7 +102,7 @@ struct TableWalk {
         case .accept: end(flows, .accepted)
         case .drop, .reject:
             findings.reason =
-                findings.reason ?? rule.comment ?? context.setReason(for: rule, flows[0].packet)
+                findings.reason ?? rule.comment ?? hook.setReason(for: rule, flows[0].packet)
                 ?? text(place, index)
             noteTitle(at: place)
             end(flows, rule.target == .drop ? .dropped : .rejected)
@@ -144,11 +140,11 @@ struct TableWalk {
         if place.stack.contains(name) {
             let path = (place.stack + [name]).map(\.text).joined(separator: " → ")
             problem = TraceProblem(.loop, at: text(place, index), "chains in a circle: \(path)")
-        } else if place.stack.count >= limits.depth {
+        } else if place.stack.count >= context.limits.depth {
             problem = TraceProblem(
                 .limit,
                 at: text(place, index),
-                "more than \(limits.depth) chains within one another"
+                "more than \(context.limits.depth) chains within one another"
             )
         } else if let chain = owned.chains[name] {
             let below = Place(
@@ -174,13 +170,13 @@ struct TableWalk {
     private func isAllowed(_ target: Target, for flows: [Flow]) -> Bool {
         switch target {
         case .accept, .drop, .returnToCaller, .jump, .goto, .mark, .opaque: true
-        case .markFromSet: context.table == .mangle
+        case .markFromSet: hook.table == .mangle
         case .destinationNAT(let endpoint):
-            context.table == .nat && [.prerouting, .output].contains(context.chain)
+            hook.table == .nat && [.prerouting, .output].contains(hook.chain)
                 && flows.allSatisfy { $0.packet.destination.family == endpoint.address.family }
-        case .masquerade: context.table == .nat && context.chain == .postrouting
+        case .masquerade: hook.table == .nat && hook.chain == .postrouting
         case .reject:
-            context.table == .filter && [.input, .forward, .output].contains(context.chain)
+            hook.table == .filter && [.input, .forward, .output].contains(hook.chain)
         }
     }
 }

@@ -24,10 +24,16 @@ struct DispatchKey: Hashable, Comparable {
         self.transport = Self.code(transport) << 16 | UInt32(port.value)
     }
 
-    /// Everything that goes to an address.
-    init(anythingTo address: IPAddress) {
-        self.address = address.bits
-        transport = Self.anyTransport
+    /// Of a frontend in the tree of its sort; nil for one that no tree holds.
+    init?(_ frontend: FrontendKey) {
+        switch frontend {
+        case .address(let socket, let transport): self.init(socket.address, transport, socket.port)
+        case .nodePort(let port, let transport): self.init(nil, transport, port)
+        case .healthCheck(let port): self.init(nil, .tcp, port)
+        case .remainder(let address):
+            self.init(address: address.bits, transport: Self.anyTransport)
+        case .mark: return nil
+        }
     }
 
     /// The protocol; nil stands for any.

@@ -13,7 +13,7 @@ package struct IPTablesPlanner: Sendable {
 
     private let statics: StaticChains
     private var fragments: [ServiceName: PlannedService] = [:]
-    private(set) var contests = FrontendContests<FrontendClaim>()
+    private(set) var contests = FrontendContests<DispatchRules>()
     private var natTree: DispatchTree
     private var natNodePortTree: DispatchTree
     private var filterTree: DispatchTree
@@ -27,7 +27,7 @@ package struct IPTablesPlanner: Sendable {
     private struct PlannedService {
         var natChains: [ChainName]
         var filterChains: [ChainName]
-        var claims: [FrontendClaim]
+        var claims: [FrontendClaim<DispatchRules>]
     }
 
     /// A plan without Services.
@@ -52,14 +52,14 @@ package struct IPTablesPlanner: Sendable {
         plan.filter.jumps = statics.filterJumps(guardsLocalhost: false)
     }
 
-    /// Wishes that could not be planned, sorted.
+    /// What could not be planned, sorted.
     package var issues: [PlanIssue] {
         (serviceIssues.values.flatMap { $0 } + contests.issues).sorted()
     }
 
     /// NodePorts are served on 127.0.0.1, which works only with `route_localnet` on.
     package var needsRouteLocalnet: Bool {
-        !natNodePortTree.keys.isEmpty && settings.servesLocalhost(family, .unlessRefused)
+        !natNodePortTree.keys.isEmpty && settings.servesLocalhost(family, .iptables)
     }
 
     /// Plans the named Services anew and returns what that changes.
@@ -96,17 +96,19 @@ package struct IPTablesPlanner: Sendable {
             filterAddresses.reserveCapacity(2 * services)
         }
 
-        /// A contest was decided: `winner` has the frontend now, nil if nobody wants it.
-        mutating func decide(_ frontend: FrontendClaim.Frontend, _ winner: FrontendClaim?) {
-            switch frontend.space {
-            case .address:
-                natAddresses[frontend.key] = .some(winner?.natRule)
-                filterAddresses[frontend.key] = .some(winner?.filterRule)
+        /// A contest was decided: `winner` has the frontend now, nil if it is not claimed.
+        mutating func decide(_ frontend: FrontendKey, _ winner: FrontendClaim<DispatchRules>?) {
+            guard let key = DispatchKey(frontend) else { return }
+            let rules = winner?.content
+            switch frontend {
+            case .address, .remainder:
+                natAddresses[key] = .some(rules?.nat)
+                filterAddresses[key] = .some(rules?.filter)
             case .nodePort:
-                natNodePorts[frontend.key] = .some(winner?.natRule)
-                filterNodePorts[frontend.key] = .some(winner?.filterRule)
-            case .healthCheck:
-                healthChecks[frontend.key] = .some(winner?.filterRule)
+                natNodePorts[key] = .some(rules?.nat)
+                filterNodePorts[key] = .some(rules?.filter)
+            case .healthCheck: healthChecks[key] = .some(rules?.filter)
+            case .mark: break
             }
         }
     }
@@ -130,7 +132,7 @@ package struct IPTablesPlanner: Sendable {
             chainOwners[chain] = nil
         }
         for claim in planned.claims {
-            change.decide(claim.frontend, contests.withdraw(claim))
+            change.decide(claim.key, contests.withdraw(claim))
         }
     }
 
@@ -143,7 +145,8 @@ package struct IPTablesPlanner: Sendable {
             issues.append(
                 PlanIssue(
                     port.name,
-                    reason: "not served: chain name \(taken) belongs to \(owner.service)"
+                    reason: "not served: chain name \(taken) belongs to \(owner.service)",
+                    holder: owner
                 )
             )
             serviceIssues[service.name] = issues
@@ -159,7 +162,7 @@ package struct IPTablesPlanner: Sendable {
             chainOwners[owned.chain.name] = owned.port
         }
         for claim in fragment.claims {
-            change.decide(claim.frontend, contests.enter(claim))
+            change.decide(claim.key, contests.enter(claim))
         }
         fragments[service.name] = PlannedService(
             natChains: fragment.natChains.map(\.chain.name),
@@ -201,7 +204,7 @@ package struct IPTablesPlanner: Sendable {
         result.merge(changes) { _, new in new }
     }
 
-    /// Puts the change into the plan and tells what really differs.
+    /// Puts the change into the plan and returns what really differs.
     private mutating func commit(_ change: PlanChange) -> IPTablesDiff {
         var filterChains = change.filterChains
         let jumpsBefore = plan.filter.jumps
@@ -223,17 +226,13 @@ package struct IPTablesPlanner: Sendable {
     }
 }
 
-extension IPTablesPlanner: Planner {
-    package static func diff(from old: IPTablesState, to new: IPTablesState) -> IPTablesDiff {
-        IPTablesDiff(from: old, to: new)
-    }
-}
+extension IPTablesPlanner: Planner {}
 
 extension IPTablesDiff: PlanDiff {
-    package var countByObject: [String: Int] {
+    package var countByObject: [ChangedObject: Int] {
         [
-            "chain": tables.reduce(0) { $0 + $1.chains.count },
-            "jump": tables.reduce(0) { $0 + $1.jumps.count },
+            .chain: tables.reduce(0) { $0 + $1.chains.count },
+            .jump: tables.reduce(0) { $0 + $1.jumps.count },
         ]
     }
 }

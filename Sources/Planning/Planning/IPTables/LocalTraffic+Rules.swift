@@ -27,7 +27,7 @@ extension PlannerSettings {
     /// The destinations on which NodePorts answer, as rule templates: every condition is set and
     /// the caller fills in the target.
     func nodePortRules(_ family: IPFamily) -> [Rule] {
-        nodePortDestinations(family, .unlessRefused).map { destination in
+        nodePortDestinations(family, .iptables).map { destination in
             switch destination {
             case .anyLocal(let includesLoopback):
                 var rule = Rule(matches: [.destinationIsLocal()], target: .returnToCaller)

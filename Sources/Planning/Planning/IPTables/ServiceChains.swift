@@ -6,7 +6,13 @@ import ServiceModel
 struct ServiceFragment {
     var natChains: [PortChain] = []
     var filterChains: [PortChain] = []
-    var claims: [FrontendClaim] = []
+    var claims: [FrontendClaim<DispatchRules>] = []
+}
+
+/// The rules that stand in the dispatch trees for a frontend.
+struct DispatchRules: Equatable {
+    var nat: Rule?
+    var filter: Rule?
 }
 
 /// A chain and the Service port that it is for.
@@ -38,140 +44,108 @@ struct ServiceChains {
         let needsCluster = !port.internalPolicyIsLocal || port.isExternallyAccessible
         let clusterChain = needsCluster ? addBalancing(.cluster, of: port, over: cluster) : nil
         let localChain = addBalancing(.local, of: port, over: local)
-        buildClusterIP(port, port.internalPolicyIsLocal ? localChain : clusterChain)
-        guard port.isExternallyAccessible else { return }
-        if port.endpoints.hasAny { addExternalChain(port) }
-        buildExternalFrontends(port)
+        if port.isExternallyAccessible {
+            if port.endpoints.hasAny { addExternalChain(port) }
+            if !port.sourceRanges.isEmpty { addSourceRangeChains(port) }
+        }
+        for frontend in port.frontends {
+            switch frontend.kind {
+            case .clusterIP:
+                claimClusterIP(
+                    frontend,
+                    port,
+                    port.internalPolicyIsLocal ? localChain : clusterChain
+                )
+            case .loadBalancer where !port.sourceRanges.isEmpty: claimRestricted(frontend, port)
+            default: claimExternal(frontend, port)
+            }
+        }
     }
 
     // MARK: - Frontends
 
     /// `chain` spreads over the port's internal endpoints; nil if there are none.
-    private mutating func buildClusterIP(_ port: ServicePortState, _ chain: ChainName?) {
-        guard let address = port.clusterIP else { return }
+    private mutating func claimClusterIP(
+        _ frontend: Frontend,
+        _ port: ServicePortState,
+        _ chain: ChainName?
+    ) {
         let target = chain.map { Target.goto($0) }
+        let refusal: Target = port.endpoints.hasAny ? .drop : .reject
+        claim(frontend, port, nat: target, filter: target != nil ? nil : refusal)
+    }
+
+    private mutating func claimExternal(_ frontend: Frontend, _ port: ServicePortState) {
+        let external = NameScheme.chain(.external, of: port.name)
+        let refusal: Target = port.endpoints.hasAny ? .drop : .reject
         claim(
-            address,
+            frontend,
             port,
-            rank: .clusterIP,
-            nat: target,
-            filter: target != nil ? nil : port.endpoints.hasAny ? .drop : .reject
+            nat: port.endpoints.hasAny ? .goto(external) : nil,
+            filter: port.externalEndpoints.isEmpty ? refusal : nil
         )
     }
 
-    private mutating func buildExternalFrontends(_ port: ServicePortState) {
-        let external = NameScheme.chain(.external, of: port.name)
-        let nat: Target? = port.endpoints.hasAny ? .goto(external) : nil
-        let filter: Target? =
-            !port.externalEndpoints.isEmpty ? nil : port.endpoints.hasAny ? .drop : .reject
-        for address in port.externalIPs where address != port.clusterIP {
-            claim(address, port, rank: .externalIP, nat: nat, filter: filter)
-        }
-        if let nodePort = port.nodePort {
-            claimNodePort(nodePort, port, nat: nat, filter: filter)
-        }
-        guard !port.loadBalancerAddresses.isEmpty else { return }
-        let addresses = port.loadBalancerAddresses.filter {
-            $0 != port.clusterIP && !port.externalIPs.contains($0)
-        }
-        guard !port.sourceRanges.isEmpty else {
-            for address in addresses {
-                claim(address, port, rank: .loadBalancer, nat: nat, filter: filter)
-            }
-            return
-        }
+    /// Connections from allowed sources are translated; what still has the address in `filter` is
+    /// not from one.
+    private mutating func claimRestricted(_ frontend: Frontend, _ port: ServicePortState) {
         let restricted = NameScheme.chain(.sourceRanges, of: port.name)
-        addSourceRangeChains(port, named: restricted)
-        for address in addresses {
-            // Whoever is let in gets translated; what still has the address in `filter` is not.
-            claim(
-                address,
-                port,
-                rank: .loadBalancer,
-                nat: port.endpoints.hasAny ? .goto(restricted) : nil,
-                filter: port.endpoints.hasAny ? .drop : .goto(restricted)
-            )
-        }
+        claim(
+            frontend,
+            port,
+            nat: port.endpoints.hasAny ? .goto(restricted) : nil,
+            filter: port.endpoints.hasAny ? .drop : .goto(restricted)
+        )
     }
 
     /// What comes for a ClusterIP on a port no Service has is refused, so that a wrong port is
     /// noticed at once. Never on an address the node itself has: a person's ssh goes there.
     private mutating func buildRemainder() {
         guard let owner = service.ports.first, let address = owner.clusterIP else { return }
-        fragment.claims.append(
-            FrontendClaim(
-                space: .address,
-                key: DispatchKey(anythingTo: address),
-                rank: .remainder,
-                owner: owner.name,
-                standing: owner.standing,
-                address: address,
-                natRule: nil,
-                filterRule: Rule(
-                    destination: PrefixMatch(address),
-                    matches: [.destinationIsLocal(inverted: true)],
-                    target: .reject
-                )
-            )
+        let rule = Rule(
+            destination: PrefixMatch(address),
+            matches: [.destinationIsLocal(inverted: true)],
+            target: .reject
         )
+        claim(.remainder, .remainder(address), owner, DispatchRules(filter: rule))
     }
 
     private mutating func buildHealthCheck() {
         guard let port = service.healthCheckNodePort, let owner = service.ports.first else {
             return
         }
-        fragment.claims.append(
-            FrontendClaim(
-                space: .healthCheck,
-                key: DispatchKey(nil, .tcp, port),
-                rank: .healthCheck,
-                owner: owner.name,
-                standing: owner.standing,
-                natRule: nil,
-                filterRule: portRule(nil, .tcp, port, target: .accept)
-            )
-        )
+        let rule = portRule(nil, .tcp, port, target: .accept)
+        claim(.healthCheck, .healthCheck(port), owner, DispatchRules(filter: rule))
     }
 
     private mutating func claim(
-        _ address: IPAddress,
+        _ frontend: Frontend,
         _ port: ServicePortState,
-        rank: FrontendRank,
         nat: Target?,
         filter: Target?
     ) {
-        let transport = port.name.transport
-        fragment.claims.append(
-            FrontendClaim(
-                space: .address,
-                key: DispatchKey(address, transport, port.port),
-                rank: rank,
-                owner: port.name,
-                standing: port.standing,
-                address: address,
-                natRule: nat.map { portRule(address, transport, port.port, target: $0) },
-                filterRule: filter.map { portRule(address, transport, port.port, target: $0) }
-            )
-        )
+        func rule(_ target: Target?) -> Rule? {
+            guard let target else { return nil }
+            return switch frontend.key {
+            case .address(let socket, let transport):
+                portRule(socket.address, transport, socket.port, target: target)
+            case .nodePort(let number, let transport):
+                portRule(nil, transport, number, target: target)
+            case .healthCheck, .remainder, .mark: nil
+            }
+        }
+        let rules = DispatchRules(nat: rule(nat), filter: rule(filter))
+        fragment.claims.append(FrontendClaim(frontend, port, rules))
     }
 
-    private mutating func claimNodePort(
-        _ nodePort: PortNumber,
-        _ port: ServicePortState,
-        nat: Target?,
-        filter: Target?
+    private mutating func claim(
+        _ kind: FrontendKind,
+        _ key: FrontendKey,
+        _ owner: ServicePortState,
+        _ rules: DispatchRules
     ) {
-        let transport = port.name.transport
         fragment.claims.append(
-            FrontendClaim(
-                space: .nodePort,
-                key: DispatchKey(nil, transport, nodePort),
-                rank: .nodePort,
-                owner: port.name,
-                standing: port.standing,
-                natRule: nat.map { portRule(nil, transport, nodePort, target: $0) },
-                filterRule: filter.map { portRule(nil, transport, nodePort, target: $0) }
-            )
+            FrontendClaim(Frontend(kind: kind, key: key), owner, rules)
         )
     }
 
@@ -221,14 +195,13 @@ struct ServiceChains {
 
     /// With endpoints: lets the source ranges through to translation (nat). Without any: refuses
     /// them, and drops the others (filter).
-    private mutating func addSourceRangeChains(_ port: ServicePortState, named name: ChainName) {
-        var sources = port.sourceRanges
-        if port.sourceRangesIncludeNode {
-            sources += port.loadBalancerAddresses.map { IPPrefix($0) }
-        }
+    private mutating func addSourceRangeChains(_ port: ServicePortState) {
+        let name = NameScheme.chain(.sourceRanges, of: port.name)
         let external = NameScheme.chain(.external, of: port.name)
         let admitted: Target = port.endpoints.hasAny ? .goto(external) : .reject
-        var rules = sources.map { Rule(source: PrefixMatch($0), target: admitted) }
+        var rules = (port.allowedSources ?? []).map {
+            Rule(source: PrefixMatch($0), target: admitted)
+        }
         let title = "\(port.name): load-balancer source ranges"
         if !port.endpoints.hasAny { rules.append(Rule(target: .drop)) }
         let chain = PortChain(port: port.name, chain: Chain(name, rules: rules, title: title))

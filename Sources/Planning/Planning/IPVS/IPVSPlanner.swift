@@ -13,11 +13,11 @@ package struct IPVSPlanner: Sendable {
     package private(set) var plan: IPVSState
 
     private let nodePortAddresses: [IPAddress]
-    private var marks: InsideMarks
-    private var claims: [ServiceName: [ServerClaim]] = [:]
-    private var contests = FrontendContests<ServerClaim>()
+    private var marks: InternalMarks
+    private var claims: [ServiceName: [FrontendClaim<FrontendServer>]] = [:]
+    private var contests = FrontendContests<FrontendServer>()
     /// Whose servers and entries are in the plan.
-    private(set) var winners: [ServerClaim.Frontend: ServerClaim] = [:]
+    private(set) var winners: [FrontendKey: FrontendClaim<FrontendServer>] = [:]
     /// How many frontends have an address.
     private var boundFrontends: [IPAddress: Int] = [:]
     private var serviceIssues: [ServiceName: [PlanIssue]] = [:]
@@ -27,8 +27,8 @@ package struct IPVSPlanner: Sendable {
         self.family = family
         self.settings = settings
         nodePortAddresses = settings.nodePortAddresses(family)
-        marks = InsideMarks(masqueradeBit: settings.masqueradeBit)
-        let rules = IPVSRules(family: family, settings: settings, insideField: marks.field)
+        marks = InternalMarks(masqueradeBit: settings.masqueradeBit)
+        let rules = IPVSRules(family: family, settings: settings, internalField: marks.field)
         let sets = NameScheme.SetRole.allCases.map { $0.emptySet(family) }
         plan = IPVSState(
             iptables: rules.state,
@@ -39,7 +39,7 @@ package struct IPVSPlanner: Sendable {
         }
     }
 
-    /// Wishes that could not be planned, sorted.
+    /// What could not be planned, sorted.
     package var issues: [PlanIssue] {
         // A contest over a node port takes place on each address.
         Set(serviceIssues.values.flatMap { $0 } + contests.issues).sorted()
@@ -49,7 +49,7 @@ package struct IPVSPlanner: Sendable {
     package mutating func plan(_ names: [ServiceName], of desired: DesiredState) -> IPVSDiff {
         if claims.isEmpty { reserve(names.count) }
         let moved = updateMarks(names, desired)
-        var touched: Set<ServerClaim.Frontend> = []
+        var touched: Set<FrontendKey> = []
         touched.reserveCapacity(names.count + moved.count)
         for name in names + moved {
             withdraw(name, &touched)
@@ -75,10 +75,10 @@ package struct IPVSPlanner: Sendable {
         var old: Set<ServicePortName> = []
         var new: Set<ServicePortName> = []
         for name in names {
-            for claim in claims[name] ?? [] where claim.handling.insideMark != nil {
+            for claim in claims[name] ?? [] where claim.content.handling.internalMark != nil {
                 old.insert(claim.owner)
             }
-            for port in desired.services[name]?.ports ?? [] where ServiceServers.needsMark(port) {
+            for port in desired.services[name]?.ports ?? [] where port.separatesInternalClients {
                 new.insert(port.name)
             }
         }
@@ -89,18 +89,18 @@ package struct IPVSPlanner: Sendable {
 
     private mutating func withdraw(
         _ name: ServiceName,
-        _ touched: inout Set<ServerClaim.Frontend>
+        _ touched: inout Set<FrontendKey>
     ) {
         serviceIssues[name] = nil
         for claim in claims.removeValue(forKey: name) ?? [] {
             _ = contests.withdraw(claim)
-            touched.insert(claim.frontend)
+            touched.insert(claim.key)
         }
     }
 
     private mutating func place(
         _ service: ServiceState,
-        _ touched: inout Set<ServerClaim.Frontend>
+        _ touched: inout Set<FrontendKey>
     ) {
         let servers = ServiceServers(
             service,
@@ -112,24 +112,28 @@ package struct IPVSPlanner: Sendable {
         if !servers.issues.isEmpty { serviceIssues[service.name] = servers.issues }
         for claim in servers.claims {
             _ = contests.enter(claim)
-            touched.insert(claim.frontend)
+            touched.insert(claim.key)
         }
         claims[service.name] = servers.claims
     }
 
-    /// Puts the winners of the touched frontends into the plan and tells what really differs.
-    private mutating func commit(_ touched: Set<ServerClaim.Frontend>) -> IPVSDiff {
+    /// Puts the winners of the touched frontends into the plan and returns what really differs.
+    private mutating func commit(_ touched: Set<FrontendKey>) -> IPVSDiff {
         var change = PlanChange(expecting: touched.count)
         for frontend in touched {
             let old = winners[frontend]
             let new = contests.winner(of: frontend)
             guard old != new else {
                 // Equal for the kernel, but its title may be new.
-                if let server = new?.server { plan.servers[server.key]?.title = server.title }
+                if let server = new?.content.server {
+                    plan.servers[server.key]?.title = server.title
+                }
                 continue
             }
             winners[frontend] = new
-            replaceServer(frontend, with: new?.server, &change)
+            if let key = (new ?? old)?.content.server?.key {
+                replaceServer(key, with: new?.content.server, &change)
+            }
             change.exchangeEntries(of: old, for: new)
             exchangeAddress(of: old, for: new, &change)
         }
@@ -151,7 +155,10 @@ package struct IPVSPlanner: Sendable {
             }
         }
 
-        mutating func exchangeEntries(of old: ServerClaim?, for new: ServerClaim?) {
+        mutating func exchangeEntries(
+            of old: FrontendClaim<FrontendServer>?,
+            for new: FrontendClaim<FrontendServer>?
+        ) {
             old?.forEachEntry { role, entry, _ in
                 entries[role, default: [:]][entry] = .some(nil)
             }
@@ -160,18 +167,17 @@ package struct IPVSPlanner: Sendable {
     }
 
     private mutating func replaceServer(
-        _ frontend: ServerClaim.Frontend,
+        _ key: VirtualServer.Key,
         with server: VirtualServer?,
         _ change: inout PlanChange
     ) {
-        guard case .server(let key) = frontend else { return }
         change.servers[key] = VirtualServerChange.changes(from: plan.servers[key], to: server)
         plan.servers[key] = server
     }
 
     private mutating func exchangeAddress(
-        of old: ServerClaim?,
-        for new: ServerClaim?,
+        of old: FrontendClaim<FrontendServer>?,
+        for new: FrontendClaim<FrontendServer>?,
         _ change: inout PlanChange
     ) {
         let (before, after) = (old?.boundAddress, new?.boundAddress)
@@ -211,18 +217,14 @@ package struct IPVSPlanner: Sendable {
     }
 }
 
-extension IPVSPlanner: Planner {
-    package static func diff(from old: IPVSState, to new: IPVSState) -> IPVSDiff {
-        IPVSDiff(from: old, to: new)
-    }
-}
+extension IPVSPlanner: Planner {}
 
 extension IPVSDiff: PlanDiff {
-    package var countByObject: [String: Int] {
+    package var countByObject: [ChangedObject: Int] {
         var counts = iptables.countByObject
-        counts["set"] = sets.reduce(0) { $0 + $1.count }
-        counts["server"] = servers.reduce(0) { $0 + $1.count }
-        counts["address"] = addresses.count
+        counts[.set] = sets.reduce(0) { $0 + $1.count }
+        counts[.server] = servers.reduce(0) { $0 + $1.count }
+        counts[.address] = addresses.count
         return counts
     }
 }
@@ -235,9 +237,9 @@ extension NameScheme.SetRole {
             case .addresses: (.address, "Service addresses bound to this node")
             case .clusterIPs: (.frontend, "ClusterIPs: masqueraded unless from a local pod")
             case .masqueraded: (.frontend, "always masqueraded")
-            case .inside: (.frontend, "policy Local, with the mark for clients inside")
+            case .internalClients: (.frontend, "policy Local, with the mark for clients inside")
             case .dropped: (.frontend, "endpoints elsewhere only")
-            case .guarded: (.frontend, "only for some sources")
+            case .sourceRestricted: (.frontend, "only for some sources")
             case .allowed: (.frontendSource, "the sources that may connect")
             case .healthChecks: (.port, "health check node ports")
             }
@@ -245,7 +247,7 @@ extension NameScheme.SetRole {
             NameScheme.set(self, family),
             kind: kind,
             family: family,
-            carriesMarks: self == .inside,
+            carriesMarks: self == .internalClients,
             title: title
         )
     }

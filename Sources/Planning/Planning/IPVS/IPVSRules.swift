@@ -7,14 +7,14 @@ struct IPVSRules {
     static let services = chain("SERVICES")
     static let policy = chain("POLICY")
     static let ranges = chain("RANGES")
-    static let inside = chain("INSIDE")
-    static let insideMark = chain("INSIDE-MARK")
+    static let internalClients = chain("INSIDE")
+    static let internalMark = chain("INSIDE-MARK")
     static let unmark = chain("UNMARK")
 
     let family: IPFamily
     let settings: PlannerSettings
     /// The bits that marks of clients inside have.
-    let insideField: UInt32
+    let internalField: UInt32
 
     private static func chain(_ text: String) -> ChainName {
         ChainName(NameScheme.chainPrefix + text)
@@ -64,7 +64,7 @@ struct IPVSRules {
         ]
     }
 
-    private var notInside: PacketMark { PacketMark(value: 0, mask: insideField) }
+    private var notInside: PacketMark { PacketMark(value: 0, mask: internalField) }
 
     /// Here and not in `filter`, since for a client on the node IPVS is asked before `filter` is.
     private var mangleChains: [Chain] {
@@ -72,8 +72,11 @@ struct IPVSRules {
             Chain(
                 Self.policy,
                 rules: [
-                    Rule(matches: [frontend(.guarded)], target: .jump(Self.ranges)),
-                    Rule(matches: [frontend(.inside)], target: .goto(Self.inside)),
+                    Rule(matches: [frontend(.sourceRestricted)], target: .jump(Self.ranges)),
+                    Rule(
+                        matches: [frontend(.internalClients)],
+                        target: .goto(Self.internalClients)
+                    ),
                     Rule(matches: [frontend(.dropped)], target: .drop),
                 ],
                 title: "who may connect, and to which endpoints"
@@ -90,17 +93,17 @@ struct IPVSRules {
                 title: "load-balancer source ranges"
             ),
             Chain(
-                Self.inside,
-                rules: settings.localPodRules(family, target: .goto(Self.insideMark)) + [
-                    Rule(matches: [.sourceIsLocal()], target: .goto(Self.insideMark)),
+                Self.internalClients,
+                rules: settings.localPodRules(family, target: .goto(Self.internalMark)) + [
+                    Rule(matches: [.sourceIsLocal()], target: .goto(Self.internalMark)),
                     Rule(matches: [frontend(.dropped)], target: .drop),
                 ],
                 title: "policy Local: pods and the node itself may use every endpoint"
             ),
             Chain(
-                Self.insideMark,
+                Self.internalMark,
                 rules: [
-                    Rule(target: .markFromSet(set(.inside), [.destination, .destination]))
+                    Rule(target: .markFromSet(set(.internalClients), [.destination, .destination]))
                 ],
                 title: "to the virtual server for clients inside"
             ),

@@ -10,7 +10,7 @@ struct ServiceServers {
     /// Addresses that accept node ports.
     let nodePortAddresses: [IPAddress]
     let marks: [ServicePortName: UInt32]
-    private(set) var claims: [ServerClaim] = []
+    private(set) var claims: [FrontendClaim<FrontendServer>] = []
     private(set) var issues: [PlanIssue] = []
 
     init(
@@ -28,29 +28,27 @@ struct ServiceServers {
         for port in service.ports { build(port) }
         noteOtherNodes(service)
         if let port = service.healthCheckNodePort, let owner = service.ports.first {
-            claims.append(
-                ServerClaim(
-                    frontend: .healthCheck(port),
-                    rank: .healthCheck,
-                    owner: owner.name,
-                    standing: owner.standing
-                )
-            )
+            let check = Frontend(kind: .healthCheck, key: .healthCheck(port))
+            claims.append(FrontendClaim(check, owner, FrontendServer()))
         }
     }
 
-    /// Whether clients inside reach other endpoints than clients outside.
-    static func needsMark(_ port: ServicePortState) -> Bool {
-        port.externalPolicyIsLocal && port.isExternallyAccessible
-    }
-
     private mutating func build(_ port: ServicePortState) {
-        buildClusterIP(port)
-        guard port.isExternallyAccessible else { return }
-        let mark = Self.needsMark(port) ? marks[port.name] : nil
-        buildExternalFrontends(port, mark)
-        if let mark { buildInside(port, mark) }
-        if Self.needsMark(port), mark == nil {
+        let mark = port.separatesInternalClients ? marks[port.name] : nil
+        for frontend in port.frontends {
+            switch frontend.key {
+            case .address(let socket, _): claim(frontend, socket, port, mark)
+            case .nodePort(let number, let transport):
+                for address in nodePortAddresses {
+                    let socket = SocketAddress(address, number)
+                    let one = Frontend(kind: frontend.kind, key: .address(socket, transport))
+                    claim(one, socket, port, mark)
+                }
+            case .healthCheck, .remainder, .mark: break
+            }
+        }
+        if let mark { claimMark(mark, port) }
+        if port.separatesInternalClients, mark == nil {
             issues.append(
                 PlanIssue(
                     port.name,
@@ -60,75 +58,65 @@ struct ServiceServers {
         }
     }
 
-    private mutating func buildClusterIP(_ port: ServicePortState) {
-        guard let address = port.clusterIP else { return }
-        let endpoints =
-            port.internalPolicyIsLocal ? port.endpoints.local : port.endpoints.cluster
-        var handling = handling(port, endpoints)
-        handling.isBound = isBound(address)
-        if settings.masqueradeAll {
-            handling.masquerade = .everybody
-        } else if settings.masqueradesClusterIPs(family) {
-            handling.masquerade = .outsiders
+    private mutating func claim(
+        _ frontend: Frontend,
+        _ socket: SocketAddress,
+        _ port: ServicePortState,
+        _ mark: UInt32?
+    ) {
+        let isLocal = port.policy(of: frontend.kind) == .local
+        let endpoints = isLocal ? port.endpoints.local : port.endpoints.cluster
+        let key = VirtualServer.Key.frontend(socket, port.name.transport)
+        var server = server(key, port, endpoints, isNodePort: frontend.kind == .nodePort)
+        server.title = "\(port.name): \(frontend.kind.noun)"
+        var handling = handling(frontend.kind, socket, port, mark)
+        handling.isDropped = endpoints.isEmpty && port.endpoints.hasAny
+        // An endpoint that answers the client itself has to see it.
+        if server.realServers.values.contains(where: { $0.forwarding != .masquerade }) {
+            handling.masquerade = .never
         }
-        claim(SocketAddress(address, port.port), port, .clusterIP, endpoints, handling)
+        claims.append(
+            FrontendClaim(frontend, port, FrontendServer(server: server, handling: handling))
+        )
     }
 
-    private mutating func buildExternalFrontends(_ port: ServicePortState, _ mark: UInt32?) {
-        let endpoints = port.externalEndpoints
-        var handling = handling(port, endpoints)
-        handling.masquerade = port.externalPolicyIsLocal ? .nobody : .everybody
-        handling.insideMark = mark
-        for address in port.externalIPs where address != port.clusterIP {
-            handling.isBound = isBound(address)
-            claim(SocketAddress(address, port.port), port, .externalIP, endpoints, handling)
-        }
-        handling.isBound = false
-        if let nodePort = port.nodePort {
-            for address in nodePortAddresses {
-                claim(SocketAddress(address, nodePort), port, .nodePort, endpoints, handling)
+    private func handling(
+        _ kind: FrontendKind,
+        _ socket: SocketAddress,
+        _ port: ServicePortState,
+        _ mark: UInt32?
+    ) -> FrontendHandling {
+        var handling = FrontendHandling()
+        handling.isBound = kind != .nodePort && isBound(socket.address)
+        guard kind != .clusterIP else {
+            if settings.masqueradeAll {
+                handling.masquerade = .always
+            } else if settings.masqueradesClusterIPs(family) {
+                handling.masquerade = .unlessLocal
             }
+            return handling
         }
-        handling.allowedSources = allowedSources(port)
-        for address in port.loadBalancerAddresses
-        where address != port.clusterIP && !port.externalIPs.contains(address) {
-            handling.isBound = isBound(address)
-            claim(SocketAddress(address, port.port), port, .loadBalancer, endpoints, handling)
+        handling.masquerade = port.externalPolicyIsLocal ? .never : .always
+        handling.internalMark = mark
+        if kind == .loadBalancer {
+            handling.allowedSources = port.allowedSources.map { Set($0).sorted() }
         }
+        return handling
     }
 
-    private mutating func buildInside(_ port: ServicePortState, _ mark: UInt32) {
-        let key = VirtualServer.Key.mark(mark, family)
-        var server = server(key, port, port.endpoints.cluster)
+    private mutating func claimMark(_ mark: UInt32, _ port: ServicePortState) {
+        var server = server(.mark(mark, family), port, port.endpoints.cluster)
         server.title = "\(port.name): from inside, policy Local"
         claims.append(
-            ServerClaim(
-                frontend: .server(key),
-                rank: .externalIP,
-                owner: port.name,
-                standing: port.standing,
-                server: server
+            FrontendClaim(
+                Frontend(kind: .externalIP, key: .mark(mark)),
+                port,
+                FrontendServer(server: server)
             )
         )
     }
 
-    /// Nil lets everybody. A connection from the node may carry the load-balancer address itself
-    /// as its source.
-    private func allowedSources(_ port: ServicePortState) -> [IPPrefix]? {
-        if port.sourceRanges.isEmpty { return nil }
-        let own =
-            port.sourceRangesIncludeNode ? port.loadBalancerAddresses.map { IPPrefix($0) } : []
-        return Set(port.sourceRanges + own).sorted()
-    }
-
-    private func handling(
-        _ port: ServicePortState,
-        _ endpoints: [SocketAddress]
-    ) -> FrontendHandling {
-        FrontendHandling(isDropped: endpoints.isEmpty && port.endpoints.hasAny)
-    }
-
-    /// An address that another interface has stays there, and is none of ours. One that another node
+    /// An address that another interface has stays there. One that another node
     /// has is bound there: here it would cut off that node's other ports. Without it the node itself
     /// still reaches the Service, as IPVS looks at all that it sends, and pods reach it through that
     /// other node.
@@ -157,33 +145,6 @@ struct ServiceServers {
     }
 
     private static let namedNodes = 3
-
-    private mutating func claim(
-        _ socket: SocketAddress,
-        _ port: ServicePortState,
-        _ rank: FrontendRank,
-        _ endpoints: [SocketAddress],
-        _ handling: FrontendHandling
-    ) {
-        let key = VirtualServer.Key.frontend(socket, port.name.transport)
-        var server = server(key, port, endpoints, isNodePort: rank == .nodePort)
-        server.title = "\(port.name): \(rank.noun)"
-        var handling = handling
-        // An endpoint that answers the client itself has to see it.
-        if server.realServers.values.contains(where: { $0.forwarding != .masquerade }) {
-            handling.masquerade = .nobody
-        }
-        claims.append(
-            ServerClaim(
-                frontend: .server(key),
-                rank: rank,
-                owner: port.name,
-                standing: port.standing,
-                server: server,
-                handling: handling
-            )
-        )
-    }
 
     // MARK: - Servers
 

@@ -12,17 +12,17 @@ package struct NFTablesPlanner: Sendable {
     /// The whole wanted state.
     package private(set) var plan: NFTablesState
 
-    private var numbers = NumberTable<BalancingList.Key>(
-        count: 1 << UInt32(BalancingList.numberBits) - 1
+    private var numbers = NumberTable<EndpointGroup.Key>(
+        count: GroupValue.maximumNumber
     ) { key in
         NameScheme.number(of: key.port) ^ (key.isLocal ? 0x5555_5555_5555_5555 : 0)
     }
     private var services: [ServiceName: PlannedService] = [:]
-    private var contests = FrontendContests<TableClaim>()
-    private var winners: [TableClaim.Frontend: TableClaim] = [:]
+    private var contests = FrontendContests<[TableElement]>()
+    private var winners: [FrontendKey: FrontendClaim<[TableElement]>] = [:]
     /// How many of them are node ports.
     private var nodePortCount = 0
-    private var balancers = ReferenceCounts<UInt32>()
+    private var balancers = ReferenceCounts<Balancer>()
     /// How often an address is needed as a hairpin besides the first time.
     private var moreHairpins: [IPAddress: Int] = [:]
     private var clusterAddresses = ReferenceCounts<IPAddress>()
@@ -30,8 +30,8 @@ package struct NFTablesPlanner: Sendable {
 
     /// What a Service has in the plan, to take back when it changes.
     private struct PlannedService {
-        var lists: [BalancingList]
-        var claims: [TableClaim]
+        var groups: [EndpointGroup]
+        var claims: [FrontendClaim<[TableElement]>]
         var clusterAddress: IPAddress?
     }
 
@@ -42,45 +42,47 @@ package struct NFTablesPlanner: Sendable {
     package init(family: IPFamily, settings: PlannerSettings) {
         self.family = family
         self.settings = settings
-        let standing = (1...Self.standingSlots).map { BalancingList.chain($0) }
+        let standing = (1...Self.standingSlots).map { Balancer(kind: .random, slots: $0) }
         plan = NFTablesState(
-            chains: TableChains(family: family, settings: settings).chains + standing,
+            chains: TableChains(family: family, settings: settings).chains + standing.map(\.chain),
             sets: TableSet.all(counting: settings.countsTraffic).map {
                 $0.empty(counting: settings.countsTraffic)
             }
         )
-        for count in 1...Self.standingSlots {
-            balancers.add(count)
-            plan.sets[TableSet.balancers.name]?.elements[NFTValue(count)] =
-                .verdict(.goto(BalancingList.chainName(count)))
+        for balancer in standing {
+            balancers.add(balancer)
+            let element = balancer.element
+            plan.sets[TableSet.balancers.name]?.elements[element.key] = element.data
         }
     }
 
-    /// Wishes that could not be planned, sorted.
+    /// What could not be planned, sorted.
     package var issues: [PlanIssue] {
         (serviceIssues.values.flatMap { $0 } + contests.issues).sorted()
     }
 
     /// Node ports are served on 127.0.0.1, which works only with `route_localnet` on.
     package var needsRouteLocalnet: Bool {
-        nodePortCount > 0 && settings.servesLocalhost(family, .onRequest)
+        nodePortCount > 0 && settings.servesLocalhost(family, .nftables)
     }
 
     /// Every frontend that is served or refused, with whose it is.
-    var frontends: some Collection<TableClaim> { winners.values }
+    var frontends: some Collection<FrontendClaim<[TableElement]>> { winners.values }
 
     /// Whose endpoints a packet goes to whose `meta priority` is `value`.
     package func title(of value: UInt32) -> String? {
-        numbers.key(of: value >> 14).map {
+        numbers.key(of: GroupValue(rawValue: value).number).map {
             "\($0.port)\($0.isLocal ? ": endpoints on this node" : "")"
         }
     }
 
-    /// Whose list a number of `meta priority` stands for.
-    func listOwner(of value: UInt32) -> ServicePortName? { numbers.key(of: value >> 14)?.port }
+    /// Whose endpoint group a value of `meta priority` stands for.
+    func groupOwner(of value: UInt32) -> ServicePortName? {
+        numbers.key(of: GroupValue(rawValue: value).number)?.port
+    }
 
-    /// Every balancing list in the plan.
-    var lists: some Sequence<BalancingList> { services.values.lazy.flatMap(\.lists) }
+    /// Every endpoint group in the plan.
+    var groups: some Sequence<EndpointGroup> { services.values.lazy.flatMap(\.groups) }
 
     /// The ClusterIP of each Service that has one.
     var clusterAddressOwners: some Sequence<(IPAddress, ServiceName)> {
@@ -139,15 +141,15 @@ package struct NFTablesPlanner: Sendable {
         }
     }
 
-    /// Numbers the lists there are now; the other Services whose numbers that moves.
+    /// Numbers the groups there are now; the other Services whose numbers that moves.
     private mutating func updateNumbers(
         _ names: [ServiceName],
         _ desired: DesiredState
     ) -> [ServiceName] {
-        var old: Set<BalancingList.Key> = []
-        var new: Set<BalancingList.Key> = []
+        var old: Set<EndpointGroup.Key> = []
+        var new: Set<EndpointGroup.Key> = []
         for name in names {
-            old.formUnion(services[name]?.lists.map(\.key) ?? [])
+            old.formUnion(services[name]?.groups.map(\.key) ?? [])
             for port in desired.services[name]?.ports ?? [] {
                 new.formUnion(ServiceElements.keys(port))
             }
@@ -160,15 +162,15 @@ package struct NFTablesPlanner: Sendable {
     private mutating func withdraw(_ name: ServiceName, _ change: inout TableChange) {
         serviceIssues[name] = nil
         guard let planned = services.removeValue(forKey: name) else { return }
-        for list in planned.lists {
-            for (set, element) in list.elements { change.remove(element, from: set, of: &plan) }
-            for chain in list.affinityChains { change.chains[chain.name] = .some(nil) }
-            if let set = list.affinitySet { change.sets[set.name] = .some(nil) }
-            release(list, &change)
+        for group in planned.groups {
+            for (set, element) in group.elements { change.remove(element, from: set, of: &plan) }
+            for chain in group.affinityChains { change.chains[chain.name] = .some(nil) }
+            if let set = group.affinitySet { change.sets[set.name] = .some(nil) }
+            release(group, &change)
         }
         for claim in planned.claims {
             _ = contests.withdraw(claim)
-            change.touched.insert(claim.frontend)
+            change.touched.insert(claim.key)
         }
         if let address = planned.clusterAddress {
             release(address, &change)
@@ -183,29 +185,29 @@ package struct NFTablesPlanner: Sendable {
             numbers: numbers.numbers
         )
         if !built.issues.isEmpty { serviceIssues[service.name] = built.issues }
-        for list in built.lists {
-            for (set, element) in list.elements { change.add(element, to: set, of: &plan) }
-            for chain in list.affinityChains { change.chains[chain.name] = .some(chain) }
-            if let set = list.affinitySet { change.sets[set.name] = .some(set) }
-            retain(list, &change)
+        for group in built.groups {
+            for (set, element) in group.elements { change.add(element, to: set, of: &plan) }
+            for chain in group.affinityChains { change.chains[chain.name] = .some(chain) }
+            if let set = group.affinitySet { change.sets[set.name] = .some(set) }
+            retain(group, &change)
         }
         for claim in built.claims {
             _ = contests.enter(claim)
-            change.touched.insert(claim.frontend)
+            change.touched.insert(claim.key)
         }
         let address = service.ports.first?.clusterIP
         if let address {
             retain(address, &change)
         }
         services[service.name] = PlannedService(
-            lists: built.lists,
+            groups: built.groups,
             claims: built.claims,
             clusterAddress: address
         )
     }
 
     /// Puts a frontend's winner in place of the one before.
-    private mutating func decide(_ frontend: TableClaim.Frontend, _ change: inout TableChange) {
+    private mutating func decide(_ frontend: FrontendKey, _ change: inout TableChange) {
         let old = winners[frontend]
         let new = contests.winner(of: frontend)
         guard old != new else { return }
@@ -213,29 +215,29 @@ package struct NFTablesPlanner: Sendable {
         if case .nodePort = frontend {
             nodePortCount += (new == nil ? 0 : 1) - (old == nil ? 0 : 1)
         }
-        for entry in old?.entries ?? [] { change.remove(entry.element, from: entry.set, of: &plan) }
-        for entry in new?.entries ?? [] { change.add(entry.element, to: entry.set, of: &plan) }
+        for entry in old?.content ?? [] { change.remove(entry.element, from: entry.set, of: &plan) }
+        for entry in new?.content ?? [] { change.add(entry.element, to: entry.set, of: &plan) }
     }
 
     // MARK: - What Services share
 
-    private mutating func retain(_ list: BalancingList, _ change: inout TableChange) {
-        if list.affinityTimeoutSeconds == nil {
-            balancers.add(list.balancer)
-            change.balancers.insert(list.balancer)
+    private mutating func retain(_ group: EndpointGroup, _ change: inout TableChange) {
+        if let balancer = group.balancer {
+            balancers.add(balancer)
+            change.balancers.insert(balancer)
         }
-        for slot in list.slots {
+        for slot in group.slots {
             let isFirst = change.add(Self.hairpin(slot.address), to: .hairpin, of: &plan)
             if !isFirst { moreHairpins[slot.address, default: 0] += 1 }
         }
     }
 
-    private mutating func release(_ list: BalancingList, _ change: inout TableChange) {
-        if list.affinityTimeoutSeconds == nil {
-            balancers.remove(list.balancer)
-            change.balancers.insert(list.balancer)
+    private mutating func release(_ group: EndpointGroup, _ change: inout TableChange) {
+        if let balancer = group.balancer {
+            balancers.remove(balancer)
+            change.balancers.insert(balancer)
         }
-        for slot in list.slots {
+        for slot in group.slots {
             if let more = moreHairpins[slot.address] {
                 moreHairpins[slot.address] = more > 1 ? more - 1 : nil
             } else {
@@ -261,10 +263,9 @@ package struct NFTablesPlanner: Sendable {
     /// Whether a chain is there follows from who needs it now.
     private mutating func countBalancers(_ change: inout TableChange) {
         for balancer in change.balancers {
-            let name = BalancingList.chainName(balancer)
             let isNeeded = balancers.contains(balancer)
-            change.chains[name] = .some(isNeeded ? BalancingList.chain(balancer) : nil)
-            let element = NFTElement(NFTValue(balancer), .verdict(.goto(name)))
+            change.chains[balancer.chainName] = .some(isNeeded ? balancer.chain : nil)
+            let element = balancer.element
             if isNeeded {
                 change.add(element, to: .balancers, of: &plan)
             } else {
@@ -274,17 +275,13 @@ package struct NFTablesPlanner: Sendable {
     }
 }
 
-extension NFTablesPlanner: Planner {
-    package static func diff(from old: NFTablesState, to new: NFTablesState) -> NFTablesDiff {
-        NFTablesDiff(from: old, to: new)
-    }
-}
+extension NFTablesPlanner: Planner {}
 
 extension NFTablesDiff: PlanDiff {
-    package var countByObject: [String: Int] {
+    package var countByObject: [ChangedObject: Int] {
         let tables = table == nil && rebuilt == nil ? 0 : 1
         let changed = chains.count + (rebuilt?.chains.count ?? 0)
-        return ["table": tables, "chain": changed, "set": count - tables - changed]
+        return [.table: tables, .chain: changed, .set: count - tables - changed]
     }
 }
 

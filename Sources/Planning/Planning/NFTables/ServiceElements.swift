@@ -2,21 +2,21 @@ import Addressing
 import DataplaneModel
 import ServiceModel
 
-/// Builds what one Service contributes to the table: balancing lists and claims on frontends.
+/// Builds what one Service contributes to the table: endpoint groups and claims on frontends.
 struct ServiceElements {
     let family: IPFamily
     let settings: PlannerSettings
-    let numbers: [BalancingList.Key: UInt32]
-    private(set) var lists: [BalancingList] = []
-    private(set) var claims: [TableClaim] = []
+    let numbers: [EndpointGroup.Key: UInt32]
+    private(set) var groups: [EndpointGroup] = []
+    private(set) var claims: [FrontendClaim<[TableElement]>] = []
     private(set) var issues: [PlanIssue] = []
 
-    /// Lists without a number are left out, and reported.
+    /// Groups without a number are left out, and reported.
     init(
         _ service: ServiceState,
         family: IPFamily,
         settings: PlannerSettings,
-        numbers: [BalancingList.Key: UInt32]
+        numbers: [EndpointGroup.Key: UInt32]
     ) {
         self.family = family
         self.settings = settings
@@ -25,28 +25,29 @@ struct ServiceElements {
         for port in service.ports { build(port) }
     }
 
-    /// The lists a Service port has, which need numbers.
-    static func keys(_ port: ServicePortState) -> [BalancingList.Key] {
-        var keys: [BalancingList.Key] = []
+    /// The groups a Service port has, which need numbers.
+    static func keys(_ port: ServicePortState) -> [EndpointGroup.Key] {
+        var keys: [EndpointGroup.Key] = []
         let needsCluster = !port.internalPolicyIsLocal || port.isExternallyAccessible
         if needsCluster, !port.endpoints.cluster.isEmpty {
-            keys.append(BalancingList.Key(port: port.name, isLocal: false))
+            keys.append(EndpointGroup.Key(port: port.name, isLocal: false))
         }
         if !port.endpoints.local.isEmpty {
-            keys.append(BalancingList.Key(port: port.name, isLocal: true))
+            keys.append(EndpointGroup.Key(port: port.name, isLocal: true))
         }
         return keys
     }
 
     private mutating func build(_ port: ServicePortState) {
         let kind = kind(port)
-        var values: [Bool: UInt32] = [:]
+        var cluster: GroupValue?
+        var local: GroupValue?
         for key in Self.keys(port) {
             guard let number = numbers[key] else {
                 issues.append(PlanIssue(port.name, reason: "not served: all numbers are taken"))
                 continue
             }
-            let list = BalancingList(
+            let group = EndpointGroup(
                 key,
                 number: number,
                 kind: kind,
@@ -54,105 +55,67 @@ struct ServiceElements {
                 endpoints: key.isLocal ? port.endpoints.local : port.endpoints.cluster,
                 weight: port.endpoints.weight(of:)
             )
-            lists.append(list)
-            values[key.isLocal] = list.value
+            groups.append(group)
+            if key.isLocal { local = group.value } else { cluster = group.value }
         }
         noteLimits(port)
-        buildClusterIP(port, values[port.internalPolicyIsLocal])
-        if port.isExternallyAccessible {
-            buildExternalFrontends(port, cluster: values[false], local: values[true])
-        }
+        for frontend in port.frontends { claim(frontend, port, cluster, local) }
     }
 
     // MARK: - Frontends
 
-    private mutating func buildClusterIP(_ port: ServicePortState, _ value: UInt32?) {
-        guard let address = port.clusterIP else { return }
-        var claim = claim(port, address, .clusterIP)
-        if let value {
+    private mutating func claim(
+        _ frontend: Frontend,
+        _ port: ServicePortState,
+        _ cluster: GroupValue?,
+        _ local: GroupValue?
+    ) {
+        var claim = FrontendClaim(frontend, port, [TableElement]())
+        let isNodePort = frontend.kind == .nodePort
+        if settings.countsTraffic { claim.enter(isNodePort ? .portTraffic : .traffic) }
+        if frontend.kind != .clusterIP {
+            dispatch(&claim, port, cluster, local, isNodePort ? .nodePorts : .addresses)
+        } else if let value = port.internalPolicyIsLocal ? local : cluster {
             claim.enter(.clusterIPs, value)
         } else {
             claim.enter(port.endpoints.hasAny ? .dropped : .rejected)
         }
+        if frontend.kind == .loadBalancer { restrict(&claim, port) }
         claims.append(claim)
-    }
-
-    private mutating func buildExternalFrontends(
-        _ port: ServicePortState,
-        cluster: UInt32?,
-        local: UInt32?
-    ) {
-        for address in port.externalIPs where address != port.clusterIP {
-            var claim = claim(port, address, .externalIP)
-            lead(&claim, port, cluster, local, .addresses)
-            claims.append(claim)
-        }
-        for address in port.loadBalancerAddresses
-        where address != port.clusterIP && !port.externalIPs.contains(address) {
-            var claim = claim(port, address, .loadBalancer)
-            lead(&claim, port, cluster, local, .addresses)
-            restrict(&claim, port, SocketAddress(address, port.port))
-            claims.append(claim)
-        }
-        guard let nodePort = port.nodePort else { return }
-        var claim = TableClaim(
-            frontend: .nodePort(port.name.transport, nodePort),
-            rank: .nodePort,
-            owner: port.name,
-            standing: port.standing
-        )
-        if settings.countsTraffic { claim.enter(.portTraffic) }
-        lead(&claim, port, cluster, local, .nodePorts)
-        claims.append(claim)
-    }
-
-    private func claim(
-        _ port: ServicePortState,
-        _ address: IPAddress,
-        _ rank: FrontendRank
-    ) -> TableClaim {
-        var claim = TableClaim(
-            frontend: .address(SocketAddress(address, port.port), port.name.transport),
-            rank: rank,
-            owner: port.name,
-            standing: port.standing
-        )
-        if settings.countsTraffic { claim.enter(.traffic) }
-        return claim
     }
 
     /// The sets for frontends of one sort.
     private struct FrontendSets {
         var external: TableSet
         var local: TableSet
-        var outside: TableSet
-        var inside: TableSet
+        var externalClients: TableSet
+        var internalClients: TableSet
         var rejected: TableSet
         var dropped: TableSet
 
         static let addresses = FrontendSets(
             external: .externalIPs,
             local: .localIPs,
-            outside: .outsideIPs,
-            inside: .insideIPs,
+            externalClients: .externalClientIPs,
+            internalClients: .internalClientIPs,
             rejected: .rejected,
             dropped: .dropped
         )
         static let nodePorts = FrontendSets(
             external: .externalPorts,
             local: .localPorts,
-            outside: .outsidePorts,
-            inside: .insidePorts,
+            externalClients: .externalClientPorts,
+            internalClients: .internalClientPorts,
             rejected: .rejectedPorts,
             dropped: .droppedPorts
         )
     }
 
-    private func lead(
-        _ claim: inout TableClaim,
+    private func dispatch(
+        _ claim: inout FrontendClaim<[TableElement]>,
         _ port: ServicePortState,
-        _ cluster: UInt32?,
-        _ local: UInt32?,
+        _ cluster: GroupValue?,
+        _ local: GroupValue?,
         _ sets: FrontendSets
     ) {
         guard port.endpoints.hasAny else {
@@ -164,32 +127,29 @@ struct ServiceElements {
             return
         }
         claim.enter(sets.local)
-        if let cluster { claim.enter(sets.inside, cluster) }
-        if let local { claim.enter(sets.outside, local) } else { claim.enter(sets.dropped) }
+        if let cluster { claim.enter(sets.internalClients, cluster) }
+        if let local { claim.enter(sets.externalClients, local) } else { claim.enter(sets.dropped) }
     }
 
     private func restrict(
-        _ claim: inout TableClaim,
-        _ port: ServicePortState,
-        _ socket: SocketAddress
+        _ claim: inout FrontendClaim<[TableElement]>,
+        _ port: ServicePortState
     ) {
-        guard !port.sourceRanges.isEmpty else { return }
-        claim.enter(.guarded)
+        guard let sources = port.allowedSources else { return }
+        claim.enter(.sourceRestricted)
         if settings.countsTraffic { claim.enter(.notAllowed) }
-        let own =
-            port.sourceRangesIncludeNode ? port.loadBalancerAddresses.map { IPPrefix($0) } : []
         // One range within another is no second element: the kernel takes no overlaps.
-        let ranges = Set(port.sourceRanges + own)
+        let ranges = Set(sources)
         for range in ranges.sorted()
         where !ranges.contains(where: { $0 != range && $0.contains(range) }) {
-            let key = NFTValue(socket, port.name.transport).appending(range)
-            claim.entries.append(TableClaim.Entry(set: .allowed, element: NFTElement(key)))
+            let key = NFTValue(claim.key).appending(range)
+            claim.content.append(TableElement(set: .allowed, element: NFTElement(key)))
         }
     }
 
     // MARK: - Balancing
 
-    private func kind(_ port: ServicePortState) -> BalancingList.Kind {
+    private func kind(_ port: ServicePortState) -> Balancer.Kind {
         switch port.scheduler ?? settings.nftablesScheduler {
         case .rr, .wrr: .roundRobin
         case .sh: .hashedAddress
@@ -200,12 +160,12 @@ struct ServiceElements {
 
     private mutating func noteLimits(_ port: ServicePortState) {
         let size = max(port.endpoints.cluster.count, port.endpoints.local.count)
-        if size > BalancingList.maximumSlots {
+        if size > GroupValue.maximumSlots {
             issues.append(
                 PlanIssue(
                     port.name,
                     reason:
-                        "\(size) endpoints: mode nftables uses the first \(BalancingList.maximumSlots)"
+                        "\(size) endpoints: mode nftables uses the first \(GroupValue.maximumSlots)"
                 )
             )
         }

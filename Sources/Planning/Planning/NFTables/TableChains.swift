@@ -29,7 +29,7 @@ struct TableChains {
     private func jump(_ chain: String) -> NFTStatement { .verdict(.jump(name(chain))) }
 
     /// Looks for where a frontend leads, and goes on there.
-    private func lead(
+    private func dispatch(
         _ key: [NFTExpression],
         _ map: TableSet,
         to chain: String
@@ -53,7 +53,7 @@ struct TableChains {
 
     /// Conditions for destinations that accept node ports, each a rule of its own.
     private var nodePortDestinations: [[NFTStatement]] {
-        settings.nodePortDestinations(family, .onRequest).compactMap { destination in
+        settings.nodePortDestinations(family, .nftables).compactMap { destination in
             switch destination {
             case .anyLocal(includesLoopback: true): [.isLocal(.destination)]
             case .anyLocal(includesLoopback: false):
@@ -136,7 +136,7 @@ struct TableChains {
 
     /// Packets with loopback addresses, where node ports answer on 127.0.0.1.
     private var localhostRules: [NFTRule] {
-        guard settings.servesLocalhost(family, .onRequest) else { return [] }
+        guard settings.servesLocalhost(family, .nftables) else { return [] }
         return [NFTSide.destination, .source].map {
             NFTRule(.address($0, StaticChains.loopback(family)), jump("localhost"))
         }
@@ -146,7 +146,7 @@ struct TableChains {
     /// itself such an address (CVE-2020-8558). Replies to the node's own connections still have its
     /// real address here.
     private var localhostGuard: [NFTChain] {
-        guard settings.servesLocalhost(family, .onRequest) else { return [] }
+        guard settings.servesLocalhost(family, .nftables) else { return [] }
         return [
             NFTChain(
                 name("localhost"),
@@ -165,7 +165,7 @@ struct TableChains {
                 name("guard"),
                 rules: [
                     NFTRule(
-                        .contained(Self.addressKey, in: TableSet.guarded.name),
+                        .contained(Self.addressKey, in: TableSet.sourceRestricted.name),
                         goto("guarded")
                     )
                 ],
@@ -201,8 +201,8 @@ struct TableChains {
             NFTChain(
                 name("services"),
                 rules: [
-                    lead(Self.addressKey, .clusterIPs, to: "cluster-ip"),
-                    lead(Self.addressKey, .externalIPs, to: "external"),
+                    dispatch(Self.addressKey, .clusterIPs, to: "cluster-ip"),
+                    dispatch(Self.addressKey, .externalIPs, to: "external"),
                     NFTRule(
                         .contained(Self.addressKey, in: TableSet.localIPs.name),
                         goto("local")
@@ -220,16 +220,26 @@ struct TableChains {
                 rules: [NFTRule(mark), NFTRule(goto("balance"))],
                 title: "from outside, policy Cluster"
             ),
-            local("local", Self.addressKey, outside: .outsideIPs, inside: "inside"),
+            local(
+                "local",
+                Self.addressKey,
+                externalClients: .externalClientIPs,
+                internalClients: "inside"
+            ),
             NFTChain(
                 name("inside"),
-                rules: [lead(Self.addressKey, .insideIPs, to: "balance")],
+                rules: [dispatch(Self.addressKey, .internalClientIPs, to: "balance")],
                 title: "policy Local: pods and the node itself may use every endpoint"
             ),
             NFTChain(
                 Self.balance,
                 rules: [
-                    NFTRule(.verdictMap([.maskedPriority(0x3fff)], TableSet.balancers.name)),
+                    NFTRule(
+                        .verdictMap(
+                            [.maskedPriority(GroupValue.balancerMask)],
+                            TableSet.balancers.name
+                        )
+                    ),
                     NFTRule(.verdictMap([.priority], TableSet.affinity.name)),
                 ],
                 title: "by kind and number of slots, or by session affinity"
@@ -250,14 +260,18 @@ struct TableChains {
     private func local(
         _ text: String,
         _ key: [NFTExpression],
-        outside: TableSet,
-        inside: String
+        externalClients: TableSet,
+        internalClients: String
     ) -> NFTChain {
         NFTChain(
             name(text),
-            rules: rules(forLocalPods: goto(inside)) + [
-                NFTRule(.isLocal(.source), .setMarkBits(settings.masqueradeBit), goto(inside)),
-                lead(key, outside, to: "balance"),
+            rules: rules(forLocalPods: goto(internalClients)) + [
+                NFTRule(
+                    .isLocal(.source),
+                    .setMarkBits(settings.masqueradeBit),
+                    goto(internalClients)
+                ),
+                dispatch(key, externalClients, to: "balance"),
             ],
             title: "from outside, policy Local"
         )
@@ -268,7 +282,7 @@ struct TableChains {
             NFTChain(
                 name("node-ports"),
                 rules: [
-                    lead(Self.portKey, .externalPorts, to: "external"),
+                    dispatch(Self.portKey, .externalPorts, to: "external"),
                     NFTRule(
                         .contained(Self.portKey, in: TableSet.localPorts.name),
                         goto("local-port")
@@ -276,10 +290,15 @@ struct TableChains {
                 ],
                 title: "node ports"
             ),
-            local("local-port", Self.portKey, outside: .outsidePorts, inside: "inside-port"),
+            local(
+                "local-port",
+                Self.portKey,
+                externalClients: .externalClientPorts,
+                internalClients: "inside-port"
+            ),
             NFTChain(
                 name("inside-port"),
-                rules: [lead(Self.portKey, .insidePorts, to: "balance")],
+                rules: [dispatch(Self.portKey, .internalClientPorts, to: "balance")],
                 title: "policy Local: pods and the node itself may use every endpoint"
             ),
         ]

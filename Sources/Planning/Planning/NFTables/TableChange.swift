@@ -5,8 +5,8 @@ import DataplaneModel
 struct TableChange {
     var chains: [NFTChainName: NFTChain?] = [:]
     var sets: [NFTSetName: NFTSet?] = [:]
-    var touched: Set<TableClaim.Frontend> = []
-    var balancers: Set<UInt32> = []
+    var touched: Set<FrontendKey> = []
+    var balancers: Set<Balancer> = []
     /// Whether it matters what was there before.
     private let isNoting: Bool
     /// Those sets that have been taken, in the order of all cases.

@@ -6,19 +6,19 @@ enum TableSet: Int, CaseIterable {
     case clusterIPs
     case externalIPs
     case localIPs
-    case outsideIPs
-    case insideIPs
+    case externalClientIPs
+    case internalClientIPs
     case externalPorts
     case localPorts
-    case outsidePorts
-    case insidePorts
+    case externalClientPorts
+    case internalClientPorts
     case endpoints
     case balancers
     case affinity
     case choices
     case numbers
     case hairpin
-    case guarded
+    case sourceRestricted
     case allowed
     case rejected
     case dropped
@@ -37,19 +37,19 @@ enum TableSet: Int, CaseIterable {
         case .clusterIPs: "cluster-ips"
         case .externalIPs: "external-ips"
         case .localIPs: "local-ips"
-        case .outsideIPs: "outside-ips"
-        case .insideIPs: "inside-ips"
+        case .externalClientIPs: "outside-ips"
+        case .internalClientIPs: "inside-ips"
         case .externalPorts: "external-ports"
         case .localPorts: "local-ports"
-        case .outsidePorts: "outside-ports"
-        case .insidePorts: "inside-ports"
+        case .externalClientPorts: "outside-ports"
+        case .internalClientPorts: "inside-ports"
         case .endpoints: "endpoints"
         case .balancers: "balancers"
         case .affinity: "affinity"
         case .choices: "choices"
         case .numbers: "numbers"
         case .hairpin: "hairpin"
-        case .guarded: "guarded"
+        case .sourceRestricted: "guarded"
         case .allowed: "allowed"
         case .rejected: "rejected"
         case .dropped: "dropped"
@@ -78,7 +78,7 @@ enum TableSet: Int, CaseIterable {
     func empty(counting: Bool) -> NFTSet {
         var shape = shape
         shape.countsPackets = counting && counts
-        return NFTSet(name, shape, isEntrance: isEntrance, title: title)
+        return NFTSet(name, shape, isDispatchMap: isDispatchMap, title: title)
     }
 
     private var counts: Bool {
@@ -89,10 +89,12 @@ enum TableSet: Int, CaseIterable {
     }
 
     /// What packets meet first, and so is filled last.
-    private var isEntrance: Bool {
+    private var isDispatchMap: Bool {
         switch self {
-        case .clusterIPs, .externalIPs, .localIPs, .outsideIPs, .insideIPs, .externalPorts,
-            .localPorts, .outsidePorts, .insidePorts, .guarded, .rejected, .dropped,
+        case .clusterIPs, .externalIPs, .localIPs, .externalClientIPs, .internalClientIPs,
+            .externalPorts,
+            .localPorts, .externalClientPorts, .internalClientPorts, .sourceRestricted, .rejected,
+            .dropped,
             .rejectedPorts, .droppedPorts, .clusterAddresses:
             true
         case .endpoints, .balancers, .affinity, .choices, .numbers, .hairpin, .allowed, .notAllowed,
@@ -106,11 +108,11 @@ enum TableSet: Int, CaseIterable {
 
     private var shape: NFTSetShape {
         switch self {
-        case .clusterIPs, .externalIPs, .outsideIPs, .insideIPs:
+        case .clusterIPs, .externalIPs, .externalClientIPs, .internalClientIPs:
             NFTSetShape(Self.frontend, mapping: .fields([.classID]))
-        case .localIPs, .guarded, .rejected, .dropped, .notAllowed, .traffic:
+        case .localIPs, .sourceRestricted, .rejected, .dropped, .notAllowed, .traffic:
             NFTSetShape(Self.frontend)
-        case .externalPorts, .outsidePorts, .insidePorts:
+        case .externalPorts, .externalClientPorts, .internalClientPorts:
             NFTSetShape(Self.nodePort, mapping: .fields([.classID]))
         case .localPorts, .rejectedPorts, .droppedPorts, .portTraffic:
             NFTSetShape(Self.nodePort)
@@ -129,19 +131,20 @@ enum TableSet: Int, CaseIterable {
         case .clusterIPs: "ClusterIPs, and their endpoints"
         case .externalIPs: "external addresses, policy Cluster"
         case .localIPs: "external addresses, policy Local"
-        case .outsideIPs: "policy Local: endpoints for clients outside"
-        case .insideIPs: "policy Local: endpoints for pods and the node itself"
+        case .externalClientIPs: "policy Local: endpoints for clients outside"
+        case .internalClientIPs: "policy Local: endpoints for pods and the node itself"
         case .externalPorts: "node ports, policy Cluster"
         case .localPorts: "node ports, policy Local"
-        case .outsidePorts: "node ports, policy Local: endpoints for clients outside"
-        case .insidePorts: "node ports, policy Local: endpoints for pods and the node itself"
+        case .externalClientPorts: "node ports, policy Local: endpoints for clients outside"
+        case .internalClientPorts:
+            "node ports, policy Local: endpoints for pods and the node itself"
         case .endpoints: "the endpoint in each slot"
         case .balancers: "how a slot is chosen, by kind and number of slots"
         case .affinity: "Services whose clients keep their endpoint"
         case .choices: "session affinity: the endpoint number in each slot"
         case .numbers: "session affinity: endpoints by number"
         case .hairpin: "endpoints that may reach themselves"
-        case .guarded: "only for some sources"
+        case .sourceRestricted: "only for some sources"
         case .allowed: "the sources that may connect"
         case .rejected: "without any endpoint"
         case .dropped: "endpoints elsewhere only"

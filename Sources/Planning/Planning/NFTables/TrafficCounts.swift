@@ -32,19 +32,19 @@ extension NFTablesPlanner {
             func count(_ set: TableSet, _ key: NFTValue) -> NFTCount {
                 counters[set.name]?[key] ?? NFTCount()
             }
+            let key = NFTValue(frontend)
             var counts = result[owner] ?? TrafficCounts()
             switch frontend {
-            case .address(let socket, let transport):
-                let key = NFTValue(socket, transport)
+            case .address:
                 counts.traffic += count(.traffic, key)
                 counts.rejected += count(.rejected, key).packets
                 counts.dropped += count(.dropped, key).packets
                 counts.notAllowed += count(.notAllowed, key).packets
-            case .nodePort(let transport, let port):
-                let key = NFTValue(transport, port)
+            case .nodePort:
                 counts.traffic += count(.portTraffic, key)
                 counts.rejected += count(.rejectedPorts, key).packets
                 counts.dropped += count(.droppedPorts, key).packets
+            case .mark, .healthCheck, .remainder: continue
             }
             result[owner] = counts
         }

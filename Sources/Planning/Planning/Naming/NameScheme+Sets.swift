@@ -13,11 +13,11 @@ extension NameScheme {
         /// Frontends whose connections are always masqueraded: external, policy Cluster.
         case masqueraded = "EXTERNAL"
         /// External frontends of policy Local, with the mark for clients inside.
-        case inside = "INSIDE"
+        case internalClients = "INSIDE"
         /// Frontends whose endpoints are all elsewhere.
         case dropped = "DROP"
         /// Frontends that only some sources may use.
-        case guarded = "GUARDED"
+        case sourceRestricted = "GUARDED"
         /// Those sources.
         case allowed = "ALLOWED"
         /// Health check node ports.
@@ -29,12 +29,12 @@ extension NameScheme {
         IPSetName(setPrefix(family) + role.rawValue)
     }
 
-    /// Every set of ours in a family begins so; nothing else may.
+    /// Every set of Fairlead in a family begins so; nothing else may.
     package static func setPrefix(_ family: IPFamily) -> String {
         family == .ipv4 ? "FAIRLEAD-4-" : "FAIRLEAD-6-"
     }
 
-    /// True for sets that are ours to change and remove.
+    /// True for sets that Fairlead may change and remove.
     package static func owns(set name: String, _ family: IPFamily) -> Bool {
         name.hasPrefix(setPrefix(family))
     }

@@ -7,10 +7,10 @@ package import ServiceModel
 /// Input names are hostile: only a slug of lower-case letters, digits and dashes gets through, and
 /// a hash keeps names apart.
 package enum NameScheme {
-    /// Every chain of ours begins so; nothing else may.
+    /// Every chain of Fairlead begins so; nothing else may.
     package static let chainPrefix = "FAIRLEAD-"
 
-    /// True for chains that are ours to change and remove.
+    /// True for chains that Fairlead may change and remove.
     package static func owns(chain name: String) -> Bool {
         name.hasPrefix(chainPrefix)
     }

@@ -10,15 +10,9 @@ package import ServiceModel
 /// Flows to an endpoint that answers go on, though policy, hints or weight send new ones elsewhere.
 /// A flow that began before there was a Service, and so is untranslated, goes to no endpoint.
 package struct StaleFlowRules: Sendable {
-    /// What a client can send to.
-    private enum Place: Hashable {
-        case frontend(SocketAddress)
-        case nodePort(PortNumber)
-    }
-
-    /// The endpoints of places, by the Service that claims them.
-    private var claims: [Place: [ServiceName: Set<SocketAddress>]] = [:]
-    private var places: [ServiceName: [Place: Set<SocketAddress>]] = [:]
+    /// The endpoints of frontends, by the Service that claims them.
+    private var claims: [FrontendKey: [ServiceName: Set<SocketAddress>]] = [:]
+    private var endpoints: [ServiceName: [FrontendKey: Set<SocketAddress>]] = [:]
     /// Frontends by their port: they come before a node port of that number.
     private var frontends: [PortNumber: Set<SocketAddress>] = [:]
 
@@ -28,14 +22,14 @@ package struct StaleFlowRules: Sendable {
     /// Takes over the state of the named Services and returns what has to be looked at. Work grows
     /// with those Services, not with the cluster.
     package mutating func update(_ names: [ServiceName], of desired: DesiredState) -> FlowCheck {
-        var touched: Set<Place> = []
+        var touched: Set<FrontendKey> = []
         for name in names {
-            let old = places[name] ?? [:]
-            let new = desired.services[name].map(Self.places) ?? [:]
-            places[name] = new.isEmpty ? nil : new
-            for place in Set(old.keys).union(new.keys) where old[place] != new[place] {
-                claim(place, by: name, new[place])
-                if Self.losesFlows(old[place], new[place]) { touched.insert(place) }
+            let old = endpoints[name] ?? [:]
+            let new = desired.services[name].map(Self.endpoints) ?? [:]
+            endpoints[name] = new.isEmpty ? nil : new
+            for key in Set(old.keys).union(new.keys) where old[key] != new[key] {
+                claim(key, by: name, new[key])
+                if Self.losesFlows(old[key], new[key]) { touched.insert(key) }
             }
         }
         return check(touched)
@@ -51,14 +45,14 @@ package struct StaleFlowRules: Sendable {
     }
 
     private mutating func claim(
-        _ place: Place,
+        _ key: FrontendKey,
         by name: ServiceName,
         _ endpoints: Set<SocketAddress>?
     ) {
-        claims[place, default: [:]][name] = endpoints
-        if claims[place]?.isEmpty ?? false { claims[place] = nil }
-        guard case .frontend(let socket) = place else { return }
-        if claims[place] != nil {
+        claims[key, default: [:]][name] = endpoints
+        if claims[key]?.isEmpty ?? false { claims[key] = nil }
+        guard case .address(let socket, _) = key else { return }
+        if claims[key] != nil {
             frontends[socket.port, default: []].insert(socket)
         } else {
             frontends[socket.port]?.remove(socket)
@@ -66,43 +60,41 @@ package struct StaleFlowRules: Sendable {
         }
     }
 
-    private func check(_ touched: Set<Place>) -> FlowCheck {
+    private func check(_ touched: Set<FrontendKey>) -> FlowCheck {
         var check = FlowCheck()
-        for place in touched {
-            switch place {
-            case .frontend(let socket): check.frontends[socket] = allowed(place)
-            case .nodePort(let port):
-                check.nodePorts[port] = allowed(place)
+        for key in touched {
+            switch key {
+            case .address(let socket, _): check.frontends[socket] = allowed(key)
+            case .nodePort(let port, let transport):
+                check.nodePorts[port] = allowed(key)
                 for socket in frontends[port] ?? [] {
-                    check.frontends[socket] = allowed(.frontend(socket))
+                    check.frontends[socket] = allowed(.address(socket, transport))
                 }
+            case .healthCheck, .remainder, .mark: break
             }
         }
         return check
     }
 
-    /// Of a place that several Services claim, which is an issue of the plan's, all are right.
-    private func allowed(_ place: Place) -> Set<SocketAddress> {
-        (claims[place] ?? [:]).values.reduce(into: []) { $0.formUnion($1) }
+    /// Of a frontend that several Services claim, which is an issue of the plan's, all are right.
+    private func allowed(_ key: FrontendKey) -> Set<SocketAddress> {
+        (claims[key] ?? [:]).values.reduce(into: []) { $0.formUnion($1) }
     }
 
-    private static func places(_ service: ServiceState) -> [Place: Set<SocketAddress>] {
-        var places: [Place: Set<SocketAddress>] = [:]
+    private static func endpoints(
+        _ service: ServiceState
+    ) -> [FrontendKey: Set<SocketAddress>] {
+        var result: [FrontendKey: Set<SocketAddress>] = [:]
         for port in service.ports where port.name.transport == .udp {
             let endpoints = Set(port.endpoints.serving)
-            let addresses =
-                [port.clusterIP].compactMap(\.self) + port.externalIPs
-                + port.loadBalancerAddresses
-            for address in addresses {
-                let socket = SocketAddress(address, port.port)
+            for frontend in port.frontends {
+                result[frontend.key, default: []].formUnion(endpoints)
                 // What goes to the endpoint untranslated stays as it is.
-                let itself: Set = port.forwarding == .nat ? [] : [socket]
-                places[.frontend(socket), default: []].formUnion(endpoints.union(itself))
-            }
-            if let nodePort = port.nodePort {
-                places[.nodePort(nodePort), default: []].formUnion(endpoints)
+                if port.forwarding != .nat, case .address(let socket, _) = frontend.key {
+                    result[frontend.key]?.insert(socket)
+                }
             }
         }
-        return places
+        return result
     }
 }

@@ -1,7 +1,10 @@
 import Addressing
 import DaemonConfiguration
+import Dataplane
+import DataplaneModel
 import Foundation
 import HealthChecking
+import InstalledModes
 import KubernetesClient
 import Logging
 import Planning
@@ -29,7 +32,8 @@ struct Daemon {
     private let load: @Sendable () throws -> LoadedConfiguration
     private let watch: ConfigurationWatch?
     private(set) var configuration: DaemonConfiguration
-    private(set) var logger: Logger
+    let logger: Logger
+    private let logSettings: LogSettings
     private var manager: ServiceManagerReport
     private let watchdogInterval: Duration?
     private var lastLoad: LoadOutcome
@@ -66,7 +70,9 @@ struct Daemon {
         configuration = loaded.configuration
         featureGates = loaded.featureGates
         let environment = ProcessInfo.processInfo.environment
-        logger = Self.logger(configuration.log, environment)
+        let logSettings = LogSettings(Self.logSettings(configuration.log, environment))
+        self.logSettings = logSettings
+        logger = Logger(label: "fairlead") { _ in DaemonLogHandler(logSettings) }
         let serviceManager = ServiceManager(environment: environment)
         manager = ServiceManagerReport(serviceManager)
         watchdogInterval = serviceManager.watchdogInterval
@@ -264,7 +270,7 @@ struct Daemon {
 
     // MARK: - Passes
 
-    private mutating func pass(_ kind: PassScheduler.PassKind) async {
+    private mutating func pass(_ kind: PassKind) async {
         let report = await dataplane.pass(
             pending.take(),
             kind,
@@ -279,10 +285,13 @@ struct Daemon {
         telemetry?.passed(report, pending.snapshot)
         observeLatencies(report)
         log(report)
-        self.report(report.failures, as: "Object not changed")
-        self.report(report.leftovers, as: "Objects of another mode remain, removal is retried")
+        self.report(report.failures.map(\.description), as: "Object not changed")
+        self.report(
+            report.leftovers.map(\.description),
+            as: "Objects of another mode remain, removal is retried"
+        )
         clusterReport.passed(report, pending.snapshot, to: inputs.events)
-        self.report(report.issues, as: "Service problem")
+        self.report(report.issues.map(\.description), as: "Service problem")
         guard report.succeeded else {
             manager.passed("failing: \(report.errors[0])")
             return
@@ -305,7 +314,9 @@ struct Daemon {
 
     private func log(_ report: PassReport) {
         for error in report.errors {
-            logger.error("Pass failed; it will be repeated", metadata: ["error": "\(error)"])
+            var metadata: Logger.Metadata = ["error": "\(error)"]
+            if let cure = error.error.cure { metadata["cure"] = "\(cure)" }
+            logger.error("Pass failed; it will be repeated", metadata: metadata)
         }
         if report.retired > 0 {
             logger.notice(
@@ -378,15 +389,15 @@ struct Daemon {
     /// Looks for what others changed, and does what time has brought.
     private mutating func look() async {
         do {
-            if try await dataplane.hasDrifted() { scheduler.request(at: .now, full: true) }
-        } catch {
-            logger.error("Cannot look for changes", metadata: ["error": "\(error)"])
-            scheduler.request(at: .now, full: true)
-        }
-        do {
             try await dataplane.attend()
         } catch {
             logger.error("Cannot end what has run out", metadata: ["error": "\(error)"])
+            scheduler.request(at: .now, full: true)
+        }
+        do {
+            if try await dataplane.hasDrifted() { scheduler.request(at: .now, full: true) }
+        } catch {
+            logger.error("Cannot look for changes", metadata: ["error": "\(error)"])
             scheduler.request(at: .now, full: true)
         }
         for problem in dataplane.conntrackCleaner.takeProblems() {
@@ -479,15 +490,14 @@ struct Daemon {
     }
 
     private mutating func take(_ loaded: LoadedConfiguration, _ checker: HealthChecker) async {
-        let new = loaded.configuration
         report(loaded.warnings, as: "Configuration")
-        for field in configuration.fieldsForRestart(new) {
+        let old = configuration
+        for field in configuration.reload(loaded.configuration) {
             logger.warning("Takes effect at the next start", metadata: ["field": "\(field)"])
         }
-        let old = configuration
-        configuration = new
+        let new = configuration
         telemetry?.reconfigured(new)
-        logger = Self.logger(new.log, ProcessInfo.processInfo.environment)
+        logSettings.set(Self.logSettings(new.log, ProcessInfo.processInfo.environment))
         scheduler = Self.scheduler(new, families: servedFamilies)
         for problem in await dataplane.reconfigure(new) {
             logger.warning("Kernel", metadata: ["problem": "\(problem)"])

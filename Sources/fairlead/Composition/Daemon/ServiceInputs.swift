@@ -1,5 +1,6 @@
 import Addressing
 import DaemonConfiguration
+import DataplaneModel
 import KubernetesAPI
 import KubernetesClient
 import Logging
@@ -65,7 +66,7 @@ struct ServiceInputs {
         cluster = ClusterFeed(
             sources,
             nodeName: nodeName,
-            asksForNodes: configuration.mode == .ipvs,
+            asksForNodes: configuration.chosenMode.needsNodeAddresses,
             logger: logger,
             observe: observe
         )

@@ -1,4 +1,5 @@
 package import Addressing
+package import DataplaneModel
 package import PacketTracing
 
 /// A flow that does not end where the file says.
@@ -29,7 +30,7 @@ extension FlowFile {
     /// `tracer` is asked once for each family that occurs; nil means that the family is not
     /// planned, and leaves its flows as mismatches.
     package func mismatches(
-        in mode: FlowMode,
+        in mode: ProxyMode,
         tracer: (IPFamily, NodeNetwork) -> (any FlowTracer)?
     ) -> [FlowMismatch] {
         var tracers: [IPFamily: any FlowTracer] = [:]

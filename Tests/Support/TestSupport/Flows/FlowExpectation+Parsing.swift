@@ -1,4 +1,5 @@
 import Addressing
+import DataplaneModel
 import PacketTracing
 
 extension FlowExpectation {
@@ -49,16 +50,16 @@ extension FlowExpectation {
     /// `@iptables,ipvs` and any number of `!mode(reason)`, in any order.
     private static func modes(
         _ text: Substring
-    ) throws(FlowSyntaxError) -> (Set<FlowMode>, [FlowMode: String]) {
-        var modes: Set<FlowMode>?
-        var exceptions: [FlowMode: String] = [:]
+    ) throws(FlowSyntaxError) -> (Set<ProxyMode>, [ProxyMode: String]) {
+        var modes: Set<ProxyMode>?
+        var exceptions: [ProxyMode: String] = [:]
         var rest = text.trimmingBlanks()
         while let sign = rest.first {
             rest = rest.dropFirst()
             if sign == "@" {
                 guard modes == nil else { throw FlowSyntaxError("more than one '@'") }
                 let list = rest.prefix { !$0.isWhitespace && $0 != "!" }
-                var named: Set<FlowMode> = []
+                var named: Set<ProxyMode> = []
                 for name in list.split(separator: ",", omittingEmptySubsequences: false) {
                     named.insert(try mode(name))
                 }
@@ -76,12 +77,12 @@ extension FlowExpectation {
             }
             rest = rest.trimmingBlanks()
         }
-        return (modes ?? Set(FlowMode.allCases), exceptions)
+        return (modes ?? Set(ProxyMode.allCases), exceptions)
     }
 
-    private static func mode(_ name: Substring) throws(FlowSyntaxError) -> FlowMode {
-        guard let mode = FlowMode(rawValue: String(name)) else {
-            let known = FlowMode.allCases.map(\.rawValue).joined(separator: ", ")
+    private static func mode(_ name: Substring) throws(FlowSyntaxError) -> ProxyMode {
+        guard let mode = ProxyMode(rawValue: String(name)) else {
+            let known = ProxyMode.allCases.map(\.rawValue).joined(separator: ", ")
             throw FlowSyntaxError("'\(name)' is no mode; modes are \(known)")
         }
         return mode

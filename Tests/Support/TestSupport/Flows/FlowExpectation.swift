@@ -1,16 +1,6 @@
 import Addressing
+package import DataplaneModel
 package import PacketTracing
-
-/// The proxy modes a flow file can speak of.
-package enum FlowMode: String, Sendable, Hashable, CaseIterable, Comparable {
-    case iptables
-    case ipvs
-    case nftables
-
-    package static func < (left: FlowMode, right: FlowMode) -> Bool {
-        left.rawValue < right.rawValue
-    }
-}
 
 /// A share of the connections, and how exactly it was written down.
 package struct ExpectedShare: Sendable, Hashable, CustomStringConvertible {
@@ -73,17 +63,17 @@ package struct FlowExpectation: Sendable, Hashable {
     package var packet: TracedPacket
     package var outcome: ExpectedOutcome
     /// The modes it holds for.
-    package var modes: Set<FlowMode>
+    package var modes: Set<ProxyMode>
     /// Modes that cannot do it, and why.
-    package var exceptions: [FlowMode: String]
+    package var exceptions: [ProxyMode: String]
 
     package init(
         line: Int,
         text: String,
         packet: TracedPacket,
         outcome: ExpectedOutcome,
-        modes: Set<FlowMode> = Set(FlowMode.allCases),
-        exceptions: [FlowMode: String] = [:]
+        modes: Set<ProxyMode> = Set(ProxyMode.allCases),
+        exceptions: [ProxyMode: String] = [:]
     ) {
         self.line = line
         self.text = text
@@ -93,7 +83,7 @@ package struct FlowExpectation: Sendable, Hashable {
         self.exceptions = exceptions
     }
 
-    package func applies(to mode: FlowMode) -> Bool {
+    package func applies(to mode: ProxyMode) -> Bool {
         modes.contains(mode) && exceptions[mode] == nil
     }
 }

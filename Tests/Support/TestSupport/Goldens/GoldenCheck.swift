@@ -1,4 +1,5 @@
 import Addressing
+import DataplaneModel
 import Foundation
 import PacketTracing
 import Planning
@@ -34,41 +35,40 @@ package struct GoldenCheck {
             problems.append("flows.txt is missing: write down where packets have to go")
             return
         }
-        try check(IPTablesMode.self, .iptables)
-        try check(IPVSMode.self, .ipvs)
-        try check(NFTablesMode.self, .nftables)
+        for mode in ProxyMode.allCases { try check(mode.planned) }
         for file in scenario.files.subtracting(used).sorted() {
             problems.append("\(file): nothing reads this file")
         }
     }
 
     /// Plans, changes, issues and flows of one mode.
-    private mutating func check<Mode: ProxyMode>(
-        _ mode: Mode.Type,
-        _ flowMode: FlowMode
+    private mutating func check<Mode: PlannedMode>(
+        _ mode: Mode.Type
     ) throws {
         var plans = GoldenPlans(mode, settings: try scenario.settings())
         _ = plans.take(scenario.text("input.yaml") ?? "")
-        try compare(plans.text, "\(mode.name).plan")
-        try compareIssues(plans.issues, flowMode)
-        try checkFlows("flows.txt", plans, flowMode)
+        try compare(plans.text, "\(mode.mode.rawValue).plan")
+        try compareIssues(plans.issues, mode.mode)
+        try checkFlows("flows.txt", plans, mode.mode)
         for transition in scenario.transitions {
             let file = "\(transition).yaml"
             used.insert(file)
             guard let manifest = scenario.text(file) else { continue }
             try compare(
                 GoldenPlans<Mode>.text(plans.take(manifest)),
-                "\(transition).\(mode.name).diff"
+                "\(transition).\(mode.mode.rawValue).diff"
             )
             if plans.text != plans.afresh().text {
-                problems.append("\(file): the \(mode.name) plan depends on what was there before")
+                problems.append(
+                    "\(file): the \(mode.mode.rawValue) plan depends on what was there before"
+                )
             }
-            try checkFlows("\(transition).flows.txt", plans, flowMode)
+            try checkFlows("\(transition).flows.txt", plans, mode.mode)
         }
     }
 
     /// A mode's own issues are in a file of its own where they differ from the usual ones.
-    private mutating func compareIssues(_ issues: String, _ mode: FlowMode) throws {
+    private mutating func compareIssues(_ issues: String, _ mode: ProxyMode) throws {
         let own = "issues.\(mode.rawValue).txt"
         let file = scenario.text(own) == nil ? "issues.txt" : own
         if issues.isEmpty, scenario.text(file) == nil { return }
@@ -88,10 +88,10 @@ package struct GoldenCheck {
         }
     }
 
-    private mutating func checkFlows<Mode: ProxyMode>(
+    private mutating func checkFlows<Mode: PlannedMode>(
         _ file: String,
         _ plans: GoldenPlans<Mode>,
-        _ mode: FlowMode
+        _ mode: ProxyMode
     ) throws {
         guard let text = scenario.text(file) else { return }
         used.insert(file)

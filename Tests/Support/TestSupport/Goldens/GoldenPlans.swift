@@ -5,7 +5,7 @@ import ServiceModel
 import ServiceSources
 
 /// A scenario's plans for both families in one mode, and how its changes carry them on.
-package struct GoldenPlans<Mode: ProxyMode> {
+package struct GoldenPlans<Mode: PlannedMode> {
     package struct FamilyPlan {
         package let family: IPFamily
         package var desired: DesiredState

@@ -1,5 +1,6 @@
 import Addressing
 import DaemonConfiguration
+import Dataplane
 import Foundation
 package import Planning
 import ServiceModel
@@ -74,7 +75,7 @@ package struct GoldenScenario: Sendable, CustomStringConvertible {
             configuration = try DaemonConfiguration(text: text, file: "config.yaml")
         } else {
             let pods = ["10.180.0.0/16", "fd00:180::/48"].compactMap { IPPrefix($0) }
-            configuration.localDetector = .sources(pods)
+            configuration.detectLocal.clusterCIDRs = pods
         }
         if configuration.node.zone == nil { configuration.node.zone = "zone-1" }
         return configuration

@@ -1,0 +1,114 @@
+package import Addressing
+package import DataplaneModel
+package import Planning
+package import ProxyModes
+package import ServiceModel
+
+/// The reconciler of one family in one mode.
+package struct ModeDataplane<Mode: PlannedMode, Store: KernelStore>: FamilyDataplane
+where Store.State == Mode.ModePlanner.State, Store.Diff == Mode.ModePlanner.Diff {
+    package let family: IPFamily
+    private var reconciler: FamilyReconciler<Mode.ModePlanner, Store>
+    private var staleFlows = StaleFlowRules()
+    /// Nil in a family that has no such setting.
+    private let localnet: (any LocalnetRouting)?
+    /// The last pass left it on, as the plan needs it.
+    private var needsLocalnet = false
+
+    /// As many operations are put into words.
+    private static var explained: Int { 1000 }
+
+    package init(
+        _ mode: Mode.Type,
+        _ family: IPFamily,
+        _ settings: PlannerSettings,
+        _ store: Store,
+        localnet: (any LocalnetRouting)?
+    ) {
+        self.family = family
+        self.localnet = localnet
+        reconciler = FamilyReconciler(
+            desired: DesiredState(family: family, settings: settings),
+            planner: Mode.planner(family, settings),
+            store: store
+        )
+        guard let localnet else { return }
+        // The way is closed before the guard goes; if that fails, it is tried again at the end.
+        reconciler.willApply = { planner in
+            if !Mode.needsRouteLocalnet(planner) { _ = try? localnet.restore() }
+        }
+    }
+
+    package var issues: [PlanIssue] { reconciler.planner.issues }
+    package var failures: [DataplaneError] { reconciler.failures }
+    package var stands: Bool { reconciler.stands }
+    package var needsObservation: Bool { reconciler.needsObservation }
+    package var tally: ServiceTally { reconciler.tally }
+    package var ruleCounts: [TableName: Int] { Mode.ruleCounts(reconciler.planner) }
+
+    package mutating func pass(
+        _ update: SnapshotUpdate,
+        observe: Bool,
+        explain: Bool
+    ) throws(DataplaneError) -> FamilyPassReport {
+        var report = try reconciler.pass(update, observe: observe)
+        if explain, let diff = reconciler.applied {
+            let lines = Mode.text(diff, family).split(separator: "\n")
+            report.operationLines = lines.prefix(Self.explained).map(String.init)
+        }
+        setLocalnet(&report)
+        return report
+    }
+
+    /// The guard against neighbours stands already when the sysctl opens the way.
+    private mutating func setLocalnet(_ report: inout FamilyPassReport) {
+        guard let localnet else { return }
+        let isNeeded = Mode.needsRouteLocalnet(reconciler.planner)
+        do throws(DataplaneError) {
+            if isNeeded {
+                if needsLocalnet, try !localnet.isOn() { report.drift += 1 }
+                try localnet.enable()
+            } else {
+                try localnet.restore()
+            }
+            needsLocalnet = isNeeded
+        } catch {
+            needsLocalnet = false
+            report.hostFailure = PassReport.Failure(
+                family,
+                error,
+                consequence: isNeeded
+                    ? "node ports do not answer on 127.0.0.1"
+                    : "route_localnet stays on, though no node port needs it any more"
+            )
+        }
+    }
+
+    package mutating func takeFlowRequest(cleans: Bool) -> ConntrackCleaner.Request? {
+        let changes = reconciler.takeChanges()
+        guard cleans else {
+            staleFlows = StaleFlowRules()
+            return nil
+        }
+        return ConntrackCleaner.Request(
+            check: staleFlows.update(changes, of: reconciler.desired),
+            settings: reconciler.desired.settings,
+            mode: Mode.mode
+        )
+    }
+
+    package func hasDrifted() throws(DataplaneError) -> Bool {
+        if try reconciler.hasDrifted() { return true }
+        guard needsLocalnet, let localnet else { return false }
+        return try !localnet.isOn()
+    }
+
+    package func performDueWork() throws(DataplaneError) { try reconciler.performDueWork() }
+
+    package mutating func replan(_ settings: PlannerSettings) {
+        reconciler.replace(
+            desired: DesiredState(family: family, settings: settings),
+            planner: Mode.planner(family, settings)
+        )
+    }
+}

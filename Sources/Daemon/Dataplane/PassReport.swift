@@ -1,0 +1,144 @@
+package import Addressing
+package import DataplaneModel
+package import Planning
+package import ServiceModel
+
+/// What one pass over all families did.
+package struct PassReport: Sendable {
+    package var kind: PassKind
+    package var began = ContinuousClock.now
+    package var duration = Duration.zero
+    /// In their order.
+    package var families: [FamilyOutcome] = []
+    /// What was planned with.
+    package var settings: PlannerSettings?
+
+    package init(kind: PassKind) {
+        self.kind = kind
+    }
+
+    /// What the pass did in one family, and what is there now.
+    package struct FamilyOutcome: Sendable {
+        package var family: IPFamily
+        /// Nil if it failed.
+        package var report: FamilyPassReport?
+        /// What kept the family from being brought up to date.
+        package var error: DataplaneError?
+        package var counts = ServiceTally.Counts()
+        /// What Services with a health check node port ask for.
+        package var healthChecks: [ServiceName: ServiceTally.HealthCheck] = [:]
+        /// Planned rules by legacy table; empty if none was written.
+        package var ruleCounts: [TableName: Int] = [:]
+        /// What could not be planned.
+        package var issues: [PlanIssue] = []
+        /// Single objects and host settings that could not be changed, in this pass or before; the rest
+        /// stands.
+        package var failures: [Failure] = []
+        /// Objects of another mode that were removed.
+        package var retired = 0
+        /// Objects of other modes that are still there.
+        package var leftovers: Leftovers?
+
+        package init(family: IPFamily) {
+            self.family = family
+        }
+    }
+
+    /// An operation that failed.
+    package struct Failure: Sendable, Equatable, CustomStringConvertible {
+        package var family: IPFamily
+        package var error: DataplaneError
+        /// What does not work for it, of a setting of the host.
+        package var consequence: String?
+
+        package init(_ family: IPFamily, _ error: DataplaneError, consequence: String? = nil) {
+            self.family = family
+            self.error = error
+            self.consequence = consequence
+        }
+
+        package var description: String { "\(consequence ?? family.rawValue): \(error)" }
+    }
+
+    /// Something in one family that could not be planned.
+    package struct Issue: Sendable, Equatable, CustomStringConvertible {
+        package var family: IPFamily
+        package var issue: PlanIssue
+
+        package var description: String { "\(family.rawValue): \(issue)" }
+    }
+}
+
+/// All families together.
+extension PassReport {
+    /// Services in the family that has most.
+    package var services: Int { families.map(\.counts.services).max() ?? 0 }
+    package var changedServices: Int { reports.map(\.changedServices).max() ?? 0 }
+    package var operations: Int { reports.reduce(0) { $0 + $1.apply.operations } }
+    package var conflicts: Int { reports.reduce(0) { $0 + $1.apply.conflicts } }
+    /// Objects of another mode that were removed.
+    package var retired: Int { families.reduce(0) { $0 + $1.retired } }
+    /// Objects that another program had changed.
+    package var drift: Int { reports.reduce(0) { $0 + $1.drift } }
+    /// Services that those objects belong to.
+    package var driftedServices: Set<ServiceName> {
+        reports.reduce(into: []) { $0.formUnion($1.driftedServices) }
+    }
+    /// What could not be planned.
+    package var issues: [Issue] {
+        families.flatMap { family in
+            family.issues.map { Issue(family: family.family, issue: $0) }
+        }
+    }
+    /// Single objects and host settings that could not be changed; the rest stands.
+    package var failures: [Failure] { families.flatMap(\.failures) }
+    /// What kept families from being brought up to date.
+    package var errors: [Failure] {
+        families.compactMap { family in family.error.map { Failure(family.family, $0) } }
+    }
+    /// Objects of other modes that are still there: they may win over what is wanted.
+    package var leftovers: [Leftovers] { families.compactMap(\.leftovers) }
+    /// The first of the operations, in the words of the mode's tools, if they were asked for.
+    package var operationLines: [String] {
+        families.flatMap { family in
+            (family.report?.operationLines ?? []).map { "\(family.family.rawValue): \($0)" }
+        }
+    }
+
+    private var reports: [FamilyPassReport] { families.compactMap(\.report) }
+
+    /// Whether all is served but for single objects.
+    package var succeeded: Bool { families.allSatisfy { $0.error == nil } }
+
+    package var outcome: PassOutcome {
+        let kinds = Set(errors.map(\.error.kind))
+        if kinds.isEmpty {
+            return failures.isEmpty && leftovers.isEmpty ? .succeeded : .incomplete
+        }
+        if kinds == [.busy] { return .failed(.soon) }
+        return .failed(kinds.isSubset(of: [.notPermitted, .unsupported]) ? .slowly : .backingOff)
+    }
+
+    /// For the log: `shop/api, shop/web and 12 more`; `-` if no Service owns what was repaired.
+    package var driftedServicesText: String {
+        let shown = 3
+        if driftedServices.isEmpty { return "-" }
+        let names = driftedServices.sorted().prefix(shown).map(\.description)
+        let rest = driftedServices.count - names.count
+        return names.joined(separator: ", ") + (rest > 0 ? " and \(rest) more" : "")
+    }
+}
+
+extension DataplaneError {
+    /// What somebody has to do about it, where that is known and not part of the error's text.
+    package var cure: String? {
+        switch kind {
+        case .notPermitted: "This needs root, or the capabilities CAP_NET_ADMIN and CAP_NET_RAW"
+        case .busy: "Another program holds the lock: look for a stuck iptables"
+        case .conflict, .notFound, .alreadyExists, .unsupported, .invalid, .other: nil
+        }
+    }
+
+    /// The error in words, with the cure where that is known.
+    package var advice: String { cure.map { "\(self). \($0)" } ?? "\(self)" }
+}

@@ -1,0 +1,104 @@
+package import Addressing
+package import DataplaneModel
+package import Planning
+
+/// What one family still has in the kernel of modes that do not serve.
+package protocol ModeLeftovers {
+    var family: IPFamily { get }
+
+    /// What is there; nothing that only waits for its last connections.
+    func find() throws(DataplaneError) -> [ObjectDifference]
+
+    /// Removes it, but lets connections go on until they end; see `performDueWork`.
+    func retire() throws(DataplaneError) -> ApplyReport
+
+    /// Ends what has drained.
+    func performDueWork() throws(DataplaneError)
+}
+
+/// Objects of other modes that are still in the kernel, and why.
+package struct Leftovers: Sendable, Equatable, CustomStringConvertible {
+    package enum Reason: Sendable, Equatable {
+        /// The present mode does not stand yet, and connections need them.
+        case needed
+        case failed(DataplaneError)
+    }
+
+    package var family: IPFamily
+    /// Number of objects by kind.
+    package var counts: [ObjectDifference.Kind: Int]
+    /// The only one of its kind, by kind.
+    package var names: [ObjectDifference.Kind: String]
+    /// Why they could not be listed; then there may be any.
+    package var unknown: DataplaneError?
+    package var reason: Reason
+
+    init(_ family: IPFamily, _ found: [ObjectDifference], _ reason: Reason) {
+        self.family = family
+        let groups = Dictionary(grouping: found, by: \.kind)
+        counts = groups.mapValues(\.count)
+        names = groups.compactMapValues { $0.count == 1 ? $0.first?.name : nil }
+        self.reason = reason
+    }
+
+    /// `IPv4: 4 × chain, set FAIRLEAD-4-SERVICES: removal failed: …`.
+    package var description: String {
+        if let unknown {
+            return "\(family.rawValue): objects of another mode may be left: \(unknown)"
+        }
+        let kinds = counts.sorted { $0.key.rawValue < $1.key.rawValue }.map { kind, count in
+            names[kind].map { "\(kind.rawValue) \($0)" } ?? "\(count) × \(kind.rawValue)"
+        }
+        let why =
+            switch reason {
+            case .needed: "needed until the mode in use has programmed \(family.rawValue)"
+            case .failed(let error): "removal failed: \(error)"
+            }
+        return "\(family.rawValue): \(kinds.joined(separator: ", ")): \(why)"
+    }
+}
+
+/// The removal of what other modes left in one family: begun as soon as the present mode stands
+/// there, whatever else fails, and tried again until nothing is left.
+package struct Retirement {
+    package let objects: any ModeLeftovers
+    private var isDone = false
+    /// What is still there; nil if nothing is.
+    package private(set) var leftovers: Leftovers?
+
+    package init(_ objects: any ModeLeftovers) {
+        self.objects = objects
+    }
+
+    /// Takes the next step and returns how many objects were removed. `presentStands` says that the
+    /// kernel holds the present mode's plan but for single objects; until then connections need the
+    /// other mode's.
+    package mutating func proceed(presentStands: Bool) -> Int {
+        if isDone { return 0 }
+        var removed = 0
+        var reason = Leftovers.Reason.needed
+        do throws(DataplaneError) {
+            if presentStands {
+                let report = try objects.retire()
+                removed = report.operations
+                isDone = report.failures.isEmpty
+                if let failure = report.failures.first { reason = .failed(failure) }
+            }
+        } catch {
+            reason = .failed(error)
+        }
+        leftovers = isDone ? nil : list(reason)
+        return removed
+    }
+
+    private func list(_ reason: Leftovers.Reason) -> Leftovers? {
+        do throws(DataplaneError) {
+            let found = try objects.find()
+            return found.isEmpty ? nil : Leftovers(objects.family, found, reason)
+        } catch {
+            var leftovers = Leftovers(objects.family, [], reason)
+            leftovers.unknown = error
+            return leftovers
+        }
+    }
+}

@@ -1,0 +1,31 @@
+package import Addressing
+package import DaemonConfiguration
+package import DataplaneModel
+package import LinuxKernel
+import Planning
+package import ProxyModes
+
+extension IPTablesMode: InstalledMode {
+    package static let tables: [TableName] = [.filter, .nat]
+
+    package static func store(_ family: IPFamily, _ kernel: borrowing Kernel) -> IPTablesStore {
+        IPTablesStore(
+            family: family,
+            tables: tables,
+            lock: kernel.lock,
+            lockWatch: kernel.lockWatch,
+            owns: NameScheme.owns(chain:)
+        )
+    }
+
+    package static func capabilities(
+        _ families: [IPFamily],
+        _ configuration: DaemonConfiguration
+    ) -> [KernelCapabilities.Finding] {
+        KernelCapabilities(families: families).findings
+            + KernelCapabilities.neighbours(
+                families,
+                .init(passesInput: false, acceptsForwarded: true)
+            )
+    }
+}

@@ -1,0 +1,35 @@
+package import Addressing
+package import DaemonConfiguration
+package import DataplaneModel
+package import LinuxKernel
+import Planning
+
+/// The kernel as the configuration names it, for the calling thread.
+package struct Kernel {
+    package let configuration: DaemonConfiguration
+    package let lock: XTablesLock.Configuration
+    /// For the nftables stores of both families.
+    package let nftMonitor = NFTMonitor()
+    /// For the stores of legacy tables of both families.
+    package let lockWatch: XTablesLockWatch
+
+    /// Enters the configured namespace for good. The calling thread must not be shared.
+    package init(_ configuration: DaemonConfiguration) throws(DataplaneError) {
+        self.configuration = configuration
+        lock = XTablesLock.Configuration(
+            path: configuration.iptables.lockFile,
+            timeout: configuration.iptables.lockTimeout
+        )
+        lockWatch = XTablesLockWatch(lock)
+        if let namespace = configuration.networkNamespace {
+            try NetworkNamespace.enter(namespace)
+        }
+    }
+
+    /// The configured families, or else those that the kernel has what the mode needs for; none is
+    /// an error.
+    package func families() throws(DataplaneError) -> [IPFamily] {
+        if let families = configuration.families { return families }
+        return try configuration.chosenMode.installed.families()
+    }
+}

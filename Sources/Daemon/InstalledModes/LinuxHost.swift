@@ -1,0 +1,119 @@
+import Addressing
+package import DaemonConfiguration
+package import Dataplane
+import DataplaneModel
+import LinuxKernel
+import Planning
+
+extension Dataplane {
+    /// On this host. Touches nothing before `start`.
+    package init(_ configuration: DaemonConfiguration) {
+        self.init(
+            configuration,
+            host: LinuxHost(configuration),
+            flows: KernelFlows(namespace: configuration.networkNamespace)
+        )
+    }
+}
+
+/// This host's kernel, as the dataplane needs it.
+private final class LinuxHost: DataplaneHost {
+    private var configuration: DaemonConfiguration
+    private var opened: Kernel?
+    private let addresses = LocalAddressWatch()
+
+    init(_ configuration: DaemonConfiguration) {
+        self.configuration = configuration
+    }
+
+    func start(
+        _ configuration: DaemonConfiguration
+    ) throws(DataplaneError) -> (configuration: DaemonConfiguration, reason: String?) {
+        var reason: String?
+        self.configuration = try configuration.choosingMode { reason = $0.reason }
+        opened = try Kernel(self.configuration)
+        return (self.configuration, reason)
+    }
+
+    /// Entered by `start`; before it, the namespace of the thread.
+    private func kernel() throws(DataplaneError) -> Kernel {
+        if let opened { return opened }
+        let kernel = try Kernel(configuration)
+        opened = kernel
+        return kernel
+    }
+
+    func families() throws(DataplaneError) -> [IPFamily] { try kernel().families() }
+
+    func facts() -> NodeFacts { NodeFacts.observe((try? addresses.addresses()) ?? []) }
+
+    func shortcomings(_ families: [IPFamily]) -> [String] {
+        configuration.chosenMode.installed.capabilities(families, configuration)
+            .filter { $0.level > .good }.map { "\($0.subject): \($0.detail)" }
+    }
+
+    func prepare(_ configuration: DaemonConfiguration) -> [String] {
+        configuration.chosenMode.installed.prepareHost(configuration)
+            + ConntrackSettings(configuration.conntrack).apply().map(\.description)
+    }
+
+    func dataplane(
+        _ family: IPFamily,
+        _ settings: PlannerSettings
+    ) throws(DataplaneError) -> any FamilyDataplane {
+        Self.dataplane(configuration.chosenMode.installed, family, settings, try kernel())
+    }
+
+    private static func dataplane<Mode: InstalledMode>(
+        _ mode: Mode.Type,
+        _ family: IPFamily,
+        _ settings: PlannerSettings,
+        _ kernel: borrowing Kernel
+    ) -> any FamilyDataplane {
+        let directory = kernel.configuration.sources.stateDirectory
+        return ModeDataplane(
+            mode,
+            family,
+            settings,
+            mode.store(family, kernel),
+            localnet: family == .ipv4 ? RouteLocalnet(stateDirectory: directory) : nil
+        )
+    }
+
+    func leftovers(_ family: IPFamily) throws(DataplaneError) -> any ModeLeftovers {
+        OtherModes(family, try kernel())
+    }
+}
+
+/// UDP flows in the kernel's table, looked at in the configured namespace.
+private final class KernelFlows: FlowTable {
+    private let namespace: String?
+    private var hasEntered = false
+    private var stores: [IPFamily: ConntrackStore] = [:]
+    private let addresses = LocalAddressWatch()
+
+    init(namespace: String?) {
+        self.namespace = namespace
+    }
+
+    func localAddresses() throws(DataplaneError) -> [IPAddress] {
+        try enter()
+        return NodeFacts.own(try addresses.addresses())
+    }
+
+    func deleteFlows(
+        _ family: IPFamily,
+        where isStale: (UDPFlow) -> Bool
+    ) throws(DataplaneError) -> (deleted: Int, failures: [DataplaneError]) {
+        try enter()
+        let store = stores[family] ?? ConntrackStore(family: family)
+        stores[family] = store
+        let report = try store.deleteFlows(where: isStale)
+        return (report.deleted, report.failures)
+    }
+
+    private func enter() throws(DataplaneError) {
+        if let namespace, !hasEntered { try NetworkNamespace.enter(namespace) }
+        hasEntered = true
+    }
+}

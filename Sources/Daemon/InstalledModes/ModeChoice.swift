@@ -1,0 +1,45 @@
+import Addressing
+package import DaemonConfiguration
+package import DataplaneModel
+import LinuxKernel
+
+/// What `mode: auto` comes down to on this host, and why.
+package struct ModeChoice {
+    package var mode: ProxyMode
+    package var reason: String
+
+    /// nftables where the kernel has all that its layout needs, else iptables. Looks into the
+    /// configured network namespace.
+    package init(_ configuration: DaemonConfiguration) throws(DataplaneError) {
+        let families = configuration.families ?? IPFamily.allCases
+        let findings: [KernelCapabilities.Finding]
+        if let namespace = configuration.networkNamespace {
+            findings = try NetworkNamespace.withNamespace(namespace) {
+                KernelCapabilities.nftables(families: families)
+            }
+        } else {
+            findings = KernelCapabilities.nftables(families: families)
+        }
+        if let missing = findings.first(where: { $0.level == .failure }) {
+            mode = .iptables
+            reason = "\(missing.subject): \(missing.detail)"
+        } else {
+            mode = .nftables
+            reason = "the kernel has all that it needs"
+        }
+    }
+}
+
+extension DaemonConfiguration {
+    /// With a mode that is one, not `auto`; tells which and why.
+    package func choosingMode(_ tell: (ModeChoice) -> Void) throws(DataplaneError)
+        -> DaemonConfiguration
+    {
+        guard mode == nil else { return self }
+        let choice = try ModeChoice(self)
+        tell(choice)
+        var chosen = self
+        chosen.mode = choice.mode
+        return chosen
+    }
+}

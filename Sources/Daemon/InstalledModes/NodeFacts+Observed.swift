@@ -1,0 +1,33 @@
+import Addressing
+import DataplaneModel
+import Glibc
+import LinuxKernel
+package import Planning
+
+extension NodeFacts {
+    /// What can't be found out is taken as absent.
+    package static func observe() -> NodeFacts { observe((try? LocalAddresses.observe()) ?? []) }
+
+    static func observe(_ addresses: [LocalAddress]) -> NodeFacts {
+        NodeFacts(
+            hostName: hostName(),
+            localAddresses: own(addresses),
+            primaryAddresses: IPFamily.allCases.compactMap { LocalAddresses.primary($0) },
+            tcpIsLiberal: (try? Sysctl.read("net.netfilter.nf_conntrack_tcp_be_liberal")) == "1"
+        )
+    }
+
+    /// Without what is bound for Services, which is there because of them.
+    static func own(_ addresses: [LocalAddress]) -> [IPAddress] {
+        addresses.filter { $0.interface != IPVSRenderer.link }.map(\.address)
+    }
+
+    /// In lower case, as node names are in Kubernetes.
+    package static func hostName() -> String {
+        var name = utsname()
+        guard uname(&name) == 0 else { return "" }
+        return withUnsafeBytes(of: name.nodename) { bytes in
+            String(decoding: bytes.prefix { $0 != 0 }, as: UTF8.self).lowercased()
+        }
+    }
+}

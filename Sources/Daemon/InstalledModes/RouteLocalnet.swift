@@ -1,0 +1,91 @@
+import Addressing
+import Dataplane
+package import DataplaneModel
+import Foundation
+import LinuxKernel
+import Planning
+
+/// The sysctl that lets packets with 127.0.0.0/8 addresses leave the loopback interface, which
+/// node ports on 127.0.0.1 need, in the network namespace of the calling thread.
+///
+/// It is set only where it is off, and put back only if it was set here. That is noted in a file,
+/// as the daemon may end in between: by namespace, and with the boot it holds for.
+package final class RouteLocalnet: LocalnetRouting {
+    private static let name = "net.ipv4.conf.all.route_localnet"
+
+    /// It is off, and should be on.
+    static let missing = ObjectDifference(
+        kind: .sysctl,
+        name: "\(name) = 1",
+        state: .different,
+        owner: .everybody
+    )
+
+    /// Where it is noted; nil is nowhere, so that only this process knows.
+    private let directory: String?
+    private var isOurs = false
+
+    package init(stateDirectory: String?) {
+        directory = stateDirectory
+    }
+
+    package func isOn() throws(DataplaneError) -> Bool { try Sysctl.read(Self.name) == "1" }
+
+    /// Sets it if it is off. To be called when the guard against neighbours stands.
+    package func enable() throws(DataplaneError) {
+        guard try !isOn() else { return }
+        isOurs = true
+        // Without the note it is put back unless the process ends before; that is no reason to
+        // leave it off.
+        writeNote()
+        do throws(DataplaneError) {
+            try Sysctl.write("1", to: Self.name)
+        } catch {
+            forget()
+            throw error
+        }
+    }
+
+    /// Puts it back if it was set here; true if that was so.
+    @discardableResult
+    package func restore() throws(DataplaneError) -> Bool {
+        guard isOurs || hasNote else { return false }
+        if try Sysctl.read(Self.name) != "0" { try Sysctl.write("0", to: Self.name) }
+        forget()
+        return true
+    }
+
+    // MARK: - The note
+
+    /// The number of the thread's network namespace is part of the name, as a host has several.
+    private var path: String? {
+        guard let directory,
+            let link = try? FileManager.default.destinationOfSymbolicLink(
+                atPath: "/proc/thread-self/ns/net"
+            )
+        else { return nil }
+        return "\(directory)/route_localnet-\(link.filter(\.isNumber))"
+    }
+
+    private var boot: String? { try? Sysctl.read("kernel.random.boot_id") }
+
+    private var hasNote: Bool {
+        guard let path, let boot, let note = try? String(contentsOfFile: path, encoding: .utf8)
+        else { return false }
+        return note == boot + "\n"
+    }
+
+    private func writeNote() {
+        guard let path, let boot, let directory else { return }
+        try? FileManager.default.createDirectory(
+            atPath: directory,
+            withIntermediateDirectories: true
+        )
+        try? "\(boot)\n".write(toFile: path, atomically: true, encoding: .utf8)
+    }
+
+    private func forget() {
+        isOurs = false
+        if let path { try? FileManager.default.removeItem(atPath: path) }
+    }
+}

@@ -1,0 +1,108 @@
+package import ServiceModel
+
+/// One object in which the kernel differs from the plan, and whose it is.
+package struct ObjectDifference: Sendable, Hashable {
+    package enum Kind: String, Sendable, Hashable {
+        case table
+        case chain
+        /// Of a chain that Services share.
+        case rule
+        /// From a chain of the kernel's own into ours.
+        case jump
+        case set
+        case element
+        case virtualServer = "virtual server"
+        case realServer = "real server"
+        case address
+        case route
+        /// A setting of the host.
+        case sysctl
+    }
+
+    package enum State: String, Sendable, Hashable {
+        /// Wanted, and not in the kernel.
+        case missing
+        /// In the kernel under a wanted name, and not as it should be.
+        case different
+        /// In the kernel, and not wanted.
+        case unexpected
+    }
+
+    package enum Owner: Sendable, Hashable {
+        /// Sorted; more than one share the object. Never none.
+        case services([ServiceName], port: ServicePortName?)
+        /// All Services need it.
+        case everybody
+        /// Ours by its name, and nobody wants it.
+        case nobody
+        /// Of a mode that does not serve any more; it may win over what is wanted.
+        case otherMode
+    }
+
+    package var kind: Kind
+    /// As the kernel's own tools write it, with the table or set it is in.
+    package var name: String
+    package var state: State
+    package var owner: Owner
+
+    package init(kind: Kind, name: String, state: State, owner: Owner) {
+        self.kind = kind
+        self.name = name
+        self.state = state
+        self.owner = owner
+    }
+
+    /// Sorted.
+    package var services: [ServiceName] {
+        guard case .services(let names, _) = owner else { return [] }
+        return names
+    }
+}
+
+extension ObjectDifference {
+    /// Of one Service port.
+    init(_ kind: Kind, _ name: String, _ state: State, owner: ServicePortName?) {
+        self.init(kind, name, state, owners: owner.map { [$0] } ?? [])
+    }
+
+    /// Of some Service ports; if of none, everybody's or nobody's.
+    init(_ kind: Kind, _ name: String, _ state: State, owners: Set<ServicePortName>) {
+        self.init(kind, name, state, services: Set(owners.map(\.service)))
+        if owners.count == 1, let port = owners.first {
+            owner = .services([port.service], port: port)
+        }
+    }
+
+    /// Of some Services as a whole; if of none, everybody's or nobody's.
+    init(_ kind: Kind, _ name: String, _ state: State, services: Set<ServiceName>) {
+        let nobodys: Owner = state == .unexpected ? .nobody : .everybody
+        let owner: Owner = services.isEmpty ? nobodys : .services(services.sorted(), port: nil)
+        self.init(kind: kind, name: name, state: state, owner: owner)
+    }
+}
+
+extension ObjectDifference: Comparable {
+    /// By name within a kind, kinds in the order in which they build on each other.
+    package static func < (left: ObjectDifference, right: ObjectDifference) -> Bool {
+        (left.kind.rank, left.name, left.state.rawValue)
+            < (right.kind.rank, right.name, right.state.rawValue)
+    }
+}
+
+extension ObjectDifference.Kind {
+    fileprivate var rank: Int {
+        switch self {
+        case .table: 0
+        case .jump: 1
+        case .chain: 2
+        case .rule: 3
+        case .set: 4
+        case .element: 5
+        case .virtualServer: 6
+        case .realServer: 7
+        case .address: 8
+        case .route: 9
+        case .sysctl: 10
+        }
+    }
+}

@@ -1,0 +1,437 @@
+import Addressing
+import DaemonConfiguration
+import DataplaneModel
+import Planning
+import ServiceModel
+import Synchronization
+import Testing
+
+@testable import Dataplane
+
+/// How one pass treats its families, with a kernel that does as it is told.
+@Suite("Passes over families")
+struct DataplaneTests {
+    /// What the kernel of one family is to do, and what was asked of it.
+    private final class Kernel: Sendable {
+        struct Content {
+            var drifted = false
+            var error: DataplaneError?
+            var failures: [DataplaneError] = []
+            /// Of the host, after a pass.
+            var hostFailure: PassReport.Failure?
+            var operations = 0
+            var lookError: DataplaneError?
+            var dueWork = 0
+            var plannedWith: [PlannerSettings] = []
+            var retireFailure: DataplaneError?
+            var leftovers = 0
+            var observations = 0
+            var retirements = 0
+        }
+
+        let family: IPFamily
+        private let content = Mutex(Content())
+
+        init(_ family: IPFamily) { self.family = family }
+
+        func with<Result: Sendable>(_ body: (inout Content) -> Result) -> Result {
+            content.withLock { body(&$0) }
+        }
+    }
+
+    private struct FakeDataplane: FamilyDataplane {
+        let kernel: Kernel
+        var family: IPFamily { kernel.family }
+        var issues: [PlanIssue] { [] }
+        var failures: [DataplaneError] { kernel.with { $0.failures } }
+        var isInSync = false
+        var stands: Bool { isInSync && failures.allSatisfy { $0.scope == .object } }
+        var needsObservation: Bool { !isInSync || !failures.isEmpty }
+        var tally: ServiceTally { ServiceTally() }
+        var ruleCounts: [TableName: Int] { [.nat: 7] }
+
+        mutating func pass(
+            _ update: SnapshotUpdate,
+            observe: Bool,
+            explain: Bool
+        ) throws(DataplaneError) -> FamilyPassReport {
+            let error = kernel.with { kernel in
+                if observe { kernel.observations += 1 }
+                return kernel.error
+            }
+            isInSync = error == nil
+            if let error { throw error }
+            kernel.with { $0.drifted = false }
+            var report = FamilyPassReport()
+            report.apply.operations = kernel.with { $0.operations }
+            if explain { report.operationLines = ["-A INPUT"] }
+            report.hostFailure = kernel.with { $0.hostFailure }
+            return report
+        }
+
+        mutating func takeFlowRequest(cleans: Bool) -> ConntrackCleaner.Request? { nil }
+
+        func hasDrifted() throws(DataplaneError) -> Bool {
+            if let error = kernel.with({ $0.lookError }) { throw error }
+            return kernel.with { $0.drifted }
+        }
+
+        func performDueWork() throws(DataplaneError) {
+            kernel.with { $0.dueWork += 1 }
+            if let error = kernel.with({ $0.lookError }) { throw error }
+        }
+
+        mutating func replan(_ settings: PlannerSettings) {
+            isInSync = false
+            kernel.with { $0.plannedWith.append(settings) }
+        }
+    }
+
+    /// Two families and nothing else.
+    private final class FakeHost: DataplaneHost {
+        let kernels: [Kernel]
+        let node: Mutex<NodeFacts>
+
+        init(_ kernels: [Kernel], _ node: NodeFacts = NodeFacts(hostName: "node-a")) {
+            self.kernels = kernels
+            self.node = Mutex(node)
+        }
+
+        func start(
+            _ configuration: DaemonConfiguration
+        ) throws(DataplaneError) -> (configuration: DaemonConfiguration, reason: String?) {
+            var chosen = configuration
+            chosen.mode = .ipvs
+            return (chosen, "a test")
+        }
+
+        func families() throws(DataplaneError) -> [IPFamily] { kernels.map(\.family) }
+        func facts() -> NodeFacts { node.withLock { $0 } }
+        func shortcomings(_ families: [IPFamily]) -> [String] { ["no module"] }
+        func prepare(_ configuration: DaemonConfiguration) -> [String] { ["sysctl: read-only"] }
+
+        private func kernel(_ family: IPFamily) throws(DataplaneError) -> Kernel {
+            guard let kernel = kernels.first(where: { $0.family == family }) else {
+                throw DataplaneError(kind: .notFound, operation: "test", subject: "", errno: 2)
+            }
+            return kernel
+        }
+
+        func dataplane(
+            _ family: IPFamily,
+            _ settings: PlannerSettings
+        ) throws(DataplaneError) -> any FamilyDataplane {
+            FakeDataplane(kernel: try kernel(family))
+        }
+
+        func leftovers(_ family: IPFamily) throws(DataplaneError) -> any ModeLeftovers {
+            FakeLeftovers(kernel: try kernel(family))
+        }
+    }
+
+    private struct FakeLeftovers: ModeLeftovers {
+        let kernel: Kernel
+        var family: IPFamily { kernel.family }
+
+        func find() throws(DataplaneError) -> [ObjectDifference] {
+            (0..<kernel.with { $0.leftovers }).map { number in
+                ObjectDifference(
+                    kind: .chain,
+                    name: "nat OLD-\(number)",
+                    state: .unexpected,
+                    owner: .otherMode
+                )
+            }
+        }
+
+        func retire() throws(DataplaneError) -> ApplyReport {
+            let (removed, failure) = kernel.with { kernel in
+                kernel.retirements += 1
+                let failure = kernel.retireFailure
+                let removed = failure == nil ? kernel.leftovers : 0
+                kernel.leftovers -= removed
+                return (removed, failure)
+            }
+            if let failure { throw failure }
+            return ApplyReport(operations: removed)
+        }
+
+        func performDueWork() throws(DataplaneError) { kernel.with { $0.dueWork += 1 } }
+    }
+
+    private let ipv4 = Kernel(.ipv4)
+    private let ipv6 = Kernel(.ipv6)
+
+    private func dataplane() async throws -> Dataplane {
+        let dataplane = Dataplane(
+            DaemonConfiguration(),
+            host: FakeHost([ipv4, ipv6]),
+            flows: FakeFlows()
+        )
+        _ = try await dataplane.start()
+        return dataplane
+    }
+
+    private let nothing = SnapshotUpdate(snapshot: ServiceSnapshot(), changed: .some([]))
+
+    private func error(
+        _ subject: String,
+        scope: DataplaneError.Scope = .object
+    ) -> DataplaneError {
+        var error = DataplaneError(
+            kind: .other,
+            operation: "test",
+            subject: subject,
+            errno: 30,
+            message: "read-only"
+        )
+        error.scope = scope
+        return error
+    }
+
+    @Test("A sysctl or an object that cannot be set does not keep another mode's objects there")
+    func objectsDoNotBlock() async throws {
+        let dataplane = try await dataplane()
+        for kernel in [ipv4, ipv6] { kernel.with { $0.leftovers = 2 } }
+        ipv4.with {
+            $0.hostFailure = PassReport.Failure(
+                .ipv4,
+                error("route_localnet"),
+                consequence: "node ports do not answer"
+            )
+            $0.failures = [error("10.96.0.1:80/tcp")]
+        }
+        let report = await dataplane.pass(nothing, .full)
+        #expect(report.retired == 4)
+        #expect(report.leftovers == [])
+        #expect(
+            report.failures.map(\.description) == [
+                "IPv4: 10.96.0.1:80/tcp: test failed: read-only (errno 30)",
+                "node ports do not answer: route_localnet: test failed: read-only (errno 30)",
+            ]
+        )
+        #expect(report.outcome == .incomplete)
+    }
+
+    @Test("A family that is not programmed keeps the other mode's objects, the other does not")
+    func families() async throws {
+        let dataplane = try await dataplane()
+        for kernel in [ipv4, ipv6] { kernel.with { $0.leftovers = 2 } }
+        ipv6.with { $0.error = error("IPv6 nat") }
+        let failed = await dataplane.pass(nothing, .full)
+        #expect(failed.retired == 2)
+        #expect(ipv4.with { $0.leftovers } == 0)
+        #expect(ipv6.with { $0.retirements } == 0)
+        #expect(
+            failed.leftovers.map(\.description)
+                == ["IPv6: 2 × chain: needed until the mode in use has programmed IPv6"]
+        )
+        ipv6.with {
+            $0.error = nil
+            $0.failures = [error("set", scope: .family)]
+        }
+        let partly = await dataplane.pass(nothing, .full)
+        #expect(ipv6.with { $0.retirements } == 0)
+        #expect(partly.leftovers == failed.leftovers)
+        ipv6.with { $0.failures = [] }
+        let done = await dataplane.pass(nothing, .full)
+        #expect(done.retired == 2)
+        #expect(done.leftovers == [])
+        #expect(ipv4.with { $0.retirements } == 1)
+    }
+
+    @Test("A removal that failed is named and tried again, and changes do not try it each time")
+    func retried() async throws {
+        let dataplane = try await dataplane()
+        ipv4.with {
+            $0.leftovers = 1
+            $0.retireFailure = error("fairlead")
+        }
+        let first = await dataplane.pass(nothing, .full)
+        let reason = "removal failed: fairlead: test failed: read-only (errno 30)"
+        #expect(first.leftovers.map(\.description) == ["IPv4: chain nat OLD-0: \(reason)"])
+        #expect(first.succeeded)
+        #expect(first.outcome == .incomplete)
+        let change = await dataplane.pass(nothing, .incremental)
+        #expect(change.leftovers == first.leftovers)
+        #expect(ipv4.with { $0.retirements } == 1)
+        ipv4.with { $0.retireFailure = nil }
+        let second = await dataplane.pass(nothing, .full)
+        #expect(second.leftovers == [])
+        #expect(second.retired == 1)
+        #expect(second.outcome == .succeeded)
+    }
+
+    @Test("Only the family that somebody changed is read again")
+    func drift() async throws {
+        let dataplane = try await dataplane()
+        _ = await dataplane.pass(nothing, .full)
+        #expect(try await !dataplane.hasDrifted())
+        let before = [ipv4, ipv6].map { $0.with { $0.observations } }
+        #expect(before == [1, 1])
+        ipv6.with { $0.drifted = true }
+        #expect(try await dataplane.hasDrifted())
+        _ = await dataplane.pass(nothing, .full)
+        #expect([ipv4, ipv6].map { $0.with { $0.observations } } == [1, 2])
+        #expect(try await !dataplane.hasDrifted())
+    }
+
+    @Test("A family whose repair failed is read until it succeeds, the other is not")
+    func failedRepair() async throws {
+        let dataplane = try await dataplane()
+        _ = await dataplane.pass(nothing, .full)
+        ipv6.with {
+            $0.drifted = true
+            $0.error = error("IPv6 nat")
+        }
+        #expect(try await dataplane.hasDrifted())
+        for _ in 0..<2 { _ = await dataplane.pass(nothing, .full) }
+        ipv6.with { $0.error = nil }
+        _ = await dataplane.pass(nothing, .full)
+        #expect([ipv4, ipv6].map { $0.with { $0.observations } } == [1, 4])
+    }
+
+    @Test("An error of one family does not keep the others from being looked at")
+    func lookErrors() async throws {
+        let dataplane = try await dataplane()
+        _ = await dataplane.pass(nothing, .full)
+        ipv4.with { $0.lookError = error("IPv4 nat") }
+        ipv6.with { $0.drifted = true }
+        await #expect(throws: error("IPv4 nat")) { try await dataplane.hasDrifted() }
+        await #expect(throws: error("IPv4 nat")) { try await dataplane.attend() }
+        // The family and what other modes left in it.
+        #expect(ipv6.with { $0.dueWork } == 2)
+        // A family that cannot be asked is read, as any that has changed.
+        _ = await dataplane.pass(nothing, .full)
+        #expect([ipv4, ipv6].map { $0.with { $0.observations } } == [2, 2])
+    }
+
+    @Test("A resync reads one family after the other, an incremental pass none")
+    func resync() async throws {
+        let dataplane = try await dataplane()
+        _ = await dataplane.pass(nothing, .full)
+        _ = await dataplane.pass(nothing, .resync)
+        #expect([ipv4, ipv6].map { $0.with { $0.observations } } == [2, 1])
+        _ = await dataplane.pass(nothing, .incremental)
+        _ = await dataplane.pass(nothing, .resync)
+        #expect([ipv4, ipv6].map { $0.with { $0.observations } } == [2, 2])
+    }
+
+    @Test("Errors reach the report as they are, and say when to try again")
+    func errorKinds() async throws {
+        let dataplane = try await dataplane()
+        func outcome(_ kinds: DataplaneError.Kind?...) async -> PassOutcome {
+            for (kernel, kind) in zip([ipv4, ipv6], kinds) {
+                var failure = error("nat")
+                if let kind { failure.kind = kind }
+                kernel.with { $0.error = kind == nil ? nil : failure }
+            }
+            let report = await dataplane.pass(nothing, .full)
+            #expect(report.errors.map(\.error.kind) == kinds.compactMap(\.self))
+            return report.outcome
+        }
+        #expect(await outcome(.busy, .busy) == .failed(.soon))
+        #expect(await outcome(.busy, nil) == .failed(.soon))
+        #expect(await outcome(.busy, .other) == .failed(.backingOff))
+        #expect(await outcome(.notPermitted, .unsupported) == .failed(.slowly))
+        #expect(await outcome(.conflict, nil) == .failed(.backingOff))
+        #expect(await outcome(nil, nil) == .succeeded)
+        var refused = error("nat")
+        refused.kind = .notPermitted
+        #expect(refused.cure?.contains("CAP_NET_ADMIN") == true)
+        refused.kind = .busy
+        #expect(refused.cure?.contains("lock") == true)
+    }
+
+    @Test("The start takes the host's word for mode and families, and tells what is amiss")
+    func start() async throws {
+        let dataplane = Dataplane(
+            DaemonConfiguration(),
+            host: FakeHost([ipv4, ipv6]),
+            flows: FakeFlows()
+        )
+        let started = try await dataplane.start()
+        #expect(started.mode == .ipvs)
+        #expect(started.reason == "a test")
+        #expect(started.families == [.ipv4, .ipv6])
+        #expect(await dataplane.kernelProblems() == ["no module", "sysctl: read-only"])
+        await dataplane.answer()
+    }
+
+    @Test("Other settings plan anew, and those that matter to no plan do not")
+    func facts() async throws {
+        let host = FakeHost([ipv4, ipv6])
+        let dataplane = Dataplane(DaemonConfiguration(), host: host, flows: FakeFlows())
+        _ = try await dataplane.start()
+        #expect(await !dataplane.addressesChanged())
+        host.node.withLock { $0.localAddresses = [IPAddress(ipv4: 0xc000_0201)] }
+        #expect(await dataplane.addressesChanged())
+        #expect(await !dataplane.addressesChanged())
+        #expect(await dataplane.learn(ClusterFacts()) == false)
+        #expect(await dataplane.reconfigure(DaemonConfiguration()) == ["sysctl: read-only"])
+        #expect(ipv4.with { $0.plannedWith.count } == 2)
+        let report = await dataplane.pass(nothing, .full)
+        #expect(report.settings == ipv4.with { $0.plannedWith.last })
+    }
+
+    @Test("The report adds up its families")
+    func sums() async throws {
+        let dataplane = try await dataplane()
+        ipv4.with { $0.operations = 3 }
+        ipv6.with { $0.operations = 4 }
+        let report = await dataplane.pass(nothing, .full, explain: true)
+        #expect(report.operations == 7)
+        #expect(report.families.map(\.ruleCounts) == [[.nat: 7], [.nat: 7]])
+        #expect(report.operationLines == ["IPv4: -A INPUT", "IPv6: -A INPUT"])
+        #expect(report.services == 0 && report.changedServices == 0 && report.conflicts == 0)
+        #expect(report.drift == 0 && report.driftedServicesText == "-")
+        #expect(report.issues.isEmpty)
+    }
+
+    @Test("Leftovers are summed up by kind, and named where they are the only one")
+    func leftovers() {
+        func text(_ counts: [ObjectDifference.Kind: Int]) -> String? {
+            var retirement = Retirement(ListedLeftovers(counts: counts))
+            #expect(retirement.proceed(presentStands: false) == 0)
+            return retirement.leftovers?.description
+        }
+        let reason = "needed until the mode in use has programmed IPv4"
+        #expect(text([:]) == nil)
+        #expect(text([.table: 1]) == "IPv4: table x0: \(reason)")
+        #expect(text([.set: 1, .chain: 2]) == "IPv4: 2 × chain, set x0: \(reason)")
+        #expect(
+            text([.route: 1])
+                == "IPv4: objects of another mode may be left: routes: dump failed: unknown error (errno 1)"
+        )
+    }
+}
+
+/// So many objects of each kind; routes cannot be listed.
+private struct ListedLeftovers: ModeLeftovers {
+    let counts: [ObjectDifference.Kind: Int]
+    var family: IPFamily { .ipv4 }
+
+    func find() throws(DataplaneError) -> [ObjectDifference] {
+        if counts[.route] != nil {
+            throw DataplaneError(kind: .other, operation: "dump", subject: "routes", errno: 1)
+        }
+        return counts.flatMap { kind, count in
+            (0..<count).map {
+                ObjectDifference(kind: kind, name: "x\($0)", state: .unexpected, owner: .otherMode)
+            }
+        }
+    }
+
+    func retire() throws(DataplaneError) -> ApplyReport { ApplyReport() }
+    func performDueWork() throws(DataplaneError) {}
+}
+
+/// No flows.
+struct FakeFlows: FlowTable {
+    func localAddresses() throws(DataplaneError) -> [IPAddress] { [] }
+
+    func deleteFlows(
+        _ family: IPFamily,
+        where isStale: (UDPFlow) -> Bool
+    ) throws(DataplaneError) -> (deleted: Int, failures: [DataplaneError]) { (0, []) }
+}

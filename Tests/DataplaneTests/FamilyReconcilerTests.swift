@@ -1,0 +1,243 @@
+import Addressing
+import Dataplane
+import DataplaneModel
+import Planning
+import ServiceModel
+import Testing
+
+@Suite struct FamilyReconcilerTests {
+    private let store = MemoryStore()
+
+    private func reconciler() -> FamilyReconciler<IPTablesPlanner, MemoryStore> {
+        let settings = PlannerSettings(node: NodeIdentity(name: "node-a"))
+        return FamilyReconciler(
+            desired: DesiredState(family: .ipv4, settings: settings),
+            planner: IPTablesPlanner(family: .ipv4, settings: settings),
+            store: store
+        )
+    }
+
+    private func snapshot(_ endpoints: Int, changed: ChangedServices = .all) -> SnapshotUpdate {
+        let name = ServiceName(namespace: "default", name: "web")
+        guard let port = PortNumber(80) else { preconditionFailure("80 is a port") }
+        let service = Service(
+            name: name,
+            clusterIPs: [IPAddress(ipv4: 0x0a60_000a)],
+            ports: [ServicePort(port: port)]
+        )
+        let slice = EndpointSlice(
+            name: "web-1",
+            service: name,
+            family: .ipv4,
+            ports: [EndpointPort(port: port)],
+            endpoints: (0..<endpoints).map {
+                Endpoint(address: IPAddress(ipv4: 0x0ab4_0002 + UInt32($0)))
+            }
+        )
+        return SnapshotUpdate(
+            snapshot: ServiceSnapshot(services: [name: service], slices: [name: [slice]]),
+            changed: changed
+        )
+    }
+
+    private var web: ChangedServices {
+        .some([ServiceName(namespace: "default", name: "web")])
+    }
+
+    @Test("The first pass observes and programs everything; a repetition writes nothing")
+    func firstPassAndNoOp() throws {
+        var reconciler = reconciler()
+        let first = try reconciler.pass(snapshot(2), observe: false)
+        #expect(first.apply.operations > 0)
+        #expect(first.drift == 0)
+        #expect(store.state == reconciler.planner.plan)
+        let second = try reconciler.pass(snapshot(2), observe: false)
+        #expect(second.changedServices == 0 && second.apply == ApplyReport())
+        let third = try reconciler.pass(snapshot(2), observe: true)
+        #expect(third.changedServices == 0 && third.apply == ApplyReport())
+        #expect(store.applied.count == 1)
+        #expect(store.observations == 2)
+    }
+
+    @Test("One more endpoint is one operation, without looking at the kernel")
+    func oneEndpoint() throws {
+        var reconciler = reconciler()
+        _ = try reconciler.pass(snapshot(2), observe: false)
+        let report = try reconciler.pass(snapshot(3, changed: web), observe: false)
+        #expect(report.apply.operations == 1)
+        #expect(store.observations == 1)
+    }
+
+    @Test("What somebody else removed is put back and counted as drift")
+    func drift() throws {
+        var reconciler = reconciler()
+        _ = try reconciler.pass(snapshot(2), observe: false)
+        store.state.nat.jumps.removeAll()
+        let report = try reconciler.pass(snapshot(2, changed: .some([])), observe: true)
+        #expect(report.drift == 3)
+        // Jumps are everybody's.
+        #expect(report.driftedServices.isEmpty)
+        #expect(store.state == reconciler.planner.plan)
+    }
+
+    @Test("What was repaired is told with its Service, unless that changed meanwhile")
+    func driftedServices() throws {
+        var reconciler = reconciler()
+        _ = try reconciler.pass(snapshot(2), observe: false)
+        func damage() {
+            for name in store.state.nat.chains.keys where name.text.hasSuffix("-web") {
+                store.state.nat.chains[name] = nil
+            }
+        }
+        damage()
+        var report = try reconciler.pass(snapshot(2, changed: .some([])), observe: true)
+        #expect(report.drift == 1)
+        #expect(report.driftedServices == [ServiceName(namespace: "default", name: "web")])
+        damage()
+        report = try reconciler.pass(snapshot(3, changed: web), observe: true)
+        #expect(report.driftedServices.isEmpty)
+    }
+
+    @Test("A part is compared only where the kernel is known to be as it should")
+    func comparison() throws {
+        var reconciler = reconciler()
+        func finds() throws -> Bool {
+            try reconciler.performDueWork()
+            return try reconciler.hasDrifted()
+        }
+        // Nothing is programmed yet, and that is no drift.
+        #expect(try !finds())
+        _ = try reconciler.pass(snapshot(2), observe: false)
+        #expect(try !finds())
+        store.state.nat.jumps.removeAll()
+        #expect(try finds())
+        // What cannot be changed would differ at every look.
+        store.objectFailures = [
+            DataplaneError(kind: .other, operation: "apply", subject: "fake", errno: 22)
+        ]
+        _ = try reconciler.pass(snapshot(3, changed: web), observe: true)
+        store.state.nat.jumps.removeAll()
+        #expect(try !finds())
+        store.objectFailures = []
+        _ = try reconciler.pass(snapshot(3, changed: .some([])), observe: true)
+        store.state.nat.jumps.removeAll()
+        #expect(try finds())
+    }
+
+    @Test("A certain change is repaired by the next pass, a possible one when it is time to look")
+    func foreignChanges() throws {
+        var now = ContinuousClock.now
+        let settings = PlannerSettings(node: NodeIdentity(name: "node-a"))
+        var reconciler = FamilyReconciler(
+            desired: DesiredState(family: .ipv4, settings: settings),
+            planner: IPTablesPlanner(family: .ipv4, settings: settings),
+            store: store
+        ) {
+            now += .milliseconds(10)
+            return now
+        }
+        let nothing = snapshot(2, changed: .some([]))
+        _ = try reconciler.pass(snapshot(2), observe: false)
+        store.mark.certain += 1
+        store.state.nat.jumps.removeAll()
+        #expect(try reconciler.hasDrifted())
+        let report = try reconciler.pass(nothing, observe: false)
+        #expect(report.drift == 3)
+        #expect(try !reconciler.hasDrifted())
+        store.mark.possible += 1
+        store.state.nat.jumps.removeAll()
+        #expect(try !reconciler.hasDrifted())
+        #expect(try reconciler.pass(nothing, observe: false).drift == 0)
+        #expect(try !reconciler.hasDrifted())
+        now += .seconds(2)
+        #expect(try reconciler.hasDrifted())
+        #expect(try reconciler.pass(nothing, observe: true).drift == 3)
+        #expect(try !reconciler.hasDrifted())
+    }
+
+    @Test("Where the store cannot tell what changed, the pass fails and the next one observes")
+    func unknownChanges() throws {
+        var reconciler = reconciler()
+        _ = try reconciler.pass(snapshot(2), observe: false)
+        store.changesFailure = DataplaneError(
+            kind: .other,
+            operation: "ask",
+            subject: "fake",
+            errno: 5
+        )
+        #expect(throws: DataplaneError.self) { try reconciler.hasDrifted() }
+        #expect(throws: DataplaneError.self) {
+            try reconciler.pass(snapshot(3, changed: web), observe: false)
+        }
+        #expect(reconciler.needsObservation)
+        store.changesFailure = nil
+        let report = try reconciler.pass(snapshot(3, changed: .some([])), observe: false)
+        #expect(report.apply.operations == 1)
+        #expect(store.state == reconciler.planner.plan)
+    }
+
+    @Test("What could not be changed stays known until it is, and is nobody's drift")
+    func objectFailures() throws {
+        var reconciler = reconciler()
+        let refusal = DataplaneError(kind: .other, operation: "apply", subject: "fake", errno: 22)
+        _ = try reconciler.pass(snapshot(2), observe: false)
+        store.objectFailures = [refusal]
+        store.isRefusing = true
+        _ = try reconciler.pass(snapshot(3, changed: web), observe: false)
+        #expect(reconciler.failures == [refusal])
+        // A pass with nothing to do forgets nothing, and one that tries again tells it once.
+        _ = try reconciler.pass(snapshot(3, changed: .some([])), observe: false)
+        #expect(reconciler.failures == [refusal])
+        for _ in 1...2 {
+            let report = try reconciler.pass(snapshot(3, changed: .some([])), observe: true)
+            #expect(report.drift == 0 && report.driftedServices.isEmpty)
+            #expect(reconciler.failures == [refusal])
+        }
+        store.objectFailures = []
+        store.isRefusing = false
+        let report = try reconciler.pass(snapshot(3, changed: .some([])), observe: true)
+        #expect(report.drift == 0)
+        #expect(reconciler.failures.isEmpty)
+        #expect(store.state == reconciler.planner.plan)
+    }
+
+    @Test("After a failure the next pass observes, and nothing planned is lost")
+    func failure() throws {
+        var reconciler = reconciler()
+        _ = try reconciler.pass(snapshot(2), observe: false)
+        store.failures = 1
+        #expect(throws: DataplaneError.self) {
+            try reconciler.pass(snapshot(5, changed: web), observe: false)
+        }
+        let report = try reconciler.pass(snapshot(5, changed: .some([])), observe: false)
+        #expect(report.apply.operations == 1)
+        #expect(store.observations == 2)
+        #expect(store.state == reconciler.planner.plan)
+    }
+
+    @Test(
+        "Changed Services are told once, after the pass that succeeded, and those of a failed one too"
+    )
+    func changes() throws {
+        var reconciler = reconciler()
+        let name = ServiceName(namespace: "default", name: "web")
+        store.failures = 1
+        #expect(throws: DataplaneError.self) {
+            try reconciler.pass(snapshot(2), observe: false)
+        }
+        _ = try reconciler.pass(snapshot(2, changed: .some([])), observe: false)
+        #expect(reconciler.takeChanges() == [name])
+        #expect(reconciler.takeChanges() == [])
+        // With other settings all are planned anew, and what is gone by then has changed too.
+        let desired = DesiredState(family: .ipv4, settings: reconciler.desired.settings)
+        reconciler.replace(
+            desired: desired,
+            planner: IPTablesPlanner(family: .ipv4, settings: desired.settings)
+        )
+        _ = try reconciler.pass(
+            SnapshotUpdate(snapshot: ServiceSnapshot(), changed: .all),
+            observe: false
+        )
+        #expect(reconciler.takeChanges() == [name])
+    }
+}

@@ -1,0 +1,62 @@
+import DataplaneModel
+import Planning
+
+/// A kernel in memory that executes diffs, counts calls and can be made to fail.
+final class MemoryStore: KernelStore {
+    var state = IPTablesState()
+    var applied: [IPTablesDiff] = []
+    var observations = 0
+    /// So many applies fail as a whole.
+    var failures = 0
+    var failureKind = DataplaneError.Kind.busy
+    /// Single objects that every `apply` reports as not changed.
+    var objectFailures: [DataplaneError] = []
+    /// As long as it does, nothing is changed.
+    var isRefusing = false
+    /// What other programs were seen to do.
+    var mark = ChangeMark()
+    var changesFailure: DataplaneError?
+
+    func observe() throws(DataplaneError) -> Observation<IPTablesState> {
+        observations += 1
+        return Observation(state, mark)
+    }
+
+    func changes(since mark: ChangeMark) throws(DataplaneError) -> ForeignChanges {
+        if let changesFailure { throw changesFailure }
+        return self.mark.changes(since: mark)
+    }
+
+    func performDueWork(expecting plan: IPTablesState?) throws(DataplaneError) {
+        if let plan, state != plan { mark.certain += 1 }
+    }
+
+    func apply(_ diff: IPTablesDiff) throws(DataplaneError) -> ApplyReport {
+        if failures > 0 {
+            failures -= 1
+            throw DataplaneError(kind: failureKind, operation: "apply", subject: "fake", errno: 11)
+        }
+        applied.append(diff)
+        if !isRefusing {
+            for table in diff.tables { state[table.table].execute(table) }
+        }
+        return ApplyReport(operations: diff.count, failures: objectFailures)
+    }
+}
+
+extension OwnedTable {
+    fileprivate mutating func execute(_ diff: TableDiff) {
+        for change in diff.chains {
+            switch change {
+            case .create(let chain), .replace(_, let chain): chains[chain.name] = chain
+            case .delete(let chain): chains[chain.name] = nil
+            }
+        }
+        for change in diff.jumps {
+            switch change {
+            case .insert(let jump): jumps.insert(jump, at: 0)
+            case .delete(let jump): jumps.firstIndex(of: jump).map { _ = jumps.remove(at: $0) }
+            }
+        }
+    }
+}

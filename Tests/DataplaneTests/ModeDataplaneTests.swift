@@ -1,0 +1,148 @@
+import Addressing
+import DataplaneModel
+import Planning
+import ProxyModes
+import ServiceModel
+import Testing
+
+@testable import Dataplane
+
+@Suite("Dataplane of a family")
+struct ModeDataplaneTests {
+    /// A sysctl in memory.
+    private final class FakeLocalnet: LocalnetRouting {
+        var isSet = false
+        var failure: DataplaneError?
+        private var wasSetHere = false
+
+        func isOn() throws(DataplaneError) -> Bool { isSet }
+
+        func enable() throws(DataplaneError) {
+            if let failure { throw failure }
+            if !isSet { wasSetHere = true }
+            isSet = true
+        }
+
+        func restore() throws(DataplaneError) -> Bool {
+            if let failure { throw failure }
+            defer { wasSetHere = false }
+            if wasSetHere { isSet = false }
+            return wasSetHere
+        }
+    }
+
+    private typealias Subject = ModeDataplane<IPTablesMode, MemoryStore>
+
+    private func dataplane(_ localnet: FakeLocalnet? = nil) -> Subject {
+        Subject(IPTablesMode.self, .ipv4, Self.settings, store, localnet: localnet)
+    }
+
+    private let store = MemoryStore()
+
+    private static let settings = PlannerSettings(node: NodeIdentity(name: "node-a"))
+
+    /// Services of these names with a UDP port each.
+    private func update(_ names: [String], changed: [String]) throws -> SnapshotUpdate {
+        let port = try #require(PortNumber(53))
+        var snapshot = ServiceSnapshot()
+        for (number, text) in names.enumerated() {
+            let name = ServiceName(namespace: "shop", name: text)
+            snapshot.services[name] = Service(
+                name: name,
+                clusterIPs: [IPAddress(ipv4: 0x0a60_0001 + UInt32(number))],
+                ports: [ServicePort(transport: .udp, port: port)]
+            )
+            snapshot.slices[name] = [
+                EndpointSlice(
+                    name: text + "-1",
+                    service: name,
+                    family: .ipv4,
+                    ports: [EndpointPort(transport: .udp, port: port)],
+                    endpoints: [Endpoint(address: IPAddress(ipv4: 0x0ab4_0002 + UInt32(number)))]
+                )
+            ]
+        }
+        let names = changed.map { ServiceName(namespace: "shop", name: $0) }
+        return SnapshotUpdate(snapshot: snapshot, changed: .some(Set(names)))
+    }
+
+    @Test("While UDP flows are not cleaned, Services that came and went are not kept in mind")
+    func flows() throws {
+        var dataplane = dataplane()
+        _ = try dataplane.pass(update(["gone"], changed: ["gone"]), observe: true, explain: false)
+        #expect(dataplane.takeFlowRequest(cleans: false) == nil)
+        _ = try dataplane.pass(update([], changed: ["gone"]), observe: false, explain: false)
+        #expect(dataplane.takeFlowRequest(cleans: false) == nil)
+        let kept = Mirror(reflecting: dataplane).descendant("reconciler", "changed")
+        #expect(kept as? Set<ServiceName> == [])
+        // A reload plans everything anew, and then each Service that is there counts as new.
+        _ = try dataplane.pass(update(["web"], changed: ["web"]), observe: false, explain: false)
+        #expect(dataplane.takeFlowRequest(cleans: false) == nil)
+        dataplane.replan(Self.settings)
+        _ = try dataplane.pass(update(["web"], changed: ["web"]), observe: false, explain: false)
+        let request = dataplane.takeFlowRequest(cleans: true)
+        #expect(request?.check.frontends.count == 1)
+    }
+
+    /// A Service with a node port, which answers on 127.0.0.1 too.
+    private func nodePort() throws -> SnapshotUpdate {
+        var update = try update(["web"], changed: ["web"])
+        let name = ServiceName(namespace: "shop", name: "web")
+        update.snapshot.services[name]?.kind = .nodePort
+        update.snapshot.services[name]?.ports[0].nodePort = PortNumber(30080)
+        return update
+    }
+
+    @Test("route_localnet that another program switched off is drift, and is switched on again")
+    func localnet() throws {
+        let localnet = FakeLocalnet()
+        var dataplane = dataplane(localnet)
+        let first = try dataplane.pass(nodePort(), observe: false, explain: true)
+        #expect(localnet.isSet)
+        #expect(first.drift == 0)
+        #expect(!first.operationLines.isEmpty)
+        #expect(try !dataplane.hasDrifted())
+        localnet.isSet = false
+        #expect(try dataplane.hasDrifted())
+        let second = try dataplane.pass(update(["web"], changed: []), observe: true, explain: true)
+        #expect(second.drift == 1)
+        #expect(second.operationLines == [])
+        #expect(localnet.isSet)
+        #expect(try !dataplane.hasDrifted())
+        // Without a node port it goes, and that is no drift.
+        let third = try dataplane.pass(update([], changed: ["web"]), observe: false, explain: false)
+        #expect(third.drift == 0)
+        #expect(!localnet.isSet)
+        #expect(try !dataplane.hasDrifted())
+    }
+
+    @Test("A host that refuses route_localnet does not keep the rules from being written")
+    func refusedLocalnet() throws {
+        let localnet = FakeLocalnet()
+        let refusal = DataplaneError(kind: .other, operation: "write", subject: "x", errno: 30)
+        localnet.failure = refusal
+        var dataplane = dataplane(localnet)
+        let report = try dataplane.pass(nodePort(), observe: false, explain: false)
+        #expect(report.apply.operations > 0)
+        #expect(report.hostFailure?.error == refusal)
+        #expect(report.hostFailure?.consequence == "node ports do not answer on 127.0.0.1")
+        #expect(dataplane.stands)
+        // What is not on by our doing is not looked for either.
+        #expect(try !dataplane.hasDrifted())
+        let gone = try dataplane.pass(update([], changed: ["web"]), observe: false, explain: false)
+        #expect(gone.hostFailure?.consequence?.hasPrefix("route_localnet stays on") == true)
+    }
+
+    @Test("Numbers of rules, issues and due work come from the planner and the store")
+    func numbers() throws {
+        var dataplane = dataplane()
+        _ = try dataplane.pass(update(["web"], changed: ["web"]), observe: false, explain: false)
+        #expect(dataplane.ruleCounts[.nat] ?? 0 > 0)
+        #expect(dataplane.issues.isEmpty && dataplane.failures.isEmpty)
+        #expect(dataplane.tally.total.services == 1)
+        #expect(!dataplane.needsObservation)
+        store.state.nat.chains.removeAll()
+        try dataplane.performDueWork()
+        #expect(try dataplane.hasDrifted())
+    }
+}
