@@ -174,7 +174,9 @@ extension DaemonConfiguration {
                         "How long the kernel keeps idle TCP connections. 0s keeps its setting (15m)."
                     ),
                 .live("tcpFinTimeout", \.ipvs.timeouts.tcpFin, .time(days))
-                    .about("TCP connections that one side has closed. 0s keeps the kernel's setting (2m)."),
+                    .about(
+                        "TCP connections that one side has closed. 0s keeps the kernel's setting (2m)."
+                    ),
                 .live("udpTimeout", \.ipvs.timeouts.udp, .time(days))
                     .about("Idle UDP flows. 0s keeps the kernel's setting (5m)."),
             ]
