@@ -121,7 +121,7 @@ struct ConfigurationOptions: ParsableArguments {
             return try LoadedConfiguration(text: text, file: path)
         } catch {
             throw CommandFailure(
-                "\(error)\nAll fields: config/fairlead.yaml in the source."
+                "\(error)\nconfig/fairlead.yaml in the source shows every field."
             )
         }
     }
