@@ -267,8 +267,8 @@ let package = Package(
             .inputs,
             "DaemonConfiguration",
             [
-                "Addressing", "PrintableText", "ServiceModel", "DataplaneModel", "Planning",
-                "AnnotatedYAML", "SystemCalls", systemPackage,
+                "Addressing", "PrintableText", "ServiceModel", "DataplaneModel", "AnnotatedYAML",
+                "SystemCalls", systemPackage,
             ]
         ),
         room(
@@ -365,7 +365,7 @@ let package = Package(
             "TestSupport",
             [
                 "Addressing", "ServiceModel", "DataplaneModel", "Planning", "PacketTracing",
-                "ProxyModes", "ServiceSources", "DaemonConfiguration",
+                "ProxyModes", "ServiceSources", "DaemonConfiguration", "Dataplane",
             ]
         ),
         tests("AddressingTests", ["Addressing"]),
@@ -419,7 +419,7 @@ let package = Package(
         ),
         tests(
             "DaemonConfigurationTests",
-            ["Addressing", "ServiceModel", "DataplaneModel", "Planning", "DaemonConfiguration"]
+            ["Addressing", "ServiceModel", "DataplaneModel", "DaemonConfiguration"]
         ),
         tests(
             "DataplaneTests",

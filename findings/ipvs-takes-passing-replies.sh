@@ -1,19 +1,20 @@
 #!/usr/bin/env bash
-# IPVS gives a virtual server's address to replies of connections that were never made to it.
+# IPVS rewrites replies of connections that were never made to a virtual server, to come from its
+# address.
 #
-# IPVS looks up every packet that a node forwards by the real server's and the client's address and
-# port. So a client that has used a source port for a virtual server, and soon after uses it for the
-# real server itself, through the same node, never gets its answer: the node rewrites the source of
-# the SYN-ACK. With net.ipv4.vs.conntrack on it is the same. A node that masquerades from random
-# ports while its own processes use the other nodes' virtual servers meets this now and then.
+# IPVS looks up every packet that a node forwards by the address and port of the real server and of the
+# client. So if a client has used a source port for a virtual server, and soon after uses it for the
+# real server directly, through the same node, it never gets an answer: the node rewrites the source of
+# the SYN-ACK. net.ipv4.vs.conntrack=1 does not change that. A node that masquerades from random ports
+# while its own processes use other nodes' virtual servers sees this now and then.
 #
 # Seen with ipvsadm 1.31 of Debian 12, Linux 6.1.176 (user-mode-linux 6.1um4+b13):
 #   client 192.0.2.2:5555 to 198.51.100.1:80 (virtual server, real server 203.0.113.2:8080): answered
 #   client 192.0.2.2:5555 to 203.0.113.2:8080: the SYN-ACK comes from 198.51.100.1:80
 #
-# Needs root, iproute2, ipvsadm, Python 3, and IPVS in the kernel; scripts/uml has that everywhere:
+# Needs root, iproute2, ipvsadm, Python 3, and IPVS in the kernel; scripts/uml has one on any host:
 #   scripts/uml findings/ipvs-takes-passing-replies.sh
-# Works in network namespaces of its own.
+# Works in its own network namespaces.
 set -euo pipefail
 
 client=finding-client-$$ node=finding-node-$$ server=finding-server-$$
@@ -29,7 +30,7 @@ for each in "$client" "$node" "$server"; do
     ip netns add "$each"
     ip -n "$each" link set lo up
 done
-# A cable from the node to each of the two.
+# A veth pair from the node to client and server.
 wire() {
     ip -n "$node" link add "$2" type veth peer name eth0 netns "$1"
     ip -n "$node" address add "$3.1/24" dev "$2"
@@ -62,7 +63,7 @@ while True:
 listener=$!
 read -r ready <&3 || fail "the server does not start"
 
-# Connects from a source port; prints who sent the SYN-ACK, and whether the client got an answer.
+# Connects from a source port; prints whether the client got an answer, and who sent the SYN-ACK.
 connect() {
     ip netns exec "$client" python3 - "$@" <<'PYTHON'
 import select, socket, sys

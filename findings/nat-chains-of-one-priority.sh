@@ -1,21 +1,21 @@
 #!/usr/bin/env bash
-# Of two nftables nat chains at the same hook and priority the one that was registered *last*
-# translates a connection, and the earlier one never sees it.
+# If two nftables nat chains have the same hook and priority, the one registered *last* translates a
+# connection, and the other one never sees it.
 #
 # Seen with nft 1.0.6 of Debian 12, Linux 6.18: tables a and b, each with
 #   chain out { type nat hook output priority -100; tcp dport 80 counter dnat to … }
-# Made in the order a, b, a connection goes where b says, and a counts nothing; made in the order
-# b, a, the other way round. So which of two programs has a port depends on which was restarted last,
-# and the text of the ruleset does not show it.
+# Made in the order a, b, a connection goes where b says, and a counts nothing; in the order b, a, the
+# other way round. So which of two programs gets a port depends on which was restarted last, and the
+# ruleset does not show it.
 #
-# Needs root, nftables and Python 3. Works in a network namespace of its own.
+# Needs root, nftables and Python 3. Works in its own network namespace.
 set -euo pipefail
 
 if [ "${1:-}" != inside ]; then exec unshare --net -- "$0" inside; fi
 
 fail() { printf 'changed: %s\n' "$*" >&2; exit 1; }
 
-# Makes both tables in the order given, connects to port 80, and prints which table translated.
+# Makes both tables in the given order, connects to port 80, and prints which table translated.
 winner() {
     local table
     nft flush ruleset

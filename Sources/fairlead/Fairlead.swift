@@ -7,20 +7,21 @@ import SystemPackage
 struct Fairlead: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "fairlead",
-        abstract: "A service proxy: stable virtual IPs, spread over real endpoints by the kernel.",
+        abstract: "Service proxy for Linux nodes: balances Services over endpoints in the kernel.",
         discussion: """
-            Services come from files (Kubernetes objects or a short form); the kernel's rules come \
-            from a plan that you can read before it is applied.
+            Services come from files (Kubernetes objects or a short form) or from a Kubernetes API \
+            server. Fairlead turns them into a plan, which you can read before it is applied.
 
-              fairlead plan --services DIR     what would be programmed (needs no root)
-              fairlead run                     keep the kernel so, for ever
-              fairlead status                  what the daemon does, and how it is
-              fairlead trace --from A --to B   where a packet goes, and why
-              fairlead graph -o FILE           a picture of it
-              fairlead verify                  whether each Service stands in the kernel as wanted
-              fairlead check                   whether this host and the files are fit
+              fairlead plan --services DIR     show the plan (needs no root)
+              fairlead run                     run the daemon
+              fairlead status                  show the state of the daemon
+              fairlead trace --from A --to B   show where a packet goes, and why
+              fairlead graph -o FILE           draw frontends, Services and endpoints
+              fairlead verify                  compare the kernel with the plan
+              fairlead check                   check configuration, sources and host
 
-            Exit codes: 0 fine, 1 failed, 2 the kernel differs (verify, plan --exit-code), 64 usage.
+            Exit codes: 0 success, 1 failure, 2 kernel differs from the plan (verify, \
+            plan --exit-code), 64 wrong usage.
             """,
         version: Version.text,
         subcommands: [
@@ -31,9 +32,9 @@ struct Fairlead: AsyncParsableCommand {
         ]
     )
 
-    /// Commands that end run here, on the main thread. The library would run them on a thread that
-    /// tasks share: where there is one processor there is one such thread, so that a command that
-    /// waits for a task would wait for ever.
+    /// Runs synchronous commands on the main thread. The library would run them on a thread of the
+    /// cooperative pool, which has one thread on a machine with one processor: a command that blocks
+    /// on a task would deadlock.
     @MainActor
     static func main() async {
         do {
@@ -45,12 +46,12 @@ struct Fairlead: AsyncParsableCommand {
                 try command.run()
             }
         } catch {
-            exit(withError: inWords(error))
+            exit(withError: readable(error))
         }
     }
 
-    /// An error of a library that nobody has put into words is told by the system's reason beneath it.
-    private static func inWords(_ error: any Error) -> any Error {
+    /// Foundation's file errors with the path and the system's reason; others as they are.
+    private static func readable(_ error: any Error) -> any Error {
         guard let error = error as? CocoaError else { return error }
         let system = (error.underlying as? POSIXError).map {
             Errno(rawValue: $0.code.rawValue).description

@@ -101,15 +101,23 @@ extension DaemonConfiguration {
             maybe { source.snapshotCache = false }
             result.sources.kubernetes = source
             maybe {
-                result.localDetector = .sources([])
-                result.takesPodRangesFromNode = true
+                result.detectLocal.mode = .nodeCIDR
             }
         }
-        if !result.takesPodRangesFromNode {
-            result.localDetector =
-                one(of: [
-                    .absent, .sources(ranges()), .interface("cni0"), .interfacePrefix("veth."),
-                ])
+        maybe { result.detectLocal.clusterCIDRs = ranges() }
+        maybe { result.detectLocal.nodeCIDRs = ranges() }
+        maybe { result.detectLocal.bridgeInterface = "cni0" }
+        maybe { result.detectLocal.interfaceNamePrefix = "veth." }
+        maybe {
+            result.detectLocal.mode =
+                switch pick(DetectLocal.Mode.self) {
+                case .nodeCIDR where result.takesPodRangesFromNode: .nodeCIDR
+                case .nodeCIDR where result.detectLocal.nodeCIDRs.isEmpty: .none
+                case .bridgeInterface where result.detectLocal.bridgeInterface == nil: .none
+                case .interfaceNamePrefix where result.detectLocal.interfaceNamePrefix == nil:
+                    .none
+                case let mode: mode
+                }
         }
         maybe {
             result.nodePorts.addresses = one(of: [.primary, .localhost, .ranges(ranges())])

@@ -14,15 +14,17 @@ struct DaemonConfigurationTests {
         try DaemonConfiguration(text: text, file: "fairlead.yaml")
     }
 
-    @Test("The file we ship holds every field with its default")
-    func shippedFile() throws {
+    /// With FAIRLEAD_RECORD=1 in the environment the file is written anew.
+    @Test("The example file is what the table of fields says, and holds every default")
+    func example() throws {
         let path = Self.root + "/config/fairlead.yaml"
-        let text = try String(contentsOfFile: path, encoding: .utf8)
-        #expect(try decode(text) == DaemonConfiguration())
-        for field in DaemonConfiguration.fieldPaths {
-            let name = field.split(separator: ".").last.map(String.init) ?? field
-            #expect(text.contains("\(name):"), "\(field) is not in the file")
+        let example = DaemonConfiguration.example
+        if ProcessInfo.processInfo.environment["FAIRLEAD_RECORD"] == "1" {
+            try example.write(toFile: path, atomically: true, encoding: .utf8)
         }
+        #expect(try String(contentsOfFile: path, encoding: .utf8) == example)
+        #expect(try decode(example) == DaemonConfiguration())
+        for line in example.split(separator: "\n") { #expect(line.count <= 100, "\(line)") }
     }
 
     @Test("The section that is a comment in it holds the defaults, too")
@@ -38,6 +40,21 @@ struct DaemonConfigurationTests {
         var expected = DaemonConfiguration()
         expected.sources.kubernetes = .init()
         #expect(try decode(text) == expected)
+    }
+
+    @Test(
+        "A file of another kind is named as what it is",
+        arguments: ["", "---\nmode: iptables\n"]
+    )
+    func otherKind(_ rest: String) {
+        #expect(throws: ConfigurationError.self) { try decode("kind: Service\n") }
+        do {
+            _ = try decode("apiVersion: v1\nkind: Service\n\(rest)")
+        } catch {
+            #expect(
+                "\(error)".hasPrefix("fairlead.yaml:2: kind: \"Service\" is not a configuration")
+            )
+        }
     }
 
     @Test("An empty file means defaults", arguments: ["", "# nothing\n", "---\n"])

@@ -40,8 +40,9 @@ struct JournalTests {
     @Test("Metadata become fields, and the message shows them all")
     func fields() {
         let journal = Journal()
-        let handler = DaemonLogHandler(format: .journal, level: .info, journal: journal.path)
-        let logger = Logger(label: "test") { _ in handler }
+        let values = LogSettings.Values(format: .journal, level: .info)
+        let settings = LogSettings(values, journal: journal.path)
+        let logger = Logger(label: "test") { _ in DaemonLogHandler(settings) }
         logger.warning("Pass done", metadata: ["ms": "12", "last-kind": "full"])
         #expect(
             String(decoding: journal.entry, as: UTF8.self) == """
@@ -56,6 +57,16 @@ struct JournalTests {
         )
         logger.debug("Not wanted")
         #expect(journal.entry.isEmpty)
+        var chatty = logger
+        chatty.logLevel = .debug
+        chatty.debug("Wanted")
+        #expect(!journal.entry.isEmpty)
+        logger.debug("Not wanted by the other copy")
+        #expect(journal.entry.isEmpty)
+        // As a reload does; copies that others keep follow.
+        settings.set(.init(format: .journal, level: .debug))
+        logger.debug("Wanted now")
+        #expect(!journal.entry.isEmpty)
     }
 
     @Test("Line breaks in a value make no other fields")

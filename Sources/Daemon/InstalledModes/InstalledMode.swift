@@ -34,7 +34,7 @@ package protocol InstalledMode: PlannedMode {
         _ owners: FrontendOwners
     ) throws(DataplaneError) -> [ServicePortName: PortTraffic]?
 
-    /// Why no traffic is counted, with the cure if there is one.
+    /// Why no traffic is counted, with the remedy if there is one.
     static var countingAdvice: String { get }
 
     /// The families that the kernel has what the mode needs for; none is an error.
@@ -61,7 +61,7 @@ extension InstalledMode {
     ) throws(DataplaneError) -> [ServicePortName: PortTraffic]? { nil }
 
     package static var countingAdvice: String {
-        "mode \(mode.rawValue) has no counters; modes ipvs and nftables can have them"
+        "mode \(mode.rawValue) has no counters; use mode ipvs or nftables"
     }
 
     /// Those that have all legacy tables of the mode.

@@ -14,7 +14,7 @@ extension NFTablesMode: InstalledMode {
     }
 
     package static let countingAdvice =
-        "nothing is counted: the daemon does with nftables: {counters: true} in its configuration"
+        "nothing is counted: set nftables: {counters: true} in the daemon's configuration"
 
     /// Without IPv4 nothing is left to try, and the first pass says what is missing.
     package static func families() throws(DataplaneError) -> [IPFamily] {

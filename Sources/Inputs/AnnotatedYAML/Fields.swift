@@ -122,6 +122,23 @@ package struct Fields: Sendable {
         return result
     }
 
+    /// The texts of a list, each as what it stands for; one of which `parse` makes nothing is an error,
+    /// `"x" is not <wanted>`.
+    package func parsed<Value>(
+        _ name: String,
+        _ wanted: String,
+        _ parse: (String) -> Value?
+    ) throws(FieldError) -> [Value] {
+        var result: [Value] = []
+        for (text, line, path) in try strings(name) {
+            guard let value = parse(text) else {
+                throw FieldError(line: line, path: path, reason: "\(quoted(text)) is not \(wanted)")
+            }
+            result.append(value)
+        }
+        return result
+    }
+
     /// The fields of a mapping inside this one.
     package func fields(_ name: String) throws(FieldError) -> Fields? {
         guard let value = value(name) else { return nil }

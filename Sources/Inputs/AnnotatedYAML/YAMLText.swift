@@ -20,7 +20,7 @@ package enum YAMLText {
         guard text.utf8.count <= maximumBytes else {
             return [.failure(FieldError(line: 1, path: "", reason: "larger than 64 MiB"))]
         }
-        return split(text).flatMap(documents)
+        return split(withoutMarks(text)).flatMap(documents)
     }
 
     /// As `documents`, but of a key given twice the last one counts, as it does for decoders of
@@ -28,8 +28,8 @@ package enum YAMLText {
     package static func documentsTakingLastKeys(
         _ text: String
     ) -> (documents: [Result<YAMLValue, FieldError>], overridden: [FieldError]) {
-        // It would move columns.
-        var marking = DuplicateKeys(text.hasPrefix("\u{feff}") ? String(text.dropFirst()) : text)
+        // They would move columns.
+        var marking = DuplicateKeys(withoutMarks(text))
         while true {
             let documents = documents(marking.text)
             let duplicate = documents.lazy.compactMap { document -> DuplicateKey? in
@@ -42,6 +42,19 @@ package enum YAMLText {
         }
     }
 
+    /// Without byte order marks at the beginning of lines, where each document may have one, as files
+    /// have that are written one after the other.
+    private static func withoutMarks(_ text: String) -> String {
+        guard text.utf8.contains(0xef) else { return text }
+        var result = String.UnicodeScalarView()
+        var isLineStart = true
+        for scalar in text.unicodeScalars where !(isLineStart && scalar == "\u{feff}") {
+            result.append(scalar)
+            isLineStart = scalar == "\n"
+        }
+        return String(result)
+    }
+
     /// Some of a text, and the number of lines before it.
     private struct Chunk {
         var text: Substring
@@ -50,7 +63,6 @@ package enum YAMLText {
 
     /// Cuts at lines that begin with `---`, which neither YAML nor JSON allows inside a document.
     private static func split(_ text: String) -> [Chunk] {
-        let text = text.hasPrefix("\u{feff}") ? text.dropFirst() : text[...]
         var chunks: [Chunk] = []
         let utf8 = text.utf8
         var start = utf8.startIndex

@@ -43,28 +43,6 @@ extension NodePortAddresses {
     }
 }
 
-extension DaemonConfiguration.NodePorts {
-    mutating func decode(_ fields: Fields) throws(FieldError) {
-        if case .scalar("auto", _) = fields.value("localhost")?.content {
-            localhost = nil
-        } else {
-            localhost = try fields.boolean("localhost") ?? localhost
-        }
-        guard let value = fields.value("addresses") else { return }
-        switch value.content {
-        case .scalar(let text, _) where NodePortWord(rawValue: text) != nil:
-            addresses = try NodePortAddresses([(text, value.line, "nodePorts.addresses")])
-        case .sequence(let elements) where !elements.isEmpty:
-            addresses = try NodePortAddresses(fields.strings("addresses"))
-        default:
-            throw fields.error(
-                "addresses",
-                "must be all, primary, localhost or a list of these words and of ranges"
-            )
-        }
-    }
-}
-
 extension DaemonConfiguration {
     /// Where node ports do not answer on loopback addresses though the configuration names them;
     /// nil if they do, or are not asked to.

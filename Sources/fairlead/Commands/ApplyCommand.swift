@@ -11,10 +11,10 @@ import ServiceSources
 struct ApplyCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "apply",
-        abstract: "Bring the kernel to the plan once, and exit.",
+        abstract: "Apply the plan once, and exit.",
         discussion: """
-            Manifests with errors are refused as a whole: without the daemon's memory of what \
-            worked before, a Service that cannot be read would be taken away.
+            If any manifest has an error, nothing is applied: unlike the daemon, this command has \
+            no last good version to fall back to, and would remove a Service that it cannot read.
             """
     )
 
@@ -29,7 +29,7 @@ struct ApplyCommand: AsyncParsableCommand {
         var operations: Int
         var failures: [String]
 
-        /// What was done; never that nothing was to do where something could not be done.
+        /// What was done. "nothing to change" only if nothing failed.
         var words: String {
             if operations == 0, failures.isEmpty { return "nothing to change" }
             let done = "\(operations) change\(operations == 1 ? "" : "s")"
@@ -41,7 +41,7 @@ struct ApplyCommand: AsyncParsableCommand {
         let configuration = try options.loadWithMode()
         let sources = try LoadedSources.complaining(configuration)
         guard sources.update.snapshot.issues.isEmpty else {
-            throw CommandFailure("nothing applied: correct the manifests first")
+            throw CommandFailure("nothing applied: fix the manifests first")
         }
         let report = try await apply(configuration, sources)
         for issue in report.issues { complain("\(issue)") }

@@ -14,8 +14,8 @@ import ServiceSources
 struct CheckCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "check",
-        abstract: "Say whether the configuration, the manifests and this host are fit.",
-        discussion: "Programs nothing. Exit code 1 if something would keep the daemon from working."
+        abstract: "Check configuration, sources and this host.",
+        discussion: "Changes nothing. Exit code 1 if the daemon could not work with what was found."
     )
 
     @OptionGroup var options: ConfigurationOptions
@@ -48,8 +48,8 @@ struct CheckCommand: ParsableCommand {
         if findings.contains(where: { $0.level == .failure }) { throw ExitCode(1) }
     }
 
-    /// The file is what is checked, if there is one; what it leaves to the daemon's command line is
-    /// taken from the daemon.
+    /// The configuration file, if there is one, else the running daemon's configuration. A file
+    /// without a node name is checked with the daemon's.
     private static func configuration(
         _ options: ConfigurationOptions,
         _ daemon: RunningDaemon?
@@ -63,10 +63,10 @@ struct CheckCommand: ParsableCommand {
         guard let name = daemon?.configuration.node.name, loaded.configuration.node.name == nil
         else { return (loaded, path) }
         loaded.configuration.node.name = name
-        return (loaded, "\(path), and node.name \(name) as the running daemon has it")
+        return (loaded, "\(path), with node.name \(name) from the running daemon")
     }
 
-    /// What is in manifests and cluster, and what of it cannot be planned.
+    /// What the sources hold, and findings about what cannot be read or planned.
     private static func sources(
         _ configuration: DaemonConfiguration
     ) -> (LoadedSources?, [KernelCapabilities.Finding]) {
@@ -95,10 +95,10 @@ struct CheckCommand: ParsableCommand {
         return (loaded, findings + plan(configuration.chosenMode.installed, configuration, loaded))
     }
 
-    /// How many are shown of one family's obstacles.
+    /// The most obstacles shown for one family.
     private static let shownObstacles = 10
 
-    /// What of others stands where the plan wants something. To be called in the namespace.
+    /// Objects of other programs in the place of planned ones. Must be called in the namespace.
     private static func obstacles<Mode: InstalledMode>(
         _ mode: Mode.Type,
         _ configuration: DaemonConfiguration,
@@ -116,19 +116,19 @@ struct CheckCommand: ParsableCommand {
                     .init(.note, subject, "\($0.subject): \($0.message ?? "\($0)")")
                 }
                 if found.count > shownObstacles {
-                    let rest = "and \(found.count - shownObstacles) more, likewise"
+                    let rest = "and \(found.count - shownObstacles) more"
                     findings.append(.init(.note, subject, rest))
                 }
             }
         } catch {
-            // What the kernel lacks is a finding of its own.
+            // Missing kernel features and permissions have findings of their own.
             guard error.kind != .unsupported, error.kind != .notPermitted else { return findings }
             findings.append(.init(.note, "plan", "cannot be compared with the kernel: \(error)"))
         }
         return findings
     }
 
-    /// Wishes of Services that the mode cannot fulfil, or that contradict others'.
+    /// Plan issues: what the mode cannot do, and conflicts between Services.
     private static func plan<Mode: InstalledMode>(
         _ mode: Mode.Type,
         _ configuration: DaemonConfiguration,
@@ -167,7 +167,7 @@ struct CheckCommand: ParsableCommand {
 }
 
 extension ServiceSnapshot {
-    /// Of all Services, by port.
+    /// Sorted by port.
     fileprivate var nodePorts: [KernelCapabilities.NodePort] {
         services.values.flatMap { service in
             service.ports.compactMap { port in

@@ -11,21 +11,21 @@ import ProxyModes
 struct CleanupCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "cleanup",
-        abstract: "Remove everything Fairlead put into the kernel, and nothing else.",
+        abstract: "Remove all of Fairlead's kernel objects, and nothing else.",
         discussion: """
-            Of every mode and both families, whatever the configuration says. Stop the daemon \
-            first, or it will put everything back.
+            Cleans up every mode and both families, whatever the configuration says. Stop the \
+            daemon first, or it restores everything.
 
-            With --kube-proxy, remove what kube-proxy put there instead, of every mode of its, and \
-            leave what is Fairlead's. To take over from it: stop kube-proxy, start Fairlead, and \
-            when that serves, run this. Connections go on, but for those through IPVS.
+            With --kube-proxy, removes kube-proxy's objects of every mode instead, and keeps \
+            Fairlead's. To replace kube-proxy: start Fairlead, stop kube-proxy, then run this. \
+            Established connections continue, except those through IPVS.
             """
     )
 
     @Flag(help: "Remove kube-proxy's rules instead of Fairlead's.")
     var kubeProxy = false
 
-    @Flag(help: "With --kube-proxy: list what would go, and change nothing.")
+    @Flag(help: "With --kube-proxy: list what would be removed, and change nothing.")
     var dryRun = false
 
     @OptionGroup var options: ConfigurationOptions
@@ -50,21 +50,22 @@ struct CleanupCommand: ParsableCommand {
         if !failures.isEmpty { throw ExitCode(1) }
     }
 
-    /// Removes what is ours and returns what could not be removed.
+    /// Removes Fairlead's objects; returns those that could not be removed.
     private func remove(_ family: IPFamily, _ kernel: Kernel) throws -> [DataplaneError] {
-        // Closed as long as the guard against neighbours stands.
+        // Switched off while the guard against neighbours is still there (CVE-2020-8558).
         let localnet = RouteLocalnet(stateDirectory: kernel.configuration.sources.stateDirectory)
         do throws(DataplaneError) {
             if family == .ipv4, try localnet.restore() { print("route_localnet: off again") }
         } catch {
-            // The guard has to stay as long as the way is open.
+            // The guard must stay while route_localnet is on.
             return [error]
         }
-        // The rules of ipvs mode are in all the tables that any mode uses.
+        // The rules of ipvs mode use the legacy tables of all modes.
         var report = try IPVSMode.store(family, kernel).removeEverything()
         report += try OtherModes(family, kernel).retireTable()
         let done =
-            report.operations == 0 ? "nothing of ours" : "\(report.operations) objects removed"
+            report.operations == 0
+            ? "no objects of Fairlead" : "\(report.operations) objects removed"
         print("\(family.rawValue): \(done)")
         return report.failures
     }
@@ -73,13 +74,13 @@ struct CleanupCommand: ParsableCommand {
         let rules = try KubeProxyRules(family, lock: kernel.lock)
         if dryRun {
             for line in rules.descriptions { print(line) }
-            if rules.descriptions.isEmpty { print("\(family.rawValue): nothing of kube-proxy's") }
+            if rules.descriptions.isEmpty { print("\(family.rawValue): no objects of kube-proxy") }
             return []
         }
         let report = try rules.remove()
         let done =
             report.operations == 0
-            ? "nothing of kube-proxy's" : "\(report.operations) objects of kube-proxy's removed"
+            ? "no objects of kube-proxy" : "\(report.operations) objects of kube-proxy removed"
         print("\(family.rawValue): \(done)")
         return report.failures
     }

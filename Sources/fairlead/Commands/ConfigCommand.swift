@@ -4,7 +4,7 @@ import DaemonConfiguration
 struct ConfigCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "config",
-        abstract: "Work on configurations.",
+        abstract: "Convert configurations.",
         subcommands: [ConfigConvertCommand.self]
     )
 }
@@ -12,10 +12,11 @@ struct ConfigCommand: ParsableCommand {
 struct ConfigConvertCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "convert",
-        abstract: "Write a configuration in Fairlead's own form.",
+        abstract: "Convert a configuration to Fairlead's own format.",
         discussion: """
-            Reads a KubeProxyConfiguration, kube-proxy's flags or Fairlead's own form, and writes \\
-            the fields that differ from Fairlead's defaults. What does not count is a comment.
+            Reads a KubeProxyConfiguration, kube-proxy's flags or Fairlead's own format, and writes \
+            the fields that differ from Fairlead's defaults. Fields that are not honoured become \
+            comments.
 
               fairlead config convert -c kube-proxy.yaml -o fairlead.yaml
               kubectl -n kube-system get configmap kube-proxy -o yaml |
@@ -33,7 +34,7 @@ struct ConfigConvertCommand: ParsableCommand {
         let loaded = try options.loaded()
         let text = loaded.configuration.text(comments: loaded.warnings)
         try deliver(text, to: output)
-        // They are comments of the text as well.
+        // Standard output has them as comments already.
         guard output != nil else { return }
         for warning in loaded.warnings { complain("warning: \(warning)") }
     }

@@ -4,11 +4,11 @@ import NIOHTTP1
 struct ConfirmCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "confirm",
-        abstract: "Let go of the Services that the removal guard holds.",
+        abstract: "Release the Services that the removal guard holds.",
         discussion: """
-            When most Services or their endpoints are missing at once without having been deleted, \
-            the daemon keeps them and says so in its log, its status and its metrics. This lets go \
-            of them.
+            When most Services or their endpoints go missing at once without having been deleted, \
+            the daemon holds them and reports that in log, status and metrics. This command \
+            confirms that they are gone.
             """
     )
 

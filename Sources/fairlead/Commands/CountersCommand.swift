@@ -10,13 +10,13 @@ import ServiceSources
 struct CountersCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "counters",
-        abstract: "Show what the kernel has counted for each Service port.",
+        abstract: "Show traffic by Service port, as counted by the kernel.",
         discussion: """
-            Mode ipvs, or nftables with nftables: {counters: true} in the configuration of the \
-            daemon; needs root. Packets and bytes are those of connections to endpoints, in both \
-            directions; rejected, dropped and not allowed are packets that tried to open a \
-            connection, which IPVS does not count. Numbers begin when a frontend, or the table, is \
-            made. Names come from the manifests.
+            Works in mode ipvs, and in mode nftables if the daemon's configuration has \
+            nftables: {counters: true}. Needs root. Packets and bytes are those of connections to \
+            endpoints, in both directions. Rejected, dropped and not allowed are packets that tried \
+            to open a connection; IPVS does not count them. Counting starts when the frontend, or \
+            the table, is created. Service names come from the sources.
             """
     )
 
@@ -35,7 +35,7 @@ struct CountersCommand: ParsableCommand {
         }
     }
 
-    /// Of all families that count, sorted by name. An error if none does.
+    /// The rows of all families with counters, sorted by name. Throws if there is none.
     private static func rows(
         _ configuration: DaemonConfiguration,
         _ sources: LoadedSources

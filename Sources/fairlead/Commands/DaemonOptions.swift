@@ -6,9 +6,9 @@ import NIOCore
 import NIOHTTP1
 import SystemPackage
 
-/// How to reach the running daemon.
+/// Options to reach the running daemon.
 struct DaemonOptions: ParsableArguments {
-    @Option(name: .shortAndLong, help: "Configuration file, for the socket's path.")
+    @Option(name: .shortAndLong, help: "Configuration file that names the socket.")
     var config: String?
 
     @Option(help: "The daemon's socket. Overrides status.socket.")
@@ -17,23 +17,23 @@ struct DaemonOptions: ParsableArguments {
     private static let timeout = TimeAmount.seconds(10)
     private static let largestAnswer = 64 << 20
 
-    /// What the daemon answers at `path`.
+    /// The daemon's answer to a request for `path`.
     func ask(_ path: String, method: HTTPMethod) async throws -> Data {
         var answer = Data()
         try await withClient { answer = try await ask(path, method: method, $0) }
         return answer
     }
 
-    /// Gives `body` a client, which ends with it.
+    /// Calls `body` with a client, and shuts the client down afterwards.
     func withClient(_ body: (HTTPClient) async throws -> Void) async throws {
         var settings = HTTPClient.Configuration()
-        // A daemon that does not answer now is no reason to wait for one.
+        // Fail at once if no daemon listens.
         settings.connectionPool.retryConnectionEstablishment = false
         let client = HTTPClient(configuration: settings)
         do {
             try await body(client)
         } catch {
-            // The client insists on an end; what went wrong before is what counts.
+            // The client must be shut down; the first error is the one to report.
             try? await client.shutdown()
             throw error
         }
@@ -43,7 +43,7 @@ struct DaemonOptions: ParsableArguments {
     func ask(_ path: String, method: HTTPMethod, _ client: HTTPClient) async throws -> Data {
         let socket = try socketPath()
         guard let url = URL(httpURLWithSocketPath: socket, uri: path) else {
-            throw CommandFailure("\(socket): is no path of a socket")
+            throw CommandFailure("\(socket): not a valid socket path")
         }
         let response: HTTPClientResponse
         let body: ByteBuffer
@@ -54,7 +54,7 @@ struct DaemonOptions: ParsableArguments {
             body = try await response.body.collect(upTo: Self.largestAnswer)
         } catch {
             throw CommandFailure(
-                "no daemon answers at \(socket): \(Self.words(error))\nIs it running (systemctl status fairlead)? Does it use another configuration (--config)?"
+                "no daemon answers at \(socket): \(Self.reason(error))\nIs it running (systemctl status fairlead)? Does it use another configuration (--config)?"
             )
         }
         guard response.status == .ok else {
@@ -70,14 +70,14 @@ struct DaemonOptions: ParsableArguments {
         let options = try ConfigurationOptions.parse(config.map { ["--config", $0] } ?? [])
         guard let path = try options.load().status.socket else {
             throw CommandFailure(
-                "status.socket is empty in the configuration: the daemon opens none"
+                "status.socket is empty in the configuration: the daemon has no socket"
             )
         }
         return path
     }
 
-    /// The system's own words, where it is the system that refuses.
-    private static func words(_ error: any Error) -> String {
+    /// The system's error text, or the client's.
+    private static func reason(_ error: any Error) -> String {
         switch error {
         case let error as IOError: Errno(rawValue: error.errnoCode).description
         case let error as HTTPClientError

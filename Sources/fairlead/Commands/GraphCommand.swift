@@ -13,19 +13,19 @@ import ServiceSources
 struct GraphCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "graph",
-        abstract: "Draw what is programmed: frontends, Services, endpoints.",
+        abstract: "Draw the plan: frontends, Services, endpoints.",
         discussion: """
-            A picture of the plan made from the manifests: which frontends lead where, which \
-            endpoints get connections and how many, and why the others get none. Needs no root.
+            Shows which endpoints each frontend leads to, what share of the connections each gets, \
+            and why the others get none. Needs no root.
 
               fairlead graph shop/web -o web.svg
               fairlead graph --format dot | dot -Tpdf -o all.pdf
 
-            Up to \(SVGRenderer.fullServices) Services are drawn in full, more of them as tiles.
+            Up to \(SVGRenderer.fullServices) Services are drawn in full, more are drawn as tiles.
             """
     )
 
-    /// More need `--all`.
+    /// The most Services drawn without `--all`.
     private static let limit = 200
 
     enum Format: String, ExpressibleByArgument, CaseIterable {
@@ -39,7 +39,7 @@ struct GraphCommand: ParsableCommand {
     var services: [ServiceArgument] = []
 
     @Option(
-        help: "svg, or dot, the language of Graphviz. (default: by the output's name, else svg)"
+        help: "svg, or dot for Graphviz. (default: by the output's name, else svg)"
     )
     var format: Format?
 
@@ -50,12 +50,14 @@ struct GraphCommand: ParsableCommand {
     var all = false
 
     func validate() throws {
-        if all, !services.isEmpty { throw ValidationError("--all names all Services") }
+        if all, !services.isEmpty {
+            throw ValidationError("--all cannot be combined with Service names")
+        }
         _ = try chosenFormat()
     }
 
-    /// The one that is asked for, or that the output's name ends in. A name with another ending
-    /// would make a file that no viewer opens.
+    /// The requested format, or that of the output's file name extension. Throws for any other
+    /// extension, as no viewer would open the file.
     private func chosenFormat() throws -> Format {
         guard let output, let name = output.split(separator: "/").last,
             let dot = name.lastIndex(of: "."), dot != name.startIndex
@@ -64,7 +66,7 @@ struct GraphCommand: ParsableCommand {
         let named = ending == "gv" ? .dot : Format(rawValue: ending)
         guard let named, format == nil || format == named else {
             throw ValidationError(
-                "--output \(output): pictures are written as svg or dot, in files whose names end in .svg, .dot or .gv"
+                "--output \(output): the file name must end in .svg, .dot or .gv, and match --format"
             )
         }
         return named
@@ -77,7 +79,7 @@ struct GraphCommand: ParsableCommand {
         let count = names?.count ?? sources.update.snapshot.services.count
         guard count <= Self.limit || all || names != nil else {
             throw CommandFailure(
-                "\(count) Services: name those to draw, or ask for --all"
+                "\(count) Services are too many for one picture: name some, or use --all"
             )
         }
         let graph = graph(configuration.chosenMode.installed, configuration, sources, names)

@@ -13,17 +13,17 @@ import ServiceSources
 struct PlanCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "plan",
-        abstract: "Show the rules that would be programmed, and touch nothing.",
+        abstract: "Show what would be programmed, and change nothing.",
         discussion: """
-            The plan is text as the kernel's own tools print it (iptables-save; in mode ipvs also \
-            ipset save and ipvsadm -Sn), each family's part headed by a comment. Needs neither \
-            root nor a configuration file, unless --diff asks for the kernel's state.
+            Prints the plan in the format of the mode's own tools: iptables-save, nft, or in mode \
+            ipvs also ipset save and ipvsadm -Sn. Each family starts with a comment. Needs neither \
+            a configuration file nor root; --diff needs root, as it reads the kernel.
             """
     )
 
     @OptionGroup var options: ConfigurationOptions
 
-    @Flag(help: "Show what would change against the kernel instead.")
+    @Flag(help: "Show what would change in the kernel instead.")
     var diff = false
 
     @Flag(help: "With --diff: exit with 2 if something would change.")
@@ -33,7 +33,7 @@ struct PlanCommand: ParsableCommand {
     var output = OutputFormat.text
 
     func validate() throws {
-        if exitCode, !diff { throw ValidationError("--exit-code goes with --diff") }
+        if exitCode, !diff { throw ValidationError("--exit-code needs --diff") }
     }
 
     func run() throws {

@@ -6,12 +6,12 @@ import DataplaneModel
 struct RunCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "run",
-        abstract: "Keep the kernel at the plan, for ever.",
+        abstract: "Run the daemon.",
         discussion: """
-            Follows the manifests and its configuration file as they change, and repairs what \
-            somebody else flushes or edits. SIGHUP reads everything again. On SIGTERM it ends and \
-            the rules stay; see `fairlead cleanup`. Under systemd it reports readiness and feeds \
-            the watchdog.
+            Watches the sources and its configuration file, and repairs objects that another \
+            program changes. SIGHUP reloads the configuration and reads manifests and kernel \
+            again. SIGTERM stops the daemon and leaves the rules in place; `fairlead cleanup` \
+            removes them. Under systemd it reports readiness and pings the watchdog.
 
             \(KubeProxyOptions.help)
             """

@@ -13,14 +13,13 @@ struct ServiceArgument: ExpressibleByArgument {
 
     static var defaultValueDescription: String { "NAMESPACE/NAME" }
 
-    /// Those named; nil if none is, which stands for all. A name that the sources do not know is an
-    /// error.
+    /// The named Services; nil, for all, if none is named. Throws if the sources lack one.
     static func names(
         _ arguments: [ServiceArgument],
         in snapshot: ServiceSnapshot
     ) throws -> Set<ServiceName>? {
         for argument in arguments where snapshot.services[argument.name] == nil {
-            throw CommandFailure("\(argument.name): there is no such Service in the manifests")
+            throw CommandFailure("\(argument.name): no such Service in the sources")
         }
         return arguments.isEmpty ? nil : Set(arguments.map(\.name))
     }

@@ -6,10 +6,10 @@ import NIOHTTP1
 struct StatusCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "status",
-        abstract: "Show what the daemon does, and how it is.",
+        abstract: "Show the state of the daemon.",
         discussion: """
-            Asks the running daemon over its socket (status.socket in the configuration), which \
-            belongs to the user it runs as.
+            Asks the running daemon over its Unix socket (status.socket in the configuration), \
+            which only the daemon's user and root can open.
             """,
         subcommands: [Daemon.self, OfService.self],
         defaultSubcommand: Daemon.self
@@ -18,7 +18,7 @@ struct StatusCommand: AsyncParsableCommand {
     struct Daemon: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
             commandName: "daemon",
-            abstract: "The daemon on one screen. (default)"
+            abstract: "Show the daemon on one screen."
         )
 
         @OptionGroup var options: StatusOptions
@@ -32,7 +32,7 @@ struct StatusCommand: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
             commandName: "service",
             abstract:
-                "One Service: frontends, endpoints and why each is used or not, objects, traffic."
+                "Show one Service: frontends, endpoints and why each is used, objects, traffic."
         )
 
         @Argument(help: "NAMESPACE/NAME")
@@ -43,7 +43,7 @@ struct StatusCommand: AsyncParsableCommand {
         func run() async throws {
             let parts = name.split(separator: "/", omittingEmptySubsequences: false)
             guard parts.count == 2, !parts[0].isEmpty, !parts[1].isEmpty else {
-                throw ValidationError("a Service is named NAMESPACE/NAME")
+                throw ValidationError("the Service must be given as NAMESPACE/NAME")
             }
             let path = parts.map { part in
                 part.addingPercentEncoding(withAllowedCharacters: .alphanumerics) ?? ""
@@ -56,19 +56,19 @@ struct StatusCommand: AsyncParsableCommand {
     }
 }
 
-/// What all forms of the command share.
+/// Options of all `status` subcommands.
 struct StatusOptions: ParsableArguments {
     @OptionGroup var daemon: DaemonOptions
 
     @Option(name: .shortAndLong, help: "text or json.")
     var output = OutputFormat.text
 
-    @Flag(name: .shortAndLong, help: "Show it again every two seconds, until interrupted.")
+    @Flag(name: .shortAndLong, help: "Refresh every two seconds, until interrupted.")
     var watch = false
 
     private static let watchInterval = Duration.seconds(2)
 
-    /// Prints what the daemon answers at `path`.
+    /// Prints the daemon's answer to a request for `path`.
     func show<Answer: Codable & Sendable>(
         _ path: String,
         as type: Answer.Type,
@@ -79,10 +79,10 @@ struct StatusOptions: ParsableArguments {
                 let data = try await daemon.ask(path, method: .GET, client)
                 guard let answer = try? JSONDecoder().decode(type, from: data) else {
                     throw CommandFailure(
-                        "the daemon's answer cannot be understood; is it of another version than this program (\(Version.text))?"
+                        "cannot decode the daemon's answer; is it another version than this program (\(Version.text))?"
                     )
                 }
-                // Home and clear, in place of a new screen's worth of lines.
+                // Cursor home and clear, so that each refresh overwrites the one before.
                 if watch, output == .text { print("\u{1b}[H\u{1b}[2J", terminator: "") }
                 switch output {
                 case .text: print(text(answer), terminator: "")

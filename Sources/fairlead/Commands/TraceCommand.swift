@@ -15,8 +15,7 @@ struct TraceCommand: ParsableCommand {
         commandName: "trace",
         abstract: "Show where a new connection would go, rule by rule, and why.",
         discussion: """
-            Walks the plan made from the manifests, or with --kernel the rules that are in the \
-            kernel now. Nothing is sent.
+            Evaluates the plan, or with --kernel the rules now in the kernel. Sends nothing.
 
               fairlead trace --from 10.244.1.7 --to 10.96.0.10:80/tcp
               fairlead trace --from 203.0.113.9 --to '[fd00:96::10]:53/udp' --kernel
@@ -26,27 +25,27 @@ struct TraceCommand: ParsableCommand {
 
     @OptionGroup var options: ConfigurationOptions
 
-    @Option(help: "The client's address; one of the node's own for a client on the node.")
+    @Option(help: "Client address; one of the node's own means a client on the node.")
     var from: String
 
     @Option(
-        help: "Address, port and protocol: 10.96.0.10:80/tcp, [fd00::1]:53/udp, 10.96.0.10/icmp."
+        help: "Destination: 10.96.0.10:80/tcp, [fd00::1]:53/udp or 10.96.0.10/icmp."
     )
     var to: String
 
-    @Option(help: "The interface the packet comes in on, for detectors by interface.")
+    @Option(help: "Input interface, for interface-based detectLocal modes.")
     var via: String?
 
-    @Flag(help: "Read the rules from the kernel (needs root) instead of planning them.")
+    @Flag(help: "Trace the rules in the kernel (needs root) instead of the plan.")
     var kernel = false
 
     @Option(
         help:
-            "An address of the node, in place of those on its interfaces, for the plan too; the first of a family is its primary one. Can be repeated."
+            "Use this node address instead of those on the interfaces; the first of a family is the primary one. Can be repeated."
     )
     var local: [String] = []
 
-    @Flag(name: .shortAndLong, help: "Show rules that were tested and did not match, too.")
+    @Flag(name: .shortAndLong, help: "Also show rules that did not match.")
     var verbose = false
 
     @Option(name: .shortAndLong, help: "text or json.")
@@ -58,7 +57,7 @@ struct TraceCommand: ParsableCommand {
         configuration.families = [packet.family]
         let locals = try local.map { text in
             guard let address = IPAddress(text) else {
-                throw ValidationError("--local: \(text) is no IP address")
+                throw ValidationError("--local: \(text) is not an IP address")
             }
             return address
         }
@@ -73,7 +72,7 @@ struct TraceCommand: ParsableCommand {
         }
     }
 
-    /// What others' rules do to the packet before ours see it, or in their place.
+    /// What other programs' rules do to the packet before Fairlead's rules, or instead of them.
     private static func neighbours(of packet: TracedPacket, _ locals: [IPAddress]) -> [String] {
         var findings = KernelCapabilities.panics([packet.family])
         let own = locals.isEmpty ? NodeFacts.observe().localAddresses : locals
@@ -90,7 +89,7 @@ struct TraceCommand: ParsableCommand {
 
     private func packet() throws -> TracedPacket {
         guard let source = IPAddress(from) else {
-            throw ValidationError("--from: \(from) is no IP address")
+            throw ValidationError("--from: \(from) is not an IP address")
         }
         guard let destination = PacketDestination(to) else {
             throw ValidationError(
@@ -100,7 +99,7 @@ struct TraceCommand: ParsableCommand {
         return TracedPacket(from: source, via: via, to: destination)
     }
 
-    /// Over the kernel's state or the plan; `locals` stand in for the node's addresses if given.
+    /// A tracer for the kernel's state or the plan; `locals`, if any, replace the node's addresses.
     private func tracer<Mode: InstalledMode>(
         _ mode: Mode.Type,
         _ configuration: DaemonConfiguration,
@@ -130,8 +129,7 @@ struct TraceCommand: ParsableCommand {
 }
 
 extension NodeFacts {
-    /// Takes these for the node's addresses, the first of each family for its primary one; none
-    /// leaves all as it is.
+    /// Replaces the node's addresses, if `locals` has any; the first of a family is the primary one.
     fileprivate mutating func standIn(_ locals: [IPAddress]) {
         guard !locals.isEmpty else { return }
         localAddresses = locals

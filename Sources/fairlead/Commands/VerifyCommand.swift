@@ -12,12 +12,11 @@ import ServiceSources
 struct VerifyCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "verify",
-        abstract: "Say for each Service whether the kernel holds what is wanted.",
+        abstract: "Compare the kernel with the plan, by Service.",
         discussion: """
-            Every object that is missing, different or unexpected is told with the Service it \
-            belongs to. Changes nothing; needs root. What all Services need, and what is left of \
-            another mode, is told whichever are asked for; what belongs to no Service, only if \
-            none is named.
+            Lists every missing, different or unexpected object with the Service it belongs to. \
+            Changes nothing; needs root. Objects that all Services share and leftovers of another \
+            mode are always listed, objects that belong to no Service only if no Service is named.
 
             Exit code 2 if something differs.
             """

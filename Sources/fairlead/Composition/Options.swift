@@ -5,26 +5,26 @@ import Foundation
 import ServiceModel
 import ServiceSources
 
-/// Options that name the configuration; shared by all commands.
+/// Options that select the configuration; shared by all commands.
 struct ConfigurationOptions: ParsableArguments {
     static let defaultPath = "/etc/fairlead/fairlead.yaml"
 
     @Option(
         name: .shortAndLong,
-        help: "Configuration file. (default: \(defaultPath) if it is there)"
+        help: "Configuration file. (default: \(defaultPath) if it exists)"
     )
     var config: String?
 
     @Option(help: "Manifests: a directory or one file. Overrides all sources.")
     var services: String?
 
-    @Option(help: "How the kernel is programmed: auto, iptables, ipvs or nftables. Overrides mode.")
+    @Option(help: "Proxy mode. Overrides mode in the configuration.")
     var mode: DaemonConfiguration.Mode?
 
-    @Option(help: "One family: ipv4 or ipv6. (default: both)")
+    @Option(help: "One IP family. (default: both)")
     var family: FamilyOption?
 
-    @Option(help: "Work as this node. Overrides node.name.")
+    @Option(help: "Name of this node. Overrides node.name.")
     var nodeName: String?
 
     @Option(help: "Network namespace: a name under /run/netns or a path. Overrides netns.")
@@ -32,7 +32,7 @@ struct ConfigurationOptions: ParsableArguments {
 
     @OptionGroup var kubeProxy: KubeProxyOptions
 
-    /// The file's settings, or kube-proxy's flags', with the options put over them.
+    /// The settings of the file or of kube-proxy's flags, with the options applied.
     func loaded() throws -> LoadedConfiguration {
         let flags = kubeProxy.flags
         var loaded: LoadedConfiguration
@@ -41,7 +41,7 @@ struct ConfigurationOptions: ParsableArguments {
                 loaded = try LoadedConfiguration(flags: flags)
                 if FileManager.default.fileExists(atPath: Self.defaultPath) {
                     loaded.warnings.append(
-                        "\(Self.defaultPath): not read, as kube-proxy's flags decide"
+                        "\(Self.defaultPath): ignored, as kube-proxy's flags are given"
                     )
                 }
             } else {
@@ -58,22 +58,22 @@ struct ConfigurationOptions: ParsableArguments {
                 "no Services to serve: neither sources.files nor sources.kubernetes"
             )
         }
-        // kube-proxy, too, takes it from the working directory, from a file as from a flag.
+        // Relative to the working directory, in a file and in a flag, as for kube-proxy.
         loaded.configuration.makeKubeconfigAbsolute()
         return loaded
     }
 
-    /// For a command that ends: the running daemon's settings if there is one and nothing here names
-    /// others, with the options put over them. What was odd is told on standard error.
+    /// For one-shot commands: the running daemon's settings, unless an option selects others, with
+    /// the options applied. Warnings go to standard error.
     func loadLikeDaemon() throws -> DaemonConfiguration {
         guard let daemon = try runningDaemon() else { return try load() }
         complain(
-            "configuration: that of the running daemon (process \(daemon.pid), \(daemon.socket)); --config takes another"
+            "configuration: that of the running daemon (process \(daemon.pid), \(daemon.socket)); --config selects another"
         )
         return try overriding(daemon)
     }
 
-    /// The daemon's settings with the options put over them.
+    /// The daemon's settings with the options applied.
     func overriding(_ daemon: RunningDaemon) throws -> DaemonConfiguration {
         var loaded = LoadedConfiguration(daemon.configuration)
         do {
@@ -85,25 +85,25 @@ struct ConfigurationOptions: ParsableArguments {
         return loaded.configuration
     }
 
-    /// Nil if there is none, or the options name another configuration than its.
+    /// Nil if no daemon runs, or an option selects another configuration.
     func runningDaemon() throws -> RunningDaemon? {
         guard config == nil, services == nil,
             !LoadedConfiguration.isConfiguration(kubeProxy.flags)
         else { return nil }
-        // A file that cannot be read is told about when it is what counts.
+        // An unreadable file is reported when it is used.
         let status = ((try? file()) ?? LoadedConfiguration()).configuration.status
         guard let socket = status.socket else { return nil }
         return try RunningDaemon.find(at: socket)
     }
 
-    /// For a command that ends: what was odd is told on standard error.
+    /// For one-shot commands. Warnings go to standard error.
     func load() throws -> DaemonConfiguration {
         let loaded = try loaded()
         for warning in loaded.warnings { complain("warning: \(warning)") }
         return loaded.configuration
     }
 
-    /// The file that is read; nil if there is none.
+    /// The configuration file; nil if there is none.
     var path: String? {
         if let config { return config }
         guard !LoadedConfiguration.isConfiguration(kubeProxy.flags),
@@ -115,14 +115,12 @@ struct ConfigurationOptions: ParsableArguments {
     private func file() throws -> LoadedConfiguration {
         guard let path else { return LoadedConfiguration() }
         guard let text = String(validating: try contents(of: path), as: UTF8.self) else {
-            throw CommandFailure("\(path): is not UTF-8 text")
+            throw CommandFailure("\(path): not UTF-8 text")
         }
         do {
             return try LoadedConfiguration(text: text, file: path)
         } catch {
-            throw CommandFailure(
-                "\(error)\nconfig/fairlead.yaml in the source shows every field."
-            )
+            throw CommandFailure("\(error)")
         }
     }
 
@@ -138,16 +136,14 @@ struct ConfigurationOptions: ParsableArguments {
     }
 }
 
-/// kube-proxy's flags, each carried by one option, where `Fairlead.main` puts it. `run --help` has
-/// a paragraph on them.
+/// kube-proxy's flags, which `Fairlead.main` rewrites to one hidden option. `run --help` lists them.
 struct KubeProxyOptions: ParsableArguments {
     @Option(name: .customLong(String(KubeProxyFlag.option.dropFirst(2))), help: .hidden)
     var flags: [KubeProxyFlag] = []
 
     static let help = """
-        kube-proxy's flags are taken too, so that its command line starts Fairlead. They stand in \
-        for the default file, with kube-proxy's defaults; beside --config only \
-        --hostname-override, --master and those of logging count. \
+        Accepts kube-proxy's flags. Without --config they are the configuration, with kube-proxy's \
+        defaults; with it, only --hostname-override, --master and the logging flags count: \
         \(KubeProxyFlag.names.map { $0 == "v" ? "-v" : "--\($0)" }.joined(separator: ", ")).
         """
 }

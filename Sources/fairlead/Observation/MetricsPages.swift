@@ -20,7 +20,7 @@ extension DaemonTelemetry {
         routes["/healthz"] = { _ in .text("ok") }
         routes["/proxyMode"] = { [self] _ in .text(snapshot.configuration.modeName) }
         routes["/configz"] = { [self] _ in
-            .json("{\"fairlead\":\(ConfigurationDocument(snapshot.configuration).json)}\n")
+            .json("{\"fairlead\":\(snapshot.configuration.json)}\n")
         }
         routes["/statusz"] = { [self] _ in .text(await status().text) }
         return routes

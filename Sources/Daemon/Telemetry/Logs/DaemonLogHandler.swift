@@ -17,21 +17,16 @@ package struct DaemonLogHandler: LogHandler {
         case json
     }
 
-    package var logLevel: Logger.Level
+    /// That of the settings, unless this copy has been given one of its own.
+    package var logLevel: Logger.Level {
+        get { ownLevel ?? settings.values.level }
+        set { ownLevel = newValue }
+    }
     package var metadata: Logger.Metadata = [:]
-    private let format: Format
-    private let journal: JournalSocket?
+    private let settings: LogSettings
+    private var ownLevel: Logger.Level?
 
-    /// Lines below `level` are left out.
-    package init(format: Format, level: Logger.Level) {
-        self.init(format: format, level: level, journal: JournalSocket.standardPath)
-    }
-
-    init(format: Format, level: Logger.Level, journal path: String) {
-        self.format = format
-        journal = format == .journal ? JournalSocket(path: path) : nil
-        logLevel = level
-    }
+    package init(_ settings: LogSettings) { self.settings = settings }
 
     /// Whether standard error is the journal: `JOURNAL_STREAM` names the socket it has to be
     /// (systemd.exec(5)). A program that a service starts inherits the variable, but may have a
@@ -56,17 +51,24 @@ package struct DaemonLogHandler: LogHandler {
     package func log(event: LogEvent) {
         let merged = metadata.merging(event.metadata ?? [:]) { _, new in new }
         let fields = merged.sorted { $0.key < $1.key }.map { ($0.key, "\($0.value)") }
+        let values = settings.values
+        let journal = values.format == .journal ? settings.journal : nil
         if let journal, journal.send(Self.journalFields(event.level, "\(event.message)", fields)) {
             return
         }
-        let line = line(event.level, "\(event.message)", fields) + "\n"
+        let line = Self.line(values.format, event.level, "\(event.message)", fields) + "\n"
         // One write, so that lines of several threads do not mix; a full disk is no reason to stop.
         _ = unsafe Array(line.utf8).withUnsafeBytes {
             unsafe write(STDERR_FILENO, $0.baseAddress, $0.count)
         }
     }
 
-    func line(_ level: Logger.Level, _ message: String, _ fields: [(String, String)]) -> String {
+    static func line(
+        _ format: Format,
+        _ level: Logger.Level,
+        _ message: String,
+        _ fields: [(String, String)]
+    ) -> String {
         switch format {
         case .json:
             let all =
@@ -78,10 +80,10 @@ package struct DaemonLogHandler: LogHandler {
                 )
                 + "}"
         case .journal:
-            return "<\(Self.priority(level))>\(message)\(Self.suffix(fields))"
+            return "<\(priority(level))>\(message)\(suffix(fields))"
         case .text:
             let name = level.rawValue.uppercased()
-            return "\(Moment.now.timestamp) \(name) \(message)\(Self.suffix(fields))"
+            return "\(Moment.now.timestamp) \(name) \(message)\(suffix(fields))"
         }
     }
 

@@ -17,6 +17,15 @@ enum KubeProxyFields {
         harmless: ["", "false", "0"]
     )
 
+    /// Fields that the table of fields (`ConfigurationField.root`) has too, at the same paths and with
+    /// the same meaning.
+    static let shared: Set = [
+        "ipvs.excludeCIDRs", "ipvs.strictARP", "ipvs.tcpTimeout", "ipvs.tcpFinTimeout",
+        "ipvs.udpTimeout", "oomScoreAdj", "conntrack.maxPerCore", "conntrack.min",
+        "conntrack.tcpEstablishedTimeout", "conntrack.tcpCloseWaitTimeout",
+        "conntrack.tcpBeLiberal", "conntrack.udpTimeout", "conntrack.udpStreamTimeout",
+    ]
+
     /// By path. What is below a listed path belongs to it.
     static let all: [(path: String, treatment: Treatment)] =
         [
@@ -25,15 +34,11 @@ enum KubeProxyFields {
             "hostnameOverride", "bindAddress", "healthzBindAddress", "metricsBindAddress",
             "bindAddressHardFail", "mode", "iptables.masqueradeBit", "iptables.masqueradeAll",
             "iptables.localhostNodePorts", "iptables.syncPeriod", "iptables.minSyncPeriod",
-            "ipvs.syncPeriod", "ipvs.minSyncPeriod", "ipvs.scheduler", "ipvs.excludeCIDRs",
-            "ipvs.strictARP", "ipvs.tcpTimeout", "ipvs.tcpFinTimeout", "ipvs.udpTimeout",
+            "ipvs.syncPeriod", "ipvs.minSyncPeriod", "ipvs.scheduler",
             "nftables.masqueradeBit", "nftables.masqueradeAll", "nftables.syncPeriod",
             "nftables.minSyncPeriod", "detectLocalMode", "detectLocal.bridgeInterface",
-            "detectLocal.interfaceNamePrefix", "clusterCIDR", "nodePortAddresses", "oomScoreAdj",
-            "conntrack.maxPerCore", "conntrack.min", "conntrack.tcpEstablishedTimeout",
-            "conntrack.tcpCloseWaitTimeout", "conntrack.tcpBeLiberal", "conntrack.udpTimeout",
-            "conntrack.udpStreamTimeout",
-        ].map { ($0, .honoured) }
+            "detectLocal.interfaceNamePrefix", "clusterCIDR", "nodePortAddresses",
+        ].map { ($0, .honoured) } + shared.map { ($0, .honoured) }
         + [
             (
                 "clientConnection.acceptContentTypes",

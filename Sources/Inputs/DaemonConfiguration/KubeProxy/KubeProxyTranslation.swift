@@ -46,9 +46,7 @@ struct KubeProxyTranslation {
         try ipvs()
         try detector()
         try nodePorts()
-        try conntrack()
-        configuration.oomScoreAdjustment =
-            try fields.integer("oomScoreAdj", in: -1000...1000) ?? -999
+        try shared()
     }
 
     /// The fields of a section, none if it is absent; mistakes are then on the line of `asker`.
@@ -188,8 +186,8 @@ struct KubeProxyTranslation {
             }
         // As kube-proxy does, a field of another mode's section is checked for its type only.
         for section in [iptables, nftables, ipvs] {
-            _ = try section.time("syncPeriod")
-            _ = try section.time("minSyncPeriod")
+            _ = try section.kubernetesTime("syncPeriod")
+            _ = try section.kubernetesTime("minSyncPeriod")
         }
         for section in [iptables, nftables] {
             _ = try section.integer("masqueradeBit", in: 0...31)
@@ -206,8 +204,8 @@ struct KubeProxyTranslation {
     /// Zero is the same as unset. A pass costs less here than kube-proxy's, so that what is unset
     /// keeps our own default: it is no slower.
     private mutating func reconcile(_ section: Fields) throws(FieldError) {
-        let period = try section.time("syncPeriod") ?? .zero
-        let least = try section.time("minSyncPeriod") ?? .zero
+        let period = try section.kubernetesTime("syncPeriod") ?? .zero
+        let least = try section.kubernetesTime("minSyncPeriod") ?? .zero
         guard period == .zero || least <= period else {
             throw section.error("minSyncPeriod", "is longer than syncPeriod")
         }
@@ -228,12 +226,6 @@ struct KubeProxyTranslation {
                 throw ipvs.error("scheduler", "\(quoted(text)) is no scheduler of the kernel's")
             }
         }
-        configuration.ipvs.excludedRanges = try ipvs.ranges("excludeCIDRs")
-        configuration.ipvs.strictARP = try ipvs.boolean("strictARP") ?? false
-        let most = Duration.seconds(30 * 86400)
-        configuration.ipvs.timeouts.tcp = min(try ipvs.time("tcpTimeout") ?? .zero, most)
-        configuration.ipvs.timeouts.tcpFin = min(try ipvs.time("tcpFinTimeout") ?? .zero, most)
-        configuration.ipvs.timeouts.udp = min(try ipvs.time("udpTimeout") ?? .zero, most)
     }
 
     private mutating func detector() throws(FieldError) {
@@ -241,19 +233,17 @@ struct KubeProxyTranslation {
         let text = try fields.string("detectLocalMode") ?? ""
         switch text {
         case "", "ClusterCIDR":
-            let ranges = try clusterCIDRs()
-            configuration.localDetector = ranges.isEmpty ? .absent : .sources(ranges)
+            configuration.detectLocal.clusterCIDRs = try clusterCIDRs()
         case "NodeCIDR":
-            configuration.localDetector = .sources([])
-            configuration.takesPodRangesFromNode = true
+            configuration.detectLocal.mode = .nodeCIDR
         case "BridgeInterface":
-            configuration.localDetector = .interface(
+            configuration.detectLocal.mode = .bridgeInterface
+            configuration.detectLocal.bridgeInterface =
                 try detect.interfaceName("bridgeInterface", mode: text)
-            )
         case "InterfaceNamePrefix":
-            configuration.localDetector = .interfacePrefix(
+            configuration.detectLocal.mode = .interfaceNamePrefix
+            configuration.detectLocal.interfaceNamePrefix =
                 try detect.interfaceName("interfaceNamePrefix", mode: text)
-            )
         default:
             throw fields.error(
                 "detectLocalMode",
@@ -291,33 +281,18 @@ struct KubeProxyTranslation {
             ? (configuration.mode == .nftables ? .primary : .all) : try NodePortAddresses(words)
     }
 
-    private mutating func conntrack() throws(FieldError) {
-        let conntrack = try section("conntrack")
-        let counts = DaemonConfiguration.Conntrack.counts
-        var result = DaemonConfiguration.Conntrack()
-        result.maxPerCore = try conntrack.integer("maxPerCore", in: counts) ?? 32768
-        result.min = try conntrack.integer("min", in: counts) ?? 131072
-        func time(_ name: String) throws(FieldError) -> Duration? {
-            try conntrack.time(name).map { min($0, DaemonConfiguration.Conntrack.times.upperBound) }
-        }
-        result.tcpEstablishedTimeout = try time("tcpEstablishedTimeout") ?? .seconds(24 * 3600)
-        result.tcpCloseWaitTimeout = try time("tcpCloseWaitTimeout") ?? .seconds(3600)
-        result.tcpBeLiberal = try conntrack.boolean("tcpBeLiberal") ?? false
-        result.udpTimeout = try time("udpTimeout") ?? .zero
-        result.udpStreamTimeout = try time("udpStreamTimeout") ?? .zero
-        configuration.conntrack = result
-    }
-}
-
-extension Fields {
-    /// A time in Kubernetes' form, zero or longer.
-    fileprivate func time(_ name: String) throws(FieldError) -> Duration? {
-        guard let text = try string(name) else { return nil }
-        guard let time = GoDuration.parse(text) else {
-            throw error(name, "\(quoted(text)) is no time such as 30s or 1h30m")
-        }
-        guard time >= .zero else { throw error(name, "must not be negative") }
-        return time
+    /// The fields that both configurations have, under the same names, with kube-proxy's defaults.
+    private mutating func shared() throws(FieldError) {
+        configuration.oomScoreAdjustment = -999
+        configuration.conntrack.maxPerCore = 32768
+        configuration.conntrack.min = 131072
+        configuration.conntrack.tcpEstablishedTimeout = .seconds(24 * 3600)
+        configuration.conntrack.tcpCloseWaitTimeout = .seconds(3600)
+        try ConfigurationField.root.readShared(
+            KubeProxyFields.shared,
+            fields,
+            into: &configuration
+        )
     }
 }
 

@@ -28,10 +28,10 @@ extension Daemon {
         )
     }
 
-    static func logger(
+    static func logSettings(
         _ settings: DaemonConfiguration.Log,
         _ environment: [String: String]
-    ) -> Logger {
+    ) -> LogSettings.Values {
         let format: DaemonLogHandler.Format =
             switch settings.format {
             case .auto: DaemonLogHandler.isForJournal(environment) ? .journal : .text
@@ -39,7 +39,7 @@ extension Daemon {
             case .json: .json
             }
         let level = Logger.Level(rawValue: settings.level.rawValue) ?? .info
-        return Logger(label: "fairlead") { _ in DaemonLogHandler(format: format, level: level) }
+        return LogSettings.Values(format: format, level: level)
     }
 
     /// As configured; without that as it was at the start.
@@ -106,20 +106,4 @@ extension KubernetesSource {
 extension DaemonConfiguration {
     /// The name of this node's Node.
     var nodeName: String { node.name ?? NodeFacts.hostName() }
-
-    /// Fields of `new` that differ and are only read at the start.
-    func fieldsForRestart(_ new: DaemonConfiguration) -> [String] {
-        var fields: [String] = []
-        if new.mode != mode { fields.append("mode") }
-        if new.families != families { fields.append("families") }
-        if new.sources != sources { fields.append("sources") }
-        if new.networkNamespace != networkNamespace { fields.append("netns") }
-        if new.iptables != iptables { fields.append("iptables") }
-        if new.ipvs.drainTimeout != ipvs.drainTimeout { fields.append("ipvs.drainTimeout") }
-        if new.ipvs.excludedRanges != ipvs.excludedRanges { fields.append("ipvs.excludeCIDRs") }
-        if new.reconcile.driftCheckInterval != reconcile.driftCheckInterval {
-            fields.append("reconcile.driftCheckInterval")
-        }
-        return fields
-    }
 }

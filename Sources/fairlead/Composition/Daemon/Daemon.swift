@@ -32,7 +32,8 @@ struct Daemon {
     private let load: @Sendable () throws -> LoadedConfiguration
     private let watch: ConfigurationWatch?
     private(set) var configuration: DaemonConfiguration
-    private(set) var logger: Logger
+    let logger: Logger
+    private let logSettings: LogSettings
     private var manager: ServiceManagerReport
     private let watchdogInterval: Duration?
     private var lastLoad: LoadOutcome
@@ -69,7 +70,9 @@ struct Daemon {
         configuration = loaded.configuration
         featureGates = loaded.featureGates
         let environment = ProcessInfo.processInfo.environment
-        logger = Self.logger(configuration.log, environment)
+        let logSettings = LogSettings(Self.logSettings(configuration.log, environment))
+        self.logSettings = logSettings
+        logger = Logger(label: "fairlead") { _ in DaemonLogHandler(logSettings) }
         let serviceManager = ServiceManager(environment: environment)
         manager = ServiceManagerReport(serviceManager)
         watchdogInterval = serviceManager.watchdogInterval
@@ -487,15 +490,14 @@ struct Daemon {
     }
 
     private mutating func take(_ loaded: LoadedConfiguration, _ checker: HealthChecker) async {
-        let new = loaded.configuration
         report(loaded.warnings, as: "Configuration")
-        for field in configuration.fieldsForRestart(new) {
+        let old = configuration
+        for field in configuration.reload(loaded.configuration) {
             logger.warning("Takes effect at the next start", metadata: ["field": "\(field)"])
         }
-        let old = configuration
-        configuration = new
+        let new = configuration
         telemetry?.reconfigured(new)
-        logger = Self.logger(new.log, ProcessInfo.processInfo.environment)
+        logSettings.set(Self.logSettings(new.log, ProcessInfo.processInfo.environment))
         scheduler = Self.scheduler(new, families: servedFamilies)
         for problem in await dataplane.reconfigure(new) {
             logger.warning("Kernel", metadata: ["problem": "\(problem)"])

@@ -1,5 +1,6 @@
 import Addressing
 import DaemonConfiguration
+import Dataplane
 import Foundation
 package import Planning
 import ServiceModel
@@ -73,7 +74,7 @@ package struct GoldenScenario: Sendable, CustomStringConvertible {
     package static func usualSettings() -> PlannerSettings {
         var configuration = DaemonConfiguration()
         let pods = ["10.180.0.0/16", "fd00:180::/48"].compactMap { IPPrefix($0) }
-        configuration.localDetector = .sources(pods)
+        configuration.detectLocal.clusterCIDRs = pods
         return settings(configuration)
     }
 

@@ -1,4 +1,5 @@
 import Addressing
+package import DaemonConfiguration
 package import Planning
 import ServiceModel
 

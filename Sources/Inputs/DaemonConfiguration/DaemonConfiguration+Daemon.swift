@@ -1,0 +1,208 @@
+package import Addressing
+
+extension DaemonConfiguration {
+    /// One of the daemon's HTTP servers.
+    package struct Server: Sendable, Equatable {
+        /// Where it listens; nil is nowhere.
+        package var address: SocketAddress?
+        /// What happens if that address is taken.
+        package var bindFailure = BindFailure.retry
+
+        /// On the loopback address.
+        init(defaultPort: Int) {
+            address = SocketAddress(parsing: "127.0.0.1:\(defaultPort)")
+        }
+
+        /// What happens if an address is taken.
+        package enum BindFailure: String, Sendable, CaseIterable {
+            /// It is tried again, and Services are served all the while.
+            case retry
+            /// The daemon ends.
+            case fatal
+        }
+
+        static let health = ConfigurationField(
+            section: "health",
+            """
+            Whether load balancers should send traffic to this node: /healthz. Also /livez for supervisors
+            of the process, and /readyz for rollouts: the node has been programmed once.
+            """,
+            fields: [
+                .live("address", \.health.address, .listener)
+                    .about("Address to listen on. Empty: none."),
+                .restart("bindFailure", \.health.bindFailure, .choice)
+                    .about(
+                        "If the address is in use at the start: retry while serving Services, or fatal: exit."
+                    ),
+            ]
+        )
+
+        static let metrics = ConfigurationField(
+            section: "metrics",
+            "Prometheus metrics, at /metrics.",
+            fields: [
+                .live("address", \.metrics.address, .listener)
+                    .about("Address to listen on. Empty: none."),
+                .restart("bindFailure", \.metrics.bindFailure, .choice)
+                    .about("If the address is in use at the start: retry or fatal, as for health."),
+            ]
+        )
+    }
+
+    /// Where the daemon answers `fairlead status`.
+    package struct Status: Sendable, Equatable {
+        /// A Unix socket; nil is none.
+        package var socket: String? = "/run/fairlead/fairlead.sock"
+
+        static let section = ConfigurationField(
+            section: "status",
+            fields: [
+                .live("socket", \.status.socket, .optionalPath)
+                    .about("Unix socket for `fairlead status`. Empty: none.")
+            ]
+        )
+    }
+
+    /// Connection tracking: settings of the whole host, set at the start. Zero leaves one alone.
+    package struct Conntrack: Sendable, Equatable {
+        /// Connections to make room for, for each CPU.
+        package var maxPerCore = 0
+        /// Room for at least so many. Counts only if `maxPerCore` does.
+        package var min = 0
+        package var tcpEstablishedTimeout = Duration.zero
+        package var tcpCloseWaitTimeout = Duration.zero
+        /// Packets outside a connection's window are no reason to call them invalid. False leaves
+        /// the setting alone.
+        package var tcpBeLiberal = false
+        package var udpTimeout = Duration.zero
+        package var udpStreamTimeout = Duration.zero
+        /// Delete UDP flows to endpoints that are gone.
+        package var cleanStaleUDP = true
+
+        /// The kernel counts connections in an int.
+        private static let counts = 0...Int(Int32.max)
+        private static let times = Duration.zero ... .seconds(365 * 86400)
+
+        static let section = ConfigurationField(
+            section: "conntrack",
+            "Connection tracking: host settings. 0, 0s and false keep the present value.",
+            fields: [
+                .live("maxPerCore", \.conntrack.maxPerCore, .integer(counts)).about(
+                    """
+                    Table size: this many entries per CPU, at least min. Only the host's network namespace can
+                    change it.
+                    """
+                ),
+                .live("min", \.conntrack.min, .integer(counts))
+                    .about("Minimum table size. Used only if maxPerCore is set."),
+                .live("tcpEstablishedTimeout", \.conntrack.tcpEstablishedTimeout, .time(times))
+                    .about("How long the kernel keeps idle TCP connections."),
+                .live("tcpCloseWaitTimeout", \.conntrack.tcpCloseWaitTimeout, .time(times))
+                    .about("TCP connections that only one side has closed."),
+                .live("udpTimeout", \.conntrack.udpTimeout, .time(times))
+                    .about("UDP flows without an answer."),
+                .live("udpStreamTimeout", \.conntrack.udpStreamTimeout, .time(times))
+                    .about("UDP flows with answers."),
+                .live("tcpBeLiberal", \.conntrack.tcpBeLiberal, .boolean)
+                    .about("Do not treat packets outside a TCP connection's window as invalid."),
+                .live("cleanStaleUDP", \.conntrack.cleanStaleUDP, .boolean)
+                    .about(
+                        "Delete entries of UDP flows to removed endpoints, so that clients get another at once."
+                    ),
+            ]
+        )
+    }
+
+    /// Probes of endpoints, for Services that ask for it.
+    package struct HealthChecks: Sendable, Equatable {
+        /// How many probes run at once.
+        package var maxConcurrent = 64
+        /// PEM certificates that https checks trust in place of the system's; nil is the system's.
+        package var caFile: String?
+
+        static let section = ConfigurationField(
+            section: "healthChecks",
+            "For Services from files that have health checks.",
+            fields: [
+                .live("maxConcurrent", \.healthChecks.maxConcurrent, .integer(1...1000))
+                    .about("The most probes that run at once."),
+                .live("caFile", \.healthChecks.caFile, .optionalPath)
+                    .about(
+                        "PEM certificates that https checks trust instead of the system's. Empty: the system's."
+                    ),
+            ]
+        )
+    }
+
+    /// When the removal guard keeps Services that are missing from their source without having been
+    /// deleted, as a source that suddenly looks empty is more often broken than right.
+    package struct Removals: Sendable, Equatable {
+        /// More than this part of the Services has to be lost, in percent; 100 holds nothing back.
+        package var percent = 50
+        /// And at least so many.
+        package var minimum = 10
+        /// Losses this close together count as one.
+        package var window = Duration.seconds(30)
+        /// How long the source may take to recover.
+        package var holdTime = Duration.seconds(600)
+        /// Deletions are held like what is missing.
+        package var holdDeletions = false
+
+        static let section = ConfigurationField(
+            section: "removals",
+            """
+            The removal guard. When most Services or all their endpoints suddenly go missing from their
+            source without having been deleted, they stay as they are until the source has them again, an
+            administrator runs `fairlead confirm`, or holdTime expires. All other changes apply meanwhile,
+            including deletions.
+            """,
+            fields: [
+                .live("percent", \.removals.percent, .integer(1...100))
+                    .about(
+                        "Hold if more than this percentage of the Services is missing. 100: never."
+                    ),
+                .live("minimum", \.removals.minimum, .integer(1...1_000_000))
+                    .about("And at least this many."),
+                .live("window", \.removals.window, .time(.zero ... .seconds(3600)))
+                    .about("Losses within this time count together."),
+                .live("holdTime", \.removals.holdTime, .time(.seconds(1) ... .seconds(86400)))
+                    .about("How long the source may take to recover."),
+                .live("holdDeletions", \.removals.holdDeletions, .boolean)
+                    .about("Also hold deletions."),
+            ]
+        )
+    }
+
+    /// Log lines, on standard error.
+    package struct Log: Sendable, Equatable {
+        package var level = Level.info
+        package var format = Format.auto
+
+        /// Lines below it are left out.
+        package enum Level: String, Sendable, CaseIterable {
+            case debug
+            case info
+            case notice
+            case warning
+            case error
+        }
+
+        /// How lines look.
+        package enum Format: String, Sendable, CaseIterable {
+            /// For journald under systemd, else text.
+            case auto
+            case text
+            case json
+        }
+
+        static let section = ConfigurationField(
+            section: "log",
+            fields: [
+                .live("level", \.log.level, .choice)
+                    .about("debug, info, notice, warning or error."),
+                .live("format", \.log.format, .choice)
+                    .about("auto (journald's fields under systemd, else text), text or json."),
+            ]
+        )
+    }
+}

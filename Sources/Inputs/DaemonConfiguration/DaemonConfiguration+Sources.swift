@@ -1,0 +1,161 @@
+package import Addressing
+
+extension DaemonConfiguration {
+    /// The node this is.
+    package struct Node: Sendable, Equatable {
+        /// Compared with endpoints' node names; nil means the host name in lower case.
+        package var name: String?
+        /// Compared with endpoints' zone hints.
+        package var zone: String?
+        /// At most one per family; empty means found on the interfaces.
+        package var addresses: [IPAddress] = []
+
+        static let section = ConfigurationField(
+            section: "node",
+            fields: [
+                .restart("name", \.node.name, .lowercase)
+                    .about(
+                        "Matched against the node names of endpoints, to find the local ones. Empty: the host name."
+                    ),
+                .live("zone", \.node.zone, .optionalText)
+                    .about("Matched against the zone hints of endpoints. Empty: no zone."),
+                .live("addresses", \.node.addresses, .nodeAddresses).about(
+                    """
+                    The node's own addresses, at most one per family. Empty: the first global ones on its
+                    interfaces.
+                    """
+                ),
+            ]
+        )
+    }
+
+    /// Where Services come from.
+    package struct Sources: Sendable, Equatable {
+        /// A directory of manifests, or one file; empty is none.
+        package var filePath = "/etc/fairlead/services.d"
+        /// Copies of the last good state, for the next start; nil keeps none.
+        package var stateDirectory: String? = "/var/lib/fairlead"
+        /// Serve Services labelled for this proxy instead of those without a label.
+        package var serviceProxyName = ""
+        /// An API server; nil is none.
+        package var kubernetes: Kubernetes?
+
+        static let section = ConfigurationField(
+            section: "sources",
+            fields: [
+                .restart("files", \.sources.filePath, .text).about(
+                    """
+                    A directory of .yaml, .yml and .json manifests, or one such file; watched for changes.
+                    Empty: none, if there is an API server.
+                    """
+                ),
+                .restart("stateDirectory", \.sources.stateDirectory, .optionalPath).about(
+                    """
+                    For copies of the last good state, so that a restart in the middle of an edit, or without
+                    an API server, loses nothing. Empty: none.
+                    """
+                ),
+                .restart("serviceProxyName", \.sources.serviceProxyName, .text).about(
+                    """
+                    Serve the Services labelled service.kubernetes.io/service-proxy-name=<this>, instead of
+                    those without the label.
+                    """
+                ),
+                Kubernetes.section,
+            ]
+        )
+
+        /// Services and endpoints from a Kubernetes API server.
+        package struct Kubernetes: Sendable, Equatable {
+            /// Nil means the service account of the daemon's pod. Absolute, but in kube-proxy's forms,
+            /// which may name one from the working directory.
+            package var kubeconfig: String?
+            /// A context of the kubeconfig; nil is its current one.
+            package var context: String?
+            /// API servers, tried in turn, in place of the kubeconfig's or the pod's; empty changes
+            /// nothing. Without a scheme they are https if the kubeconfig or the pod has what only
+            /// TLS needs, else http, as for client-go.
+            package var servers: [String] = []
+            package var contentType = ContentType.protobuf
+            /// Keep the last snapshot in the state directory, for a start without an API server.
+            package var snapshotCache = true
+            /// Without any answer for so long the source is stale, and the daemon not healthy; zero
+            /// waits for ever.
+            package var staleAfter = Duration.seconds(300)
+
+            package init() {}
+
+            /// How objects travel.
+            package enum ContentType: String, Sendable, CaseIterable {
+                /// With JSON where the server has no protobuf.
+                case protobuf
+                case json
+            }
+        }
+    }
+}
+
+extension DaemonConfiguration.Sources {
+    fileprivate var watchesKubernetes: Bool {
+        get { kubernetes != nil }
+        set { kubernetes = newValue ? kubernetes ?? Kubernetes() : nil }
+    }
+
+    /// The defaults, which can't be changed, where there is no section.
+    fileprivate var kubernetesSection: Kubernetes {
+        get { kubernetes ?? Kubernetes() }
+        set { if kubernetes != nil { kubernetes = newValue } }
+    }
+}
+
+extension DaemonConfiguration.Sources.Kubernetes {
+    fileprivate static let section = ConfigurationField(
+        section: "kubernetes",
+        "Watch a Kubernetes API server, too. Without this section none is watched.",
+        presence: \DaemonConfiguration.sources.watchesKubernetes,
+        fields: [
+            .restart("kubeconfig", \.sources.kubernetesSection.kubeconfig, .optionalPath)
+                .about(
+                    "Absolute path of a kubeconfig. Empty: the service account of the daemon's pod."
+                ),
+            .restart("context", \.sources.kubernetesSection.context, .optionalText)
+                .about("A context of the kubeconfig. Empty: its current one."),
+            .restart("servers", \.sources.kubernetesSection.servers, .servers).about(
+                """
+                API servers, tried in turn, instead of the kubeconfig's or the pod's:
+                [https://192.0.2.1:6443]. Without a scheme: https if the kubeconfig or the pod has anything
+                that only TLS needs, else http. Do not use the address of the Service `kubernetes`: it works
+                only once Fairlead has programmed it.
+                """
+            ),
+            .restart("contentType", \.sources.kubernetesSection.contentType, .choice)
+                .about("protobuf (JSON where the server has none) or json."),
+            .restart("snapshotCache", \.sources.kubernetesSection.snapshotCache, .boolean)
+                .about(
+                    "Save the last state in stateDirectory, for a start while no API server answers."
+                ),
+            .restart(
+                "staleAfter",
+                \.sources.kubernetesSection.staleAfter,
+                .time(.zero ... .seconds(86400))
+            ).about(
+                """
+                After this time without a sign of life the source is stale and /healthz red. Bookmarks are
+                a sign of life; lists are not while no watch works. 0s: never.
+                """
+            ),
+        ]
+    )
+
+    /// A host, with or without a scheme and a port, and without credentials, which would end up in
+    /// logs.
+    static func isServer(_ text: String) -> Bool {
+        let scheme = ["https://", "http://"].first { text.hasPrefix($0) } ?? ""
+        guard !scheme.isEmpty || !text.contains("://") else { return false }
+        let rest = text.utf8.dropFirst(scheme.utf8.count)
+        guard let first = rest.first, first != UInt8(ascii: "/"), first != UInt8(ascii: ":") else {
+            return false
+        }
+        return rest.allSatisfy { $0 > 0x20 && $0 < 0x7f && !"\"'<>@\\?#".utf8.contains($0) }
+    }
+}
