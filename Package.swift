@@ -81,6 +81,11 @@ let argumentParser = Target.Dependency.product(
     name: "ArgumentParser",
     package: "swift-argument-parser"
 )
+let systemPackage = Target.Dependency.product(
+    name: "SystemPackage",
+    package: "swift-system"
+)
+let subprocess = Target.Dependency.product(name: "Subprocess", package: "swift-subprocess")
 let treeCollections = Target.Dependency.product(
     name: "HashTreeCollections",
     package: "swift-collections"
@@ -106,6 +111,9 @@ let package = Package(
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
         .package(url: "https://github.com/apple/swift-collections", from: "1.6.0"),
         .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
+        .package(url: "https://github.com/apple/swift-system.git", from: "1.8.1"),
+        // Without the trait that adds Foundation.
+        .package(url: "https://github.com/swiftlang/swift-subprocess", from: "1.0.2", traits: []),
         .package(url: "https://github.com/jpsim/Yams", from: "6.2.2"),
         .package(url: "https://github.com/apple/swift-nio", from: "2.101.2"),
         .package(url: "https://github.com/apple/swift-nio-http2.git", from: "1.40.0"),
@@ -125,7 +133,7 @@ let package = Package(
 
         // The models: values, no I/O.
         room(.model, "Addressing"),
-        room(.model, "ServiceModel", ["Addressing", treeCollections]),
+        room(.model, "ServiceModel", ["Addressing", "PrintableText", treeCollections]),
         room(.model, "DataplaneModel", ["Addressing"]),
 
         // Pure: from what is wanted to rules, and from rules to what becomes of a packet.
@@ -166,7 +174,7 @@ let package = Package(
             "KubernetesClient",
             [
                 "Addressing", "PrintableText", "ServiceModel", "AnnotatedYAML", "KubernetesAPI",
-                "CSpawn", httpClient, nioCore, nioHTTP1, nioPosix, nioTLS, logging,
+                httpClient, nioCore, nioHTTP1, nioPosix, nioTLS, logging, subprocess, systemPackage,
             ]
         ),
         room(
@@ -212,7 +220,8 @@ let package = Package(
                 "Addressing", "ServiceModel", "DataplaneModel", "Planning", "PacketTracing",
                 "HealthChecking", "HTTPServing", "Picturing", "ProxyModes", "LinuxKernel",
                 "ServiceSources", "KubernetesAPI", "KubernetesClient", "DaemonConfiguration",
-                "PrintableText", "Telemetry", "Dataplane", "InstalledModes", "Reconciling", "NamespaceLab",
+                "PrintableText", "Telemetry", "Dataplane", "InstalledModes", "Reconciling",
+                "NamespaceLab",
                 "LabTraffic", "LabCluster",
                 argumentParser, logging, httpClient, nioCore, nioHTTP1,
             ]
@@ -331,7 +340,8 @@ let package = Package(
             [
                 "Addressing", "ServiceModel", "Planning", "HealthChecking", "HTTPServing",
                 "KubernetesAPI", "KubernetesClient", "DaemonConfiguration", "Telemetry",
-                "Dataplane", "InstalledModes", "Reconciling", "DataplaneModel", "LinuxKernel", "PacketTracing",
+                "Dataplane", "InstalledModes", "Reconciling", "DataplaneModel", "LinuxKernel",
+                "PacketTracing",
                 "ProxyModes", "fairlead", logging,
             ]
         ),
