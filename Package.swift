@@ -88,6 +88,7 @@ let systemPackage = Target.Dependency.product(
     name: "SystemPackage",
     package: "swift-system"
 )
+let subprocess = Target.Dependency.product(name: "Subprocess", package: "swift-subprocess")
 let treeCollections = Target.Dependency.product(
     name: "HashTreeCollections",
     package: "swift-collections"
@@ -117,6 +118,8 @@ let package = Package(
         .package(url: "https://github.com/apple/swift-collections", from: "1.6.0"),
         .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
         .package(url: "https://github.com/apple/swift-system.git", from: "1.8.1"),
+        // Without the trait that adds Foundation.
+        .package(url: "https://github.com/swiftlang/swift-subprocess", from: "1.0.2", traits: []),
         .package(url: "https://github.com/jpsim/Yams", from: "6.2.2"),
         .package(url: "https://github.com/apple/swift-nio", from: "2.101.2"),
         .package(url: "https://github.com/apple/swift-nio-http2.git", from: "1.40.0"),
@@ -136,7 +139,7 @@ let package = Package(
 
         // The models: values, no I/O.
         room(.model, "Addressing", [], unsafe),
-        room(.model, "ServiceModel", ["Addressing", treeCollections]),
+        room(.model, "ServiceModel", ["Addressing", "PrintableText", treeCollections]),
         room(.model, "DataplaneModel", ["Addressing"]),
 
         // Pure: from what is wanted to rules, and from rules to what becomes of a packet.
@@ -259,8 +262,8 @@ let package = Package(
             "KubernetesClient",
             [
                 "Addressing", "PrintableText", "ServiceModel", "AnnotatedYAML",
-                "KubernetesObjects", "KubernetesAPI", "CSpawn", httpClient, nioCore, nioHTTP1,
-                nioPosix, nioTLS, logging, "SystemCalls", systemPackage,
+                "KubernetesObjects", "KubernetesAPI", httpClient, nioCore, nioHTTP1,
+                nioPosix, nioTLS, logging, "SystemCalls", systemPackage, subprocess,
             ]
         ),
         room(

@@ -55,11 +55,13 @@ struct ConfigurationCommandTests {
         let more = "clientConnection: {kubeconfig: conf/proxy.conf}\n"
         try withFile(Self.kubeProxy + more) { path in
             let output = try convert("-c \(path)")
-            #expect(output.contains("{kubeconfig: \(directory)/conf/proxy.conf}"), "\(output)")
+            #expect(output.contains("    kubeconfig: \(directory)/conf/proxy.conf\n"), "\(output)")
         }
         let output = try convert("--kubeconfig=./proxy.conf --master=api:8080")
         #expect(
-            output.contains("{kubeconfig: \(directory)/./proxy.conf, servers: [\"api:8080\"]}"),
+            output.contains(
+                "    kubeconfig: \(directory)/./proxy.conf\n    servers: [\"api:8080\"]\n"
+            ),
             "\(output)"
         )
     }

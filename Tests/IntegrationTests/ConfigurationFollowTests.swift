@@ -32,6 +32,27 @@ extension KernelSuites {
             try fixture.stop()
         }
 
+        @Test("Of a change, what takes a restart is named and waits, and the rest counts at once")
+        func restart() throws {
+            let fixture = try DaemonFixture(servers: false)
+            try fixture.write(LifeScript.web(1))
+            try fixture.start()
+            try fixture.waitUntilApplied()
+            let before = try fixture.rules(.ipv4)
+            let good = try String(contentsOfFile: fixture.configuration, encoding: .utf8)
+            let change =
+                "ipvs: {drainTimeout: 1m}\nmasquerade: {all: true}\nlog: {level: warning}\n"
+            try write(good + change, fixture)
+            try wait(fixture) { try $0.rules(.ipv4) != before }
+            let waiting = "Takes effect at the next start field=ipvs.drainTimeout"
+            #expect(fixture.log.contains(waiting))
+            // Both times: it is still the old value that counts.
+            try write(good + change + "nodePorts: {localhost: true}\n", fixture)
+            try wait(fixture) { $0.log.components(separatedBy: waiting).count == 3 }
+            #expect(fixture.log.components(separatedBy: "Configuration reloaded").count <= 2)
+            try fixture.stop()
+        }
+
         /// In place, as some editors and most scripts do.
         private func write(_ text: String, _ fixture: DaemonFixture) throws {
             try text.write(toFile: fixture.configuration, atomically: false, encoding: .utf8)

@@ -1,4 +1,5 @@
 import Foundation
+import Glibc
 import Testing
 
 @testable import KubernetesClient
@@ -139,6 +140,86 @@ struct ExecPluginTests {
             }
             #expect(error?.description.contains(expected) == true)
             #expect(error?.description.contains("hunter2") == false)
+        }
+    }
+
+    @Test("It inherits no descriptor, input, blocked or ignored signal, or variable")
+    func inheritance() async throws {
+        try await withDirectory { directory in
+            let plugin = try plugin(
+                """
+                ls /proc/$$/fd > \(directory)/descriptors
+                readlink /proc/$$/fd/0 > \(directory)/input
+                grep -E '^Sig(Blk|Ign)' /proc/self/status > \(directory)/signals
+                ps -o pgid= -p $$ | tr -d ' ' > \(directory)/group; echo $$ >> \(directory)/group
+                env > \(directory)/variables
+                echo '\(credential(#""token":"t""#))'
+                """,
+                in: directory
+            )
+            // Not closed by exec, and ignored, as the daemon ignores signals that it reads.
+            let descriptor = open("/dev/null", O_RDONLY)
+            let old = signal(SIGUSR1, SIG_IGN)
+            defer {
+                close(descriptor)
+                signal(SIGUSR1, old)
+            }
+            _ = try await provider(plugin).current()
+            func seen(_ name: String) throws -> [String] {
+                try String(contentsOfFile: "\(directory)/\(name)", encoding: .utf8)
+                    .split(separator: "\n").map(String.init)
+            }
+            // The shell's own, above 9, reads the script.
+            let open = try seen("descriptors").compactMap { Int($0) }
+            #expect(open.filter { $0 < 10 } == [0, 1, 2] && !open.contains(Int(descriptor)))
+            #expect(try seen("input") == ["/dev/null"])
+            for line in try seen("signals") {
+                let mask = try #require(UInt64(line.suffix(16), radix: 16))
+                // glibc keeps 32 and 33 for itself.
+                #expect(mask & ~0x1_8000_0000 == 0, "\(line)")
+            }
+            let group = try seen("group")
+            #expect(group.count == 2 && group.first == group.last)
+            let names = try seen("variables").compactMap { $0.split(separator: "=").first }
+            #expect(!names.contains("LANG") && names.contains("KUBERNETES_EXEC_INFO"))
+        }
+    }
+
+    @Test("Its children end with it when it takes too long")
+    func children() async throws {
+        try await withDirectory { directory in
+            let plugin = try plugin(
+                "sleep 1000 & echo $! > \(directory)/child; wait",
+                in: directory
+            )
+            await #expect(throws: ClientError.self) {
+                try await provider(plugin, timeout: .milliseconds(500)).current()
+            }
+            let text = try String(contentsOfFile: "\(directory)/child", encoding: .utf8)
+            let child = try #require(Int32(text.trimmingCharacters(in: .whitespacesAndNewlines)))
+            // It is no child of ours, and ends when the kernel has delivered the signal.
+            let deadline = ContinuousClock.now + .seconds(10)
+            while isRunning(child), ContinuousClock.now < deadline { await Task.yield() }
+            #expect(!isRunning(child))
+        }
+    }
+
+    /// Neither gone nor a zombie that nobody has collected.
+    private func isRunning(_ process: Int32) -> Bool {
+        guard let status = try? String(contentsOfFile: "/proc/\(process)/stat", encoding: .utf8)
+        else { return false }
+        return !status.contains(") Z ")
+    }
+
+    @Test("What a child in the background keeps open does not hold up an answer")
+    func background() async throws {
+        try await withDirectory { directory in
+            let plugin = try plugin(
+                "sleep 2 & echo '\(credential(#""token":"t""#))'",
+                in: directory
+            )
+            let credentials = try await provider(plugin, timeout: .seconds(60)).current()
+            #expect(credentials.header == Secret("Bearer t"))
         }
     }
 

@@ -97,12 +97,13 @@ extension WireEndpointSlice.Endpoint {
         _ leftOut: inout [ObjectError]
     ) throws(ObjectError) -> Endpoint? {
         guard let addresses, let text = addresses.first else { return nil }
-        guard let address = IPAddress(text), address.family == family else {
-            throw ObjectError(
-                FieldPath("endpoints", .element(index), "addresses", .element(0)),
-                "\(quoted(text)) is no \(family.rawValue) address"
-            )
+        func refusal(_ reason: String) -> ObjectError {
+            ObjectError(FieldPath("endpoints", .element(index), "addresses", .element(0)), reason)
         }
+        guard let address = IPAddress(text), address.family == family else {
+            throw refusal("\(quoted(text)) is no \(family.rawValue) address")
+        }
+        if let reason = FieldValues.reasonAgainst(endpoint: address) { throw refusal(reason) }
         var endpoint = Endpoint(address: address)
         endpoint.ignoredAddresses = UInt8(clamping: addresses.count - 1)
         endpoint.ready = conditions?.ready ?? true

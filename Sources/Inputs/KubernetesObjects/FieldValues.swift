@@ -41,6 +41,22 @@ package enum FieldValues {
         return transport
     }
 
+    /// Why an endpoint can't have this address; nil if it can. As the API server validates
+    /// EndpointSlices (`ValidateEndpointIP`).
+    package static func reasonAgainst(endpoint address: IPAddress) -> String? {
+        let kind: String? =
+            if address.isUnspecified {
+                "unspecified"
+            } else if address.isLoopback {
+                "loopback"
+            } else if address.isLinkLocal || address.isLinkLocalMulticast {
+                "link-local"
+            } else {
+                nil
+            }
+        return kind.map { "\(address) is \($0), which an endpoint's address may not be" }
+    }
+
     /// Nil if absent or blank.
     package static func address(
         _ text: String?,

@@ -136,6 +136,9 @@ package struct KernelCapabilities: Sendable {
         let name = family == .ipv4 ? "net.ipv4.ip_forward" : "net.ipv6.conf.all.forwarding"
         switch value(name) {
         case "1": add(.good, name, "1")
+        // Without IPv6 there are no such parameters, and nothing to forward.
+        case nil where family == .ipv6 && value("net.ipv6.conf.all.disable_ipv6") == nil:
+            add(.good, name, "this host has no IPv6")
         case let other:
             add(
                 .note,

@@ -2,7 +2,8 @@ import CSpawn
 import Glibc
 
 /// A program that runs in a namespace, with its input and output in our hands. It ends with its
-/// owner.
+/// owner. By hand, as swift-subprocess ends programs with the task that started them, and the callers
+/// here are no tasks.
 package final class LabProcess {
     package let pid: Int32
     /// What was called, for messages.

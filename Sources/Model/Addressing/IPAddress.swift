@@ -33,6 +33,11 @@ package struct IPAddress: Sendable, Hashable, Comparable {
         family == .ipv4 ? bits >> 16 == 0xa9fe : bits >> 118 == 0x3fa
     }
 
+    /// 224.0.0.0/24 or ff02::/16 (RFC 5771, RFC 4291).
+    package var isLinkLocalMulticast: Bool {
+        family == .ipv4 ? bits >> 8 == 0xe00000 : bits >> 112 == 0xff02
+    }
+
     /// 0.0.0.0 or ::.
     package var isUnspecified: Bool { bits == 0 }
 

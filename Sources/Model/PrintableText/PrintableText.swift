@@ -3,11 +3,11 @@ package func quoted(_ text: String) -> String {
     "\"\(printable(text))\""
 }
 
-/// At most 80 characters of `text`; control characters, and those that turn the reading direction
+/// At most `limit` characters of `text`; control characters, and those that turn the reading direction
 /// or can't be seen, replaced.
-package func printable(_ text: String) -> String {
+package func printable(_ text: String, limit: Int = 80) -> String {
     var result = ""
-    for scalar in text.unicodeScalars.prefix(80) {
+    for scalar in text.unicodeScalars.prefix(limit) {
         let isHarmless =
             switch scalar.properties.generalCategory {
             case .control, .format, .lineSeparator, .paragraphSeparator, .privateUse, .unassigned:
@@ -16,5 +16,5 @@ package func printable(_ text: String) -> String {
             }
         result.unicodeScalars.append(isHarmless ? scalar : "\u{fffd}")
     }
-    return text.unicodeScalars.count > 80 ? result + "…" : result
+    return text.unicodeScalars.count > limit ? result + "…" : result
 }

@@ -1,3 +1,5 @@
+import PrintableText
+
 /// One thing wrong with one object of the input, in words a person can act on.
 ///
 /// Either one value is left out and the object counts without it, or the object keeps its last good
@@ -27,8 +29,9 @@ package struct ObjectIssue: Sendable, Hashable, Comparable, CustomStringConverti
         self.service = service
     }
 
-    /// `file:line: namespace/name: reason`, absent parts left out.
+    /// `file:line: namespace/name: reason`, absent parts left out. A file's name is printable.
     package var description: String {
+        let source = printable(source, limit: .max)
         let place = line.map { "\(source):\($0)" } ?? source
         return [place, object, reason].compactMap { $0 }.joined(separator: ": ")
     }

@@ -39,40 +39,27 @@ extension Fields {
         return address
     }
 
-    /// The addresses of a list. Blank elements are skipped, as Kubernetes proxies do.
+    /// The addresses of a list.
     func addresses(_ name: String) throws(FieldError) -> [IPAddress] {
-        var result: [IPAddress] = []
-        for (text, line, path) in try strings(name) {
-            let trimmed = text.trimmed
-            guard !trimmed.isEmpty else { continue }
-            guard let address = IPAddress(trimmed) else {
-                throw FieldError(
-                    line: line,
-                    path: path,
-                    reason: "\(quoted(text)) is no IP address"
-                )
-            }
-            result.append(address)
-        }
-        return result
+        try filled(name, "an IP address") { IPAddress($0) }
     }
 
     /// The CIDR ranges of a list.
     func prefixes(_ name: String) throws(FieldError) -> [IPPrefix] {
-        var result: [IPPrefix] = []
-        for (text, line, path) in try strings(name) {
-            let trimmed = text.trimmed
-            guard !trimmed.isEmpty else { continue }
-            guard let prefix = IPPrefix(trimmed) else {
-                throw FieldError(
-                    line: line,
-                    path: path,
-                    reason: "\(quoted(text)) is no address range such as 192.0.2.0/24"
-                )
-            }
-            result.append(prefix)
+        try filled(name, "an address range such as 192.0.2.0/24") { IPPrefix($0) }
+    }
+
+    /// As `parsed`. Blank elements are skipped, as Kubernetes proxies do.
+    private func filled<Value>(
+        _ name: String,
+        _ wanted: String,
+        _ parse: (String) -> Value?
+    ) throws(FieldError) -> [Value] {
+        let values = try parsed(name, wanted) { text -> Value?? in
+            let text = text.trimmed
+            return text.isEmpty ? .some(nil) : parse(text).map { .some($0) }
         }
-        return result
+        return values.compactMap(\.self)
     }
 
     /// Kubernetes' nested form of the affinity timeout; 10800 s if absent.

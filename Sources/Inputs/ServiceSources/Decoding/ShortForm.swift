@@ -196,6 +196,9 @@ private struct ShortFormEndpoints {
         guard let address = try fields.address("address") else {
             throw fields.error("address", "is missing")
         }
+        if let reason = FieldValues.reasonAgainst(endpoint: address) {
+            throw fields.error("address", reason)
+        }
         let weight = try fields.integer("weight", in: EndpointWeight.range)
         let terminating = try fields.boolean("terminating") ?? false
         return Endpoint(
