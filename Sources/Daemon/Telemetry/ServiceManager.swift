@@ -1,11 +1,11 @@
 import Glibc
 
-/// Talks to the service manager that started the daemon (sd_notify(3)): one datagram a message.
+/// Notifies the service manager that started the daemon (sd_notify(3)): one datagram per message.
 ///
 /// Without `NOTIFY_SOCKET` in the environment every call does nothing.
 package struct ServiceManager: Sendable {
     private let socketPath: String?
-    /// How often the service manager wants a sign of life; nil without a watchdog.
+    /// The watchdog interval of the service manager; nil without a watchdog.
     package let watchdogInterval: Duration?
 
     /// Reads `NOTIFY_SOCKET`, `WATCHDOG_USEC` and `WATCHDOG_PID`.
@@ -24,7 +24,7 @@ package struct ServiceManager: Sendable {
         send("READY=1\nSTATUS=\(Self.line(status))")
     }
 
-    /// A reload begins; `ready` ends it.
+    /// A reload has started; `ready` ends it.
     package func reloading() {
         var now = timespec()
         clock_gettime(CLOCK_MONOTONIC, &now)
@@ -38,23 +38,23 @@ package struct ServiceManager: Sendable {
 
     package func stopping() { send("STOPPING=1") }
 
-    /// A message field ends at the line's end, whatever names from outside it holds.
+    /// Replaces line ends, which would end the message field and may come from hostile names.
     private static func line(_ text: String) -> String {
         String(text.map { $0.isNewline ? " " : $0 })
     }
 
-    /// How long a service manager that is busy may keep us.
+    /// How long to wait for a busy service manager.
     private static let patience = timeval(tv_sec: 1, tv_usec: 0)
 
-    /// Without `waits` a message for which there is no room now is dropped: another of its kind
-    /// follows.
+    /// Without `waits`, a message that does not fit in the socket's queue is dropped: another of
+    /// its kind follows.
     private func send(_ message: String, waits: Bool = true) {
         guard let socketPath else { return }
         var address = sockaddr_un()
         address.sun_family = sa_family_t(AF_UNIX)
         var path = Array(socketPath.utf8)
         guard path.count < MemoryLayout.size(ofValue: address.sun_path) else { return }
-        // A leading @ stands for the NUL of the abstract name space.
+        // A leading @ stands for the NUL of the abstract namespace.
         if path.first == UInt8(ascii: "@") { path[0] = 0 }
         withUnsafeMutableBytes(of: &address.sun_path) { $0.copyBytes(from: path) }
         let length = socklen_t(MemoryLayout<sa_family_t>.size + path.count)
@@ -71,7 +71,7 @@ package struct ServiceManager: Sendable {
         )
         let flags = Int32(MSG_NOSIGNAL) | (waits ? 0 : Int32(MSG_DONTWAIT))
         let bytes = Array(message.utf8)
-        // A service manager that does not listen is no reason to stop serving.
+        // An absent service manager must not stop the daemon.
         _ = withUnsafePointer(to: &address) { pointer in
             pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) {
                 sendto(descriptor, bytes, bytes.count, flags, $0, length)

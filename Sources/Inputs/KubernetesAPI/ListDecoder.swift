@@ -1,8 +1,8 @@
-/// What a list says beside its objects.
+/// The metadata of a list.
 package struct ListMetadata: Sendable, Hashable {
-    /// To watch from.
+    /// The version to watch from.
     package var resourceVersion: String
-    /// To get the next page with; empty after the last one.
+    /// Fetches the next page; empty after the last one.
     package var continueToken: String
 
     package init(resourceVersion: String, continueToken: String = "") {
@@ -11,10 +11,10 @@ package struct ListMetadata: Sendable, Hashable {
     }
 }
 
-/// Reads the body of a list as it comes in, one object at a time: no more than the bytes of one
-/// object are kept.
+/// Decodes the body of a list as it arrives, one object at a time: at most one object's bytes are
+/// kept.
 package struct ListDecoder: Sendable {
-    /// Of these two one is there.
+    /// Exactly one of these two is set.
     private var protobuf: ProtobufListReader?
     private var json: JSONListReader?
 
@@ -30,16 +30,16 @@ package struct ListDecoder: Sendable {
     }
 
     /// The objects that end in `bytes`. A body that is a Status is thrown as `APIStatus` here or by
-    /// `finish`, any other that is no list of the resource as `APIDecodingError`; the objects count
-    /// only once `finish` has returned.
+    /// `finish`, any other that is not a list of the resource as `APIDecodingError`. The objects
+    /// are only valid once `finish` has returned.
     package mutating func feed(_ bytes: Span<UInt8>) throws -> [APIObject] {
         try protobuf?.feed(bytes) ?? json?.feed(bytes) ?? []
     }
 
-    /// Ends the body; throws as `feed` does, and if the list is cut short.
+    /// Ends the body; throws as `feed` does, and if the list is truncated.
     package mutating func finish() throws -> ListMetadata {
         guard let metadata = try protobuf?.finish() ?? json?.finish() else {
-            throw APIDecodingError(reason: "the list is cut short")
+            throw APIDecodingError(reason: "the list is truncated")
         }
         return metadata
     }

@@ -1,9 +1,9 @@
-/// Reads the body of a watch as it comes in. An event is at most `maximumEventBytes` long.
+/// Decodes the body of a watch as it arrives. An event has at most `maximumEventBytes`.
 package struct WatchDecoder: Sendable {
-    /// Longer events are refused, as client-go does.
+    /// Longer events are rejected, as in client-go.
     package static let maximumEventBytes = 16 << 20
 
-    /// Of these two one is there.
+    /// Exactly one of these two is set.
     private var protobuf: ProtobufWatchReader?
     private var json: JSONWatchReader?
 
@@ -18,13 +18,13 @@ package struct WatchDecoder: Sendable {
         }
     }
 
-    /// The events that end in `bytes`. Throws `APIDecodingError` for what is no watch of the
+    /// The events that end in `bytes`. Throws `APIDecodingError` for anything but a watch of the
     /// resource.
     package mutating func feed(_ bytes: Span<UInt8>) throws -> [WatchEvent] {
         try protobuf?.feed(bytes) ?? json?.feed(bytes) ?? []
     }
 
-    /// Ends the body; throws if an event is cut short.
+    /// Ends the body; throws if an event is truncated.
     package mutating func finish() throws {
         try protobuf?.finish()
         try json?.finish()

@@ -1,10 +1,10 @@
-/// `text` in quotes, cut and without control characters: it may come from anybody.
+/// `text` in quotes, truncated and without control characters: it may be hostile.
 package func quoted(_ text: String) -> String {
     "\"\(printable(text))\""
 }
 
-/// At most 80 characters of `text`; control characters, and those that turn the reading direction
-/// or can't be seen, replaced.
+/// At most 80 characters of `text`; control and invisible characters, and those that change the
+/// reading direction, are replaced.
 package func printable(_ text: String) -> String {
     var result = ""
     for scalar in text.unicodeScalars.prefix(80) {

@@ -1,13 +1,13 @@
-/// One thing wrong with one object of the input, in words a person can act on.
+/// A problem with one object of the input, described so that a person can act on it.
 ///
-/// Either one value is left out and the object counts without it, or the object keeps its last good
-/// version; no other object is affected.
+/// Either one value is left out and the rest of the object is used, or the object keeps its last
+/// good version; no other object is affected.
 package struct ObjectIssue: Sendable, Hashable, Comparable, CustomStringConvertible {
     /// File path, or the name of another kind of source.
     package var source: String
     /// 1-based line in the source; nil when there is none.
     package var line: Int?
-    /// `namespace/name`, as far as it is known.
+    /// `namespace/name`, as far as known.
     package var object: String?
     package var reason: String
 
@@ -18,7 +18,7 @@ package struct ObjectIssue: Sendable, Hashable, Comparable, CustomStringConverti
         self.reason = reason
     }
 
-    /// `file:line: namespace/name: reason`, absent parts left out.
+    /// `file:line: namespace/name: reason`, without absent parts.
     package var description: String {
         let place = line.map { "\(source):\($0)" } ?? source
         return [place, object, reason].compactMap { $0 }.joined(separator: ": ")

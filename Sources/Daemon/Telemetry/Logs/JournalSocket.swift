@@ -1,6 +1,6 @@
 import Glibc
 
-/// journald's native protocol (systemd.io/JOURNAL_NATIVE_PROTOCOL): one datagram an entry, with
+/// journald's native protocol (systemd.io/JOURNAL_NATIVE_PROTOCOL): one datagram per entry, with
 /// fields that `journalctl` can select by.
 final class JournalSocket: Sendable {
     static let standardPath = "/run/systemd/journal/socket"
@@ -8,7 +8,8 @@ final class JournalSocket: Sendable {
     private let descriptor: Int32
     private let path: String
 
-    /// Nil if the system has no such sockets; whether anybody listens shows with each entry.
+    /// Nil if the system has no such sockets; whether journald listens is only known when an entry
+    /// is sent.
     init?(path: String = standardPath) {
         let kind = Int32(SOCK_DGRAM.rawValue | SOCK_CLOEXEC.rawValue)
         descriptor = socket(AF_UNIX, kind, 0)
@@ -20,7 +21,7 @@ final class JournalSocket: Sendable {
         close(descriptor)
     }
 
-    /// False if journald does not take it, or not at once.
+    /// False if journald does not accept it at once.
     func send(_ fields: [(name: String, value: String)]) -> Bool {
         var address = sockaddr_un()
         address.sun_family = sa_family_t(AF_UNIX)
@@ -44,7 +45,7 @@ final class JournalSocket: Sendable {
         return sent == bytes.count
     }
 
-    /// `NAME=value`, or where the value has line breaks its length in between.
+    /// `NAME=value`, or with the value's length in between if the value contains line breaks.
     static func entry(_ fields: [(name: String, value: String)]) -> [UInt8] {
         var bytes: [UInt8] = []
         for (name, value) in fields {
@@ -62,7 +63,8 @@ final class JournalSocket: Sendable {
         return bytes
     }
 
-    /// Our name of a metadata key: capitals, digits and underscores, at most 64 (systemd's rule).
+    /// The field name of a metadata key: capitals, digits and underscores, at most 64 (systemd's
+    /// rule).
     static func name(of key: String) -> String {
         let letters = key.utf8.map { byte -> Character in
             switch byte {

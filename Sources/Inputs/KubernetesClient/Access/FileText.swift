@@ -1,6 +1,6 @@
 import Glibc
 
-/// The text of a small file; errors name the file and say nothing of its content.
+/// The text of a small file; errors name the file but never quote its content.
 func textOfFile(_ path: String, limit: Int = 4 << 20) throws(ClientError) -> String {
     let file = open(path, O_RDONLY | O_CLOEXEC)
     guard file >= 0 else { throw ClientError("\(path): \(String(cString: strerror(errno)))") }

@@ -14,7 +14,7 @@ extension Fields {
         return port
     }
 
-    /// A node port; 0 and absent mean none.
+    /// A node port; nil if 0 or absent.
     func nodePort(_ name: String) throws(FieldError) -> PortNumber? {
         try integer(name, in: 0...65535).flatMap { PortNumber($0) }
     }
@@ -34,7 +34,7 @@ extension Fields {
     func address(_ name: String) throws(FieldError) -> IPAddress? {
         guard let text = try string(name), !text.isEmpty else { return nil }
         guard let address = IPAddress(text) else {
-            throw error(name, "\(quoted(text)) is no IP address")
+            throw error(name, "\(quoted(text)) is not an IP address")
         }
         return address
     }
@@ -49,7 +49,7 @@ extension Fields {
                 throw FieldError(
                     line: line,
                     path: path,
-                    reason: "\(quoted(text)) is no IP address"
+                    reason: "\(quoted(text)) is not an IP address"
                 )
             }
             result.append(address)
@@ -67,7 +67,7 @@ extension Fields {
                 throw FieldError(
                     line: line,
                     path: path,
-                    reason: "\(quoted(text)) is no address range such as 192.0.2.0/24"
+                    reason: "\(quoted(text)) is not an address range such as 192.0.2.0/24"
                 )
             }
             result.append(prefix)
@@ -75,7 +75,7 @@ extension Fields {
         return result
     }
 
-    /// Kubernetes' nested form of the affinity timeout; 10800 s if absent.
+    /// The nested Kubernetes form of the affinity timeout; 10800 s if absent.
     func clientIPAffinity() throws(FieldError) -> SessionAffinity {
         let seconds = try fields("clientIP")?.integer("timeoutSeconds", in: 1...86400)
         return .clientIP(timeoutSeconds: UInt32(seconds ?? 10800))
@@ -83,11 +83,10 @@ extension Fields {
 }
 
 extension Fields {
-    /// An object's name.
     func objectName(_ field: String) throws(FieldError) -> String {
         let name = try requiredString(field)
         guard ObjectNames.isObjectName(name) else {
-            throw error(field, "\(quoted(name)) is no valid name")
+            throw error(field, "\(quoted(name)) is not a valid name")
         }
         return name
     }
@@ -96,7 +95,7 @@ extension Fields {
     func portName() throws(FieldError) -> String {
         guard let name = try string("name"), !name.isEmpty else { return "" }
         guard ObjectNames.isLabel(name) else {
-            throw error("name", "\(quoted(name)) is no valid port name")
+            throw error("name", "\(quoted(name)) is not a valid port name")
         }
         return name
     }

@@ -1,9 +1,9 @@
 import Addressing
 import DataplaneModel
 
-/// An element that a rule has put into a dynamic map for a client.
+/// An element that a rule has added to a dynamic map for a client.
 struct DynamicElement: Hashable {
-    /// Where it is.
+    /// The element's map and key.
     struct Key: Hashable {
         var map: NFTSetName
         var key: NFTValue
@@ -11,11 +11,11 @@ struct DynamicElement: Hashable {
 
     var key: Key
     var value: UInt32
-    /// It stands for something that was there when the element was made, and is no more.
+    /// Its value refers to something that has been removed since the element was added.
     var isStale = false
 }
 
-/// What rules may have put into dynamic maps, for a packet such as the one that is traced.
+/// What rules may have added to dynamic maps, for packets like the traced one.
 struct DynamicElements: Equatable {
     private var values: [DynamicElement.Key: Set<UInt32>] = [:]
 
@@ -28,10 +28,10 @@ struct DynamicElements: Equatable {
         values[key, default: []].formUnion([])
     }
 
-    /// Maps that were asked for clients whom no rule puts there.
+    /// Maps in which rules look up clients although no rule adds any.
     var neverFilled: [NFTSetName] { values.filter(\.value.isEmpty).map(\.key.map).sorted() }
 
-    /// One of them is there, or one with a value that no rule gives now.
+    /// The possible elements: one of them, or one whose value no rule sets any longer.
     func elements(at key: DynamicElement.Key) -> [DynamicElement] {
         guard let values = values[key]?.sorted(), let last = values.last else { return [] }
         let stale = DynamicElement(key: key, value: last &+ 1, isStale: true)

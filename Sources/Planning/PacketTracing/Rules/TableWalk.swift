@@ -1,17 +1,17 @@
 import Addressing
 import DataplaneModel
 
-/// Leads connections through one table at one hook, all of them in one go.
+/// Follows connections through one table at one hook, all at once.
 ///
-/// At every rule the flows that are still there split into those that match and those that do not;
-/// flows that have become equal are merged, so the work grows with rules, not with paths.
+/// Each rule splits the remaining flows into those that match and those that do not. Flows that
+/// have become equal are merged, so the cost depends on rules, not on paths.
 struct TableWalk {
-    /// The rules around a step: which chain, how deep, and what led there.
+    /// The chain of a step, its depth, and how it was reached.
     struct Place {
         var chain: String
         var title: String?
         var depth: Int
-        /// Our chains from the hook to here, this one last.
+        /// Fairlead's chains from the hook to this one, in order.
         var stack: [ChainName]
     }
 
@@ -20,7 +20,7 @@ struct TableWalk {
     let detail: TraceDetail
     let ruleText: (Rule) -> String
     let limits: WalkLimits
-    /// What the hooks before this one and this one found out.
+    /// Findings of earlier hooks and of this one.
     var findings: TraceFindings
     var steps: [TraceStep] = []
     private(set) var ended: [(flow: Flow, ending: WalkEnding)] = []
@@ -56,7 +56,7 @@ struct TableWalk {
         ended += flows.map { ($0, ending) }
     }
 
-    /// The flows that come out at the chain's end or by RETURN.
+    /// The flows that reach the chain's end or RETURN.
     private mutating func walk(_ rules: [Rule], at place: Place, _ flows: [Flow]) -> [Flow] {
         var live = flows
         var returned: [Flow] = []
@@ -64,7 +64,7 @@ struct TableWalk {
             findings.tests += live.count
             guard findings.tests <= limits.tests else {
                 findings.report(
-                    TraceProblem(.limit, "the trace was cut short after \(limits.tests) tests")
+                    TraceProblem(.limit, "the trace stopped after \(limits.tests) tests")
                 )
                 end(live, .undecided)
                 live = []
@@ -82,7 +82,7 @@ struct TableWalk {
         return (returned + live).merged()
     }
 
-    /// Does what the target says; the result goes on with the next rule.
+    /// Applies the target; the result continues with the next rule.
     private mutating func apply(
         _ rule: Rule,
         to flows: [Flow],
@@ -96,7 +96,7 @@ struct TableWalk {
                 TraceProblem(
                     .misplacedTarget,
                     at: text(place, index),
-                    "the kernel refuses this target here"
+                    "the kernel rejects this target here"
                 )
             )
             end(flows, .undecided)
@@ -126,7 +126,7 @@ struct TableWalk {
                 TraceProblem(
                     .undecidable,
                     at: text(place, index),
-                    "somebody else's rule, not understood; taken as not matching"
+                    "a rule of another program, not supported; treated as no match"
                 )
             )
             return flows
@@ -143,12 +143,12 @@ struct TableWalk {
         let problem: TraceProblem
         if place.stack.contains(name) {
             let path = (place.stack + [name]).map(\.text).joined(separator: " → ")
-            problem = TraceProblem(.loop, at: text(place, index), "chains in a circle: \(path)")
+            problem = TraceProblem(.loop, at: text(place, index), "chain loop: \(path)")
         } else if place.stack.count >= limits.depth {
             problem = TraceProblem(
                 .limit,
                 at: text(place, index),
-                "more than \(limits.depth) chains within one another"
+                "more than \(limits.depth) nested chains"
             )
         } else if let chain = owned.chains[name] {
             let below = Place(
@@ -170,7 +170,7 @@ struct TableWalk {
         return []
     }
 
-    /// Where the kernel's extensions may stand; it refuses a table that breaks this.
+    /// Whether the kernel allows the target here; it rejects a table that breaks this.
     private func isAllowed(_ target: Target, for flows: [Flow]) -> Bool {
         switch target {
         case .accept, .drop, .returnToCaller, .jump, .goto, .mark, .opaque: true
