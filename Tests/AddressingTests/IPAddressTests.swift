@@ -20,7 +20,7 @@ import Testing
     }
 
     @Test(
-        "What is no address is refused",
+        "Invalid addresses are rejected",
         arguments: [
             "", "10", "10.0.0", "10.0.0.", "10.0.0.0.1", ".1.2.3", "256.0.0.1", "1.2.3.4 ",
             "-1.0.0.0",

@@ -26,7 +26,9 @@ struct AnchorTests {
         let error = #expect(throws: FieldError.self) { try result(Self.chain(count)).get() }
         // One of the two, whichever limit is met first.
         #expect(
-            ["nested deeper than 200 levels", "aliases expand to too much"].contains(error?.reason)
+            ["nested deeper than 200 levels", "aliases expand to too many values"].contains(
+                error?.reason
+            )
         )
     }
 

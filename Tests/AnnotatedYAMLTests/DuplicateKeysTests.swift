@@ -32,7 +32,7 @@ struct DuplicateKeysTests {
         #expect(overridden[3].path == "[3].k")
     }
 
-    @Test("Where there are too many it stays an error, and so does what is no YAML")
+    @Test("Too many duplicates remain an error, and so does invalid YAML")
     func errors() {
         let many = String(repeating: "k: 0\n", count: 200)
         for text in [many, "a: [", "a: 1\na: [\n"] {

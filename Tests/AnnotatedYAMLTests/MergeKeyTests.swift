@@ -52,7 +52,7 @@ struct MergeKeyTests {
     }
 
     @Test(
-        "What is no mapping can't be merged",
+        "Only mappings can be merged",
         arguments: ["1", "[1]", "[[{a: 1}]]", "[*base, x]", "'{}'", "~"]
     )
     func refused(_ value: String) {

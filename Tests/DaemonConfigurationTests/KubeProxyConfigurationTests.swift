@@ -248,10 +248,10 @@ struct KubeProxyConfigurationTests {
         #expect(loaded.configuration.mode == .iptables && loaded.configuration.masquerade.all)
         #expect(
             loaded.warnings == [
-                "kp.yaml:3: mode: given again below, which counts",
-                "kp.yaml:4: iptables.masqueradeAll: given again below, which counts",
+                "kp.yaml:3: mode: given again below; the last one is used",
+                "kp.yaml:4: iptables.masqueradeAll: given again below; the last one is used",
                 "kp.yaml:4: iptables.a: unknown field, which does not count",
-                "kp.yaml:5: mode: given again below, which counts",
+                "kp.yaml:5: mode: given again below; the last one is used",
                 "kp.yaml:6: udpIdleTimeout: unknown field, which does not count",
             ]
         )

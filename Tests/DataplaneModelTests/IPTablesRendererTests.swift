@@ -39,7 +39,7 @@ struct IPTablesRendererTests {
         )
     }
 
-    @Test("An all-address range is no condition, unless inverted")
+    @Test("An all-address range is not a condition, unless inverted")
     func allAddresses() throws {
         let all = try #require(IPPrefix("0.0.0.0/0"))
         #expect(Rule(source: PrefixMatch(all), target: .drop) == Rule(target: .drop))

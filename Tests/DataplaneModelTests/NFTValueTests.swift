@@ -65,7 +65,7 @@ struct NFTValueTests {
         }
     }
 
-    @Test("What is no prefix is no range")
+    @Test("A range that is not a prefix is rejected")
     func noRanges() {
         func value(_ number: UInt32) -> NFTValue { NFTValue(IPAddress(ipv4: number)) }
         #expect(NFTValue(from: value(1), through: value(2), width: 32) == nil)

@@ -60,7 +60,7 @@ struct NFTablesRendererTests {
 
     private let renderer = NFTablesRenderer(family: .ipv4)
 
-    @Test("A state is a table that replaces the one that is there")
+    @Test("A state is a table that replaces the existing one")
     func table() throws {
         #expect(
             renderer.render(try state()) == """

@@ -26,7 +26,7 @@ final class ServerFixture: Sendable {
         rmdir(directory)
     }
 
-    /// Connects; nil if nobody listens.
+    /// Connects; nil if nothing is listening.
     static func connect(_ path: String) -> Int32? {
         let descriptor = socket(AF_UNIX, Int32(SOCK_STREAM.rawValue), 0)
         var address = sockaddr_un()
@@ -147,7 +147,7 @@ struct HTTPServerTests {
         #expect(await fixture.exchange("GET / HTTP/1.1\r\nHost: x\r\n\r\n").isEmpty)
     }
 
-    @Test("What is no HTTP, too large or too much is refused")
+    @Test("Invalid HTTP, and requests that are too large or too many, are rejected")
     func bounds() async {
         var limits = HTTPServer.Limits.patient
         limits.bodyBytes = 10
@@ -206,7 +206,9 @@ struct HTTPServerTests {
         #expect(good && count.withLock { $0 } == 1000)
     }
 
-    @Test("Paths are routed, other methods refused, unknown paths told what there is")
+    @Test(
+        "Paths are routed, other methods rejected, unknown paths answered with the available ones"
+    )
     func routes() async {
         var routes = HTTPRoutes()
         routes["/a"] = { _ in .text("A") }
@@ -230,8 +232,8 @@ struct ListeningSocketTests {
         let error = #expect(throws: ListeningError.self) {
             try ListeningSocket.open(.unix(fixture.path))
         }
-        #expect(error?.description == "\(fixture.path): another daemon answers there")
-        // As if the daemon had been killed: the file stays, nobody answers.
+        #expect(error?.description == "\(fixture.path): another daemon is listening on it")
+        // As if the daemon had been killed: the file stays without a listener.
         let dead = "\(fixture.directory)/dead"
         close(try ListeningSocket.open(.unix(dead)))
         var again: Int32?
@@ -245,7 +247,7 @@ struct ListeningSocketTests {
         #expect(lstat(fixture.path, &status) != 0)
     }
 
-    @Test("A file that is no socket is left alone")
+    @Test("A file that is not a socket is left alone")
     func otherFile() throws {
         let path = "\(FileManager.default.temporaryDirectory.path)/fairlead-file-\(getpid())"
         close(open(path, O_CREAT | O_WRONLY, 0o600))
@@ -254,7 +256,7 @@ struct ListeningSocketTests {
         #expect(access(path, F_OK) == 0)
     }
 
-    @Test("An address that is taken is told, and tried again")
+    @Test("An address in use is reported and retried")
     func taken() async throws {
         // Below the ports that the kernel gives to clients, lest it is taken in between.
         let loopback = try #require(IPAddress("127.0.0.1"))

@@ -5,7 +5,7 @@ import Testing
 
 @testable import HealthChecking
 
-/// Answers as it is told, at once or never.
+/// Returns the configured result, at once or never.
 private final class ScriptedProber: Prober {
     struct State {
         var results: [HealthTarget: ProbeResult] = [:]

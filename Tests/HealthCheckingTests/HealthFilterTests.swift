@@ -241,7 +241,7 @@ private enum RandomChecks {
     }
 }
 
-/// What has to be left of one Service, told in the plainest way.
+/// The expected remainder of one Service, in the simplest form.
 private struct FilterOracle {
     let raw: ServiceSnapshot
     let name: ServiceName

@@ -56,7 +56,7 @@ struct NetworkProberTests {
         #expect(await prober.probe(tcp(address)) == .failed(reason: "Connection refused"))
     }
 
-    @Test("A server that accepts nobody fails at the timeout")
+    @Test("A server that accepts no connection fails at the timeout")
     func fullBacklog() async throws {
         let (listener, address) = try Self.bound()
         defer { close(listener) }
@@ -66,7 +66,7 @@ struct NetworkProberTests {
         var results: [ProbeResult] = []
         // Connections closed by the client still wait for the server.
         for _ in 0..<3 { results.append(await prober.probe(target)) }
-        #expect(results.last == .failed(reason: "no answer within 0.4 seconds"))
+        #expect(results.last == .failed(reason: "no response within 0.4 seconds"))
     }
 
     /// A socket with a port of loopback that does not listen yet.
@@ -91,8 +91,8 @@ struct NetworkProberTests {
         "The status decides",
         arguments: [
             ("200 OK", nil), ("302 Found", nil), ("399 Odd", nil),
-            ("400 Bad Request", "answered with status 400"),
-            ("500 Internal Server Error", "answered with status 500"),
+            ("400 Bad Request", "response status 400"),
+            ("500 Internal Server Error", "response status 500"),
         ]
     )
     func status(_ line: String, _ reason: String?) async throws {
@@ -100,7 +100,7 @@ struct NetworkProberTests {
         #expect(found == reason.map { .failed(reason: $0) } ?? .passed)
     }
 
-    @Test("Statuses can be chosen, an informational one is no answer, a body need not end")
+    @Test("Statuses can be chosen, an informational one is not a response, a body need not end")
     func chosenStatus() async throws {
         let teapot = HealthCheck.Request(statuses: [200...200, 418...418])
         let answer = "HTTP/1.1 103 Early Hints\r\n\r\nHTTP/1.1 418 Teapot\r\n"
@@ -110,7 +110,7 @@ struct NetworkProberTests {
         )
         #expect(
             try await result(.answer("HTTP/1.1 204 None\r\n\r\n"), teapot)
-                == .failed(reason: "answered with status 204")
+                == .failed(reason: "response status 204")
         )
     }
 
@@ -120,13 +120,13 @@ struct NetworkProberTests {
         #expect(try await result(answer) == .passed)
         #expect(
             try await result(answer, timeout: .milliseconds(100))
-                == .failed(reason: "no answer within 0.1 seconds")
+                == .failed(reason: "no response within 0.1 seconds")
         )
     }
 
     @Test("Silence fails at the timeout, from the start or in the middle of the headers")
     func hang() async throws {
-        let expected = ProbeResult.failed(reason: "no answer within 0.4 seconds")
+        let expected = ProbeResult.failed(reason: "no response within 0.4 seconds")
         #expect(try await result(.hang, timeout: Self.patience) == expected)
         #expect(
             try await result(.answer("HTTP/1.1 200 OK\r\nA: b"), timeout: Self.patience)
@@ -138,7 +138,7 @@ struct NetworkProberTests {
     func closed() async throws {
         #expect(
             try await result(.close)
-                == .failed(reason: "closed the connection without an answer")
+                == .failed(reason: "closed the connection without a response")
         )
         #expect(try await result(.reset) == .failed(reason: "Connection reset by peer"))
     }
@@ -148,7 +148,7 @@ struct NetworkProberTests {
         arguments: ["SSH-2.0-OpenSSH_9.2\r\n", "\0\0\0\u{1}\u{2}", "HTTP/1.1 20x OK\r\n\r\n"]
     )
     func garbage(_ text: String) async throws {
-        #expect(try await result(.answer(text)) == .failed(reason: "the answer is not HTTP"))
+        #expect(try await result(.answer(text)) == .failed(reason: "the response is not HTTP"))
     }
 
     @Test("Endless headers, in one line or many, end the probe early")

@@ -59,7 +59,7 @@ struct TLSProbeTests {
         let hanging = try await RawServer(.hang)
         var silent = target(hanging, HealthCheck.TLS())
         silent.timing.timeout = .milliseconds(300)
-        #expect(await prober.probe(silent) == .failed(reason: "no answer within 0.3 seconds"))
+        #expect(await prober.probe(silent) == .failed(reason: "no response within 0.3 seconds"))
         try await hanging.stop()
         try await plain.stop()
     }
@@ -71,7 +71,7 @@ struct TLSProbeTests {
         #expect(
             await prober.probe(target(server, HealthCheck.TLS()))
                 == .impossible(
-                    reason: "healthChecks.caFile: no certificates can be read from "
+                    reason: "healthChecks.caFile: cannot read certificates from "
                         + "/nonexistent/ca.pem"
                 )
         )

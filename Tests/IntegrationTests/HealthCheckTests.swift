@@ -113,7 +113,7 @@ extension KernelSuites {
             try fixture.waitUntilApplied()
             try wait(for: [], fixture)
             #expect(try LifeScript.answers(fixture, count: 1) == ["refused"])
-            #expect(fixture.log.contains("the answer is not HTTP"), "\(fixture.log)")
+            #expect(fixture.log.contains("the response is not HTTP"), "\(fixture.log)")
             // Another check is another question: they are used until they fail it.
             try fixture.write(Self.manifest("tcp: {}"))
             try wait(for: [1, 2], fixture)

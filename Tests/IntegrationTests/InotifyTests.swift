@@ -56,7 +56,7 @@ extension KernelSuites {
             try status("IPv4       2 Services")
             try Self.manifest(3).write(toFile: file, atomically: true, encoding: .utf8)
             try status("IPv4       3 Services")
-            try status("cannot be watched (fs.inotify.max_user_instances is used up)")
+            try status("cannot be watched (fs.inotify.max_user_instances is exhausted)")
             #expect(
                 log().split(separator: "\n").filter { $0.contains("cannot be watched") }.count == 1
             )

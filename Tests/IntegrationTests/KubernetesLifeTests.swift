@@ -101,7 +101,7 @@ extension KernelSuites {
             try answered(by: ["pod1"], fixture)
             let extra = try fixture.agent.connect(to: "10.96.0.30:80/tcp", in: fixture.lab.pod(3))
             #expect(extra.allSatisfy { $0.hasPrefix("pod2 ") })
-            let clash = "shop/web: the cluster has a Service of this name, which counts"
+            let clash = "shop/web: the cluster has a Service of this name, which is used"
             #expect(fixture.log.contains(clash))
             let theft =
                 "local/thief: ClusterIP \(LifeScript.vip):80/tcp already belongs to shop/web"

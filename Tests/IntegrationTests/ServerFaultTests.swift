@@ -32,13 +32,13 @@ extension KernelSuites {
                     in: fixture.lab.node
                 ).output
             }
-            #expect(try eventually { try health().contains("lists, and no watch works)") })
+            #expect(try eventually { try health().contains("lists without a working watch)") })
             #expect(try health().contains("source cluster: silent for"))
             #expect(try health().contains("(services: "))
             let screen = try fixture.fairlead("status").output
             #expect(screen.contains("NO WATCH WORKS, "))
             #expect(fixture.log.contains("No watch of the API server works"))
-            #expect(!fixture.log.contains("Following the API server again"))
+            #expect(!fixture.log.contains("Watching the resource again"))
             // Its lists count nevertheless.
             cluster.putWeb(2)
             #expect(try eventually { try LifeScript.answers(fixture) == ["pod2"] })
@@ -46,7 +46,7 @@ extension KernelSuites {
             let isFine = "\"nodeEligible\":true,\"healthy\":true"
             #expect(try eventually { try health().contains(isFine) })
             #expect(try fixture.fairlead("status").output.contains("NO WATCH WORKS") == false)
-            #expect(fixture.log.contains("Following the API server again"))
+            #expect(fixture.log.contains("Watching the resource again"))
             try fixture.stop()
             await server.stop()
         }

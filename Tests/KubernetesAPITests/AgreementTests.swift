@@ -4,7 +4,7 @@ import ServiceSources
 import TestSupport
 import Testing
 
-/// Protobuf, JSON and YAML say the same, whoever wrote the bytes.
+/// Protobuf, JSON and YAML decode to the same values.
 @Suite("Forms of objects agree")
 struct AgreementTests {
     private static let resources = KubernetesResource.allCases
@@ -136,7 +136,7 @@ struct AgreementTests {
         let error = #expect(throws: APIDecodingError.self) {
             try ListDecoder.decode([list[...]], .services, type)
         }
-        #expect(error?.reason == #""v1" "NodeList" came instead of v1 ServiceList"#)
+        #expect(error?.reason == #""v1" "NodeList" received instead of v1 ServiceList"#)
         #expect(throws: APIDecodingError.self) {
             try WatchDecoder.decode([watch[...]], .services, type)
         }

@@ -115,7 +115,7 @@ struct HostileBytesTests {
         }
     }
 
-    @Test("A text that is no UTF-8 is bad in one object only")
+    @Test("Invalid UTF-8 makes one object bad, not the others")
     func invalidText() throws {
         let name = Self.lengthDelimited(1, Array("web".utf8))
         let namespace = Self.lengthDelimited(3, Array("shop".utf8))

@@ -204,7 +204,7 @@ struct KubernetesStoreTests {
         #expect(all.services == [Self.web: .deleted, db: .missing])
     }
 
-    @Test("Only the own node counts, and all ranges together")
+    @Test("Only this node's Node object is used, and all ranges together")
     func nodeAndRanges() throws {
         var store = store()
         #expect(!store.hasList(of: .nodes))
@@ -229,7 +229,7 @@ struct KubernetesStoreTests {
         #expect(store.serviceCIDRs == [more, range])
     }
 
-    /// The state of the store, worked out anew from everything it was told.
+    /// The state of the store, recomputed from everything it received.
     private struct Naive {
         var last: [KubernetesResource: [APIObject.Key: APIObject.Content]] = [:]
         var good: [KubernetesResource: [APIObject.Key: APIObject.Content]] = [:]

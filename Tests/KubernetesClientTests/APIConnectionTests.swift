@@ -53,7 +53,7 @@ extension NetworkSuites {
             }
         }
 
-        @Test("A connection that is gone amid an answer is told apart from an answer that ends")
+        @Test("A connection lost during a response differs from a complete response")
         func brokenStream() async throws {
             let cluster = TestCluster()
             cluster.put(.node(ClusterNode(name: "node-a")))
@@ -168,7 +168,7 @@ extension NetworkSuites {
                         try use(good)
                         try await connection.ask()
                         try write("half a", key)
-                        // What can't be used leaves what works.
+                        // Unusable certificates leave the working ones in place.
                         try await connection.ask()
                     }
                     try use(good)
@@ -182,7 +182,7 @@ extension NetworkSuites {
             }
         }
 
-        @Test("The server's certificate may be for another name, if we are told")
+        @Test("The server's certificate may be for another name, if configured")
         func serverName() async throws {
             try await withDirectory { directory in
                 let authority = try TestAuthority(in: directory)
@@ -205,7 +205,7 @@ extension NetworkSuites {
 
         @Test("A proxy is asked for the server, with its own credentials")
         func proxy() async throws {
-            // The test server is no proxy, but it tells what it was asked.
+            // The test server is not a proxy, but it reports the request.
             try await withServer { server, address in
                 let there = ServerAddress(host: "192.0.2.1", port: 6443)
                 let access = ClusterAccess(
@@ -228,8 +228,8 @@ extension NetworkSuites {
             let cluster = TestCluster()
             try await withServer(cluster) { first, firstAddress in
                 try await withServer(cluster) { second, secondAddress in
-                    let nobody = ServerAddress(usesTLS: false, host: "127.0.0.1", port: 1)
-                    let access = ClusterAccess(servers: [nobody, firstAddress, secondAddress])
+                    let unreachable = ServerAddress(usesTLS: false, host: "127.0.0.1", port: 1)
+                    let access = ClusterAccess(servers: [unreachable, firstAddress, secondAddress])
                     try await withConnection(access) { connection in
                         #expect(try await connection.ask() == firstAddress)
                         #expect(try await connection.ask() == firstAddress)

@@ -34,7 +34,7 @@ struct ClusterMemoryTests {
         return recording
     }
 
-    @Test("The last of several states is there after a restart, and only for us to read")
+    @Test("The last of several states is kept over a restart, readable only by the owner")
     func restart() async throws {
         try FileManager.default.createDirectory(
             atPath: directory,

@@ -71,7 +71,7 @@ extension NetworkSuites {
                 let system = try await failure(access)
                 #expect(
                     system.hasSuffix(
-                        "trusted: the system's certificate authorities, as /etc/fairlead/kubeconfig names none"
+                        "trusted: the system's certificate authorities (/etc/fairlead/kubeconfig names none)"
                     )
                 )
             }
@@ -129,7 +129,7 @@ extension NetworkSuites {
             }
         }
 
-        @Test("Nobody listens, the name is unknown, no way leads there, it is no TLS")
+        @Test("Connection refused, unknown name, no route, no TLS")
         func network() async throws {
             func failure(_ host: String, _ port: Int) async throws -> String {
                 let server = ServerAddress(host: host, port: port)
@@ -145,12 +145,12 @@ extension NetworkSuites {
                 text
                     == "https://api.invalid:6443: the name api.invalid cannot be resolved"
             )
-            // A network that is for documentation: the system or a firewall says so, or nobody answers.
+            // A documentation network: the system or a firewall rejects it, or nothing responds.
             let nowhere = try await failure("192.0.2.1", 6443)
             #expect(
                 [
                     "Network is unreachable", "No route to host", "Connection refused",
-                    "no connection in time",
+                    "connection timed out",
                 ].contains {
                     nowhere == "https://192.0.2.1:6443: \($0)"
                 },
@@ -180,7 +180,7 @@ extension NetworkSuites {
                 let garbage = try await failure(access)
                 #expect(
                     garbage
-                        == "certificate authority of \(path): holds no certificate in PEM form"
+                        == "certificate authority of \(path): does not hold a PEM certificate"
                 )
             }
         }

@@ -4,7 +4,7 @@ import Testing
 
 @testable import KubernetesClient
 
-/// Which events are told, and when.
+/// Which events are sent, and when.
 @Suite("Event queue")
 struct EventQueueTests {
     private static func event(_ number: Int = 0, on name: String? = "web") -> ClusterEvent {
@@ -35,7 +35,7 @@ struct EventQueueTests {
         return sent
     }
 
-    @Test("The same event again is counted, and the count is told once in five minutes")
+    @Test("A repeated event is counted, and the count is sent once in five minutes")
     func repeats() {
         var queue = EventQueue()
         Self.add(Self.event(), to: &queue, at: 0)
@@ -43,11 +43,11 @@ struct EventQueueTests {
         #expect(queue.next(at: .seconds(1)) == .idle)
         for second in 1...20 { Self.add(Self.event(), to: &queue, at: second) }
         #expect(queue.next(at: .seconds(20)) == .wait(.seconds(280)))
-        let told = Self.drain(&queue, at: 300)
-        #expect(told.map(\.count) == [21])
-        #expect(told.map(\.told) == [1])
-        #expect(told.first?.first == APITime(seconds: 1000))
-        #expect(told.first?.last == APITime(seconds: 1020))
+        let repeats = Self.drain(&queue, at: 300)
+        #expect(repeats.map(\.count) == [21])
+        #expect(repeats.map(\.sentCount) == [1])
+        #expect(repeats.first?.first == APITime(seconds: 1000))
+        #expect(repeats.first?.last == APITime(seconds: 1020))
         #expect(queue.next(at: .seconds(300)) == .idle)
     }
 
@@ -59,7 +59,7 @@ struct EventQueueTests {
         Self.add(Self.event(), to: &queue, at: 601)
         let second = Self.drain(&queue, at: 601)
         #expect(second.map(\.count) == [1])
-        #expect(second.map(\.told) == [0])
+        #expect(second.map(\.sentCount) == [0])
         #expect(first.first?.number != second.first?.number)
     }
 
@@ -108,7 +108,7 @@ struct EventQueueTests {
         _ = Self.drain(&queue, at: 0)
         Self.add(Self.event(), to: &queue, at: 1)
         queue.lost(Self.event())
-        #expect(Self.drain(&queue, at: 301).map(\.told) == [0])
+        #expect(Self.drain(&queue, at: 301).map(\.sentCount) == [0])
         queue.abandon(Self.event())
         Self.add(Self.event(), to: &queue, at: 302)
         #expect(queue.next(at: .seconds(900)) == .idle)

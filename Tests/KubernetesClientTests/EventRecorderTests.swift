@@ -161,7 +161,7 @@ extension NetworkSuites {
             }
         }
 
-        @Test("A Service of which no server knows is told of without UID; bad names are ignored")
+        @Test("An event for an unknown Service has no UID; invalid names are ignored")
         func withoutUID() async throws {
             try await withServer { server, address in
                 try await withRecorder(address) { recorder in
@@ -191,7 +191,7 @@ extension NetworkSuites {
                     recorder.record(Self.event("later"))
                     try await Task.sleep(for: .milliseconds(50))
                     #expect(server.requests.count { $0.method == "POST" } == 1)
-                    #expect(log.lines == ["Events are forbidden; no more are sent"])
+                    #expect(log.lines == ["Not permitted to create Events, no more are sent"])
                 }
             }
         }
@@ -217,7 +217,7 @@ extension NetworkSuites {
                     #expect(await eventually { server.events.count == 1 })
                     let counts = EventRecorder.Counts(sent: 1, dropped: 0, refused: 2)
                     #expect(await eventually { recorder.counts == counts })
-                    #expect(log.lines == ["An Event was refused"])
+                    #expect(log.lines == ["API server rejected an Event, it is dropped"])
                 }
             }
         }
@@ -246,12 +246,12 @@ extension NetworkSuites {
                     #expect(await eventually { recorder.counts.sent == 1 })
                     #expect(server.events.count == 1)
                     #expect(tries.withLock { $0 } == 4)
-                    #expect(log.lines == ["Events can't be sent; it is tried again"])
+                    #expect(log.lines == ["Failed to send Events, will retry"])
                 }
             }
         }
 
-        @Test("A server that never answers keeps nobody waiting, and the newest events stay")
+        @Test("A server that never responds blocks no caller, and the newest events are kept")
         func silence() async throws {
             let log = TestLog()
             try await withServer { server, address in

@@ -8,7 +8,7 @@ import Testing
 struct ExecPluginTests {
     private static let version = "client.authentication.k8s.io/v1"
 
-    /// A plugin that is a shell script of ours.
+    /// A plugin that is a shell script written by the test.
     private func plugin(_ script: String, in directory: String) throws -> ExecPlugin {
         let path = directory + "/plugin"
         try ("#!/bin/sh\n" + script).write(toFile: path, atomically: true, encoding: .utf8)
@@ -66,7 +66,7 @@ struct ExecPluginTests {
         }
     }
 
-    @Test("No shell touches its arguments, and it is told of the cluster")
+    @Test("No shell interprets its arguments, and it receives the cluster")
     func arguments() async throws {
         try await withDirectory { directory in
             var plugin = try plugin(

@@ -78,7 +78,7 @@ struct KubeconfigTests {
         #expect(access.verifiesServer)
     }
 
-    @Test("A plugin is told of its cluster if it asks")
+    @Test("A plugin receives its cluster if it asks")
     func plugin() throws {
         guard case .plugin(let plugin) = try access("plugin").authorization else {
             Issue.record("no plugin")

@@ -92,7 +92,7 @@ extension NetworkSuites {
             }
         }
 
-        @Test("Requests select what is ours")
+        @Test("Requests select this proxy's objects")
         func selectors() async throws {
             try await withServer { server, address in
                 try await withSource([address], settings: { $0.serviceProxyName = "mine" }) {
@@ -134,7 +134,7 @@ extension NetworkSuites {
                     #expect(await updates.next()?.update.removals.isEmpty == true)
                     for (index, kind) in [(0, Removals.Kind.deleted), (1, .missing)] {
                         if kind == .missing {
-                            // Nobody hears of it, and the server does not remember.
+                            // No watch delivers it, and the server does not keep it.
                             server.setFault { _ in .drop }
                             server.dropConnections()
                             delete(index)

@@ -70,7 +70,7 @@ extension NetworkSuites {
             try await withDirectory { directory, lists in
                 #expect(await directory.owners(Self.update(isAll: true)) == [:])
                 #expect(lists() == 0)
-                // Our own address and one that nobody has are no other node's.
+                // This node's address and an unassigned one belong to no other node.
                 let first = await directory.owners(Self.update(11, 12, 99))
                 #expect(first == [Self.address(12): "node-b"])
                 #expect(await directory.owners(Self.update(11, 12, 99)) == first)
@@ -110,7 +110,7 @@ extension NetworkSuites {
                         owners = await directory.owners(update.update)
                         if update.update.snapshot.services.count == Int(count) { break }
                     }
-                    // The own Node is asked for with a selector.
+                    // This node's Node object is requested with a selector.
                     let lists = server.requests.count {
                         $0.path == "/api/v1/nodes" && $0.query["fieldSelector"] == nil
                     }

@@ -1,7 +1,7 @@
 import KubernetesClient
 import Testing
 
-/// The rules of Go's `httpproxy` package, which client-go goes by.
+/// The rules of Go's `httpproxy` package, which client-go uses.
 @Suite("Proxies of the environment")
 struct ProxyEnvironmentTests {
     private func proxy(_ environment: [String: String], _ server: String) throws -> String? {

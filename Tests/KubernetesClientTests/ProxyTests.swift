@@ -96,7 +96,7 @@ extension NetworkSuites {
             }
         }
 
-        @Test("What a proxy refuses is told with the proxy's address, and without its password")
+        @Test("A refusal by the proxy is reported with its address and without its password")
         func refusals() async throws {
             try await withDirectory { directory in
                 let authority = try TestAuthority(in: directory)
@@ -113,19 +113,19 @@ extension NetworkSuites {
                 let asks = try await failure(http, "http://127.0.0.1:PORT")
                 #expect(
                     asks
-                        == "https://127.0.0.1:1: proxy http://127.0.0.1:\(http.port): asks for a user and a password (407)"
+                        == "https://127.0.0.1:1: proxy http://127.0.0.1:\(http.port): requires a user name and password (407)"
                 )
                 let wrong = try await failure(http, "http://me:geheim@127.0.0.1:PORT")
-                #expect(wrong.hasSuffix("refuses our user and password (407)"))
+                #expect(wrong.hasSuffix("rejects the user name and password (407)"))
                 #expect(!wrong.contains("geheim"))
                 let socks = try TestProxy(.socks5, login: "me:pw")
                 #expect(
                     try await failure(socks, "socks5://me:geheim@127.0.0.1:PORT")
-                        .hasSuffix("refuses our user and password")
+                        .hasSuffix("rejects the user name and password")
                 )
                 #expect(
                     try await failure(socks, "socks5://127.0.0.1:PORT")
-                        .hasSuffix("asks for a user and a password")
+                        .hasSuffix("requires a user name and password")
                 )
                 let tls = try TestProxy(.https, certificate: own.certificate, key: own.key)
                 #expect(
@@ -139,7 +139,7 @@ extension NetworkSuites {
             }
         }
 
-        @Test("Nobody else on the host is let into the tunnel")
+        @Test("Other users on the host are not let into the tunnel")
         func strangers() async throws {
             let head =
                 "  sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid\n"

@@ -262,7 +262,7 @@ struct ReflectorPartsTests {
         #expect(needed.fails(APIStatus(code: code)) == .backOff(atLeastSeconds: 0))
     }
 
-    @Test("The error that ends a watch is no progress; what came before it is")
+    @Test("The error that ends a watch is not progress; events before it are")
     func batches() {
         let expired = APIStatus(code: 410, reason: "Expired")
         var initial: [APIObject]?

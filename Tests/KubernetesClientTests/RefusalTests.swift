@@ -8,7 +8,7 @@ import Testing
 extension NetworkSuites {
     @Suite("Refusals", .timeLimit(.minutes(1)))
     struct RefusalTests {
-        @Test("One refusal of what a starting server offers a moment later is no answer")
+        @Test("One rejection by a server that is still starting does not count as an answer")
         func refusedOnce() async throws {
             let cluster = TestCluster()
             let range = IPPrefix(IPAddress(ipv4: 0x0a60_0000), length: 16)

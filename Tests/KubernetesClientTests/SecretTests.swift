@@ -11,7 +11,7 @@ struct SecretTests {
         return "\(value) \(String(reflecting: value)) \(String(describing: value)) \(dumped)"
     }
 
-    @Test("A secret shows itself to nobody who prints or reflects it")
+    @Test("A secret is hidden when printed or reflected")
     func redaction() {
         let secret = Secret(Self.word)
         #expect(!allTexts(secret).contains(Self.word))

@@ -53,21 +53,21 @@ struct TunnelNegotiationTests {
     }
 
     @Test(
-        "What is no proxy, or refuses, is told so",
+        "A server that is not a proxy, or refuses, is reported as such",
         arguments: [
-            ("http://p", "SSH-2.0-x", "is no HTTP proxy"),
+            ("http://p", "SSH-2.0-x", "is not an HTTP proxy"),
             (
                 "http://p", "HTTP/1.1 403 Forbidden\r\n\r\n",
                 "refuses to connect to api:6443: 403 Forbidden"
             ),
-            ("socks5://p", "HTTP/1.1", "is no SOCKS 5 proxy"),
+            ("socks5://p", "HTTP/1.1", "is not a SOCKS 5 proxy"),
             (
                 "socks5://p", "\u{5}\u{0}\u{5}\u{5}\u{0}\u{1}\u{0}",
                 "cannot connect to api:6443: connection refused"
             ),
             (
                 "http://p", "HTTP/1.1 " + String(repeating: "x", count: 70_000),
-                "answers without end"
+                "sends too long a response"
             ),
         ]
     )

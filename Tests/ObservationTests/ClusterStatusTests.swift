@@ -83,7 +83,7 @@ struct ClusterStatusTests {
         #expect(circling.circling == nil)
         #expect(circling.lastSign == now.instant.advanced(by: .seconds(-5)))
         circling.resources[.services]?.listsWithoutWatch = 7
-        #expect(circling.circling == "services: 7 lists, and no watch works")
+        #expect(circling.circling == "services: 7 lists without a working watch")
         #expect(circling.lastSign == now.instant.advanced(by: .seconds(-400)))
         let telemetry = telemetry()
         telemetry.setCluster(ClusterStatus(circling, problem: nil, isFromMemory: false, at: now))

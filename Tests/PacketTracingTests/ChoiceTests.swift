@@ -171,7 +171,7 @@ import Testing
         let trace = try made.trace("10.244.1.7", to: "10.96.0.10:80/tcp")
         #expect(
             trace.problems == [
-                TraceProblem(.affinity, "a client sent to 10.180.1.2:80 does not come back to it")
+                TraceProblem(.affinity, "a client sent to 10.180.1.2:80 does not return to it")
             ]
         )
     }

@@ -93,7 +93,7 @@ import Testing
         #expect(try !matches(loopback, .input, to: "192.0.2.1:80/tcp"))
     }
 
-    @Test("An interface nobody knows is a problem, and its rule does not match")
+    @Test("An unknown interface is a problem, and its rule does not match")
     func unknownInterface() throws {
         var made = HandMadeState()
         let inverted = InterfaceMatch("cni0", inverted: true)
@@ -123,7 +123,7 @@ import Testing
         #expect(try !matches(rule, from: "198.51.100.8"))
     }
 
-    @Test("Verbose traces also tell which rules failed and why")
+    @Test("Verbose traces also show which rules failed and why")
     func verbose() throws {
         var made = HandMadeState()
         made.builtin(

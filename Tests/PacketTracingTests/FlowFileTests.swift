@@ -168,7 +168,7 @@ import Testing
         #expect(mismatch.differences[0].hasPrefix("problem: nat POSTROUTING rule 1"))
     }
 
-    @Test("A family nobody plans is a mismatch")
+    @Test("A family without a plan is a mismatch")
     func missingFamily() throws {
         let file = try FlowFile(parsing: "fd00::1 -> [fd00::2]:80/tcp = DROP")
         let mismatches = file.mismatches(in: .iptables) { _, _ in nil }

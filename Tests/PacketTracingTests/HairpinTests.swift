@@ -63,7 +63,7 @@ import Testing
         #expect(try made.mismatches(flows) == [])
     }
 
-    @Test("A program that needs what is unknown cannot be told, and its rule does not match")
+    @Test("A program that needs unknown bytes is undecidable, and its rule does not match")
     func undecidable() throws {
         var made = HandMadeState()
         let program = [
@@ -78,7 +78,7 @@ import Testing
                 TraceProblem(
                     .undecidable,
                     at: "filter FORWARD rule 1",
-                    "taken as no match, as the BPF program: instruction 1 compares bytes unknown here"
+                    "treated as no match, as the BPF program: instruction 1 compares unknown bytes"
                 )
             ]
         )
@@ -136,7 +136,7 @@ import Testing
         #expect(run((0x05, 0, 0, 1), (0x06, 0, 0, 1), (0x06, 0, 0, 2)) == .value(2))
     }
 
-    @Test("Programs the kernel would refuse, extensions and unknown bytes cannot be told")
+    @Test("Programs the kernel would reject, extensions and unknown bytes are undecidable")
     func machineGivesUp() {
         let programs: [[BPFInstruction]] = [
             [], [BPFInstruction(0x04, operand: 1)],
@@ -152,7 +152,7 @@ import Testing
         ]
         for program in programs {
             let answer = ClassicBPF.run(program, over: [0x45, 0, nil, 4])
-            guard case .cannotTell = answer else {
+            guard case .undecidable = answer else {
                 Issue.record("\(program) gave \(answer)")
                 continue
             }

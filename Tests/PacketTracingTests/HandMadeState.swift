@@ -83,7 +83,7 @@ func prefix(_ text: String) -> IPPrefix {
 /// A constant of a test; a wrong one shows as 0.0.0.0 in what is compared.
 func socket(_ text: String) -> SocketAddress {
     if let socket = SocketAddress(parsing: text) { return socket }
-    Issue.record("\(text) is no socket address")
+    Issue.record("\(text) is not a socket address")
     return SocketAddress(address("0.0.0.0"), port(1))
 }
 

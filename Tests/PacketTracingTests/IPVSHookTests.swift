@@ -139,7 +139,7 @@ import Testing
         #expect(try made.mismatches(flows) == [])
     }
 
-    @Test("-m ipvs holds after IPVS and for nobody else")
+    @Test("-m ipvs only matches after IPVS")
     func ipvsMatch() throws {
         var made = made(.real("10.180.1.1:80"))
         made.rules.builtin(.postrouting, [Rule(matches: [.ipvs()], target: .masquerade)])
@@ -189,7 +189,7 @@ import Testing
                 FlowOutcome(FlowResult(.dropped), probability: 0.75),
             ]
         )
-        #expect(trace.reason == "IPVS sends nothing from a loopback address to other hosts")
+        #expect(trace.reason == "IPVS does not send packets from a loopback address to other hosts")
     }
 
     @Test("A real server on a loopback address is for the node only")
@@ -231,7 +231,9 @@ import Testing
         let trace = try made.trace("203.0.113.9", to: "10.96.0.10:80/tcp")
         #expect(trace.result == FlowResult(.delivered(socket("10.244.1.20:80"))))
         #expect(trace.hooks == received + sentAnew)
-        #expect(trace.notes.contains("a real server on a direct route answers the client itself"))
+        #expect(
+            trace.notes.contains("a real server on a direct route replies to the client directly")
+        )
         // Connection tracking is on (`vs.conntrack`), so nat does see it.
         made.rules.builtin(.postrouting, [Rule(matches: [.ipvs()], target: .masquerade)])
         let flow = "203.0.113.9 -> 10.96.0.10:80/tcp = 10.244.1.20:80 masq"

@@ -122,7 +122,7 @@ import Testing
         )
     }
 
-    @Test("ClusterIPs balance for everybody, and keep the sources of pods")
+    @Test("ClusterIPs balance for all clients, and keep the sources of pods")
     func clusterIP() throws {
         let all = "10.244.1.20:8080, 10.244.2.20:8080"
         let flows = """

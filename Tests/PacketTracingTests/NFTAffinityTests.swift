@@ -28,7 +28,7 @@ import Testing
     }
 
     private static let lost =
-        "a client whose endpoint is gone does not come back to the one that it gets then"
+        "a client whose endpoint is gone does not keep the new endpoint it gets"
 
     @Test("Shares are those of a new client, and returning clients keep their endpoints")
     func sticky() throws {
@@ -60,7 +60,7 @@ import Testing
         let made = layout("affinity-5", 3, nil)
         #expect(
             try problems(made)
-                == ["clients are looked for in clients-5, but nothing puts them there"]
+                == ["rules look up clients in clients-5, but no rule adds them"]
         )
         #expect(try made.trace("10.244.1.7", to: Self.frontend).affinity == nil)
     }
@@ -70,8 +70,8 @@ import Testing
         let made = layout("affinity-5", 0, nil)
         #expect(
             try problems(made) == [
-                "a client sent to 10.180.1.1:80 does not come back to it",
-                "a client sent to 10.180.1.2:80 does not come back to it",
+                "a client sent to 10.180.1.1:80 does not return to it",
+                "a client sent to 10.180.1.2:80 does not return to it",
             ]
         )
         let list = Self.two.joined(separator: ", ")
@@ -86,7 +86,7 @@ import Testing
         let rules = try #require(made.state.chains[name]?.rules)
         // With the Service's own number instead of its endpoint's.
         made.state.chains[name]?.rules = [rules[0], rules[1], rules[3], rules[2], rules[4]]
-        #expect(try problems(made).contains { $0.contains("does not come back to it") })
+        #expect(try problems(made).contains { $0.contains("does not return to it") })
     }
 
     @Test("A number that leads elsewhere is a problem")
@@ -98,7 +98,7 @@ import Testing
             NFTRule(.anyTransport, .dnat(by: "numbers", .priority))
         )
         #expect(
-            try problems(made).first == "a client sent to 10.180.1.2:80 does not come back to it"
+            try problems(made).first == "a client sent to 10.180.1.2:80 does not return to it"
         )
     }
 
@@ -127,7 +127,7 @@ import Testing
         #expect(mismatches.first?.differences.contains("found, not expected: REJECT") == true)
     }
 
-    @Test("Whoever was put into a map on the way is found there later on the way")
+    @Test("A client added to a map on the way is found in it later on the way")
     func withinOnePacket() throws {
         var made = HandMadeNFT()
         made.set("clients", [.address], to: .fields([.classID]), isDynamic: true)
@@ -154,7 +154,7 @@ import Testing
         #expect(try made.mismatches("203.0.113.9 -> 10.1.1.1:80/tcp = DROP") == [])
     }
 
-    @Test("What is remembered of clients nobody can tell is a problem")
+    @Test("An undecidable key or value of a dynamic map is a problem")
     func untold() throws {
         for (key, data) in [
             ([NFTExpression.port(.source)], NFTExpression.priority),

@@ -122,7 +122,7 @@ import Testing
         let problem = TraceProblem(
             .loop,
             at: "b rule 1",
-            "chains in a circle: base → a → b → a"
+            "chain loop: base → a → b → a"
         )
         #expect(try problems(made) == [problem])
         #expect(try result(made) == .undecided)
@@ -191,7 +191,7 @@ import Testing
         #expect(try result(made(.filter, .prerouting, NFTRule(.reject))) == .rejected)
     }
 
-    @Test("A rule that is not understood is a problem, and taken as not matching")
+    @Test("A rule that is not understood is a problem, and treated as no match")
     func opaque() throws {
         let made = made(.filter, .forward, NFTRule(.opaque([1, 2])), NFTRule(.drop))
         #expect(try problems(made).map(\.kind) == [.undecidable])

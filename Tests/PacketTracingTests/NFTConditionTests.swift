@@ -83,7 +83,7 @@ import Testing
         #expect(try meets(lo, at: .input, from: "192.0.2.1", to: "192.0.2.1:80/tcp"))
     }
 
-    @Test("An interface nobody knows is a problem, unless the rule fails anyway")
+    @Test("An unknown interface is a problem, unless the rule fails anyway")
     func unknownInterface() throws {
         let notCNI = NFTStatement.inInterface(InterfaceMatch("cni0", inverted: true))
         var made = HandMadeNFT()
@@ -113,7 +113,7 @@ import Testing
         #expect(try made.trace("198.51.100.9", to: "10.96.0.11:80/tcp").problems.count == 1)
     }
 
-    @Test("A trace of everything also tells which rules a packet left, and why")
+    @Test("A trace of everything also shows which rules a packet left, and why")
     func verbose() throws {
         var made = HandMadeNFT()
         made.base(

@@ -69,7 +69,7 @@ import Testing
         return made
     }
 
-    @Test("Whoever is translated is routed anew: forwarded, or to the node itself")
+    @Test("A translated packet is routed again: forwarded, or to the node itself")
     func routing() throws {
         var made = Self.translating
         made.base("in", .filter, .input, 0, NFTRule(.to("10.180.1.1/32"), .drop))
@@ -124,7 +124,7 @@ import Testing
         #expect(try made.mismatches(flows) == [])
     }
 
-    @Test("A priority that stays on a packet that leaves is told")
+    @Test("A priority left on a packet that leaves the node is noted")
     func leakedPriority() throws {
         var made = HandMadeNFT()
         made.base("first", .filter, .output, -110, NFTRule(.setPriority(0x10002)))
@@ -148,7 +148,9 @@ import Testing
         #expect(try made.mismatches(flows) == [])
     }
 
-    @Test("Translation to where the packet goes anyway delivers, and is no translation to ct")
+    @Test(
+        "Translation to where the packet goes anyway delivers, and does not count as translation for ct"
+    )
     func toItself() throws {
         var made = Self.translating
         made.base("through", .filter, .forward, 0, NFTRule(.translated, .drop))
@@ -170,11 +172,11 @@ import Testing
         let martian = try made.trace("127.0.0.1", to: "127.0.0.1:80/tcp")
         #expect(martian.notes.contains { $0.contains("martian") })
         let local = try made.trace("192.0.2.1", via: "eth0", to: "10.1.1.1:82/tcp")
-        #expect(local.notes.contains { $0.contains("eth0 is not looked at") })
-        #expect(local.notes.first == "rules that are not Fairlead's are not known here")
+        #expect(local.notes.contains { $0.contains("eth0 is ignored") })
+        #expect(local.notes.first == "rules of other programs are not considered")
     }
 
-    @Test("Without a table nothing is asked; with flags that are not ours nobody can tell")
+    @Test("Without a table no rule runs; with unexpected flags the result is a problem")
     func tables() throws {
         var made = Self.translating
         made.state.table = .absent

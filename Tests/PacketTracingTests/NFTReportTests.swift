@@ -4,7 +4,7 @@ import PacketTracing
 import Testing
 
 @Suite struct NFTReportTests {
-    @Test("The report tells every rule that was taken, with what its sets said and titles")
+    @Test("The report shows every rule that matched, with set results and titles")
     func report() throws {
         let trace = try NFTServiceTests.web.made.trace("192.0.2.1", to: "192.0.2.1:30080/tcp")
         let expected = """
@@ -22,15 +22,15 @@ import Testing
                      → goes to node-ports – 192.0.2.1 is an address of this node; 192.0.2.1 is not in 127.0.0.0/8
                 node-ports
                   1: meta priority set meta l4proto . th dport map @external-ports goto external
-                       → priority becomes 0:4002; goes to external for good – port 30080/tcp is in external-ports (node ports)
+                       → priority becomes 0:4002; goes to external without return – port 30080/tcp is in external-ports (node ports)
                   external
                     1: meta mark set meta mark | 0x00004000
                          → mark bits 0x4000 are set
                     2: goto balance
-                         → goes to balance for good
+                         → goes to balance without return
                     balance
                       1: meta priority & 0:3fff vmap @balancers
-                           → goes to random-2 for good – priority 0:2 is in balancers (by kind and number of slots)
+                           → goes to random-2 without return – priority 0:2 is in balancers (by kind and number of slots)
                       random-2
                         1: meta priority set meta priority & ffff:c000
                              → priority becomes 0:4000
@@ -44,7 +44,7 @@ import Testing
                    → priority becomes none – the destination was translated
               3: meta mark & 0x00004000 == 0x00004000 meta mark set meta mark & 0xffffbfff masquerade fully-random
                    → mark bits 0x4000 are cleared; source becomes an address of this node – the mark is 0x4000
-            note: rules that are not Fairlead's are not known here
+            note: rules of other programs are not considered
 
             """
         #expect(TraceReport(trace).description == expected)
@@ -131,7 +131,7 @@ import Testing
         )
     }
 
-    @Test("Steps of clients that come back are told apart, and what happens to those left alone")
+    @Test("Steps of returning clients are shown separately, including those for stale elements")
     func returning() throws {
         var layout = NFTLayout()
         let endpoints = ["10.180.1.1:80", "10.180.1.2:80"]

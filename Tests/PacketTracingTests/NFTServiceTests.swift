@@ -21,7 +21,7 @@ import Testing
 
     private static let all = "10.244.1.20:8080, 10.244.2.20:8080"
 
-    @Test("ClusterIPs balance for everybody, and keep the sources of pods")
+    @Test("ClusterIPs balance for all clients, and keep the sources of pods")
     func clusterIP() throws {
         let flows = """
             10.244.1.7   -> 10.96.0.10:80/tcp = \(Self.all)

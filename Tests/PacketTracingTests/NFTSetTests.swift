@@ -45,7 +45,7 @@ import Testing
         #expect(try isDropped(made, "10.96.0.10/icmp"))
     }
 
-    @Test("A ping has its protocol's number, and no port that could be told")
+    @Test("A ping has its protocol's number, and no known port")
     func pings() throws {
         var made = made(NFTRule(.isIn("set", .transport), .drop))
         made.set("set", [.transport], [NFTElement(NFTValue().appending(1, width: 8))])
@@ -56,7 +56,7 @@ import Testing
         #expect(try !isDropped(ports, "10.96.0.10/icmp"))
         ports.put(NFTElement(NFTValue().appending(port(80))), into: "ports")
         let trace = try ports.trace("203.0.113.9", to: "10.96.0.10/icmp")
-        #expect(trace.problems.map(\.message) == ["taken as no match, as ICMP has no ports"])
+        #expect(trace.problems.map(\.message) == ["treated as no match, as ICMP has no ports"])
         #expect(trace.result == FlowResult(.untouched))
     }
 
@@ -149,7 +149,7 @@ import Testing
         ] {
             let made = made(NFTRule(condition, .drop), NFTRule(.reject))
             let trace = try made.trace("203.0.113.9", to: "10.96.0.10:80/tcp")
-            let message = "there is no set gone; taken as no match"
+            let message = "there is no set gone; treated as no match"
             #expect(trace.problems == [TraceProblem(.missingSet, at: "base rule 1", message)])
             #expect(trace.result == FlowResult(.rejected))
         }

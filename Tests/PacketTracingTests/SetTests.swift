@@ -84,7 +84,7 @@ import Testing
         #expect(try !isMember(.frontend, entries, sides, family: .ipv6))
     }
 
-    @Test("The client's port and a masqueraded source cannot be told")
+    @Test("The client's port and a masqueraded source are unknown")
     func unknownParts() throws {
         var made = HandMadeIPVS()
         made.set("FRONTENDS", .frontend, [.at("192.0.2.1:80")])
@@ -105,11 +105,11 @@ import Testing
         #expect(trace.result == FlowResult(.untouched, masqueraded: true))
         #expect(
             trace.problems.map(\.message) == [
-                "taken as no match, as the client's port is not known here",
-                "taken as no match, as the source after masquerading is not known here",
+                "treated as no match, as the client's port is unknown",
+                "treated as no match, as the source after masquerading is unknown",
             ]
         )
-        // Nobody asks for the source where the frontend has no ranges.
+        // The source is not looked up if the frontend has no ranges.
         #expect(try made.trace("192.0.2.1", to: "192.0.2.1:81/tcp").problems.count == 1)
     }
 
@@ -130,9 +130,9 @@ import Testing
         #expect(trace.problems.map(\.kind) == [.missingSet, .missingSet, .missingSet])
         #expect(
             trace.problems.first?.description
-                == "mangle PREROUTING rule 1: there is no set GONE; taken as no match"
+                == "mangle PREROUTING rule 1: there is no set GONE; treated as no match"
         )
-        #expect(trace.steps("mangle PREROUTING").map(\.effect) == ["cannot be told"])
+        #expect(trace.steps("mangle PREROUTING").map(\.effect) == ["undecided"])
     }
 
     @Test("In iptables mode there are no sets and no IPVS")

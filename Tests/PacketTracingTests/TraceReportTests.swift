@@ -53,7 +53,7 @@ import Testing
                   3: -j DNAT 10.180.1.20:80
                        → destination becomes 10.180.1.20:80, 50% (1/2) of new clients
             filter FORWARD
-              no rule of ours applies
+              no Fairlead rule applies
             nat POSTROUTING
               1: -j POSTROUTING
                    → goes to POSTROUTING
@@ -62,13 +62,13 @@ import Testing
                      → mark bits 0x4000 are flipped
                 3: -j MASQUERADE
                      → source becomes an address of this node
-            note: rules that are not Fairlead's, and chain policies, are not known here
+            note: rules of other programs, and chain policies, are not considered
 
             """
         #expect(TraceReport(try trace(made, "198.51.100.9")).description == expected)
     }
 
-    @Test("The first line tells every kind of answer")
+    @Test("The first line names every kind of result")
     func firstLines() throws {
         func line(_ rules: [Rule]) throws -> Substring {
             var made = HandMadeState()
@@ -91,7 +91,7 @@ import Testing
         )
         #expect(
             try line([Rule(target: .to("GONE"))])
-                == "\(packet) CANNOT BE TOLD: filter FORWARD rule 1: there is no chain GONE"
+                == "\(packet) is UNDECIDED: filter FORWARD rule 1: there is no chain GONE"
         )
         let half = Match.random(Probability(1, outOf: 2))
         #expect(
@@ -112,7 +112,7 @@ import Testing
         #expect(long.split(separator: "\n").count > 300)
     }
 
-    @Test("Affinity is told beside the shares")
+    @Test("Affinity is shown beside the shares")
     func affinity() throws {
         let trace = try trace(AffinityTests.service(["10.180.1.1:80"]), "10.244.1.7")
         let report = TraceReport(trace).description
@@ -155,7 +155,7 @@ import Testing
     }
 
     @Test(
-        "What is no destination is refused",
+        "Invalid destinations are rejected",
         arguments: [
             "", "10.0.0.1", "10.0.0.1:80", "10.0.0.1:0/tcp", "10.0.0.1:70000/tcp", "10.0.0.1/tcp",
             "fd00::1:80/tcp", "[10.0.0.1]:80/tcp", "10.0.0.1:80/icmp", "10.0.0.1:+1/tcp", "/icmp",

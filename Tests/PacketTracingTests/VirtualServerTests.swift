@@ -45,7 +45,7 @@ import Testing
             other.steps("IPVS INPUT").map(\.rule) == ["no virtual server for 10.96.0.10:81/tcp"]
         )
         let ping = try made.trace("10.244.1.7", to: "10.96.0.10/icmp")
-        #expect(ping.steps("IPVS INPUT").map(\.reasons) == [["IPVS balances no pings"]])
+        #expect(ping.steps("IPVS INPUT").map(\.reasons) == [["IPVS does not balance pings"]])
     }
 
     @Test("IPv6 as well")
@@ -99,7 +99,7 @@ import Testing
     }
 
     @Test(
-        "Without a real server that takes connections the client is told",
+        "Without a real server that accepts connections the client is rejected",
         arguments: ["rr", "wrr", "sh", "mh", "dh", "lblc", "fo", "new"],
         [[], [RealServer.real("10.180.1.1:80", weight: 0)]]
     )
@@ -112,7 +112,9 @@ import Testing
             """
         #expect(try made.mismatches(flows) == [])
         let trace = try made.trace("10.244.1.7", to: "10.96.0.10:80/tcp")
-        #expect(trace.reason == "IPVS 10.96.0.10:80/tcp has no real server that takes connections")
+        #expect(
+            trace.reason == "IPVS 10.96.0.10:80/tcp has no real server that accepts connections"
+        )
         #expect(trace.title == "default/web:http")
     }
 
@@ -145,7 +147,7 @@ import Testing
         #expect(unused.map(\.reasons) == [["its weight is 0"]])
     }
 
-    @Test("Hashing schedulers go by weight, and tell that a client keeps its real server")
+    @Test("Hashing schedulers use weights, and note that a client keeps its real server")
     func hashing() throws {
         for scheduler in ["sh", "mh"] {
             var made = made(
@@ -193,7 +195,7 @@ import Testing
         )
     }
 
-    @Test("dh picks by the destination, which nobody can tell")
+    @Test("dh sends all connections of one destination to a single real server")
     func destinationHash() throws {
         let made = made(scheduler: "dh", .real("10.180.1.1:80"), .real("10.180.1.2:80", weight: 7))
         #expect(try made.mismatches(Self.list + "10.180.1.1:80, 10.180.1.2:80") == [])
@@ -222,12 +224,12 @@ import Testing
         #expect(note.contains("until more are active") == (scheduler == "ovf"))
     }
 
-    @Test("A scheduler nobody knows is taken as weighted, with a note")
+    @Test("An unknown scheduler is treated as weighted, with a note")
     func unknownScheduler() throws {
         let made = made(scheduler: "new", .real("10.180.1.1:80"), .real("10.180.1.2:80", weight: 3))
         #expect(try made.mismatches(Self.list + "10.180.1.1:80 1/4, 10.180.1.2:80 3/4") == [])
         let trace = try made.trace("10.244.1.7", to: "10.96.0.10:80/tcp")
-        #expect(trace.notes.contains { $0.hasPrefix("the scheduler new is not known") })
+        #expect(trace.notes.contains { $0.hasPrefix("unknown scheduler new") })
     }
 
     @Test("With persistence a client comes back to its real server, whatever the scheduler thinks")

@@ -79,7 +79,7 @@ struct BalancingTests {
     }
 
     @Test(
-        "A value nobody knows is one error with its place",
+        "An unknown value is one error with its position",
         arguments: [
             ("{fairlead.dev/scheduler: fastest}", "{}", "a.yaml:3: shop/web: "),
             ("{fairlead.dev/forwarding: teleport}", "{}", "a.yaml:3: shop/web: "),

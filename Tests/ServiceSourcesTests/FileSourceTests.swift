@@ -42,7 +42,7 @@ struct FileSourceTests {
         #expect((update?.snapshot.services.count ?? 0) >= 3)
     }
 
-    @Test("A path that is not there is no empty list of Services")
+    @Test("A path that does not exist is not an empty list of Services")
     func missing() {
         #expect(FileSource(path: "/nowhere/fairlead").load() == nil)
     }
@@ -103,14 +103,14 @@ struct FileSourceTests {
             try write("10.180.0.14", to: directory + "/elsewhere/other.yaml")
             try link("other.yaml", directory + "/elsewhere/middle")
             while let update = await updates.next(), endpoint(update) != "10.180.0.14" {}
-            // A link that leads nowhere takes nothing away, and is told.
+            // A dangling link removes nothing, and is reported.
             try link("nowhere", directory + "/elsewhere/middle")
             guard isDirectory else { return }
             let dangling = await updates.next()
             #expect(endpoint(dangling) == "10.180.0.14")
             #expect(
                 dangling?.snapshot.issues.map(\.description) == [
-                    "\(directory)/d/web.yaml: is a symbolic link to nothing; its Services stay"
+                    "\(directory)/d/web.yaml: is a dangling symbolic link; its Services stay"
                 ]
             )
             try link("deep/web.yaml", directory + "/elsewhere/middle")
@@ -160,7 +160,7 @@ struct FileSourceTests {
             #expect(endpoint(first) == "10.180.0.11")
             #expect(
                 first?.snapshot.issues.map(\.description) == [
-                    "\(directory)/d: cannot be watched (fs.inotify.max_user_instances is used up); it is looked at every second instead"
+                    "\(directory)/d: cannot be watched (fs.inotify.max_user_instances is exhausted); polling it every second instead"
                 ]
             )
             try write("10.180.0.12", to: file)

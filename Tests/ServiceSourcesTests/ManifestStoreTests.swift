@@ -62,7 +62,7 @@ struct ManifestStoreTests {
         #expect(endpoints?.map(\.address.description) == ["10.0.0.1", "10.0.0.3"])
         #expect(
             store.snapshot.issues.map(\.description) == [
-                "a.yaml:7: shop/w: endpoints[1].addresses[0]: \"10.0.0.300\" is no IPv4 address; this endpoint is left out"
+                "a.yaml:7: shop/w: endpoints[1].addresses[0]: \"10.0.0.300\" is not an IPv4 address; this endpoint is left out"
             ]
         )
         let many = slice((0..<500).map { "10.0.0.1\($0)x" } + ["10.0.0.4"])
@@ -100,7 +100,7 @@ struct ManifestStoreTests {
             var store = loaded()
             let cut = String(Self.good.prefix(length))
             _ = store.update("a.yaml", .text(cut))
-            // A cut between two objects can't be told from a shorter file.
+            // A cut between two objects looks like a shorter file.
             let mayEnd = cut.hasSuffix("\n") || !store.snapshot.issues.isEmpty
             #expect(store.snapshot.services[Self.web] != nil || mayEnd, "cut at \(length)")
         }

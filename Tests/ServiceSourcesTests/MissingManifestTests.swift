@@ -40,7 +40,9 @@ struct MissingManifestTests {
         Array(update?.removals.services.values ?? [:].values)
     }
 
-    @Test("What is missing at a restart is what the last run knew, until nobody holds it any more")
+    @Test(
+        "Manifests of the last run that a restart does not find are missing while their Services are held"
+    )
     func restart() async throws {
         try await withDirectory { directory in
             for number in 1...3 { try write(number, directory) }

@@ -51,8 +51,8 @@ struct SnapshotMergerTests {
         #expect(merger.snapshot.slices[Self.web] == nil)
         #expect(merger.snapshot.services[Self.db]?.origin == .files)
         let issue =
-            "/etc/services.d: shop/web: the cluster has a Service of this name, which counts; "
-        #expect(merger.snapshot.issues.map(\.description) == [issue + "this one is left out"])
+            "/etc/services.d: shop/web: the cluster has a Service of this name, which is used; "
+        #expect(merger.snapshot.issues.map(\.description) == [issue + "this one is ignored"])
 
         files.services[Self.web] = nil
         let onlySlicesUpdate = merger.take(
@@ -62,7 +62,7 @@ struct SnapshotMergerTests {
         let onlySlices = try #require(onlySlicesUpdate)
         #expect(onlySlices.changed == .some([]))
         #expect(
-            merger.snapshot.issues.map(\.description) == [issue + "these endpoints are left out"]
+            merger.snapshot.issues.map(\.description) == [issue + "these endpoints are ignored"]
         )
         let goneUpdate = merger.take(
             SnapshotUpdate(snapshot: ServiceSnapshot(), changed: .some([Self.web])),

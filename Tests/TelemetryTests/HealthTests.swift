@@ -48,7 +48,7 @@ struct HealthTests {
         #expect(pages.healthzPage(at: after(1000)).status == 200)
         #expect(pages.livezPage(at: after(1059)).status == 200)
         #expect(pages.livezPage(at: after(1060)).status == 503)
-        #expect(pages.livezPage(at: after(1060)).body.contains("the dataplane does not answer"))
+        #expect(pages.livezPage(at: after(1060)).body.contains("the dataplane does not respond"))
     }
 
     @Test("Before the first pass of every family the node is live, and neither ready nor healthy")
@@ -99,7 +99,7 @@ struct HealthTests {
                 "\"IPv6\":{\"lastUpdated\":\"2023-11-14T22:14:22.250Z\",\"healthy\":true}"
             )
         )
-        #expect(ill.body.contains("\"problems\":[\"IPv4: a change has waited 60 s\"]"))
+        #expect(ill.body.contains("\"problems\":[\"IPv4: a change has been pending for 60 s\"]"))
         // Newest of the families, not now.
         #expect(ill.body.hasPrefix("{\"lastUpdated\":\"2023-11-14T22:14:22.250Z\""))
         health.updated(.ipv4, began: after(75), at: after(80))
@@ -154,7 +154,7 @@ struct HealthTests {
         #expect(codes?.map(\.value) == [1, 3])
     }
 
-    @Test("A silent source keeps load balancers away, and is no reason to restart")
+    @Test("A silent source keeps load balancers away but does not cause a restart")
     func staleness() {
         health.heard("cluster", staleAfter: .seconds(30), at: after(0))
         health.heard("files", staleAfter: nil, at: after(0))

@@ -97,7 +97,7 @@ struct JournalTests {
         #expect(!isJournal(["JOURNAL_STREAM": "\(name)1"]) && !isJournal([:]))
     }
 
-    @Test("Where nobody listens the entry is not lost")
+    @Test("Without a listener the entry is not lost")
     func fallback() {
         let socket = JournalSocket(path: "/nonexistent/socket")
         #expect(socket?.send([("MESSAGE", "a")]) == false)

@@ -1,7 +1,7 @@
 import NIOCore
 import NIOHTTP1
 
-/// One client's connection: request by request, each within its time.
+/// One client's connection: requests one after another, each with a time limit.
 final class HTTPConnection: ChannelInboundHandler {
     typealias InboundIn = HTTPServerRequestPart
     typealias OutboundOut = HTTPServerResponsePart
@@ -24,7 +24,7 @@ final class HTTPConnection: ChannelInboundHandler {
     }
 
     func channelActive(context: ChannelHandlerContext) {
-        // The first request has to come as fast as its rest.
+        // The first request has the same limit as the rest of it.
         expect(within: limits.receiving, context)
         context.fireChannelActive()
     }
@@ -36,7 +36,7 @@ final class HTTPConnection: ChannelInboundHandler {
     }
 
     func errorCaught(context: ChannelHandlerContext, error: any Error) {
-        // Nothing a client sends is worth a log line.
+        // Client errors are not worth a log line.
         context.close(promise: nil)
     }
 
@@ -57,7 +57,7 @@ final class HTTPConnection: ChannelInboundHandler {
         }
     }
 
-    /// Closes the connection if nothing calls this again in time.
+    /// Closes the connection unless called again in time.
     private func expect(within limit: Duration, _ context: ChannelHandlerContext) {
         deadline?.cancel()
         deadline = context.eventLoop.assumeIsolated().scheduleTask(in: TimeAmount(limit)) {
@@ -95,8 +95,8 @@ final class HTTPConnection: ChannelInboundHandler {
         if request.method != .HEAD {
             context.write(wrapOutboundOut(.body(.byteBuffer(body))), promise: nil)
         }
-        // Before the end is written: a request that waits behind this one comes in at once then.
-        // A client that does not read its answer has as long as an idle one.
+        // Before the end is written, because a waiting pipelined request is then delivered at once.
+        // A client that does not read its response is limited as an idle one is.
         if request.isKeepAlive {
             state = .idle
             expect(within: limits.idle, context)
@@ -127,7 +127,7 @@ extension HTTPRequest {
         )
     }
 
-    /// Undoes percent-encoding (RFC 3986, 2.1); what is no such code stays as it is.
+    /// Decodes percent-encoding (RFC 3986, 2.1); invalid codes stay as they are.
     private static func decoded(_ text: Substring) -> String {
         var bytes: [UInt8] = []
         var rest = Array(text.utf8)[...]

@@ -1,11 +1,11 @@
 import Glibc
 
-/// The set of addresses that are answered on, kept as it is wanted: what cannot be opened is told,
-/// and tried again at the next call.
+/// Keeps a set of addresses listening. An address that cannot be opened is reported and retried at
+/// the next call.
 package actor HTTPListeners {
-    /// One server among those wanted.
+    /// One requested listener.
     package struct Name: Hashable, Sendable, CustomStringConvertible {
-        /// What it is for: `health`, `health check of default/web`.
+        /// Its purpose: `health`, `health check of default/web`.
         package var purpose: String
         package var address: ListeningAddress
 
@@ -20,10 +20,10 @@ package actor HTTPListeners {
     private let server: HTTPServer
     private let open: @Sendable (ListeningAddress) throws -> Int32
     private var listeners: [Name: HTTPListener] = [:]
-    /// Why a wanted address is not answered on.
+    /// Why a requested address is not being served.
     package private(set) var failures: [Name: String] = [:]
 
-    /// `open` is `ListeningSocket.open`, in whichever network namespace it is to be.
+    /// `open` is `ListeningSocket.open`, in the right network namespace.
     package init(
         _ server: HTTPServer,
         open: @escaping @Sendable (ListeningAddress) throws -> Int32 = { address in
@@ -34,7 +34,7 @@ package actor HTTPListeners {
         self.open = open
     }
 
-    /// Answers on exactly these from now on. To be called by one task.
+    /// Serves exactly these from now on. Call from one task only.
     package func update(_ wanted: [Name: HTTPAnswer]) async {
         for (name, listener) in listeners where wanted[name] == nil {
             listeners[name] = nil
@@ -51,7 +51,7 @@ package actor HTTPListeners {
         }
     }
 
-    /// Stops listening, and takes the sockets in the file system away.
+    /// Stops listening and removes the sockets from the file system.
     package func close() async {
         for name in names {
             if case .unix(let path) = name.address { unlink(path) }

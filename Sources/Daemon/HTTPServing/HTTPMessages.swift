@@ -1,12 +1,12 @@
-/// What a client asks for. A body is read and thrown away: nothing here takes one.
+/// A client's request. A body is read and discarded.
 package struct HTTPRequest: Sendable, Equatable {
     /// In capitals: `GET`.
     package var method: String
-    /// Without the query, percent-encoding undone; `/` and what follows.
+    /// Without the query, percent-decoded; begins with `/`.
     package var path: String
-    /// The first value of each.
+    /// The first value of each parameter.
     package var query: [String: String]
-    /// The `Accept` field; empty without one.
+    /// The `Accept` header; empty if absent.
     package var accept: String
 
     package init(
@@ -22,10 +22,10 @@ package struct HTTPRequest: Sendable, Equatable {
     }
 }
 
-/// An answer. Length, date and connection handling are the server's business.
+/// A response. The server adds length, date and connection headers.
 package struct HTTPResponse: Sendable, Equatable {
     package var status: Int
-    /// In this order, besides those of the server.
+    /// In this order, after those of the server.
     package var headers: [(name: String, value: String)]
     package var body: String
 
@@ -66,19 +66,19 @@ package struct HTTPResponse: Sendable, Equatable {
     }
 }
 
-/// Makes the answer to a request. It runs on a shared thread and must not block it.
+/// Handles a request. It runs on a shared thread and must not block it.
 package typealias HTTPAnswer = @Sendable (HTTPRequest) async -> HTTPResponse
 
-/// Answers by path, for GET and HEAD.
+/// Routes requests by path, for GET and HEAD.
 package struct HTTPRoutes: Sendable {
     private var answers: [String: HTTPAnswer] = [:]
 
-    /// Paths that change something, and so take POST alone.
+    /// Paths that change something, and so accept POST only.
     package var actions: Set<String> = []
 
     package init() {}
 
-    /// An answer for a path, and for all below it if the path ends with a slash.
+    /// The handler of a path, and of all paths below it if it ends with a slash.
     package subscript(path: String) -> HTTPAnswer? {
         get { answers[path] }
         set { answers[path] = newValue }
@@ -88,7 +88,10 @@ package struct HTTPRoutes: Sendable {
 
     package func answer(_ request: HTTPRequest) async -> HTTPResponse {
         guard let answer = answers[request.path] ?? below(request.path) else {
-            return .text("404 not found; there is \(paths.joined(separator: ", "))\n", status: 404)
+            return .text(
+                "404 not found; available: \(paths.joined(separator: ", "))\n",
+                status: 404
+            )
         }
         let allowed = actions.contains(request.path) ? ["POST"] : ["GET", "HEAD"]
         guard allowed.contains(request.method) else {

@@ -3,21 +3,21 @@ import NIOHTTP1
 import NIOPosix
 import Synchronization
 
-/// Answers HTTP/1.1 on sockets it is handed, on a thread of its own.
+/// Serves HTTP/1.1 on sockets it is given, on a thread of its own.
 ///
-/// A client can hold a connection and a few kilobytes, for a bounded time; no more.
+/// A client can hold a connection and a few kilobytes for a bounded time, and no more.
 package final class HTTPServer: Sendable {
-    /// What clients may take up.
+    /// Limits on what clients can use.
     package struct Limits: Sendable {
         /// Open connections of one listener; further ones are closed at once.
         package var connections = 256
-        /// A body, which is not used anyway.
+        /// Size of a request body, which is discarded.
         package var bodyBytes = 64 << 10
         /// From the first byte to the end of a request.
         package var receiving = Duration.seconds(10)
-        /// Until the first request, and between two.
+        /// Before the first request, and between two requests.
         package var idle = Duration.seconds(90)
-        /// From a request to the last byte of its answer.
+        /// From a request to the last byte of its response.
         package var answering = Duration.seconds(30)
 
         package init() {}
@@ -31,7 +31,7 @@ package final class HTTPServer: Sendable {
         group = MultiThreadedEventLoopGroup(numberOfThreads: 1)
     }
 
-    /// Answers on `descriptor`, a socket that listens already, which the server owns from now on.
+    /// Serves on `descriptor`, a listening socket that the server owns from now on.
     package func serve(_ descriptor: Int32, _ answer: @escaping HTTPAnswer) async throws
         -> HTTPListener
     {
@@ -54,14 +54,14 @@ package final class HTTPServer: Sendable {
         return HTTPListener(try await bootstrap.withBoundSocket(descriptor).get())
     }
 
-    /// Closes everything.
+    /// Closes all listeners and connections.
     package func stop() async {
-        // There is nothing to do about a thread that does not end.
+        // A thread that does not end cannot be helped.
         try? await group.shutdownGracefully()
     }
 }
 
-/// A socket that is being answered on.
+/// A socket being served.
 package struct HTTPListener: Sendable {
     private let channel: any Channel
 
@@ -69,14 +69,14 @@ package struct HTTPListener: Sendable {
         self.channel = channel
     }
 
-    /// Stops listening. Connections live on until they end or run idle.
+    /// Stops listening. Open connections continue until they end or become idle.
     package func close() async {
-        // Closed already is as good.
+        // It may be closed already.
         try? await channel.close().get()
     }
 }
 
-/// Open connections of one listener.
+/// Counts the open connections of one listener.
 private final class ConnectionCount: Sendable {
     private let limit: Int
     private let count = Atomic(0)
@@ -85,7 +85,7 @@ private final class ConnectionCount: Sendable {
         self.limit = limit
     }
 
-    /// False if there are enough; else `leave` is due in the end.
+    /// False at the limit; otherwise `leave` has to follow.
     func enter() -> Bool {
         guard count.add(1, ordering: .relaxed).newValue <= limit else {
             leave()

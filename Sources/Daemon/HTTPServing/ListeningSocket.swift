@@ -5,11 +5,11 @@ import SystemPackage
 
 /// Where a server listens.
 package enum ListeningAddress: Sendable, Hashable, CustomStringConvertible {
-    /// One address, or all of one family's (`0.0.0.0`, `::`).
+    /// One address, or all addresses of one family (`0.0.0.0`, `::`).
     case address(IPAddress, PortNumber)
-    /// All addresses of both families, or of IPv4 where there is no IPv6.
+    /// All addresses of both families, or of IPv4 on a host without IPv6.
     case everywhere(PortNumber)
-    /// A Unix socket at an absolute path, for its owner alone.
+    /// A Unix socket at an absolute path, accessible to its owner only.
     case unix(String)
 
     package var description: String {
@@ -21,7 +21,7 @@ package enum ListeningAddress: Sendable, Hashable, CustomStringConvertible {
     }
 }
 
-/// Why a server does not listen, in words.
+/// Why an address cannot be listened on.
 package struct ListeningError: Error, Sendable, Equatable, CustomStringConvertible {
     package var description: String
 
@@ -34,11 +34,11 @@ package struct ListeningError: Error, Sendable, Equatable, CustomStringConvertib
     }
 }
 
-/// Opens sockets that listen, in the calling thread's network namespace.
+/// Opens listening sockets in the calling thread's network namespace.
 package enum ListeningSocket {
     private static let backlog: Int32 = 128
 
-    /// The descriptor, which the caller owns.
+    /// The descriptor, owned by the caller.
     package static func open(_ address: ListeningAddress) throws(ListeningError) -> Int32 {
         switch address {
         case .address(let ip, let port):
@@ -52,7 +52,7 @@ package enum ListeningSocket {
                     address
                 )
             } catch {
-                // Without IPv6 in the kernel there is one family left to try.
+                // Without IPv6 in the kernel, IPv4 alone is left to try.
                 return try openTCP(IPAddress(ipv4: 0), port, bothFamilies: false, address)
             }
         case .unix(let path): return try openUnix(path)
@@ -120,12 +120,12 @@ extension ListeningAddress {
 // MARK: Unix sockets
 
 extension ListeningSocket {
-    /// Takes the place of a socket that nobody answers on; never that of anything else.
+    /// Replaces a socket without a listener; never anything else.
     private static func openUnix(_ path: String) throws(ListeningError) -> Int32 {
         try makeWay(path)
-        // A directory like /run/fairlead is gone after a start of the machine.
+        // A directory such as /run/fairlead does not survive a reboot.
         if let slash = path.lastIndex(of: "/") { mkdir(String(path[..<slash]), 0o755) }
-        // Made beside and renamed over, so that at no time somebody finds half of it.
+        // Created beside the path and renamed, so that it never exists half configured.
         let temporary = "\(path).\(getpid())"
         let address = ListeningAddress.unix(path)
         guard let name = SystemAddress(unix: temporary) else {
@@ -150,7 +150,7 @@ extension ListeningSocket {
         guard lstat(path, &status) == 0 else { return }
         guard status.st_mode & S_IFMT == S_IFSOCK else {
             throw ListeningError(
-                "\(path): is there already, and no socket; remove it or choose another path"
+                "\(path): exists and is not a socket; remove it or choose another path"
             )
         }
         guard let name = SystemAddress(unix: path) else { return }

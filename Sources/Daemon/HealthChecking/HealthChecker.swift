@@ -1,13 +1,13 @@
 import Addressing
 import ServiceModel
 
-/// Probes targets for ever, and tells what changes.
+/// Probes targets continuously and reports changed verdicts.
 package actor HealthChecker {
-    /// Changes this close together come as one batch, so that flapping endpoints cost passes only
-    /// so often.
+    /// Changes this close together become one batch, so that flapping endpoints cause a bounded
+    /// number of passes.
     static let quietTime = Duration.milliseconds(50)
 
-    /// Batches of changed verdicts, for one consumer. A target's first pass is among them.
+    /// Batches of changed verdicts, for one consumer, including each target's first pass.
     package nonisolated let changes: AsyncStream<[HealthChange]>
 
     private let continuation: AsyncStream<[HealthChange]>.Continuation
@@ -23,7 +23,7 @@ package actor HealthChecker {
         var health: HealthState
         var status: HealthStatus
         var probe: Task<Void, Never>?
-        /// Tells a target's probes from those of the same target before it was removed.
+        /// Distinguishes a target's probes from those before it was removed and added again.
         var generation: UInt64
     }
 
@@ -39,7 +39,7 @@ package actor HealthChecker {
         continuation.finish()
     }
 
-    /// Begins with some targets and is done with others, whose running probes end.
+    /// Adds and removes targets; cancels the running probes of removed ones.
     package func update(_ targets: TargetChanges) {
         let now = ContinuousClock.now
         for target in targets.removed {
@@ -64,7 +64,7 @@ package actor HealthChecker {
         startDue()
     }
 
-    /// All of it in numbers.
+    /// All targets in numbers.
     package func summary() -> HealthSummary {
         var summary = HealthSummary(
             totals: totals,
@@ -75,7 +75,7 @@ package actor HealthChecker {
         return summary
     }
 
-    /// How some targets stand; without those that are not probed.
+    /// The state of the given targets, without those that are not probed.
     package func statuses(
         of targets: some Collection<HealthTarget> & Sendable
     ) -> [HealthTarget: HealthStatus] {
@@ -111,7 +111,7 @@ package actor HealthChecker {
             state.status.since = now
             state.status.counters.transitions += 1
             totals.transitions += 1
-            tell(
+            publish(
                 HealthChange(
                     target: target,
                     isHealthy: passed,
@@ -132,7 +132,7 @@ package actor HealthChecker {
         timer?.cancel()
         timer = next.map { next in
             Task { [weak self] in
-                // Cancelled means that another timer takes over.
+                // Cancelled: another timer takes over.
                 guard (try? await Task.sleep(until: next, clock: .continuous)) != nil else {
                     return
                 }
@@ -147,9 +147,9 @@ package actor HealthChecker {
         startDue()
     }
 
-    // MARK: - Telling
+    // MARK: - Reporting
 
-    private func tell(_ change: HealthChange) {
+    private func publish(_ change: HealthChange) {
         let isFirst = unsent.isEmpty
         unsent[change.target] = change
         guard isFirst else { return }
@@ -167,7 +167,7 @@ package actor HealthChecker {
 }
 
 extension ProbeResult {
-    /// Nil if nothing is known from it.
+    /// Nil if the result says nothing about the endpoint.
     fileprivate var passed: Bool? {
         switch self {
         case .passed: true

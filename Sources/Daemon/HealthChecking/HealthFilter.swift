@@ -1,36 +1,39 @@
 package import ServiceModel
 
-/// Between what the sources say and what is planned: endpoints found unhealthy are neither ready nor
+/// The stage between sources and planning that marks unhealthy endpoints as neither ready nor
 /// serving.
 ///
-/// Pure. An update or a change of health costs what it touches, whatever the snapshot holds.
+/// Pure. The cost of an update or a changed verdict depends on what it touches, not on the size of
+/// the snapshot.
 package struct HealthFilter: Sendable {
-    /// As the sources gave it.
+    /// As received from the sources.
     package private(set) var raw = ServiceSnapshot()
     private var index = TargetIndex()
     private var unhealthy: Set<HealthTarget> = []
-    private var panics: [ServiceName: Set<ServicePortName>] = [:]
-    /// As it goes on to planning.
+    private var unhealthyPorts: [ServiceName: Set<ServicePortName>] = [:]
+    /// As passed on to planning.
     package private(set) var snapshot = ServiceSnapshot()
 
     package init() {}
 
-    /// What an update becomes, and what is to be probed from now on or no longer.
+    /// The filtered update, and the targets to start and stop probing.
     package struct Filtered: Sendable {
         package var update: SnapshotUpdate
         package var targets: TargetChanges
     }
 
-    /// Service ports that have endpoints and not one that is healthy, in some family; sorted. What
-    /// becomes of them the Service's `panic` says.
-    package var withoutHealthyEndpoint: [ServicePortName] { panics.values.joined().sorted() }
+    /// Service ports that have endpoints but no healthy one, in some family; sorted. The Service's
+    /// `panic` field decides what happens to them.
+    package var withoutHealthyEndpoint: [ServicePortName] {
+        unhealthyPorts.values.joined().sorted()
+    }
 
-    /// The Services whose endpoints a target stands for, sorted.
+    /// The Services whose endpoints share a target, sorted.
     package func services(using target: HealthTarget) -> [ServiceName] {
         index.services(using: target).sorted()
     }
 
-    /// Takes in what the sources brought.
+    /// Filters an update of the sources.
     package mutating func take(_ update: SnapshotUpdate) -> Filtered {
         raw = update.snapshot
         snapshot.services = raw.services
@@ -42,7 +45,7 @@ package struct HealthFilter: Sendable {
             let names = Set(raw.services.keys).union(raw.slices.keys)
             changes = index.update(names.union(index.services), in: raw)
             snapshot.slices = raw.slices
-            panics = [:]
+            unhealthyPorts = [:]
             forget(changes.removed)
             rebuild(Set(index.services))
         case .some(let names):
@@ -56,7 +59,7 @@ package struct HealthFilter: Sendable {
         )
     }
 
-    /// Takes in what probes found; nil if nothing comes of it.
+    /// Applies changed verdicts; nil if the snapshot stays the same.
     package mutating func apply(_ changes: [HealthChange]) -> SnapshotUpdate? {
         var names: Set<ServiceName> = []
         for change in changes where index.contains(change.target) {
@@ -76,18 +79,18 @@ package struct HealthFilter: Sendable {
         unhealthy.subtract(targets)
     }
 
-    /// Filters the named Services' slices anew; those that differ.
+    /// Filters the named Services' slices again; returns those that differ.
     @discardableResult
     private mutating func rebuild(_ names: Set<ServiceName>) -> Set<ServiceName> {
         names.filter { name in
-            panics[name] = nil
+            unhealthyPorts[name] = nil
             var slices = raw.slices[name]
             if let service = raw.services[name], let check = service.effectiveCheck,
                 let found = slices, !unhealthy.isDisjoint(with: index.targets(of: name))
             {
                 var filter = SliceFilter(service: service, check: check, unhealthy: unhealthy)
                 slices = filter.apply(to: found)
-                if !filter.panics.isEmpty { panics[name] = filter.panics }
+                if !filter.unhealthyPorts.isEmpty { unhealthyPorts[name] = filter.unhealthyPorts }
             }
             guard snapshot.slices[name] != slices else { return false }
             snapshot.slices[name] = slices

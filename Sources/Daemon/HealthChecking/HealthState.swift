@@ -1,22 +1,21 @@
 package import ServiceModel
 
-/// What is thought of one target, by the results of its probes.
+/// The verdict on one target from the results of its probes.
 ///
-/// A new target is in use at once. It becomes unhealthy by `fall` failures in a row, and healthy
-/// again by `rise` passes in a row; the first pass of a new one makes it known as healthy.
+/// A new target is used at once. It becomes unhealthy after `fall` consecutive failures, and
+/// healthy again after `rise` consecutive passes; the first pass of a new target makes it healthy.
 package struct HealthState: Sendable, Equatable {
-    /// A verdict.
     package enum Verdict: String, Sendable {
-        /// No result yet that says anything: used.
+        /// No conclusive result yet: used.
         case unknown
         case healthy
         case unhealthy
     }
 
     package private(set) var verdict = Verdict.unknown
-    /// When the verdict came to be.
+    /// When the verdict last changed.
     package private(set) var since: ContinuousClock.Instant
-    /// How many results in a row speak against the verdict.
+    /// How many consecutive results contradict the verdict.
     package private(set) var contrary = 0
 
     package init(since: ContinuousClock.Instant) {
@@ -25,7 +24,7 @@ package struct HealthState: Sendable, Equatable {
 
     package var isUsed: Bool { verdict != .unhealthy }
 
-    /// Takes in a result; true if the verdict changed.
+    /// Records a result; true if the verdict changed.
     package mutating func record(
         passed: Bool,
         _ timing: HealthCheck.Timing,

@@ -1,13 +1,13 @@
-/// One target as it stands, for people and metrics.
+/// The state of one target, for status output and metrics.
 package struct HealthStatus: Sendable, Equatable {
     package var target: HealthTarget
     package var verdict: HealthState.Verdict
-    /// When the verdict came to be.
+    /// When the verdict last changed.
     package var since: ContinuousClock.Instant
     package var lastProbe: ContinuousClock.Instant?
-    /// How long the last probe took; nil before the first.
+    /// Duration of the last probe; nil before the first.
     package var lastDuration: Duration?
-    /// Why the last probe that failed or could not be made did so; nil once one has passed.
+    /// Why the last unsuccessful probe failed or could not be made; nil after one has passed.
     package var lastError: String?
     package var counters = HealthCounters()
 
@@ -18,13 +18,12 @@ package struct HealthStatus: Sendable, Equatable {
     }
 }
 
-/// What probes came to; grows only.
+/// Counts of probe results; never decrease.
 package struct HealthCounters: Sendable, Equatable {
     package var probes: UInt64 = 0
     package var failures: UInt64 = 0
-    /// Probes that this node could not make; they count for and against nobody.
+    /// Probes that this node could not make; they do not affect the verdict.
     package var impossible: UInt64 = 0
-    /// Changes of verdict.
     package var transitions: UInt64 = 0
 
     package init() {}
@@ -41,12 +40,12 @@ package struct HealthCounters: Sendable, Equatable {
 
 /// All targets in numbers.
 package struct HealthSummary: Sendable {
-    /// How many there are by verdict; a verdict without any is absent.
+    /// Number of targets by verdict; a verdict without targets is absent.
     package var targets: [HealthState.Verdict: Int] = [:]
-    /// Over all targets there ever were.
+    /// Totals over all targets, including removed ones.
     package var totals: HealthCounters
     package var running: Int
-    /// For how long the longest overdue target has waited because of `maxConcurrent`.
+    /// How long the longest overdue target has waited because of `maxConcurrent`.
     package var lag: Duration
 
     init(totals: HealthCounters, running: Int, lag: Duration) {

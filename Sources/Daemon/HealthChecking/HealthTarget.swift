@@ -1,7 +1,7 @@
 package import Addressing
 package import ServiceModel
 
-/// What is probed: a socket, and how. Endpoints of several Services that agree in all of it are one
+/// A socket and how to probe it. Endpoints of several Services that agree in all of it share one
 /// target and are probed once.
 package struct HealthTarget: Sendable, Hashable {
     package var socket: SocketAddress
@@ -30,13 +30,13 @@ extension HealthTarget: CustomStringConvertible {
     }
 }
 
-/// How a target's verdict changed.
+/// A change of a target's verdict.
 package struct HealthChange: Sendable, Equatable {
     package var target: HealthTarget
     package var isHealthy: Bool
-    /// No verdict was there before.
+    /// There was no verdict before.
     package var isFirst: Bool
-    /// The last probe's error where it failed.
+    /// The last probe's error, if it failed.
     package var reason: String?
 
     package init(
@@ -53,8 +53,8 @@ package struct HealthChange: Sendable, Equatable {
 }
 
 extension HealthCheck {
-    /// What to probe for an endpoint at one port of its slice; nil where the check has nothing to
-    /// say, as about a UDP port without a port to probe instead.
+    /// The target of an endpoint at one port of its slice; nil if the check does not apply, as to a
+    /// UDP port without another port to probe.
     func target(
         _ endpoint: Endpoint,
         _ port: EndpointPort,
@@ -73,7 +73,7 @@ extension HealthCheck {
 }
 
 extension EndpointSlice {
-    /// Of twins the TCP one.
+    /// Of two ports with the same name, the TCP one.
     fileprivate func port(named name: String) -> PortNumber? {
         let found = ports.filter { $0.name == name }
         return (found.first { $0.transport == .tcp } ?? found.first)?.port
@@ -81,8 +81,8 @@ extension EndpointSlice {
 }
 
 extension Service {
-    /// What is probed for an endpoint at a port of its slice, if it is probed at all; nil if the
-    /// Service asks for nothing there. `slice` is as the source gave it.
+    /// The target of an endpoint at a port of its slice; nil if the Service has no check for it.
+    /// `slice` is as the source gave it.
     package func healthTarget(
         _ endpoint: Endpoint,
         _ port: EndpointPort,
@@ -91,7 +91,7 @@ extension Service {
         has(port) ? effectiveCheck?.target(endpoint, port, in: slice) : nil
     }
 
-    /// Its health check if it counts: of a cluster's Services the kubelets know.
+    /// The health check, if it applies: for Services of a cluster, the kubelet probes.
     var effectiveCheck: HealthCheck? { origin == .files ? healthCheck : nil }
 
     func has(_ port: EndpointPort) -> Bool {
@@ -100,6 +100,6 @@ extension Service {
 }
 
 extension Endpoint {
-    /// Whether new connections may go to it, at least for want of a better one.
+    /// Whether it may receive new connections, at least for lack of a better endpoint.
     var isUsable: Bool { weight > 0 && (ready || (serving && terminating)) }
 }

@@ -1,15 +1,16 @@
 import HeapModule
 import ServiceModel
 
-/// When to probe what, with a limit on how many at once. Pure but for the random numbers.
+/// When to probe which target, with a limit on concurrent probes. Pure except for the random
+/// numbers.
 ///
-/// A target's probes begin at most its interval apart, unless the limit holds them up; then the
+/// A target's probes begin at most its interval apart, unless the limit delays them; then the
 /// longest overdue goes first.
 struct ProbeSchedule {
-    /// The first probes of targets that come together spread over this time, or over their
-    /// interval if that is shorter.
+    /// The first probes of targets added together are spread over this time, or over their interval
+    /// if that is shorter.
     static let firstSpread = Duration.seconds(1)
-    /// Intervals are up to this part shorter than said, so that probes do not stay in step.
+    /// Intervals are shortened by up to this fraction, so that probes do not synchronise.
     static let jitter = 0.1
 
     private struct Entry: Comparable {
@@ -26,7 +27,7 @@ struct ProbeSchedule {
 
     var maxConcurrent: Int
     private var waiting = Heap<Entry>()
-    /// Each target's present entry. Others in the heap are of targets that were removed.
+    /// Each target's current entry. Other heap entries belong to removed targets.
     private var serials: [HealthTarget: UInt64] = [:]
     private var begun: [HealthTarget: ContinuousClock.Instant] = [:]
     private var lastSerial: UInt64 = 0
@@ -63,20 +64,19 @@ struct ProbeSchedule {
         return started
     }
 
-    /// A probe has ended: the next is due an interval after it began.
+    /// A probe has ended: the next is due one interval after it began.
     mutating func finished(_ target: HealthTarget) {
         guard let start = begun.removeValue(forKey: target) else { return }
         let part = 1 - Double.random(in: 0...Self.jitter, using: &random)
         wait(target, until: start + target.timing.interval * part)
     }
 
-    /// When `start` has something to do next; nil while it waits for a probe to end, or has no
-    /// target.
+    /// When to call `start` next; nil while it waits for a probe to end, or has no target.
     mutating func nextStart() -> ContinuousClock.Instant? {
         running < maxConcurrent ? nextDue() : nil
     }
 
-    /// For how long the longest overdue target has waited because of the limit.
+    /// How long the longest overdue target has waited because of the limit.
     mutating func lag(at now: ContinuousClock.Instant) -> Duration {
         nextDue().map { max(.zero, now - $0) } ?? .zero
     }

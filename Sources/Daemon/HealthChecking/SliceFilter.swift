@@ -1,13 +1,13 @@
 import Addressing
 import ServiceModel
 
-/// Takes the unhealthy endpoints out of one Service's slices, port by port.
+/// Removes the unhealthy endpoints from one Service's slices, port by port.
 struct SliceFilter {
     let service: Service
     let check: HealthCheck
     let unhealthy: Set<HealthTarget>
-    /// The ports with usable endpoints of which none is healthy, in some family.
-    private(set) var panics: Set<ServicePortName> = []
+    /// The ports that have usable endpoints but no healthy one, in some family.
+    private(set) var unhealthyPorts: Set<ServicePortName> = []
 
     init(service: Service, check: HealthCheck, unhealthy: Set<HealthTarget>) {
         self.service = service
@@ -15,12 +15,12 @@ struct SliceFilter {
         self.unhealthy = unhealthy
     }
 
-    /// Ports of a slice whose endpoints fare differently end up in slices of their own.
+    /// Splits a slice if its endpoints differ in health by port.
     mutating func apply(to slices: [EndpointSlice]) -> [EndpointSlice] {
         var kept: [IPFamily: Set<ServicePort>] = [:]
         for family in Set(slices.map(\.family)) {
             for port in service.ports where hasNoHealthyEndpoint(port, family, slices) {
-                panics.insert(
+                unhealthyPorts.insert(
                     ServicePortName(
                         service: service.name,
                         port: port.name,
@@ -38,7 +38,7 @@ struct SliceFilter {
         }
     }
 
-    /// False if there is nothing that could be used anyway.
+    /// False if there is no usable endpoint at all.
     private func hasNoHealthyEndpoint(
         _ port: ServicePort,
         _ family: IPFamily,
@@ -82,8 +82,8 @@ struct SliceFilter {
         guard !groups.isEmpty else { return [slice] }
         return groups.enumerated().map { index, group in
             var part = slice
-            // Sorts right behind the slice's name and before all that begin with it: no name of an
-            // object holds a character below `-`.
+            // Sorts right after the slice's name and before all names it is a prefix of: object
+            // names contain no character below `-`.
             if index > 0 { part.name += "+\(index)" }
             part.ports = group.ports
             for (position, isDown) in group.down.enumerated() where isDown {

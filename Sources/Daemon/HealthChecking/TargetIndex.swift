@@ -1,6 +1,6 @@
 import ServiceModel
 
-/// Which targets there are no more, and which are new.
+/// Targets that were added and removed.
 package struct TargetChanges: Sendable, Equatable {
     package var added: Set<HealthTarget> = []
     package var removed: Set<HealthTarget> = []
@@ -10,7 +10,7 @@ package struct TargetChanges: Sendable, Equatable {
     package var isEmpty: Bool { added.isEmpty && removed.isEmpty }
 }
 
-/// Targets by Service and Services by target. A change costs what it changes.
+/// Targets by Service and Services by target. The cost of a change depends on its size.
 struct TargetIndex {
     private var targets: [ServiceName: Set<HealthTarget>] = [:]
     private var users: [HealthTarget: Set<ServiceName>] = [:]
@@ -24,7 +24,7 @@ struct TargetIndex {
 
     func contains(_ target: HealthTarget) -> Bool { users[target] != nil }
 
-    /// Looks at the named Services again.
+    /// Recomputes the targets of the named Services.
     mutating func update(
         _ names: Set<ServiceName>,
         in snapshot: ServiceSnapshot
@@ -46,7 +46,7 @@ struct TargetIndex {
                 changes.removed.insert(target)
             }
         }
-        // What one Service lost and another gained was there all the time.
+        // A target that moves from one Service to another was never removed.
         let moved = changes.added.intersection(changes.removed)
         changes.added.subtract(moved)
         changes.removed.subtract(moved)

@@ -1,6 +1,6 @@
-/// JSON written by hand, where the order of fields matters.
+/// JSON written by hand where the order of fields matters.
 package enum JSONText {
-    /// A string with its quotes. Control characters are escaped, so that it is one line.
+    /// A quoted string. Control characters are escaped, so that it is one line.
     package static func string(_ text: String) -> String {
         var result = "\""
         for scalar in text.unicodeScalars {

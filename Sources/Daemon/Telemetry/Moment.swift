@@ -1,6 +1,6 @@
 import Glibc
 
-/// A time, by the clock that only goes forward and by the one on the wall.
+/// A time on both the monotonic and the wall clock.
 package struct Moment: Sendable, Equatable {
     package var instant: ContinuousClock.Instant
     /// Seconds since 1970.
@@ -20,7 +20,7 @@ package struct Moment: Sendable, Equatable {
         )
     }
 
-    /// Later by so much, on both clocks.
+    /// This moment plus a duration, on both clocks.
     package func advanced(by duration: Duration) -> Moment {
         Moment(instant: instant.advanced(by: duration), wall: wall + duration.inSeconds)
     }

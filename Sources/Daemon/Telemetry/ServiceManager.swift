@@ -1,7 +1,7 @@
 import Glibc
 import SystemCalls
 
-/// Talks to the service manager that started the daemon (sd_notify(3)): one datagram a message.
+/// Notifies the service manager that started the daemon (sd_notify(3)): one datagram per message.
 ///
 /// Without `NOTIFY_SOCKET` in the environment every call does nothing.
 package struct ServiceManager: Sendable {
@@ -25,7 +25,7 @@ package struct ServiceManager: Sendable {
         send("READY=1\nSTATUS=\(Self.line(status))")
     }
 
-    /// A reload begins; `ready` ends it.
+    /// A reload has started; `ready` ends it.
     package func reloading() {
         var now = timespec()
         unsafe clock_gettime(CLOCK_MONOTONIC, &now)
@@ -39,16 +39,16 @@ package struct ServiceManager: Sendable {
 
     package func stopping() { send("STOPPING=1") }
 
-    /// A message field ends at the line's end, whatever names from outside it holds.
+    /// Replaces line ends, which would end the message field and may come from hostile names.
     private static func line(_ text: String) -> String {
         String(text.map { $0.isNewline ? " " : $0 })
     }
 
-    /// How long a service manager that is busy may keep us.
+    /// How long to wait for a busy service manager.
     private static let patience = timeval(tv_sec: 1, tv_usec: 0)
 
-    /// Without `waits` a message for which there is no room now is dropped: another of its kind
-    /// follows.
+    /// Without `waits`, a message that does not fit in the socket's queue is dropped: another of
+    /// its kind follows.
     private func send(_ message: String, waits: Bool = true) {
         guard let address, let socket = try? OwnedDescriptor(socket: AF_UNIX, SOCK_DGRAM) else {
             return

@@ -1,9 +1,9 @@
 import Glibc
 
-/// Runs work that recurses further than an ordinary thread's stack allows (8 MiB for the main
-/// thread, 512 KiB for those that Dispatch makes).
+/// Runs work whose recursion needs more than an ordinary thread's stack (8 MiB for the main thread,
+/// 512 KiB for Dispatch's threads).
 enum DeepStack {
-    /// Address space; memory is used as far as the work recurses.
+    /// Address space; memory is only used as deep as the recursion goes.
     private static let bytes = 1 << 30
 
     private final class Job<Value> {
@@ -13,8 +13,8 @@ enum DeepStack {
         init(_ work: @escaping () -> Value) { self.work = work }
     }
 
-    /// What `work` returns, on a thread of its own, which the caller waits for. Nil if there can be no
-    /// such thread.
+    /// Runs `work` on a thread of its own and waits for its result. Nil if no such thread can be
+    /// created.
     static func run<Value>(_ work: () -> Value) -> Value? {
         withoutActuallyEscaping(work) { work in
             let job = Job(work)
@@ -27,7 +27,7 @@ enum DeepStack {
         }
     }
 
-    /// The closure stays where it is until the thread has ended.
+    /// The closure is not moved until the thread has ended.
     private static func startAndWait(_ closure: UnsafeRawPointer) -> Bool {
         var attributes = pthread_attr_t()
         guard unsafe pthread_attr_init(&attributes) == 0 else { return false }

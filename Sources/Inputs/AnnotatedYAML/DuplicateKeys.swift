@@ -1,19 +1,19 @@
 import PrintableText
 
-/// Where a key stands that comes again in the same mapping; both 1-based.
+/// The position of a key that is repeated in the same mapping; both 1-based.
 struct DuplicateKey: Sendable, Equatable {
     var line: Int
-    /// In characters (Unicode scalars).
+    /// In Unicode scalars.
     var column: Int
 }
 
-/// Makes keys that come again parse, one by one, by marking all but the last.
+/// Makes repeated keys parse, one by one, by marking all but the last.
 ///
-/// The parser refuses a mapping with equal keys and tells where the first one stands.
+/// The parser rejects a mapping with equal keys and reports the position of the first.
 struct DuplicateKeys {
-    /// More are no honest mistake.
+    /// More are unlikely in a genuine file.
     private static let most = 64
-    /// A private-use character, which begins no field's name.
+    /// A private-use character, with which no field name begins.
     private static let sign: Character = "\u{e000}"
 
     private(set) var text: String
@@ -21,7 +21,7 @@ struct DuplicateKeys {
 
     init(_ text: String) { self.text = text }
 
-    /// False if the key is not where it is said to be, or there are too many.
+    /// False if the key is not at the reported position, or there are too many.
     mutating func mark(_ key: DuplicateKey) -> Bool {
         guard count < Self.most, let index = index(of: key) else { return false }
         count += 1
@@ -29,7 +29,7 @@ struct DuplicateKeys {
         return true
     }
 
-    /// Takes the marked keys out of what was parsed.
+    /// Removes the marked keys from the parsed value.
     func unmark(
         _ documents: [Result<YAMLValue, FieldError>]
     ) -> (documents: [Result<YAMLValue, FieldError>], overridden: [FieldError]) {
@@ -55,7 +55,7 @@ struct DuplicateKeys {
                 limitedBy: scalars.endIndex
             ), index < scalars.endIndex
         else { return nil }
-        // Inside the quotes, if there are any.
+        // Inside the quotes, if any.
         return ["\"", "'"].contains(scalars[index]) ? scalars.index(after: index) : index
     }
 
@@ -84,7 +84,7 @@ struct DuplicateKeys {
                         FieldError(
                             line: entry.keyLine,
                             path: subpath,
-                            reason: "given again below, which counts"
+                            reason: "given again below; the last one is used"
                         )
                     )
                     continue

@@ -1,15 +1,15 @@
 import PrintableText
 
-/// The fields of one mapping, read by name and type. Every error names line and path.
+/// The fields of one mapping, read by name and type. Every error gives line and path.
 ///
-/// A field that is null counts as absent. Numbers and words such as `yes` are read as Kubernetes'
-/// tools read them (`PlainScalar`).
+/// A null field counts as absent. Numbers and words such as `yes` are read as the Kubernetes tools
+/// read them (`PlainScalar`).
 package struct Fields: Sendable {
     package let line: Int
     package let path: String
     private let entries: [YAMLValue.Entry]
 
-    /// Fails unless `value` is a mapping.
+    /// Throws unless `value` is a mapping.
     package init(_ value: YAMLValue, path: String = "") throws(FieldError) {
         guard case .mapping(let entries) = value.content else {
             throw FieldError(
@@ -23,7 +23,7 @@ package struct Fields: Sendable {
         self.entries = entries
     }
 
-    /// The names of all fields that are there.
+    /// The names of all present fields.
     package var names: [String] { entries.map(\.key) }
 
     /// The line of a field, or of the mapping if the field is absent.
@@ -43,9 +43,9 @@ package struct Fields: Sendable {
         return value
     }
 
-    /// Text as it stands, also where quotes are missing. kubectl refuses a bare `yes` or `10` as text,
-    /// and other tools make `true` or `0x0A` something else; what the author wrote is compared letter
-    /// by letter here, so it never means more than it says.
+    /// The text as written, even without quotes. kubectl rejects a bare `yes` or `10` as text, and
+    /// other tools turn `true` or `0x0A` into something else; here the text is compared as written,
+    /// so it never matches more than it says.
     package func string(_ name: String) throws(FieldError) -> String? {
         guard let value = value(name) else { return nil }
         guard case .scalar(let text, _) = value.content else {
@@ -54,7 +54,7 @@ package struct Fields: Sendable {
         return text
     }
 
-    /// As `string`, but the field must be there and hold something.
+    /// As `string`, but the field must be present and not empty.
     package func requiredString(_ name: String) throws(FieldError) -> String {
         guard let text = try string(name), !text.isEmpty else {
             throw error(name, "is missing")
@@ -62,7 +62,7 @@ package struct Fields: Sendable {
         return text
     }
 
-    /// A whole number in any spelling; a fraction is an error.
+    /// An integer in any notation; a fraction is an error.
     package func integer(_ name: String, in range: ClosedRange<Int>) throws(FieldError) -> Int? {
         guard let value = value(name) else { return nil }
         guard case .integer(let number) = value.resolved else {
@@ -145,7 +145,7 @@ package struct Fields: Sendable {
         return try Fields(value, path: subpath(name))
     }
 
-    /// A time such as `500ms`, `30s`, `5m` or `1h`.
+    /// A duration such as `500ms`, `30s`, `5m` or `1h`.
     package func duration(
         _ name: String,
         in range: ClosedRange<Duration>
@@ -157,7 +157,7 @@ package struct Fields: Sendable {
         ]
         guard let (suffix, unit) = units.first(where: { text.hasSuffix($0.0) }),
             let number = Int(text.dropLast(suffix.count)), (0...1_000_000_000).contains(number)
-        else { throw error(name, "\(quoted(text)) is no time such as 500ms, 30s, 5m or 1h") }
+        else { throw error(name, "\(quoted(text)) is not a duration such as 500ms, 30s, 5m or 1h") }
         let duration = unit * number
         guard range.contains(duration) else {
             throw error(name, "\(text) is not in \(range.lowerBound)...\(range.upperBound)")
@@ -165,7 +165,7 @@ package struct Fields: Sendable {
         return duration
     }
 
-    /// Refuses fields that are not in `known`, with the likeliest meant one.
+    /// Rejects fields that are not in `known`, and suggests the closest one.
     package func refuseUnknown(_ known: [String]) throws(FieldError) {
         guard let entry = entries.first(where: { !known.contains($0.key) }) else { return }
         let close = known.min { editDistance($0, entry.key) < editDistance($1, entry.key) }
@@ -185,7 +185,7 @@ package struct Fields: Sendable {
 }
 
 extension YAMLValue {
-    /// What kind of value it is, for messages.
+    /// The kind of the value, for messages.
     package var kind: String {
         switch content {
         case .null: "nothing"
@@ -202,7 +202,7 @@ extension YAMLValue {
     }
 }
 
-/// How many insertions, deletions and replacements turn one text into the other.
+/// The number of insertions, deletions and replacements that turn one text into the other.
 private func editDistance(_ left: String, _ right: String) -> Int {
     let left = Array(left.lowercased())
     let right = Array(right.lowercased().prefix(64))

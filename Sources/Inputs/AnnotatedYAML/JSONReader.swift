@@ -1,21 +1,21 @@
 import PrintableText
 
-/// Reads JSON values (RFC 8259), one after the other, each knowing its line.
+/// Reads JSON values (RFC 8259) one after another, with line numbers.
 ///
 /// A lone surrogate becomes U+FFFD, as in Go's decoder.
 struct JSONReader {
-    /// A text that is not JSON, or not to be used at all.
+    /// A text that is not JSON, or must not be used.
     struct Failure: Error {
         var error: FieldError
-        /// It is JSON; so there is no use in reading it as something else.
+        /// The text is JSON, so it must not be tried as YAML.
         var isFinal: Bool
     }
 
     private let bytes: [UInt8]
     private(set) var offset = 0
-    /// Of `offset`, 1-based.
+    /// Line of `offset`, 1-based.
     private(set) var line: Int
-    /// The first key that was given twice, if one was.
+    /// The first duplicate key, if any.
     var duplicate: FieldError?
 
     init(_ text: Substring, line: Int) {
@@ -23,8 +23,8 @@ struct JSONReader {
         self.line = line
     }
 
-    /// Goes to the next value, over blanks and comments, which YAML allows there; false at the end,
-    /// or where something else than an object or a list stands.
+    /// Moves to the next value, past blanks and comments, which YAML allows there; false at the
+    /// end, or if neither an object nor a list follows.
     mutating func findValue() -> Bool {
         skipBlanks()
         while offset < bytes.count, bytes[offset] == UInt8(ascii: "#") {
@@ -40,7 +40,7 @@ struct JSONReader {
         byte == UInt8(ascii: "{") || byte == UInt8(ascii: "[")
     }
 
-    /// How many characters stand before `offset` on its line.
+    /// Number of characters before `offset` on its line.
     var column: Int { column(of: offset) }
 
     mutating func value(depth: Int = 1) throws(Failure) -> YAMLValue {
@@ -48,7 +48,7 @@ struct JSONReader {
             throw tooDeep()
         }
         let start = line
-        guard offset < bytes.count else { throw failure("it ends too early") }
+        guard offset < bytes.count else { throw failure("unexpected end of text") }
         switch bytes[offset] {
         case UInt8(ascii: "{"): return YAMLValue(line: start, content: try mapping(depth))
         case UInt8(ascii: "["): return YAMLValue(line: start, content: try sequence(depth))
@@ -69,29 +69,29 @@ struct JSONReader {
         while true {
             let (keyLine, keyOffset) = (line, offset)
             guard offset < bytes.count, bytes[offset] == UInt8(ascii: "\"") else {
-                throw failure("a key in double quotes is missing")
+                throw failure("expected a key in double quotes")
             }
             let key = try string()
             if let first = keys.add(key, keyOffset), duplicate == nil {
                 noteDuplicate(key, first, entries.first { $0.key == key }?.keyLine ?? line)
             }
             skipBlanks()
-            guard take(":") else { throw failure("a colon is missing after \(quoted(key))") }
+            guard take(":") else { throw failure("expected a colon after \(quoted(key))") }
             skipBlanks()
             let value = try value(depth: depth + 1)
             entries.append(YAMLValue.Entry(key: key, keyLine: keyLine, value: value))
             skipBlanks()
             if take("}") { return .mapping(entries) }
-            guard take(",") else { throw failure("a comma or brace is missing") }
+            guard take(",") else { throw failure("expected a comma or a closing brace") }
             skipBlanks()
         }
     }
 
-    /// Where the keys of a mapping stand.
+    /// The offsets of a mapping's keys.
     private struct KeyOffsets {
         private var offsets: [String: Int] = [:]
 
-        /// Where the key stood before, if it did.
+        /// The key's former offset, if it is a duplicate.
         mutating func add(_ key: String, _ offset: Int) -> Int? {
             if let first = offsets[key] { return first }
             offsets[key] = offset
@@ -108,7 +108,7 @@ struct JSONReader {
             elements.append(try value(depth: depth + 1))
             skipBlanks()
             if take("]") { return .sequence(elements) }
-            guard take(",") else { throw failure("a comma or bracket is missing") }
+            guard take(",") else { throw failure("expected a comma or a closing bracket") }
             skipBlanks()
         }
     }
@@ -124,14 +124,14 @@ struct JSONReader {
                 defer { offset += 1 }
                 return String(decoding: bytes[start..<offset], as: UTF8.self)
             case UInt8(ascii: "\\"): return try escapedString(Array(bytes[start..<offset]))
-            case 0..<0x20: throw failure("a control character in a text")
+            case 0..<0x20: throw failure("control character in a string")
             default: offset += 1
             }
         }
-        throw failure("a text has no end")
+        throw failure("unterminated string")
     }
 
-    /// The rest of a text, from its first escape on.
+    /// The rest of a string, from its first escape on.
     private mutating func escapedString(_ start: [UInt8]) throws(Failure) -> String {
         var text = start
         while offset < bytes.count {
@@ -140,15 +140,15 @@ struct JSONReader {
             switch byte {
             case UInt8(ascii: "\""): return String(decoding: text, as: UTF8.self)
             case UInt8(ascii: "\\"): text += try escape()
-            case 0..<0x20: throw failure("a control character in a text")
+            case 0..<0x20: throw failure("control character in a string")
             default: text.append(byte)
             }
         }
-        throw failure("a text has no end")
+        throw failure("unterminated string")
     }
 
     private mutating func escape() throws(Failure) -> [UInt8] {
-        guard offset < bytes.count else { throw failure("a text has no end") }
+        guard offset < bytes.count else { throw failure("unterminated string") }
         let byte = bytes[offset]
         offset += 1
         switch byte {
@@ -168,14 +168,14 @@ struct JSONReader {
                 code = 0x1_0000 + ((code - 0xd800) << 10) + (low - 0xdc00)
             }
             return Array(String(Unicode.Scalar(code) ?? "\u{fffd}").utf8)
-        default: throw failure("an unknown escape in a text")
+        default: throw failure("unknown escape in a string")
         }
     }
 
     private func hexadecimal(at index: Int) -> UInt32? {
         guard index + 4 <= bytes.count else { return nil }
         let digits = bytes[index..<index + 4]
-        // Swift would take a sign, and -0 for 0.
+        // Swift would accept a sign, and read -0 as 0.
         guard digits.first != UInt8(ascii: "+"), digits.first != UInt8(ascii: "-") else {
             return nil
         }
@@ -192,7 +192,7 @@ struct JSONReader {
         case "true", "false": return .scalar(text, isPlain: true)
         default:
             guard Self.isNumber(text) else {
-                throw failure("\(quoted(text)) is no value, or lacks its quotes")
+                throw failure("\(quoted(text)) is not a value, or lacks quotes")
             }
             return .scalar(text, isPlain: true)
         }
@@ -207,7 +207,7 @@ struct JSONReader {
         }
     }
 
-    /// No leading zeros, which YAML would take for octal, and digits on both sides of a point.
+    /// No leading zeros, which YAML reads as octal, and digits on both sides of a point.
     private static func isNumber(_ text: String) -> Bool {
         var rest = text.utf8[...]
         func digits() -> Substring.UTF8View {

@@ -1,14 +1,14 @@
 import PrintableText
 import Yams
 
-/// Turns the parser's nodes into values.
+/// Converts the parser's nodes into values.
 ///
-/// Merge keys (`<<`) are resolved here: a mapping's own keys count first, then those of the first
-/// mapping merged, then of the next. go-yaml v2 lets a `<<` win that stands behind a key of its own;
-/// YAML 1.1 does not, and neither do go-yaml v3 and kustomize.
+/// Merge keys (`<<`) are resolved here: a mapping's own keys take precedence, then those of the
+/// first merged mapping, then of the next. In go-yaml v2 a `<<` overrides keys before it; in YAML
+/// 1.1, go-yaml v3 and kustomize it does not.
 struct NodeConversion {
     let linesBefore: Int
-    /// How many values there may be: aliases let a short text stand for a huge one.
+    /// Limits the number of values: aliases can expand a short text enormously.
     var budget: Int
     private var depth = 0
 
@@ -35,11 +35,11 @@ struct NodeConversion {
         }
     }
 
-    /// Aliases nest what no bracket shows, so depth is counted here as well.
+    /// Aliases nest without brackets, so depth is checked here too.
     private mutating func enter(_ line: Int) throws(FieldError) {
         budget -= 1
         guard budget > 0 else {
-            throw FieldError(line: line, path: "", reason: "aliases expand to too much")
+            throw FieldError(line: line, path: "", reason: "aliases expand to too many values")
         }
         guard depth <= YAMLText.maximumDepth else {
             throw FieldError(
@@ -55,7 +55,7 @@ struct NodeConversion {
 
     // MARK: - Scalars
 
-    /// A tag says what the text is, whatever its quotes.
+    /// A tag determines the type, regardless of quotes.
     private static func content(_ scalar: Node.Scalar) -> YAMLValue.Content {
         let isPlain: Bool
         switch scalar.tag.description {
@@ -91,7 +91,7 @@ struct NodeConversion {
                 merged = element
                 continue
             }
-            // The parser takes `1` and "1" for two keys.
+            // The parser treats `1` and "1" as two keys.
             if let first = marks.updateValue(name.mark, forKey: name.string) {
                 throw duplicate(name.string, first ?? name.mark)
             }
@@ -111,7 +111,7 @@ struct NodeConversion {
         return entries
     }
 
-    /// What `<<` merges: a mapping, or a list of them.
+    /// The operand of `<<`: a mapping, or a list of mappings.
     private mutating func sources(_ node: Node) throws(FieldError) -> [[YAMLValue.Entry]] {
         let line = line(node)
         try enter(line)

@@ -1,10 +1,10 @@
-/// What a scalar without quotes is to Kubernetes' tools: YAML 1.1 as go-yaml v2 resolves it, which
-/// sigs.k8s.io/yaml builds on. The one place where this is decided.
+/// The type of an unquoted scalar according to the Kubernetes tools: YAML 1.1 as resolved by
+/// go-yaml v2, on which sigs.k8s.io/yaml builds. Only decided here.
 package enum PlainScalar: Sendable, Equatable {
     case null
     case boolean(Bool)
     case integer(Int)
-    /// A number that is not whole, or too large for 64 bits.
+    /// A fraction, or an integer too large for 64 bits.
     case otherNumber
     case text
 
@@ -25,7 +25,7 @@ package enum PlainScalar: Sendable, Equatable {
             for sign in ["", "+", "-"] { words["\(sign).\(word)"] = .otherNumber }
         }
         for word in [".nan", ".NaN", ".NAN"] { words[word] = .otherNumber }
-        /// The three spellings that YAML 1.1 knows: no `tRUE`.
+        /// The three spellings of YAML 1.1: not `tRUE`.
         func add(_ word: String, _ meaning: PlainScalar) {
             words[word] = meaning
             words[word.uppercased()] = meaning
@@ -34,8 +34,8 @@ package enum PlainScalar: Sendable, Equatable {
         return words
     }()
 
-    /// Integers as Go's `strconv.ParseInt` reads them with base 0, and then floats. Underscores
-    /// count for nothing wherever they stand.
+    /// Integers as in Go's `strconv.ParseInt` with base 0, then floats. Underscores are ignored
+    /// anywhere.
     private static func number(_ text: String) -> PlainScalar? {
         guard let first = text.utf8.first, isDigit(first) || [0x2b, 0x2d, 0x2e].contains(first)
         else { return nil }
@@ -59,12 +59,12 @@ package enum PlainScalar: Sendable, Equatable {
             default: radix = 8
             }
         }
-        // Swift would take a second sign.
+        // Swift would accept a second sign.
         guard let first = digits.first, first != "-", first != "+" else { return nil }
         return Int(sign + digits, radix: radix)
     }
 
-    /// `1`, `1.`, `.5`, `1.5`, each with an exponent or without.
+    /// `1`, `1.`, `.5`, `1.5`, each with or without an exponent.
     private static func isFloat(_ text: String) -> Bool {
         var rest = text.utf8[...]
         func skipSign() {
@@ -94,7 +94,7 @@ package enum PlainScalar: Sendable, Equatable {
 }
 
 extension YAMLValue {
-    /// What a scalar is; nil for lists and mappings. What stands in quotes is text.
+    /// The type of a scalar; nil for lists and mappings. Quoted scalars are text.
     package var resolved: PlainScalar? {
         switch content {
         case .null: .null
@@ -103,7 +103,8 @@ extension YAMLValue {
         }
     }
 
-    /// A scalar in one spelling: `true` for `Yes`, `16` for `0x10`, text as it is; nil for all else.
+    /// A scalar in canonical spelling: `true` for `Yes`, `16` for `0x10`, text unchanged; nil for
+    /// anything else.
     package var canonicalText: String? {
         guard case .scalar(let text, _) = content else { return nil }
         return switch resolved {

@@ -1,21 +1,22 @@
 import PrintableText
 import Yams
 
-/// Reads YAML and JSON text, each document on its own, so that a slip in one leaves the others be.
+/// Reads YAML and JSON text, document by document, so that an error in one does not affect the
+/// others.
 ///
-/// What begins with `{` or `[` is JSON, whatever its file is called, and may be several objects one
-/// after the other. What begins so and turns out to be no JSON is YAML.
+/// Text that begins with `{` or `[` is read as JSON, whatever its file name, and may hold several
+/// objects in a row. If it is not JSON after all, it is read as YAML.
 package enum YAMLText {
-    /// Larger texts are refused.
+    /// Larger texts are rejected.
     package static let maximumBytes = 64 << 20
-    /// Deeper nesting is refused, before a parser recurses into it.
+    /// Deeper nesting is rejected before a parser recurses into it.
     package static let maximumDepth = 200
-    /// More anchors (`&name`) in one document are refused.
+    /// More anchors (`&name`) in one document are rejected.
     package static let maximumAnchors = 1000
-    /// So many can be followed on any thread.
+    /// With at most this many, any thread's stack is sufficient.
     private static let fewAnchors = 20
 
-    /// The documents of `text` in order, empty ones left out.
+    /// The documents of `text` in order, without empty ones.
     package static func documents(_ text: String) -> [Result<YAMLValue, FieldError>] {
         guard text.utf8.count <= maximumBytes else {
             return [.failure(FieldError(line: 1, path: "", reason: "larger than 64 MiB"))]
@@ -23,8 +24,8 @@ package enum YAMLText {
         return split(withoutMarks(text)).flatMap(documents)
     }
 
-    /// As `documents`, but of a key given twice the last one counts, as it does for decoders of
-    /// JSON; `overridden` names the others.
+    /// As `documents`, but the last of several equal keys is used, as JSON decoders do;
+    /// `overridden` lists the others.
     package static func documentsTakingLastKeys(
         _ text: String
     ) -> (documents: [Result<YAMLValue, FieldError>], overridden: [FieldError]) {
@@ -61,7 +62,7 @@ package enum YAMLText {
         var linesBefore: Int
     }
 
-    /// Cuts at lines that begin with `---`, which neither YAML nor JSON allows inside a document.
+    /// Splits at lines that begin with `---`, which neither YAML nor JSON allows inside a document.
     private static func split(_ text: String) -> [Chunk] {
         var chunks: [Chunk] = []
         let utf8 = text.utf8
@@ -93,7 +94,7 @@ package enum YAMLText {
 
     private static func documents(_ chunk: Chunk) -> [Result<YAMLValue, FieldError>] {
         guard mayBeJSON(chunk) else { return yaml(chunk) }
-        // Without the mark, but every character in its column.
+        // Removes the marker but keeps every character's column.
         let hasMark = isSeparator(chunk.text.utf8.prefix(4))
         let text = hasMark ? ("   " + chunk.text.dropFirst(3))[...] : chunk.text
         var reader = JSONReader(text, line: chunk.linesBefore + 1)
@@ -104,7 +105,7 @@ package enum YAMLText {
             do throws(JSONReader.Failure) {
                 let value = try reader.value()
                 var next = reader
-                // Something else behind it: `[a]: b` begins so, too.
+                // Followed by something else: `[a]: b` begins like a list.
                 guard next.findValue() || next.isAtEnd else {
                     return documents + yaml(rest(text, start))
                 }
@@ -112,7 +113,7 @@ package enum YAMLText {
             } catch {
                 guard !error.isFinal else { return documents + [.failure(error.error)] }
                 let others = yaml(rest(text, start))
-                // Of two complaints that which came further; YAML with keys given twice is YAML.
+                // Of two errors, the one further into the text; YAML with duplicate keys is YAML.
                 if case .failure(let other) = others.first, other.duplicate == nil,
                     other.line <= error.error.line
                 {
@@ -124,7 +125,7 @@ package enum YAMLText {
         return documents
     }
 
-    /// What is left from a value on, every character in its column.
+    /// The rest of a text from a value on, with every character in its column.
     private static func rest(_ text: Substring, _ reader: JSONReader) -> Chunk {
         let start = text.utf8.index(text.utf8.startIndex, offsetBy: reader.offset)
         let padding = String(repeating: " ", count: reader.column)
@@ -170,8 +171,8 @@ package enum YAMLText {
                 reason: "has more than \(maximumAnchors) anchors"
             )
         }
-        // Each may nest the one before it, and then the parser's nodes are released one inside the
-        // other.
+        // Each anchor may nest the one before it, and the parser's nodes are then released
+        // recursively.
         guard anchors > fewAnchors else { return try compose(chunk) }
         let result = DeepStack.run { () -> Result<YAMLValue?, FieldError> in
             do throws(FieldError) {
@@ -184,7 +185,8 @@ package enum YAMLText {
             throw FieldError(
                 line: chunk.linesBefore + 1,
                 path: "",
-                reason: "has more than \(fewAnchors) anchors, and there is no memory to follow them"
+                reason:
+                    "has more than \(fewAnchors) anchors, and there is not enough memory to follow them"
             )
         }
         return try result.get()
@@ -200,7 +202,7 @@ package enum YAMLText {
             throw FieldError(line: chunk.linesBefore + 1, path: "", reason: "\(error)")
         }
         guard let node else { return nil }
-        // Aliases let a short text stand for a huge one; ten values a byte is no honest document.
+        // Aliases can expand a short text enormously; more than ten values per byte is not genuine.
         var conversion = NodeConversion(
             linesBefore: chunk.linesBefore,
             budget: 1000 + chunk.text.utf8.count
@@ -238,7 +240,7 @@ package enum YAMLText {
         }
     }
 
-    /// At least so many anchors as there are: `&` and a name where a value may begin.
+    /// An upper bound for the number of anchors: `&` and a name where a value may begin.
     private static func anchorCount(_ text: Substring) -> Int {
         let openers = Set(" \t\n\r[{,:-?".utf8)
         var count = 0
@@ -253,7 +255,7 @@ package enum YAMLText {
         return count
     }
 
-    /// The line on which nesting passes the maximum, by brackets or by `- - -`, if any does.
+    /// The line where nesting exceeds the maximum, by brackets or by `- - -`, if any.
     private static func tooDeep(_ text: Substring) -> Int? {
         var line = 1
         var flow = 0

@@ -1,9 +1,8 @@
-/// A YAML (or JSON) value that knows on which line it stands.
+/// A YAML (or JSON) value with its line.
 package struct YAMLValue: Sendable, Equatable {
-    /// What a value can be.
     package enum Content: Sendable, Equatable {
         case null
-        /// Text as written; `isPlain` when it stood without quotes, and so may be a number.
+        /// Text as written; `isPlain` if it is unquoted, and so may be a number.
         case scalar(String, isPlain: Bool)
         case sequence([YAMLValue])
         case mapping([Entry])
@@ -32,14 +31,14 @@ package struct YAMLValue: Sendable, Equatable {
     }
 }
 
-/// Something wrong with one field, or with the syntax around it.
+/// An error in one field, or in the syntax around it.
 package struct FieldError: Error, Sendable, Equatable, CustomStringConvertible {
     /// 1-based.
     package var line: Int
-    /// `spec.ports[0].port`; empty when the whole document is meant.
+    /// `spec.ports[0].port`; empty for the whole document.
     package var path: String
     package var reason: String
-    /// Where the first of two equal keys stands, if that is what is wrong.
+    /// The position of the first of two equal keys, if that is the error.
     var duplicate: DuplicateKey?
 
     package init(line: Int, path: String, reason: String) {

@@ -1,15 +1,15 @@
-/// The two forms in which the API server writes objects.
+/// The two encodings of API objects.
 package enum APIMediaType: Sendable, Hashable, CaseIterable {
     case protobuf
     case json
 
-    /// What to ask a list for: protobuf, or JSON where there is none.
+    /// The `Accept` header of a list: protobuf, or JSON if the server has no other.
     package static let acceptList = "application/vnd.kubernetes.protobuf,application/json"
-    /// The same for a watch.
+    /// The `Accept` header of a watch.
     package static let acceptWatch =
         "application/vnd.kubernetes.protobuf;stream=watch,application/json;stream=watch"
 
-    /// From a `Content-Type` value, parameters and letter case ignored; nil for other types.
+    /// Parses a `Content-Type` value, ignoring parameters and letter case; nil for other types.
     package init?(contentType: String) {
         let type = contentType.prefix { $0 != ";" }.lowercased().filter { $0 != " " && $0 != "\t" }
         switch type {

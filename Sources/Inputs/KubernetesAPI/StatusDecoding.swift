@@ -1,6 +1,6 @@
 import KubernetesObjects
 
-/// The Status in the body of an answer that is not 200; nil if it holds none.
+/// The Status in the body of a response that is not 200; nil if there is none.
 package func decodeStatus(_ body: [UInt8], mediaType: APIMediaType) -> APIStatus? {
     switch mediaType {
     case .protobuf:

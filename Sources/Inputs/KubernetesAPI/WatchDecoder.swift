@@ -15,13 +15,13 @@ package struct WatchDecoder: Sendable {
         }
     }
 
-    /// The events that end in `bytes`. Throws `APIDecodingError` for what is no watch of the
+    /// The events that end in `bytes`. Throws `APIDecodingError` for anything but a watch of the
     /// resource.
     package mutating func feed(_ bytes: Span<UInt8>) throws -> [WatchEvent] {
         try protobuf?.feed(bytes) ?? json?.feed(bytes) ?? []
     }
 
-    /// Ends the body; throws if an event is cut short.
+    /// Ends the body; throws if an event is truncated.
     package mutating func finish() throws {
         try protobuf?.finish()
         try json?.finish()

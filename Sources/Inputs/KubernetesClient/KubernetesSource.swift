@@ -3,28 +3,28 @@ package import KubernetesAPI
 package import Logging
 import ServiceModel
 
-/// Services, EndpointSlices, the own Node and the ServiceCIDRs of a cluster, followed live.
+/// Watches the Services, EndpointSlices, ServiceCIDRs and this node's Node object of a cluster.
 ///
-/// What the API server said last stays when it is away. Updates are whole state, made when they are
-/// asked for: a slow reader gets fewer of them, never a queue.
+/// While the API server is unreachable, the last known state stays. Updates are whole state, made
+/// on demand: a slow reader gets fewer of them, never a queue.
 package actor KubernetesSource {
     package struct Settings: Sendable {
-        /// Nil uses the service account of the pod we are in.
+        /// Nil uses the pod's service account.
         package var kubeconfig: String?
         /// Nil is the kubeconfig's `current-context`.
         package var context: String?
-        /// API servers in place of the one that kubeconfig or pod name, in the order to try.
+        /// API servers that replace those of the kubeconfig or pod, in the order to try.
         package var servers: [String] = []
         package var contentType = APIContentType.protobuf
-        /// Requests a second in the long run.
+        /// Requests per second in the long run.
         package var qps = 5.0
-        /// Requests at once.
+        /// Requests in one burst.
         package var burst = 10
-        /// Follows the Node of this name; empty follows none.
+        /// The name of the Node object to watch; empty watches none.
         package var nodeName = ""
         package var serviceProxyName = ""
         package var userAgent = "fairlead"
-        /// Told of each request, Events' included.
+        /// Called for each request, including those for Events.
         package var observe: @Sendable (RequestOutcome) -> Void = { _ in }
         package var logger: Logger
 
@@ -36,22 +36,22 @@ package actor KubernetesSource {
     private let settings: Settings
     let following: ReflectorSettings
     let connection: APIConnection
-    /// To the same servers, for an `EventRecorder`; closed with the source.
+    /// A connection to the same servers for an `EventRecorder`; closed with the source.
     package nonisolated let eventConnection: APIConnection
     private let time: Timebase
     private var store: KubernetesStore
     private var states: [KubernetesResource: ResourceState] = [:]
     private var tasks: [Task<Void, Never>] = []
     private var changes = KubernetesStore.Changes()
-    /// What the server said it does not have for us, whatever it says later.
+    /// Resources that the server reported as missing or forbidden, even if that has changed since.
     private var absent: Set<KubernetesResource> = []
-    /// Those of the last update.
-    private var toldUnanswered: Set<KubernetesResource> = []
+    /// The unanswered resources of the last update.
+    private var reportedUnanswered: Set<KubernetesResource> = []
     private var isFirst = true
     private var isStopped = false
     private var waiter: CheckedContinuation<Void, Never>?
 
-    /// Fails when kubeconfig or pod do not say how to reach a server.
+    /// Throws if neither kubeconfig nor pod says how to reach a server.
     package init(_ settings: Settings) throws(ClientError) {
         let environment = ProcessInfo.processInfo.environment
         try self.init(
@@ -98,7 +98,7 @@ package actor KubernetesSource {
         store = KubernetesStore(nodeName: settings.nodeName, startTime: .now)
     }
 
-    /// The access that the settings name.
+    /// The access according to the settings.
     static func access(
         _ settings: Settings,
         environment: [String: String]
@@ -109,7 +109,7 @@ package actor KubernetesSource {
         } else if settings.servers.isEmpty || ClusterAccess.isPod(environment) {
             access = try .pod(environment: environment)
         } else {
-            // Without credentials; a server without TLS may ask for none.
+            // No credentials; a server without TLS may need none.
             access = ClusterAccess(servers: [])
         }
         if access.proxy == nil { access.environmentProxies = try ProxyEnvironment(environment) }
@@ -118,7 +118,7 @@ package actor KubernetesSource {
         access.servers = try settings.servers.map { (text) throws(ClientError) in
             guard let server = ServerAddress(text, defaultsToTLS: defaultsToTLS) else {
                 throw ClientError(
-                    "API server \(shortText(ClientError(text))): is no address such as "
+                    "API server \(shortText(ClientError(text))): is not an address such as "
                         + "https://10.0.0.1:6443"
                 )
             }
@@ -127,9 +127,9 @@ package actor KubernetesSource {
         return access
     }
 
-    /// Follows the cluster until the reading task is cancelled or `stop` is called. The first update
-    /// comes when Services and EndpointSlices have been received; it and later ones say which other
-    /// resources the server has not answered for yet. To be called once.
+    /// Watches the cluster until the reading task is cancelled or `stop` is called. The first
+    /// update comes when Services and EndpointSlices have been received; every update names the
+    /// other resources the server has not answered for yet. Call once.
     package nonisolated func updates() -> AsyncStream<KubernetesUpdate> {
         AsyncStream {
             await self.next()
@@ -142,7 +142,7 @@ package actor KubernetesSource {
         KubernetesSourceState(resources: states, isComplete: isComplete)
     }
 
-    /// Ends following and all updates, and closes the connections.
+    /// Ends all watches and updates, and closes the connections.
     package func stop() async {
         isStopped = true
         wake()
@@ -165,7 +165,7 @@ package actor KubernetesSource {
     }
 
     private var hasNews: Bool {
-        isComplete && (isFirst || !changes.isEmpty || toldUnanswered != unanswered)
+        isComplete && (isFirst || !changes.isEmpty || reportedUnanswered != unanswered)
     }
 
     private func next() async -> KubernetesUpdate? {
@@ -181,13 +181,13 @@ package actor KubernetesSource {
         )
         isFirst = false
         changes = KubernetesStore.Changes()
-        toldUnanswered = unanswered
+        reportedUnanswered = unanswered
         return KubernetesUpdate(
             update: update,
             node: store.node,
             serviceCIDRs: store.serviceCIDRs,
             triggers: store.takeTriggers(),
-            unanswered: toldUnanswered
+            unanswered: reportedUnanswered
         )
     }
 

@@ -2,20 +2,20 @@ package import Addressing
 package import KubernetesAPI
 package import ServiceModel
 
-/// What the API server knows, and what of it changed since the last update.
+/// The state of the cluster, and what changed since the last update.
 package struct KubernetesUpdate: Sendable {
     package var update: SnapshotUpdate
-    /// The own Node; nil if the cluster has none of our name, or has not said yet.
+    /// This node's Node object; nil if the cluster has none, or has not answered yet.
     package var node: NodeObject?
-    /// Sorted; empty where the cluster does not tell.
+    /// Sorted; empty if the cluster does not provide them.
     package var serviceCIDRs: [IPPrefix]
-    /// The names of other Nodes by their addresses, where a `NodeDirectory` was asked.
+    /// The names of other Nodes by address, if a `NodeDirectory` is used.
     package var otherNodes: [IPAddress: String] = [:]
-    /// When endpoints changed that came with this update, by Service: one for each changed slice that
-    /// says so.
+    /// When the endpoints changed by this update changed in the cluster, by Service: one entry for
+    /// each changed slice that has the annotation.
     package var triggers: [ServiceName: [EndpointTrigger]]
-    /// Resources that are followed and of which nothing is known yet: neither listed nor answered as
-    /// not there for us.
+    /// Watched resources whose state is unknown: neither listed, nor reported as missing or
+    /// forbidden.
     package var unanswered: Set<KubernetesResource>
 
     package init(
@@ -33,17 +33,17 @@ package struct KubernetesUpdate: Sendable {
     }
 }
 
-/// How following the API server goes, for health and status.
+/// The state of watching the API server, for health and status.
 package struct KubernetesSourceState: Sendable, Hashable {
-    /// By resource; those that are not followed are absent.
+    /// By resource; absent if it is not watched.
     package var resources: [KubernetesResource: ResourceState]
     /// Services and EndpointSlices have each been received once.
     package var isComplete: Bool
 
-    /// Those that Services depend on.
+    /// The resources that Services depend on.
     private static let needed: [KubernetesResource] = [.services, .endpointSlices]
 
-    /// Nothing failed since the last answer, for those resources that Services depend on.
+    /// No failure since the last response, for the resources that Services depend on.
     package var isConnected: Bool {
         Self.needed.allSatisfy {
             guard let state = resources[$0] else { return false }
@@ -53,19 +53,18 @@ package struct KubernetesSourceState: Sendable, Hashable {
 }
 
 extension KubernetesSourceState {
-    /// When there was last a sign that what is known is what the server has, for the one of the
-    /// resources that Services depend on that has been without one for longest; nil if one never
-    /// had any.
+    /// When the state was last known to be the server's, for whichever needed resource has been
+    /// without such a sign for longest; nil if one never had any.
     package var lastSign: ContinuousClock.Instant? {
         let signs = Self.needed.map { resources[$0]?.lastSign }
         guard signs.allSatisfy({ $0 != nil }) else { return nil }
         return signs.compactMap { $0 }.min()
     }
 
-    /// Why there may be none though the server answers: the resources that go round in circles.
+    /// The resources that are relisted again and again because no watch works, for messages.
     package var circling: String? {
         let texts = resources.filter(\.value.isCircling).map {
-            "\($0.key.rawValue): \($0.value.listsWithoutWatch) lists, and no watch works"
+            "\($0.key.rawValue): \($0.value.listsWithoutWatch) lists without a working watch"
         }
         return texts.isEmpty ? nil : texts.sorted().joined(separator: "; ")
     }

@@ -4,19 +4,19 @@ package import Logging
 import NIOCore
 package import ServiceModel
 
-/// Whose addresses those are that Services claim beside their ClusterIPs, as far as they are Nodes'.
+/// Finds the Nodes that own addresses which Services claim besides their ClusterIPs.
 ///
-/// Only the own Node is followed, as following all of them would cost every node of a large cluster
-/// every other node's heartbeats. So all Nodes are listed, from the server's cache, when a Service
-/// brings an address not seen before, and otherwise with the first change after `interval`; never
-/// as long as no Service has such an address. Addresses that come one by one share a list: there is
-/// at most one in `leastInterval`.
+/// Only this node's Node object is watched: watching all Nodes would send every node of a large
+/// cluster the heartbeats of all others. Instead all Nodes are listed, from the server's cache,
+/// when a Service has an address not seen before, and otherwise with the first change after
+/// `interval`; never while no Service has such an address. Addresses that arrive one by one share a
+/// list: there is at most one per `leastInterval`.
 package actor NodeDirectory {
-    /// Between two lists without news.
+    /// Between two lists without new addresses.
     private static let interval = Duration.seconds(600)
-    /// Between the end of a list and the next, whatever the news.
+    /// Between the end of a list and the next one, even with new addresses.
     package static let leastInterval = Duration.seconds(2)
-    /// Between a list that failed and the next.
+    /// Between a failed list and the next one.
     private static let retryInterval = Duration.seconds(30)
 
     private let source: KubernetesSource
@@ -25,9 +25,9 @@ package actor NodeDirectory {
     private let logger: Logger
     /// External addresses of Services, by Service.
     private var claimed: [ServiceName: Set<IPAddress>] = [:]
-    /// Those that the last list was about, and those that came since.
+    /// Addresses covered by the last list, and those added since.
     private var seen: Set<IPAddress> = []
-    /// An address came that no list has been about.
+    /// An address was added that no list has covered.
     private var hasNews = false
     private var owners: [IPAddress: String] = [:]
     private var nextList: ContinuousClock.Instant?
@@ -35,7 +35,7 @@ package actor NodeDirectory {
     /// The last list succeeded.
     private var hasList = false
 
-    /// Waits at most `patience` for a list: what is not known by then counts as nobody's.
+    /// Waits at most `patience` for a list; addresses unknown by then have no owner.
     package init(
         _ source: KubernetesSource,
         ownName: String,
@@ -48,9 +48,9 @@ package actor NodeDirectory {
         self.logger = logger
     }
 
-    /// The names of other Nodes by their addresses, up to date with regard to what `update` brings.
-    /// If the last list ended less than `leastInterval` ago, an address not seen before waits here
-    /// until the next may begin. For one caller at a time.
+    /// The names of other Nodes by address, up to date with the addresses in `update`. If the last
+    /// list ended less than `leastInterval` ago, a new address waits here until the next list may
+    /// begin. One caller at a time.
     package func owners(_ update: SnapshotUpdate) async -> [IPAddress: String] {
         if take(update) { hasNews = true }
         guard !claimed.isEmpty else {
@@ -58,7 +58,7 @@ package actor NodeDirectory {
             return [:]
         }
         let now = ContinuousClock.now
-        // After a failure news wait, too: each would wait for the same server.
+        // After a failure new addresses wait too: each would wait for the same server.
         let isDue = nextList.map { $0 <= now } ?? true
         guard isDue || hasNews && hasList else { return owners }
         if let lastList {
@@ -67,11 +67,11 @@ package actor NodeDirectory {
                 return owners
             }
         }
-        // Addresses that no Service has any longer would pile up for as long as the daemon runs.
+        // Drops addresses no Service has any longer, which would accumulate.
         seen = Set(claimed.values.joined())
         defer { lastList = .now }
         do {
-            // What nobody claims is no concern: a Node more or less is no news to a planner.
+            // Only claimed addresses, so that an added or removed Node does not cause planning.
             owners = try await list().filter { seen.contains($0.key) }
             hasList = true
             hasNews = false
@@ -80,14 +80,14 @@ package actor NodeDirectory {
             hasList = false
             nextList = .now + Self.retryInterval
             logger.warning(
-                "Nodes can't be listed; an external address that is another node's is not recognised",
+                "Failed to list Nodes, external addresses of other nodes are not recognised",
                 metadata: ["reason": "\(shortText(error))"]
             )
         }
         return owners
     }
 
-    /// Notes the addresses of Services that changed; true if one was not seen before.
+    /// Records the addresses of changed Services; true if one was not seen before.
     private func take(_ update: SnapshotUpdate) -> Bool {
         let names: any Sequence<ServiceName>
         switch update.changed {
@@ -121,7 +121,7 @@ package actor NodeDirectory {
 }
 
 extension KubernetesSource {
-    /// The names of all Nodes but one by each of their addresses, from the API server's cache.
+    /// The names of all Nodes except one, by each of their addresses, from the API server's cache.
     package func nodeAddresses(except ownName: String) async throws -> [IPAddress: String] {
         let resource = KubernetesResource.nodes
         let request = APIRequest(

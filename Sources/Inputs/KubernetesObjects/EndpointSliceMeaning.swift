@@ -3,9 +3,9 @@ import PrintableText
 package import ServiceModel
 
 extension WireEndpointSlice {
-    /// What the slice is to a proxy; nil for host names, which no proxy can use, and for the slices
-    /// of headless Services. Endpoints and hints that can't be used go to `leftOut`, and the slice
-    /// counts without them.
+    /// Converts the slice; nil for host names, which no proxy can use, and for the slices of
+    /// headless Services. Unusable endpoints and hints are added to `leftOut`, and the slice is
+    /// used without them.
     package func slice(
         namespace: String,
         name: String,
@@ -36,7 +36,8 @@ extension WireEndpointSlice {
         return slice
     }
 
-    /// The ports that have a number; without one it would mean all ports, which nobody supports.
+    /// The ports that have a number; a port without one would mean all ports, which no proxy
+    /// supports.
     package static func ports(
         _ ports: [Port]?,
         _ path: @autoclosure () -> FieldPath
@@ -82,7 +83,7 @@ extension WireEndpointSlice {
         guard ObjectNames.isObjectName(name) else {
             throw ObjectError(
                 FieldPath("metadata", "labels", .field(label)),
-                "\(quoted(name)) is no valid Service name"
+                "\(quoted(name)) is not a valid Service name"
             )
         }
         return name
@@ -90,7 +91,7 @@ extension WireEndpointSlice {
 }
 
 extension WireEndpointSlice.Endpoint {
-    /// Nil without an address; only the first one counts.
+    /// Nil without an address; only the first one is used.
     fileprivate func endpoint(
         _ family: IPFamily,
         _ index: Int,

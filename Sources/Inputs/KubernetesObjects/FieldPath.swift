@@ -1,6 +1,6 @@
 import PrintableText
 
-/// Where a field stands in an object: `spec.ports[0].port`.
+/// The path of a field in an object: `spec.ports[0].port`.
 package struct FieldPath: Sendable, Hashable, CustomStringConvertible {
     package enum Step: Sendable, Hashable {
         case field(String)
@@ -19,7 +19,7 @@ package struct FieldPath: Sendable, Hashable, CustomStringConvertible {
 
     package func appending(_ more: Step...) -> FieldPath { FieldPath(steps + more) }
 
-    /// Safe to print, whatever the names in it.
+    /// Safe to print, whatever names it contains.
     package var description: String {
         var text = ""
         for step in steps {
@@ -38,7 +38,7 @@ extension FieldPath.Step: ExpressibleByStringLiteral {
     }
 }
 
-/// One field of an object that can't be used.
+/// An unusable field of an object.
 package struct ObjectError: Error, Sendable, Hashable, CustomStringConvertible {
     package var path: FieldPath
     package var reason: String
@@ -50,15 +50,15 @@ package struct ObjectError: Error, Sendable, Hashable, CustomStringConvertible {
 
     package var description: String { path.steps.isEmpty ? reason : "\(path): \(reason)" }
 
-    /// With what becomes of the object without the field.
+    /// Adds what happens to the object without the field.
     func adding(_ consequence: String) -> ObjectError {
         ObjectError(path, "\(reason); \(consequence)")
     }
 }
 
 extension Array {
-    /// Issues of one object, eleven at most: in place of those after the tenth what `summary` makes of
-    /// their number. A slice may hold a thousand endpoints, and all be wrong in the same way.
+    /// At most eleven issues of one object: those after the tenth are replaced by `summary` of
+    /// their number. A slice may hold a thousand endpoints that are all wrong in the same way.
     package func shortened(_ summary: (Int) -> Element) -> [Element] {
         count > 11 ? prefix(10) + [summary(count - 10)] : self
     }

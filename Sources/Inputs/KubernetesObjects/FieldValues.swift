@@ -2,10 +2,10 @@ package import Addressing
 import PrintableText
 import ServiceModel
 
-/// What the fields' texts and numbers stand for, whoever wrote them. `path` says where a value stands
-/// if it can't be used.
+/// Converts the texts and numbers of fields, whatever their source. `path` is the position of the
+/// value, for errors.
 package enum FieldValues {
-    /// A port number that has to be there.
+    /// A required port number.
     package static func port(
         _ number: Int?,
         _ path: @autoclosure () -> FieldPath
@@ -17,7 +17,7 @@ package enum FieldValues {
         return port
     }
 
-    /// A port number of which 0 and absent mean none.
+    /// An optional port number; 0 and absent mean none.
     package static func optionalPort(
         _ number: Int?,
         _ path: @autoclosure () -> FieldPath
@@ -67,12 +67,12 @@ package enum FieldValues {
         let trimmed = text.trimmed
         if trimmed.isEmpty { return nil }
         guard let address = IPAddress(trimmed) else {
-            throw ObjectError(path(), "\(quoted(text)) is no IP address")
+            throw ObjectError(path(), "\(quoted(text)) is not an IP address")
         }
         return address
     }
 
-    /// As `addresses`, but one that is none goes to `leftOut`, and the others count.
+    /// As `addresses`, but invalid ones are added to `leftOut` and the others are used.
     package static func usableAddresses(
         _ texts: [String]?,
         _ path: @autoclosure () -> FieldPath,
@@ -126,14 +126,14 @@ package enum FieldValues {
         guard let prefix = IPPrefix(trimmed) else {
             throw ObjectError(
                 path(),
-                "\(quoted(text)) is no address range such as 192.0.2.0/24"
+                "\(quoted(text)) is not an address range such as 192.0.2.0/24"
             )
         }
         return prefix
     }
 
-    /// The clients that source ranges let in; none means all of them. One that is no range lets nobody
-    /// in and goes to `leftOut`: a family without another range is closed.
+    /// The clients admitted by source ranges; an empty list admits all. An invalid range admits
+    /// none and is added to `leftOut`: a family without another range is closed.
     package static func sourceRanges(
         _ texts: [String]?,
         _ path: @autoclosure () -> FieldPath,
@@ -147,7 +147,7 @@ package enum FieldValues {
                 if let element { result.append(element) }
             } catch {
                 isAllGood = false
-                leftOut.append(error.adding("this range lets nobody in"))
+                leftOut.append(error.adding("this range admits no client"))
             }
         }
         guard !isAllGood else { return result }

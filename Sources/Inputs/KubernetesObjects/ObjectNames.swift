@@ -1,9 +1,9 @@
 import PrintableText
 
-/// Names as Kubernetes allows them. Anything else is refused before it gets anywhere.
+/// Names as Kubernetes allows them. All others are rejected at the input.
 package enum ObjectNames {
-    /// A DNS subdomain (RFC 1123): at most 253 of a-z, 0-9, `-` and `.`, an alphanumeric at both
-    /// ends.
+    /// A DNS subdomain (RFC 1123): at most 253 characters of a-z, 0-9, `-` and `.`, alphanumeric at
+    /// both ends.
     package static func isObjectName(_ text: String) -> Bool {
         isName(text, maximum: 253, dots: true)
     }
@@ -18,7 +18,7 @@ package enum ObjectNames {
     ) throws(ObjectError) -> String {
         guard let text, !text.isEmpty else { throw ObjectError(path(), "is missing") }
         guard isObjectName(text) else {
-            throw ObjectError(path(), "\(quoted(text)) is no valid name")
+            throw ObjectError(path(), "\(quoted(text)) is not a valid name")
         }
         return text
     }
@@ -30,7 +30,7 @@ package enum ObjectNames {
     ) throws(ObjectError) -> String {
         guard let text, !text.isEmpty else { return "" }
         guard isLabel(text) else {
-            throw ObjectError(path(), "\(quoted(text)) is no valid port name")
+            throw ObjectError(path(), "\(quoted(text)) is not a valid port name")
         }
         return text
     }

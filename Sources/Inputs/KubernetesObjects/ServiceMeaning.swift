@@ -3,9 +3,10 @@ import PrintableText
 package import ServiceModel
 
 extension WireService {
-    /// What the Service is to the proxy named `serviceProxyName` (empty for the cluster's own one);
-    /// nil for Services that it doesn't serve: headless, ExternalName, another proxy's. Addresses and
-    /// source ranges that can't be used go to `leftOut`, and the Service counts without them.
+    /// Converts the Service for the proxy named `serviceProxyName` (empty for the cluster's default
+    /// proxy); nil for Services that it does not serve: headless, ExternalName, another proxy's.
+    /// Unusable addresses and source ranges are added to `leftOut`, and the Service is used without
+    /// them.
     package func service(
         _ name: ServiceName,
         serviceProxyName: String,
@@ -48,8 +49,8 @@ extension WireService {
         return service
     }
 
-    /// Addresses with `ipMode` VIP; those of mode Proxy are the load balancer's own (KEP-1860).
-    /// An unknown mode is not VIP, so its address is left out.
+    /// Addresses with `ipMode` VIP; those of mode Proxy belong to the load balancer (KEP-1860). An
+    /// unknown mode is not VIP, so its address is left out.
     private func loadBalancerAddresses(_ leftOut: inout [ObjectError]) -> [IPAddress] {
         var result: [IPAddress] = []
         for (index, ingress) in (status?.loadBalancer?.ingress ?? []).enumerated() {
@@ -92,7 +93,7 @@ extension WireService.Spec {
             ?? .clusterIP
     }
 
-    /// One address a family at most; nil if the Service has none.
+    /// At most one address per family; nil if the Service has none.
     fileprivate func soleClusterIPs() throws(ObjectError) -> [IPAddress]? {
         if clusterIP == "None" || clusterIPs?.contains("None") == true { return nil }
         var addresses = try FieldValues.addresses(clusterIPs, FieldPath("spec", "clusterIPs"))

@@ -2,13 +2,12 @@ import Addressing
 import PrintableText
 import ServiceModel
 
-/// The annotation `fairlead.dev/weight` of an EndpointSlice: `5`, or `10.0.0.1=5,10.0.0.2=0`, or
-/// both.
+/// The annotation `fairlead.dev/weight` of an EndpointSlice: `5`, `10.0.0.1=5,10.0.0.2=0`, or both.
 struct WeightAnnotation {
     private var common = EndpointWeight.standard
     private var byAddress: [IPAddress: UInt32] = [:]
 
-    /// Every endpoint has the standard weight if there is no annotation.
+    /// Without the annotation every endpoint has the default weight.
     init(_ metadata: WireMetadata?) throws(ObjectError) {
         guard let text = metadata?.annotation(EndpointWeight.annotation) else { return }
         for part in text.split(separator: ",", omittingEmptySubsequences: false) {
@@ -16,7 +15,7 @@ struct WeightAnnotation {
                 .map { String($0).trimmed }
             guard words.count <= 2, let weight = Self.weight(words[words.count - 1]) else {
                 throw Self.error(
-                    "\(quoted(String(part))) is neither a weight of 0...65535 nor ADDRESS=WEIGHT"
+                    "\(quoted(String(part))) is neither a weight in 0...65535 nor ADDRESS=WEIGHT"
                 )
             }
             if words.count == 1 {
@@ -24,7 +23,7 @@ struct WeightAnnotation {
             } else if let address = IPAddress(words[0]) {
                 byAddress[address] = weight
             } else {
-                throw Self.error("\(quoted(words[0])) is no IP address")
+                throw Self.error("\(quoted(words[0])) is not an IP address")
             }
         }
     }

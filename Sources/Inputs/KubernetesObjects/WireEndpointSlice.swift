@@ -1,5 +1,5 @@
-/// `discovery.k8s.io/v1 EndpointSlice` as the API writes it, reduced to what a proxy reads. An absent
-/// field is nil; an empty text means the same.
+/// `discovery.k8s.io/v1 EndpointSlice` as encoded by the API, reduced to the fields a proxy reads.
+/// An absent field is nil; an empty text means the same.
 package struct WireEndpointSlice: Sendable, Equatable, Decodable {
     package var metadata: WireMetadata?
     package var addressType: String?

@@ -3,7 +3,7 @@ package struct WireMetadata: Sendable, Equatable, Decodable {
     package var name: String?
     package var namespace: String?
     package var resourceVersion: String?
-    /// Only whether it is there counts.
+    /// Only its presence matters.
     package var deletionTimestamp: String?
     package var labels: [String: String]?
     package var annotations: [String: String]?
@@ -16,7 +16,7 @@ package struct WireMetadata: Sendable, Equatable, Decodable {
 
     /// The labels that proxies read.
     package enum Label {
-        /// On a Service: the proxy that serves it, if not the cluster's own one.
+        /// On a Service: the proxy that serves it, if not the cluster's default one.
         package static let serviceProxyName = "service.kubernetes.io/service-proxy-name"
         /// On an EndpointSlice: its Service.
         package static let serviceName = "kubernetes.io/service-name"

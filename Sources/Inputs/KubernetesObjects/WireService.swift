@@ -1,5 +1,5 @@
-/// `v1 Service` as the API writes it, reduced to what a proxy reads. An absent field is nil; an empty
-/// text means the same.
+/// `v1 Service` as encoded by the API, reduced to the fields a proxy reads. An absent field is nil;
+/// an empty text means the same.
 package struct WireService: Sendable, Equatable, Decodable {
     package var metadata: WireMetadata?
     package var spec: Spec?

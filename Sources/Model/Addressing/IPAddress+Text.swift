@@ -1,6 +1,7 @@
 extension IPAddress: CustomStringConvertible, LosslessStringConvertible {
-    /// Parses dotted IPv4, with leading zeros read as decimal (010.0.0.1 is 10.0.0.1, as old
-    /// clusters hold such values), or IPv6 text of RFC 4291; nil for anything else, zones included.
+    /// Parses dotted IPv4, with leading zeros read as decimal (010.0.0.1 is 10.0.0.1, because old
+    /// clusters contain such values), or IPv6 text of RFC 4291; nil for anything else, zones
+    /// included.
     ///
     /// An IPv4-mapped IPv6 address (::ffff:10.0.0.1) is the IPv4 address, as in Go's net.IP.
     package init?(_ text: String) {
@@ -46,7 +47,7 @@ extension IPAddress: CustomStringConvertible, LosslessStringConvertible {
     ) -> IPAddress? where Text.SubSequence == Text {
         let colon = UInt8(ascii: ":")
         var head: [UInt16] = []
-        var tail: [UInt16]?  // groups after "::", once it was seen
+        var tail: [UInt16]?  // groups after "::", once seen
         var rest = text
         if rest.first == colon {
             guard rest.dropFirst().first == colon else { return nil }

@@ -1,4 +1,4 @@
-/// The two address families. Each is planned and programmed on its own, as two proxies would be.
+/// The two address families. Each is planned and programmed separately.
 package enum IPFamily: String, Sendable, Hashable, CaseIterable, Comparable {
     case ipv4 = "IPv4"
     case ipv6 = "IPv6"

@@ -52,7 +52,7 @@ package enum TransportProtocol: String, Sendable, Hashable, CaseIterable, Compar
     }
 }
 
-/// An address and a port: where an Endpoint listens, or what a client connects to.
+/// An address and a port: where an endpoint listens, or what a client connects to.
 package struct SocketAddress: Sendable, Hashable, Comparable, CustomStringConvertible {
     package var address: IPAddress
     package var port: PortNumber

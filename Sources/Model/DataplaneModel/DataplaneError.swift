@@ -1,8 +1,8 @@
-/// A failed kernel operation: what was tried, on which object, and the kernel's own answer.
+/// A failed kernel operation, its object and the kernel's error.
 package struct DataplaneError: Error, Sendable, Equatable, CustomStringConvertible {
-    /// What the caller may do about it; behaviour depends on this and never on text.
+    /// How the caller may react; behaviour depends on this and never on text.
     package enum Kind: Sendable, Equatable {
-        /// Somebody else changed the object meanwhile: observe and diff again.
+        /// Another program changed the object meanwhile: observe and diff again.
         case conflict
         case notFound
         case alreadyExists
@@ -10,18 +10,18 @@ package struct DataplaneError: Error, Sendable, Equatable, CustomStringConvertib
         case notPermitted
         /// The kernel or its configuration lacks something.
         case unsupported
-        /// The kernel refused the content.
+        /// The kernel rejected the content.
         case invalid
         /// Another program held a lock for too long.
         case busy
         case other
     }
 
-    /// How much is missing because of it, where the rest of a change was made.
+    /// How much is missing because of the failure, if the rest of a change was applied.
     package enum Scope: Sendable, Equatable {
         /// One object, such as a virtual server or an element of a set.
         case object
-        /// Something that all Services of the family need, such as a whole set or our link.
+        /// Something all Services of the family need, such as a whole set or Fairlead's link.
         case family
     }
 
@@ -32,7 +32,7 @@ package struct DataplaneError: Error, Sendable, Equatable, CustomStringConvertib
     /// The object, such as `IPv4 nat/FAIRLEAD-SERVICES`.
     package var subject: String
     package var errno: Int32
-    /// The library's text, where it says more than the number does.
+    /// The library's text, if it says more than the number.
     package var message: String?
 
     package init(

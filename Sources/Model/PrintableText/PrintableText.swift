@@ -1,4 +1,4 @@
-/// `text` in quotes, cut and without control characters: it may come from anybody.
+/// `text` in quotes, truncated and without control characters: it may be hostile.
 package func quoted(_ text: String) -> String {
     "\"\(printable(text))\""
 }

@@ -1,4 +1,4 @@
-/// How connections are spread over endpoints; the names are those of the kernel's IPVS schedulers.
+/// How connections are distributed over endpoints; named after the kernel's IPVS schedulers.
 package enum Scheduler: String, Sendable, Hashable, CaseIterable {
     /// In turn.
     case rr
@@ -6,9 +6,9 @@ package enum Scheduler: String, Sendable, Hashable, CaseIterable {
     case wrr
     /// To the endpoint with the fewest connections from this node.
     case lc
-    /// The same in proportion to weight.
+    /// The same, in proportion to weight.
     case wlc
-    /// By destination, to the endpoint it had before unless that is overloaded.
+    /// By destination, to the endpoint it had before unless that one is overloaded.
     case lblc
     /// By destination, to a group of endpoints it had before.
     case lblcr
@@ -26,35 +26,36 @@ package enum Scheduler: String, Sendable, Hashable, CaseIterable {
     case ovf
     /// By a consistent hash (Maglev) of the client's address and port.
     case mh
-    /// To the less loaded of two taken at random; Linux 6.2 and later.
+    /// To the less loaded of two chosen at random; Linux 6.2 and later.
     case twos
 
     /// The annotation on a Service that names its scheduler.
     package static let annotation = "fairlead.dev/scheduler"
 }
 
-/// How packets get to an endpoint.
+/// How packets are forwarded to an endpoint.
 package enum Forwarding: String, Sendable, Hashable, CaseIterable {
-    /// The destination is translated, and answers come back through this node.
+    /// The destination is translated, and replies come back through this node.
     case nat
-    /// Wrapped in IP; the endpoint has the Service's address itself and answers the client.
+    /// Encapsulated in IP; the endpoint has the Service's address itself and replies to the client
+    /// directly.
     case tunnel
     /// Unchanged, to the endpoint's link address; the endpoint has the Service's address itself and
-    /// answers the client.
+    /// replies to the client directly.
     case direct
 
-    /// The annotation on a Service that chooses.
+    /// The annotation on a Service that selects it.
     package static let annotation = "fairlead.dev/forwarding"
 }
 
-/// An endpoint's share of new connections, relative to the others'.
+/// An endpoint's share of new connections, relative to the others.
 package enum EndpointWeight {
-    /// What an endpoint has if nobody says otherwise.
+    /// The default weight.
     package static let standard: UInt32 = 1
-    /// 0 takes no new connections. The kernel's arithmetic stays exact up to here.
+    /// 0 gets no new connections. The kernel's arithmetic is exact up to the maximum.
     package static let range = 0...65535
 
-    /// The annotation on an EndpointSlice: one weight for all of its endpoints (`5`), or some by
+    /// The annotation on an EndpointSlice: one weight for all of its endpoints (`5`), weights by
     /// address (`10.0.0.1=5,10.0.0.2=0`), or both.
     package static let annotation = "fairlead.dev/weight"
 }

@@ -24,8 +24,8 @@ package struct EndpointSlice: Sendable, Hashable {
     }
 }
 
-/// A port every endpoint of the slice listens on; belongs to the Service port of equal name and
-/// protocol.
+/// A port that every endpoint of the slice listens on; belongs to the Service port with the same
+/// name and protocol.
 package struct EndpointPort: Sendable, Hashable {
     package var name: String
     package var transport: TransportProtocol
@@ -38,12 +38,12 @@ package struct EndpointPort: Sendable, Hashable {
     }
 }
 
-/// A backend of a Service, with what decides whether this node may use it.
+/// An endpoint of a Service, with the conditions that decide whether this node may use it.
 package struct Endpoint: Sendable, Hashable {
     package var address: IPAddress
-    /// May get new connections. Includes `publishNotReadyAddresses`.
+    /// May get new connections; true for all endpoints with `publishNotReadyAddresses`.
     package var ready: Bool
-    /// Answers, though it may be shutting down.
+    /// Responds, though it may be terminating.
     package var serving: Bool
     package var terminating: Bool
     /// The node it runs on; nil is never local.
@@ -53,9 +53,9 @@ package struct Endpoint: Sendable, Hashable {
     package var zoneHints: [String]
     /// Nodes that should use it; empty without the hint.
     package var nodeHints: [String]
-    /// Its share of new connections relative to the others', within `EndpointWeight.range`.
+    /// Its share of new connections relative to the others, in `EndpointWeight.range`.
     package var weight: UInt32
-    /// How many addresses the object gives beside the first; at most 255. Nothing uses them.
+    /// Number of further addresses in the object, which are not used; at most 255.
     package var ignoredAddresses: UInt8 = 0
 
     package init(

@@ -1,8 +1,8 @@
 package import Addressing
 
-/// How the endpoints of a Service from files are probed: there is no kubelet to do it.
+/// How the endpoints of a Service from files are probed, because no kubelet does it.
 ///
-/// On Services of another origin it means nothing.
+/// It has no effect on Services of another origin.
 package struct HealthCheck: Sendable, Hashable {
     package var probe: Probe
     package var port: Port
@@ -21,25 +21,25 @@ package struct HealthCheck: Sendable, Hashable {
         self.panic = panic
     }
 
-    /// The annotation on a Service in a manifest; its text is what the short form has under
-    /// `healthCheck`.
+    /// The annotation on a Service in a manifest, with the same text as `healthCheck` in the short
+    /// form.
     package static let annotation = "fairlead.dev/health-check"
 
-    /// What an endpoint has to do to pass.
+    /// What an endpoint must do to pass.
     package indirect enum Probe: Sendable, Hashable {
         /// Accept a connection.
         case tcp
-        /// Answer a request with one of the statuses.
+        /// Respond to a request with one of the statuses.
         case http(Request)
         /// The same over TLS.
         case https(Request, TLS)
     }
 
-    /// An HTTP request (RFC 9110) and the answers that pass. Redirects are not followed.
+    /// An HTTP request (RFC 9110) and the statuses that pass. Redirects are not followed.
     package struct Request: Sendable, Hashable {
         /// Origin-form: `/` and printable ASCII without `#`.
         package var path: String
-        /// What the Host header says; nil for the endpoint's address and port.
+        /// The Host header; nil for the endpoint's address and port.
         package var host: String?
         package var statuses: [ClosedRange<Int>]
 
@@ -54,11 +54,11 @@ package struct HealthCheck: Sendable, Hashable {
         }
     }
 
-    /// What is asked of the endpoint's certificate.
+    /// Requirements on the endpoint's certificate.
     package struct TLS: Sendable, Hashable {
-        /// It must be valid, and for `serverName` or for the endpoint's address.
+        /// The certificate must be valid, and for `serverName` or the endpoint's address.
         package var verifies: Bool
-        /// Sent as the server name (RFC 6066), and compared.
+        /// Sent as the server name (RFC 6066), and verified.
         package var serverName: String?
 
         package init(verifies: Bool = true, serverName: String? = nil) {
@@ -67,25 +67,25 @@ package struct HealthCheck: Sendable, Hashable {
         }
     }
 
-    /// Where an endpoint is probed.
+    /// The port to probe.
     package enum Port: Sendable, Hashable {
-        /// At each TCP port of the Service; a result counts for that port alone.
+        /// Each TCP port of the Service; a result applies to that port alone.
         case endpoint
-        /// At this port; the result counts for all ports of the Service.
+        /// This port; the result applies to all ports of the Service.
         case number(PortNumber)
-        /// Where the Service port of this name leads; the result counts for all ports.
+        /// The target of the Service port with this name; the result applies to all ports.
         case named(String)
     }
 
-    /// When to probe and how many results in a row make a verdict.
+    /// When to probe, and how many consecutive results change the verdict.
     package struct Timing: Sendable, Hashable {
-        /// From the start of one probe to that of the next, at most.
+        /// The maximum time from the start of one probe to the start of the next.
         package var interval: Duration
-        /// For all of a probe: connection, handshake and answer. At most `interval`.
+        /// The time limit of a probe: connection, handshake and response. At most `interval`.
         package var timeout: Duration
-        /// How many passed probes make an unhealthy endpoint healthy.
+        /// Consecutive passes that make an unhealthy endpoint healthy.
         package var rise: Int
-        /// How many failed probes make an endpoint unhealthy.
+        /// Consecutive failures that make an endpoint unhealthy.
         package var fall: Int
 
         package init(
@@ -101,11 +101,11 @@ package struct HealthCheck: Sendable, Hashable {
         }
     }
 
-    /// What becomes of a Service port that has no healthy endpoint left in a family.
+    /// What happens to a Service port without a healthy endpoint in a family.
     package enum Panic: String, Sendable, Hashable, CaseIterable {
-        /// It keeps them all: rather the checks are wrong than all endpoints are down.
+        /// Keeps all endpoints: the checks are more likely to be wrong than all endpoints down.
         case keep
-        /// It loses them all, and refuses connections.
+        /// Removes all endpoints, so connections are refused.
         case drop
     }
 }

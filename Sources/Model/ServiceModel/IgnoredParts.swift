@@ -1,9 +1,9 @@
 import Addressing
 
 extension ServiceSnapshot {
-    /// What endpoints say that no proxy uses, as kube-proxy doesn't: addresses beside an endpoint's
-    /// first, and ports whose name and protocol no port of the Service has. No faults: objects are
-    /// valid with them, but somebody may have meant something. Sorted; looks at everything.
+    /// Parts of the endpoints that no proxy uses, including kube-proxy: further addresses of an
+    /// endpoint, and ports whose name and protocol match no port of the Service. The objects are
+    /// valid, but this is often a mistake. Sorted; examines every object.
     package var ignoredParts: [String] {
         slices.keys.flatMap { name -> [String] in
             let service = services[name]
@@ -20,9 +20,9 @@ extension EndpointSlice {
     fileprivate var ignoredAddresses: [String] {
         let ignoring = endpoints.filter { $0.ignoredAddresses > 0 }
         guard let first = ignoring.first else { return [] }
-        let others = ignoring.count > 1 ? "; the same goes for \(ignoring.count - 1) others" : ""
+        let others = ignoring.count > 1 ? "; as for \(ignoring.count - 1) others" : ""
         return [
-            "\(title): an endpoint's first address \(first.address) counts, the others (\(first.ignoredAddresses)) do not\(others)"
+            "\(title): only an endpoint's first address \(first.address) is used, not the others (\(first.ignoredAddresses))\(others)"
         ]
     }
 
@@ -33,7 +33,7 @@ extension EndpointSlice {
             let known = service.ports.map { "\"\($0.name)\" (\($0.transport.rawValue))" }
             let ports = known.isEmpty ? "none" : known.joined(separator: ", ")
             return
-                "\(title): port \"\(port.name)\" (\(port.transport.rawValue)) is no port of the Service, which has \(ports)"
+                "\(title): port \"\(port.name)\" (\(port.transport.rawValue)) is not a port of the Service, which has \(ports)"
         }
     }
 }

@@ -1,14 +1,14 @@
 package import Addressing
 
-/// How a packet from a pod on this node is recognised (Kubernetes `detectLocalMode`).
+/// How packets from pods on this node are recognised (Kubernetes `detectLocalMode`).
 package enum LocalTrafficDetector: Sendable, Hashable {
-    /// No packet is known to be from a local pod.
+    /// Not at all.
     case absent
-    /// The source lies in one of these ranges: the cluster's pod CIDRs, or this node's. A family
+    /// By source, in one of these ranges: the pod CIDRs of the cluster or of this node. A family
     /// without a range has no detector.
     case sources([IPPrefix])
-    /// The packet came in on this interface.
+    /// By input interface.
     case interface(String)
-    /// The packet came in on an interface whose name begins so.
+    /// By a prefix of the input interface's name.
     case interfacePrefix(String)
 }

@@ -1,13 +1,12 @@
 package import Addressing
 
-/// The addresses of this node that accept NodePort connections: the union of all that is named.
+/// The addresses of this node that accept NodePort connections: the union of the entries.
 ///
-/// A family of which nothing is named accepts them on every address. The words name something in
-/// both families.
+/// A family without an entry accepts them on every address. The keywords apply to both families.
 package struct NodePortAddresses: Sendable, Hashable {
     /// Every local address.
     package var includesAll: Bool
-    /// The node's own addresses as the cluster knows them (`NodeIdentity.addresses`).
+    /// The node's addresses in its Node object (`NodeIdentity.addresses`).
     package var includesPrimary: Bool
     /// The loopback addresses.
     package var includesLocalhost: Bool
@@ -34,7 +33,7 @@ package struct NodePortAddresses: Sendable, Hashable {
         NodePortAddresses(ranges: ranges)
     }
 
-    /// Whether every local address of a family accepts them.
+    /// Whether every local address of the family accepts them.
     package func acceptsAll(_ family: IPFamily) -> Bool {
         let own = ranges.filter { $0.family == family }
         return includesAll || own.contains { $0.length == 0 }
@@ -46,8 +45,8 @@ package struct NodePortAddresses: Sendable, Hashable {
         ranges.contains { $0.family == address.family && $0.contains(address) }
     }
 
-    /// Whether loopback addresses of a family are asked for by name: by the word or by a range of
-    /// them, and not only as some of all addresses.
+    /// Whether loopback addresses of the family are listed explicitly, by keyword or range, and not
+    /// only included in all addresses.
     package func namesLoopback(_ family: IPFamily) -> Bool {
         if includesLocalhost { return true }
         let first = IPAddress(family: family, bits: family == .ipv4 ? 127 << 24 : 1)

@@ -2,14 +2,14 @@ import PrintableText
 
 /// One thing wrong with one object of the input, in words a person can act on.
 ///
-/// Either one value is left out and the object counts without it, or the object keeps its last good
-/// version; no other object is affected.
+/// Either one value is left out and the rest of the object is used, or the object keeps its last
+/// good version; no other object is affected.
 package struct ObjectIssue: Sendable, Hashable, Comparable, CustomStringConvertible {
     /// File path, or the name of another kind of source.
     package var source: String
     /// 1-based line in the source; nil when there is none.
     package var line: Int?
-    /// `namespace/name`, as far as it is known.
+    /// `namespace/name`, as far as known.
     package var object: String?
     package var reason: String
     /// The Service that is not served as it is written for it; nil where that is not known.

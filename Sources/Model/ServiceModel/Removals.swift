@@ -1,13 +1,13 @@
-/// How objects left a snapshot: deleted, or missing without anybody having deleted them.
+/// How objects left a snapshot: deleted, or missing without having been deleted.
 ///
-/// Names what went since the update before, and nothing older. What has gone and is not named was
-/// deleted if the update says which Services changed, and is missing if it only says `all`.
+/// Only covers objects removed since the previous update. An object removed but not named was
+/// deleted if the update lists the changed Services, and is missing if it says `all`.
 package struct Removals: Sendable, Equatable {
     package enum Kind: Sendable, Equatable {
-        /// The source said so: a DELETED event, a manifest that was removed or edited.
+        /// The source reported it: a DELETED event, a manifest that was removed or edited.
         case deleted
-        /// It is absent, and that is all that is known: a list after a gap in the watch, an empty
-        /// directory, a file that was cut short.
+        /// Absent for unknown reasons: a list after a gap in the watch, an empty directory, a
+        /// truncated file.
         case missing
     }
 
@@ -19,26 +19,26 @@ package struct Removals: Sendable, Equatable {
 
     package var isEmpty: Bool { services.isEmpty && slices.isEmpty }
 
-    /// The Services that something is said about.
+    /// All Services named.
     package var names: Set<ServiceName> { Set(services.keys).union(slices.keys) }
 
-    /// Later words replace earlier ones.
+    /// Replaces an earlier entry.
     package mutating func note(_ service: ServiceName, _ kind: Kind) {
         services[service] = kind
     }
 
-    /// Later words replace earlier ones.
+    /// Replaces an earlier entry.
     package mutating func note(slice: String, of service: ServiceName, _ kind: Kind) {
         slices[service, default: [:]][slice] = kind
     }
 
-    /// Adds what happened afterwards.
+    /// Adds later removals.
     package mutating func merge(_ later: Removals) {
         services.merge(later.services) { $1 }
         slices.merge(later.slices) { $0.merging($1) { $1 } }
     }
 
-    /// What is said about these Services alone.
+    /// The entries of these Services only.
     package func filter(_ isIncluded: (ServiceName) -> Bool) -> Removals {
         var kept = Removals()
         kept.services = services.filter { isIncluded($0.key) }

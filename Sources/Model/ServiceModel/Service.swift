@@ -1,15 +1,16 @@
 package import Addressing
 
-/// A Service as the proxy sees it: its frontends and how to spread connections.
+/// A Service as the proxy uses it: its frontends and how to distribute connections.
 ///
-/// The source has canonicalised it: `None` and empty ClusterIPs are absent, `ipMode: Proxy` and
-/// host-name-only ingress entries are gone, defaults are filled in (`spec` fields of Kubernetes v1).
+/// Canonicalised by the source: `None` and empty ClusterIPs are absent, `ipMode: Proxy` and
+/// hostname-only ingress entries are removed, defaults are filled in (`spec` fields of Kubernetes
+/// v1).
 package struct Service: Sendable, Hashable {
     package var name: ServiceName
     package var origin: ServiceOrigin
     package var kind: ServiceKind
-    /// The families in which the Service exists. In Kubernetes those of its ClusterIPs: without
-    /// one, its external IPs and NodePorts do not work in that family either.
+    /// The families of the Service. In Kubernetes those of its ClusterIPs: without one, its
+    /// external IPs and NodePorts do not work in that family either.
     package var families: Set<IPFamily>
     /// At most one per family.
     package var clusterIPs: [IPAddress]
@@ -17,20 +18,20 @@ package struct Service: Sendable, Hashable {
     package var externalIPs: [IPAddress]
     /// `status.loadBalancer.ingress[].ip` with `ipMode` VIP.
     package var loadBalancerAddresses: [IPAddress]
-    /// Clients that may use the load-balancer addresses; none for a family means all of them may.
+    /// Clients that may use the load balancer addresses; without a range, a family admits all.
     package var loadBalancerSourceRanges: [IPPrefix]
     package var sessionAffinity: SessionAffinity
     package var externalTrafficPolicy: TrafficPolicy
     package var internalTrafficPolicy: TrafficPolicy
     /// Only meaningful for kind LoadBalancer with external policy Local.
     package var healthCheckNodePort: PortNumber?
-    /// How its connections are spread; nil leaves it to the configuration.
+    /// How its connections are distributed; nil uses the configured scheduler.
     package var scheduler: Scheduler?
     package var forwarding: Forwarding
     /// Only on Services from files.
     package var healthCheck: HealthCheck?
-    /// Its source has lost it, and the removal guard keeps it. It gets no frontend that another
-    /// Service claims.
+    /// Its source no longer has it, but the removal guard keeps it. It gets no frontend that
+    /// another Service claims.
     package var isHeld = false
 
     /// `families` defaults to those of `clusterIPs`.
@@ -77,18 +78,18 @@ package struct Service: Sendable, Hashable {
 }
 
 extension IPPrefix {
-    /// One range a family that no client is in, for a Service that nobody may use. The kernel takes
-    /// no packet from the limited broadcast address (`ipv4_is_lbcast` in `ip_route_input`) and none
-    /// from an IPv6 multicast address (`ip6_rcv`).
+    /// One range per family without any client, for a Service that admits none. The kernel drops
+    /// packets from the limited broadcast address (`ipv4_is_lbcast` in `ip_route_input`) and from
+    /// IPv6 multicast addresses (`ip6_rcv`).
     package static let nobody: [IPPrefix] = [
         "255.255.255.255/32", "ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff/128",
     ].compactMap { IPPrefix($0) }
 }
 
-/// The source that a Service comes from.
+/// The source of a Service.
 ///
-/// Ordered by precedence: where both know a Service of one name, or two Services claim one frontend
-/// in the same role, the cluster's counts.
+/// Ordered by precedence: if both have a Service of the same name, or two Services claim a frontend
+/// in the same role, the cluster's wins.
 package enum ServiceOrigin: Int, Sendable, Hashable, Comparable, CaseIterable {
     case cluster
     case files
@@ -97,7 +98,7 @@ package enum ServiceOrigin: Int, Sendable, Hashable, Comparable, CaseIterable {
         left.rawValue < right.rawValue
     }
 
-    /// For people: "from the cluster".
+    /// For messages: "from the cluster".
     package var noun: String {
         switch self {
         case .cluster: "the cluster"
@@ -106,10 +107,10 @@ package enum ServiceOrigin: Int, Sendable, Hashable, Comparable, CaseIterable {
     }
 }
 
-/// What a Service's place in a contest for a frontend depends on besides the kind of the frontend.
+/// What decides between claims to a frontend, besides the kind of the frontend.
 package struct ClaimStanding: Sendable, Hashable {
     package var origin: ServiceOrigin
-    /// Its source has lost the Service: any other claim comes first.
+    /// The source no longer has the Service: any other claim takes precedence.
     package var isHeld: Bool
 
     package init(origin: ServiceOrigin, isHeld: Bool = false) {
@@ -122,8 +123,8 @@ extension Service {
     package var standing: ClaimStanding { ClaimStanding(origin: origin, isHeld: isHeld) }
 }
 
-/// One port of a Service (Kubernetes `ServicePort`). `targetPort` is absent on purpose: the
-/// EndpointSlice says where endpoints listen.
+/// One port of a Service (Kubernetes `ServicePort`). Without `targetPort`: the EndpointSlice gives
+/// the ports of endpoints.
 package struct ServicePort: Sendable, Hashable {
     package var name: String
     package var transport: TransportProtocol
@@ -156,10 +157,9 @@ package enum TrafficPolicy: String, Sendable, Hashable, CaseIterable {
     case local = "Local"
 }
 
-/// Whether a client keeps its endpoint.
 package enum SessionAffinity: Sendable, Hashable {
     case none
-    /// A client address stays with its endpoint until `timeoutSeconds` pass without a new
-    /// connection; 1...86400.
+    /// A client address keeps its endpoint until `timeoutSeconds` pass without a new connection;
+    /// 1...86400.
     case clientIP(timeoutSeconds: UInt32)
 }

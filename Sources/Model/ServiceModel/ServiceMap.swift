@@ -2,8 +2,8 @@ import HashTreeCollections
 
 /// Values by Service.
 ///
-/// Two copies share what they have in common: to keep one while the other is changed costs the
-/// difference only, where a `Dictionary` would be copied whole.
+/// Copies share structure: keeping one while changing the other costs only the difference, where a
+/// `Dictionary` would be copied completely.
 package struct ServiceMap<Value: Sendable & Equatable>: Sendable, Equatable {
     private var tree = TreeDictionary<ServiceName, Value>()
 
@@ -21,14 +21,14 @@ package struct ServiceMap<Value: Sendable & Equatable>: Sendable, Equatable {
 
     package var count: Int { tree.count }
     package var isEmpty: Bool { tree.isEmpty }
-    /// In no order.
+    /// Unordered.
     package var keys: some Collection<ServiceName> { tree.keys }
-    /// In no order.
+    /// Unordered.
     package var values: some Collection<Value> { tree.values }
 }
 
 extension ServiceMap: Sequence {
-    /// In no order.
+    /// Unordered.
     package func makeIterator() -> AnyIterator<(key: ServiceName, value: Value)> {
         var iterator = tree.makeIterator()
         return AnyIterator { iterator.next() }

@@ -18,11 +18,11 @@ package struct ServiceName: Sendable, Hashable, Comparable, CustomStringConverti
     }
 }
 
-/// The identity of one port of a Service. The protocol is part of it: TCP and UDP twins may share a
-/// port name in different versions of an object.
+/// The identity of one port of a Service. It includes the protocol: TCP and UDP ports may have the
+/// same name in different versions of an object.
 package struct ServicePortName: Sendable, Hashable, Comparable, CustomStringConvertible {
     package var service: ServiceName
-    /// The port's name; empty when the Service has a single unnamed port.
+    /// The port's name; empty for a single unnamed port.
     package var port: String
     package var transport: TransportProtocol
 

@@ -1,14 +1,14 @@
-/// Everything the sources know at one moment: whole state, never events.
+/// The complete state of the sources at one moment, never events.
 ///
-/// The maps share what two snapshots have in common, so that keeping one while the next is made
-/// copies the difference only.
+/// The maps of two snapshots share structure, so keeping one while the next is built copies only
+/// the difference.
 package struct ServiceSnapshot: Sendable, Equatable {
-    /// Grows with every change of the content.
+    /// Increases with every change of the content.
     package var revision: UInt64
     package var services: ServiceMap<Service>
-    /// Slices by Service, sorted by slice name. A Service's slices may be here before it is.
+    /// Slices by Service, sorted by slice name. A Service's slices may arrive before the Service.
     package var slices: ServiceMap<[EndpointSlice]>
-    /// What could not be used, sorted.
+    /// Issues of the input, sorted.
     package var issues: [ObjectIssue]
 
     package init(
@@ -24,13 +24,13 @@ package struct ServiceSnapshot: Sendable, Equatable {
     }
 }
 
-/// A snapshot and which Services differ from the one before it.
+/// A snapshot, and which Services differ from the previous one.
 ///
-/// `changed` lets a pass plan only what changed. It may name too much, never too little.
+/// `changed` allows a pass to plan only what changed. It may name too many Services, never too few.
 package struct SnapshotUpdate: Sendable {
     package var snapshot: ServiceSnapshot
     package var changed: ChangedServices
-    /// How the objects went that are no longer there.
+    /// How removed objects were removed.
     package var removals: Removals
 
     package init(
@@ -44,7 +44,7 @@ package struct SnapshotUpdate: Sendable {
     }
 }
 
-/// The Services a pass has to look at.
+/// The Services a pass has to plan.
 package enum ChangedServices: Sendable, Equatable {
     case all
     case some(Set<ServiceName>)

@@ -1,9 +1,9 @@
 package import Addressing
 package import DataplaneModel
 
-/// What a trace has to know of the node's addresses and links.
+/// The node's addresses and links, as far as a trace needs them.
 package struct NodeNetwork: Sendable, Hashable {
-    /// Where addresses of a range are attached.
+    /// The interface of an address range.
     package struct Attachment: Sendable, Hashable {
         package var prefix: IPPrefix
         package var interface: String
@@ -14,11 +14,11 @@ package struct NodeNetwork: Sendable, Hashable {
         }
     }
 
-    /// Addresses of address type LOCAL; loopback is local without being named.
+    /// Addresses of address type LOCAL; loopback addresses are local without being listed.
     package var localAddresses: Set<IPAddress>
-    /// Ranges of which every address is of type LOCAL.
+    /// Ranges whose addresses are all of type LOCAL.
     package var localRanges: [IPPrefix]
-    /// The longest prefix that holds an address tells its interface.
+    /// The longest prefix that contains an address determines its interface.
     package var attachments: [Attachment]
 
     package init(
@@ -37,7 +37,7 @@ package struct NodeNetwork: Sendable, Hashable {
             || localRanges.contains { $0.contains(address) }
     }
 
-    /// The same with the addresses that are bound for IPVS.
+    /// The same, with the addresses bound for IPVS.
     package func adding(_ binding: AddressBinding) -> NodeNetwork {
         var network = self
         network.localAddresses.formUnion(binding.addresses)
@@ -45,7 +45,7 @@ package struct NodeNetwork: Sendable, Hashable {
         return network
     }
 
-    /// The interface behind which an address lies; nil when unknown.
+    /// The interface towards an address; nil if unknown.
     package func interface(toward address: IPAddress) -> String? {
         if isLocal(address) { return "lo" }
         return attachments.filter { $0.prefix.contains(address) }

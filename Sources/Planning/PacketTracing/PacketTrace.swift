@@ -1,35 +1,35 @@
 package import Addressing
 
-/// Something that can tell where a packet goes: one type for each proxy mode.
+/// Traces a packet: one type for each proxy mode.
 package protocol FlowTracer {
-    /// Follows the first packet of a new connection. Never fails: what cannot be told is a problem
-    /// of the trace.
+    /// Traces the first packet of a new connection. Never fails: what is undecidable becomes a
+    /// problem of the trace.
     func trace(_ packet: TracedPacket, detail: TraceDetail) -> PacketTrace
 }
 
-/// How much of the path a trace keeps.
+/// How much of the path a trace records.
 package enum TraceDetail: Sendable, Hashable {
     /// Rules that matched.
     case matches
-    /// Also the rules that were tested and did not match.
+    /// Also rules that were tested and did not match.
     case everything
 }
 
 /// How a packet ends.
 package enum FlowVerdict: Sendable, Hashable {
-    /// It reaches this endpoint, as a rule its destination from now on.
+    /// It reaches this endpoint, usually as its new destination.
     case delivered(SocketAddress)
-    /// It goes on to the destination it had.
+    /// It continues to its original destination.
     case untouched
-    /// The sender is told that nobody listens.
+    /// The sender gets an ICMP port unreachable.
     case rejected
-    /// Silently.
+    /// Without a reply.
     case dropped
-    /// The rules are broken there, or a limit was hit; the problems say how.
+    /// The rules are invalid there, or a limit was reached; the problems give details.
     case undecided
 }
 
-/// How a packet ends, and with which source.
+/// How a packet ends, and whether its source changed.
 package struct FlowResult: Sendable, Hashable, Comparable {
     package var verdict: FlowVerdict
     /// The source was replaced by an address of this node.
@@ -40,7 +40,7 @@ package struct FlowResult: Sendable, Hashable, Comparable {
         self.masqueraded = masqueraded
     }
 
-    /// Where it was delivered to; nil for all other ends.
+    /// The endpoint reached; nil for any other result.
     package var endpoint: SocketAddress? {
         guard case .delivered(let endpoint) = verdict else { return nil }
         return endpoint
@@ -59,7 +59,7 @@ package struct FlowResult: Sendable, Hashable, Comparable {
 }
 
 extension FlowVerdict {
-    /// The place in sorted output.
+    /// Sort order in output.
     var rank: Int {
         switch self {
         case .delivered: 0
@@ -71,7 +71,7 @@ extension FlowVerdict {
     }
 }
 
-/// One end of a packet, and how many connections of new clients take it.
+/// One result, and its share of the connections of new clients.
 package struct FlowOutcome: Sendable, Hashable {
     package var result: FlowResult
     /// In 0...1; the outcomes of a trace add up to 1.
@@ -87,7 +87,7 @@ package struct FlowOutcome: Sendable, Hashable {
 package struct FlowAffinity: Sendable, Hashable {
     /// How long a client is remembered after its last new connection.
     package var timeoutSeconds: UInt32
-    /// Where clients go that were seen before, sorted.
+    /// Results for returning clients, sorted.
     package var returning: [FlowResult]
 
     package init(timeoutSeconds: UInt32, returning: [FlowResult]) {
@@ -96,33 +96,33 @@ package struct FlowAffinity: Sendable, Hashable {
     }
 }
 
-/// One rule on the way, or what corresponds to a rule in other modes, as text.
+/// One rule on the way, or its equivalent in other modes, as text.
 package struct TraceStep: Sendable, Hashable {
-    /// Which connections the step is about.
+    /// The connections of the step.
     package enum Clients: Sendable, Hashable {
         case all
         /// Only clients that session affinity remembers.
         case returning
     }
 
-    /// The chain or its like.
+    /// The chain or its equivalent.
     package var chain: String
     package var chainTitle: String?
     /// Nesting below the hook, 0 for the hook itself.
     package var depth: Int
-    /// 1-based place in the chain; in a built-in chain it counts our own rules only.
+    /// 1-based position in the chain; in a built-in chain, among Fairlead's rules only.
     package var ruleIndex: Int?
     package var rule: String
     package var matched: Bool
     /// What happened: `goes to FAIRLEAD-X`, `DNAT to 10.0.0.1:80`.
     package var effect: String
-    /// Why it matched or did not, where the rule's text does not show it.
+    /// Why it matched or not, if the rule's text does not show it.
     package var reasons: [String]
-    /// The share of the connections of new clients that take this step; nil for all that came to
-    /// this hook.
+    /// Share of the connections of new clients that take this step; nil for all that reached this
+    /// hook.
     package var share: Double?
     package var clients: Clients
-    /// The destinations that take this step; empty for all that came to this hook.
+    /// The destinations of the packets in this step; empty for all that reached this hook.
     package var destinations: [String]
 
     package init(
@@ -152,7 +152,7 @@ package struct TraceStep: Sendable, Hashable {
     }
 }
 
-/// The steps at one place where the kernel consults rules.
+/// The steps at one hook.
 package struct TraceHook: Sendable, Hashable {
     /// `nat PREROUTING`.
     package var name: String
@@ -167,18 +167,18 @@ package struct TraceHook: Sendable, Hashable {
 /// Where a packet goes and why.
 package struct PacketTrace: Sendable, Hashable {
     package var packet: TracedPacket
-    /// For a client not seen before; sorted, equal results merged.
+    /// For new clients; sorted, equal results merged.
     package var outcomes: [FlowOutcome]
     package var affinity: FlowAffinity?
-    /// Whose endpoints these are, as far as the rules say: `default/web:http`.
+    /// The Service of the endpoints, if the rules name it: `default/web:http`.
     package var title: String?
-    /// Why it was rejected or dropped, as far as the rules say.
+    /// Why it was rejected or dropped, if the rules say.
     package var reason: String?
-    /// In the order in which the kernel consults them.
+    /// In the kernel's order.
     package var path: [TraceHook]
-    /// The answer may be wrong because of these.
+    /// Problems that make the result unreliable.
     package var problems: [TraceProblem]
-    /// What a reader should know, without being a fault.
+    /// Remarks that are not problems.
     package var notes: [String]
 
     package init(

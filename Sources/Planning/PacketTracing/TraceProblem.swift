@@ -1,26 +1,26 @@
-/// Why a trace cannot be trusted at some place.
+/// Why part of a trace is unreliable.
 package struct TraceProblem: Sendable, Hashable, CustomStringConvertible {
-    /// What is wrong; stable names for programs.
+    /// The kind of problem; names are stable for programs.
     package enum Kind: String, Sendable, Hashable {
-        /// A rule leads to a chain that is not there.
+        /// A rule leads to a chain that does not exist.
         case missingChain
-        /// A rule asks a set that is not there; the kernel takes no such rule.
+        /// A rule uses a set that does not exist; the kernel rejects such a rule.
         case missingSet
-        /// A rule asks a set for something that it does not hold.
+        /// A rule uses a set with a key or value of another type.
         case unfitSet
-        /// A slot that a rule may choose is empty.
+        /// A bucket that a rule may choose is empty.
         case missingElement
         /// A chain leads to itself.
         case loop
-        /// The trace was cut short.
+        /// The trace stopped early.
         case limit
         /// A target where the kernel does not allow it.
         case misplacedTarget
-        /// A condition that cannot be told from here; it was taken as not met.
+        /// An undecidable condition, treated as no match.
         case undecidable
         /// A packet that cannot exist.
         case impossiblePacket
-        /// Session affinity that does not hold.
+        /// Session affinity does not hold.
         case affinity
     }
 

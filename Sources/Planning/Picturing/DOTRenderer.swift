@@ -2,7 +2,7 @@ import Addressing
 import Planning
 import ServiceModel
 
-/// The graph in the language of Graphviz. The same graph is the same text.
+/// Renders the graph in Graphviz's DOT language. The output is deterministic.
 package struct DOTRenderer: Sendable {
     package init() {}
 
@@ -33,7 +33,7 @@ private struct DOTWriter {
         line("  }")
     }
 
-    /// Lines of a label are joined by DOT's own line break.
+    /// Joins the lines of a label with DOT's line break.
     private mutating func node(_ lines: [String], _ attributes: String = "") -> String {
         let name = "n\(nodes)"
         nodes += 1

@@ -1,5 +1,5 @@
-/// Colours and type. The colours are told apart by people who see fewer of them, after the palette
-/// of Okabe and Ito; shape, outline and words say everything again.
+/// Colours and fonts. The colours, after Okabe and Ito, are distinguishable with colour vision
+/// deficiency; shape, outline and text repeat what they say.
 enum PictureStyle {
     static let sheet =
         """

@@ -1,7 +1,7 @@
-/// Text that comes from outside, made fit for a picture: nothing in it is markup, and nothing
-/// reorders what stands around it.
+/// Makes external text safe for a picture: none of it is markup, and none reorders the text around
+/// it.
 enum PictureText {
-    /// For the content of an XML element, or an attribute in double quotes.
+    /// For XML content or an attribute in double quotes.
     static func xml(_ text: String) -> String {
         var result = ""
         for scalar in text.unicodeScalars {
@@ -17,7 +17,7 @@ enum PictureText {
         return result
     }
 
-    /// A string of DOT, with its quotes. Backslashes are doubled, or `\N` would be the node's name.
+    /// A quoted DOT string. Backslashes are doubled, because `\N` would be the node's name.
     static func dot(_ text: String) -> String {
         var result = "\""
         for scalar in text.unicodeScalars {
@@ -30,7 +30,8 @@ enum PictureText {
         return result + "\""
     }
 
-    /// What XML 1.0 has no way to write, line breaks, and what turns the direction of writing.
+    /// Replaces characters that XML 1.0 cannot represent, line breaks, and characters that change
+    /// the writing direction.
     private static func printable(_ scalar: Unicode.Scalar) -> Unicode.Scalar {
         switch scalar.value {
         case 0x00...0x1f, 0x7f...0x9f, 0x200e, 0x200f, 0x2028...0x202e, 0x2066...0x2069,
@@ -42,9 +43,8 @@ enum PictureText {
 
     // MARK: - Width
 
-    /// Text cut to so many units, with `…` where something is missing. A unit is the width of a
-    /// narrow letter; wide ones, as of Chinese, count two, since the fonts that will be used are
-    /// not known.
+    /// Truncates text to a number of units, with `…` in place of the rest. A unit is the width of a
+    /// narrow letter; wide ones, as in Chinese, count as two, because the fonts in use are unknown.
     static func cut(_ text: String, to units: Int) -> String {
         if width(text) <= units { return text }
         var room = units - 1
@@ -55,8 +55,8 @@ enum PictureText {
         return kept + "…"
     }
 
-    /// The same with the middle left out: addresses of one network differ at their ends. For text
-    /// whose characters are all narrow.
+    /// As `cut`, but omits the middle: addresses of one network differ at their ends. For text of
+    /// narrow characters only.
     static func cutMiddle(_ text: String, to units: Int) -> String {
         if text.count <= units { return text }
         let tail = (units - 1) * 2 / 3

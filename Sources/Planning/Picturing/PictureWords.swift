@@ -28,7 +28,7 @@ extension FrontendKind {
 }
 
 extension PicturedFrontend {
-    /// What a person has to know that does not fit beside it.
+    /// The full description, as a tooltip.
     var fullText: String {
         var text = "\(kind.title) \(address)"
         if let policy { text += ", policy \(policy.rawValue)" }
@@ -38,13 +38,13 @@ extension PicturedFrontend {
 }
 
 extension PicturedEndpoint {
-    /// Where it is.
+    /// The location of the endpoint.
     var place: [String] {
         [zone, isLocal ? "this node" : node].compactMap { $0 }
             + (weight > 1 ? ["weight \(weight)"] : [])
     }
 
-    /// Why no connections go there, or why some do though it goes away; nil where all is well.
+    /// Why it gets no connections, or why it gets some while terminating; nil in the normal case.
     var reason: String? {
         if cluster == .lastResort || local == .lastResort {
             return EndpointExplanation.Verdict.lastResort.words
@@ -61,7 +61,7 @@ extension PicturedEndpoint {
         return parts.joined(separator: ", ")
     }
 
-    /// `33 %`; a tenth where it is small.
+    /// `33 %`; with one decimal if small.
     static func percent(_ share: Double) -> String {
         let percent = share * 100
         return percent >= 10 || percent == 0

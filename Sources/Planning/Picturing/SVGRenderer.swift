@@ -1,17 +1,16 @@
 import ServiceModel
 
-/// The picture as SVG that needs nothing from elsewhere: no script, font or link. The same graph is
-/// the same text.
+/// Renders the picture as self-contained SVG: no script, font or link. The output is deterministic.
 ///
-/// Few Services are shown in full, many as tiles in columns.
+/// A few Services are shown in full, many as tiles in columns.
 package struct SVGRenderer: Sendable {
-    /// More Services than these are tiles.
+    /// More Services than this are shown as tiles.
     package static let fullServices = 12
     private static let margin = 28
     private static let head = 76
     private static let columns = 4
     private static let gap = 12
-    /// Of each Service port, where one or two Services are shown, and where more are.
+    /// Endpoints shown per Service port, with one or two Services, and with more.
     private static let endpointLimits = (few: 64, many: 12)
 
     package init() {}
@@ -99,7 +98,7 @@ extension ServiceGraph {
     }
 }
 
-/// What the signs and lines mean, in columns.
+/// The legend of symbols and lines, in columns.
 private struct Legend {
     private let x: Int
     private let y: Int

@@ -1,4 +1,4 @@
-/// Writes SVG element by element. Attributes keep their order, so that equal pictures are equal
+/// Writes SVG element by element. Attributes keep their order, so that equal pictures have equal
 /// text.
 struct SVGWriter {
     typealias Attribute = (name: String, value: String)
@@ -19,13 +19,13 @@ struct SVGWriter {
         text += "\(indent)</\(name)>\n"
     }
 
-    /// One line; empty without content.
+    /// One line; self-closing without content.
     mutating func element(_ name: String, _ attributes: [Attribute], _ content: String? = nil) {
         text += "\(indent)<\(name)\(Self.text(attributes))"
         text += content.map { ">\(PictureText.xml($0))</\(name)>\n" } ?? "/>\n"
     }
 
-    /// Style sheets are ours and hold no markup.
+    /// Style sheets are constants without markup.
     mutating func style(_ sheet: String) {
         text += "\(indent)<style>\n\(sheet)\(indent)</style>\n"
     }
@@ -35,7 +35,7 @@ struct SVGWriter {
     }
 }
 
-/// Where text is tied to its place.
+/// The alignment of text at its position.
 enum TextAnchor: String {
     case start
     case middle
@@ -65,7 +65,7 @@ extension SVGWriter {
         element("text", attributes, content)
     }
 
-    /// From left to right, leaving and arriving level.
+    /// From left to right, horizontal at both ends.
     mutating func edge(
         from start: (x: Int, y: Int),
         to end: (x: Int, y: Int),
@@ -86,7 +86,7 @@ extension SVGWriter {
         )
     }
 
-    /// With one digit behind the point, whatever the locale.
+    /// With one decimal, whatever the locale.
     static func decimal(_ number: Double) -> String {
         let tenths = Int((number * 10).rounded())
         return tenths % 10 == 0 ? "\(tenths / 10)" : "\(tenths / 10).\(tenths % 10)"

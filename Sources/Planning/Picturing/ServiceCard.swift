@@ -2,8 +2,8 @@ import Addressing
 import Planning
 import ServiceModel
 
-/// One Service in full: a card with a lane for each of its ports and families. Frontends stand left,
-/// lists of endpoints in the middle, endpoints right.
+/// One Service in full: a card with a lane for each port and family. Frontends are on the left,
+/// lists of endpoints in the middle, endpoints on the right.
 struct ServiceCard {
     static let width = 980
     private static let padding = 20
@@ -17,7 +17,7 @@ struct ServiceCard {
     private let lanes: [LaneLayout]
     let frame: Frame
 
-    /// Of more than `endpointLimit` endpoints the rest is counted.
+    /// Endpoints beyond `endpointLimit` are only counted.
     init(_ service: PicturedService, at x: Int, _ y: Int, endpointLimit: Int) {
         self.service = service
         var lanes: [LaneLayout] = []
@@ -33,13 +33,13 @@ struct ServiceCard {
         frame = Frame(x: x, y: y, width: Self.width, height: top - y - 2)
     }
 
-    /// Where everything of a lane is.
+    /// The positions of everything in a lane.
     private struct LaneLayout {
         let lane: Lane
         let frontends: [Frame]
         let lists: [Frame]
         let endpoints: [Frame]
-        /// How many endpoints are not shown, and where that is said.
+        /// The number of endpoints not shown, and the position of that note.
         let hidden: Int
         let note: (x: Int, y: Int)
         let height: Int
@@ -152,7 +152,7 @@ struct ServiceCard {
         let verdict = isLocal ? endpoint.local : endpoint.cluster
         guard verdict.isInList else { return }
         let share = isLocal ? endpoint.localShare : endpoint.clusterShare
-        // Two lists arrive at two heights.
+        // Edges from two lists end at two heights.
         let isShared = [endpoint.cluster, endpoint.local].allSatisfy(\.isInList)
         let y = target.middle + (!isShared ? 0 : isLocal ? 6 : -6)
         svg.edge(

@@ -3,10 +3,10 @@ package import Planning
 package import ServiceModel
 
 extension ServiceGraph {
-    /// Pictures the named Services, or all for nil, in the families of `desired`.
+    /// Builds the graph of the named Services, or of all for nil, in the families of `desired`.
     ///
-    /// `issues` are those of the plans; `spreading` says how a Service port's connections are
-    /// spread. All else follows from `snapshot`, which `desired` was selected from.
+    /// `issues` are those of the plans; `spreading` is how a Service port's connections are
+    /// distributed. Everything else comes from `snapshot`, from which `desired` was selected.
     package init(
         _ desired: [DesiredState],
         snapshot: ServiceSnapshot,
@@ -39,7 +39,7 @@ extension ServiceGraph {
         }
     }
 
-    /// The Service's name stands above already.
+    /// The Service's name is already shown above.
     private static func words(_ issue: PlanIssue) -> String {
         let port = issue.servicePort.port
         return port.isEmpty ? issue.reason : "\(port): \(issue.reason)"
@@ -60,7 +60,7 @@ extension ServiceGraph {
 }
 
 extension [String] {
-    /// Each once, in order of first appearance.
+    /// Without duplicates, in order of first appearance.
     fileprivate var unique: [String] {
         var seen: Set<String> = []
         return filter { seen.insert($0).inserted }

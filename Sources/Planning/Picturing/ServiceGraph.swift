@@ -2,8 +2,8 @@ package import Addressing
 package import Planning
 package import ServiceModel
 
-/// What a node offers, as a picture shows it: for each Service its ports, a lane for each family,
-/// with frontends on one side and endpoints on the other.
+/// What a node serves, as shown in a picture: the ports of each Service, with a lane per family,
+/// frontends on one side and endpoints on the other.
 package struct ServiceGraph: Sendable, Equatable {
     package var node: NodeIdentity
     /// As in the configuration: `nftables`.
@@ -16,7 +16,7 @@ package struct PicturedService: Sendable, Equatable {
     package var name: ServiceName
     /// `LoadBalancer`.
     package var kind: ServiceKind
-    /// What else is worth a line: affinity, scheduler, where it comes from.
+    /// Further lines: affinity, scheduler, source.
     package var remarks: [String]
     /// Sorted by port, IPv4 before IPv6.
     package var lanes: [Lane]
@@ -26,11 +26,11 @@ package struct PicturedService: Sendable, Equatable {
 
 /// One port of a Service in one family.
 package struct Lane: Sendable, Equatable {
-    /// `http 80/tcp`, or without a name `80/tcp`.
+    /// `http 80/tcp`, or `80/tcp` without a name.
     package var port: String
     package var family: IPFamily
     package var frontends: [PicturedFrontend]
-    /// Those that a frontend uses: any node's, this node's, or both.
+    /// The lists used by a frontend: any node's, this node's, or both.
     package var lists: [EndpointList]
     /// Chosen ones first, then by address.
     package var endpoints: [PicturedEndpoint]
@@ -40,7 +40,7 @@ package struct PicturedFrontend: Sendable, Equatable {
     package var kind: FrontendKind
     /// `10.96.0.10:80`, or `:30080` on the node's own addresses.
     package var address: String
-    /// Which list it leads to; nil for one that is answered here.
+    /// The list it leads to; nil for a frontend answered on this node.
     package var policy: TrafficPolicy?
     /// Clients that may use it; empty means all.
     package var sources: [String]
@@ -58,7 +58,6 @@ package struct EndpointList: Sendable, Equatable {
 
     package var policy: TrafficPolicy
     package var outcome: Outcome
-    /// How many endpoints it holds.
     package var count: Int
 }
 
@@ -71,14 +70,14 @@ package struct PicturedEndpoint: Sendable, Equatable {
     package var condition: Condition
     package var cluster: EndpointExplanation.Verdict
     package var local: EndpointExplanation.Verdict
-    /// Of new connections through each list, 0 to 1; nil if it is not in the list, or the scheduler
-    /// goes by something else than weights.
+    /// Share of new connections through each list, 0 to 1; nil if the endpoint is not in the list,
+    /// or the scheduler does not use weights.
     package var clusterShare: Double?
     package var localShare: Double?
 
     package enum Condition: Sendable, Equatable {
         case ready
-        /// Shutting down, but still answering.
+        /// Terminating, but still serving.
         case terminating
         case notReady
         case withoutWeight

@@ -1,6 +1,6 @@
 import ServiceModel
 
-/// One Service at a glance, of many: its name, and a sign for each endpoint.
+/// A compact view of one of many Services: its name, and a symbol for each endpoint.
 struct ServiceTile {
     static let width = 236
     static let height = 78

@@ -1,6 +1,6 @@
 import Planning
 
-/// The sign of an endpoint: what it is by its shape, and whether it gets connections by its filling.
+/// The symbol of an endpoint: its state by shape, and whether it gets connections by filling.
 enum Symbol: CaseIterable {
     /// A disc.
     case chosen

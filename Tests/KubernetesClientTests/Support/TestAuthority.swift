@@ -73,7 +73,7 @@ struct TestAuthority {
         return files
     }
 
-    /// TLS for a server with the given name, which asks clients for a certificate of ours if wanted.
+    /// TLS for a server with the given name, which optionally requires a client certificate of this authority.
     func server(
         alternatives: String = "IP:127.0.0.1",
         asksClients: Bool = false,

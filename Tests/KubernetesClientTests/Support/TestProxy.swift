@@ -18,7 +18,7 @@ final class TestProxy {
         process.arguments = ["python3", "-c", Self.script, kind.rawValue, login, certificate, key]
         process.standardOutput = output
         try process.run()
-        // It tells its port first, and then where it is asked to connect to.
+        // It prints its port first, and then the requested destination.
         guard let port = Self.line(output).flatMap({ Int($0) }) else {
             throw CocoaError(.executableLoad)
         }

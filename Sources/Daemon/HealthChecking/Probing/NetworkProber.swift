@@ -7,16 +7,16 @@ import ServiceModel
 
 /// Probes over the network, all from one thread.
 ///
-/// A network namespace belongs to a thread, and so does every socket opened here: each is opened on
+/// A thread belongs to a network namespace, and so does every socket it opens: all are opened on
 /// the thread that `init` has prepared.
 package final class NetworkProber: Prober {
     private let group: MultiThreadedEventLoopGroup
     private let loop: any EventLoop
     private let contexts: TLSContexts
 
-    /// `caFile` holds PEM certificates to trust in place of the system's; nil is the system's.
-    /// `prepareThread` runs first on the thread that opens the sockets, such as to enter a
-    /// namespace for good; its error is thrown.
+    /// `caFile` holds PEM certificates to trust instead of the system's; nil trusts the system's.
+    /// `prepareThread` runs first on the thread that opens the sockets, for instance to enter a
+    /// namespace permanently; its error is thrown.
     package init(
         caFile: String? = nil,
         prepareThread: @escaping @Sendable () throws -> Void = {}
@@ -36,7 +36,7 @@ package final class NetworkProber: Prober {
         group.shutdownGracefully { _ in }
     }
 
-    /// Certificates are read anew, from another file if it is another.
+    /// Rereads the certificates, from `caFile` as it is now configured.
     package func reconfigure(caFile: String?) {
         contexts.reset(caFile: caFile)
     }
@@ -53,7 +53,7 @@ package final class NetworkProber: Prober {
         let attempt = ProbeAttempt(loop)
         return await withTaskCancellationHandler {
             attempt.begin(target, remote, context)
-            // The promise behind it is never failed.
+            // The underlying promise never fails.
             return (try? await attempt.result.get()) ?? .impossible(reason: "cancelled")
         } onCancel: {
             attempt.end(.impossible(reason: "cancelled"))
@@ -61,7 +61,7 @@ package final class NetworkProber: Prober {
     }
 }
 
-/// One probe: the first thing known settles it, and closes the connection.
+/// One probe: the first outcome settles it and closes the connection.
 private final class ProbeAttempt: Sendable {
     private enum State {
         case begun
@@ -71,7 +71,7 @@ private final class ProbeAttempt: Sendable {
 
     private let loop: any EventLoop
     private let promise: EventLoopPromise<ProbeResult>
-    /// On the loop only.
+    /// Used on the event loop only.
     private let state: NIOLoopBoundBox<State>
 
     init(_ loop: any EventLoop) {
@@ -91,7 +91,7 @@ private final class ProbeAttempt: Sendable {
         }
     }
 
-    /// Everything happens on the loop's thread, the opening of the socket included.
+    /// Everything runs on the loop's thread, including opening the socket.
     func begin(
         _ target: HealthTarget,
         _ remote: NIOCore.SocketAddress,
@@ -102,11 +102,11 @@ private final class ProbeAttempt: Sendable {
             if case .settled = self.state.value { return }
             let timeout = TimeAmount(target.timing.timeout)
             let alarm = self.loop.scheduleTask(in: timeout) {
-                self.end(.failed(reason: "no answer within \(target.timing.timeout)"))
+                self.end(.failed(reason: "no response within \(target.timing.timeout)"))
             }
             self.promise.futureResult.whenComplete { _ in alarm.cancel() }
             ClientBootstrap(group: self.loop)
-                // The alarm has the say, and closes what is still connecting.
+                // The timeout above decides, and closes a connection still being established.
                 .connectTimeout(timeout + .seconds(1))
                 .channelInitializer { channel in
                     channel.eventLoop.makeCompletedFuture {
@@ -142,7 +142,9 @@ private final class ProbeAttempt: Sendable {
         try pipeline.addHandler(ByteLimit())
         try pipeline.addHTTPClientHandlers()
         try pipeline.addHandler(
-            AnswerJudge(request, host: request.host ?? target.socket.description) { self.end($0) }
+            ResponseChecker(request, host: request.host ?? target.socket.description) {
+                self.end($0)
+            }
         )
     }
 }

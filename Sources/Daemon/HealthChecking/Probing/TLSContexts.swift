@@ -1,8 +1,8 @@
 import NIOSSL
 import Synchronization
 
-/// The TLS settings of all probes. Certificates are read when they are first needed, for that takes
-/// a while.
+/// The TLS settings of all probes. Certificates are read when first needed, because that takes a
+/// while.
 final class TLSContexts: Sendable {
     private struct State {
         var caFile: String?
@@ -19,7 +19,7 @@ final class TLSContexts: Sendable {
         state.withLock { $0 = State(caFile: caFile) }
     }
 
-    /// Fails if the file of certificates cannot be used.
+    /// Throws if the certificate file cannot be used.
     func context(verifies: Bool) throws -> NIOSSLContext {
         try state.withLock { state in
             if let context = state.contexts[verifies] { return context }
@@ -46,6 +46,6 @@ final class TLSContexts: Sendable {
     struct Unreadable: Error, CustomStringConvertible {
         var file: String
 
-        var description: String { "healthChecks.caFile: no certificates can be read from \(file)" }
+        var description: String { "healthChecks.caFile: cannot read certificates from \(file)" }
     }
 }

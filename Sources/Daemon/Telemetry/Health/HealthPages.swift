@@ -1,7 +1,7 @@
 import Addressing
 package import HTTPServing
 
-/// The pages of the health server: kube-proxy's (KEP-3836), and `/readyz`.
+/// The pages of the health server: kube-proxy's (KEP-3836) and `/readyz`.
 package struct HealthPages: Sendable {
     private let health: HealthState
     private let healthz: MetricValues
@@ -21,8 +21,8 @@ package struct HealthPages: Sendable {
         return routes
     }
 
-    /// For load balancers: this node takes new connections. A node that is being drained does not,
-    /// so it must not decide about the daemon's restart.
+    /// For load balancers: whether this node takes new connections. A node being drained does not,
+    /// so this page must not decide whether the daemon is restarted.
     package func healthzPage(at now: Moment = .now) -> HTTPResponse {
         let verdict = health.verdict(at: now)
         let isFine = verdict.isHealthy && verdict.eligibility.isEligible
@@ -35,14 +35,14 @@ package struct HealthPages: Sendable {
         )
     }
 
-    /// For whoever restarts the daemon.
+    /// For liveness probes: whether to restart the daemon.
     package func livezPage(at now: Moment = .now) -> HTTPResponse {
         let verdict = health.verdict(at: now)
         livez.add(1, verdict.isLive ? "200" : "503")
         return Self.page(verdict, isHealthy: verdict.isLive, isFine: verdict.isLive, eligible: nil)
     }
 
-    /// For whoever replaces one daemon after the other: this one has taken over.
+    /// For rolling updates: whether this daemon has taken over from its predecessor.
     package func readyzPage(at now: Moment = .now) -> HTTPResponse {
         let verdict = health.verdict(at: now)
         return Self.page(
@@ -59,7 +59,8 @@ package struct HealthPages: Sendable {
         isFine: Bool,
         eligible: Bool?
     ) -> HTTPResponse {
-        // Clients of old look whether the first time is recent, so where all is well it is now.
+        // Older clients check whether the first timestamp is recent, so a healthy daemon reports
+        // the present time.
         let newest = verdict.families.map(\.lastUpdated).max { $0.instant < $1.instant }
         let updated = isFine ? verdict.now : newest ?? verdict.now
         var fields = [

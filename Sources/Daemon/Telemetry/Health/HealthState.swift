@@ -1,15 +1,15 @@
 package import Addressing
 import Synchronization
 
-/// Whether the node's own Node object lets it take traffic from load balancers.
+/// Whether this node may take traffic from load balancers, according to its Node object.
 package enum NodeEligibility: Sendable, Equatable {
-    /// There is no cluster, and so no such object.
+    /// No cluster is configured, so there is no Node object.
     case notAsked
-    /// It is to be found, and is not there.
+    /// The Node object has not been found.
     case unknown
     /// It has a deletion timestamp.
     case deleted
-    /// `ToBeDeletedByClusterAutoscaler`.
+    /// It has the taint `ToBeDeletedByClusterAutoscaler`.
     case tainted
     case eligible
 
@@ -18,10 +18,10 @@ package enum NodeEligibility: Sendable, Equatable {
     package static let taint = "ToBeDeletedByClusterAutoscaler"
 }
 
-/// What is known about the daemon's own health. Everything is told by who knows, and judged by the
-/// clock of who asks, so that a hang shows.
+/// The daemon's own health. The parts of the daemon report to it; it is judged by the reader's
+/// clock, so that a hang is noticed.
 package final class HealthState: Sendable {
-    /// How a source of Services fares.
+    /// The state of a source of Services.
     private struct Source {
         var heard: Moment
         var staleAfter: Duration?
@@ -47,15 +47,15 @@ package final class HealthState: Sendable {
 
     private let state: Mutex<State>
 
-    /// - Parameter deadline: how long a change may wait, or the daemon's loop be silent, before that
-    ///   counts as ill: kube-proxy's 2 × sync period.
+    /// - Parameter deadline: how long a change may wait, or the loop be silent, before the daemon
+    /// counts as unhealthy: kube-proxy's 2 × sync period.
     package init(deadline: Duration = .seconds(60)) {
         state = Mutex(State(deadline: deadline))
     }
 
     // MARK: - News
 
-    /// The loop begins; these families are served, once a pass has programmed them.
+    /// The loop has started; these families are served once a pass has programmed them.
     package func start(_ families: [IPFamily], at now: Moment = .now) {
         state.withLock { state in
             state.beat = now
@@ -67,7 +67,7 @@ package final class HealthState: Sendable {
         state.withLock { $0.deadline = deadline }
     }
 
-    /// There is something to program.
+    /// A change is waiting to be programmed.
     package func queued(at now: Moment = .now) {
         state.withLock { state in
             for family in state.families.keys where state.families[family]?.oldestPending == nil {
@@ -87,26 +87,26 @@ package final class HealthState: Sendable {
         }
     }
 
-    /// All there was to program in the family when the pass `began` is programmed.
+    /// Everything pending in the family when the pass `began` has been programmed.
     package func updated(_ family: IPFamily, began: Moment, at now: Moment = .now) {
         state.withLock { state in
             state.families[family]?.lastUpdated = now
             state.families[family]?.isProgrammed = true
             state.families[family]?.problem = nil
             guard let pending = state.families[family]?.oldestPending else { return }
-            // What came in the meantime waits since then at most.
+            // Changes that arrived meanwhile have waited since then at most.
             state.families[family]?.oldestPending =
                 pending.instant <= began.instant ? nil : pending
         }
     }
 
-    /// The daemon's loop and the dataplane thread are alive.
+    /// The loop and the dataplane thread are alive.
     package func beat(at now: Moment = .now) {
         state.withLock { $0.beat = now }
     }
 
-    /// A source gave a sign of life. It is stale if none comes within `staleAfter`; nil trusts it.
-    /// `problem` says why none may come, if that is known.
+    /// A source is alive. It becomes stale if no call follows within `staleAfter`; nil never
+    /// becomes stale. `problem` says why none may follow, if known.
     package func heard(
         _ source: String,
         staleAfter: Duration?,
@@ -154,12 +154,12 @@ package final class HealthState: Sendable {
     }
 }
 
-/// A judgement of one moment.
+/// The health at one moment.
 package struct HealthVerdict: Sendable {
     package struct Family: Sendable {
         package var family: IPFamily
         package var lastUpdated: Moment
-        /// How long the oldest change has waited; 0 without one.
+        /// How long the oldest pending change has waited; 0 without one.
         package var pendingSeconds: Double
         package var isHealthy: Bool
         /// A pass has succeeded since the start.
@@ -174,7 +174,7 @@ package struct HealthVerdict: Sendable {
         package var name: String
         package var silentSeconds: Double
         package var isStale: Bool
-        /// Why it gives no sign of life, if that is known.
+        /// Why it is silent, if known.
         package var problem: String?
     }
 
@@ -182,21 +182,22 @@ package struct HealthVerdict: Sendable {
     package var eligibility: NodeEligibility
     package var families: [Family] = []
     package var sources: [Source] = []
-    /// The loop, or the kernel call it waits for, does not end.
+    /// The loop, or the kernel call it waits for, does not return.
     package var isHung = false
 
-    /// A restart would help if not: what `/livez` asks.
+    /// False if a restart would help; the result of `/livez`.
     package var isLive: Bool { !isHung && families.allSatisfy(\.isHealthy) }
-    /// Besides, every family has been programmed once: what `/readyz` asks. A restart would not
-    /// bring the sources that the first pass waits for.
+    /// Live, and every family has been programmed once; the result of `/readyz`. A restart would
+    /// not bring the sources that the first pass waits for.
     package var isReady: Bool { isLive && families.allSatisfy(\.isProgrammed) }
-    /// Besides, no source is stale. A restart would not help with that, and lose what is known.
+    /// Ready, and no source is stale. A restart would not help against that, and would lose what is
+    /// known.
     package var isHealthy: Bool { isReady && !sources.contains(where: \.isStale) }
 
-    /// What is wrong, in words.
+    /// What is unhealthy, one line each.
     package var problems: [String] {
         var problems: [String] = []
-        if isHung { problems.append("the dataplane does not answer") }
+        if isHung { problems.append("the dataplane does not respond") }
         for family in families where !family.isHealthy {
             problems.append(
                 "\(family.family.rawValue): a change has waited \(Int(family.pendingSeconds)) s\(family.reason)"

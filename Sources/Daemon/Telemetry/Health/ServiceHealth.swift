@@ -1,7 +1,7 @@
 package import HTTPServing
 package import ServiceModel
 
-/// The answer of a Service's health check node port: whether this node has endpoints of it
+/// The response of a Service's health check node port: whether this node has local endpoints
 /// (kube-proxy's `service_health.go`).
 package struct ServiceHealth: Sendable, Hashable {
     package var name: ServiceName
@@ -13,7 +13,7 @@ package struct ServiceHealth: Sendable, Hashable {
         self.localEndpoints = localEndpoints
     }
 
-    /// The same for every path and method. `isProxyHealthy` is what `/livez` says.
+    /// The same for every path and method. `isProxyHealthy` is the result of `/livez`.
     package func page(isProxyHealthy: Bool) -> HTTPResponse {
         var response = HTTPResponse.json(
             """

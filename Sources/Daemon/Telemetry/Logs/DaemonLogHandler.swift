@@ -1,17 +1,17 @@
 import Glibc
 package import Logging
 
-/// Writes log lines to standard error: for a person or as JSON; or hands them to journald.
+/// Writes log lines to standard error, as text or JSON, or sends them to journald.
 ///
-/// Messages are constant and data is in the metadata; control characters in it, which may come from
-/// hostile names, are escaped, so that one call is always one line.
+/// Messages are constant and data is in the metadata. Control characters in it, which may come from
+/// hostile names, are escaped, so that one call always yields one line.
 package struct DaemonLogHandler: LogHandler {
-    /// How a line looks.
+    /// The format of a line.
     package enum Format: Sendable {
         /// Time, level, message, metadata.
         case text
-        /// journald's fields, each metadata key as `FAIRLEAD_…`. Where journald does not take
-        /// them, `<priority>message metadata` on standard error (sd-daemon(3)).
+        /// journald's fields, each metadata key as `FAIRLEAD_…`. If journald does not accept them:
+        /// `<priority>message metadata` on standard error (sd-daemon(3)).
         case journal
         /// One JSON object.
         case json
@@ -28,9 +28,9 @@ package struct DaemonLogHandler: LogHandler {
 
     package init(_ settings: LogSettings) { self.settings = settings }
 
-    /// Whether standard error is the journal: `JOURNAL_STREAM` names the socket it has to be
-    /// (systemd.exec(5)). A program that a service starts inherits the variable, but may have a
-    /// file there.
+    /// Whether standard error is the journal: it has to be the socket named by `JOURNAL_STREAM`
+    /// (systemd.exec(5)). A child process inherits the variable, but may have standard error
+    /// redirected to a file.
     package static func isForJournal(
         _ environment: [String: String],
         descriptor: Int32 = STDERR_FILENO
@@ -87,7 +87,7 @@ package struct DaemonLogHandler: LogHandler {
         }
     }
 
-    /// The message is what the line would be, so that `journalctl` shows all of it.
+    /// The message includes the metadata, so that `journalctl` shows all of it.
     static func journalFields(
         _ level: Logger.Level,
         _ message: String,

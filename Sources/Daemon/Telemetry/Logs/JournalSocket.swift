@@ -1,7 +1,7 @@
 import Glibc
 import SystemCalls
 
-/// journald's native protocol (systemd.io/JOURNAL_NATIVE_PROTOCOL): one datagram an entry, with
+/// journald's native protocol (systemd.io/JOURNAL_NATIVE_PROTOCOL): one datagram per entry, with
 /// fields that `journalctl` can select by.
 final class JournalSocket: Sendable {
     static let standardPath = "/run/systemd/journal/socket"
@@ -9,7 +9,8 @@ final class JournalSocket: Sendable {
     private let socket: OwnedDescriptor
     private let address: SystemAddress
 
-    /// Nil if the system has no such sockets; whether anybody listens shows with each entry.
+    /// Nil if the system has no such sockets; whether journald listens is only known when an entry
+    /// is sent.
     init?(path: String = standardPath) {
         guard let address = SystemAddress(unix: path),
             let socket = try? OwnedDescriptor(socket: AF_UNIX, SOCK_DGRAM)
@@ -18,12 +19,12 @@ final class JournalSocket: Sendable {
         self.address = address
     }
 
-    /// False if journald does not take it, or not at once.
+    /// False if journald does not accept it at once.
     func send(_ fields: [(name: String, value: String)]) -> Bool {
         address.send(Self.entry(fields), through: socket, flags: Int32(MSG_DONTWAIT))
     }
 
-    /// `NAME=value`, or where the value has line breaks its length in between.
+    /// `NAME=value`, or with the value's length in between if the value contains line breaks.
     static func entry(_ fields: [(name: String, value: String)]) -> [UInt8] {
         var bytes: [UInt8] = []
         for (name, value) in fields {
@@ -41,7 +42,8 @@ final class JournalSocket: Sendable {
         return bytes
     }
 
-    /// Our name of a metadata key: capitals, digits and underscores, at most 64 (systemd's rule).
+    /// The field name of a metadata key: capitals, digits and underscores, at most 64 (systemd's
+    /// rule).
     static func name(of key: String) -> String {
         let letters = key.utf8.map { byte -> Character in
             switch byte {

@@ -1,4 +1,4 @@
-/// What kube-proxy has no metric for.
+/// Metrics that kube-proxy does not have.
 package struct FairleadMetrics: Sendable {
     package let passes: MetricValues
     package let operations: MetricValues
@@ -21,33 +21,33 @@ package struct FairleadMetrics: Sendable {
         let seconds = MetricHistogram.exponential(0.0001, 4, 10)
         passes = registry.counter(
             "fairlead_passes_total",
-            "Passes, by what they did and how they ended.",
+            "Passes, by kind and result.",
             labels: ["kind", "result"]
         )
         operations = registry.counter(
             "fairlead_operations_total",
-            "Changed kernel objects.",
+            "Kernel objects changed.",
             labels: ["object"] + family
         )
         passOperations = registry.histogram(
             "fairlead_pass_operations",
-            "Changed kernel objects of one pass.",
+            "Kernel objects changed by a pass.",
             bounds: MetricHistogram.exponential(1, 4, 10),
             labels: ["kind"]
         )
         conflicts = registry.counter(
             "fairlead_conflicts_total",
-            "Writes that were repeated because another program changed the table meanwhile.",
+            "Writes repeated because another program changed the table in between.",
             labels: family
         )
         drift = registry.counter(
             "fairlead_drift_repaired_total",
-            "Objects that another program had changed and a pass put back.",
+            "Objects changed by another program and repaired by a pass.",
             labels: family
         )
         observeSeconds = registry.histogram(
             "fairlead_observe_seconds",
-            "Time to read what is in the kernel.",
+            "Time to read the kernel's state.",
             bounds: seconds,
             labels: family
         )
@@ -59,40 +59,40 @@ package struct FairleadMetrics: Sendable {
         )
         applySeconds = registry.histogram(
             "fairlead_apply_seconds",
-            "Time to change the kernel.",
+            "Time to apply changes to the kernel.",
             bounds: seconds,
             labels: family
         )
         issues = registry.gauge(
             "fairlead_issues",
-            "What is wrong now: with objects of a source, with wishes that cannot be planned, with kernel objects, with addresses to listen on.",
+            "Current problems: objects of a source, requests that cannot be planned, kernel objects, addresses to listen on.",
             labels: ["kind"]
         )
         services = registry.gauge("fairlead_services", "Services served.", labels: family)
         endpoints = registry.gauge(
             "fairlead_endpoints",
-            "Endpoints that Service ports use, each counted for each port.",
+            "Endpoints in use, counted once per Service port.",
             labels: family
         )
         sourceLag = registry.histogram(
             "fairlead_source_lag_seconds",
-            "Time from a source's news to the end of the pass that applied it.",
+            "Time from a source's update to the end of the pass that applied it.",
             bounds: MetricHistogram.exponential(0.001, 4, 9),
             labels: ["source"]
         )
         held = registry.gauge(
             "fairlead_removal_guard_held_services",
-            "Services that the removal guard keeps though their source has lost them."
+            "Services kept by the removal guard although their source no longer has them."
         )
         held.set(0)
         clusterEvents = registry.counter(
             "fairlead_cluster_events_total",
-            "Events for the cluster, by what became of them.",
+            "Kubernetes Events, by outcome.",
             labels: ["result"]
         )
         build = registry.gauge(
             "fairlead_build_info",
-            "Always 1; the labels say what runs.",
+            "Always 1; the labels give version and mode.",
             labels: ["version", "mode"]
         )
     }

@@ -58,13 +58,13 @@ package struct KubeProxyMetrics: Sendable {
         )
         lastQueued = gauge(
             "\(sync)_last_queued_timestamp_seconds",
-            "When a pass was last asked for.",
+            "When a pass was last requested.",
             Self.family
         )
         networkProgramming = registry.histogram(
             "kubeproxy_network_programming_duration_seconds",
-            "Time from a change in the cluster to its being programmed here.",
-            // kube-proxy has a bucket of 0 too, as a merged list of buckets begins with one.
+            "Time from a change in the cluster until it is programmed on this node.",
+            // kube-proxy has a bucket of 0 too: its merged list of buckets begins with one.
             bounds: [0, 0.25, 0.5] + MetricHistogram.linear(1, 1, 59)
                 + MetricHistogram.linear(60, 5, 12) + MetricHistogram.linear(120, 30, 7),
             labels: Self.family
@@ -75,25 +75,26 @@ package struct KubeProxyMetrics: Sendable {
         )
         endpointChanges = counter(
             "\(sync)_endpoint_changes_total",
-            "Changes of Services' endpoints."
+            "Changes to the endpoints of Services."
         )
         serviceChangesPending = gauge(
             "\(sync)_service_changes_pending",
             "Services that changed since the last pass."
         )
-        serviceChanges = counter("\(sync)_service_changes_total", "Changes of Services.")
+        serviceChanges = counter("\(sync)_service_changes_total", "Changes to Services.")
         noLocalEndpoints = gauge(
             "\(sync)_no_local_endpoints_total",
-            "Service ports with policy Local and endpoints on other nodes only.",
+            "Service ports with policy Local whose endpoints are all on other nodes.",
             ["traffic_policy", "ip_family"]
         )
         let kernel = mode == .nftables ? "nftables_sync" : "iptables_restore"
         failures = counter("\(sync)_\(kernel)_failures_total", "Failed passes.", Self.family)
         if mode == .nftables {
-            // What is left over goes with the next transaction; there is no cleanup that can fail.
+            // Leftovers are removed by the next transaction; there is no separate cleanup that
+            // could fail.
             let cleanup = counter(
                 "\(sync)_nftables_cleanup_failures_total",
-                "Failures to remove what is not needed any more.",
+                "Failures to remove objects that are no longer needed.",
                 Self.family
             )
             cleanup.add(0, "IPv4")
@@ -124,14 +125,14 @@ package struct KubeProxyMetrics: Sendable {
             ) : nil
         conntrackSeconds = duration(
             "conntrack_reconciler_sync_duration_seconds",
-            "Time it took to find and delete stale flows."
+            "Time to find and delete stale conntrack entries."
         )
         conntrackDeleted = counter(
             "conntrack_reconciler_deleted_entries_total",
-            "Stale flows deleted.",
+            "Stale conntrack entries deleted.",
             Self.family
         )
-        healthz = counter("proxy_healthz_total", "Answers of /healthz.", ["code"])
-        livez = counter("proxy_livez_total", "Answers of /livez.", ["code"])
+        healthz = counter("proxy_healthz_total", "Responses of /healthz.", ["code"])
+        livez = counter("proxy_livez_total", "Responses of /livez.", ["code"])
     }
 }

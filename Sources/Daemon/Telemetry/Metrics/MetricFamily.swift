@@ -1,15 +1,15 @@
-/// One metric as it is read at one moment: what it is, and its samples.
+/// One metric as read at one moment: its description and samples.
 package struct MetricFamily: Sendable, Equatable {
-    /// The words of the text formats.
+    /// The keywords of the text formats.
     package enum Kind: String, Sendable {
         case counter
         case gauge
         case histogram
     }
 
-    /// A number with the labels that tell it from its siblings.
+    /// A number with its labels.
     package struct Sample: Sendable, Equatable {
-        /// `_bucket`, `_sum` or `_count` of a histogram; else empty.
+        /// `_bucket`, `_sum` or `_count` of a histogram; otherwise empty.
         package var suffix = ""
         package var labels: [Label]
         package var value: Double
@@ -31,7 +31,7 @@ package struct MetricFamily: Sendable, Equatable {
         }
     }
 
-    /// With `_total`, if it is a counter.
+    /// Includes `_total`, if it is a counter.
     package var name: String
     package var help: String
     package var kind: Kind

@@ -5,9 +5,10 @@ package protocol MetricSource: Sendable {
     var family: MetricFamily { get }
 }
 
-/// Numbers by the values of some labels: a counter or a gauge.
+/// Numbers by label values: a counter or a gauge.
 ///
-/// Each call holds a lock for one look into a dictionary; reading copies under it and formats later.
+/// Each call holds a lock for one dictionary access; reading copies under the lock and formats
+/// later.
 package final class MetricValues: MetricSource {
     private let name: String
     private let help: String
@@ -15,7 +16,7 @@ package final class MetricValues: MetricSource {
     private let labels: [String]
     private let values: Mutex<[[String]: Double]>
 
-    /// Without labels it is there from the beginning, as zero.
+    /// Without labels, the value exists from the beginning, as zero.
     package init(
         _ name: String,
         _ help: String,
@@ -29,14 +30,20 @@ package final class MetricValues: MetricSource {
         values = Mutex(labels.isEmpty ? [[]: 0] : [:])
     }
 
-    /// The values are in the order of the labels' names.
+    /// The values are in the order of the label names.
     package func add(_ amount: Double = 1, _ labels: String...) {
-        precondition(labels.count == self.labels.count, "\(name): other labels than declared")
+        precondition(
+            labels.count == self.labels.count,
+            "\(name): labels differ from the declared ones"
+        )
         values.withLock { $0[labels, default: 0] += amount }
     }
 
     package func set(_ value: Double, _ labels: String...) {
-        precondition(labels.count == self.labels.count, "\(name): other labels than declared")
+        precondition(
+            labels.count == self.labels.count,
+            "\(name): labels differ from the declared ones"
+        )
         values.withLock { $0[labels] = value }
     }
 
@@ -49,7 +56,7 @@ package final class MetricValues: MetricSource {
     }
 }
 
-/// How often a number was within each of some bounds.
+/// Counts observations by upper bound.
 package final class MetricHistogram: MetricSource {
     private struct Counts {
         var buckets: [UInt64]
@@ -62,7 +69,7 @@ package final class MetricHistogram: MetricSource {
     private let bounds: [Double]
     private let values: Mutex<[[String]: Counts]>
 
-    /// `bounds` ascend; the last bucket, of everything, is added.
+    /// `bounds` ascend; the last bucket (`+Inf`) is added.
     package init(_ name: String, _ help: String, bounds: [Double], labels: [String] = []) {
         self.name = name
         self.help = help
@@ -73,7 +80,10 @@ package final class MetricHistogram: MetricSource {
     }
 
     package func observe(_ value: Double, _ labels: String...) {
-        precondition(labels.count == self.labels.count, "\(name): other labels than declared")
+        precondition(
+            labels.count == self.labels.count,
+            "\(name): labels differ from the declared ones"
+        )
         let place = bounds.firstIndex { value <= $0 } ?? bounds.count
         values.withLock { values in
             let none = Counts(buckets: Array(repeating: 0, count: bounds.count + 1))
@@ -122,7 +132,7 @@ package final class MetricHistogram: MetricSource {
 }
 
 extension Duration {
-    /// As a number of seconds.
+    /// In seconds.
     package var inSeconds: Double {
         Double(components.seconds) + Double(components.attoseconds) / 1e18
     }

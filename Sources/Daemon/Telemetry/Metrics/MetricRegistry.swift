@@ -32,7 +32,8 @@ package final class MetricRegistry: Sendable {
         return source
     }
 
-    /// Everything as it is now, with `more`, which only the moment of reading knows; by name.
+    /// All metrics as they are now, together with `more`, which is only known when read; sorted by
+    /// name.
     package func read(_ more: [MetricFamily] = []) -> [MetricFamily] {
         (sources.withLock { $0 }.map(\.family) + more).sorted { $0.name < $1.name }
     }

@@ -7,8 +7,8 @@ package enum MetricText: Sendable {
     /// OpenMetrics 1.0.
     case openMetrics
 
-    /// What the client likes best (`Accept`, RFC 9110, 12.5.1); the older format where it does not
-    /// say.
+    /// The client's preferred format (`Accept`, RFC 9110, 12.5.1); the older one if it has no
+    /// preference.
     package init(accept: String) {
         var best: (format: MetricText, quality: Double) = (.prometheus, 0)
         for range in accept.split(separator: ",") {
@@ -44,7 +44,7 @@ package enum MetricText: Sendable {
         HTTPResponse(headers: [("Content-Type", contentType)], body: render(families))
     }
 
-    /// In the given order.
+    /// Renders the families in the given order.
     package func render(_ families: [MetricFamily]) -> String {
         var text = ""
         for family in families { render(family, &text) }
@@ -54,7 +54,7 @@ package enum MetricText: Sendable {
 
     private func render(_ family: MetricFamily, _ text: inout String) {
         var name = family.name
-        // OpenMetrics names a counter without the suffix that its sample has.
+        // OpenMetrics names a counter without the `_total` suffix of its sample.
         if self == .openMetrics, family.kind == .counter, name.hasSuffix("_total") {
             name.removeLast("_total".count)
         }
@@ -75,7 +75,7 @@ package enum MetricText: Sendable {
         }
     }
 
-    /// A bound is a whole number in one format and never in the other.
+    /// A bound may be written as an integer in one format but never in the other.
     private func value(of label: MetricFamily.Label) -> String {
         guard self == .openMetrics, label.name == "le" else { return label.value }
         return label.value.allSatisfy(\.isNumber) ? label.value + ".0" : label.value

@@ -1,7 +1,7 @@
 import Glibc
 import SystemCalls
 
-/// What the kernel says of this process, under the names all Prometheus clients use.
+/// The kernel's figures about this process, under the names all Prometheus clients use.
 package enum ProcessMetrics {
     package static func read() -> [MetricFamily] {
         var families: [MetricFamily] = []
@@ -14,23 +14,23 @@ package enum ProcessMetrics {
         let status = Status()
         add(
             "cpu_seconds_total",
-            "Processor time, of user and kernel.",
+            "User and system CPU time.",
             .counter,
             status?.cpuSeconds
         )
-        add("start_time_seconds", "Start of the process.", .gauge, status?.start)
-        add("resident_memory_bytes", "Memory in use.", .gauge, status?.residentBytes)
-        add("virtual_memory_bytes", "Address space.", .gauge, status?.virtualBytes)
+        add("start_time_seconds", "Start time of the process.", .gauge, status?.start)
+        add("resident_memory_bytes", "Resident memory.", .gauge, status?.residentBytes)
+        add("virtual_memory_bytes", "Virtual memory.", .gauge, status?.virtualBytes)
         add(
             "virtual_memory_max_bytes",
-            "Limit of the address space.",
+            "Limit of virtual memory.",
             .gauge,
             limit(__rlimit_resource_t(RLIMIT_AS.rawValue))
         )
         add("open_fds", "Open file descriptors.", .gauge, openFiles())
         add(
             "max_fds",
-            "Limit of file descriptors.",
+            "Limit of open file descriptors.",
             .gauge,
             limit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue))
         )
@@ -45,7 +45,7 @@ package enum ProcessMetrics {
         var residentBytes: Double
 
         init?() {
-            // The fields behind the program's name, which may hold blanks.
+            // The fields after the program's name, which may contain blanks.
             guard let text = ProcessMetrics.content("/proc/self/stat"),
                 let end = text.lastIndex(of: ")")
             else { return nil }

@@ -1,5 +1,5 @@
-/// Requests to the API server, under the names, labels and buckets that all Kubernetes components have
-/// (`component-base/metrics/prometheus/restclient`).
+/// Requests to the API server, with the names, labels and buckets that all Kubernetes components
+/// use (`component-base/metrics/prometheus/restclient`).
 package struct RestClientMetrics: Sendable {
     private let requests: MetricValues
     private let seconds: MetricHistogram
@@ -21,24 +21,25 @@ package struct RestClientMetrics: Sendable {
         }
         requests = registry.counter(
             "rest_client_requests_total",
-            "Requests to the API server, by status code; <error> is no answer.",
+            "Requests to the API server, by status code; <error> means no response.",
             labels: ["code", "host", "method"]
         )
         seconds = histogram(
             "request_duration_seconds",
-            "Time from a request to the end of its answer, watches left out.",
+            "Time from a request to the end of its response, without watches.",
             times
         )
         limiterSeconds = histogram(
             "rate_limiter_duration_seconds",
-            "Time that a request was held back by the rate limit.",
+            "Time a request was delayed by the rate limit.",
             times
         )
-        requestBytes = histogram("request_size_bytes", "Size of a request's body.", sizes)
-        responseBytes = histogram("response_size_bytes", "Size of an answer's body.", sizes)
+        requestBytes = histogram("request_size_bytes", "Size of the request body.", sizes)
+        responseBytes = histogram("response_size_bytes", "Size of the response body.", sizes)
     }
 
-    /// One request has ended, or a watch was answered. `code` is nil if there was no answer.
+    /// Records a request that has ended, or a watch that was answered. `code` is nil without a
+    /// response.
     package func observe(
         host: String,
         method: String,

@@ -2,7 +2,7 @@ import FoundationEssentials
 import KubernetesObjects
 import PrintableText
 
-/// Decodes whole JSON values.
+/// Decodes complete JSON values.
 enum JSONDocument {
     static func decode<Value: Decodable>(
         _ type: Value.Type,
@@ -65,7 +65,7 @@ struct JSONList: Decodable {
     }
 }
 
-/// Any object at all, as far as it takes to name it.
+/// Any object, reduced to its name.
 struct JSONNamed: Decodable {
     var metadata: Metadata?
 
@@ -104,7 +104,7 @@ struct JSONStatus: Decodable {
     }
 }
 
-/// A watch event, as far as its object is not needed.
+/// A watch event without its object.
 struct JSONEventHead: Decodable {
     var type: String?
     var object: Object?
@@ -115,12 +115,12 @@ struct JSONEventHead: Decodable {
     }
 }
 
-/// A watch event with its object read as one of a certain kind.
+/// A watch event with its object.
 struct JSONEvent<Object: Decodable>: Decodable {
     var object: Object
 }
 
-/// What a bookmark says.
+/// The content of a bookmark.
 struct JSONBookmark: Decodable {
     var metadata: WireMetadata?
 }

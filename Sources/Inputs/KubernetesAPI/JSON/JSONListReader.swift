@@ -1,6 +1,6 @@
 import KubernetesObjects
 
-/// Reads a list in JSON as bytes come in.
+/// Reads a JSON list as bytes arrive.
 struct JSONListReader: Sendable {
     private let resource: KubernetesResource
     private let settings: DecodingSettings
@@ -21,12 +21,12 @@ struct JSONListReader: Sendable {
     }
 
     func finish() throws -> ListMetadata {
-        guard splitter.isComplete else { throw APIDecodingError(reason: "the list is cut short") }
+        guard splitter.isComplete else { throw APIDecodingError(reason: "the list is truncated") }
         let list: JSONList
         do throws(ObjectError) {
             list = try JSONDocument.decode(JSONList.self, splitter.rest)
         } catch {
-            throw APIDecodingError(reason: "not JSON of an API server: \(error)")
+            throw APIDecodingError(reason: "not valid API server JSON: \(error)")
         }
         if list.kind == "Status", let status = decodeStatus(splitter.rest, mediaType: .json) {
             throw status

@@ -1,7 +1,8 @@
 import KubernetesObjects
 
 extension KubernetesResource {
-    /// The object of an element of a list. One that can't be decoded is bad, if its name can be.
+    /// The object of a list element. An undecodable object is `bad`, if at least its name can be
+    /// decoded.
     func object(
         json bytes: [UInt8],
         _ settings: DecodingSettings
@@ -38,7 +39,7 @@ extension KubernetesResource {
         _ read: () throws(ObjectError) -> JSONNamed
     ) throws(APIDecodingError) -> APIObject {
         guard let metadata = try? read().metadata else {
-            throw APIDecodingError(reason: "not JSON of an API server: \(error)")
+            throw APIDecodingError(reason: "not valid API server JSON: \(error)")
         }
         return try APIObject(
             named: metadata.namespace,

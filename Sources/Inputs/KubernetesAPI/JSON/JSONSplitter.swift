@@ -1,29 +1,29 @@
-/// Cuts a stream of JSON into its values as bytes come in, without reading what is in them: the
-/// elements of `items` of one object, or one value after another.
+/// Splits a JSON stream into values as bytes arrive, without decoding them: the elements of one
+/// object's `items`, or a sequence of values.
 ///
-/// `metadata.managedFields`, the bulk of most objects, is left out on the way. A value is checked by
-/// whoever decodes it; only what is needed to tell where it ends is checked here.
+/// Omits `metadata.managedFields`, the bulk of most objects. The decoder checks the values; only
+/// what is needed to find their ends is checked here.
 struct JSONSplitter: Sendable {
     enum Shape: Sendable {
-        /// One object; the elements of its `items` come out, and what is left at the end.
+        /// One object: yields the elements of its `items`, and the rest at the end.
         case list
-        /// Objects one after another.
+        /// A sequence of objects.
         case stream
     }
 
     static let maximumDepth = 128
 
-    /// A container that has been opened and not closed yet.
+    /// An open container.
     private struct Level {
         var isObject: Bool
         /// The value of a field `metadata`.
         var isMetadata = false
     }
 
-    /// Where bytes go.
+    /// The destination of bytes.
     private enum Sink {
         case value
-        /// What a list holds beside its items.
+        /// The content of a list besides its items.
         case rest
         case nowhere
     }
@@ -35,9 +35,9 @@ struct JSONSplitter: Sendable {
     private var isEscaped = false
     private var stringIsKey = false
     private var expectsKey = false
-    /// The key read last, cut.
+    /// The last key, truncated.
     private var key: [UInt8] = []
-    /// How many containers are open around the field that is left out.
+    /// Number of containers open around the omitted field.
     private var omittedLevel: Int?
     private var isInItems = false
     private var sink: Sink
@@ -51,7 +51,7 @@ struct JSONSplitter: Sendable {
         sink = shape == .list ? .rest : .nowhere
     }
 
-    /// The bytes end where a value does.
+    /// The bytes end with a complete value.
     var isComplete: Bool { levels.isEmpty && !isInString && (hasEnded || shape == .stream) }
 
     /// Calls `take` with each value that ends in `bytes`.
@@ -60,7 +60,7 @@ struct JSONSplitter: Sendable {
         _ take: ([UInt8]) throws -> Void
     ) throws {
         var position = 0
-        // Bytes are handed on in runs; what lies before `start` has been.
+        // Bytes are passed on in runs; those before `start` have been.
         var start = 0
         while position < bytes.count {
             if isInString {
@@ -94,7 +94,7 @@ struct JSONSplitter: Sendable {
         try flush(bytes, &start, position)
     }
 
-    /// Goes on to the end of a string, or of the bytes.
+    /// Skips to the end of a string, or of the bytes.
     private mutating func skipString(_ bytes: Span<UInt8>, _ position: inout Int) {
         while position < bytes.count {
             let byte = bytes[position]
@@ -177,7 +177,7 @@ struct JSONSplitter: Sendable {
         if levels.isEmpty, shape == .list { hasEnded = true }
     }
 
-    /// Begins to leave a field out, if the key before the colon is that of such a field.
+    /// Starts omitting a field, if the key before the colon is its name.
     private mutating func colon(
         _ bytes: Span<UInt8>,
         _ start: inout Int,
@@ -195,12 +195,12 @@ struct JSONSplitter: Sendable {
         if omittedLevel == levels.count { omittedLevel = nil }
     }
 
-    /// Refuses anything but containers where only those can be.
+    /// Rejects anything but containers where only those are valid.
     private func checkPlace(_ byte: UInt8) throws {
         if levels.isEmpty || (isInItems && levels.count == 2) { throw Self.misplaced }
     }
 
-    /// Hands on the bytes up to `end`.
+    /// Passes on the bytes up to `end`.
     private mutating func flush(
         _ bytes: Span<UInt8>,
         _ start: inout Int,
@@ -230,5 +230,5 @@ struct JSONSplitter: Sendable {
     private static let managedFields = "managedFields".utf8
     private static let items = "items".utf8
     private static let null = "null"
-    private static let misplaced = APIDecodingError(reason: "not JSON of an API server")
+    private static let misplaced = APIDecodingError(reason: "not valid API server JSON")
 }

@@ -1,6 +1,6 @@
 import KubernetesObjects
 
-/// Reads a watch in JSON: one event after another.
+/// Reads a JSON watch event by event.
 struct JSONWatchReader: Sendable {
     private let decoder: JSONEventDecoder
     private var splitter = JSONSplitter(.stream, maximumBytes: MessageLimits.event)
@@ -18,7 +18,7 @@ struct JSONWatchReader: Sendable {
 
     func finish() throws {
         guard splitter.isComplete else {
-            throw APIDecodingError(reason: "an event is cut short")
+            throw APIDecodingError(reason: "an event is truncated")
         }
     }
 }
@@ -62,7 +62,7 @@ struct JSONEventDecoder: Sendable {
         do throws(ObjectError) {
             return try JSONDocument.decode(Value.self, bytes)
         } catch {
-            throw APIDecodingError(reason: "not JSON of an API server: \(error)")
+            throw APIDecodingError(reason: "not valid API server JSON: \(error)")
         }
     }
 }

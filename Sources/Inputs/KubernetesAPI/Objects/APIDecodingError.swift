@@ -1,4 +1,4 @@
-/// Bytes that are no answer of an API server. Nothing more can be read from their stream.
+/// The bytes are not a valid API server response. The rest of their stream cannot be read.
 package struct APIDecodingError: Error, Sendable, Hashable, CustomStringConvertible {
     package var reason: String
 

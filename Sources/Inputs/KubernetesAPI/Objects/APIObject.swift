@@ -1,11 +1,11 @@
 package import Addressing
 package import ServiceModel
 
-/// One object of the API server, reduced to what a proxy reads.
+/// One API object, reduced to the fields a proxy reads.
 package struct APIObject: Sendable, Hashable {
     /// Unique among the objects of one resource.
     package struct Key: Sendable, Hashable, Comparable, CustomStringConvertible {
-        /// Empty for objects of the whole cluster.
+        /// Empty for cluster-scoped objects.
         package var namespace: String
         package var name: String
 
@@ -22,26 +22,26 @@ package struct APIObject: Sendable, Hashable {
         }
     }
 
-    /// What the object is to a proxy.
+    /// The decoded object.
     package enum Content: Sendable, Hashable {
         case service(Service)
         /// `triggerTime` is when the endpoints last changed (annotation
-        /// `endpoints.kubernetes.io/last-change-trigger-time`), if the object says so.
+        /// `endpoints.kubernetes.io/last-change-trigger-time`), if given.
         case slice(EndpointSlice, triggerTime: APITime?)
         case node(NodeObject)
-        /// The ranges ClusterIPs are taken from.
+        /// The ranges ClusterIPs are allocated from.
         case serviceCIDR([IPPrefix])
-        /// Valid and none of our business: headless, ExternalName, another proxy's, host names.
+        /// Valid but not served by this proxy: headless, ExternalName, another proxy's, host names.
         case ignored
-        /// Can't be used; the reason names the field.
+        /// Cannot be used; the reason names the field.
         case bad(reason: String)
     }
 
     package var key: Key
-    /// Opaque: only ever compared for equality and sent back.
+    /// Opaque: only compared for equality and sent back.
     package var resourceVersion: String
     package var content: Content
-    /// Values in it that can't be used and don't count; the reasons name the fields.
+    /// Unusable values that were left out; the reasons name the fields.
     package var leftOut: [String] = []
 
     package init(key: Key, resourceVersion: String, content: Content) {

@@ -1,11 +1,11 @@
-/// What the API server says went wrong (`v1 Status`).
+/// An error of the API server (`v1 Status`).
 package struct APIStatus: Error, Sendable, Hashable, CustomStringConvertible {
-    /// The HTTP status code; 0 if the answer has none.
+    /// The HTTP status code; 0 if the response has none.
     package var code: Int
     /// One word, such as `Expired`; empty if unknown.
     package var reason: String
     package var message: String
-    /// How long to wait before the next try.
+    /// How long to wait before retrying.
     package var retryAfterSeconds: Int?
     /// The reasons in `details.causes`.
     package var causes: [String]
@@ -27,7 +27,7 @@ package struct APIStatus: Error, Sendable, Hashable, CustomStringConvertible {
     /// The resource version is too old: list again.
     package var isExpired: Bool { code == 410 || reason == "Expired" || reason == "Gone" }
 
-    /// This server has not seen the resource version yet: list again from its newest one.
+    /// This server has not reached the resource version yet: list again from its newest one.
     package var isResourceVersionTooLarge: Bool { causes.contains("ResourceVersionTooLarge") }
 
     package var description: String {

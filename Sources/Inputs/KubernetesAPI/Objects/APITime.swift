@@ -1,4 +1,4 @@
-/// A moment, counted from 1970-01-01 00:00 UTC.
+/// A time, counted from 1970-01-01 00:00 UTC.
 package struct APITime: Sendable, Hashable, Comparable {
     package var seconds: Int64
     /// 0...999 999 999
@@ -9,7 +9,7 @@ package struct APITime: Sendable, Hashable, Comparable {
         self.nanoseconds = nanoseconds
     }
 
-    /// On an EndpointSlice: when what it says last changed.
+    /// On an EndpointSlice: when its endpoints last changed.
     static let lastChangeAnnotation = "endpoints.kubernetes.io/last-change-trigger-time"
 
     package static func < (left: APITime, right: APITime) -> Bool {
@@ -66,7 +66,7 @@ extension APITime {
         )
     }
 
-    /// Days since 1970-01-01. A year is counted from March, so that the leap day is its last.
+    /// Days since 1970-01-01. The year begins in March, so that the leap day is its last day.
     private static func days(year: Int64, month: Int64, day: Int64) -> Int64 {
         let shifted = month <= 2 ? year - 1 : year
         let monthFromMarch = (month + 9) % 12

@@ -1,7 +1,7 @@
-/// What decoding has to know beside the bytes.
+/// What decoding depends on besides the bytes.
 package struct DecodingSettings: Sendable, Hashable {
-    /// Which Services are ours (label `service.kubernetes.io/service-proxy-name`); empty for those
-    /// without the label.
+    /// The label value (`service.kubernetes.io/service-proxy-name`) of the Services to serve; empty
+    /// serves those without the label.
     package var serviceProxyName: String
 
     package init(serviceProxyName: String = "") {

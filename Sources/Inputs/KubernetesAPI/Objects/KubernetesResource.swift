@@ -1,11 +1,11 @@
-/// A kind of object that a proxy follows on the API server.
+/// A kind of object that a proxy watches on the API server.
 package enum KubernetesResource: String, Sendable, Hashable, CaseIterable {
     case services
     case endpointSlices
     case nodes
     case serviceCIDRs
 
-    /// Where all objects of the kind are listed and watched.
+    /// The path to list and watch all objects of the kind.
     package var listPath: String {
         switch self {
         case .services: "/api/v1/services"

@@ -1,6 +1,6 @@
 package import Addressing
 
-/// A Node, reduced to what the proxy on it reads.
+/// A Node object, reduced to the fields a proxy reads.
 package struct NodeObject: Sendable, Hashable {
     package var name: String
     /// `status.addresses` of type InternalIP, in the object's order.
@@ -34,8 +34,8 @@ package struct NodeObject: Sendable, Hashable {
         self.isBeingDeleted = isBeingDeleted
     }
 
-    /// The node's own addresses: the first, internal ones before external ones, and the first of the
-    /// other family. The first one's family is the node's primary family.
+    /// The node's primary address of each family, internal addresses before external ones. The
+    /// first one's family is the node's primary family.
     package var addresses: [IPAddress] {
         let all = internalIPs + externalIPs
         guard let first = all.first else { return [] }

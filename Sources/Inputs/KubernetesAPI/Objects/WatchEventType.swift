@@ -1,6 +1,6 @@
 import PrintableText
 
-/// `type` of a watch event.
+/// The `type` of a watch event.
 enum WatchEventType: String {
     case added = "ADDED"
     case modified = "MODIFIED"
@@ -15,7 +15,7 @@ enum WatchEventType: String {
         self = type
     }
 
-    /// The event that an object is part of; only for the first three types.
+    /// The event of an object; only for the first three types.
     func event(_ object: APIObject) -> WatchEvent {
         switch self {
         case .added: .added(object)

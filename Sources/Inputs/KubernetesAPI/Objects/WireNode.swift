@@ -1,7 +1,7 @@
 import Addressing
 import KubernetesObjects
 
-/// `v1 Node` as the API writes it, reduced to what a proxy reads.
+/// `v1 Node` as encoded by the API, reduced to the fields a proxy reads.
 struct WireNode: Equatable, Decodable {
     var metadata: WireMetadata?
     var spec: Spec?
@@ -26,7 +26,7 @@ struct WireNode: Equatable, Decodable {
         var address: String?
     }
 
-    /// Addresses that are none are passed over, as in kube-proxy: the node has others.
+    /// Skips invalid addresses, as kube-proxy does: the node has others.
     func node(_ name: String) throws(ObjectError) -> NodeObject {
         var node = NodeObject(name: name)
         for address in status?.addresses ?? [] {
@@ -49,7 +49,7 @@ struct WireNode: Equatable, Decodable {
     }
 }
 
-/// `networking.k8s.io/v1 ServiceCIDR` as the API writes it.
+/// `networking.k8s.io/v1 ServiceCIDR` as encoded by the API.
 struct WireServiceCIDR: Equatable, Decodable {
     var metadata: WireMetadata?
     var spec: Spec?

@@ -3,7 +3,7 @@ import KubernetesObjects
 import PrintableText
 import ServiceModel
 
-/// An object as the API writes it, whatever the form its bytes had.
+/// An API object, independent of its encoding.
 enum WireObject {
     case service(WireService)
     case slice(WireEndpointSlice)
@@ -19,7 +19,7 @@ enum WireObject {
         }
     }
 
-    /// What the object is to a proxy. An object that can't be used comes out as `bad`.
+    /// The decoded object. An unusable object becomes `bad`.
     func object(_ settings: DecodingSettings) throws(APIDecodingError) -> APIObject {
         var object = try APIObject(
             named: metadata?.namespace,
@@ -69,8 +69,8 @@ enum WireObject {
 }
 
 extension APIObject {
-    /// An object whose content is not known yet; fails without a name, as nothing could be said of
-    /// it.
+    /// An object whose content is not known yet; throws without a name, because the object could
+    /// not be identified.
     init(
         named namespace: String?,
         _ name: String?,

@@ -1,11 +1,11 @@
-/// The bytes of a stream that could not be used yet because what they begin has not ended.
+/// The bytes of a stream not consumed yet because the value they begin is incomplete.
 struct PendingBytes: Sendable {
     private var bytes: [UInt8] = []
 
     var isEmpty: Bool { bytes.isEmpty }
 
-    /// Calls `walk` with what is there, with `more` at its end, and keeps what it leaves; `walk`
-    /// says how many bytes it used.
+    /// Calls `walk` with the pending bytes and `more`, and keeps what it does not consume; `walk`
+    /// returns the number of bytes consumed.
     mutating func consume(
         _ more: Span<UInt8>,
         _ walk: (Span<UInt8>) throws -> Int

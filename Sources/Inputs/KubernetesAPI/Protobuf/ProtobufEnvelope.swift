@@ -1,8 +1,8 @@
 import PrintableText
 import SwiftProtobuf
 
-/// The envelope of every protobuf object: `k8s` and a zero byte, then a `runtime.Unknown` that names
-/// the kind and holds the object's own message.
+/// The envelope of every protobuf object: `k8s` and a zero byte, then a `runtime.Unknown` with the
+/// kind and the object's own message.
 struct ProtobufEnvelope {
     static let magic: [UInt8] = [0x6b, 0x38, 0x73, 0x00]
     /// Field numbers of `runtime.Unknown`.
@@ -12,10 +12,10 @@ struct ProtobufEnvelope {
 
     var apiVersion = ""
     var kind = ""
-    /// Where the message lies.
+    /// The range of the message.
     var raw = 0..<0
 
-    /// Reads an envelope that is there as a whole.
+    /// Reads a complete envelope.
     init(_ bytes: Span<UInt8>) throws(APIDecodingError) {
         try Self.checkMagic(bytes)
         let body = bytes.extracting(Self.magic.count..<bytes.count)
@@ -46,7 +46,7 @@ struct ProtobufEnvelope {
         }
     }
 
-    /// The API server compresses whole answers, never a single object.
+    /// The API server compresses whole responses, never a single object.
     static func checkEncoding(_ length: Int) throws(APIDecodingError) {
         guard length == 0 else {
             throw APIDecodingError(reason: "a protobuf object with a content encoding")
@@ -55,20 +55,20 @@ struct ProtobufEnvelope {
 }
 
 extension KubernetesResource {
-    /// Refuses objects of another kind.
+    /// Rejects objects of another kind.
     func check(apiVersion: String, kind: String, isList: Bool) throws(APIDecodingError) {
         let wanted = isList ? self.kind + "List" : self.kind
         guard kind == wanted, apiVersion == self.apiVersion else {
             throw APIDecodingError(
                 reason:
-                    "\(quoted(apiVersion)) \(quoted(kind)) came instead of \(self.apiVersion) \(wanted)"
+                    "\(quoted(apiVersion)) \(quoted(kind)) received instead of \(self.apiVersion) \(wanted)"
             )
         }
     }
 }
 
 extension Message {
-    /// A message of ours; what it does not know is passed over.
+    /// A generated message; unknown fields are skipped.
     init(wire bytes: Span<UInt8>) throws(APIDecodingError) {
         var options = BinaryDecodingOptions()
         options.discardUnknownFields = true

@@ -1,4 +1,4 @@
-/// Walks the envelope and the list inside it as bytes come in.
+/// Reads the envelope and the list inside it as bytes arrive.
 struct ProtobufListReader: Sendable {
     static let maximumMetadataBytes = 1 << 20
 
@@ -22,7 +22,7 @@ struct ProtobufListReader: Sendable {
     private var typeIsKnown = false
     /// Of the list message.
     private var bytesLeft = 0
-    /// Of a field that nobody needs.
+    /// Of an unused field.
     private var bytesToSkip = 0
     private var pending = PendingBytes()
     private var metadata = ProtoListMeta()
@@ -44,7 +44,7 @@ struct ProtobufListReader: Sendable {
 
     mutating func finish() throws -> ListMetadata {
         guard hasList, stage == .envelope, bytesToSkip == 0, pending.isEmpty else {
-            throw APIDecodingError(reason: "the list is cut short")
+            throw APIDecodingError(reason: "the list is truncated")
         }
         return ListMetadata(
             resourceVersion: metadata.resourceVersion,
@@ -52,7 +52,7 @@ struct ProtobufListReader: Sendable {
         )
     }
 
-    /// Walks as far as `bytes` allow; how far that is.
+    /// Reads as far as `bytes` allow; returns the number of bytes consumed.
     private mutating func walk(_ bytes: Span<UInt8>) throws -> Int {
         var position = 0
         while true {
@@ -66,7 +66,7 @@ struct ProtobufListReader: Sendable {
         }
     }
 
-    /// Takes one step; false if that needs more bytes.
+    /// Reads one field; false if that needs more bytes.
     private mutating func step(_ bytes: Span<UInt8>, _ position: inout Int) throws -> Bool {
         switch stage {
         case .magic:
@@ -160,7 +160,7 @@ struct ProtobufListReader: Sendable {
         return true
     }
 
-    /// Where a field's payload lies; nil if it is not all there yet.
+    /// The range of a field's payload; nil if it is incomplete.
     private func payload(
         _ field: WireField,
         _ bytes: Span<UInt8>,
@@ -169,7 +169,7 @@ struct ProtobufListReader: Sendable {
     ) throws(APIDecodingError) -> Range<Int>? {
         guard field.payloadSize <= maximum else {
             throw APIDecodingError(
-                reason: "an object of \(field.payloadSize) bytes; at most \(maximum) are taken"
+                reason: "an object of \(field.payloadSize) bytes; the limit is \(maximum)"
             )
         }
         let start = position + field.size

@@ -1,7 +1,8 @@
 import KubernetesObjects
 
 extension KubernetesResource {
-    /// The object of a message. One that can't be decoded is bad, if its name can be.
+    /// The object of a message. An undecodable object is `bad`, if at least its name can be
+    /// decoded.
     func object(
         protobuf bytes: Span<UInt8>,
         _ settings: DecodingSettings

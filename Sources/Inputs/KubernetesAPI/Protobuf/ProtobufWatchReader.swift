@@ -1,5 +1,5 @@
-/// Cuts a watch into its frames: four bytes of length, most significant first, then a bare
-/// `meta.WatchEvent` whose object is enveloped.
+/// Splits a watch into frames: four bytes of length, most significant first, then a bare
+/// `meta.WatchEvent` with an enveloped object.
 struct ProtobufWatchReader: Sendable {
     private static let lengthSize = 4
 
@@ -27,10 +27,10 @@ struct ProtobufWatchReader: Sendable {
     }
 
     func finish() throws {
-        guard pending.isEmpty else { throw APIDecodingError(reason: "an event is cut short") }
+        guard pending.isEmpty else { throw APIDecodingError(reason: "an event is truncated") }
     }
 
-    /// Where the body of the frame at `position` lies; nil if it is not all there yet.
+    /// The range of the body of the frame at `position`; nil if it is incomplete.
     static func frame(
         _ bytes: Span<UInt8>,
         at position: Int
@@ -56,7 +56,7 @@ struct ProtobufEventDecoder {
     let resource: KubernetesResource
     let settings: DecodingSettings
 
-    /// Field numbers of `meta.WatchEvent`, and of the `runtime.RawExtension` in it.
+    /// Field numbers of `meta.WatchEvent` and of its `runtime.RawExtension`.
     enum Field {
         static let type = 1
         static let object = 2

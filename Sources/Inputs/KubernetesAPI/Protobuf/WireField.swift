@@ -1,10 +1,10 @@
 import PrintableText
 
-/// The head of one protobuf field: its number, and what follows.
+/// The tag of one protobuf field, and the size of its payload.
 struct WireField {
     enum Payload {
         case number(UInt64)
-        /// So many bytes of text, bytes or a message.
+        /// Text, bytes or a message, of this length.
         case bytes(Int)
         /// 4 or 8 bytes of a fixed width.
         case fixed(Int)
@@ -12,10 +12,10 @@ struct WireField {
 
     var number: Int
     var payload: Payload
-    /// How long the head itself is.
+    /// Bytes of the tag and length themselves.
     var size: Int
 
-    /// How many bytes follow the head.
+    /// Bytes of the payload.
     var payloadSize: Int {
         switch payload {
         case .number: 0
@@ -23,7 +23,7 @@ struct WireField {
         }
     }
 
-    /// Reads the head at `position`; nil if `bytes` end inside it.
+    /// Reads the tag at `position`; nil if `bytes` end inside it.
     init?(_ bytes: Span<UInt8>, at position: Int) throws(APIDecodingError) {
         var next = position
         guard let tag = try Self.varint(bytes, &next) else { return nil }
@@ -39,7 +39,7 @@ struct WireField {
         case 2:
             guard let length = try Self.varint(bytes, &next) else { return nil }
             guard length <= UInt64(Int.max / 2) else {
-                throw APIDecodingError(reason: "not protobuf: a field longer than any memory")
+                throw APIDecodingError(reason: "not protobuf: a field length that is out of range")
             }
             payload = .bytes(Int(length))
         case 5: payload = .fixed(4)
@@ -59,7 +59,7 @@ struct WireField {
             position += 1
             value |= UInt64(byte & 0x7f) << shift
             if byte < 0x80 {
-                // The tenth byte holds the topmost bit only.
+                // The tenth byte holds only the highest bit.
                 guard shift < 63 || byte <= 1 else { break }
                 return value
             }
@@ -69,25 +69,25 @@ struct WireField {
 }
 
 extension Span<UInt8> {
-    /// Calls `body` with each field of a whole message and where its payload lies.
+    /// Calls `body` with each field of a complete message and the range of its payload.
     func forEachWireField(
         _ body: (WireField, Range<Int>) throws(APIDecodingError) -> Void
     ) throws(APIDecodingError) {
         var position = 0
         while position < count {
             guard let field = try WireField(self, at: position) else {
-                throw APIDecodingError(reason: "not protobuf: cut short")
+                throw APIDecodingError(reason: "not protobuf: truncated")
             }
             let start = position + field.size
             guard field.payloadSize <= count - start else {
-                throw APIDecodingError(reason: "not protobuf: cut short")
+                throw APIDecodingError(reason: "not protobuf: truncated")
             }
             position = start + field.payloadSize
             try body(field, start..<position)
         }
     }
 
-    /// The bytes as text, repaired where they are no UTF-8.
+    /// The bytes as text, with invalid UTF-8 replaced.
     func text() -> String {
         // Copied before the pointer ends.
         unsafe withUnsafeBufferPointer { unsafe String(decoding: $0, as: UTF8.self) }

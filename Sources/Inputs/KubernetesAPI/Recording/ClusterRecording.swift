@@ -1,7 +1,7 @@
 package import Addressing
 package import ServiceModel
 
-/// What the cluster held at a moment, as far as it concerns this node.
+/// The state of the cluster at one moment, as far as it concerns this node.
 package struct ClusterRecording: Sendable, Equatable {
     package var services: ServiceMap<Service>
     package var slices: ServiceMap<[EndpointSlice]>
@@ -20,8 +20,9 @@ package struct ClusterRecording: Sendable, Equatable {
         self.serviceCIDRs = serviceCIDRs
     }
 
-    /// As bytes: a line with the version and whose Services they are, then for each resource its length and a recorded watch,
-    /// then a check sum (FNV-1a, 64 bits) of everything before it. Numbers are big-endian.
+    /// Encodes a line with the version and the proxy name, then for each resource its length and a
+    /// recorded watch, then a checksum (FNV-1a, 64 bits) of everything before it. Numbers are
+    /// big-endian.
     package func encoded(_ settings: DecodingSettings) throws -> [UInt8] {
         var bytes = Self.head(settings)
         for resource in KubernetesResource.allCases {
@@ -32,7 +33,8 @@ package struct ClusterRecording: Sendable, Equatable {
         return bytes + Self.bigEndian(Self.checkSum(bytes[...]))
     }
 
-    /// Reads what `encoded` wrote for the same settings. Throws `APIDecodingError` for anything else, whole or in part.
+    /// Decodes the output of `encoded` with the same settings. Throws `APIDecodingError` for
+    /// anything else.
     package init(_ bytes: [UInt8], _ settings: DecodingSettings) throws {
         self.init()
         let head = Self.head(settings)
@@ -47,7 +49,7 @@ package struct ClusterRecording: Sendable, Equatable {
         rest = rest.dropLast(8)
         for resource in KubernetesResource.allCases {
             guard rest.count >= 8, Self.number(rest.prefix(8)) <= UInt64(rest.count - 8) else {
-                throw APIDecodingError(reason: "the recording is cut short")
+                throw APIDecodingError(reason: "the recording is truncated")
             }
             let length = Int(Self.number(rest.prefix(8)))
             try take(resource, rest.dropFirst(8).prefix(length))
@@ -78,7 +80,7 @@ package struct ClusterRecording: Sendable, Equatable {
         _ resource: KubernetesResource,
         _ bytes: ArraySlice<UInt8>
     ) throws {
-        // Recorded without the label that tells whose Services they are: the head says that.
+        // Recorded without the service-proxy-name label: the header already identifies the proxy.
         var decoder = WatchDecoder(resource: resource, mediaType: .protobuf)
         for event in try decoder.feed(bytes.span) {
             guard case .added(let object) = event else { continue }

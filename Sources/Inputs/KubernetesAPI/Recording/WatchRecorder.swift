@@ -1,6 +1,6 @@
 import SwiftProtobuf
 
-/// Writes objects as a watch of their resource would bring them, so that `WatchDecoder` reads them.
+/// Encodes objects as a watch of their resource, to be read by `WatchDecoder`.
 struct WatchRecorder {
     private let resource: KubernetesResource
     private(set) var bytes: [UInt8] = []

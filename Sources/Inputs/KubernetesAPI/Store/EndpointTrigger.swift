@@ -1,8 +1,8 @@
 package import Addressing
 
-/// When endpoints changed, as their EndpointSlice says (annotation
-/// `endpoints.kubernetes.io/last-change-trigger-time`). A slice is of one family, and what changes
-/// in one family says nothing about the other.
+/// When endpoints changed, according to their EndpointSlice (annotation
+/// `endpoints.kubernetes.io/last-change-trigger-time`). A slice has one family, and a change in one
+/// family says nothing about the other.
 package struct EndpointTrigger: Sendable, Hashable {
     package var family: IPFamily
     package var time: APITime

@@ -1,20 +1,19 @@
 package import Addressing
 package import ServiceModel
 
-/// What the API server holds, as far as a proxy needs it: lists and events come in, a snapshot and
-/// what differs from the one before come out.
+/// The state of the API server, as far as a proxy needs it: takes lists and events, returns a
+/// snapshot and its changes.
 ///
-/// Pure. An event costs what it changes, whatever the cluster's size. An object that can't be used
-/// is an issue and keeps its last good version; a value that can't be used is an issue and left out.
+/// Pure. The cost of an event depends on its changes, not on the size of the cluster. An unusable
+/// object is an issue and keeps its last good version; an unusable value is an issue and left out.
 package struct KubernetesStore: Sendable {
-    /// What differs after a list or an event; exact.
+    /// The exact changes of a list or an event.
     package struct Changes: Sendable, Equatable {
         package var services: Set<ServiceName> = []
         package var node = false
         package var serviceCIDRs = false
         package var issues = false
-        /// How the objects went that are no longer there: deleted by an event, or missing from a
-        /// list.
+        /// How objects were removed: deleted by an event, or missing from a list.
         package var removals = Removals()
 
         package init() {}
@@ -22,7 +21,7 @@ package struct KubernetesStore: Sendable {
         package var isEmpty: Bool { self == Changes() }
     }
 
-    /// What is known of a slice that is in the snapshot.
+    /// The state of a slice in the snapshot.
     private struct SliceRecord {
         var service: ServiceName
         var family: IPFamily
@@ -37,31 +36,31 @@ package struct KubernetesStore: Sendable {
     private var issues = ObjectIssues()
     private var triggers: [ServiceName: [EndpointTrigger]] = [:]
     package private(set) var snapshot = ServiceSnapshot()
-    /// The node of this name; nil while it does not exist.
+    /// The Node object of this node; nil while it does not exist.
     package private(set) var node: NodeObject?
     /// The ranges of all ServiceCIDRs, sorted.
     package private(set) var serviceCIDRs: [IPPrefix] = []
 
     /// - Parameters:
-    ///   - nodeName: of the own Node; objects of other nodes are passed over.
-    ///   - startTime: when this process started; older trigger times say nothing about it.
+    ///   - nodeName: the name of this node; other Node objects are ignored.
+    ///   - startTime: when this process started; older trigger times are ignored.
     package init(nodeName: String, startTime: APITime) {
         self.nodeName = nodeName
         self.startTime = startTime
     }
 
-    /// A list of the resource has come once.
+    /// Whether a list of the resource has been received.
     package func hasList(of resource: KubernetesResource) -> Bool { listed.contains(resource) }
 
-    /// When the endpoints changed that the snapshot has taken in since the last call, by Service:
-    /// one for each changed slice that says so. A deleted slice takes those of its Service and
-    /// family with it.
+    /// When the endpoints changed that were applied since the last call, by Service: one entry for
+    /// each changed slice with the annotation. A deleted slice discards those of its Service and
+    /// family.
     package mutating func takeTriggers() -> [ServiceName: [EndpointTrigger]] {
         defer { triggers = [:] }
         return triggers
     }
 
-    /// Takes `objects` for all that there are. Of two with one key the last counts.
+    /// Replaces all objects. Of two with the same key the last one is used.
     package mutating func replace(
         _ resource: KubernetesResource,
         with objects: [APIObject]
@@ -80,7 +79,7 @@ package struct KubernetesStore: Sendable {
         return changes
     }
 
-    /// Takes in one event of a watch.
+    /// Applies one watch event.
     package mutating func apply(
         _ event: WatchEvent,
         to resource: KubernetesResource
@@ -109,7 +108,7 @@ package struct KubernetesStore: Sendable {
         Set(ranges.values.joined()).sorted()
     }
 
-    /// The keys of the objects that left something behind other than an issue.
+    /// The keys of the objects with any state other than an issue.
     private func knownKeys(_ resource: KubernetesResource) -> [APIObject.Key] {
         switch resource {
         case .services: snapshot.services.keys.map { APIObject.Key($0) }
@@ -202,8 +201,7 @@ package struct KubernetesStore: Sendable {
         triggers[service] = rest.isEmpty ? nil : rest
     }
 
-    /// Puts a slice in its place among its Service's, or takes it out; true if that makes a
-    /// difference.
+    /// Adds a slice to its Service, or removes it; true if the Service changes.
     @discardableResult
     private mutating func setSlice(
         _ slice: EndpointSlice?,
@@ -230,7 +228,7 @@ extension APIObject.Key {
 }
 
 extension APIObject {
-    /// Everything wrong with it.
+    /// All errors of the object.
     var complaints: [String] {
         if case .bad(let reason) = content { [reason] } else { leftOut }
     }

@@ -1,15 +1,15 @@
 import PrintableText
 import ServiceModel
 
-/// The objects and values that can't be used, and why; always in order.
+/// The unusable objects and values, with reasons; always sorted.
 struct ObjectIssues: Sendable {
-    /// What issues name as their source.
+    /// The source of these issues.
     static let source = "kubernetes"
 
     private var byObject: [KubernetesResource: [APIObject.Key: [ObjectIssue]]] = [:]
     private(set) var sorted: [ObjectIssue] = []
 
-    /// Sets the issues of one object; true if that makes a difference.
+    /// Sets the issues of one object; true if they change.
     mutating func set(
         _ resource: KubernetesResource,
         _ key: APIObject.Key,
@@ -27,7 +27,7 @@ struct ObjectIssues: Sendable {
         return true
     }
 
-    /// Sets the issues of all objects of a resource; true if that makes a difference.
+    /// Sets the issues of all objects of a resource; true if they change.
     mutating func replace(
         _ resource: KubernetesResource,
         _ objects: [APIObject.Key: APIObject]
@@ -69,7 +69,8 @@ struct ObjectIssues: Sendable {
 }
 
 extension Array {
-    /// Where the elements begin that `belongsToTheEnd` holds for; they have to stand at the end.
+    /// The index of the first element for which `belongsToTheEnd` is true; all such elements must
+    /// be at the end.
     func partitioningIndex(where belongsToTheEnd: (Element) -> Bool) -> Int {
         var low = 0
         var high = count

@@ -1,4 +1,4 @@
-/// What is wrong with the way to the API server, ready to print; never holds a secret.
+/// Why the API server cannot be used, ready to print; never holds a secret.
 package struct ClientError: Error, Sendable, Hashable, CustomStringConvertible {
     package var description: String
 

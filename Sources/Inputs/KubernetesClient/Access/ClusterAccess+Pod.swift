@@ -1,14 +1,14 @@
 extension ClusterAccess {
-    /// Where a pod finds its service account.
+    /// The directory of a pod's service account.
     package static let serviceAccountDirectory = "/var/run/secrets/kubernetes.io/serviceaccount"
 
-    /// The environment is that of a pod.
+    /// Whether the environment is that of a pod.
     static func isPod(_ environment: [String: String]) -> Bool {
         environment["KUBERNETES_SERVICE_HOST"]?.isEmpty == false
     }
 
-    /// What a pod's service account gives: the environment names the server, files hold the token and
-    /// the authority.
+    /// Access with a pod's service account: the environment names the server, files hold the token
+    /// and the certificate authority.
     package static func pod(
         environment: [String: String],
         directory: String = serviceAccountDirectory
@@ -28,7 +28,7 @@ extension ClusterAccess {
             authorization: .tokenFile("\(directory)/token"),
             origin: "the pod's service account"
         )
-        // Better said now than at the first request.
+        // Fails now rather than at the first request.
         for file in ["token", "ca.crt"] { _ = try textOfFile("\(directory)/\(file)") }
         return access
     }

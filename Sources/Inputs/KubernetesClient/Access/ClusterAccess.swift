@@ -1,21 +1,22 @@
-/// How to reach and how to convince an API server: one context of a kubeconfig, or what a pod has.
+/// Addresses and credentials of an API server, from a kubeconfig context or a pod's service
+/// account.
 package struct ClusterAccess: Sendable, Hashable {
     /// In the order in which they are tried; never empty.
     package var servers: [ServerAddress]
-    /// Nil trusts the system's authorities.
+    /// Nil trusts the system's certificate authorities.
     package var authority: PEMSource?
     /// False accepts any server certificate.
     package var verifiesServer: Bool
-    /// The name the server's certificate must carry, in place of the host's.
+    /// The name the server's certificate must carry, instead of the host's.
     package var serverName: String?
-    /// For all servers, whatever the environment says.
+    /// For all servers, regardless of the environment.
     package var proxy: ProxyAddress?
-    /// What counts where `proxy` is nil.
+    /// Used if `proxy` is nil.
     package var environmentProxies: ProxyEnvironment?
     package var certificate: PEMSource?
     package var key: PEMSource?
     package var authorization: Authorization
-    /// Where this stands: a kubeconfig's path, or words for what else gave it.
+    /// For messages: the path of the kubeconfig, or a description of another origin.
     package var origin: String
 
     package init(
@@ -40,13 +41,12 @@ package struct ClusterAccess: Sendable, Hashable {
         self.origin = origin
     }
 
-    /// Nil goes to the server directly.
+    /// Nil connects to the server directly.
     func proxy(for server: ServerAddress) -> ProxyAddress? {
         proxy ?? environmentProxies?.proxy(for: server)
     }
 
-    /// Whether a server without a scheme is meant to speak TLS: there is something that only TLS
-    /// needs, as client-go decides.
+    /// Whether a server without a scheme uses TLS: some setting needs TLS, as client-go decides.
     var impliesTLS: Bool { authority != nil || certificate != nil || !verifiesServer }
 
     /// For messages: what the server's certificate is checked against.
@@ -54,17 +54,17 @@ package struct ClusterAccess: Sendable, Hashable {
         switch authority {
         case .file(let path): path
         case .inline: "certificate-authority-data in \(origin)"
-        case nil: "the system's certificate authorities, as \(origin) names none"
+        case nil: "the system's certificate authorities (\(origin) names none)"
         }
     }
 }
 
-/// What a request carries to say who we are.
+/// The credentials of a request.
 package enum Authorization: Sendable, Hashable {
-    /// Nothing, or the client certificate alone.
+    /// None, or only the client certificate.
     case none
     case token(Secret)
-    /// Read again before each request, as tokens rotate.
+    /// Reread before each request, because tokens rotate.
     case tokenFile(String)
     case basic(userName: String, password: Secret)
     case plugin(ExecPlugin)

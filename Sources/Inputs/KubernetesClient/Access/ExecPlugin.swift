@@ -9,11 +9,11 @@ package struct ExecPlugin: Sendable, Hashable {
     /// An absolute path, or a name looked up in `PATH`.
     package var command: String
     package var arguments: [String]
-    /// Added to our own environment.
+    /// Added to this process's environment.
     package var environment: [String: Secret]
-    /// The cluster as the program may ask to be told; nil when it does not ask.
+    /// The cluster, if the plugin asks for it (`provideClusterInfo`).
     package var cluster: ClusterInfo?
-    /// Shown when the program is missing.
+    /// Shown if the program is missing.
     package var installHint: String?
 
     package init(

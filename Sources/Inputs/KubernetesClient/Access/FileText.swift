@@ -1,6 +1,6 @@
 import SystemCalls
 
-/// The text of a small file; errors name the file and say nothing of its content.
+/// The text of a small file; errors name the file but never quote its content.
 func textOfFile(_ path: String, limit: Int = 4 << 20) throws(ClientError) -> String {
     let bytes: [UInt8]
     do throws(FileError) {

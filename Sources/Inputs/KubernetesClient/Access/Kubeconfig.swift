@@ -3,7 +3,7 @@ import FoundationEssentials
 import PrintableText
 
 /// Reads kubeconfig files (`kind: Config`, v1). Fields that do not matter to a client without a
-/// terminal are passed over.
+/// terminal are ignored.
 package struct Kubeconfig: Sendable {
     private let file: String
     private let root: Fields
@@ -23,7 +23,7 @@ package struct Kubeconfig: Sendable {
         }
     }
 
-    /// The access that a context gives; nil is `current-context`.
+    /// The access of a context; nil is `current-context`.
     package func access(context: String? = nil) throws(ClientError) -> ClusterAccess {
         try Self.located(file) { () throws(FieldError) in
             let current = try root.string("current-context")
@@ -45,17 +45,17 @@ package struct Kubeconfig: Sendable {
                     cluster: cluster
                 )
             }
-            // Last, as what a server without a scheme means depends on the rest.
+            // Last, because the default scheme of the server depends on the other fields.
             let text = try cluster.requiredString("server")
             guard let server = ServerAddress(text, defaultsToTLS: access.impliesTLS) else {
-                throw cluster.error("server", "is no address such as https://10.0.0.1:6443")
+                throw cluster.error("server", "is not an address such as https://10.0.0.1:6443")
             }
             access.servers = [server]
             return access
         }
     }
 
-    /// The entry of a list of named ones.
+    /// The entry of a list with the given name.
     private func entry(
         of list: String,
         field: String,
@@ -76,7 +76,7 @@ package struct Kubeconfig: Sendable {
         access.verifiesServer = try cluster.boolean("insecure-skip-tls-verify") != true
         access.serverName = try text(cluster, "tls-server-name")
         if let proxy = try text(cluster, "proxy-url") {
-            // The value may hold a password, and so is not shown.
+            // Not quoted: the value may hold a password.
             guard let address = ProxyAddress(proxy) else {
                 throw cluster.error(
                     "proxy-url",
@@ -101,7 +101,7 @@ package struct Kubeconfig: Sendable {
         access.key = try pem(user, "client-key")
         guard (access.certificate == nil) == (access.key == nil) else {
             let missing = access.key == nil ? "client-key" : "client-certificate"
-            throw user.error(missing, "is missing: a certificate and its key come together")
+            throw user.error(missing, "is missing: a certificate needs its key and vice versa")
         }
         if let path = try text(user, "tokenFile") {
             access.authorization = .tokenFile(absolute(path))
@@ -122,12 +122,15 @@ package struct Kubeconfig: Sendable {
             throw exec.error("apiVersion", "\(quoted(version)) is not one of \(known)")
         }
         if try exec.string("interactiveMode") == "Always" {
-            throw exec.error("interactiveMode", "Always needs a terminal, which a daemon has not")
+            throw exec.error(
+                "interactiveMode",
+                "Always needs a terminal, which a daemon does not have"
+            )
         }
         let command = try exec.requiredString("command")
         var plugin = ExecPlugin(
             version: version,
-            // A name alone is looked up in PATH.
+            // A name without a slash is looked up in PATH.
             command: command.contains("/") ? absolute(command) : command,
             arguments: try exec.strings("args").map(\.text),
             installHint: try text(exec, "installHint")
@@ -150,18 +153,18 @@ package struct Kubeconfig: Sendable {
         return plugin
     }
 
-    /// `name-data`, else the file of `name`.
+    /// `name-data`, otherwise the file in `name`.
     private func pem(_ fields: Fields, _ name: String) throws(FieldError) -> PEMSource? {
         if let data = try text(fields, "\(name)-data") {
             guard let bytes = Data(base64Encoded: data, options: .ignoreUnknownCharacters),
                 let text = String(validating: bytes, as: UTF8.self), text.contains("-----BEGIN")
-            else { throw fields.error("\(name)-data", "is no PEM text in base64") }
+            else { throw fields.error("\(name)-data", "is not base64-encoded PEM") }
             return .inline(Secret(text))
         }
         return try text(fields, name).map { .file(absolute($0)) }
     }
 
-    /// A text that is there and not empty.
+    /// A text that is present and not empty.
     private func text(_ fields: Fields, _ name: String) throws(FieldError) -> String? {
         guard let text = try fields.string(name), !text.isEmpty else { return nil }
         return text

@@ -1,7 +1,7 @@
-/// Certificates or a private key in PEM form, and where they come from.
+/// Certificates or a private key in PEM form, inline or in a file.
 package enum PEMSource: Sendable, Hashable {
     case inline(Secret)
-    /// Read again before each request, so that a rotated file counts at once.
+    /// Reread before each request, so that a rotated file takes effect at once.
     case file(String)
 
     /// For messages.

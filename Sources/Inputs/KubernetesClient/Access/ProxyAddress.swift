@@ -17,8 +17,8 @@ package struct ProxyAddress: Sendable, Hashable, CustomStringConvertible {
     package var userName: String?
     package var password: Secret?
 
-    /// Parses `http://user:password@host:port`, or the same with `https` or `socks5`; the port may be
-    /// missing. Nil for anything else.
+    /// Parses `http://user:password@host:port`, or the same with `https` or `socks5`; the port is
+    /// optional. Nil for anything else.
     package init?(_ text: String) {
         guard let parts = URLComponents(string: text), let host = parts.host, !host.isEmpty else {
             return nil
@@ -26,7 +26,7 @@ package struct ProxyAddress: Sendable, Hashable, CustomStringConvertible {
         switch parts.scheme?.lowercased() {
         case "http": (kind, port) = (.http, parts.port ?? 80)
         case "https": (kind, port) = (.https, parts.port ?? 443)
-        // In both forms the proxy resolves the server's name.
+        // With either scheme the proxy resolves the server's name.
         case "socks5", "socks5h": (kind, port) = (.socks5, parts.port ?? 1080)
         default: return nil
         }

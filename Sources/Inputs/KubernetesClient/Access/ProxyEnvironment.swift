@@ -1,16 +1,17 @@
 import Addressing
 import FoundationEssentials
 
-/// The proxies that `HTTPS_PROXY`, `HTTP_PROXY` and `NO_PROXY` name, as Go's programs read them
-/// (`golang.org/x/net/http/httpproxy`), client-go among them.
+/// The proxies in `HTTPS_PROXY`, `HTTP_PROXY` and `NO_PROXY`, read as Go programs read them
+/// (`golang.org/x/net/http/httpproxy`), including client-go.
 package struct ProxyEnvironment: Sendable, Hashable {
-    /// What goes without a proxy: an entry of `NO_PROXY`.
+    /// An entry of `NO_PROXY`.
     enum Exception: Sendable, Hashable {
         case everything
         case range(IPPrefix)
-        /// Nil is every port.
+        /// A nil port matches every port.
         case address(IPAddress, port: Int?)
-        /// A domain with a dot before it; what is below it, and with `includesItself` its own name.
+        /// A domain with a leading dot: matches its subdomains and, with `includesItself`, the
+        /// domain itself.
         case domain(String, port: Int?, includesItself: Bool)
     }
 
@@ -18,8 +19,8 @@ package struct ProxyEnvironment: Sendable, Hashable {
     private var https: ProxyAddress?
     private(set) var exceptions: [Exception] = []
 
-    /// Names in capitals come before those in small letters. An address that is none is an error,
-    /// which does not show it, as it may hold a password.
+    /// Upper-case names take precedence over lower-case ones. An invalid address is an error that
+    /// does not quote it, because it may hold a password.
     package init(_ environment: [String: String]) throws(ClientError) {
         func value(_ name: String) -> (name: String, value: String)? {
             for name in [name, name.lowercased()] {
@@ -31,7 +32,7 @@ package struct ProxyEnvironment: Sendable, Hashable {
             guard let (name, text) = value(name) else { return nil }
             guard let address = ProxyAddress(text.contains("://") ? text : "http://\(text)") else {
                 throw ClientError(
-                    "environment variable \(name): is no address such as http://192.0.2.1:3128"
+                    "environment variable \(name): is not an address such as http://192.0.2.1:3128"
                 )
             }
             return address
@@ -41,7 +42,7 @@ package struct ProxyEnvironment: Sendable, Hashable {
         exceptions = value("NO_PROXY").map { Self.exceptions($0.value) } ?? []
     }
 
-    /// Nil if `server` is to be reached directly, as the node itself always is.
+    /// Nil if `server` is to be reached directly, as this node always is.
     package func proxy(for server: ServerAddress) -> ProxyAddress? {
         guard let proxy = server.usesTLS ? https : http else { return nil }
         let host = server.host.lowercased()
@@ -74,7 +75,7 @@ extension ProxyEnvironment.Exception {
         var host = entry
         var port: Int?
         let colons = entry.filter { $0 == ":" }.count
-        // More colons without brackets are an IPv6 address.
+        // Several colons without brackets are an IPv6 address.
         if colons == 1 || entry.hasPrefix("["), let colon = entry.lastIndex(of: ":"),
             let number = Int(entry[entry.index(after: colon)...])
         {

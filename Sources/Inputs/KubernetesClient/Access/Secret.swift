@@ -1,6 +1,6 @@
-/// Text that must not be seen: a token, a password, a private key.
+/// Text that must not be printed: a token, a password, a private key.
 ///
-/// Every way of printing it, reflection included, shows only that it is there.
+/// Every way of printing it, reflection included, shows a placeholder.
 package struct Secret: Sendable, Hashable, CustomStringConvertible, CustomDebugStringConvertible,
     CustomReflectable
 {
@@ -10,7 +10,7 @@ package struct Secret: Sendable, Hashable, CustomStringConvertible, CustomDebugS
         self.text = text
     }
 
-    /// The text itself, for the place that sends it and for no other.
+    /// The text itself, only for the code that sends it.
     package func reveal() -> String { text }
 
     package var description: String { "<secret>" }

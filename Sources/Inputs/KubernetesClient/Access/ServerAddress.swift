@@ -1,12 +1,12 @@
 import FoundationEssentials
 
-/// Where an API server listens.
+/// The address of an API server.
 package struct ServerAddress: Sendable, Hashable, CustomStringConvertible {
     package var usesTLS: Bool
     /// A host name, or an address without brackets.
     package var host: String
     package var port: Int
-    /// Comes before each request's path; empty, or begins with a slash and does not end with one.
+    /// Prefix of each request's path; empty, or begins with a slash and does not end with one.
     package var basePath: String
 
     package init(usesTLS: Bool = true, host: String, port: Int, basePath: String = "") {
@@ -17,8 +17,8 @@ package struct ServerAddress: Sendable, Hashable, CustomStringConvertible {
     }
 
     /// Parses `https://host:port/path`; without a scheme it is https, or http without
-    /// `defaultsToTLS`. Nil for other schemes, for user names and passwords, which have their own
-    /// fields, and for queries.
+    /// `defaultsToTLS`. Nil for other schemes, for user names and passwords, which have fields of
+    /// their own, and for queries.
     package init?(_ text: String, defaultsToTLS: Bool = true) {
         let scheme = defaultsToTLS ? "https" : "http"
         let full = text.contains("://") ? text : "\(scheme)://\(text)"

@@ -2,7 +2,7 @@ import AsyncHTTPClient
 package import KubernetesAPI
 package import NIOCore
 
-/// The body of a good answer, read as fast as it is asked for.
+/// The body of a successful response, read as fast as the consumer asks.
 package struct APIBody: Sendable {
     package let server: ServerAddress
     package let mediaType: APIMediaType
@@ -21,22 +21,22 @@ package struct APIBody: Sendable {
         self.activity = activity
     }
 
-    /// Allows longer silence from now on than the request did.
+    /// Extends the idle limit of the request from now on.
     package func extendIdleLimit(to limit: Duration) {
         activity.extend(to: limit)
     }
 
-    /// Calls `use` with each piece as it comes; the next is not read before it returns. Throws
-    /// `BrokenStream` when the connection is gone before the end, and what `use` throws.
+    /// Calls `use` with each chunk; the next one is not read before it returns. Throws
+    /// `BrokenStream` if the connection is lost before the end, and the errors of `use`.
     package func read(_ use: (ByteBuffer) async throws -> Void) async throws {
         var iterator = chunks.makeAsyncIterator()
         while let chunk = try await next(&iterator) {
             activity.note(bytes: chunk.readableBytes)
             try await use(chunk)
-            // A slow reader is no dead server.
+            // A slow reader must not look like a dead server.
             activity.note()
         }
-        // A cancelled body just ends, and must not pass for a whole one.
+        // A cancelled body just ends, which must not look like a complete one.
         try Task.checkCancellation()
     }
 

@@ -6,31 +6,31 @@ import NIOCore
 import NIOHTTP1
 import NIOSSL
 
-/// Requests to an API server that may have several addresses: with credentials, within a rate, and
-/// with an end to waiting.
+/// Sends requests to an API server that may have several addresses, with credentials, a rate limit
+/// and timeouts.
 package actor APIConnection {
     package struct Settings: Sendable {
         package var contentType = APIContentType.protobuf
-        /// Requests a second in the long run.
+        /// Requests per second in the long run.
         package var rate = 5.0
-        /// Requests at once.
+        /// Requests in one burst.
         package var burst = 10
-        /// For a connection to come about, TLS included; real time, not `Timebase`.
+        /// Timeout to connect, TLS included; real time, not `Timebase`.
         package var connectTimeout = Duration.seconds(10)
-        /// For the head of an answer.
+        /// Timeout for the response headers.
         package var headLimit = Duration.seconds(30)
         package var userAgent = "fairlead"
-        /// Told of each request when it has ended, a watch as soon as it is answered.
+        /// Called when a request has ended, or as soon as a watch is answered.
         package var observe: @Sendable (RequestOutcome) -> Void = { _ in }
 
         package init() {}
     }
 
-    /// The longest a server may ask us to wait.
+    /// The longest accepted `Retry-After`, in seconds.
     private static let longestRetryAfter = 120
-    /// How long what was found out about a certificate counts.
+    /// How long the diagnosis of a certificate is reused.
     private static let diagnosisLifetime = Duration.seconds(60)
-    /// More of an error's text is not read.
+    /// The rest of an error body is not read.
     private static let statusLimit = 64 << 10
 
     private let access: ClusterAccess
@@ -40,14 +40,14 @@ package actor APIConnection {
     private let provider: CredentialProvider
     private let limiter: RequestLimiter
     private var pool = ClientPool()
-    /// The ways through proxies, made when they are first needed.
+    /// The tunnels through proxies, opened when first needed.
     private var tunnels: [ServerAddress: Task<ProxyTunnel, any Error>] = [:]
-    /// The last that was found out about a certificate, which takes a connection.
+    /// The last certificate diagnosis; each needs a connection of its own.
     private var diagnosis: (of: ClientPool.Key, at: Duration, words: String)?
     private var position = 0
     private var isClosed = false
 
-    /// `environment` is our own, for credential plugins.
+    /// `environment` is this process's, for credential plugins.
     package init(
         _ access: ClusterAccess,
         settings: Settings = Settings(),
@@ -63,15 +63,15 @@ package actor APIConnection {
         limiter = RequestLimiter(rate: settings.rate, burst: settings.burst, time: time)
     }
 
-    /// Where the next request goes first.
+    /// The server to which the next request is sent first.
     package var server: ServerAddress { access.servers[position] }
 
-    /// Sends a request and gives the body of a good answer to `use`.
+    /// Sends a request and passes the body of a successful response to `use`.
     ///
-    /// A server that gives no answer is left for the next one, each tried once. Credentials that are
-    /// refused are renewed once. Throws `APIStatus` for an answer that is not 200 or 201,
-    /// `ConnectionFailure` when there was none, and what comes of reading the body. One that writes
-    /// may have been carried out without an answer, and is then sent again.
+    /// If a server does not respond, the next one is tried, each once. Rejected credentials are
+    /// renewed once. Throws `APIStatus` for a status other than 200 or 201, `ConnectionFailure`
+    /// without a response, and errors from reading the body. A request that writes may have been
+    /// carried out although its response was lost, and is then sent again.
     package func send<Result: Sendable>(
         _ request: APIRequest,
         _ use: @escaping @Sendable (APIBody) async throws -> Result
@@ -93,7 +93,7 @@ package actor APIConnection {
                 failures += 1
                 guard failures < access.servers.count else { throw failure }
                 logger.notice(
-                    "API server does not answer, trying the next",
+                    "API server not responding, trying the next one",
                     metadata: [
                         "server": "\(server)", "reason": "\(failure.reason)",
                         "next": "\(self.server)",
@@ -103,17 +103,18 @@ package actor APIConnection {
         }
     }
 
-    /// Lets the next request go to the server after `server`, unless somebody moved on before.
+    /// Sends the next request to the server after `server`, unless another caller has moved on
+    /// already.
     package func leave(_ server: ServerAddress) {
         guard self.server == server else { return }
         position = (position + 1) % access.servers.count
     }
 
-    /// Ends all requests; later ones fail.
+    /// Cancels all requests; later ones fail.
     package func close() async {
         isClosed = true
         for client in pool.removeAll() {
-            // All that can fail is to have been shut down before.
+            // The only possible error is that it was shut down before.
             try? await client.shutdown()
         }
         let tunnels = tunnels.values
@@ -168,7 +169,7 @@ package actor APIConnection {
         }
     }
 
-    /// Why there was no answer, in words.
+    /// Why there was no response, for messages.
     private func reason(
         _ error: any Error,
         _ key: ClientPool.Key,
@@ -197,7 +198,7 @@ package actor APIConnection {
         return words
     }
 
-    /// Nil where no proxy is in between.
+    /// Nil without a proxy.
     private func tunnel(
         to server: ServerAddress,
         _ credentials: Credentials
@@ -207,7 +208,8 @@ package actor APIConnection {
             proxy.kind == .https ? try TLSConfiguration.proxy(access, credentials) : nil
         }
         if let running = tunnels[server], let tunnel = try? await running.value {
-            // Bad certificates leave the tunnel those it has; `client` logs them.
+            // Without valid certificates the tunnel keeps its present ones; `client` logs the
+            // error.
             if let tls = try? tls() { tunnel.trust(tls) }
             return tunnel
         }
@@ -226,15 +228,15 @@ package actor APIConnection {
         return try await opening.value
     }
 
-    /// Less for each of several servers, so that one that came back has not to wait until all that
-    /// are dead have been tried at length.
+    /// Shorter for each of several servers, so that a server that is back is reached before all
+    /// dead ones have used up the full timeout.
     private var connectTimeout: TimeAmount {
         let share = settings.connectTimeout / access.servers.count
         let timeout = min(settings.connectTimeout, max(.seconds(3), share))
         return .milliseconds(timeout.wholeMilliseconds)
     }
 
-    /// Bad certificates do not take away a client that works.
+    /// Invalid certificates must not replace a working client.
     private func client(
         for server: ServerAddress,
         _ credentials: Credentials,
@@ -255,7 +257,10 @@ package actor APIConnection {
             return (try pool.lease(key, make), key)
         } catch {
             guard let old = pool.newestKey(for: server) else { throw error }
-            logger.warning("Certificates kept", metadata: ["reason": "\(error)"])
+            logger.warning(
+                "Failed to load certificates, keeping the previous ones",
+                metadata: ["reason": "\(error)"]
+            )
             return (try pool.lease(old, make), old)
         }
     }
@@ -266,7 +271,7 @@ package actor APIConnection {
         by tunnel: ProxyTunnel?,
         _ credentials: Credentials
     ) -> HTTPClientRequest {
-        // The client takes the name for TLS from the URL, and connects where it is told to.
+        // The client takes the TLS name from the URL, and connects to the address it is given.
         var named = server
         named.host = access.serverName ?? server.host
         if let tunnel {
@@ -295,7 +300,7 @@ package actor APIConnection {
         of response: HTTPClientResponse,
         contentType: String
     ) async -> APIStatus {
-        // A body that can't be read leaves what the head says.
+        // Without a readable body, the status code has to do.
         let body = (try? await response.body.collect(upTo: statusLimit)) ?? ByteBuffer()
         let decoded = APIMediaType(contentType: contentType).flatMap {
             decodeStatus(Array(body.readableBytesView), mediaType: $0)

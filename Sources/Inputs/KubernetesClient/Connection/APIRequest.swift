@@ -1,8 +1,8 @@
 import KubernetesAPI
 
-/// A GET request, or with content one that writes.
+/// A GET request, or with content a write.
 package struct APIRequest: Sendable {
-    /// What a request brings to the server.
+    /// The body of a request.
     package struct Content: Sendable, Hashable {
         package enum Method: String, Sendable {
             case post = "POST"
@@ -13,12 +13,12 @@ package struct APIRequest: Sendable {
         package var type: String
         package var bytes: [UInt8]
 
-        /// JSON for a new object.
+        /// JSON of a new object.
         package static func creation(_ json: [UInt8]) -> Content {
             Content(method: .post, type: "application/json", bytes: json)
         }
 
-        /// The members of an object that change (RFC 7386).
+        /// The changed members of an object (RFC 7386).
         package static func mergePatch(_ json: [UInt8]) -> Content {
             Content(method: .patch, type: "application/merge-patch+json", bytes: json)
         }
@@ -28,12 +28,12 @@ package struct APIRequest: Sendable {
     /// In order; values are escaped when sent.
     package var query: [(name: String, value: String)]
     package var isWatch: Bool
-    /// Asks for the next part of an answer that has begun. It is let through at once: the answer
-    /// before it sets the pace, and a long list would take ever longer the larger the cluster.
+    /// Requests the next page of a list. Exempt from the rate limit: the previous page sets the
+    /// pace, and large lists would otherwise take disproportionately long.
     package var continuesAnswer: Bool
-    /// Nil asks only.
+    /// Nil for GET.
     package var content: Content?
-    /// After so long without a byte the server counts as dead.
+    /// The server counts as dead after this time without a byte.
     package var idleLimit: Duration
 
     package init(
@@ -52,7 +52,7 @@ package struct APIRequest: Sendable {
         self.idleLimit = idleLimit
     }
 
-    /// Path and query as they are sent.
+    /// Path and query as sent.
     var target: String {
         guard !query.isEmpty else { return path }
         return path + "?"
@@ -60,7 +60,7 @@ package struct APIRequest: Sendable {
             .joined(separator: "&")
     }
 
-    /// All but the unreserved characters (RFC 3986, section 2.3) as %XX.
+    /// Escapes all but the unreserved characters (RFC 3986, section 2.3) as %XX.
     private static func escaped(_ text: String) -> String {
         var result = ""
         for byte in text.utf8 {
@@ -78,9 +78,9 @@ package struct APIRequest: Sendable {
     }
 }
 
-/// Which encodings to ask for.
+/// The encodings to accept.
 package enum APIContentType: String, Sendable, Hashable, CaseIterable {
-    /// Protobuf, and JSON where the server has no other.
+    /// Protobuf, or JSON if the server does not offer it.
     case protobuf = "application/vnd.kubernetes.protobuf"
     case json = "application/json"
 

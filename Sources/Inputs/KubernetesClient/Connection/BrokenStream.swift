@@ -1,7 +1,7 @@
-/// An answer broke off: its connection is gone.
+/// The connection was lost in the middle of a response.
 struct BrokenStream: Error, CustomStringConvertible {
     var server: ServerAddress
     var reason: String
 
-    var description: String { "\(server): the answer broke off: \(reason)" }
+    var description: String { "\(server): connection lost during the response: \(reason)" }
 }

@@ -6,30 +6,30 @@ import NIOSSL
 import PrintableText
 import Synchronization
 
-/// Why a server's certificate is not accepted, which the TLS library does not say: found out on a
+/// Why a server's certificate is rejected, which the TLS library does not say. Found out over a
 /// connection of its own, on which nothing is sent.
 struct CertificateProblem {
     /// Longer than the library takes to fail.
     private static let limit = TimeAmount.seconds(5)
 
     enum Kind {
-        /// It does not lead to an authority that is trusted, or is not valid now.
+        /// It has no chain to a trusted authority, or is not valid now.
         case chain
-        /// It is good, and another's.
+        /// It is valid, but for another name.
         case name
     }
 
     var kind: Kind
-    /// The server's own certificate; nil if it could not be had.
+    /// The server's own certificate; nil if it could not be obtained.
     var certificate: NIOSSLCertificate?
-    /// What it has to be for: an address or a name.
+    /// The address or name it has to be for.
     var name: String
-    /// Those that are trusted; empty for the system's.
+    /// The trusted authorities; empty for the system's.
     var authorities: [NIOSSLCertificate]
-    /// For messages, where those stand.
+    /// For messages: where the authorities are configured.
     var trust: String
 
-    /// Nil if the error is about something else.
+    /// Nil if the error has another cause.
     static func kind(of error: any Error) -> Kind? {
         switch error {
         case NIOSSLError.handshakeFailed(let reason):
@@ -40,8 +40,8 @@ struct CertificateProblem {
         }
     }
 
-    /// What the server shows to whoever asks; none if it does not answer now. `port` is where it can
-    /// be reached, on `host`.
+    /// The certificates the server presents; empty if it does not respond. It is reached at `host`
+    /// and `port`.
     static func certificates(host: String, port: Int, name: String) async -> [NIOSSLCertificate] {
         let seen = Mutex<[NIOSSLCertificate]>([])
         let connecting = ClientBootstrap(group: MultiThreadedEventLoopGroup.singleton)
@@ -114,7 +114,7 @@ extension NIOSSLCertificate {
         }
     }
 
-    /// What the certificate is for, the first few, for people.
+    /// The first few names of the certificate, for messages.
     fileprivate var names: String {
         let names = _subjectAlternativeNames().compactMap { name -> String? in
             let bytes = Array(name.contents)
@@ -129,7 +129,7 @@ extension NIOSSLCertificate {
         return names.count > 4 ? "\(shown) and \(names.count - 4) more" : shown
     }
 
-    /// The issuer's common name, for people.
+    /// The issuer's common name, for messages.
     fileprivate var issuer: String {
         issuerName.last { $0.type == .commonName }.map { quoted($0.value) }
             ?? "an authority without a name"

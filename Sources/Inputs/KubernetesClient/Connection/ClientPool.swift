@@ -1,10 +1,11 @@
 import AsyncHTTPClient
 import NIOCore
 
-/// The HTTP clients in use: the newest for new requests, older ones until their last request ends.
+/// The HTTP clients in use: the newest one for new requests, older ones until their last request
+/// ends.
 ///
-/// A client is bound to one server and one set of certificates. So a rotated certificate counts for
-/// the next request, and a running watch is not torn down for it.
+/// A client is bound to one server and one set of certificates. A rotated certificate so takes
+/// effect with the next request, without closing a running watch.
 struct ClientPool {
     struct Key: Hashable {
         var server: ServerAddress
@@ -28,12 +29,12 @@ struct ClientPool {
     private var entries: [Key: Entry] = [:]
     private var newest: Key?
 
-    /// The key of the newest client, if that is for `server`.
+    /// The key of the newest client, if it is for `server`.
     func newestKey(for server: ServerAddress) -> Key? {
         newest?.server == server ? newest : nil
     }
 
-    /// The client for `key`, made with `make` if there is none; in use until `release`.
+    /// The client for `key`, created with `make` if there is none; in use until `release`.
     mutating func lease(
         _ key: Key,
         _ make: () throws(ClientError) -> HTTPClient
@@ -58,7 +59,7 @@ struct ClientPool {
         if key != newest, entries[key]?.uses == 0 { remove(key) }
     }
 
-    /// Ends all clients and the requests on them.
+    /// Shuts down all clients and cancels their requests.
     mutating func removeAll() -> [HTTPClient] {
         defer { entries = [:] }
         return entries.values.map(\.client)
@@ -66,7 +67,7 @@ struct ClientPool {
 
     private mutating func remove(_ key: Key) {
         guard let client = entries.removeValue(forKey: key)?.client else { return }
-        // Nothing is running on it; all that can fail is to have been shut down before.
+        // Nothing runs on it; the only possible error is that it was shut down before.
         client.shutdown { _ in }
     }
 }

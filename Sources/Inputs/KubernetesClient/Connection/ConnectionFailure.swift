@@ -1,4 +1,4 @@
-/// No server gave an answer.
+/// No server responded.
 package struct ConnectionFailure: Error, Sendable, CustomStringConvertible {
     package var server: ServerAddress
     package var reason: String

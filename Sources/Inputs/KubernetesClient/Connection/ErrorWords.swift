@@ -6,13 +6,14 @@ import NIOPosix
 import NIOSSL
 import SystemPackage
 
-/// An error in a few plain words. Those of the network libraries fill a screen, begin with the name of
-/// a type, or hold paths of the machine they were built on.
+/// A short description of an error. Those of the network libraries fill a screen, begin with the
+/// name of a type, or hold paths of the machine they were built on.
 func shortText(_ error: any Error) -> String {
     onOneLine(words(error))
 }
 
-/// At most 300 characters without control characters, as text may come from anybody.
+/// At most 300 characters without control characters, because the text may come from a hostile
+/// peer.
 private func onOneLine(_ text: String) -> String {
     let flat = text.unicodeScalars.map { $0.properties.generalCategory == .control ? " " : $0 }
     var result = ""
@@ -30,16 +31,17 @@ private func words(_ error: any Error) -> String {
     case let error as NIOSSLExtraError:
         error == .failedToValidateHostname
             ? "its certificate is for another name" : words(tlsText: "\(error)")
-    case is HTTPParserError: "what it answers is not HTTP"
+    case is HTTPParserError: "the response is not HTTP"
     case is CancellationError: "cancelled"
     case ChannelError.connectTimeout(let time):
-        "no connection within \(time.nanoseconds / 1_000_000_000) s"
+        "not connected within \(time.nanoseconds / 1_000_000_000) s"
     case is ChannelError: "the connection is closed"
     default: words(other: error)
     }
 }
 
-/// Errors of this program are made for people; those of the HTTP/2 library are told by their names.
+/// This program's errors are readable as they are; those of the HTTP/2 library are described by
+/// their type names.
 private func words(other error: any Error) -> String {
     let type = String(reflecting: type(of: error)).split(separator: ".")
     guard type.first?.hasPrefix("NIO") == true, let name = type.last else { return "\(error)" }
@@ -56,11 +58,11 @@ private func words(connecting error: NIOConnectionError) -> String {
 
 private func words(client error: HTTPClientError) -> String {
     switch error {
-    case .connectTimeout: "no connection in time"
-    case .tlsHandshakeTimeout: "TLS does not come about in time"
+    case .connectTimeout: "connection timed out"
+    case .tlsHandshakeTimeout: "TLS handshake timed out"
     case .remoteConnectionClosed: "the server closed the connection"
     case .serverOfferedUnsupportedApplicationProtocol(""):
-        "the server offers no HTTP version that is known here"
+        "the server offers no supported HTTP version"
     default: error.shortDescription.lowercasedFirst
     }
 }
@@ -68,14 +70,14 @@ private func words(client error: HTTPClientError) -> String {
 private func words(tls error: NIOSSLError) -> String {
     switch error {
     case .handshakeFailed(let reason), .shutdownFailed(let reason): words(tlsText: "\(reason)")
-    case .uncleanShutdown: "the server closed the connection in the middle of TLS"
-    case .noCertificateToValidate: "the server shows no certificate"
+    case .uncleanShutdown: "the server closed the connection without ending TLS"
+    case .noCertificateToValidate: "the server presents no certificate"
     case .unableToValidateCertificate: "its certificate is not accepted"
     default: "TLS failed (\("\(error)".prefix { $0.isLetter }))"
     }
 }
 
-/// By the library's own names for what went wrong, which stand in its text and nowhere else.
+/// Recognised by the library's error names, which appear only in its text.
 private func words(tlsText text: String) -> String {
     let name = text.firstRange(of: "OPENSSL_internal:").map { range in
         String(text[range.upperBound...].prefix { $0.isLetter || $0.isNumber || $0 == "_" })
@@ -98,7 +100,7 @@ private func words(tlsText text: String) -> String {
     let reason = readable[(alert + 1)...].joined(separator: " ")
     let isAboutUs = ["certificate", "ca", "access"].contains { reason.contains($0) }
     return isAboutUs
-        ? "it refuses our client certificate: \(reason)" : "it ends the TLS handshake: \(reason)"
+        ? "it rejects the client certificate: \(reason)" : "it ends the TLS handshake: \(reason)"
 }
 
 extension String {

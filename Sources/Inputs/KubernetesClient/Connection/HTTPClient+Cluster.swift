@@ -5,8 +5,8 @@ import NIOCore
 import NIOSSL
 
 extension HTTPClient {
-    /// A client for one server with one set of certificates; with `isTunnelled` on the way through a
-    /// proxy, which begins on this host.
+    /// A client for one server with one set of certificates. With `isTunnelled` it connects through
+    /// a proxy tunnel on this host.
     static func connecting(
         to server: ServerAddress,
         _ access: ClusterAccess,
@@ -24,7 +24,7 @@ extension HTTPClient {
             redirectConfiguration: .disallow,
             timeout: .init(connect: connectTimeout, read: nil, write: .seconds(30))
         )
-        // The back-off is ours, and other servers come first.
+        // `Backoff` decides when to retry, and other servers come first.
         configuration.connectionPool.retryConnectionEstablishment = false
         configuration.connectionPool.concurrentHTTP1ConnectionsPerHostSoftLimit = 16
         if isTunnelled, IPAddress(name) == nil {
@@ -50,8 +50,8 @@ extension HTTPClient {
 }
 
 extension TLSConfiguration {
-    /// For an https proxy: its certificate may come from the system's authorities, or as with
-    /// client-go from the cluster's. It gets none of ours.
+    /// For an https proxy: its certificate may be issued by the system's authorities or, as with
+    /// client-go, by the cluster's. No client certificate is sent to it.
     static func proxy(
         _ access: ClusterAccess,
         _ credentials: Credentials
@@ -87,14 +87,14 @@ extension TLSConfiguration {
                 try NIOSSLPrivateKey(bytes: Array(key.reveal().utf8), format: .pem)
             )
         } catch {
-            // The library's error may describe the input.
+            // The library's error may quote the input.
             let place = access.key?.place ?? "the credential plugin"
-            throw ClientError("client key of \(place): is no unencrypted private key in PEM form")
+            throw ClientError("client key of \(place): is not an unencrypted PEM private key")
         }
         return configuration
     }
 
-    /// Those of the cluster; nil leaves the system's.
+    /// The cluster's authorities; nil trusts the system's.
     static func authorities(
         _ access: ClusterAccess,
         _ credentials: Credentials
@@ -109,17 +109,16 @@ extension TLSConfiguration {
     ) throws(ClientError) -> [NIOSSLCertificate] {
         guard let found = try? NIOSSLCertificate.fromPEMBytes(Array(text.reveal().utf8)),
             !found.isEmpty
-        else { throw ClientError("\(role): holds no certificate in PEM form") }
+        else { throw ClientError("\(role): does not hold a PEM certificate") }
         return found
     }
 }
 
 extension Channel {
-    /// Lets the kernel notice a peer that is gone: after 5 s of silence it asks every 5 s, and gives
-    /// up after 15 s without an answer (`tcp(7)`; `TCP_USER_TIMEOUT` takes precedence over the
-    /// count). A server that has lost the connection answers the next question with a reset, so a
-    /// host that crashed and came back is noticed within 5 s, where client-go's HTTP/2 pings, after
-    /// 30 s of silence, take six times as long.
+    /// Lets the kernel detect a dead peer: after 5 s of silence it probes every 5 s, and closes the
+    /// connection after 15 s without a response (`tcp(7)`; `TCP_USER_TIMEOUT` takes precedence over
+    /// the count). A rebooted host answers the next probe with a reset and so is noticed within 5
+    /// s. client-go's HTTP/2 pings, sent after 30 s of silence, take six times as long.
     func keepAlive() -> EventLoopFuture<Void> {
         let options: [(Int32, ChannelOptions.Types.SocketOption.Value)] = [
             (TCP_KEEPIDLE, 5), (TCP_KEEPINTVL, 5), (TCP_KEEPCNT, 3), (TCP_USER_TIMEOUT, 15_000),
@@ -133,13 +132,13 @@ extension Channel {
 }
 
 extension EventLoopFuture where Value == Void {
-    /// Closes `channel`, whose event loop this is, before a failure is delivered: the HTTP client
-    /// forgets such a connection without closing it. It has to learn of the end first, since an
-    /// HTTP/2 connection that ends after the client was shut down stops the process.
+    /// Closes `channel`, on its event loop, before a failure is delivered: the HTTP client drops
+    /// such a connection without closing it. The client has to see the close first, because an
+    /// HTTP/2 connection that ends after the client was shut down traps.
     fileprivate func closing(_ channel: any Channel) -> EventLoopFuture<Void> {
         flatMapError { error in
             let pipeline = channel.pipeline.syncOperations
-            // From below TLS, whose own closing waits for the server's answer.
+            // Below TLS, whose own close waits for the server's response.
             if let tls = try? pipeline.context(handlerType: NIOSSLClientHandler.self) {
                 tls.close(promise: nil)
             } else {

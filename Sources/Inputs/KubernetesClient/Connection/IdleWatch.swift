@@ -1,6 +1,6 @@
 import Synchronization
 
-/// When something last came from the server, and how long nothing may come.
+/// When the server last sent something, and how long it may be silent.
 final class Activity: Sendable {
     private let state: Mutex<(last: Duration, limit: Duration, bytes: Int)>
     private let time: Timebase
@@ -10,7 +10,7 @@ final class Activity: Sendable {
         state = Mutex((time.now, limit, 0))
     }
 
-    /// Something came, with so many bytes of the body.
+    /// Records received data, with the number of body bytes.
     func note(bytes: Int = 0) {
         let now = time.now
         state.withLock { state in
@@ -19,10 +19,10 @@ final class Activity: Sendable {
         }
     }
 
-    /// Of the body, so far.
+    /// Body bytes received so far.
     var bytes: Int { state.withLock { $0.bytes } }
 
-    /// Allows longer silence from now on.
+    /// Extends the idle limit from now on.
     func extend(to limit: Duration) {
         let now = time.now
         state.withLock { $0 = (now, max($0.limit, limit), $0.bytes) }
@@ -35,7 +35,7 @@ final class Activity: Sendable {
         return state.withLock { $0.last + $0.limit } - now
     }
 
-    /// Runs `body`, and cancels it with `IdleTimeout` when nothing came for too long.
+    /// Runs `body`, and cancels it with `IdleTimeout` after too long a silence.
     func guarding<Result: Sendable>(
         _ body: @escaping @Sendable () async throws -> Result
     ) async throws -> Result {
@@ -55,9 +55,9 @@ final class Activity: Sendable {
     }
 }
 
-/// Nothing came for too long: the other side may be dead without our having been told.
+/// The server was silent for too long: it may have died without closing the connection.
 struct IdleTimeout: Error, CustomStringConvertible {
     var limit: Duration
 
-    var description: String { "nothing came for \(limit)" }
+    var description: String { "no data for \(limit)" }
 }

@@ -4,22 +4,22 @@ import NIOPosix
 import SystemCalls
 import SystemPackage
 
-/// Who is at the other end of a connection from 127.0.0.1 to 127.0.0.1.
+/// Identifies the peer of a connection from 127.0.0.1 to 127.0.0.1.
 enum LoopbackPeer {
-    /// More of the table is not read: about 1.7 million sockets.
+    /// The rest of the table is not read: about 1.7 million sockets.
     private static let limit = 256 << 20
 
-    /// For reading the table, which takes seconds where there are very many sockets.
+    /// For reading the table, which takes seconds with very many sockets.
     private static let pool = {
         let pool = NIOThreadPool(numberOfThreads: 1)
         pool.start()
         return pool
     }()
 
-    /// Whether it is a process of our own user (`/proc/net/tcp`, column `uid`). What can't be found
-    /// is not ours, nor is what `isWanted` says no of when its turn comes. To be called on the
-    /// channel's event loop, which is not held up.
-    static func isOurs(
+    /// Whether the peer is a process of the same user (`/proc/net/tcp`, column `uid`). False if it
+    /// is not found, or if `isWanted` is false when its turn comes. Call on the channel's event
+    /// loop, which is not blocked.
+    static func isSameUser(
         _ channel: any Channel,
         isWanted: @escaping @Sendable () -> Bool
     ) -> EventLoopFuture<Bool> {
@@ -37,8 +37,8 @@ enum LoopbackPeer {
         }
     }
 
-    /// Whether the file `table` has the peer's end of the connection, established and with this
-    /// user, within its first `limit` bytes.
+    /// Whether the first `limit` bytes of the file `table` hold the peer's end of the connection,
+    /// established and of this user.
     static func isOwned(
         by user: uid_t,
         peer: Int,
@@ -65,19 +65,19 @@ enum LoopbackPeer {
         return false
     }
 
-    /// The user in a line about an established connection between these ends.
+    /// The user of the established connection between these ends, from one line.
     private static func owner(_ line: ArraySlice<UInt8>, _ ends: [UInt8]) -> String? {
         // sl: local_address rem_address st queues timer retransmits uid
         guard let colon = line.firstIndex(of: 0x3a), line[(colon + 1)...].starts(with: ends) else {
             return nil
         }
         let fields = line[(colon + 1 + ends.count)...].split(separator: 0x20)
-        // The kernel tells 0 as the user of what its process has closed already.
+        // The kernel shows user 0 for a socket its process has already closed.
         guard fields.count > 4, fields[0].elementsEqual("01".utf8) else { return nil }
         return String(decoding: fields[4], as: UTF8.self)
     }
 
-    /// 127.0.0.1 in the byte order of this machine, as the kernel prints it.
+    /// 127.0.0.1 in host byte order, as the kernel prints it.
     private static func end(_ port: Int) -> String {
         let hex = String(port, radix: 16, uppercase: true)
         let address = String(UInt32(0x7f00_0001).bigEndian, radix: 16, uppercase: true)

@@ -3,24 +3,24 @@ import NIOPosix
 import NIOSSL
 import Synchronization
 
-/// The way to one API server through a proxy: a port on the loopback address that leads there.
+/// A tunnel to one API server through a proxy: a port on the loopback address.
 ///
-/// The HTTP client itself speaks to plain HTTP proxies alone, without names in certificates being
-/// checked against addresses, and to SOCKS without a password. Only processes of our own user are
-/// let in, and all they find is the API server's own TLS.
+/// The HTTP client itself supports plain HTTP proxies only, without checking certificates against
+/// addresses, and SOCKS without a password. Only processes of the same user are accepted, and all
+/// they reach is the API server's own TLS.
 final class ProxyTunnel: Sendable {
     let port: Int
     private let listener: any Channel
     private let shared: Shared
 
-    /// What connections come by.
+    /// Settings shared by all connections.
     fileprivate final class Shared: Sendable {
         let proxy: ProxyAddress
         let server: ServerAddress
         let timeout: TimeAmount
-        /// For the proxy's own certificate; nil stands for the system's authorities.
+        /// For the proxy's own certificate; nil trusts the system's authorities.
         let tls: Mutex<TLSConfiguration?>
-        /// For messages, where that comes from.
+        /// For messages: where the authorities are configured.
         let trust: String
         let failure = Mutex<String?>(nil)
         let channels = Mutex<[ObjectIdentifier: any Channel]>([:])
@@ -40,8 +40,8 @@ final class ProxyTunnel: Sendable {
         }
     }
 
-    /// Opens the port. `tls` is what the certificate of an https proxy is checked with, which
-    /// `trust` tells people; other proxies need none.
+    /// Opens the port. `tls` checks the certificate of an https proxy, and `trust` describes it for
+    /// messages; other proxies need neither.
     static func open(
         to server: ServerAddress,
         by proxy: ProxyAddress,
@@ -59,7 +59,7 @@ final class ProxyTunnel: Sendable {
             .bind(host: "127.0.0.1", port: 0)
             .get()
         guard let port = listener.localAddress?.port else {
-            throw ClientError("no port for the way to the proxy")
+            throw ClientError("no local port for the proxy tunnel")
         }
         return ProxyTunnel(listener, port, shared)
     }
@@ -70,12 +70,12 @@ final class ProxyTunnel: Sendable {
         self.shared = shared
     }
 
-    /// For connections to come.
+    /// Applies to later connections.
     func trust(_ tls: TLSConfiguration) {
         shared.tls.withLock { $0 = tls }
     }
 
-    /// Why the last connection did not come about; nil if it did, or was asked for already.
+    /// Why the last connection failed; nil if it succeeded, or after the failure was read once.
     func takeFailure() -> String? {
         shared.failure.withLock { failure in
             defer { failure = nil }
@@ -83,9 +83,9 @@ final class ProxyTunnel: Sendable {
         }
     }
 
-    /// Ends the port and all connections through it.
+    /// Closes the port and all connections through it.
     func close() async {
-        // All that can fail is to have been closed before.
+        // The only possible error is that it was closed before.
         try? await listener.close()
         for channel in shared.channels.withLock({ Array($0.values) }) {
             channel.close(promise: nil)
@@ -94,14 +94,14 @@ final class ProxyTunnel: Sendable {
 }
 
 extension ProxyTunnel.Shared {
-    /// Connects `client` with the server if it is of our own user, or closes it. Nothing is read
-    /// from it before.
+    /// Relays `client` to the server if it is of the same user; otherwise closes it. Nothing is
+    /// read from it before that is known.
     func serve(_ client: any Channel) {
         add(client)
-        // One that has just been accepted need not be active yet.
+        // A connection just accepted may not be active yet.
         let id = ObjectIdentifier(client)
         let isOpen = { @Sendable in self.channels.withLock { $0[id] != nil } }
-        LoopbackPeer.isOurs(client, isWanted: isOpen).whenComplete { answer in
+        LoopbackPeer.isSameUser(client, isWanted: isOpen).whenComplete { answer in
             guard case .success(true) = answer, isOpen() else {
                 client.close(promise: nil)
                 return
@@ -127,7 +127,7 @@ extension ProxyTunnel.Shared {
                 self.add(channel)
                 channel.keepAlive().cascadeFailure(to: done)
                 let overdue = channel.eventLoop.scheduleTask(in: self.timeout) {
-                    done.fail(ClientError("gives no answer in time"))
+                    done.fail(ClientError("does not respond in time"))
                 }
                 return done.futureResult.map {
                     overdue.cancel()
@@ -152,7 +152,7 @@ extension ProxyTunnel.Shared {
         return CertificateProblem.kind(of: error) == nil ? reason : "\(reason); trusted: \(trust)"
     }
 
-    /// Nil for a proxy that is spoken to in the clear.
+    /// Nil for a proxy without TLS.
     private func proxyTLS() throws -> NIOSSLClientHandler? {
         guard proxy.kind == .https else { return nil }
         let configuration = tls.withLock { $0 } ?? .makeClientConfiguration()
@@ -172,7 +172,7 @@ extension ProxyTunnel.Shared {
     }
 }
 
-/// Carries a negotiation out on a channel, and leaves it when the tunnel is there.
+/// Runs the negotiation on a channel, and leaves the pipeline once the tunnel is established.
 private final class NegotiationHandler: ChannelInboundHandler, RemovableChannelHandler {
     typealias InboundIn = ByteBuffer
     typealias InboundOut = ByteBuffer

@@ -1,11 +1,11 @@
 import NIOCore
 
-/// Hands on what one of two channels receives to the other, as fast as that one takes it.
+/// Forwards what one channel receives to another, at the speed of the receiver.
 final class RelayHandler: ChannelInboundHandler {
     typealias InboundIn = ByteBuffer
 
     private let other: any Channel
-    /// Of the last bytes that the other one was given.
+    /// The last write to the other channel.
     private var lastWrite: EventLoopFuture<Void>?
 
     private init(to other: any Channel) {
@@ -14,7 +14,7 @@ final class RelayHandler: ChannelInboundHandler {
 
     /// Both channels run on one event loop, which calls this.
     static func join(_ first: any Channel, _ second: any Channel) throws {
-        // From here on one reads only when the other can write.
+        // From here on, one channel is read only when the other is writable.
         try second.syncOptions?.setOption(.autoRead, value: false)
         try first.pipeline.syncOperations.addHandler(RelayHandler(to: second))
         try second.pipeline.syncOperations.addHandler(RelayHandler(to: first))
@@ -36,8 +36,8 @@ final class RelayHandler: ChannelInboundHandler {
     }
 
     func channelInactive(context: ChannelHandlerContext) {
-        // The end of the input brings all that was received before it, however slowly the other
-        // one takes it; closing at once would drop what waits. Writes end when the channel does.
+        // Everything received before the end of the input still has to be delivered, however slow
+        // the receiver; closing at once would drop it. Writes end with the channel.
         other.flush()
         guard let lastWrite else { return other.close(promise: nil) }
         lastWrite.whenComplete { [other] _ in other.close(promise: nil) }

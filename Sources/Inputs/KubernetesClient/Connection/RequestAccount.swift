@@ -1,6 +1,6 @@
 import Synchronization
 
-/// Keeps account of one request, and tells it once.
+/// Accounts for one request and reports it once.
 final class RequestAccount: Sendable {
     private struct State {
         var code: UInt?
@@ -28,7 +28,7 @@ final class RequestAccount: Sendable {
 
     var isAnswered: Bool { state.withLock { $0.code != nil } }
 
-    /// The head of the answer is here. A watch goes on for minutes, and counts from now on.
+    /// The response headers have arrived. A watch runs for minutes and is reported now.
     func answered(_ code: UInt) {
         state.withLock { $0.code = code }
         if request.isWatch { close(receivedBytes: 0) }

@@ -1,11 +1,11 @@
-/// A token bucket: so many requests a second in the long run, a burst of them at once.
+/// A token bucket: a rate in requests per second, and a burst.
 struct TokenBucket: Sendable {
     private let interval: Duration
     private let burst: Int
-    /// When the bucket would be full again if nobody took from it; past means it is.
+    /// When the bucket is full again without further use; in the past if it is full.
     private var fullAt = Duration.zero
 
-    /// `rate` is in requests a second, above 0; `burst` at least 1.
+    /// `rate` is in requests per second, above 0; `burst` at least 1.
     init(rate: Double, burst: Int) {
         interval = .seconds(1) / max(rate, 0.001)
         self.burst = max(1, burst)
@@ -16,10 +16,9 @@ struct TokenBucket: Sendable {
         max(.zero, max(fullAt, now) + interval - now - interval * burst)
     }
 
-    /// Nobody took from it for long.
     func isFull(at now: Duration) -> Bool { fullAt <= now }
 
-    /// Takes a token; how long to wait before using it.
+    /// Takes a token; returns how long to wait before using it.
     @discardableResult
     mutating func take(at now: Duration) -> Duration {
         defer { fullAt = max(fullAt, now) + interval }
@@ -27,7 +26,7 @@ struct TokenBucket: Sendable {
     }
 }
 
-/// Keeps all requests of one client within a rate (client-go's `QPS` and `Burst`).
+/// Limits all requests of one client to a rate (client-go's `QPS` and `Burst`).
 actor RequestLimiter {
     private var bucket: TokenBucket
     private let time: Timebase

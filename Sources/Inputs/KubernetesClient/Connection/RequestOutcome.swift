@@ -1,16 +1,16 @@
-/// What became of one request to one API server, for metrics.
+/// The outcome of one request to one API server, for metrics.
 package struct RequestOutcome: Sendable, Hashable {
     /// `host:port`.
     package var server: String
     package var method: String
     package var isWatch: Bool
-    /// Nil if there was no answer.
+    /// Nil without a response.
     package var code: Int?
-    /// From sending to the end of the answer.
+    /// From sending to the end of the response.
     package var duration: Duration
-    /// How long the rate limit held it back before.
+    /// How long the rate limit delayed it.
     package var heldBack: Duration
-    /// Of the bodies.
+    /// Bytes of the bodies.
     package var sentBytes: Int
     package var receivedBytes: Int
 

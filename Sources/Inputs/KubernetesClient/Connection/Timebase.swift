@@ -1,17 +1,17 @@
-/// The clock that waits and deadlines go by.
+/// The clock for waits and deadlines.
 package struct Timebase: Sendable {
     private let start = ContinuousClock.now
     private let speed: Int
 
-    /// The real one.
+    /// Real time.
     package static let standard = Timebase(speed: 1)
 
-    /// A clock that runs `speed` times as fast as the real one, for tests.
+    /// A clock that runs `speed` times as fast as real time, for tests.
     package init(speed: Int) {
         self.speed = max(1, speed)
     }
 
-    /// Since this clock was made.
+    /// Since this clock was created.
     package var now: Duration { start.duration(to: .now) * speed }
 
     /// Throws when the task is cancelled.

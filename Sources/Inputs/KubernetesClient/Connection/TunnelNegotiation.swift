@@ -1,16 +1,16 @@
 import Addressing
 import FoundationEssentials
 
-/// The talk with a proxy that makes a connection through it: HTTP CONNECT (RFC 9110, 9.3.6) or SOCKS
-/// 5 (RFC 1928, with RFC 1929 for a password).
+/// The handshake with a proxy that opens a connection through it: HTTP CONNECT (RFC 9110, 9.3.6) or
+/// SOCKS 5 (RFC 1928, with RFC 1929 for a password).
 ///
 /// Pure: bytes in, bytes out.
 struct TunnelNegotiation: Sendable {
     enum Step: Sendable, Hashable {
-        /// More has to come.
+        /// More bytes are needed.
         case wait
         case send([UInt8])
-        /// The tunnel is there; these bytes came through it already.
+        /// The tunnel is open; these bytes came through it already.
         case done([UInt8])
     }
 
@@ -21,7 +21,7 @@ struct TunnelNegotiation: Sendable {
         case socksAnswer
     }
 
-    /// More of a proxy's answer is not read.
+    /// The rest of a proxy's response is not read.
     private static let limit = 64 << 10
 
     private let proxy: ProxyAddress
@@ -37,17 +37,17 @@ struct TunnelNegotiation: Sendable {
         state = proxy.kind == .socks5 ? .socksMethod : .http
     }
 
-    /// What to send first.
+    /// The first bytes to send.
     var opening: [UInt8] {
         guard proxy.kind == .socks5 else { return connectRequest }
-        // No login, and by password if there is one.
+        // Offers no authentication and, with a user name, a password.
         return proxy.userName == nil ? [5, 1, 0] : [5, 2, 0, 2]
     }
 
-    /// What to do after these bytes. Throws if the proxy refuses, or is none.
+    /// The next step after these bytes. Throws if the proxy refuses, or is not a proxy.
     mutating func receive(_ bytes: [UInt8]) throws(ClientError) -> Step {
         received += bytes
-        guard received.count <= Self.limit else { throw ClientError("answers without end") }
+        guard received.count <= Self.limit else { throw ClientError("sends too long a response") }
         switch state {
         case .http: return try httpAnswer()
         case .socksMethod: return try socksMethod()
@@ -70,15 +70,16 @@ struct TunnelNegotiation: Sendable {
 
     private func httpAnswer() throws(ClientError) -> Step {
         let isStatus = received.starts(with: "HTTP/1.".utf8)
-        guard isStatus || received.count < 8 else { throw ClientError("is no HTTP proxy") }
+        guard isStatus || received.count < 8 else { throw ClientError("is not an HTTP proxy") }
         guard let end = received.firstRange(of: Array("\r\n\r\n".utf8)) else { return .wait }
         let line = String(decoding: received.prefix { $0 != 13 }, as: UTF8.self)
         let words = line.split(separator: " ", maxSplits: 1).map(String.init)
-        let status = words.count > 1 ? words[1] : "an answer without a status"
+        let status = words.count > 1 ? words[1] : "a response without a status"
         if status.hasPrefix("407") {
             throw ClientError(
                 proxy.userName == nil
-                    ? "asks for a user and a password (407)" : "refuses our user and password (407)"
+                    ? "requires a user name and password (407)"
+                    : "rejects the user name and password (407)"
             )
         }
         guard status.hasPrefix("2") else {
@@ -91,7 +92,7 @@ struct TunnelNegotiation: Sendable {
 
     private mutating func socksMethod() throws(ClientError) -> Step {
         guard received.count >= 2 else { return .wait }
-        guard received[0] == 5 else { throw ClientError("is no SOCKS 5 proxy") }
+        guard received[0] == 5 else { throw ClientError("is not a SOCKS 5 proxy") }
         let method = received[1]
         received.removeFirst(2)
         switch method {
@@ -102,7 +103,8 @@ struct TunnelNegotiation: Sendable {
         default:
             throw ClientError(
                 proxy.userName == nil
-                    ? "asks for a user and a password" : "takes no login by user and password"
+                    ? "requires a user name and password"
+                    : "does not accept a user name and password"
             )
         }
     }
@@ -111,14 +113,14 @@ struct TunnelNegotiation: Sendable {
         let user = Array((proxy.userName ?? "").utf8)
         let password = Array((proxy.password?.reveal() ?? "").utf8)
         guard (1...255).contains(user.count), password.count <= 255 else {
-            throw ClientError("takes users and passwords of up to 255 bytes")
+            throw ClientError("accepts user names and passwords of up to 255 bytes")
         }
         return [1, UInt8(user.count)] + user + [UInt8(password.count)] + password
     }
 
     private mutating func socksLogin() throws(ClientError) -> Step {
         guard received.count >= 2 else { return .wait }
-        guard received[1] == 0 else { throw ClientError("refuses our user and password") }
+        guard received[1] == 0 else { throw ClientError("rejects the user name and password") }
         received.removeFirst(2)
         return connect()
     }
@@ -131,7 +133,7 @@ struct TunnelNegotiation: Sendable {
         return .send([5, 1, 0] + target + port)
     }
 
-    /// Its type and its bytes. A name goes to the proxy as it is, cut to the 255 bytes that fit.
+    /// Its type and bytes. A name goes to the proxy unchanged, cut to the 255 bytes that fit.
     private var target: [UInt8] {
         if let address = IPAddress(host) {
             return [address.family == .ipv4 ? 1 : 4] + address.bytes
@@ -142,12 +144,12 @@ struct TunnelNegotiation: Sendable {
 
     private func socksAnswer() throws(ClientError) -> Step {
         guard received.count >= 5 else { return .wait }
-        guard received[0] == 5 else { throw ClientError("is no SOCKS 5 proxy") }
+        guard received[0] == 5 else { throw ClientError("is not a SOCKS 5 proxy") }
         guard received[1] == 0 else {
             let reasons = [
-                "it fails", "not allowed", "network unreachable", "host unreachable",
+                "general failure", "not allowed", "network unreachable", "host unreachable",
                 "connection refused", "too many hops", "command not supported",
-                "kind of address not supported",
+                "address type not supported",
             ]
             let code = Int(received[1])
             let reason = code <= reasons.count ? reasons[code - 1] : "code \(code)"
@@ -158,7 +160,7 @@ struct TunnelNegotiation: Sendable {
         case 1: address = 4
         case 3: address = 1 + Int(received[4])
         case 4: address = 16
-        default: throw ClientError("is no SOCKS 5 proxy")
+        default: throw ClientError("is not a SOCKS 5 proxy")
         }
         let length = 4 + address + 2
         return received.count < length ? .wait : .done(Array(received[length...]))

@@ -2,18 +2,18 @@ import FoundationEssentials
 import Logging
 import PrintableText
 
-/// What a request says who we are with, at one moment.
+/// The credentials of a request at one moment.
 struct Credentials: Sendable, Hashable {
-    /// The value of the header `Authorization`.
+    /// The value of the `Authorization` header.
     var header: Secret?
     var authority: Secret?
     var certificate: Secret?
     var key: Secret?
 }
 
-/// Reads files that rotate and runs plugins, and keeps what they gave as long as it is good.
+/// Rereads rotated files and runs credential plugins, and caches the results while they are valid.
 actor CredentialProvider {
-    /// How long a plugin may take.
+    /// Time limit of a plugin.
     static let pluginTimeout = Duration.seconds(60)
 
     private let access: ClusterAccess
@@ -25,7 +25,7 @@ actor CredentialProvider {
     private var pluginGave: ExecCredential?
     private var pluginRun: Task<Result<ExecCredential, ClientError>, Never>?
 
-    /// `environment` is our own, for plugins; `now` is the time of day.
+    /// `environment` is this process's, for plugins; `now` is the wall clock.
     init(
         _ access: ClusterAccess,
         environment: [String: String],
@@ -40,7 +40,7 @@ actor CredentialProvider {
         self.logger = logger
     }
 
-    /// What counts now.
+    /// The credentials valid now.
     func current() async throws(ClientError) -> Credentials {
         var result = Credentials()
         result.authority = try access.authority.map { (source) throws(ClientError) in
@@ -69,7 +69,7 @@ actor CredentialProvider {
         return result
     }
 
-    /// The server refused these: a plugin that gave them is asked again.
+    /// The server rejected these: the plugin that supplied them runs again.
     func refused(_ credentials: Credentials) {
         guard let gave = pluginGave else { return }
         if let token = gave.token {
@@ -79,7 +79,8 @@ actor CredentialProvider {
         }
     }
 
-    /// A file that is away for a moment, as when it is being replaced, leaves us what it had.
+    /// If a file is missing for a moment, as while it is replaced, the previous content stays in
+    /// use.
     private func read(_ source: PEMSource) throws(ClientError) -> Secret {
         do throws(ClientError) {
             let text = try source.read()
@@ -88,7 +89,10 @@ actor CredentialProvider {
             return text
         } catch {
             guard let text = lastGood[source] else { throw error }
-            logger.warning("Credentials kept", metadata: ["reason": "\(error)"])
+            logger.warning(
+                "Failed to read credentials, keeping the previous ones",
+                metadata: ["reason": "\(error)"]
+            )
             return text
         }
     }
@@ -97,14 +101,14 @@ actor CredentialProvider {
         var bytes = token.reveal().utf8[...]
         while let last = bytes.last, [0x0a, 0x0d, 0x20, 0x09].contains(last) { bytes.removeLast() }
         guard !bytes.isEmpty, bytes.allSatisfy({ (0x21...0x7e).contains($0) }) else {
-            throw ClientError("the token is empty or holds characters that no token has")
+            throw ClientError("the token is empty or contains invalid characters")
         }
         return Secret("Bearer \(Substring(bytes))")
     }
 
     // MARK: - Plugins
 
-    /// One run at a time, however many ask.
+    /// One run at a time, shared by all callers.
     private func credential(of plugin: ExecPlugin) async throws(ClientError) -> ExecCredential {
         if let gave = pluginGave, gave.expiry.map({ now() < $0 }) ?? true { return gave }
         let run: Task<Result<ExecCredential, ClientError>, Never>

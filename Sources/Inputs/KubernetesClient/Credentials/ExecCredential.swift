@@ -1,15 +1,15 @@
 import AnnotatedYAML
 import FoundationEssentials
 
-/// What a plugin printed (`kind: ExecCredential`), reduced to its `status`.
+/// The `status` of a plugin's output (`kind: ExecCredential`).
 struct ExecCredential: Sendable, Hashable {
     var token: Secret?
     var certificate: Secret?
     var key: Secret?
-    /// Nil holds until the server refuses it.
+    /// Nil is valid until the server rejects it.
     var expiry: Date?
 
-    /// Reads a plugin's output; errors never quote from it.
+    /// Decodes a plugin's output; errors never quote it.
     init(output: String, version: ExecPlugin.Version) throws(ClientError) {
         do throws(FieldError) {
             guard let document = YAMLText.documents(output).first else {
@@ -18,13 +18,13 @@ struct ExecCredential: Sendable, Hashable {
             let root = try Fields(document.get())
             guard try root.string("kind") == "ExecCredential",
                 try root.string("apiVersion") == version.rawValue
-            else { throw root.error("kind", "is no ExecCredential of \(version.rawValue)") }
+            else { throw root.error("kind", "is not an ExecCredential of \(version.rawValue)") }
             guard let status = try root.fields("status") else {
                 throw root.error("status", "is missing")
             }
             try self.init(status)
         } catch {
-            // No more than place and kind: the reason of a parser may quote what it stumbled over.
+            // Only line and field: a parser's error may quote the output.
             throw ClientError("its output, line \(error.line), \(error.path): cannot be used")
         }
     }
@@ -34,19 +34,19 @@ struct ExecCredential: Sendable, Hashable {
         certificate = try status.string("clientCertificateData").map(Secret.init)
         key = try status.string("clientKeyData").map(Secret.init)
         guard token != nil || certificate != nil, (certificate == nil) == (key == nil) else {
-            throw status.error("token", "neither a token nor a certificate with its key")
+            throw status.error("token", "has neither a token nor a certificate with its key")
         }
         guard let text = try status.string("expirationTimestamp") else { return }
-        // Fractions of a second do not matter here, and the parser knows none.
+        // The parser does not support fractions of a second, which do not matter here.
         let whole = text.prefix { $0 != "." } + (text.contains(".") ? "Z" : "")
         guard let date = try? Date(String(whole), strategy: .iso8601) else {
-            throw status.error("expirationTimestamp", "is no time")
+            throw status.error("expirationTimestamp", "is not a time")
         }
         expiry = date
     }
 }
 
-/// What a plugin is told, in `KUBERNETES_EXEC_INFO`.
+/// The input of a plugin, in `KUBERNETES_EXEC_INFO`.
 struct ExecInfo: Encodable {
     struct Spec: Encodable {
         var interactive = false
@@ -73,7 +73,7 @@ struct ExecInfo: Encodable {
     var kind = "ExecCredential"
     var spec = Spec()
 
-    /// The JSON text for a plugin.
+    /// The JSON text of `KUBERNETES_EXEC_INFO`.
     static func text(for plugin: ExecPlugin) throws(ClientError) -> String {
         var info = ExecInfo(apiVersion: plugin.version.rawValue)
         if let cluster = plugin.cluster {
@@ -86,7 +86,7 @@ struct ExecInfo: Encodable {
             )
         }
         guard let data = try? JSONEncoder().encode(info) else {
-            throw ClientError("the cluster cannot be described to the plugin")
+            throw ClientError("cannot encode the cluster for the plugin")
         }
         return String(decoding: data, as: UTF8.self)
     }

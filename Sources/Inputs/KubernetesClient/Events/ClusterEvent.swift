@@ -1,33 +1,33 @@
 package import ServiceModel
 
-/// Something that a person should find at an object of the cluster.
+/// An occurrence worth reporting on an object of the cluster.
 package struct ClusterEvent: Sendable, Hashable {
     package enum Kind: String, Sendable {
         case normal = "Normal"
         case warning = "Warning"
     }
 
-    /// What an event is about.
+    /// The object an event is about.
     package enum Object: Sendable, Hashable {
         case service(ServiceName)
-        /// The own Node.
+        /// This node's Node object.
         case node
     }
 
     package let kind: Kind
     package let regarding: Object
-    /// Why it is told, one word in CamelCase; at most 128 characters.
+    /// The reason of the event, one word in CamelCase; at most 128 characters.
     package let reason: String
-    /// What was done, or was to be done; as `reason`.
+    /// The action taken or attempted; as `reason`.
     package let action: String
     /// One line of at most 1024 bytes.
     package let note: String
 
-    /// The longest note that an API server takes, in bytes (`NoteLengthLimit`).
+    /// The longest note that an API server accepts, in bytes (`NoteLengthLimit`).
     static let noteLimit = 1024
 
-    /// What does not fit is cut off `note`, and what can't be seen is escaped in it: it may quote
-    /// names and errors from anywhere. A secret has no place there.
+    /// Truncates `note` and escapes non-printable characters in it, because it may quote names and
+    /// errors from anywhere. It must not contain secrets.
     package init(
         _ kind: Kind,
         on regarding: Object,
@@ -42,11 +42,11 @@ package struct ClusterEvent: Sendable, Hashable {
         self.note = Self.line(note, limit: Self.noteLimit)
     }
 
-    /// `text` with escapes such as `\u{1b}` for what is no printable character, in `limit` bytes.
+    /// `text` with non-printable characters escaped as `\u{1b}`, in `limit` bytes.
     private static func line(_ text: String, limit: Int) -> String {
         let end = "…"
         var result = ""
-        // Where to cut if there turns out to be more than fits.
+        // Where to cut if the text does not fit.
         var cut = result.endIndex
         var bytes = 0
         for scalar in text.unicodeScalars {

@@ -3,7 +3,7 @@ import KubernetesAPI
 import KubernetesObjects
 import ServiceModel
 
-/// An Event as `events.k8s.io/v1` has it.
+/// An Event of `events.k8s.io/v1`.
 struct EventObject: Encodable, Sendable {
     struct Metadata: Encodable, Sendable {
         var name: String
@@ -15,7 +15,7 @@ struct EventObject: Encodable, Sendable {
         var kind: String
         var namespace: String?
         var name: String
-        /// `kubectl describe` shows only events that have it.
+        /// `kubectl describe` only shows events that have it.
         var uid: String?
     }
 
@@ -24,11 +24,11 @@ struct EventObject: Encodable, Sendable {
         var lastObservedTime: String
     }
 
-    /// Who reports, as people see it.
+    /// The reporting controller.
     static let controller = "fairlead"
     /// The longest `reportingInstance` (`ReportingInstanceLengthLimit`).
     private static let instanceLimit = 128
-    /// So much of an object's name fits before what makes an event's unique.
+    /// Bytes of an object's name that leave room for the unique suffix of an event's name.
     private static let nameLimit = 200
 
     var apiVersion = "events.k8s.io/v1"
@@ -44,9 +44,9 @@ struct EventObject: Encodable, Sendable {
     var note: String
     var type: String
 
-    /// `uid` is that of a Service, whose namespace is a name.
-    init(_ told: EventQueue.Series, nodeName: String, uid: String?) {
-        let event = told.event
+    /// `uid` is that of a Service; a Node's is its name.
+    init(_ series: EventQueue.Series, nodeName: String, uid: String?) {
+        let event = series.event
         switch event.regarding {
         case .service(let service):
             regarding = Reference(
@@ -56,15 +56,15 @@ struct EventObject: Encodable, Sendable {
                 uid: uid
             )
         case .node:
-            // As kubelet and kube-proxy do it, and as `kubectl describe node` looks for it.
+            // As kubelet and kube-proxy do, and as `kubectl describe node` expects.
             regarding = Reference(kind: "Node", name: nodeName, uid: nodeName)
         }
         metadata = Metadata(
-            name: Self.name(for: regarding.name, told.number),
+            name: Self.name(for: regarding.name, series.number),
             namespace: regarding.namespace ?? "default"
         )
-        eventTime = told.first.microTime
-        series = Series(told)
+        eventTime = series.first.microTime
+        self.series = Series(series)
         reportingInstance = String(nodeName.prefix(Self.instanceLimit))
         action = event.action
         reason = event.reason
@@ -72,10 +72,10 @@ struct EventObject: Encodable, Sendable {
         type = event.kind.rawValue
     }
 
-    /// All of it, for a new object.
+    /// The complete new object.
     func json() throws -> [UInt8] { try Self.encoded(self) }
 
-    /// What changes with the count.
+    /// The fields that change with the count.
     func seriesPatch() throws -> [UInt8] { try Self.encoded(["series": series]) }
 
     private static func encoded(_ value: some Encodable) throws -> [UInt8] {
@@ -84,7 +84,7 @@ struct EventObject: Encodable, Sendable {
         return Array(try encoder.encode(value))
     }
 
-    /// `web.187b2f6cdd3a5c00`. Names are safe in a path.
+    /// `web.187b2f6cdd3a5c00`, safe in a path.
     private static func name(for object: String, _ number: Int64) -> String {
         let head = object.prefix(nameLimit)
         let end = head.lastIndex { $0 != "-" && $0 != "." }
@@ -95,16 +95,16 @@ struct EventObject: Encodable, Sendable {
 }
 
 extension EventObject.Series {
-    /// Nil for what was seen once.
-    init?(_ told: EventQueue.Series) {
-        guard told.count > 1 else { return nil }
-        count = told.count
-        lastObservedTime = told.last.microTime
+    /// Nil for a single occurrence.
+    init?(_ series: EventQueue.Series) {
+        guard series.count > 1 else { return nil }
+        count = series.count
+        lastObservedTime = series.last.microTime
     }
 }
 
 extension APITime {
-    /// The time of day.
+    /// The wall clock time.
     static var now: APITime {
         let seconds = Date().timeIntervalSince1970
         return APITime(
@@ -113,7 +113,7 @@ extension APITime {
         )
     }
 
-    /// `2026-01-02T03:04:05.678901Z` (Kubernetes `MicroTime`, which takes just six digits).
+    /// `2026-01-02T03:04:05.678901Z` (Kubernetes `MicroTime`, which accepts exactly six digits).
     var microTime: String {
         let whole = Date(timeIntervalSince1970: Double(seconds)).formatted(.iso8601)
         let digits = String(nanoseconds / 1000)

@@ -1,27 +1,27 @@
 import KubernetesAPI
 
-/// Decides which events are told, and when. Pure: it knows no clock and sends nothing.
+/// Decides which events are sent, and when. Pure: it has no clock and sends nothing.
 ///
-/// The same event again within ten minutes is the same object with a count, told at most every five
-/// minutes. An object has ten events at once, then one a minute. Of more than a hundred that wait
-/// the oldest is dropped.
+/// Repeats of an event within ten minutes are counted in the same object, updated at most every
+/// five minutes. An object has a burst of ten events, then one a minute. If more than a hundred are
+/// waiting, the oldest is dropped.
 struct EventQueue: Sendable {
-    /// The same event again and again.
+    /// An event and its repeats.
     struct Series: Sendable, Hashable {
         var event: ClusterEvent
-        /// Tells it from all others that this recorder made.
+        /// Distinguishes it from all other events of this recorder.
         var number: Int64
         var first: APITime
         var last: APITime
         var count = 1
-        /// How many the server knows of, and since when; 0 before the object is made.
-        var told = 0
-        var toldAt = Duration.zero
+        /// The count last sent to the server, and when; 0 before the object is created.
+        var sentCount = 0
+        var sentAt = Duration.zero
         var seenAt: Duration
     }
 
     enum Step: Sendable, Hashable {
-        /// To be answered with `sent`, `lost` or `abandon`, or `pause`.
+        /// The caller responds with `sent`, `lost`, `abandon` or `pause`.
         case send(Series)
         case wait(Duration)
         case idle
@@ -32,7 +32,7 @@ struct EventQueue: Sendable {
     static let burst = 10
     static let rate = 1.0 / 60
     static let limit = 100
-    /// How often to look for what is over.
+    /// How often to look for expired series.
     private static let sweepInterval = Duration.seconds(1)
 
     private var series: [ClusterEvent: Series] = [:]
@@ -42,7 +42,7 @@ struct EventQueue: Sendable {
     private var pausedUntil = Duration.zero
     private var lastNumber: Int64 = 0
     private var lastSweep = Duration.zero
-    /// Events that had to make room for others.
+    /// Events dropped for newer ones.
     private(set) var dropped = 0
 
     mutating func add(_ event: ClusterEvent, at wall: APITime, _ now: Duration) {
@@ -77,30 +77,30 @@ struct EventQueue: Sendable {
         return shortest.map { .wait($0) } ?? .idle
     }
 
-    /// The server knows of it as it was then.
-    mutating func sent(_ told: Series, at now: Duration) {
-        buckets[told.event.regarding, default: Self.bucket].take(at: now)
-        waiting.removeAll { $0 == told.event }
-        guard var current = series[told.event] else { return }
-        current.told = told.count
-        current.toldAt = now
-        series[told.event] = current
-        if current.count > told.count { enqueue(told.event) }
+    /// The server has stored this state of the series.
+    mutating func sent(_ state: Series, at now: Duration) {
+        buckets[state.event.regarding, default: Self.bucket].take(at: now)
+        waiting.removeAll { $0 == state.event }
+        guard var current = series[state.event] else { return }
+        current.sentCount = state.count
+        current.sentAt = now
+        series[state.event] = current
+        if current.count > state.count { enqueue(state.event) }
     }
 
-    /// The server does not have the object any more: it is to be made again.
+    /// The server no longer has the object, so it is created again.
     mutating func lost(_ event: ClusterEvent) {
-        series[event]?.told = 0
+        series[event]?.sentCount = 0
     }
 
-    /// It can't be told; others may.
+    /// The event cannot be sent; others can.
     mutating func abandon(_ event: ClusterEvent) {
         waiting.removeAll { $0 == event }
-        // Repeats are not tried either, as long as it is remembered.
-        series[event]?.told = .max
+        // Repeats are not sent either while the series is kept.
+        series[event]?.sentCount = .max
     }
 
-    /// Nothing is to be sent before then.
+    /// Nothing is sent before `time`.
     mutating func pause(until time: Duration) {
         pausedUntil = time
     }
@@ -111,21 +111,21 @@ struct EventQueue: Sendable {
 
     private func delay(of series: Series, at now: Duration) -> Duration {
         let byRate = buckets[series.event.regarding]?.delay(at: now) ?? .zero
-        let byRepeat = series.told > 0 ? series.toldAt + Self.repeatInterval - now : .zero
+        let byRepeat = series.sentCount > 0 ? series.sentAt + Self.repeatInterval - now : .zero
         return max(byRate, byRepeat, pausedUntil - now)
     }
 
     private mutating func enqueue(_ event: ClusterEvent) {
-        guard series[event]?.told != .max else { return }
+        guard series[event]?.sentCount != .max else { return }
         waiting.append(event)
         guard waiting.count > Self.limit else { return }
         let oldest = waiting.removeFirst()
-        if series[oldest]?.told == 0 { series[oldest] = nil }
+        if series[oldest]?.sentCount == 0 { series[oldest] = nil }
         dropped += 1
     }
 
-    /// Forgets what has not been seen for long. So there are never more series than fit in the queue
-    /// and the rate lets through in that time.
+    /// Drops series not seen for long, so that there are never more than fit in the queue plus
+    /// those the rate limit lets through in that time.
     private mutating func sweep(_ now: Duration) {
         guard now - lastSweep >= Self.sweepInterval else { return }
         lastSweep = now

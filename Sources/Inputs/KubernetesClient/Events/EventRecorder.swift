@@ -6,18 +6,18 @@ import NIOCore
 import ServiceModel
 import Synchronization
 
-/// Tells the cluster what happened, as Events at a Service or the own Node.
+/// Reports to the cluster as Events on a Service or on this node's Node object.
 ///
-/// Best effort: nobody waits for it, what can't be sent is tried again or dropped, and an API server
-/// that does not want Events gets none.
+/// Best effort: no caller waits for it, events that cannot be sent are retried or dropped, and an
+/// API server that forbids Events gets none.
 package final class EventRecorder: Sendable {
-    /// What became of the events so far.
+    /// Counts of events so far.
     package struct Counts: Sendable, Hashable {
-        /// Objects made, and their counts raised.
+        /// Objects created, and counts updated.
         package var sent = 0
-        /// Made room for newer ones.
+        /// Dropped for newer ones.
         package var dropped = 0
-        /// The server did not take them.
+        /// Rejected by the server.
         package var refused = 0
     }
 
@@ -28,7 +28,7 @@ package final class EventRecorder: Sendable {
         var refused = 0
     }
 
-    /// What became of sending.
+    /// The result of sending an event.
     private enum Outcome {
         case sent
         case lost
@@ -55,8 +55,8 @@ package final class EventRecorder: Sendable {
         (wakes, wake) = AsyncStream.makeStream(bufferingPolicy: .bufferingNewest(1))
     }
 
-    /// Takes note of an event and returns at once; it is sent when there is a connection. One at a
-    /// Service that the cluster can't have is ignored.
+    /// Queues an event and returns at once; it is sent when there is a connection. An event on a
+    /// Service with a name invalid in Kubernetes is ignored.
     package func record(_ event: ClusterEvent) {
         if case .service(let service) = event.regarding,
             !ObjectNames.isLabel(service.namespace) || !ObjectNames.isObjectName(service.name)
@@ -75,8 +75,8 @@ package final class EventRecorder: Sendable {
         }
     }
 
-    /// Sends events until the task is cancelled or the server forbids it. To be called once, with a
-    /// connection that speaks JSON.
+    /// Sends events until the task is cancelled or the server forbids it. Call once, with a
+    /// connection that uses JSON.
     package func run(_ connection: APIConnection) async {
         var sender = Sender()
         var timer: Task<Void, Never>?
@@ -88,7 +88,7 @@ package final class EventRecorder: Sendable {
             guard !state.withLock(\.isOff) else { return }
             guard let delay else { continue }
             timer = Task { [time, wake] in
-                // Cancelled means that a later timer takes over.
+                // Cancelled: a later timer takes over.
                 guard (try? await time.sleep(for: delay)) != nil else { return }
                 wake.yield()
             }
@@ -97,15 +97,15 @@ package final class EventRecorder: Sendable {
 
     // MARK: - Sending
 
-    /// What is remembered from one event to the next.
+    /// State kept from one event to the next.
     private struct Sender {
         var pause = EventRecorder.firstPause
         var isFailing = false
-        var hasToldOfRefusal = false
-        var toldDropped = 0
+        var hasLoggedRefusal = false
+        var loggedDropped = 0
     }
 
-    /// How long to wait for the next; nil if none waits.
+    /// How long to wait for the next event; nil if none is waiting.
     private func sendAllDue(
         _ connection: APIConnection,
         _ sender: inout Sender
@@ -145,27 +145,29 @@ package final class EventRecorder: Sendable {
                 $0.queue.abandon(series.event)
                 $0.refused += 1
             }
-            if !sender.hasToldOfRefusal { tell("An Event was refused", reason) }
-            sender.hasToldOfRefusal = true
+            if !sender.hasLoggedRefusal {
+                warn("API server rejected an Event, it is dropped", reason)
+            }
+            sender.hasLoggedRefusal = true
         case .failed(let reason, let seconds):
             let pause = max(sender.pause, .seconds(seconds))
             sender.pause = min(sender.pause * 2, Self.longestPause)
             state.withLock { $0.queue.pause(until: now + pause) }
-            if !sender.isFailing { tell("Events can't be sent; it is tried again", reason) }
+            if !sender.isFailing { warn("Failed to send Events, will retry", reason) }
             sender.isFailing = true
         case .forbidden(let reason):
             state.withLock {
                 $0.isOff = true
                 $0.refused += 1
             }
-            tell("Events are forbidden; no more are sent", reason)
+            warn("Not permitted to create Events, no more are sent", reason)
         }
         let dropped = counts.dropped
-        if dropped > 0, sender.toldDropped == 0 { tell("Events are dropped", "too many wait") }
-        sender.toldDropped = dropped
+        if dropped > 0, sender.loggedDropped == 0 { warn("Dropped Events", "queue is full") }
+        sender.loggedDropped = dropped
     }
 
-    private func tell(_ message: Logger.Message, _ reason: String) {
+    private func warn(_ message: Logger.Message, _ reason: String) {
         logger.warning(message, metadata: ["reason": "\(reason)"])
     }
 
@@ -180,7 +182,7 @@ package final class EventRecorder: Sendable {
             try await connection.send(request) { body in try await body.read { _ in } }
             return .sent
         } catch let status as APIStatus {
-            return Self.outcome(status, isNew: series.told == 0)
+            return Self.outcome(status, isNew: series.sentCount == 0)
         } catch {
             return .failed(shortText(error), after: 0)
         }
@@ -189,10 +191,10 @@ package final class EventRecorder: Sendable {
     private static func outcome(_ status: APIStatus, isNew: Bool) -> Outcome {
         let reason = shortText(ClientError(status.description))
         switch status.code {
-        // Ours, from a try whose answer was lost.
+        // Created by an earlier try whose response was lost.
         case 409 where isNew: return .sent
         case 404 where !isNew: return .lost
-        // Nothing can be made in a namespace that is going away.
+        // Nothing can be created in a namespace being deleted.
         case 403 where status.causes.contains("NamespaceTerminating"): return .abandoned(reason)
         case 403: return .forbidden(reason)
         case 401, 408, 409, 429, 500...:
@@ -205,7 +207,7 @@ package final class EventRecorder: Sendable {
         for series: EventQueue.Series,
         _ connection: APIConnection
     ) async throws -> APIRequest {
-        let isNew = series.told == 0
+        let isNew = series.sentCount == 0
         let uid = isNew ? await uid(series.event.regarding, connection) : nil
         let object = EventObject(series, nodeName: nodeName, uid: uid)
         let collection = "/apis/events.k8s.io/v1/namespaces/\(object.metadata.namespace)/events"
@@ -223,8 +225,8 @@ package final class EventRecorder: Sendable {
         )
     }
 
-    /// The Service's UID, asked for here as nothing else needs it; nil if it can't be had, and the
-    /// event is sent without.
+    /// The Service's UID, requested here because nothing else needs it; nil if the request fails,
+    /// and the event is sent without it.
     private func uid(
         _ object: ClusterEvent.Object,
         _ connection: APIConnection

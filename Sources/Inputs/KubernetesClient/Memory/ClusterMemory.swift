@@ -3,14 +3,14 @@ package import KubernetesAPI
 import SystemCalls
 import SystemPackage
 
-/// The last known state of the cluster on disk, for a start while no API server answers.
+/// The last known state of the cluster on disk, for a start while no API server is reachable.
 ///
-/// The file is replaced as a whole or not at all, and its bytes are on the disk before they take the
-/// old ones' place. What can't be written is reported once and is no reason to stop.
+/// The file is replaced atomically, after the new content has been synced to disk. A write error is
+/// reported once and does not stop the daemon.
 package actor ClusterMemory {
-    /// A larger state is not kept.
+    /// A larger state is not saved.
     package static let maximumBytes = 128 << 20
-    /// Least time between two writes.
+    /// Minimum time between two writes.
     package static let interval = Duration.seconds(30)
 
     private let path: String
@@ -22,10 +22,10 @@ package actor ClusterMemory {
     private let report: @Sendable (String) -> Void
 
     /// - Parameters:
-    ///   - path: a file in a directory of ours, which is made if need be.
-    ///   - settings: whose Services are kept; those of other settings are not read.
-    ///   - interval: least time between two writes.
-    ///   - report: takes a problem with the file, each once.
+    ///   - path: a file in Fairlead's state directory, which is created if absent.
+    ///   - settings: saved with the state; a state saved with other settings is ignored.
+    ///   - interval: minimum time between two writes.
+    ///   - report: receives each problem with the file once.
     package init(
         path: String,
         settings: DecodingSettings,
@@ -38,7 +38,7 @@ package actor ClusterMemory {
         self.report = report
     }
 
-    /// Keeps a state: soon, and of several in quick succession the last.
+    /// Saves a state soon; of several in quick succession, only the last.
     package func remember(_ recording: ClusterRecording) {
         unwritten = recording
         guard !isWaiting else { return }
@@ -50,34 +50,34 @@ package actor ClusterMemory {
         }
     }
 
-    /// Writes what is not written yet.
+    /// Writes a state not written yet.
     package func flush() {
         guard let recording = unwritten else { return }
         unwritten = nil
         do {
             let bytes = try recording.encoded(settings)
             guard bytes.count <= Self.maximumBytes else {
-                throw ClientError("\(bytes.count) bytes are more than \(Self.maximumBytes)")
+                throw ClientError("\(bytes.count) bytes exceed the limit of \(Self.maximumBytes)")
             }
             try write(bytes)
             lastProblem = nil
         } catch {
-            tell("the cluster's state is not kept for the next start: \(error)")
+            reportOnce("cannot save the cluster state for the next start: \(error)")
         }
     }
 
-    /// What was kept; nil if nothing was, or nothing that can be used.
+    /// The saved state; nil if there is none, or it cannot be used.
     package func recall() -> ClusterRecording? {
         do {
             guard let bytes = try read() else { return nil }
             return try ClusterRecording(bytes, settings)
         } catch {
-            tell("the cluster's last state cannot be used: \(error)")
+            reportOnce("cannot use the saved cluster state: \(error)")
             return nil
         }
     }
 
-    private func tell(_ problem: String) {
+    private func reportOnce(_ problem: String) {
         guard problem != lastProblem else { return }
         lastProblem = problem
         report("\(path): \(problem)")

@@ -1,11 +1,11 @@
-/// Waits that grow with each failure in a row and start anew when something worked.
+/// Delays that grow with each consecutive failure and start over after a success.
 struct Backoff: Sendable {
     private let shortest: Duration
     private let longest: Duration
     private var next: Duration
 
-    /// The first wait is between `shortest` and twice that, each further one twice as long. None
-    /// reaches `longest`, what chance adds included.
+    /// The first delay is between `shortest` and twice that, each further one twice as long. All
+    /// stay below `longest`, including jitter.
     init(from shortest: Duration, to longest: Duration) {
         self.shortest = min(shortest, longest / 2)
         self.longest = longest

@@ -1,16 +1,16 @@
 import KubernetesAPI
 
-/// What one piece of a watch brings, sorted by what has to be done with it.
+/// The events of one chunk of a watch, sorted by how they are handled.
 struct EventBatch {
-    /// All objects, where a watch-list has come to its end; to be taken in before the changes.
+    /// All objects, if a watch-list has come to its end; to be applied before the changes.
     private(set) var list: (objects: [APIObject], resourceVersion: String)?
     private(set) var changes: [WatchEvent] = []
-    /// How far the watch has got; nil if it brought nothing since its list.
+    /// The last resource version; nil if there was none since the list.
     private(set) var resourceVersion: String?
-    /// Why the server ends the watch here.
+    /// Why the server ends the watch.
     private(set) var failure: APIStatus?
 
-    /// `initial` are the objects of a watch-list so far, nil when their end has come.
+    /// `initial` holds the objects of a watch-list so far; nil once it has ended.
     init(_ events: [WatchEvent], initial: inout [APIObject]?) {
         for event in events {
             switch event {

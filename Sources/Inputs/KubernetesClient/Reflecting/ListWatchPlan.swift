@@ -1,43 +1,43 @@
 import KubernetesAPI
 
-/// Decides what to ask the API server next, from what became of the questions before.
+/// Decides the next request to the API server from the results of earlier ones.
 ///
-/// Pure: it sends nothing, and time is told to it. Resource versions are opaque here.
+/// Pure: it sends nothing, and the time is passed in. Resource versions are opaque.
 struct ListWatchPlan: Sendable {
     enum Step: Sendable, Hashable {
-        /// All objects as events, and then their changes. An empty version is the newest state.
+        /// All objects as events, followed by their changes. An empty version is the newest state.
         case watchList(resourceVersion: String)
-        /// `0` is whatever the server has at hand, empty what is in its database, and any other
-        /// version the oldest that will do. Only the first two go in pages: beside a limit a
-        /// version would be exact, and the answer the state of then.
+        /// `0` is whatever the server has cached, empty the state of its database, and any other
+        /// version the oldest acceptable one. Only the first two are paged: with a limit, another
+        /// version would be exact, and the result as old as it.
         case list(resourceVersion: String, inPages: Bool)
         case watch(resourceVersion: String)
     }
 
-    /// What to do after a question.
+    /// What to do after a request.
     enum Reaction: Sendable, Hashable {
-        /// Nothing failed, or another question helps: ask it at once.
+        /// Nothing failed, or another request may help: send it at once.
         case askAgain
-        /// Nothing failed, but every node may be in the same position: ask within a second.
+        /// Nothing failed, but every node may be in the same state: send it within a second.
         case askSoon
-        /// Wait, at least so long if the server said so.
+        /// Wait, at least as long as the server asked for.
         case backOff(atLeastSeconds: Int)
-        /// The server does not have the resource for us, and we can do without.
+        /// The server does not offer the resource, which is optional.
         case rest
     }
 
-    /// So many failures of a watch in a row lead to a new list.
+    /// Relist after this many consecutive failures of a watch.
     private static let watchFailureLimit = 5
-    /// So many watches may find their version expired, none working between them, before that is a
-    /// failure.
+    /// How many watches may find their version expired, without a working one in between, before
+    /// that counts as a failure.
     private static let expiryLimit = 2
-    /// For so long a server is not asked for a watch-list that did not come to its end.
+    /// How long not to ask a server for a watch-list after one did not come to its end.
     private static let silentWatchListPause = Duration.seconds(3600)
 
     private let isOptional: Bool
     private let hasOptionalSelector: Bool
     private(set) var resourceVersion = ""
-    /// Whether to send a field selector that old servers don't know.
+    /// Whether to send a field selector that old servers do not support.
     private(set) var usesOptionalSelector: Bool
     /// Complete lists since a watch last worked.
     private(set) var listsWithoutWatch = 0
@@ -47,11 +47,11 @@ struct ListWatchPlan: Sendable {
     private var skipsWatchList = false
     private var noWatchListBefore = Duration.zero
     private var inPages = true
-    /// The server can't list from `resourceVersion`.
+    /// The server cannot list from `resourceVersion`.
     private var versionIsUnavailable = false
-    /// In a row.
+    /// Consecutive failures.
     private var failures = 0
-    /// Watches that found their version out of range since one last worked.
+    /// Watches whose version was out of range, since a watch last worked.
     private var expiries = 0
 
     /// `isOptional` resources may be missing or forbidden.
@@ -61,7 +61,7 @@ struct ListWatchPlan: Sendable {
         usesOptionalSelector = hasOptionalSelector
     }
 
-    /// What to ask at `now`.
+    /// The next request at `now`.
     func step(at now: Duration) -> Step {
         if isListed { return .watch(resourceVersion: resourceVersion) }
         let version = versionIsUnavailable ? "" : resourceVersion
@@ -74,7 +74,7 @@ struct ListWatchPlan: Sendable {
         return .list(resourceVersion: version, inPages: false)
     }
 
-    /// All objects are here, as of `resourceVersion`.
+    /// All objects have been received, as of `resourceVersion`.
     mutating func listed(_ resourceVersion: String) {
         self.resourceVersion = resourceVersion
         isListed = true
@@ -85,12 +85,12 @@ struct ListWatchPlan: Sendable {
         listsWithoutWatch += 1
     }
 
-    /// A watch got as far as `resourceVersion`.
+    /// A watch has reached `resourceVersion`.
     mutating func saw(_ resourceVersion: String) {
         self.resourceVersion = resourceVersion
     }
 
-    /// A watch brought something, or has stood for a while.
+    /// A watch has delivered something, or has been open for a while.
     mutating func worked() {
         failures = 0
         expiries = 0
@@ -109,7 +109,7 @@ struct ListWatchPlan: Sendable {
         failures += 1
         switch step {
         case .watchList:
-            // A server from before watch-list sends objects and never their end.
+            // Servers without watch-list support send objects but never the end marker.
             if error is IdleTimeout {
                 noWatchListBefore = now + Self.silentWatchListPause
             } else if failures > 1, !(error is ConnectionFailure) {
@@ -131,7 +131,7 @@ struct ListWatchPlan: Sendable {
         }
         switch step {
         case .watchList:
-            // Once: the server may be another by the next list.
+            // Only once: the next list may go to another server.
             skipsWatchList = true
             return (400..<500).contains(status.code) ? .askAgain : wait
         case .list: break
@@ -140,17 +140,17 @@ struct ListWatchPlan: Sendable {
         return wait
     }
 
-    /// The version we named is too old, or too new for this server.
+    /// The version in the request is too old, or too new for this server.
     private mutating func outOfRange(_ step: Step, isTooLarge: Bool) -> Reaction {
         switch step {
         case .watch:
-            // However long ago the list was: a slow server takes its time to say so.
+            // Regardless of the age of the list: a slow server may report this late.
             expiries += 1
-            // A list may be no older than what we know. Where that has not led to a watch, and
-            // where the server has not got as far, only its newest state helps.
+            // A list must not be older than the known state. If that has not led to a watch, or if
+            // the server has not got as far, only its newest state helps.
             relist(fromNewest: expiries > 1 || isTooLarge)
-            // After a failure since the list we have waited already, and the version had the time
-            // to become old.
+            // After a failure since the list there was a delay already, in which the version may
+            // have expired.
             return expiries > Self.expiryLimit && failures == 0
                 ? .backOff(atLeastSeconds: 0) : .askAgain
         case .list(_, inPages: true):
@@ -166,7 +166,7 @@ struct ListWatchPlan: Sendable {
         }
     }
 
-    /// The server does not understand something: the field selector of a new kind first, then
+    /// The server does not understand the request: drop the optional field selector first, then
     /// watch-list.
     private mutating func badRequest(_ step: Step) -> Reaction {
         if case .watch = step {
@@ -185,14 +185,14 @@ struct ListWatchPlan: Sendable {
         return .backOff(atLeastSeconds: 0)
     }
 
-    /// Connections come and go, and the version stays good; but an answer that fails again and again
-    /// may fail because of it.
+    /// Lost connections do not invalidate the version; but a request that fails repeatedly may fail
+    /// because of it.
     private mutating func relistAfterManyFailures(_ error: any Error) {
         guard !(error is ConnectionFailure), failures >= Self.watchFailureLimit else { return }
         relist(fromNewest: false)
     }
 
-    /// A new list asks for all that a server may have learnt since the last one.
+    /// A new list uses every feature again, which the server may support by now.
     private mutating func relist(fromNewest: Bool) {
         isListed = false
         versionIsUnavailable = fromNewest

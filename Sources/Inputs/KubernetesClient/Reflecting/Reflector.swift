@@ -2,8 +2,8 @@ package import KubernetesAPI
 package import Logging
 import NIOCore
 
-/// Follows one resource for ever: lists it, watches it, and starts again where that fails
-/// (client-go's reflector).
+/// Lists and watches one resource until cancelled, and starts over after failures (client-go's
+/// reflector).
 package actor Reflector {
     private enum Ending: Error, CustomStringConvertible {
         case tooShort
@@ -12,16 +12,16 @@ package actor Reflector {
 
         var description: String {
             switch self {
-            case .tooShort: "the watch ended at once, without an event"
-            case .beforeAllObjects: "the watch ended before all objects were there"
-            case .samePageAgain: "the list does not come to an end"
+            case .tooShort: "the watch ended at once without an event"
+            case .beforeAllObjects: "the watch ended before all objects were received"
+            case .samePageAgain: "the list returns the same page again"
             }
         }
     }
 
-    /// After so many refusals in a row the log says that a resource is not offered.
+    /// Consecutive rejections after which the log says that a resource is not available.
     private static let refusalsToTell = 4
-    /// After so many it is answered that we may not see the resource.
+    /// Consecutive rejections after which a forbidden resource counts as absent.
     private static let refusalsToCount = 2
 
     private let resource: KubernetesResource
@@ -37,16 +37,16 @@ package actor Reflector {
     private var plan: ListWatchPlan
     private var pace: RequestPace
     private var state = ResourceState()
-    /// Refusals of an optional resource in a row.
+    /// Consecutive rejections of an optional resource.
     private var refusals = 0
     private var listDecoder: ListDecoder?
     private var watchDecoder: WatchDecoder?
     private var listed: [APIObject] = []
-    /// The objects of a watch-list whose end has not come.
+    /// The objects of a watch-list that has not ended.
     private var initial: [APIObject]?
-    /// The watch has brought anything that counts.
+    /// The watch has delivered something, or has been open for a while.
     private var hasBrought = false
-    /// Waits until the watch has stood for a while.
+    /// Waits until the watch has been open for a while.
     private var standing: Task<Void, Never>?
 
     package init(
@@ -101,11 +101,11 @@ package actor Reflector {
         case .list(let version, let inPages):
             return try await list(from: version, inPages: inPages)
         }
-        // A watch that ended is no failure.
+        // The end of a watch is not a failure.
         await pause(.askSoon)
     }
 
-    /// Only cancelling ends the wait early, and the loop sees to that.
+    /// Only cancellation ends the delay early, and the loop checks for it.
     private func pause(
         _ reaction: ListWatchPlan.Reaction,
         spent: Duration = .zero
@@ -128,7 +128,7 @@ package actor Reflector {
         let reason = shortText(error)
         switch reaction {
         case .askAgain, .askSoon:
-            logger.debug("API server refuses, asking differently", metadata: metadata(reason))
+            logger.debug("Request rejected, falling back", metadata: metadata(reason))
         case .rest: await noteRefusal(error, reason)
         case .backOff: await noteFailure(error, reason)
         }
@@ -137,13 +137,13 @@ package actor Reflector {
 
     private func noteRefusal(_ error: any Error, _ reason: String) async {
         refusals += 1
-        // A server that has just started may forbid (403) for a moment what it allows as soon as it
-        // has read its roles. One that does not know the resource (404) is an old one.
+        // A server that has just started may forbid (403) for a moment what it allows once it has
+        // loaded its roles. A server that does not know the resource (404) is an old one.
         let isMissing = (error as? APIStatus)?.code == 404
         let isAnswer = isMissing || refusals >= Self.refusalsToCount
         if refusals == Self.refusalsToTell {
             logger.info(
-                "API server does not offer this; it is asked again now and then",
+                "Resource not available from the API server, will check again",
                 metadata: metadata(reason)
             )
         }
@@ -158,7 +158,7 @@ package actor Reflector {
         let isNews = state.failures == 0 || state.lastError != reason
         logger.log(
             level: isNews ? .warning : .debug,
-            "Following the API server failed, trying again",
+            "Failed to list or watch the resource, will retry",
             metadata: metadata(reason)
         )
         await note {
@@ -166,7 +166,7 @@ package actor Reflector {
             $0.failures += 1
             $0.lastError = reason
         }
-        // A server that answers nonsense is worth no less than one that does not answer.
+        // A server that sends garbage is treated like one that does not respond.
         if state.failures % 3 == 0, let server = state.server, !(error is ConnectionFailure) {
             await connection.leave(server)
         }
@@ -268,7 +268,7 @@ package actor Reflector {
         }
         guard state.listsWithoutWatch == ResourceState.circleLimit else { return }
         logger.warning(
-            "No watch of the API server works; its lists are asked for again and again",
+            "No watch works, relisting instead",
             metadata: [
                 "resource": "\(resource.rawValue)", "lists": "\(state.listsWithoutWatch)",
             ]
@@ -329,17 +329,16 @@ package actor Reflector {
         try watchDecoder?.finish()
     }
 
-    /// The connection of a watch that had worked is gone: the server was stopped, or the network
-    /// was away.
+    /// The connection of a working watch was lost: the server stopped, or the network failed.
     private func cut(_ broken: BrokenStream) async {
-        logger.debug("Watch cut, asking again", metadata: metadata(shortText(broken)))
+        logger.debug("Watch connection lost, reconnecting", metadata: metadata(shortText(broken)))
         await note {
             $0.phase = .connecting
             $0.lastError = shortText(broken)
         }
     }
 
-    /// A watch of a quiet resource brings nothing for long, and works nevertheless.
+    /// A watch of a quiet resource works although nothing arrives.
     private func awaitStanding() {
         standing = Task { [time, settings] in
             guard (try? await time.sleep(for: settings.steadyWatch)) != nil, !Task.isCancelled
@@ -352,7 +351,7 @@ package actor Reflector {
     private func worked() async {
         if state.failures > 0 || state.isCircling {
             logger.notice(
-                "Following the API server again",
+                "Watching the resource again",
                 metadata: ["resource": "\(resource.rawValue)", "after": "\(state.failures)"]
             )
         }
@@ -365,7 +364,7 @@ package actor Reflector {
         }
     }
 
-    /// True when the last of the initial objects has come.
+    /// True when the last of the initial objects has arrived.
     private func receivedEvents(_ chunk: ByteBuffer) async throws -> Bool {
         guard let events = try watchDecoder?.feed(chunk.readableBytesUInt8Span), !events.isEmpty
         else { return false }

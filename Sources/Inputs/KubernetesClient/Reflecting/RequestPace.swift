@@ -1,33 +1,33 @@
-/// When to ask the API server next, after a question did not go well.
+/// How long to wait before the next request, after one that did not succeed.
 struct RequestPace: Sendable {
-    /// Questions that come at once for every node are spread over so long.
+    /// Requests that all nodes would send at once are spread over this time.
     private static let spread = Duration.seconds(1)
-    /// Short enough that a server which is back is asked, and has answered, within 10 s.
+    /// Short enough that a server that is back has been asked, and has answered, within 10 s.
     private static let longestPause = Duration.seconds(8)
-    /// A server that asks for more time gets so much, in seconds. API servers ask for half a minute
-    /// at most when they shed load.
+    /// The longest accepted `Retry-After`, in seconds. API servers ask for half a minute at most
+    /// when they shed load.
     private static let longestRetryAfter = 30
 
     private var failures = Backoff(from: .milliseconds(800), to: longestPause)
     private var refusals: Backoff
 
-    /// `longestRest` is the limit for a resource that the server does not offer.
+    /// `longestRest` limits the delay for an unavailable resource.
     init(longestRest: Duration) {
         refusals = Backoff(from: .seconds(1), to: longestRest)
     }
 
-    /// A watch worked: what failed before it counts no more.
+    /// A watch worked: earlier failures no longer count.
     mutating func worked() {
         failures.reset()
     }
 
-    /// The server does offer the resource.
+    /// The server offers the resource.
     mutating func found() {
         refusals.reset()
     }
 
-    /// How long to wait. `spent` is what the failed question has waited already, where that was
-    /// for an answer that did not come.
+    /// The next delay. `spent` is how long the failed request has waited for a response that did
+    /// not come.
     mutating func wait(
         after reaction: ListWatchPlan.Reaction,
         spent: Duration = .zero,

@@ -1,31 +1,31 @@
-/// How following one resource goes.
+/// The state of watching one resource.
 package struct ResourceState: Sendable, Hashable {
     package enum Phase: String, Sendable, Hashable {
         case connecting
         case listing
         case watching
-        /// Waits after a failure.
+        /// Waiting after a failure.
         case backingOff
-        /// The server does not have the resource, and nobody needs it.
+        /// The server does not have the resource, which is optional.
         case absent
     }
 
-    /// So many complete lists without a watch that works are a circle.
+    /// Complete lists without a working watch that count as going in circles.
     package static let circleLimit = 4
 
     package var phase = Phase.connecting
-    /// When a server last answered well.
+    /// When a server last answered successfully.
     package var lastAnswer: ContinuousClock.Instant?
-    /// When something about an object last came, bookmarks included.
+    /// When something about an object last arrived, bookmarks included.
     package var lastEvent: ContinuousClock.Instant?
-    /// When a watch last brought something, or had stood for a while.
+    /// When a watch last delivered something, or had been open for a while.
     package var lastWatch: ContinuousClock.Instant?
     package var resourceVersion = ""
     /// Failures since a watch last worked.
     package var failures = 0
-    /// Without secrets; the last one, even if all is well by now.
+    /// The last error, even if it is over; without secrets.
     package var lastError: String?
-    /// Where the last answer came from.
+    /// The server of the last response.
     package var server: ServerAddress?
     /// Complete lists received, the first included.
     package var lists = 0
@@ -34,11 +34,11 @@ package struct ResourceState: Sendable, Hashable {
 
     package init() {}
 
-    /// Lists and watches follow each other, and no watch works: what is known may be old, though
-    /// the server answers.
+    /// Lists and watches alternate and no watch works: the known state may be old although the
+    /// server answers.
     package var isCircling: Bool { listsWithoutWatch >= Self.circleLimit }
 
-    /// The last sign that what is known is what the server has; nil if there never was one.
+    /// When the state was last known to be the server's; nil if never.
     package var lastSign: ContinuousClock.Instant? {
         isCircling ? lastWatch : [lastAnswer, lastEvent].compactMap { $0 }.max()
     }

@@ -1,17 +1,17 @@
 package import ServiceModel
 
-/// What a manifest holds: one object of ours, and where it stands.
+/// One object of a manifest that concerns the proxy, and its position.
 package struct DecodedObject: Sendable, Equatable {
-    /// What the object is to the proxy.
+    /// The decoded object.
     package enum Content: Sendable, Equatable {
         case service(Service)
         case slice(EndpointSlice)
-        /// A Service or slice that is valid and none of our business (headless, ExternalName,
-        /// another proxy's); known so that it is not taken for missing.
+        /// A valid Service or slice that this proxy does not serve (headless, ExternalName, another
+        /// proxy's); recorded so that it does not count as missing.
         case ignored
     }
 
-    /// Identity within a file: two objects with one key are duplicates.
+    /// Identity within a file: two objects with the same key are duplicates.
     package struct Key: Sendable, Hashable, Comparable {
         package var kind: String
         package var namespace: String
@@ -48,10 +48,10 @@ package struct DecodedObject: Sendable, Equatable {
     }
 }
 
-/// One object that could not be used, or a value of it that was left out.
+/// An object that could not be used, or one of its values that was left out.
 package struct BadObject: Sendable, Equatable {
-    /// If the object is not among the good ones, its last good version stays; nil when not even its
-    /// name could be read.
+    /// If the object is not among the good ones, its last good version stays in use; nil if not
+    /// even its name could be read.
     package var key: DecodedObject.Key?
     package var line: Int
     package var reason: String
@@ -67,9 +67,10 @@ package struct BadObject: Sendable, Equatable {
 package struct DecodedManifest: Sendable, Equatable {
     package var objects: [DecodedObject] = []
     package var bad: [BadObject] = []
-    /// Some part could not even be split into objects, so what is absent may just be unreadable.
+    /// Part of the text could not be split into objects, so an absent object may only be
+    /// unreadable.
     package var isTorn = false
-    /// Where each object stands.
+    /// The line of each object.
     var lines: [DecodedObject.Key: Int] = [:]
 
     package init() {}

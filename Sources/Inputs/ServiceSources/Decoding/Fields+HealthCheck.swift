@@ -4,7 +4,7 @@ import PrintableText
 import ServiceModel
 
 extension Fields {
-    /// The fields of a `healthCheck`. `ports` are those of its Service.
+    /// The fields of a `healthCheck`. `ports` are the ports of its Service.
     func healthCheck(ports: [ServicePort]) throws(FieldError) -> HealthCheck {
         try refuseUnknown([
             "tcp", "http", "https", "port", "interval", "timeout", "rise", "fall", "panic",
@@ -17,7 +17,7 @@ extension Fields {
         )
     }
 
-    /// That of an object's annotation; nil if it has none.
+    /// The health check in an object's annotation; nil without the annotation.
     func annotatedHealthCheck(ports: [ServicePort]) throws(FieldError) -> HealthCheck? {
         let name = HealthCheck.annotation
         guard let annotations = try fields("metadata")?.fields("annotations"),
@@ -33,19 +33,19 @@ extension Fields {
         do throws(FieldError) {
             return try Fields(document.get()).healthCheck(ports: ports)
         } catch {
-            // Lines inside the text are none of the file.
+            // Line numbers inside the annotation are not line numbers of the file.
             throw annotations.error(name, error.description)
         }
     }
 
-    // MARK: - What to ask
+    // MARK: - Probe
 
     private func probe() throws(FieldError) -> HealthCheck.Probe {
         let kinds = ["tcp", "http", "https"].filter(names.contains)
         guard kinds.count == 1, let kind = kinds.first else {
             throw FieldError(line: line, path: path, reason: "give one of tcp, http, https")
         }
-        // `http:` alone is enough to say that defaults will do.
+        // `http:` without a value selects the defaults.
         let absent = YAMLValue(line: line(of: kind), content: .mapping([]))
         let nested = try Fields(
             value(kind) ?? absent,
@@ -68,13 +68,13 @@ extension Fields {
         }
     }
 
-    /// Only what cannot end a request line or a header gets into one.
+    /// Rejects anything that could end a request line or a header.
     private func request() throws(FieldError) -> HealthCheck.Request {
         var request = HealthCheck.Request()
         if let path = try string("path") {
             let isSafe = path.utf8.allSatisfy { (0x21...0x7e).contains($0) && $0 != 0x23 }
             guard path.hasPrefix("/"), isSafe, path.utf8.count <= 1024 else {
-                throw error("path", "\(quoted(path)) is no path such as /healthz")
+                throw error("path", "\(quoted(path)) is not a path such as /healthz")
             }
             request.path = path
         }
@@ -87,21 +87,21 @@ extension Fields {
         guard let text = try string("host") else { return nil }
         let isSafe = text.utf8.allSatisfy { isHostByte($0) || [0x3a, 0x5b, 0x5d].contains($0) }
         guard isSafe, (1...255).contains(text.utf8.count) else {
-            throw error("host", "\(quoted(text)) is no host name")
+            throw error("host", "\(quoted(text)) is not a host name")
         }
         return text
     }
 
-    /// A DNS name: TLS has no server names that are addresses.
+    /// A DNS name: TLS server names cannot be addresses.
     private func hostName(_ name: String) throws(FieldError) -> String? {
         guard let text = try string(name) else { return nil }
         guard text.utf8.allSatisfy(isHostByte), (1...253).contains(text.utf8.count),
             IPAddress(text) == nil
-        else { throw error(name, "\(quoted(text)) is no DNS name") }
+        else { throw error(name, "\(quoted(text)) is not a DNS name") }
         return text
     }
 
-    /// `200`, `200-399` or a list of such.
+    /// `200`, `200-399` or a list of these.
     private func statuses() throws(FieldError) -> [ClosedRange<Int>]? {
         guard let value = value("status") else { return nil }
         let texts: [String]
@@ -122,7 +122,7 @@ extension Fields {
             else {
                 throw error(
                     "status",
-                    "\(quoted(text)) is no status or range of 100 to 599, such as 200-399"
+                    "\(quoted(text)) is not a status or range within 100 to 599, such as 200-399"
                 )
             }
             ranges.append(first...last)
@@ -130,7 +130,7 @@ extension Fields {
         return ranges
     }
 
-    // MARK: - Where and when
+    // MARK: - Port and timing
 
     private func probedPort(_ ports: [ServicePort]) throws(FieldError) -> HealthCheck.Port {
         guard let text = try string("port") else { return .endpoint }
@@ -138,7 +138,7 @@ extension Fields {
             return .number(port)
         }
         guard !text.isEmpty, ports.contains(where: { $0.name == text }) else {
-            throw error("port", "\(quoted(text)) is no number and no port of the Service")
+            throw error("port", "\(quoted(text)) is neither a number nor a port of the Service")
         }
         return .named(text)
     }

@@ -14,7 +14,7 @@ extension Fields {
         return port
     }
 
-    /// A node port; 0 and absent mean none.
+    /// A node port; nil if 0 or absent.
     func nodePort(_ name: String) throws(FieldError) -> PortNumber? {
         try integer(name, in: 0...65535).flatMap { PortNumber($0) }
     }
@@ -34,7 +34,7 @@ extension Fields {
     func address(_ name: String) throws(FieldError) -> IPAddress? {
         guard let text = try string(name), !text.isEmpty else { return nil }
         guard let address = IPAddress(text) else {
-            throw error(name, "\(quoted(text)) is no IP address")
+            throw error(name, "\(quoted(text)) is not an IP address")
         }
         return address
     }
@@ -62,7 +62,7 @@ extension Fields {
         return values.compactMap(\.self)
     }
 
-    /// Kubernetes' nested form of the affinity timeout; 10800 s if absent.
+    /// The nested Kubernetes form of the affinity timeout; 10800 s if absent.
     func clientIPAffinity() throws(FieldError) -> SessionAffinity {
         let seconds = try fields("clientIP")?.integer("timeoutSeconds", in: 1...86400)
         return .clientIP(timeoutSeconds: UInt32(seconds ?? 10800))
@@ -70,11 +70,10 @@ extension Fields {
 }
 
 extension Fields {
-    /// An object's name.
     func objectName(_ field: String) throws(FieldError) -> String {
         let name = try requiredString(field)
         guard ObjectNames.isObjectName(name) else {
-            throw error(field, "\(quoted(name)) is no valid name")
+            throw error(field, "\(quoted(name)) is not a valid name")
         }
         return name
     }
@@ -83,7 +82,7 @@ extension Fields {
     func portName() throws(FieldError) -> String {
         guard let name = try string("name"), !name.isEmpty else { return "" }
         guard ObjectNames.isLabel(name) else {
-            throw error("name", "\(quoted(name)) is no valid port name")
+            throw error("name", "\(quoted(name)) is not a valid port name")
         }
         return name
     }

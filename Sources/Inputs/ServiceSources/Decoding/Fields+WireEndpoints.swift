@@ -4,7 +4,7 @@ import KubernetesObjects
 import ServiceModel
 
 extension WireEndpointSlice {
-    /// An endpoint that is not of its form goes to `leftOut`.
+    /// A malformed endpoint is added to `leftOut`.
     init(_ object: Fields, leftOut: inout [FieldError]) throws(FieldError) {
         self.init()
         metadata = try WireMetadata(object)
@@ -15,7 +15,7 @@ extension WireEndpointSlice {
             Endpoint.init,
             insteadOf: { (error) in
                 leftOut.append(error.adding("this endpoint is left out"))
-                // Without an address, so that it is none.
+                // An endpoint without an address is ignored.
                 return Endpoint()
             }
         )
@@ -60,9 +60,9 @@ extension WireEndpointSlice.Hint {
     }
 }
 
-/// Decodes the legacy `v1 Endpoints`, which only manifests hold.
+/// Decodes the legacy `v1 Endpoints`, which only occur in manifests.
 enum LegacyEndpoints {
-    /// One slice for each subset and family. Addresses that are none go to `leftOut`.
+    /// One slice for each subset and family. Invalid addresses are added to `leftOut`.
     static func slices(
         _ object: Fields,
         namespace: String,

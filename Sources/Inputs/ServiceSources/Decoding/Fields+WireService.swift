@@ -3,7 +3,7 @@ import KubernetesObjects
 import ServiceModel
 
 extension WireMetadata {
-    /// Only labels and annotations that mean something are read.
+    /// Reads only the labels and annotations that affect the proxy.
     init(_ object: Fields) throws(FieldError) {
         self.init()
         guard let metadata = try object.fields("metadata") else { return }
@@ -19,7 +19,7 @@ extension WireMetadata {
 }
 
 extension WireService {
-    /// An ingress entry that is not of its form goes to `leftOut`.
+    /// A malformed ingress entry is added to `leftOut`.
     init(_ object: Fields, leftOut: inout [FieldError]) throws(FieldError) {
         self.init()
         metadata = try WireMetadata(object)
@@ -81,7 +81,7 @@ extension WireService.Ingress {
 }
 
 extension Fields {
-    /// A whole number of any size.
+    /// An integer of any size.
     func integer(_ name: String) throws(FieldError) -> Int? {
         try integer(name, in: Int.min...Int.max)
     }
@@ -96,8 +96,8 @@ extension Fields {
         return result
     }
 
-    /// As `elements`, with what `insteadOf` makes of the error in place of one that can't be read,
-    /// so that the others keep their places.
+    /// As `elements`, but replaces an unreadable element with the result of `insteadOf`, so that
+    /// the others keep their positions.
     func elements<Element>(
         _ name: String,
         _ read: (Fields) throws(FieldError) -> Element,
@@ -114,7 +114,7 @@ extension Fields {
         return result
     }
 
-    /// Those of a mapping's texts that are named.
+    /// The named entries of a mapping of texts.
     fileprivate func texts(
         _ name: String,
         _ wanted: [String]
@@ -125,7 +125,7 @@ extension Fields {
         return result
     }
 
-    /// `read`, with an error of its own given the line of the field it is about.
+    /// Calls `read`, and adds the field's line to its error.
     func located<Value>(
         _ read: () throws(ObjectError) -> Value
     ) throws(FieldError) -> Value {
@@ -136,7 +136,7 @@ extension Fields {
         }
     }
 
-    /// An error about a field further in, with its line.
+    /// An error about a nested field, with its line.
     func located(_ error: ObjectError) -> FieldError {
         let place = "\(error.path)"
         return FieldError(
@@ -146,7 +146,7 @@ extension Fields {
         )
     }
 
-    /// The line of a field further in, or of the innermost part of its path that is there.
+    /// The line of a nested field, or of the innermost existing part of its path.
     private func line(of path: FieldPath) -> Int {
         var line = line
         guard case .field(let name) = path.steps.first, var value = value(name) else {
@@ -169,7 +169,7 @@ extension Fields {
 }
 
 extension FieldError {
-    /// With what becomes of the object without the field.
+    /// Adds what happens to the object without the field.
     func adding(_ consequence: String) -> FieldError {
         FieldError(line: line, path: path, reason: "\(reason); \(consequence)")
     }

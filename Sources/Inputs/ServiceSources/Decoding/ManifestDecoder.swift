@@ -3,18 +3,18 @@ import KubernetesObjects
 import PrintableText
 import ServiceModel
 
-/// Reads a manifest: Kubernetes objects as `kubectl get -o yaml` or `-o json` prints them, lists of
-/// them, and the short form, in any mix. Other Kubernetes kinds are passed over.
+/// Decodes a manifest: Kubernetes objects as `kubectl get -o yaml` or `-o json` prints them, lists
+/// of them, and the short form, in any mix. Other Kubernetes kinds are skipped.
 package struct ManifestDecoder: Sendable {
-    /// Which Services are ours (label `service.kubernetes.io/service-proxy-name`); empty for those
-    /// without the label.
+    /// The label value (`service.kubernetes.io/service-proxy-name`) of the Services to serve; empty
+    /// serves those without the label.
     package var serviceProxyName: String
 
     package init(serviceProxyName: String = "") {
         self.serviceProxyName = serviceProxyName
     }
 
-    /// Total: whatever the text, the good objects in it come out.
+    /// Never fails: valid objects are returned whatever else the text contains.
     package func decode(_ text: String) -> DecodedManifest {
         var manifest = DecodedManifest()
         for document in YAMLText.documents(text) {
@@ -39,7 +39,7 @@ package struct ManifestDecoder: Sendable {
             }
             let kind = try fields.requiredString("kind")
             if kind == "List" || kind.hasSuffix("List") {
-                // The items of a typed list come without a kind of their own.
+                // The items of a typed list have no `kind`.
                 let itemKind = kind == "List" ? nil : String(kind.dropLast(4))
                 for (item, itemPath) in try fields.list("items") {
                     decodeItem(item, path: itemPath, kind: itemKind, into: &manifest)
@@ -191,14 +191,14 @@ package struct ManifestDecoder: Sendable {
 }
 
 extension DecodedManifest {
-    /// Of two objects with one name in a file the first counts.
+    /// The first of two objects with the same key in a file wins.
     fileprivate mutating func add(_ object: DecodedObject) {
         if let first = lines[object.key] {
             bad.append(
                 BadObject(
                     key: object.key,
                     line: object.line,
-                    reason: "given twice; the one on line \(first) counts"
+                    reason: "given twice; the one on line \(first) is used"
                 )
             )
             return

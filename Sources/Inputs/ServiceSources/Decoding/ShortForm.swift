@@ -4,8 +4,8 @@ import KubernetesObjects
 import PrintableText
 import ServiceModel
 
-/// Decodes one element of a `services:` list: a Service and its endpoints in one place, for people
-/// without a cluster. Unknown fields are refused.
+/// Decodes one element of a `services:` list: a Service together with its endpoints, for use
+/// without a cluster. Unknown fields are rejected.
 enum ShortForm {
     static let fieldNames = [
         "name", "address", "addresses", "ports", "endpoints", "sessionAffinity",
@@ -13,12 +13,12 @@ enum ShortForm {
         "healthCheckNodePort", "scheduler", "forwarding", "healthCheck",
     ]
 
-    /// `web` is in namespace `default`; `shop/web` names its own.
+    /// `web` is in namespace `default`; `shop/web` includes its namespace.
     static func name(_ fields: Fields) throws(FieldError) -> ServiceName {
         let text = try fields.requiredString("name")
         let parts = text.split(separator: "/", omittingEmptySubsequences: false).map(String.init)
         guard parts.count <= 2, parts.allSatisfy(ObjectNames.isObjectName) else {
-            throw fields.error("name", "\(quoted(text)) is no valid name")
+            throw fields.error("name", "\(quoted(text)) is not a valid name")
         }
         return ServiceName(
             namespace: parts.count == 2 ? parts[0] : "default",
@@ -53,14 +53,14 @@ enum ShortForm {
         guard !service.families.isEmpty else {
             throw fields.error(
                 "address",
-                "is missing, and no endpoint or other address tells a family"
+                "is missing, and no endpoint or other address gives the IP family"
             )
         }
         return (service, slices)
     }
 
-    /// Without an address of its own a Service is there in the families of its other addresses,
-    /// or with node ports alone, in those of its endpoints.
+    /// A Service without a cluster address has the families of its other addresses or, with node
+    /// ports only, those of its endpoints.
     private static func families(_ service: Service, _ slices: [EndpointSlice]) -> Set<IPFamily> {
         let own = service.clusterIPs + service.externalIPs + service.loadBalancerAddresses
         let families = Set(own.map(\.family))
@@ -80,7 +80,7 @@ enum ShortForm {
         guard Set(addresses.map(\.family)).count == addresses.count else {
             throw fields.error(
                 "addresses",
-                "at most one address a family; put others under externalIPs"
+                "at most one address per family; put others under externalIPs"
             )
         }
         return addresses
@@ -106,7 +106,7 @@ enum ShortForm {
                 throw entry.error(
                     "name",
                     port.name.isEmpty
-                        ? "ports of one protocol need names to tell them apart"
+                        ? "several ports of one protocol need names"
                         : "port \(quoted(port.name)) is given twice"
                 )
             }
@@ -126,7 +126,7 @@ enum ShortForm {
         service.loadBalancerSourceRanges = try balancer.prefixes("sourceRanges")
     }
 
-    /// `ClientIP`, or with a timeout `clientIP: {timeoutSeconds: 60}`.
+    /// `ClientIP`, or `clientIP: {timeoutSeconds: 60}` with a timeout.
     private static func affinity(_ fields: Fields) throws(FieldError) -> SessionAffinity {
         guard let value = fields.value("sessionAffinity") else { return .none }
         switch value.content {
@@ -146,14 +146,14 @@ enum ShortForm {
     }
 }
 
-/// The endpoints of a short-form Service, as slices: one for each family and set of ports.
+/// The endpoints of a short-form Service as slices, one for each family and set of ports.
 private struct ShortFormEndpoints {
     let service: ServiceName
     let ports: [(port: ServicePort, target: PortNumber)]
 
     private struct Group: Hashable {
         var family: IPFamily
-        /// What an endpoint says instead of `targetPort`.
+        /// Overrides `targetPort` for one endpoint.
         var port: PortNumber?
     }
 
@@ -164,7 +164,7 @@ private struct ShortFormEndpoints {
             let endpoint = try endpoint(entry)
             let port = try entry.port("port")
             guard port == nil || ports.count == 1 else {
-                throw entry.error("port", "only where the Service has a single port")
+                throw entry.error("port", "only allowed if the Service has a single port")
             }
             groups[Group(family: endpoint.address.family, port: port), default: []]
                 .append(endpoint)

@@ -2,20 +2,20 @@ import Dispatch
 import Glibc
 import SystemPackage
 
-/// Tells when files of a directory change (inotify(7)). Calls back on the queue it was given. What
-/// symbolic links in the directory lead to is not seen.
+/// Reports changes to the files of a directory (inotify(7)) on the queue it was given. Changes to
+/// targets of symbolic links are not reported.
 package final class DirectoryWatch {
     /// Makes an inotify instance: a descriptor, or -1 with `errno` set.
     package static func makeInstance() -> CInt { inotify_init1(CInt(IN_CLOEXEC | IN_NONBLOCK)) }
 
-    /// Why there is no watch.
+    /// Why the directory cannot be watched.
     struct Failure: Error {
         let errno: CInt
 
-        /// The user's inotify instances or watches are used up; the directory itself may be well.
+        /// The user's inotify instances or watches are exhausted; the directory itself may be fine.
         var isExhaustion: Bool { [EMFILE, ENFILE, ENOSPC, ENOMEM].contains(errno) }
 
-        /// What is used up, as an administrator would raise it.
+        /// Names the sysctl to raise.
         var reason: String {
             let limit =
                 switch errno {
@@ -23,23 +23,22 @@ package final class DirectoryWatch {
                 case ENOSPC: "fs.inotify.max_user_watches is used up"
                 default: Errno(rawValue: errno).description
                 }
-            return "cannot be watched (\(limit)); it is looked at every second instead"
+            return "cannot be watched (\(limit)); polling it every second instead"
         }
     }
 
-    /// What happened.
     enum Event {
         /// The named file was written and closed, or moved here.
         case completed(name: String)
-        /// Something else about the directory's files.
+        /// Some other change to the directory's files.
         case changed
-        /// The directory itself is gone; this watch is of no use any more.
+        /// The directory itself was removed; this watch reports nothing more.
         case lost
     }
 
     private let source: any DispatchSourceRead
 
-    /// Fails if there is no directory at `path` that may be read, or the kernel has no watch left.
+    /// Fails if `path` is not a readable directory, or the kernel has no watch left.
     init(
         _ path: String,
         queue: DispatchQueue,

@@ -3,20 +3,20 @@ import Glibc
 package import ServiceModel
 import Synchronization
 
-/// Services from manifests in a directory (or one file), followed as they change.
+/// Services from the manifests in a directory (or one file), watched for changes.
 ///
-/// Files are read when their writer closes or renames them; changes within a short time come as one
-/// update. What symbolic links lead to, and whether the directory is still the same, is looked at
-/// every second; so is everything while the kernel has no inotify instance or watch left. What cannot
-/// be read or understood is an issue, and what it said before stays.
+/// Files are read when their writer closes or renames them; changes within a short time become one
+/// update. Targets of symbolic links, and whether the directory is still the same, are checked
+/// every second; so is everything while the kernel has no inotify instance or watch left. What
+/// cannot be read or decoded is an issue, and its last good version stays in use.
 ///
-/// @unchecked Sendable: all state is touched on `queue` only, but for `looked`, which has a lock.
+/// @unchecked Sendable: all state is confined to `queue`, except `looked`, which has a lock.
 package final class FileSource: @unchecked Sendable {
-    /// Changes this close together come as one update.
+    /// Changes this close together become one update.
     static let quietTime = DispatchTimeInterval.milliseconds(100)
-    /// A file that changed this recently, without its writer having closed it, may be half written.
+    /// A file modified this recently and not closed by its writer may be incomplete.
     static let settlingNanoseconds: Int64 = 1_000_000_000
-    /// How often to look at what inotify does not tell.
+    /// How often to check what inotify does not report.
     static let lookInterval = DispatchTimeInterval.seconds(1)
 
     private let files: ManifestFiles
@@ -29,14 +29,14 @@ package final class FileSource: @unchecked Sendable {
     private var links: Set<String> = []
     private var completed: Set<String> = []
     private var watch: DirectoryWatch?
-    /// Of the directory that is watched.
+    /// Identity of the watched directory.
     private var identity: [UInt64]?
-    /// That the directory was on when it was last read.
+    /// The file system of the directory when it was last read.
     private var lastFileSystem: UInt64?
-    /// Manifests that are missing without having been deleted, whose copies stay for now, and the
-    /// revision that lacks them first.
+    /// Manifests that are missing but not deleted, whose copies are kept for now, and the first
+    /// revision without them.
     private var missing: [String: UInt64] = [:]
-    /// Why the directory cannot be watched though it is there.
+    /// Why an existing directory cannot be watched.
     private var watchIssue: ObjectIssue?
     private var timer: (any DispatchSourceTimer)?
     private var scanIsPlanned = false
@@ -47,7 +47,8 @@ package final class FileSource: @unchecked Sendable {
     private let looked = Mutex<ContinuousClock.Instant?>(nil)
 
     /// `stateDirectory` keeps copies of good manifests for the next start; nil keeps none.
-    /// `makeInstance` makes inotify instances; `fileSystem` tells file systems by their device.
+    /// `makeInstance` makes inotify instances; `fileSystem` identifies the file system of a path by
+    /// its device.
     package init(
         path: String,
         serviceProxyName: String = "",
@@ -62,7 +63,7 @@ package final class FileSource: @unchecked Sendable {
         self.fileSystem = fileSystem
     }
 
-    /// The device that holds the path; nil if there is nothing.
+    /// The device that holds the path; nil if the path does not exist.
     package static let fileSystem: @Sendable (String) -> UInt64? = {
         ManifestFiles.identity($0)?.first
     }
@@ -76,8 +77,8 @@ package final class FileSource: @unchecked Sendable {
         }
     }
 
-    /// Follows the files until the stream's consumer ends. The first update holds everything; it
-    /// comes when the path could be read for the first time. To be called once.
+    /// Watches the files until the stream's consumer ends. The first update holds everything and
+    /// comes once the path could be read. Call once.
     package func updates() -> AsyncStream<SnapshotUpdate> {
         AsyncStream { continuation in
             continuation.onTermination = { _ in self.queue.async { self.stop() } }
@@ -88,7 +89,7 @@ package final class FileSource: @unchecked Sendable {
         }
     }
 
-    /// Looks at every file again.
+    /// Scans every file again.
     package func rescan() {
         queue.async {
             self.stamps = [:]
@@ -96,7 +97,8 @@ package final class FileSource: @unchecked Sendable {
         }
     }
 
-    /// What was missing in updates up to this revision is not held: the next start need not know it.
+    /// Drops the copies of manifests missing in updates up to this revision: they are not held, so
+    /// the next start does not need them.
     package func forgetMissing(upTo revision: UInt64) {
         queue.async {
             for (path, since) in self.missing where since <= revision {
@@ -106,8 +108,8 @@ package final class FileSource: @unchecked Sendable {
         }
     }
 
-    /// When the path was last seen to be readable, and followed by watch or by polling; nil if
-    /// never. Less than two seconds ago as long as all is well.
+    /// When the path was last readable and either watched or polled; nil if never. At most two
+    /// seconds ago while the source is healthy.
     package var lastLook: ContinuousClock.Instant? { looked.withLock { $0 } }
 
     private func stop() {
@@ -119,7 +121,7 @@ package final class FileSource: @unchecked Sendable {
 
     // MARK: - Watching
 
-    /// Watches first and reads then, so that no change falls in between.
+    /// Starts the watch before reading, so that no change is missed in between.
     private func follow() {
         openWatch()
         runScan()
@@ -131,7 +133,7 @@ package final class FileSource: @unchecked Sendable {
         self.timer = timer
     }
 
-    /// Without a watch afterwards the directory is not there, or `watchIssue` says why.
+    /// Without a watch afterwards, the directory does not exist or `watchIssue` gives the reason.
     private func openWatch() {
         let directory = files.directory
         identity = ManifestFiles.identity(directory)
@@ -161,8 +163,8 @@ package final class FileSource: @unchecked Sendable {
         planScan(after: Self.quietTime)
     }
 
-    /// What no event tells: another directory at the path, what links lead to, everything without a
-    /// watch.
+    /// Checks what causes no event: a replaced directory, targets of links, and everything while
+    /// there is no watch.
     private func look() {
         guard continuation != nil else { return }
         let isOther = ManifestFiles.identity(files.directory) != identity
@@ -170,14 +172,14 @@ package final class FileSource: @unchecked Sendable {
             let wasPolling = watchIssue != nil
             openWatch()
             if watch == nil, watchIssue == nil {
-                // There is no directory. Only that is told, should one appear just now.
+                // The directory does not exist; scan only if it has just appeared.
                 if isReadable { planScan(after: Self.lookInterval) }
                 return
             }
             if wasPolling {
                 runScan()
             } else {
-                // Whoever makes the directory anew gets time to fill it.
+                // A recreated directory needs time to be filled.
                 planScan(after: Self.lookInterval)
             }
         } else if !isReadable || links.contains(where: hasChanged) {
@@ -220,7 +222,7 @@ package final class FileSource: @unchecked Sendable {
 
     // MARK: - Reading
 
-    /// Takes in what changed on disk; nil as long as there was nothing to read ever.
+    /// Applies the changes on disk; nil until the path could be read once.
     private func scan(isFirst: Bool) -> Set<ServiceName>? {
         let listing: ManifestFiles.Listing
         do throws(ListingFailure) {
@@ -228,7 +230,7 @@ package final class FileSource: @unchecked Sendable {
         } catch {
             isReadable = false
             store.report(
-                ObjectIssue(source: files.path, reason: error.reason + "; waiting for it")
+                ObjectIssue(source: files.path, reason: error.reason + "; retrying")
             )
             return hasReported ? [] : nil
         }
@@ -252,8 +254,8 @@ package final class FileSource: @unchecked Sendable {
         return changed
     }
 
-    /// One of many was removed by somebody. All of them at once may have been unmounted, and so has
-    /// what is absent on another file system.
+    /// A file missing among others was deleted. If all are missing at once, or the directory is on
+    /// another file system, it may have been unmounted.
     private func remove(_ gone: Set<String>, isEmpty: Bool) -> Set<ServiceName> {
         let present = fileSystem(files.directory)
         let isOther = lastFileSystem != nil && lastFileSystem != present
@@ -272,8 +274,8 @@ package final class FileSource: @unchecked Sendable {
         return changed
     }
 
-    /// At the start: where there is no manifest at all, those of the last run count first, so that
-    /// they are found missing with the next look. Else nobody needs copies of what is not there.
+    /// At the start, without any manifest: begins with those of the last run, so that the next scan
+    /// finds them missing. Otherwise copies of absent files are dropped.
     private func takeCopies(_ listing: ManifestFiles.Listing) -> Set<ServiceName> {
         guard let copies else { return [] }
         let absent = copies.paths(at: files.path).subtracting(listing.entries.keys)
@@ -315,7 +317,7 @@ package final class FileSource: @unchecked Sendable {
         if store.isGood(path) {
             if case .text(let text) = content { copies?.save(text, of: path) }
         } else if isFirst, let good = copies?.load(path) {
-            // A restart in the middle of an edit: first what worked, then what is there.
+            // After a restart during an edit: the last good version first, then the present one.
             changed.formUnion(store.update(path, good))
             changed.formUnion(store.update(path, content))
         }

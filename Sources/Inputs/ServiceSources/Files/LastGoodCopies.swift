@@ -1,10 +1,10 @@
 import Glibc
 import SystemCalls
 
-/// Copies of manifests that were good, so that a restart in the middle of an edit brings back what
-/// worked. Everything here is best effort: without a copy a restart just starts from the file.
+/// Copies of good manifests, so that a restart during an edit restores the last good version. Best
+/// effort: without a copy, a restart uses the file as it is.
 struct LastGoodCopies {
-    /// A directory of ours, such as /var/lib/fairlead; created if absent.
+    /// Fairlead's state directory, such as /var/lib/fairlead; created if absent.
     let directory: String
 
     func save(_ text: String, of path: String) {
@@ -21,8 +21,8 @@ struct LastGoodCopies {
         unsafe unlink(copyPath(path))
     }
 
-    /// The manifests at `place`, a file or a directory, that there are copies of, but for those whose
-    /// path is too long to be told from the copy's name.
+    /// The manifests at `place` (a file or a directory) with a copy, except those whose path is too
+    /// long to be recovered from the copy's name.
     func paths(at place: String) -> Set<String> {
         var paths: Set<String> = []
         for name in names where name.count < Self.longestName {
@@ -36,7 +36,7 @@ struct LastGoodCopies {
 
     private static let longestName = 200
 
-    /// Of all copies, without the ending.
+    /// The names of all copies, without the extension.
     private var names: [String] {
         guard let stream = unsafe opendir(directory) else { return [] }
         defer { unsafe closedir(stream) }
@@ -50,7 +50,7 @@ struct LastGoodCopies {
         return names
     }
 
-    /// One name for each path: slashes are escaped, and a long path keeps its end.
+    /// A unique name for each path: slashes are escaped, and a long path is cut at its beginning.
     private func copyPath(_ path: String) -> String {
         var name = ""
         for character in path {

@@ -4,11 +4,11 @@ import SystemPackage
 
 /// The manifests at a path: one file, or the `.yaml`, `.yml` and `.json` files of a directory.
 struct ManifestFiles {
-    /// As the user gave it.
+    /// The path as configured.
     let path: String
     static let maximumBytes = 64 << 20
 
-    /// What tells one content of a file from the next without reading it.
+    /// Detects a changed file without reading it.
     struct Stamp: Equatable {
         var device: UInt64
         var inode: UInt64
@@ -20,20 +20,19 @@ struct ManifestFiles {
     /// What was found at a path.
     enum Entry: Equatable {
         case file(Stamp)
-        /// It is there and cannot be looked at: a link that leads nowhere, or an error.
+        /// It exists but cannot be examined: a dangling link, or an error.
         case unreadable(reason: String)
     }
 
-    /// What was found at one moment.
+    /// The files found by one scan.
     struct Listing {
         var entries: [String: Entry] = [:]
-        /// The files that are reached by symbolic links. What happens to those is no event of the
+        /// Files reached through symbolic links. Changes to their targets cause no event of the
         /// directory.
         var links: Set<String> = []
     }
 
-    /// What is there now; fails with `errno` if that cannot be told, as when there is nothing at the
-    /// path.
+    /// Lists the manifests; throws `errno` if that fails, also if the path does not exist.
     func list() throws(ListingFailure) -> Listing {
         var listing = Listing()
         guard let status = Self.status(path) else { throw ListingFailure(errno: .last) }
@@ -65,27 +64,28 @@ struct ManifestFiles {
             if Self.isLink(file) { listing.links.insert(file) }
             return
         }
-        let reason = Self.errorText("cannot be looked at")
+        let reason = Self.errorText("cannot be examined")
         guard errno == ENOENT else {
             listing.entries[file] = .unreadable(reason: reason)
             return
         }
-        // Without a link it was removed just now.
+        // A path that is no longer a link was removed during the scan.
         guard Self.isLink(file) else { return }
-        listing.entries[file] = .unreadable(reason: "is a symbolic link to nothing")
+        listing.entries[file] = .unreadable(reason: "is a dangling symbolic link")
         listing.links.insert(file)
     }
 
-    /// What is at a path that a listing found.
+    /// The content of a listed path.
     static func entry(_ path: String) -> Entry {
         status(path).map { .file($0.stamp) }
             ?? .unreadable(
                 reason: errno == ENOENT
-                    ? "is a symbolic link to nothing" : errorText("cannot be looked at")
+                    ? "is a dangling symbolic link" : errorText("cannot be examined")
             )
     }
 
-    /// Tells one directory from another that takes its place; nil if there is none.
+    /// Identifies a directory, so that a replacement at the same path is noticed; nil if there is
+    /// none.
     static func identity(_ path: String) -> [UInt64]? {
         status(path).map { [$0.stamp.device, $0.stamp.inode] }
     }
@@ -95,7 +95,7 @@ struct ManifestFiles {
         return unsafe lstat(path, &status) == 0 && status.st_mode & S_IFMT == S_IFLNK
     }
 
-    /// Editors' backups and swap files, and everything hidden, are no manifests.
+    /// Skips editors' backups and swap files, and hidden files.
     static func isManifest(_ name: String) -> Bool {
         guard !name.hasPrefix("."), !name.hasPrefix("#"), !name.hasSuffix("~") else { return false }
         return [".yaml", ".yml", ".json"].contains { name.hasSuffix($0) }

@@ -2,27 +2,27 @@ package import ServiceModel
 
 /// The last good content of every manifest, and the snapshot they add up to.
 ///
-/// Pure: what the file system says comes in, updates come out. A file's bad objects keep their last
-/// good version; nothing else suffers from them.
+/// Pure: takes what the file system contains and returns updates. The bad objects of a file keep
+/// their last good version; nothing else is affected.
 package struct ManifestStore: Sendable {
     /// What was found at a path.
     package enum FileContent: Sendable {
         case text(String)
-        /// No bytes at all: an editor's first step, so everything stays.
+        /// Zero bytes, as when an editor has just truncated the file: everything stays.
         case empty
         case unreadable(reason: String)
         /// The file was removed.
         case absent
-        /// The file is not there, and so is no other: nobody need have removed it.
+        /// The file is missing together with all others, so it may not have been deleted.
         case missing
     }
 
     private struct File {
         var objects: [DecodedObject.Key: DecodedObject] = [:]
         var issues: [ObjectIssue] = []
-        /// The last text that was whole: what a later one may turn out to be the beginning of.
+        /// The last complete text; a later one may be a truncated copy of it.
         var text = ""
-        /// Objects of `text` that a cut one does not reach.
+        /// Objects of `text` beyond the end of a truncated one.
         var cutOff: [DecodedObject.Key: DecodedObject] = [:]
 
         var isUsed: Bool { !objects.isEmpty || !issues.isEmpty || !cutOff.isEmpty }
@@ -37,7 +37,7 @@ package struct ManifestStore: Sendable {
     private let decoder: ManifestDecoder
     private var files: [String: File] = [:]
     private var references: [ServiceName: Set<Reference>] = [:]
-    /// The files that hold an object, in order; the first one counts.
+    /// The files that hold an object, in order; the first one wins.
     private var holders: [DecodedObject.Key: [String]] = [:]
     private var sourceIssue: ObjectIssue?
     private var removals = Removals()
@@ -47,22 +47,22 @@ package struct ManifestStore: Sendable {
         self.decoder = decoder
     }
 
-    /// Paths that hold objects or issues.
+    /// Paths with objects or issues.
     package var paths: [String] { files.keys.sorted() }
 
-    /// True if a text had no object that could not be used.
+    /// True if every object of the text could be used.
     package func isGood(_ path: String) -> Bool { files[path]?.issues.isEmpty ?? true }
 
-    /// How the objects went that have gone since the last call.
+    /// How objects were removed since the last call.
     package mutating func takeRemovals() -> Removals {
         defer { removals = Removals() }
         return removals
     }
 
-    /// Takes in what is at `path` now and returns the Services that differ.
+    /// Applies the content of `path` and returns the Services that differ.
     ///
-    /// A text that is the beginning of the one before, or blank, was cut short: what it lacks is
-    /// missing, where it would else be deleted.
+    /// A blank text, or one that is a prefix of the former text, counts as truncated: the objects
+    /// it lacks are missing, not deleted.
     package mutating func update(_ path: String, _ content: FileContent) -> Set<ServiceName> {
         let old = files[path] ?? File()
         var new = old
@@ -115,8 +115,8 @@ package struct ManifestStore: Sendable {
         collectIssues()
     }
 
-    /// Good objects count; for bad ones, and for all that a torn text may have lost, the last good
-    /// version stays.
+    /// Uses the good objects. Bad ones, and all that an unsplittable text may have lost, keep their
+    /// last good version.
     private static func merge(
         _ decoded: DecodedManifest,
         over old: File,
@@ -180,7 +180,8 @@ package struct ManifestStore: Sendable {
         return affected
     }
 
-    /// The Services of an object, and of its namesakes in other files, which may count now.
+    /// The Services that an object affects, including those of the same key in other files, which
+    /// may now win.
     private func affected(_ object: DecodedObject) -> Set<ServiceName> {
         var names = object.serviceNames
         for path in holders[object.key] ?? [] {
@@ -189,8 +190,8 @@ package struct ManifestStore: Sendable {
         return names
     }
 
-    /// Puts one Service together from all files; true if it differs. What has gone went as `kind`
-    /// says.
+    /// Rebuilds one Service from all files; true if it differs. `kind` says how absent objects were
+    /// removed.
     private mutating func rebuild(_ name: ServiceName, _ kind: Removals.Kind) -> Bool {
         var service: Service?
         var slices: [EndpointSlice] = []
@@ -210,7 +211,7 @@ package struct ManifestStore: Sendable {
                 }
             }
         }
-        // Endpoints is the old form of the same facts: it counts where there are no slices.
+        // Endpoints is the legacy form of the same data: it is used if there are no slices.
         let found = (slices.isEmpty ? legacy : slices).sorted { $0.name < $1.name }
         let endpoints = found.isEmpty ? nil : found
         guard snapshot.services[name] != service || snapshot.slices[name] != endpoints else {
@@ -250,8 +251,7 @@ package struct ManifestStore: Sendable {
 }
 
 extension String {
-    /// What is left of `whole` when its end is lost: it begins with this text, or nothing but white
-    /// space is left.
+    /// Whether this text is `whole` with its end cut off: a prefix of it, or only white space.
     fileprivate func isBeginning(of whole: String) -> Bool {
         guard utf8.count < whole.utf8.count else { return false }
         return whole.utf8.starts(with: utf8) || allSatisfy(\.isWhitespace)
@@ -259,7 +259,7 @@ extension String {
 }
 
 extension Removals {
-    /// The object was deleted.
+    /// Records that the object was deleted.
     fileprivate mutating func note(_ object: DecodedObject) {
         for content in object.contents {
             switch content {
@@ -272,7 +272,7 @@ extension Removals {
 }
 
 extension DecodedObject {
-    /// The Services this object has something to say about.
+    /// The Services that this object affects.
     fileprivate var serviceNames: Set<ServiceName> {
         Set(
             contents.compactMap { content in

@@ -1,13 +1,14 @@
-/// Whether somebody seems to be in the middle of removing files: until he is done it cannot be told
-/// whether he removes some or all.
+/// Whether files are being removed one by one: until that ends, it is unknown whether some or all
+/// will be removed.
 struct VanishingFiles {
-    /// How often files may go on vanishing before it is taken for all there is.
+    /// How many scans in a row may find further files missing before the removal counts as
+    /// finished.
     static let tries = 5
 
     private var names: Set<String>?
     private var times = 0
 
-    /// Takes in which files a look found that misses some; true if another look is to decide.
+    /// Records the files found by a scan that misses some; true if another scan has to decide.
     mutating func goOn(_ found: Set<String>) -> Bool {
         times += 1
         guard names != found, times <= Self.tries else {
@@ -18,7 +19,7 @@ struct VanishingFiles {
         return true
     }
 
-    /// A look misses no file.
+    /// Called when a scan misses no file.
     mutating func end() {
         self = VanishingFiles()
     }

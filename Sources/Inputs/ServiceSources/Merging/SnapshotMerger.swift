@@ -1,32 +1,33 @@
 package import ServiceModel
 
-/// The snapshots of several sources as one.
+/// Merges the snapshots of several sources.
 ///
-/// Of a Service that two sources know by one name the whole Service, endpoints included, is taken
-/// from the first source in order of `ServiceOrigin`; that the other's is left out is an issue.
-/// Each Service's `origin` is set here. Frontends that Services of different names claim are settled by planning, in the same order.
+/// If two sources have a Service of the same name, the whole Service, endpoints included, comes
+/// from the first source in order of `ServiceOrigin`; the other is reported as an issue. Each
+/// Service's `origin` is set here. Frontends claimed by Services of different names are resolved by
+/// planning, in the same order.
 ///
-/// Pure. An update costs what it changes, whatever the sources hold.
+/// Pure. The cost of an update depends on what it changes, not on the size of the snapshots.
 package struct SnapshotMerger: Sendable {
     private let fileSource: String
     private var latest: [ServiceOrigin: ServiceSnapshot] = [:]
     private var expected: Set<ServiceOrigin>
-    /// Names that files hold and the cluster's Service has.
+    /// Names in files that the cluster also has.
     private var clashes: Set<ServiceName> = []
     package private(set) var snapshot = ServiceSnapshot()
 
     /// - Parameters:
-    ///   - origins: the sources that there are; all have to report before there is an update.
-    ///   - fileSource: what issues about files name as their source, such as the directory.
+    ///   - origins: the configured sources; there is no update until all have reported.
+    ///   - fileSource: the source named in issues about files, such as the directory.
     package init(_ origins: Set<ServiceOrigin>, fileSource: String) {
         expected = origins
         self.fileSource = fileSource
     }
 
-    /// Those of the sources that have not reported yet.
+    /// The sources that have not reported yet.
     package var missing: [ServiceOrigin] { expected.filter { latest[$0] == nil }.sorted() }
 
-    /// Takes in what a source brought; nil as long as another has not reported.
+    /// Merges an update of one source; nil until all sources have reported.
     package mutating func take(
         _ update: SnapshotUpdate,
         from origin: ServiceOrigin
@@ -48,8 +49,8 @@ package struct SnapshotMerger: Sendable {
         return SnapshotUpdate(snapshot: snapshot, changed: .some(changed), removals: removals)
     }
 
-    /// What the update says of objects that count: those of a Service that is the other source's
-    /// are left out. To be asked before the Services are put together anew.
+    /// The removals of the update that take effect: not those of a Service that the other source
+    /// provides. Call before the Services are rebuilt.
     private func removals(
         in update: SnapshotUpdate,
         over before: ServiceSnapshot,
@@ -66,7 +67,7 @@ package struct SnapshotMerger: Sendable {
         }
     }
 
-    /// Puts the named Services together anew; those that differ.
+    /// Rebuilds the named Services; returns those that differ.
     @discardableResult
     private mutating func rebuild(_ names: Set<ServiceName>) -> Set<ServiceName> {
         let sources = ServiceOrigin.allCases.compactMap { origin in
@@ -103,7 +104,7 @@ package struct SnapshotMerger: Sendable {
     private func issue(_ name: ServiceName) -> ObjectIssue {
         let what =
             latest[.files]?.services[name] == nil
-            ? "these endpoints are left out" : "this one is left out"
+            ? "these endpoints are ignored" : "this one is ignored"
         return ObjectIssue(
             source: fileSource,
             object: name.description,
@@ -114,7 +115,7 @@ package struct SnapshotMerger: Sendable {
 }
 
 extension Removals {
-    /// What the second snapshot has of a Service and the first has not is missing.
+    /// Records what is in the second snapshot's Service but not in the first's as missing.
     fileprivate mutating func noteMissing(
         _ name: ServiceName,
         in snapshot: ServiceSnapshot,

@@ -1,11 +1,11 @@
 package import Addressing
 
-/// A UDP flow that connection tracking remembers, in the direction in which it began.
+/// A UDP conntrack entry, in its original direction.
 package struct UDPFlow: Sendable, Hashable {
-    /// What the client sends to.
+    /// The destination the client sends to.
     package var destination: SocketAddress
-    /// Who is to answer: the endpoint that was chosen, or the destination itself where nothing was
-    /// translated.
+    /// The address expected to reply: the chosen endpoint, or the destination itself without
+    /// translation.
     package var responder: SocketAddress
 
     package init(destination: SocketAddress, responder: SocketAddress) {

@@ -6,7 +6,8 @@ package struct IPSetName: Sendable, Hashable, Comparable, CustomStringConvertibl
 
     package let text: String
 
-    /// The name must fit and hold no blanks; that is the naming scheme's duty, so it is asserted.
+    /// The name must fit and contain no blanks. The naming scheme guarantees this, so it is only
+    /// asserted.
     package init(_ text: String) {
         assert((1...Self.maximumLength).contains(text.utf8.count), "set name \(text)")
         self.text = text
@@ -17,7 +18,7 @@ package struct IPSetName: Sendable, Hashable, Comparable, CustomStringConvertibl
     package static func < (left: IPSetName, right: IPSetName) -> Bool { left.text < right.text }
 }
 
-/// What the entries of a set are made of.
+/// The type of a set's entries.
 package enum IPSetKind: String, Sendable, Hashable, CaseIterable {
     case address = "hash:ip"
     case frontend = "hash:ip,port"
@@ -25,11 +26,11 @@ package enum IPSetKind: String, Sendable, Hashable, CaseIterable {
     case port = "bitmap:port"
 }
 
-/// One entry of a set; its case belongs to one kind of set.
+/// One entry of a set; each case belongs to one kind of set.
 package enum IPSetEntry: Sendable, Hashable, Comparable {
     case address(IPAddress)
     case frontend(SocketAddress, TransportProtocol)
-    /// A range of sources at a frontend; never /0, which the kernel's type cannot hold.
+    /// A source range at a frontend; never /0, which the kernel's set type cannot hold.
     case frontendSource(SocketAddress, TransportProtocol, IPPrefix)
     case port(PortNumber)
 
@@ -58,26 +59,30 @@ package enum IPSetEntry: Sendable, Hashable, Comparable {
     }
 }
 
-/// A set in the kernel that rules ask about addresses and ports.
+/// A kernel set of addresses and ports that rules match against.
 package struct IPSet: Sendable {
     package var name: IPSetName
     package var kind: IPSetKind
     package var family: IPFamily
     /// Entries carry a packet mark (the `skbinfo` extension), which a rule can copy to packets.
     package var carriesMarks: Bool
-    /// The entries, each with its mark; 0 in a set without marks.
+    /// The entries and their marks; 0 in a set without marks.
     package var entries: [IPSetEntry: UInt32]
-    /// How many entries it can take (`maxelem`). A larger one is as good, so no part of equality.
+    /// The maximum number of entries (`maxelem`). A larger one is as good, so it is not part of
+    /// equality.
     package var capacity: Int
-    /// What the set is for; shown in plans, not kept by the kernel and so no part of equality.
+    /// The purpose of the set; shown in plans but not stored in the kernel, so not part of
+    /// equality.
     package var title: String?
-    /// What this model has no words for: another type than `kind`, which is then a stopgap, an
-    /// option such as a timeout, or an entry of another shape. Nil in all other sets.
+    /// A property this model cannot represent: a type other than `kind`, which is then a
+    /// placeholder, an option such as a timeout, or an entry of another type. Nil for all other
+    /// sets.
     ///
-    /// Only ever observed: such a set is unlike every planned one, and so is replaced or destroyed.
+    /// Only in observed sets: such a set differs from every planned one, and so is replaced or
+    /// destroyed.
     package var oddity: String?
 
-    /// `capacity` fits the entries, with room to grow, unless it is given.
+    /// `capacity` defaults to one that fits the entries, with room to grow.
     package init(
         _ name: IPSetName,
         kind: IPSetKind,
@@ -98,7 +103,7 @@ package struct IPSet: Sendable {
         self.oddity = oddity
     }
 
-    /// A power of two, at least twice what is needed now, so that growing is rare.
+    /// A power of two, at least twice the present need, so that growing is rare.
     package static func capacity(for count: Int) -> Int {
         var capacity = 2048
         while capacity < 2 * count { capacity *= 2 }
@@ -113,7 +118,7 @@ extension IPSet: Equatable {
         left.name == right.name && left.isAlike(right) && left.entries == right.entries
     }
 
-    /// The same sort of set, whatever is in it: one can become the other entry by entry.
+    /// Whether one can become the other entry by entry: same kind, any content.
     package func isAlike(_ other: IPSet) -> Bool {
         kind == other.kind && family == other.family && carriesMarks == other.carriesMarks
             && oddity == other.oddity

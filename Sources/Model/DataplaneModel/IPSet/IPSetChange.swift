@@ -1,9 +1,9 @@
-/// One set that has to change.
+/// A change to one set.
 package enum IPSetChange: Sendable, Equatable {
-    /// Single entries, of a set that is there and has room.
+    /// Changes to entries of an existing set with enough room.
     package struct Update: Sendable, Equatable {
         package var name: IPSetName
-        /// Sorted; an entry that is there with another mark gets this one.
+        /// Sorted; an existing entry with another mark gets this one.
         package var added: [IPSetEntry]
         /// The marks of added entries; 0 in a set without marks.
         package var marks: [UInt32]
@@ -25,7 +25,7 @@ package enum IPSetChange: Sendable, Equatable {
 
     case create(IPSet)
     case update(Update)
-    /// Filled under another name, then swapped in: the set is too small, or of another sort.
+    /// Filled under a temporary name, then swapped in: the set is too small, or of another kind.
     case replace(IPSet)
     case destroy(IPSet)
 
@@ -47,7 +47,7 @@ package enum IPSetChange: Sendable, Equatable {
 }
 
 extension IPSetChange {
-    /// What turns one collection of sets into another, sorted by name.
+    /// The changes from one collection of sets to another, sorted by name.
     package static func changes(
         from old: [IPSetName: IPSet],
         to new: [IPSetName: IPSet]
@@ -84,8 +84,8 @@ extension IPSetChange {
 }
 
 extension IPSet {
-    /// Sets entries with their marks, or with nil removes them, and returns what that changes; nil
-    /// if nothing. Work grows with `wanted` unless the set has to grow.
+    /// Sets entries with their marks, or removes them with nil, and returns the change; nil if
+    /// nothing changes. The cost depends on `wanted`, unless the set has to grow.
     package mutating func replaceEntries(_ wanted: [IPSetEntry: UInt32?]) -> IPSetChange? {
         var added: [IPSetEntry] = []
         var removed: [IPSetEntry] = []

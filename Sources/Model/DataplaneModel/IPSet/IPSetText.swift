@@ -16,8 +16,8 @@ extension IPSetEntry: CustomStringConvertible {
 }
 
 extension IPSet {
-    /// The lines of `ipset save` that make the set and its entries, in sorted order, for
-    /// `ipset restore`.
+    /// The lines of `ipset save` for the set and its entries, in sorted order, as input of `ipset
+    /// restore`.
     package var saveLines: [String] {
         [creationLine] + sortedEntries.map { additionLine($0) }
     }
@@ -36,7 +36,7 @@ extension IPSet {
         "add \(name) \(entry)" + Self.markText(entries[entry] ?? 0)
     }
 
-    /// Nothing for a set without marks.
+    /// Empty for a set without marks.
     static func markText(_ mark: UInt32) -> String {
         mark == 0 ? "" : " skbmark 0x\(String(mark, radix: 16))"
     }

@@ -32,7 +32,7 @@ package struct IPTablesDocument: Sendable, Encodable {
     package init(_ state: IPTablesState, family: IPFamily) {
         let renderer = IPTablesRenderer(family: family)
         self.family = family.rawValue
-        // Only some modes have a use for mangle.
+        // Only some modes use mangle.
         let names = TableName.allCases.filter { $0 != .mangle || state.mangle != OwnedTable() }
         tables = names.map { name in
             Table(

@@ -1,9 +1,9 @@
 package import Addressing
 
-/// The text of rules exactly as `iptables-legacy-save` prints them, or `ip6tables-legacy-save`.
+/// Renders rules exactly as `iptables-legacy-save` or `ip6tables-legacy-save` prints them.
 ///
-/// A whole state renders as input for `iptables-legacy-restore --noflush`; a line that no tool
-/// would print is a comment: a chain's title, or an observed rule that has no text (`# opaque`).
+/// A whole state is input for `iptables-legacy-restore --noflush`. Lines that no tool would print
+/// are comments: a chain's title, or an observed rule without text (`# opaque`).
 package struct IPTablesRenderer: Sendable {
     package let family: IPFamily
 
@@ -32,24 +32,24 @@ package struct IPTablesRenderer: Sendable {
         return text.string
     }
 
-    /// The chain's rules, a line each, below a comment with its title if it has one.
+    /// The chain's rules, one per line, after a comment with its title, if any.
     package func render(_ chain: Chain) -> String {
         var text = RuleText()
         append(chain, to: &text)
         return text.string
     }
 
-    /// One table's block, from `*nat` to `COMMIT`; nothing if we own nothing there.
+    /// One table's block, from `*nat` to `COMMIT`; empty if Fairlead owns nothing in it.
     package func render(_ table: OwnedTable, name: TableName) -> String {
         var text = RuleText(reserving: Self.capacity(for: table))
         append(table, name: name, to: &text)
         return text.string
     }
 
-    /// All tables; the input of `iptables-legacy-restore --noflush` that makes this state on a
-    /// kernel where we own nothing yet.
+    /// All tables: input of `iptables-legacy-restore --noflush` that creates this state on a kernel
+    /// without any of Fairlead's rules.
     ///
-    /// Jumps stand before the chains, as a packet meets them. Each goes to the head of its
+    /// Jumps stand before the chains, as a packet meets them. Each is inserted at the head of its
     /// built-in chain, so the last comes first.
     package func render(_ state: IPTablesState) -> String {
         var text = RuleText(

@@ -18,15 +18,16 @@ package enum Match: Sendable, Hashable {
     case recent(RecentMatch)
     /// `-m bpf`: a classic BPF program over the packet from its network header; non-zero matches.
     case bpf([BPFInstruction])
-    /// `-m set --match-set NAME dst,dst`: which parts of the packet make up the entry asked for.
+    /// `-m set --match-set NAME dst,dst`: which parts of the packet make up the entry.
     case set(IPSetName, [SetDimension], inverted: Bool = false)
-    /// `-m ipvs --ipvs`: IPVS has sent the packet on.
+    /// `-m ipvs --ipvs`: IPVS has handled the packet.
     case ipvs(inverted: Bool = false)
     /// `-m comment`.
     case comment(String)
 }
 
-/// Which side of a packet gives one part of a set's entry; a port follows its address's side.
+/// Which side of a packet supplies one part of a set's entry; a port is from the same side as its
+/// address.
 package enum SetDimension: String, Sendable, Hashable {
     case source = "src"
     case destination = "dst"
@@ -69,7 +70,7 @@ package struct PacketMark: Sendable, Hashable {
     }
 }
 
-/// A chance in units of 2^-31, as `xt_statistic` stores it.
+/// A probability in units of 2^-31, as `xt_statistic` stores it.
 package struct Probability: Sendable, Hashable {
     package var units: UInt32
 
@@ -83,7 +84,7 @@ package struct Probability: Sendable, Hashable {
         units = UInt32((scaled + UInt64(denominator) / 2) / UInt64(denominator))
     }
 
-    /// The chance as a number in 0...1.
+    /// The probability as a number in 0...1.
     package var fraction: Double { Double(units) / 2_147_483_648 }
 }
 
@@ -92,8 +93,8 @@ package struct RecentMatch: Sendable, Hashable {
     package enum Action: Sendable, Hashable {
         /// Adds the source or refreshes its time stamp; always matches.
         case set
-        /// Matches a source seen within `seconds`, refreshes its time stamp, and forgets sources
-        /// that were seen longer ago.
+        /// Matches a source seen within `seconds` and refreshes its time stamp; removes sources
+        /// last seen earlier.
         case update(seconds: UInt32)
     }
 

@@ -4,7 +4,8 @@ package enum TableName: String, Sendable, Hashable, CaseIterable, Comparable {
     case mangle
     case nat
 
-    /// `filter` first: its rules only see packets that `nat` left alone, so it may run ahead.
+    /// `filter` first: its rules only see packets that `nat` did not translate, so it may run
+    /// ahead.
     package static func < (left: TableName, right: TableName) -> Bool {
         left.rank < right.rank
     }
@@ -37,7 +38,8 @@ package struct ChainName: Sendable, Hashable, Comparable, CustomStringConvertibl
 
     package let text: String
 
-    /// The name must fit and hold no blanks; that is the naming scheme's duty, so it is asserted.
+    /// The name must fit and contain no blanks. The naming scheme guarantees this, so it is only
+    /// asserted.
     package init(_ text: String) {
         assert((1...Self.maximumLength).contains(text.utf8.count), "chain name \(text)")
         self.text = text

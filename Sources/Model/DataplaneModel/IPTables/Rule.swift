@@ -7,12 +7,12 @@ package struct Rule: Sendable, Hashable {
     package var inInterface: InterfaceMatch?
     package var outInterface: InterfaceMatch?
     package var transport: TransportProtocol?
-    /// Evaluated in order; the first that fails ends the rule, so order matters for `recent`.
+    /// Evaluated in order up to the first that fails, so order matters for `recent`.
     package var matches: [Match]
     package var target: Target
 
-    /// A range of all addresses (/0) that is not inverted becomes nil: the kernel keeps no trace of
-    /// it, so that a rule read back would differ for ever.
+    /// A non-inverted range of all addresses (/0) becomes nil: the kernel does not store it, so a
+    /// rule read back would always differ.
     package init(
         source: PrefixMatch? = nil,
         destination: PrefixMatch? = nil,
@@ -32,7 +32,7 @@ package struct Rule: Sendable, Hashable {
     }
 }
 
-/// `-s` or `-d` with an address range, or `!` of it.
+/// `-s` or `-d` with an address range, or its negation.
 package struct PrefixMatch: Sendable, Hashable {
     package var prefix: IPPrefix
     package var inverted: Bool
@@ -53,7 +53,7 @@ package struct PrefixMatch: Sendable, Hashable {
     }
 }
 
-/// `-i` or `-o` with an interface name, or every name that begins so.
+/// `-i` or `-o` with an interface name or a name prefix.
 package struct InterfaceMatch: Sendable, Hashable {
     /// 1 to 15 bytes (`IFNAMSIZ` - 1).
     package var name: String

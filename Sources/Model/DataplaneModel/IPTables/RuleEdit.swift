@@ -1,15 +1,15 @@
-/// One step on the way from a chain's old rules to its new ones.
+/// One step from a chain's old rules to its new ones.
 enum RuleEdit<Rule: Equatable> {
     case keep(Rule)
     case remove(Rule)
     case add(Rule)
-    /// So many unchanged rules, too far from any change to be shown.
+    /// A number of unchanged rules, too far from any change to be shown.
     case skip(Int)
 
     /// How many unchanged rules are shown on either side of a change.
     static var context: Int { 2 }
 
-    /// A shortest way from `old` to `new`, removals first where both happen.
+    /// A shortest edit script from `old` to `new`, removals first where both occur.
     static func script(from old: [Rule], to new: [Rule]) -> [RuleEdit] {
         var steps: [RuleEdit] = []
         var start = 0
@@ -26,7 +26,7 @@ enum RuleEdit<Rule: Equatable> {
     }
 
     private static func middle(_ old: ArraySlice<Rule>, _ new: ArraySlice<Rule>) -> [RuleEdit] {
-        // The difference costs O(size × changes): for big rewrites it would take minutes and the
+        // The difference costs O(size × changes): for large rewrites it would take minutes, and the
         // result would be no more readable than old and new in full.
         guard old.count * new.count <= 1_000_000 else {
             return old.map { .remove($0) } + new.map { .add($0) }
@@ -56,7 +56,7 @@ enum RuleEdit<Rule: Equatable> {
         return steps + new.dropFirst(next).map { .add($0) }
     }
 
-    /// The same with long runs of unchanged rules replaced by their number.
+    /// Replaces long runs of unchanged rules by their number.
     private static func shortened(_ steps: [RuleEdit]) -> [RuleEdit] {
         var shown: [RuleEdit] = []
         var index = 0

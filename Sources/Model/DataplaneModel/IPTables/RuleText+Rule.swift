@@ -1,7 +1,7 @@
 import Addressing
 
 extension RuleText {
-    /// The conditions and the target as iptables-save prints them, each with a blank before it.
+    /// The conditions and the target as iptables-save prints them, each preceded by a blank.
     mutating func append(_ rule: Rule, family: IPFamily) {
         if case .opaque(let entry) = rule.target {
             append(opaque: entry)
@@ -90,7 +90,8 @@ extension RuleText {
     private mutating func append(_ transport: TransportProtocol, _ ports: ClosedRange<UInt16>) {
         append(" -m ")
         append(keyword: transport)
-        // As in save, where all ports are no condition; only xt_sctp remembers that it was given.
+        // As in iptables-save, where all ports are no condition; only xt_sctp keeps that it was
+        // given.
         if ports == 0...UInt16.max, transport != .sctp { return }
         append(" --dport ")
         append(decimal: UInt64(ports.lowerBound))

@@ -1,7 +1,7 @@
 import Addressing
 
 /// Text of iptables rules under construction, byte by byte: a plan has tens of thousands of rules,
-/// and one growing array is many times cheaper than joined strings.
+/// and one growing array is many times cheaper than joining strings.
 struct RuleText {
     private(set) var bytes: [UInt8] = []
 
@@ -102,7 +102,7 @@ extension RuleText {
 }
 
 extension RuleText {
-    /// A word as iptables-save writes it: bare if it is plain, else in double quotes.
+    /// A word as iptables-save writes it: bare if plain, otherwise in double quotes.
     mutating func append(quoted text: String) {
         let plain = text.utf8.allSatisfy {
             switch $0 {
@@ -128,14 +128,14 @@ extension RuleText {
         append("\"")
     }
 
-    /// A title on one line: everything that is not printable ASCII becomes `?`.
+    /// A title on one line: every character that is not printable ASCII becomes `?`.
     mutating func append(title: String) {
         for byte in title.utf8 {
             append(byte: (0x20...0x7e).contains(byte) ? byte : UInt8(ascii: "?"))
         }
     }
 
-    /// `%.11f` of the chance, as C prints it: the exact value, ties to even.
+    /// The probability as C prints it with `%.11f`: the exact value, ties to even.
     mutating func append(_ probability: Probability) {
         // units / 2^31 * 10^11 == units * 5^11 / 2^20, which fits 64 bits.
         let scaled = UInt64(probability.units) * 48_828_125

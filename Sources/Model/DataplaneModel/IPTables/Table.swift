@@ -2,8 +2,8 @@
 package struct Chain: Sendable {
     package var name: ChainName
     package var rules: [Rule]
-    /// What the chain is for, in words a person knows (`default/web:http`); shown in plans, not
-    /// kept by the kernel and so no part of equality.
+    /// The purpose of the chain in readable form (`default/web:http`); shown in plans but not
+    /// stored in the kernel, so not part of equality.
     package var title: String?
 
     package init(_ name: ChainName, rules: [Rule], title: String? = nil) {
@@ -19,7 +19,7 @@ extension Chain: Equatable {
     }
 }
 
-/// A rule in a built-in chain that leads into one of our chains.
+/// A rule in a built-in chain that jumps to one of Fairlead's chains.
 package struct Jump: Sendable, Hashable {
     package var from: BuiltinChain
     package var rule: Rule
@@ -30,10 +30,10 @@ package struct Jump: Sendable, Hashable {
     }
 }
 
-/// Our part of one table: chains of our own and the jumps that lead into them.
+/// Fairlead's part of one table: its chains and the jumps to them.
 package struct OwnedTable: Sendable, Equatable {
     package var chains: [ChainName: Chain]
-    /// In the order in which they stand in each built-in chain.
+    /// In their order within each built-in chain.
     package var jumps: [Jump]
 
     package init(chains: [ChainName: Chain] = [:], jumps: [Jump] = []) {
@@ -41,13 +41,13 @@ package struct OwnedTable: Sendable, Equatable {
         self.jumps = jumps
     }
 
-    /// Chains in the order of their names, the order the kernel's readers want.
+    /// Chains sorted by name, as the kernel's readers expect.
     package var sortedChains: [Chain] {
         chains.values.sorted { $0.name < $1.name }
     }
 }
 
-/// All that Fairlead owns in legacy iptables for one family: wanted (a plan) or observed.
+/// Everything Fairlead owns in legacy iptables for one family: desired (a plan) or observed.
 package struct IPTablesState: Sendable, Equatable {
     package var filter: OwnedTable
     package var mangle: OwnedTable

@@ -1,4 +1,4 @@
-/// One chain that has to change, with what it replaces.
+/// A change to one chain, with what it replaces.
 package enum ChainChange: Sendable, Equatable {
     case create(Chain)
     case replace(from: Chain, to: Chain)
@@ -25,13 +25,13 @@ extension ChainChange {
 
 /// One jump that has to change.
 package enum JumpChange: Sendable, Equatable {
-    /// Goes to the head of its built-in chain.
+    /// Inserted at the head of its built-in chain.
     case insert(Jump)
     case delete(Jump)
 }
 
 extension OwnedTable {
-    /// Sets chains, or with nil removes them, and returns what really changed, sorted by name.
+    /// Sets chains, or removes them with nil, and returns the actual changes, sorted by name.
     package mutating func replaceChains(_ wanted: [ChainName: Chain?]) -> [ChainChange] {
         var changes: [ChainChange] = []
         changes.reserveCapacity(wanted.count)
@@ -45,12 +45,12 @@ extension OwnedTable {
     }
 }
 
-/// What turns one table from one state into another; the kernel takes it as one transaction.
+/// The changes of one table from one state to another, applied as one transaction.
 package struct TableDiff: Sendable, Equatable {
     package var table: TableName
     /// Sorted by chain name.
     package var chains: [ChainChange]
-    /// Deletions first; insertions in reverse, so that each going to the head ends in order.
+    /// Deletions first; insertions in reverse, because each goes to the head.
     package var jumps: [JumpChange]
 
     package init(table: TableName, chains: [ChainChange] = [], jumps: [JumpChange] = []) {
@@ -64,7 +64,7 @@ package struct TableDiff: Sendable, Equatable {
     package var count: Int { chains.count + jumps.count }
 }
 
-/// What turns one family's state into another, in the order in which it is applied.
+/// The changes of one family's state to another, in the order of application.
 package struct IPTablesDiff: Sendable, Equatable {
     package var tables: [TableDiff]
 
@@ -76,7 +76,7 @@ package struct IPTablesDiff: Sendable, Equatable {
     /// Number of changed objects.
     package var count: Int { tables.reduce(0) { $0 + $1.count } }
 
-    /// Everything that differs between two whole states.
+    /// All differences between two states.
     package init(from old: IPTablesState, to new: IPTablesState) {
         self.init(
             tables: TableName.allCases.map {
@@ -87,14 +87,14 @@ package struct IPTablesDiff: Sendable, Equatable {
 }
 
 extension TableDiff {
-    /// Everything that differs between two whole tables.
+    /// All differences between two tables.
     package init(table: TableName, from old: OwnedTable, to new: OwnedTable) {
         var names = Set(old.chains.keys)
         names.formUnion(new.chains.keys)
         self.init(table: table, from: old, to: new, chains: names)
     }
 
-    /// What differs in `names` and in the jumps; the other chains are known to be equal.
+    /// The differences in `names` and in the jumps; the other chains are known to be equal.
     package init(
         table: TableName,
         from old: OwnedTable,
@@ -106,8 +106,8 @@ extension TableDiff {
         self.init(table: table, chains: changes, jumps: Self.jumpChanges(old.jumps, new.jumps))
     }
 
-    /// What turns one list of jumps into the other. A wanted jump that is there counts wherever it stands in its chain; a second copy of it
-    /// and a jump nobody wants go.
+    /// The changes from one list of jumps to the other. A wanted jump may be at any position in its
+    /// chain; a second copy of it and unwanted jumps are deleted.
     package static func jumpChanges(_ old: [Jump], _ new: [Jump]) -> [JumpChange] {
         if old == new { return [] }
         var missing = new

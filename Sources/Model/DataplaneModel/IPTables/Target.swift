@@ -5,9 +5,9 @@ package enum Target: Sendable, Hashable {
     case accept
     case drop
     case returnToCaller
-    /// Goes on behind this rule when the chain ends.
+    /// Continues after this rule when the chain ends.
     case jump(ChainName)
-    /// Goes on behind the rule that jumped to *this* chain when the other chain ends.
+    /// Continues after the rule that jumped to *this* chain when the other chain ends.
     case goto(ChainName)
     /// `DNAT --to-destination`.
     case destinationNAT(SocketAddress)
@@ -15,15 +15,15 @@ package enum Target: Sendable, Hashable {
     case masquerade
     /// `MARK --set-xmark value/mask`: clears `mask`, then XORs `value`.
     case mark(PacketMark)
-    /// `SET --map-set NAME dst,dst --map-mark`: the packet's mark becomes that of the set's entry.
+    /// `SET --map-set NAME dst,dst --map-mark`: copies the mark of the set's entry to the packet.
     /// Table `mangle` only.
     case markFromSet(IPSetName, [SetDimension])
     /// `REJECT` with ICMP or ICMPv6 port unreachable.
     case reject
-    /// A whole rule that says something this model has no words for, as the kernel's bytes (with
-    /// the target's name in place and counters zeroed); all other fields of such a rule are empty.
+    /// A whole rule that this model cannot represent, as the kernel's bytes (with the target's name
+    /// in place and counters zeroed); all other fields of such a rule are empty.
     ///
-    /// Only ever observed: it differs from every planned rule and so is replaced, and it cannot be
-    /// encoded. Somebody else wrote it, into a chain of ours or as a jump to one.
+    /// Only in observed rules: it differs from every planned rule and so is replaced, and it cannot
+    /// be encoded. Another program wrote it, into one of Fairlead's chains or as a jump to one.
     case opaque([UInt8])
 }

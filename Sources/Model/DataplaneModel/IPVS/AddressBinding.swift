@@ -1,8 +1,8 @@
 package import Addressing
 
-/// What makes the kernel take packets for Service addresses as its own, so that IPVS sees them.
+/// Makes the kernel accept packets to Service addresses as its own, so that IPVS sees them.
 package struct AddressBinding: Sendable, Equatable {
-    /// Addresses on our dummy link, each as a /32 or /128.
+    /// Addresses on Fairlead's dummy link, each as a /32 or /128.
     package var addresses: Set<IPAddress>
     /// Ranges with a local route on the loopback interface.
     package var ranges: Set<IPPrefix>
@@ -14,13 +14,13 @@ package struct AddressBinding: Sendable, Equatable {
 
     package var isEmpty: Bool { addresses.isEmpty && ranges.isEmpty }
 
-    /// Whether packets to `address` are delivered here because of this.
+    /// Whether packets to `address` are delivered locally because of this binding.
     package func covers(_ address: IPAddress) -> Bool {
         addresses.contains(address) || ranges.contains { $0.contains(address) }
     }
 }
 
-/// One binding that has to change.
+/// A change to one binding.
 package enum AddressChange: Sendable, Hashable {
     case add(IPAddress)
     case remove(IPAddress)
@@ -41,7 +41,7 @@ package enum AddressChange: Sendable, Hashable {
 }
 
 extension AddressChange {
-    /// What turns one binding into another, additions first, sorted.
+    /// The changes from one binding to another, additions first, sorted.
     package static func changes(
         from old: AddressBinding,
         to new: AddressBinding

@@ -1,5 +1,5 @@
 extension IPVSRenderer {
-    /// What changes, part by part in the order of the plan: `+` what is added, `-` what goes.
+    /// The changes, part by part in the order of the plan: `+` for added, `-` for removed.
     package func render(_ diff: IPVSDiff) -> String {
         var lines: [String] = []
         for change in diff.sets { lines += [heading(change)] + self.lines(change) }

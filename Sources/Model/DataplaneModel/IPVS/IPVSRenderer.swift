@@ -1,10 +1,10 @@
 package import Addressing
 
-/// A state of ipvs mode as the tools of its four parts print it: `ipset save`,
+/// Renders a state of ipvs mode as the tools for its four parts print it: `ipset save`,
 /// `iptables-legacy-save`, `ipvsadm -Sn`, and `ip -batch` for the addresses.
 ///
-/// Each part stands below a comment that names the program that takes it. Titles are comments,
-/// which all of them skip but ipvsadm.
+/// Each part follows a comment that names the program that reads it. Titles are comments, which all
+/// of them except ipvsadm skip.
 package struct IPVSRenderer: Sendable {
     private static let ownership = Ownership.fairlead
 
@@ -58,7 +58,7 @@ package struct IPVSRenderer: Sendable {
 }
 
 extension VirtualServer {
-    /// The lines of `ipvsadm -Sn` that make the server and its real servers.
+    /// The lines of `ipvsadm -Sn` for the virtual server and its real servers.
     package var saveLines: [String] {
         [additionLine] + sortedRealServers.map { "-a \(key.option) \($0.options)" }
     }
@@ -74,8 +74,8 @@ extension VirtualServer {
         return text
     }
 
-    /// Schedulers that hash always look for another real server where theirs takes nothing, such
-    /// as one that drains.
+    /// Schedulers that hash always fall back to another real server if the chosen one accepts no
+    /// connections, for instance while it drains.
     private var flags: [String] {
         guard scheduler.text == "sh" || scheduler.text == "mh" else { return [] }
         return ["\(scheduler)-fallback"] + (hashesSourcePort ? ["\(scheduler)-port"] : [])

@@ -1,6 +1,7 @@
-/// All that Fairlead owns in the kernel for one family in ipvs mode: wanted (a plan) or observed.
+/// Everything Fairlead owns in the kernel for one family in ipvs mode: desired (a plan) or
+/// observed.
 package struct IPVSState: Sendable, Equatable {
-    /// A constant number of rules that ask the sets.
+    /// A constant number of rules that match against the sets.
     package var iptables: IPTablesState
     package var sets: [IPSetName: IPSet]
     package var servers: [VirtualServer.Key: VirtualServer]
@@ -22,10 +23,10 @@ package struct IPVSState: Sendable, Equatable {
     package var sortedServers: [VirtualServer] { servers.values.sorted { $0.key < $1.key } }
 }
 
-/// What turns one family's state into another.
+/// The changes of one family's state to another.
 ///
-/// The store orders it: set entries that come, rules, virtual servers, addresses; then what goes,
-/// the other way round.
+/// The store orders them: added set entries, rules, virtual servers, addresses; then removals in
+/// reverse.
 package struct IPVSDiff: Sendable, Equatable {
     package var sets: [IPSetChange]
     package var iptables: IPTablesDiff
@@ -44,7 +45,7 @@ package struct IPVSDiff: Sendable, Equatable {
         self.addresses = addresses
     }
 
-    /// Everything that differs between two whole states.
+    /// All differences between two states.
     package init(from old: IPVSState, to new: IPVSState) {
         self.init(
             sets: IPSetChange.changes(from: old.sets, to: new.sets),

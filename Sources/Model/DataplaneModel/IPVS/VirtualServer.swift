@@ -1,6 +1,6 @@
 package import Addressing
 
-/// The name of an IPVS scheduler as the kernel knows it (`wrr`), 1 to 15 bytes.
+/// The kernel's name of an IPVS scheduler (`wrr`), 1 to 15 bytes.
 package struct SchedulerName: Sendable, Hashable, CustomStringConvertible {
     package let text: String
 
@@ -11,25 +11,27 @@ package struct SchedulerName: Sendable, Hashable, CustomStringConvertible {
     package var description: String { text }
 }
 
-/// A frontend that IPVS balances, and the real servers behind it (`ip_vs_service_user`).
+/// A frontend balanced by IPVS, and its real servers (`ip_vs_service_user`).
 package struct VirtualServer: Sendable {
-    /// What a packet is recognised by.
+    /// How packets for the virtual server are recognised.
     package enum Key: Sendable, Hashable, Comparable {
-        /// Its destination.
+        /// By destination.
         case frontend(SocketAddress, TransportProtocol)
-        /// Its whole mark, whatever its destination; such a server wins over one by destination.
+        /// By the whole packet mark, whatever the destination; takes precedence over one by
+        /// destination.
         case mark(UInt32, IPFamily)
     }
 
     package var key: Key
     package var scheduler: SchedulerName
-    /// `sh` and `mh` look at the source port too (`sh-port`, `mh-port`).
+    /// `sh` and `mh` also hash the source port (`sh-port`, `mh-port`).
     package var hashesSourcePort: Bool
     /// How long a client keeps its real server after its last connection, in seconds; nil without
-    /// affinity.
+    /// session affinity.
     package var persistenceSeconds: UInt32?
     package var realServers: [RealServer.Key: RealServer]
-    /// Whose frontend it is; shown in plans, not kept by the kernel and so no part of equality.
+    /// The Service of the frontend; shown in plans but not stored in the kernel, so not part of
+    /// equality.
     package var title: String?
 
     package init(
@@ -59,7 +61,7 @@ extension VirtualServer: Equatable {
             && left.realServers == right.realServers
     }
 
-    /// Equal but for the real servers.
+    /// Equal except for the real servers.
     package func hasSameAttributes(as other: VirtualServer) -> Bool {
         scheduler == other.scheduler && hashesSourcePort == other.hashesSourcePort
             && persistenceSeconds == other.persistenceSeconds
@@ -74,7 +76,7 @@ extension VirtualServer.Key {
         }
     }
 
-    /// Nil for a server by mark.
+    /// Nil for a virtual server by mark.
     package var address: IPAddress? {
         guard case .frontend(let socket, _) = self else { return nil }
         return socket.address
@@ -103,14 +105,14 @@ extension VirtualServer.Key: CustomStringConvertible {
     }
 }
 
-/// Where IPVS sends connections (`ip_vs_dest_user`).
+/// A destination of IPVS connections (`ip_vs_dest_user`).
 package struct RealServer: Sendable, Hashable {
     /// Its identity within a virtual server.
     package typealias Key = SocketAddress
 
     package var key: Key
     package var forwarding: ForwardingMethod
-    /// Its share of new connections relative to the others'; 0 takes none.
+    /// Its share of new connections relative to the others; 0 gets none.
     package var weight: UInt32
 
     package init(_ key: Key, forwarding: ForwardingMethod = .masquerade, weight: UInt32 = 1) {
@@ -120,14 +122,15 @@ package struct RealServer: Sendable, Hashable {
     }
 }
 
-/// How packets get to a real server; the raw values are `IP_VS_CONN_F_*`.
+/// How packets reach a real server; the raw values are `IP_VS_CONN_F_*`.
 package enum ForwardingMethod: UInt32, Sendable, Hashable, CaseIterable {
-    /// Destination translated; answers come back through here.
+    /// Translates the destination; replies come back through this node.
     case masquerade = 0
-    /// To this host itself; the kernel shows it for local real servers and takes it as masquerade.
+    /// This host itself; the kernel shows it for local real servers and accepts it as masquerade.
     case localNode = 1
-    /// Wrapped in IP; the real server answers the client itself.
+    /// Encapsulates packets in IP; the real server replies to the client directly.
     case tunnel = 2
-    /// Sent on unchanged by its link address; the real server answers the client itself.
+    /// Forwards packets unchanged to its link address; the real server replies to the client
+    /// directly.
     case directRoute = 3
 }

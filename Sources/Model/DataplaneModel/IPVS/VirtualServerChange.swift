@@ -1,8 +1,8 @@
-/// One virtual or real server that has to change.
+/// A change to one virtual or real server.
 package enum VirtualServerChange: Sendable, Equatable {
     /// With all its real servers.
     case create(VirtualServer)
-    /// Its own attributes; real servers have changes of their own.
+    /// Changes its own attributes; real servers have changes of their own.
     case edit(from: VirtualServer, to: VirtualServer)
     case delete(VirtualServer)
     case addRealServer(VirtualServer.Key, RealServer)
@@ -26,7 +26,7 @@ package enum VirtualServerChange: Sendable, Equatable {
 }
 
 extension VirtualServerChange {
-    /// What turns one collection of servers into another, sorted by server.
+    /// The changes from one collection of virtual servers to another, sorted by key.
     package static func changes(
         from old: [VirtualServer.Key: VirtualServer],
         to new: [VirtualServer.Key: VirtualServer]
@@ -34,7 +34,7 @@ extension VirtualServerChange {
         Set(old.keys).union(new.keys).sorted().flatMap { changes(from: old[$0], to: new[$0]) }
     }
 
-    /// What turns one server into another of the same key; nil means it is not there.
+    /// The changes of one virtual server to another of the same key; nil means absent.
     package static func changes(
         from old: VirtualServer?,
         to new: VirtualServer?

@@ -1,15 +1,16 @@
 /// One rule: its statements in order.
 package struct NFTRule: Sendable {
     package var statements: [NFTStatement]
-    /// What the rule is for; shown in plans, not kept by the kernel and so no part of equality.
+    /// The purpose of the rule; shown in plans but not stored in the kernel, so not part of
+    /// equality.
     package var title: String?
 
     package init(_ statements: NFTStatement..., title: String? = nil) {
         self.init(statements, title: title)
     }
 
-    /// The `*` behind an interface's name of full length is left out: nothing longer begins so, and
-    /// neither nft nor the kernel has a form for it.
+    /// Drops the `*` after an interface name of full length: no longer name can begin with it, and
+    /// neither nft nor the kernel can express it.
     package init(_ statements: [NFTStatement], title: String? = nil) {
         self.statements = statements.map(\.normalized)
         self.title = title
@@ -30,7 +31,7 @@ extension NFTRule: Equatable {
     }
 }
 
-/// Where the kernel's network stack calls a chain.
+/// The netfilter hook that calls a chain.
 package struct NFTHook: Sendable, Hashable {
     package enum Kind: String, Sendable, Hashable, CaseIterable {
         case filter
@@ -49,9 +50,9 @@ package struct NFTHook: Sendable, Hashable {
 
     package var kind: Kind
     package var place: Place
-    /// Chains of lower numbers come first.
+    /// Chains with lower numbers are called first.
     package var priority: Int32
-    /// What becomes of a packet at the chain's end: dropped, else accepted.
+    /// The chain's policy: drop, otherwise accept.
     package var dropsByDefault: Bool
 
     package init(_ kind: Kind, _ place: Place, priority: Int32, dropsByDefault: Bool = false) {
@@ -65,10 +66,11 @@ package struct NFTHook: Sendable, Hashable {
 /// A chain and its rules.
 package struct NFTChain: Sendable {
     package var name: NFTChainName
-    /// For a base chain; nil for one that only rules lead to.
+    /// For a base chain; nil for a chain reached only from rules.
     package var hook: NFTHook?
     package var rules: [NFTRule]
-    /// What the chain is for; shown in plans, not kept by the kernel and so no part of equality.
+    /// The purpose of the chain; shown in plans but not stored in the kernel, so not part of
+    /// equality.
     package var title: String?
 
     package init(

@@ -1,7 +1,7 @@
-/// What elements of sets have counted, since they were added.
+/// Counters of set elements, since they were added.
 package struct NFTCount: Sendable, Hashable {
     package var packets: UInt64
-    /// With the headers of the network layer.
+    /// Including the headers of the network layer.
     package var bytes: UInt64
 
     package init(packets: UInt64 = 0, bytes: UInt64 = 0) {

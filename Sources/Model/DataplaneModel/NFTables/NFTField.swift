@@ -1,15 +1,15 @@
 package import Addressing
 
-/// What one part of an element's key or value is.
+/// The type of one field of an element's key or value.
 package enum NFTField: String, Sendable, Hashable, CaseIterable {
     /// An address of the table's family.
     case address
-    /// The number of a transport protocol.
+    /// A transport protocol number.
     case transport
     case port
-    /// A packet's scratch value, nft's `classid`, which is what `meta priority` holds.
+    /// A packet's scratch value, nft's `classid`, as in `meta priority`.
     case classID
-    /// A number such as `numgen` or `jhash` gives.
+    /// A number, for instance from `numgen` or `jhash`.
     case number
 
     /// Number of bits.

@@ -1,4 +1,4 @@
-/// What the elements of a set are made of.
+/// The type of a set's elements.
 package struct NFTSetShape: Sendable, Hashable {
     /// What an element maps its key to.
     package enum Mapping: Sendable, Hashable {
@@ -12,11 +12,11 @@ package struct NFTSetShape: Sendable, Hashable {
     package var mapping: Mapping
     /// The last field of a key may be a range (`flags interval`); keys have two fields or more.
     package var isInterval: Bool
-    /// Rules add elements, which run out (`flags dynamic,timeout`). Such elements are neither
+    /// Rules add elements, which expire (`flags dynamic,timeout`). Such elements are neither
     /// planned nor observed.
     package var isDynamic: Bool
-    /// Each element counts the packets that found it (`counter`). What it has counted is no part of
-    /// the element.
+    /// Each element counts the packets that matched it (`counter`). The counts are not part of the
+    /// element.
     package var countsPackets: Bool
 
     package init(
@@ -42,7 +42,7 @@ package enum NFTData: Sendable, Hashable {
     case verdict(NFTVerdict)
 }
 
-/// One entry of a set.
+/// One element of a set.
 package struct NFTElement: Sendable, Hashable {
     package var key: NFTValue
     package var data: NFTData
@@ -53,12 +53,12 @@ package struct NFTElement: Sendable, Hashable {
     }
 }
 
-/// A named set or map that rules ask.
+/// A named set or map used by rules.
 package struct NFTSet: Sendable {
     package var name: NFTSetName
     package var shape: NFTSetShape
-    /// How many elements it can take; nil for any number. The kernel reserves memory for so many at
-    /// once. A larger one is as good, so no part of equality.
+    /// The maximum number of elements; nil for no limit. The kernel reserves memory for all of them
+    /// at once. A larger one is as good, so it is not part of equality.
     package var size: Int?
     package var elements: [NFTValue: NFTData]
     /// Packets find their way to the other sets by this one's elements, so that they are added last
@@ -66,7 +66,8 @@ package struct NFTSet: Sendable {
     package var isDispatchMap: Bool
     /// Holds something that this model has no words for. Only ever observed; such a set equals none.
     package var isOpaque: Bool
-    /// What the set is for; shown in plans, not kept by the kernel and so no part of equality.
+    /// The purpose of the set; shown in plans but not stored in the kernel, so not part of
+    /// equality.
     package var title: String?
 
     package init(
@@ -87,7 +88,7 @@ package struct NFTSet: Sendable {
         self.title = title
     }
 
-    /// A power of two, at least twice what is needed now, so that growing is rare.
+    /// A power of two, at least twice the present need, so that growing is rare.
     package static func size(for count: Int) -> Int {
         var size = 1024
         while size < 2 * count { size *= 2 }
@@ -98,7 +99,7 @@ package struct NFTSet: Sendable {
         elements.keys.sorted().map { NFTElement($0, elements[$0] ?? .none) }
     }
 
-    /// Whether so many elements fit beside those that are there.
+    /// Whether this many further elements fit.
     package func hasRoom(for count: Int) -> Bool {
         size.map { elements.count + count <= $0 } ?? true
     }
@@ -109,7 +110,7 @@ extension NFTSet: Equatable {
         left.name == right.name && left.isAlike(right) && left.elements == right.elements
     }
 
-    /// The same sort of set, whatever is in it: one can become the other element by element.
+    /// Whether one can become the other element by element: same shape, any content.
     package func isAlike(_ other: NFTSet) -> Bool {
         shape == other.shape && !isOpaque && !other.isOpaque
     }

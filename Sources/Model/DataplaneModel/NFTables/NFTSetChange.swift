@@ -1,6 +1,6 @@
-/// One set that has to change.
+/// A change to one set.
 package enum NFTSetChange: Sendable, Equatable {
-    /// Single elements, of a set that is there and has room.
+    /// Changes to elements of an existing set with enough room.
     package struct Update: Sendable, Equatable {
         package var name: NFTSetName
         package var shape: NFTSetShape
@@ -13,12 +13,12 @@ package enum NFTSetChange: Sendable, Equatable {
 
         package var isEmpty: Bool { added.isEmpty && removed.isEmpty && replaced.isEmpty }
         package var count: Int { added.count + removed.count + replaced.count }
-        /// How many elements the set holds on top of its old ones until the change is done: the
-        /// kernel counts both.
+        /// How many elements the set holds in addition to its old ones until the transaction ends:
+        /// the kernel counts both.
         var newCount: Int { added.count + replaced.count }
     }
 
-    /// A key that gets another value.
+    /// A key with a new value.
     package struct Replacement: Sendable, Equatable {
         package var key: NFTValue
         package var old: NFTData
@@ -48,7 +48,7 @@ package enum NFTSetChange: Sendable, Equatable {
 }
 
 extension NFTSetChange.Update {
-    /// Nothing.
+    /// An empty update.
     init(_ set: NFTSet) {
         self.init(
             name: set.name,
@@ -60,7 +60,7 @@ extension NFTSetChange.Update {
         )
     }
 
-    /// What turns one set's elements into those of another that is alike.
+    /// The changes from one set's elements to those of another of the same kind.
     init(from old: NFTSet, to new: NFTSet) {
         self.init(new)
         if old.elements == new.elements { return }

@@ -1,5 +1,5 @@
-/// Elements of a set while they change: each change is made at once, and what was there before is
-/// noted, so that in the end the difference can be told.
+/// The elements of a set during an edit: each change is applied at once and its former value noted,
+/// so that the difference is known in the end.
 package struct NFTSetEdit: Sendable {
     private struct Note {
         var key: NFTValue
@@ -7,7 +7,7 @@ package struct NFTSetEdit: Sendable {
     }
 
     fileprivate private(set) var elements: [NFTValue: NFTData]
-    /// In the order of the changes; nil if nobody asks for the difference.
+    /// In the order of the changes; nil if the difference is not needed.
     private var notes: [Note]?
 
     fileprivate init(_ elements: [NFTValue: NFTData], isNoting: Bool) {
@@ -15,10 +15,10 @@ package struct NFTSetEdit: Sendable {
         notes = isNoting ? [] : nil
     }
 
-    /// Room for so many elements in all.
+    /// Reserves room for this many elements in total.
     package mutating func reserve(_ count: Int) { elements.reserveCapacity(count) }
 
-    /// Sets an element with its value, or with nil removes it; what was there before.
+    /// Sets an element, or removes it with nil; returns the former value.
     @discardableResult
     package mutating func set(_ key: NFTValue, _ data: NFTData?) -> NFTData? {
         let before: NFTData?
@@ -31,9 +31,9 @@ package struct NFTSetEdit: Sendable {
         return before
     }
 
-    /// Each key that is other than it was, by key.
+    /// Every changed key, sorted by key.
     fileprivate func describe(in update: inout NFTSetChange.Update) {
-        // The first note on a key tells what was there, and the sort keeps it first.
+        // The first note on a key has its original value, and the sort keeps it first.
         let sorted = (notes ?? []).sorted { $0.key < $1.key }
         var last: NFTValue?
         for note in sorted where note.key != last {
@@ -44,15 +44,15 @@ package struct NFTSetEdit: Sendable {
 }
 
 extension NFTSet {
-    /// Takes the elements out to be changed, until `finish` puts them back. The difference is told
-    /// only if `isNoting`, which costs some time for each change.
+    /// Takes the elements out for editing, until `finish` puts them back. The difference is only
+    /// known with `isNoting`, which adds a cost to each change.
     package mutating func beginEdit(isNoting: Bool) -> NFTSetEdit {
         defer { elements = [:] }
         return NFTSetEdit(elements, isNoting: isNoting)
     }
 
-    /// Puts the elements back, and returns what changed if that was noted. Work grows with the
-    /// changes.
+    /// Puts the elements back, and returns the changes if they were noted. The cost depends on the
+    /// number of changes.
     package mutating func finish(_ edit: consuming NFTSetEdit) -> NFTSetChange.Update {
         var update = NFTSetChange.Update(self)
         edit.describe(in: &update)

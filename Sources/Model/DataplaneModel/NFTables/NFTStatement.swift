@@ -6,7 +6,7 @@ package enum NFTSide: String, Sendable, Hashable, CaseIterable {
     case destination = "daddr"
 }
 
-/// What a rule reads from a packet or computes, as part of a key.
+/// A value that a rule reads from a packet or computes, as part of a key.
 package enum NFTExpression: Sendable, Hashable {
     /// `ip saddr`, `ip6 daddr`.
     case address(NFTSide)
@@ -14,24 +14,24 @@ package enum NFTExpression: Sendable, Hashable {
     case transport
     /// `th sport`, `th dport`.
     case port(NFTSide)
-    /// `ct original ip daddr`: where the client meant the connection to go.
+    /// `ct original ip daddr`: the client's original destination.
     case originalDestination
-    /// `ct original proto-dst`; has text only in a rule that names the protocols first.
+    /// `ct original proto-dst`; can only be written in a rule that names the protocols first.
     case originalPort
-    /// `meta priority`: the scratch value that an earlier statement has set.
+    /// `meta priority`: the scratch value set by an earlier statement.
     case priority
-    /// `meta priority & mask`; a key of its own.
+    /// `meta priority & mask`; only as a whole key.
     case maskedPriority(UInt32)
     /// `numgen random mod n`: a random number below n.
     case random(UInt32)
-    /// `numgen inc mod n`: numbers below n, one after the other.
+    /// `numgen inc mod n`: numbers below n in turn.
     case roundRobin(UInt32)
-    /// `jhash … mod n seed s`: a number below n that is always the same for the same content.
+    /// `jhash … mod n seed s`: a number below n, always the same for the same content.
     case hash([NFTExpression], modulus: UInt32, seed: UInt32)
 }
 
-/// One step of a rule. They are taken in order; a packet that does not meet a condition, or whose
-/// key is not in the map that is asked, leaves the rule there.
+/// One statement of a rule, evaluated in order. A packet that fails a condition, or whose key is
+/// not in the map used, leaves the rule there.
 package enum NFTStatement: Sendable, Hashable {
     // Conditions.
 
@@ -43,7 +43,7 @@ package enum NFTStatement: Sendable, Hashable {
     case inInterface(InterfaceMatch)
     /// `meta l4proto { tcp, udp, sctp }`; one or more, each once, in their order.
     case transports([TransportProtocol])
-    /// `ct state new`; of `invalid`, `established`, `related`, `new`, `untracked`.
+    /// `ct state new`; any of `invalid`, `established`, `related`, `new`, `untracked`.
     case connectionState(ConnectionState)
     /// `ct status dnat`: the connection's destination was translated.
     case translated
@@ -58,51 +58,51 @@ package enum NFTStatement: Sendable, Hashable {
     case setPriority(UInt32)
     /// `meta priority set meta priority & mask`.
     case maskPriority(UInt32)
-    /// `meta priority set … map @map`; a key that is not there ends the rule and changes nothing.
+    /// `meta priority set … map @map`; a missing key ends the rule without a change.
     case setPriorityFromMap([NFTExpression], NFTSetName)
     /// `meta mark set meta mark | bits`.
     case setMarkBits(UInt32)
     /// `meta mark set meta mark & ~bits`.
     case clearMarkBits(UInt32)
-    /// `update @map { ip saddr timeout 3h : meta priority }`: adds the element, or begins the time
-    /// of the one that is there anew, which keeps its value. A key of more than 16 bytes has no
-    /// text: nft 1.0.6 has one register too few for it.
+    /// `update @map { ip saddr timeout 3h : meta priority }`: adds the element, or restarts the
+    /// timeout of an existing one, which keeps its value. Keys of more than 16 bytes cannot be
+    /// written: nft 1.0.6 has one register too few for them.
     case update(NFTSetName, key: [NFTExpression], data: NFTExpression, timeoutSeconds: UInt32)
-    /// `delete @map { ip saddr : meta priority }`: removes the element with this key, if there is
-    /// one, whatever its value.
+    /// `delete @map { ip saddr : meta priority }`: removes the element with this key, if any,
+    /// whatever its value.
     case delete(NFTSetName, key: [NFTExpression], data: NFTExpression)
 
-    // Verdicts: the end of the rule.
+    // Verdicts: they end the rule.
 
-    /// `dnat ip to … map @map`; a key that is not there ends the rule only.
+    /// `dnat ip to … map @map`; a missing key only ends the rule.
     case destinationNAT([NFTExpression], NFTSetName)
     /// `masquerade fully-random`: the source becomes the outgoing interface's address.
     case masquerade
     /// `reject`: ICMP or ICMPv6 port unreachable.
     case reject
     case verdict(NFTVerdict)
-    /// `… vmap @map`; a key that is not there ends the rule only.
+    /// `… vmap @map`; a missing key only ends the rule.
     case verdictMap([NFTExpression], NFTSetName)
 
-    /// A whole rule that says something this model has no words for, as the kernel's bytes.
+    /// A whole rule that this model cannot represent, as the kernel's bytes.
     ///
-    /// Only ever observed, and the only statement of its rule: it differs from every planned rule
-    /// and so is replaced, and it cannot be encoded.
+    /// Only in observed rules, as the only statement: it differs from every planned rule and so is
+    /// replaced, and it cannot be encoded.
     case opaque([UInt8])
 }
 
-/// Where a packet goes on.
+/// Where a packet continues.
 package enum NFTVerdict: Sendable, Hashable {
-    /// Leaves the base chain's hook; chains of other tables go on.
+    /// Leaves the base chain; other chains of the hook still run.
     case accept
     case drop
     case returnToCaller
-    /// Goes on behind this rule when the chain ends.
+    /// Continues after this rule when the chain ends.
     case jump(NFTChainName)
-    /// Goes on behind the rule that jumped to *this* chain when the other chain ends.
+    /// Continues after the rule that jumped to *this* chain when the other chain ends.
     case goto(NFTChainName)
 
-    /// The chain it leads to.
+    /// The target chain.
     package var chain: NFTChainName? {
         switch self {
         case .jump(let chain), .goto(let chain): chain

@@ -1,9 +1,9 @@
 package import Addressing
 
-/// An element's key or its value: one or more fields, packed without gaps.
+/// An element's key or value: one or more fields, packed without gaps.
 ///
-/// What the fields are is said by the set. Values of the same fields are ordered field by field.
-/// At most 320 bits, room for two IPv6 addresses, a protocol and a port.
+/// The set defines the fields. Values with the same fields are ordered field by field. At most 320
+/// bits: room for two IPv6 addresses, a protocol and a port.
 package struct NFTValue: Sendable {
     // One number in five words, the most significant first.
     private var word0: UInt64 = 0
@@ -11,14 +11,14 @@ package struct NFTValue: Sendable {
     private var word2: UInt64 = 0
     private var word3: UInt64 = 0
     private var word4: UInt64 = 0
-    /// How many of the lowest bits may be anything: those of a range's hosts, else 0. They are kept
-    /// as zeros.
+    /// How many of the lowest bits may have any value: the host bits of a range, otherwise 0. They
+    /// are stored as zeros.
     package private(set) var freeBits: UInt8 = 0
 
-    /// No field yet.
+    /// A value without fields.
     package init() {}
 
-    /// The lowest `width` bits of `bits` as one more field behind the others.
+    /// Appends the lowest `width` bits of `bits` as one more field.
     package func appending(_ bits: UInt128, width: Int) -> NFTValue {
         var result = self
         result.append(bits, width: width)
@@ -39,7 +39,7 @@ package struct NFTValue: Sendable {
         word4 = word4 << width | UInt64(truncatingIfNeeded: bits) & (UInt64.max >> rest)
     }
 
-    /// `width` bits that have `offset` bits behind them.
+    /// `width` bits followed by `offset` bits.
     package func bits(at offset: Int, width: Int) -> UInt128 {
         let high: UInt64
         let middle: UInt64
@@ -59,7 +59,7 @@ package struct NFTValue: Sendable {
 }
 
 extension NFTValue: Hashable {
-    /// The upper words of most values are 0, and hashing is most of the work of planning.
+    /// The upper words of most values are 0, and most of the time of planning is spent hashing.
     package func hash(into hasher: inout Hasher) {
         hasher.combine(word4)
         guard word0 | word1 | word2 | word3 != 0 else { return }
@@ -96,12 +96,12 @@ extension NFTValue {
         appending(UInt128(port.value), width: 16)
     }
 
-    /// A field `classID` or `number`.
+    /// Appends a field `classID` or `number`.
     package func appending(_ number: UInt32) -> NFTValue {
         appending(UInt128(number), width: 32)
     }
 
-    /// The last field of an element of an interval set.
+    /// Appends the last field of an element of an interval set.
     package func appending(_ range: IPPrefix) -> NFTValue {
         var result = appending(range.address)
         result.freeBits = UInt8(range.family.bitWidth - range.length)
@@ -170,7 +170,7 @@ extension NFTValue {
         }
     }
 
-    /// Whether the element of an interval set with this key holds `key`, which has the same fields.
+    /// Whether the interval element with this key contains `key`, which has the same fields.
     package func covers(_ key: NFTValue) -> Bool {
         if freeBits == 0 { return self == key }
         var masked = key
@@ -179,7 +179,7 @@ extension NFTValue {
         return masked == self
     }
 
-    /// The highest key that an element of an interval set holds; the lowest is `lowest`.
+    /// The highest key of an interval element; the lowest is `lowest`.
     package var highest: NFTValue {
         var result = lowest
         let count = Int(freeBits)
@@ -194,8 +194,8 @@ extension NFTValue {
         return result
     }
 
-    /// The element of an interval set that holds all keys from `lowest` to `highest`; nil if they
-    /// are not those of a prefix in the last field, which has `width` bits.
+    /// The interval element that holds all keys from `lowest` to `highest`; nil if they do not form
+    /// a prefix of the last field, which has `width` bits.
     package init?(from lowest: NFTValue, through highest: NFTValue, width: Int) {
         var result = lowest
         let bits = lowest.bits(at: 0, width: width) ^ highest.bits(at: 0, width: width)

@@ -1,4 +1,4 @@
-/// One chain that has to change, with what it replaces.
+/// A change to one chain, with what it replaces.
 package enum NFTChainChange: Sendable, Equatable {
     case create(NFTChain)
     /// The rules; the hook is the same.
@@ -12,11 +12,11 @@ package enum NFTChainChange: Sendable, Equatable {
     }
 }
 
-/// What turns one family's table from one state into another.
+/// The changes of one family's table from one state to another.
 package struct NFTablesDiff: Sendable, Equatable {
     package enum TableChange: Sendable, Equatable {
         case create
-        /// Its flags become ours again.
+        /// Restores the table's flags.
         case restore
         case delete
     }
@@ -26,8 +26,8 @@ package struct NFTablesDiff: Sendable, Equatable {
     package var chains: [NFTChainChange]
     /// Sorted by name.
     package var sets: [NFTSetChange]
-    /// The whole new state, if the table has to be written anew in one transaction because a set
-    /// gets another shape or size, or a chain another hook. Everything else is empty then.
+    /// The complete new state, if the table has to be replaced in one transaction because a set
+    /// needs another shape or size, or a chain another hook. Everything else is empty then.
     package var rebuilt: NFTablesState?
 
     package init(
@@ -40,7 +40,7 @@ package struct NFTablesDiff: Sendable, Equatable {
         self.sets = sets
     }
 
-    /// The table written anew.
+    /// Replaces the whole table.
     package init(rebuilding state: NFTablesState) {
         self.init()
         rebuilt = state
@@ -60,7 +60,7 @@ package struct NFTablesDiff: Sendable, Equatable {
         return (table == nil ? 0 : 1) + chains.count + sets.reduce(0) { $0 + $1.count }
     }
 
-    /// Everything that differs between two whole states.
+    /// All differences between two states.
     package init(from old: NFTablesState, to new: NFTablesState) {
         self.init()
         switch (old.table, new.table) {

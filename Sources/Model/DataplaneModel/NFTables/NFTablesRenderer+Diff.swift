@@ -1,5 +1,5 @@
 extension NFTablesRenderer {
-    /// What changes, sets before chains: `+` what is added, `-` what goes.
+    /// The changes, sets before chains: `+` for added, `-` for removed.
     package func render(_ diff: NFTablesDiff) -> String {
         var text = RuleText()
         if let heading = heading(diff) {
@@ -26,7 +26,7 @@ extension NFTablesRenderer {
         return text.string
     }
 
-    /// Of the table itself; nil if only things in it change.
+    /// The heading for the table itself; nil if only its content changes.
     private func heading(_ diff: NFTablesDiff) -> String? {
         if diff.rebuilt != nil { return "@@ replace table \(table) @@" }
         return switch diff.table {
@@ -47,7 +47,7 @@ extension NFTablesRenderer {
         }
     }
 
-    /// Of a set that changes, an element each; a value that is replaced is two lines.
+    /// The lines of a set's change, one per element; a replaced value is two lines.
     func lines(_ change: NFTSetChange) -> [String] {
         switch change {
         case .create(let set): return lines(set, "+")
@@ -77,7 +77,7 @@ extension NFTablesRenderer {
         }
     }
 
-    /// Of a chain that changes, a rule each, with unchanged rules around a change.
+    /// The lines of a chain's change, one per rule, with unchanged rules around each change.
     func lines(_ change: NFTChainChange) -> [String] {
         switch change {
         case .create(let chain): lines(chain, "+")

@@ -7,7 +7,7 @@ extension NFTablesRenderer {
         append(element.data, of: shape, to: &text)
     }
 
-    /// ` : 1:2`; nothing in a plain set.
+    /// ` : 1:2`; empty in a plain set.
     func append(_ data: NFTData, of shape: NFTSetShape, to text: inout RuleText) {
         switch data {
         case .none: break
@@ -43,7 +43,7 @@ extension RuleText {
         }
     }
 
-    /// By name where it has one here.
+    /// By name if it is known here.
     private mutating func append(transportNumber number: UInt8) {
         if let known = TransportProtocol.allCases.first(where: { $0.number == number }) {
             append(known.keyword)
@@ -52,7 +52,7 @@ extension RuleText {
         }
     }
 
-    /// `1:2`, both halves in hexadecimal, as a handle of traffic control is written.
+    /// `1:2`, both halves in hexadecimal, like a traffic control handle.
     mutating func append(classID number: UInt32) {
         switch number {
         case 0: append("none")

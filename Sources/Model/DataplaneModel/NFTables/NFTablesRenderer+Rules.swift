@@ -136,7 +136,7 @@ extension NFTablesRenderer {
 }
 
 extension ConnectionState {
-    /// The states that nft knows, in the order in which it prints them.
+    /// nft's states, in the order in which it prints them.
     package static let nftStates: [(state: ConnectionState, word: String)] = [
         (.invalid, "invalid"), (.new, "new"), (.established, "established"),
         (.related, "related"), (.untracked, "untracked"),

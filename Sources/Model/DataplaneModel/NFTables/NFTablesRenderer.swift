@@ -1,10 +1,10 @@
 package import Addressing
 
-/// The text of our table in nft's language, as nft 1.0.6 takes it and, but for the order of chains
-/// and breaks of lines, as `nft list table` prints it.
+/// Renders Fairlead's table in nft's language, as nft 1.0.6 reads it and, except for the order of
+/// chains and line breaks, as `nft list table` prints it.
 ///
-/// A whole state renders as input for `nft -f` that replaces the table. Titles are comments, and so
-/// is an observed rule that has no text (`# opaque`).
+/// A whole state is input for `nft -f` that replaces the table. Titles are comments, and so is an
+/// observed rule without text (`# opaque`).
 package struct NFTablesRenderer: Sendable {
     package let family: IPFamily
 
@@ -12,14 +12,14 @@ package struct NFTablesRenderer: Sendable {
         self.family = family
     }
 
-    /// The whole table; nothing if there is none.
+    /// The whole table; empty if there is none.
     package func render(_ state: NFTablesState) -> String {
         if state.table == .absent { return "" }
         let elements = state.sets.values.reduce(0) { $0 + $1.elements.count }
         var text = RuleText(reserving: 1 << 14 + elements * 64)
-        // nft holds rules that are given against sets that are there, so the old ones go first.
+        // nft checks the new rules against existing sets, so the old table is deleted first.
         text.append("add table \(table)\ndelete table \(table)\ntable \(table) {\n")
-        if state.table == .altered { text.append("\t# its flags are not ours\n") }
+        if state.table == .altered { text.append("\t# has unexpected flags\n") }
         var isFirst = true
         for set in state.sortedSets {
             if !isFirst { text.append("\n") }
@@ -42,7 +42,7 @@ package struct NFTablesRenderer: Sendable {
         return text.string
     }
 
-    /// As an element stands between the braces: `10.96.0.10 . tcp . 80 : 1:2`.
+    /// An element as written between the braces: `10.96.0.10 . tcp . 80 : 1:2`.
     package func render(_ element: NFTElement, of shape: NFTSetShape) -> String {
         var text = RuleText()
         append(element, of: shape, to: &text)
@@ -66,12 +66,12 @@ package struct NFTablesRenderer: Sendable {
             text.append(line)
             text.append("\n")
         }
-        if set.isOpaque { text.append("\t\t# holds more than can be shown\n") }
+        if set.isOpaque { text.append("\t\t# contains unsupported elements\n") }
         if !set.elements.isEmpty { append(set.sortedElements, of: set.shape, to: &text) }
         text.append("\t}\n")
     }
 
-    /// What a set is made of, a line each: type, size, flags, counter.
+    /// The attributes of a set, one per line: type, size, flags, counter.
     func lines(_ set: NFTSet) -> [String] {
         var lines = [type(of: set.shape)]
         if let size = set.size { lines.append("size \(size)") }
@@ -81,8 +81,8 @@ package struct NFTablesRenderer: Sendable {
         return lines
     }
 
-    /// `type ipv4_addr . inet_service : verdict`. A field without a name of its own in nft's
-    /// language makes it `typeof` with an example of each field.
+    /// `type ipv4_addr . inet_service : verdict`. With a field that has no type name in nft's
+    /// language, `typeof` with an example of each field.
     private func type(of shape: NFTSetShape) -> String {
         var fields = shape.key
         if case .fields(let data) = shape.mapping { fields += data }

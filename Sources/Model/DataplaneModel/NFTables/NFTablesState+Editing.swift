@@ -1,7 +1,7 @@
 extension NFTablesState {
-    /// Sets chains and sets, or with nil removes them, and returns what that changes, together with
-    /// changes of elements that have been made already, in sets that are there afterwards. Work grows
-    /// with what is given, unless a set has to grow.
+    /// Sets chains and sets, or removes them with nil, and returns the changes, together with
+    /// changes of elements already made in sets that still exist. The cost depends on the
+    /// arguments, unless a set has to grow.
     package mutating func edit(
         chains wantedChains: [NFTChainName: NFTChain?] = [:],
         sets wantedSets: [NFTSetName: NFTSet?] = [:],

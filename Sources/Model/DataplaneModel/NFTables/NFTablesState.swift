@@ -1,10 +1,10 @@
-/// All that Fairlead owns in nftables for one family: its table there, wanted (a plan) or observed.
+/// Fairlead's nftables table of one family: desired (a plan) or observed.
 package struct NFTablesState: Sendable, Equatable {
     package enum Table: Sendable, Equatable {
         case absent
         case active
-        /// There, but its chains are not called (`flags dormant`), or it has other flags that are
-        /// not ours.
+        /// Exists, but its chains are not called (`flags dormant`), or it has other unexpected
+        /// flags.
         case altered
     }
 
@@ -12,7 +12,7 @@ package struct NFTablesState: Sendable, Equatable {
     package var chains: [NFTChainName: NFTChain]
     package var sets: [NFTSetName: NFTSet]
 
-    /// The table is there if anything is in it, unless `table` says so.
+    /// The table exists if anything is in it, unless `table` says otherwise.
     package init(
         table: Table? = nil,
         chains: [NFTChainName: NFTChain] = [:],

@@ -14,10 +14,10 @@ struct DynamicElements: Equatable {
         values[key, default: []].formUnion([])
     }
 
-    /// Maps that were asked for clients whom no rule puts there.
+    /// Maps in which rules look up clients although no rule adds any.
     var neverFilled: [NFTSetName] { values.filter(\.value.isEmpty).map(\.key.map).sorted() }
 
-    /// One of them is there, or one with a value that no rule gives now.
+    /// The possible elements: one of them, or one whose value no rule sets any longer.
     func elements(at key: DynamicElement.Key) -> [DynamicElement] {
         guard let values = values[key]?.sorted(), let last = values.last else { return [] }
         let stale = DynamicElement(key: key, value: last &+ 1, isStale: true)

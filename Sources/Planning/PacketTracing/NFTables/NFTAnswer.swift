@@ -1,21 +1,21 @@
 import Addressing
 import DataplaneModel
 
-/// What a set has for a key.
+/// The result of looking up a key in a set.
 enum NFTAnswer: Hashable {
     case found(NFTData)
     case absent
-    /// Cannot be told, and why.
+    /// Undecidable, with the reason.
     case unknown(String)
 }
 
 extension NFTSet {
-    /// Whether its keys are made of such fields.
+    /// Whether its keys have these fields.
     func fits(_ key: NFTKey) -> Bool {
         shape.key.map { $0.width(key.family) } == key.fields.map { $0.width(key.family) }
     }
 
-    /// All answers, each with its part of the choices that the key leaves open.
+    /// All results, each with its fraction of the choices that the key leaves open.
     func answers(to key: NFTKey) -> [(answer: NFTAnswer, fraction: Double)] {
         if let doubt = key.doubt { return [(holdsMatch(of: key) ? .unknown(doubt) : .absent, 1)] }
         var counts: [NFTAnswer: Int] = [:]
@@ -32,10 +32,10 @@ extension NFTSet {
     }
 
     private var missing: NFTAnswer {
-        isOpaque ? .unknown("\(name) holds something that is not understood here") : .absent
+        isOpaque ? .unknown("\(name) contains unsupported elements") : .absent
     }
 
-    /// The smallest range decides.
+    /// The smallest range wins.
     private func dataInRanges(for key: NFTKey) -> [NFTData?] {
         guard case .known(let bits)? = key.parts.last else { return [nil] }
         let address = IPAddress(family: key.family, bits: bits)
@@ -49,7 +49,7 @@ extension NFTSet {
         }
     }
 
-    /// Whether some element agrees with all that is known of the key.
+    /// Whether some element matches the known part of the key.
     private func holdsMatch(of key: NFTKey) -> Bool {
         if isOpaque { return true }
         let widths = key.fields.map { $0.width(key.family) }

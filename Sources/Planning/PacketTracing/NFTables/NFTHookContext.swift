@@ -1,19 +1,19 @@
 import Addressing
 import DataplaneModel
 
-/// Where and how the rules behind one base chain meet a packet.
+/// The base chain, and the conditions under which its rules see a packet.
 struct NFTHookContext {
     let hook: NFTHook
     let input: InterfaceKnowledge
     let network: NodeNetwork
 
-    /// The answer of a condition that asks no set; nil for other statements.
+    /// The result of a condition that uses no set; nil for other statements.
     func answer(_ statement: NFTStatement, _ packet: PacketState) -> ConditionAnswer? {
         switch statement {
         case .address(let side, let prefix, let inverted):
             guard let address = side == .source ? packet.source : packet.destination else {
                 if prefix.length == 0 { return ConditionAnswer(true, inverted: inverted) }
-                return .unknown("the source after masquerading is not known here")
+                return .unknown("the source after masquerading is unknown")
             }
             return ConditionAnswer(prefix.contains(address), inverted: inverted)
         case .isLocal(let side, let inverted):
@@ -33,7 +33,7 @@ struct NFTHookContext {
         }
     }
 
-    /// Once masqueraded, the source is some address of the node.
+    /// Once masqueraded, the source is an address of the node.
     private func isLocal(_ side: NFTSide, _ packet: PacketState) -> Bool {
         switch side {
         case .source: packet.source.map { network.isLocal($0) } ?? true
@@ -41,7 +41,7 @@ struct NFTHookContext {
         }
     }
 
-    /// What made a condition hold, as far as its text does not show it.
+    /// What made a condition hold, if its text does not show it.
     func reason(_ statement: NFTStatement, _ packet: PacketState) -> String? {
         switch statement {
         case .address(let side, let prefix, inverted: true):
@@ -66,7 +66,7 @@ struct NFTHookContext {
         case .connectionState: "the connection is new"
         case .translated: "the destination was not translated"
         case .mark: "the mark is 0x\(NFTKeyText.hex(packet.mark))"
-        default: "it is not understood"
+        default: "it is not supported"
         }
     }
 
@@ -79,7 +79,7 @@ struct NFTHookContext {
         }
     }
 
-    /// Where the kernel takes such a statement; it refuses a table that breaks this.
+    /// Whether the kernel allows such a statement here; it rejects a table that breaks this.
     func allows(_ statement: NFTStatement) -> Bool {
         switch statement {
         case .destinationNAT: hook.kind == .nat && [.prerouting, .output].contains(hook.place)

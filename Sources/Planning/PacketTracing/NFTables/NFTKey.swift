@@ -1,14 +1,14 @@
 import Addressing
 import DataplaneModel
 
-/// What a rule reads from a packet to ask a set for, as far as it can be told.
+/// The key a rule reads from a packet, as far as it is known.
 struct NFTKey {
     /// One field.
     enum Part {
         case known(UInt128)
-        /// Cannot be told from here, and why.
+        /// Undecidable, with the reason.
         case unknown(String)
-        /// Any of so many numbers, from 0 on, as likely as one another.
+        /// Any of this many numbers, from 0 on, with equal probability.
         case choice(UInt32)
     }
 
@@ -22,13 +22,13 @@ struct NFTKey {
         parts = expressions.map { $0.part(of: packet) }
     }
 
-    /// Why it cannot be told; nil if it can.
+    /// Why the key is undecidable; nil if it is not.
     var doubt: String? {
         for case .unknown(let why) in parts { return why }
         return nil
     }
 
-    /// How many keys it may be.
+    /// The number of possible keys.
     var count: Int {
         parts.reduce(1) { count, part in
             guard case .choice(let modulus) = part else { return count }
@@ -37,7 +37,7 @@ struct NFTKey {
         }
     }
 
-    /// All keys it may be, equally likely; without the last so many fields. Empty if in doubt.
+    /// All possible keys, equally likely, without the last `dropped` fields. Empty if undecidable.
     func values(droppingLast dropped: Int = 0) -> [NFTValue] {
         var values = [NFTValue()]
         for (part, field) in zip(parts, fields).dropLast(dropped) {
@@ -56,7 +56,7 @@ struct NFTKey {
 }
 
 extension NFTExpression {
-    /// What it gives.
+    /// The type of the value.
     var field: NFTField {
         switch self {
         case .address, .originalDestination: .address
@@ -71,10 +71,10 @@ extension NFTExpression {
         switch self {
         case .address(.source):
             return packet.source.map { .known($0.bits) }
-                ?? .unknown("the source after masquerading is not known here")
+                ?? .unknown("the source after masquerading is unknown")
         case .address(.destination): return .known(packet.destination.bits)
         case .transport: return .known(UInt128(packet.transportNumber))
-        case .port(.source): return .unknown("the client's port is not known here")
+        case .port(.source): return .unknown("the client's port is unknown")
         case .port(.destination):
             // nft reads part of the checksum there.
             return packet.port.map { .known(UInt128($0.value)) } ?? .unknown("ICMP has no ports")

@@ -1,7 +1,7 @@
 import Addressing
 import DataplaneModel
 
-/// Keys and values for people.
+/// Readable keys and values.
 enum NFTKeyText {
     /// `10.96.0.10:80/tcp from 198.51.100.9`, `port 80/tcp`, `10.96.0.10`, `priority 1:0`.
     static func text(_ key: [NFTExpression], _ packet: PacketState) -> String {
@@ -35,7 +35,7 @@ enum NFTKeyText {
         }
     }
 
-    /// `a, b or c`, or `one of 12: a, b, c, …`; each once.
+    /// `a, b or c`, or `one of 12: a, b, c, …`; without duplicates.
     static func alternatives(_ texts: [String]) -> String {
         var known: Set<String> = []
         let distinct = texts.filter { known.insert($0).inserted }

@@ -1,12 +1,12 @@
 import Addressing
 import DataplaneModel
 
-/// One packet on its way through the hooks, in the order of the kernel.
+/// One packet on its way through the hooks, in the kernel's order.
 struct NFTPassage {
     let input: WalkContext<NFTablesState, NFTRule>
     /// What may be in dynamic maps when the packet comes.
     let known: DynamicElements
-    /// And afterwards.
+    /// The possible content afterwards.
     private(set) var learnt: DynamicElements
     var draft: TraceDraft
 
@@ -19,7 +19,7 @@ struct NFTPassage {
         self.known = known
         learnt = known
         draft = TraceDraft(of: packet)
-        draft.note("rules that are not Fairlead's are not known here")
+        draft.note("rules of other programs are not considered")
     }
 
     private var network: NodeNetwork { input.network }
@@ -33,24 +33,24 @@ struct NFTPassage {
             runForwarded(flows)
         }
         for map in learnt.neverFilled {
-            let message = "clients are looked for in \(map), but nothing puts them there"
+            let message = "rules look up clients in \(map), but no rule adds them"
             draft.findings.report(TraceProblem(.affinity, message))
         }
     }
 
     private mutating func reportTable() {
         guard input.state.table == .altered else { return }
-        let message = "the table has flags that are not ours; perhaps its chains are not called"
+        let message = "the table has unexpected flags, its chains may not be called"
         draft.findings.report(TraceProblem(.undecidable, message))
     }
 
-    /// Sent by a program on the node.
+    /// Packets sent by a program on the node.
     private mutating func runLocal(_ flows: [Flow]) {
         draft.noteInterfaceOfLocal()
         leave(pass(.output, .absent, flows), .absent)
     }
 
-    /// Come in from a pod or from elsewhere.
+    /// Packets from a pod or from elsewhere.
     private mutating func runForwarded(_ flows: [Flow]) {
         let origin = network.input(of: draft.packet)
         let translated = pass(.prerouting, origin, flows)
@@ -60,7 +60,7 @@ struct NFTPassage {
         leave(pass(.forward, origin, through.map(\.forwarded)), .leaving)
     }
 
-    /// Out of the node, or over lo into it.
+    /// Out of the node, or back into it over lo.
     private mutating func leave(_ flows: [Flow], _ origin: InterfaceKnowledge) {
         let sent = pass(.postrouting, origin, flows)
         draft.noteMartians(among: sent, network)
@@ -69,7 +69,7 @@ struct NFTPassage {
             draft.note("meta priority keeps a value of the rules as the packet leaves the node")
         }
         draft.settle(outside)
-        // nat is not asked again for this connection.
+        // nat is not consulted again for this connection.
         let toNode = sent.filter { network.isLocal($0.packet.destination) }
         let loopback = InterfaceKnowledge.named("lo")
         let received = pass(.prerouting, loopback, toNode, asksNAT: false)
@@ -78,7 +78,7 @@ struct NFTPassage {
 }
 
 extension NFTPassage {
-    /// Calls the base chains of one hook; the result is what goes on.
+    /// Calls the base chains of one hook; returns the flows that continue.
     private mutating func pass(
         _ place: NFTHook.Place,
         _ origin: InterfaceKnowledge,
@@ -87,7 +87,7 @@ extension NFTPassage {
     ) -> [Flow] {
         var flows = flows
         for (chain, hook) in chains(at: place) where asksNAT || hook.kind != .nat {
-            // A chain that translated was the last of its sort.
+            // A chain that translated was the last of its type.
             let settled = flows.filter { hook.kind == .nat && $0.packet.isTranslated(at: place) }
             let open = flows.filter { hook.kind != .nat || !$0.packet.isTranslated(at: place) }
             if open.isEmpty { continue }
@@ -131,8 +131,8 @@ extension NFTPassage {
 }
 
 extension NFTHook {
-    /// The place among all chains of the hook. Chains of nat are called where nat is, whatever
-    /// their priority, which counts among them (`nf_nat_register_fn`).
+    /// Order among all chains of the hook. Chains of type nat are called where nat is, whatever
+    /// their priority, which only orders them among each other (`nf_nat_register_fn`).
     fileprivate var rank: Int32 {
         switch (kind, place) {
         case (.filter, _), (.route, _): priority
@@ -148,7 +148,7 @@ extension NFTHook {
 }
 
 extension PacketState {
-    /// Whether nat has done what it can do at this hook.
+    /// Whether nat has done all it can at this hook.
     fileprivate func isTranslated(at place: NFTHook.Place) -> Bool {
         switch place {
         case .prerouting, .output: endpoint != nil
@@ -158,9 +158,9 @@ extension PacketState {
 }
 
 extension Flow {
-    /// Routed to somewhere else.
+    /// The flow after routing to another host.
     fileprivate var forwarded: Flow {
-        // `ip_forward` takes it from the type of service; `ip6_forward` does not.
+        // `ip_forward` sets it from the type of service; `ip6_forward` does not.
         changing { if $0.destination.family == .ipv4 { $0.priority = 0 } }
     }
 }

@@ -1,22 +1,22 @@
 import DataplaneModel
 
-/// What becomes of the flows that come to one rule.
+/// The flows that arrive at one rule, and what it does with them.
 struct NFTRuleRun {
     let rule: NFTRule
-    /// From 0 on.
+    /// 0-based.
     let index: Int
-    /// Those that have taken every statement so far.
+    /// Flows that have passed every statement so far.
     var live: [Flow]
-    /// Those that left the rule, at a condition or a map.
+    /// Flows that left the rule, at a condition or a map.
     var stopped: [Flow] = []
-    /// Those that came to a verdict.
+    /// Flows that got a verdict.
     var verdicts: [(verdict: NFTVerdict, flows: [Flow])] = []
-    /// Those that end here.
+    /// Flows that end here.
     var ended: [(flow: Flow, ending: WalkEnding)] = []
-    /// What was done, for people.
+    /// The effects, for the trace.
     var effects: [String] = []
     var reasons: [String] = []
-    /// What sets said, for people.
+    /// What sets contributed, for the trace.
     var setReasons: [String] = []
     /// Why the first flow left.
     var failure: String?
@@ -27,11 +27,11 @@ struct NFTRuleRun {
         live = flows
     }
 
-    /// Those that came to the end of the rule.
+    /// Flows that reached the end of the rule.
     var completed: [Flow] { live + verdicts.flatMap(\.flows) + ended.map(\.flow) }
 
-    /// Those of which the rule is told, if it is told.
-    var told: [Flow] {
+    /// The flows the trace reports for the rule, if it reports it.
+    var reported: [Flow] {
         let all = completed.isEmpty && !effects.isEmpty ? stopped : completed
         return all.current
     }
@@ -45,20 +45,20 @@ struct NFTRuleRun {
         if !reasons.contains(reason) { reasons.append(reason) }
     }
 
-    /// Changes the packets of all flows that are still there.
+    /// Changes the packets of all remaining flows.
     mutating func change(_ effect: String, _ change: (inout PacketState) -> Void) {
         live = live.map { $0.changing(change) }
         effects.append(effect)
     }
 
-    /// All flows that are still there come to their end.
+    /// Ends all remaining flows.
     mutating func end(_ ending: WalkEnding, _ effect: String? = nil) {
         ended += live.map { ($0, ending) }
         live = []
         if let effect { effects.append(effect) }
     }
 
-    /// All flows that are still there come to a verdict.
+    /// Gives all remaining flows a verdict.
     mutating func take(_ verdict: NFTVerdict) {
         verdicts.append((verdict, live))
         live = []
@@ -66,7 +66,7 @@ struct NFTRuleRun {
 }
 
 extension [Flow] {
-    /// Without those of clients whose endpoint is gone, unless there are no others.
+    /// Without flows of clients whose endpoint is gone, unless there are no others.
     var current: [Flow] {
         let current = filter { !$0.isStale }
         return current.isEmpty ? self : current
@@ -74,7 +74,7 @@ extension [Flow] {
 }
 
 extension Flow {
-    /// Of a client whose endpoint is gone.
+    /// Belongs to a client whose endpoint is gone.
     var isStale: Bool {
         if case .known(let record) = client { return record.isStale }
         return false

@@ -1,13 +1,13 @@
 import DataplaneModel
 
-/// How a rule chooses one of several slots.
+/// How a rule chooses one of several buckets.
 struct NFTSlotChoice {
-    /// Why a packet gets the slot it gets.
+    /// Why a packet gets its bucket.
     let reason: String
-    /// What the shares do not tell.
+    /// What the shares do not show.
     let note: String?
 
-    /// Nil if the key leaves nothing open.
+    /// Nil if the key leaves no choice.
     init?(_ key: [NFTExpression]) {
         for expression in key {
             switch expression {

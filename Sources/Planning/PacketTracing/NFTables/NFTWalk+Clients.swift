@@ -1,10 +1,10 @@
 import Addressing
 import DataplaneModel
 
-/// Dynamic maps: what rules remember of clients.
+/// Dynamic maps: what rules remember about clients.
 extension NFTWalk {
-    /// A new client is not there, unless this very packet put it there; besides it, every client
-    /// that may be there goes on with what the map has for it.
+    /// A new client is absent, unless this same packet has added it; in addition, every client that
+    /// may be present continues with its value in the map.
     mutating func askDynamic(
         _ set: NFTSet,
         _ question: NFTKey,
@@ -14,7 +14,7 @@ extension NFTWalk {
         at place: Place
     ) {
         guard let key = key(question, in: set, run, at: place) else {
-            run.stop(flow, "the client cannot be told")
+            run.stop(flow, "the client is unknown")
             return
         }
         learnt.noteAsked(key)
@@ -29,7 +29,7 @@ extension NFTWalk {
         }
     }
 
-    /// Keeps what is there already but for its time, as the kernel does.
+    /// Keeps an existing element except for its timeout, as the kernel does.
     mutating func remember(
         _ name: NFTSetName,
         _ expressions: [NFTExpression],
@@ -43,7 +43,7 @@ extension NFTWalk {
             guard case .known(let value)? = NFTKey([data], of: flow.packet).parts.first,
                 data.field.width(flow.packet.destination.family) == 32
             else {
-                let message = "what is remembered of the client cannot be told"
+                let message = "what is remembered of the client is unknown"
                 walk.report(.undecidable, rule, at: place, message)
                 return flow
             }
@@ -57,7 +57,7 @@ extension NFTWalk {
         run.effects.append("remembers the client in \(name) for \(seconds) s")
     }
 
-    /// Whatever the map has for the client.
+    /// Whatever value the map has for the client.
     mutating func forget(
         _ name: NFTSetName,
         _ expressions: [NFTExpression],
@@ -95,13 +95,13 @@ extension NFTWalk {
         at place: Place
     ) -> DynamicElement.Key? {
         guard set.fits(question), set.shape.isDynamic else {
-            report(.unfitSet, run, at: place, "\(set.name) is not made for this")
+            report(.unfitSet, run, at: place, "\(set.name) has other fields")
             return nil
         }
         let values = question.count == 1 ? question.values() : []
         guard let value = values.first else {
             let why = question.doubt ?? "the key is chosen anew for each packet"
-            report(.undecidable, run, at: place, "clients are taken as unknown, as \(why)")
+            report(.undecidable, run, at: place, "clients are treated as unknown: \(why)")
             return nil
         }
         return DynamicElement.Key(map: set.name, key: value)
@@ -113,7 +113,7 @@ extension DynamicElement {
 }
 
 extension Flow {
-    /// A returning client becomes a new one, whose share is 0.
+    /// A returning client becomes a new one, with share 0.
     fileprivate func forgetting(_ key: DynamicElement.Key) -> Flow {
         var flow = self
         switch client {
@@ -126,7 +126,7 @@ extension Flow {
 }
 
 extension ClientMemory {
-    /// What is on record under this key.
+    /// The element stored under this key.
     fileprivate func element(at key: DynamicElement.Key) -> DynamicElement? {
         switch self {
         case .known(let record): record.element(at: key)

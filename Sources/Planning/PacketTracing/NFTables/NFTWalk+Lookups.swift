@@ -2,14 +2,14 @@ import Addressing
 import DataplaneModel
 
 extension NFTWalk {
-    /// What a set says of the flows that ask it. Those of which it says nothing are in neither.
+    /// Lookup results per flow. Flows without an element are in neither.
     struct Answers {
         var found: [(flow: Flow, data: NFTData)] = []
         var missed: [Flow] = []
     }
 
-    /// Asks a map; flows whose key is not there leave the rule, the others get what `read` makes
-    /// of the value. `run.live` is empty afterwards.
+    /// Looks up a map; flows without an element leave the rule, the others get the value as
+    /// converted by `read`. `run.live` is empty afterwards.
     mutating func look<Value>(
         _ key: [NFTExpression],
         _ name: NFTSetName,
@@ -28,8 +28,13 @@ extension NFTWalk {
             {
                 result.append((flow, value))
             } else {
-                report(.unfitSet, run, at: place, "\(name) holds something else; taken as no match")
-                run.stop(flow, "\(name) holds something else")
+                report(
+                    .unfitSet,
+                    run,
+                    at: place,
+                    "\(name) has values of another type; treated as no match"
+                )
+                run.stop(flow, "\(name) has values of another type")
             }
         }
         if result.isEmpty { return [] }
@@ -44,7 +49,7 @@ extension NFTWalk {
         return result
     }
 
-    /// Takes all flows out of `run.live`.
+    /// Looks up all flows, and removes them from `run.live`.
     mutating func ask(
         _ name: NFTSetName,
         _ key: [NFTExpression],
@@ -61,8 +66,13 @@ extension NFTWalk {
         for flow in flows {
             let question = NFTKey(key, of: flow.packet)
             if !set.fits(question) {
-                report(.unfitSet, run, at: place, "\(name) has other keys; taken as no match")
-                run.stop(flow, "\(name) has other keys")
+                report(
+                    .unfitSet,
+                    run,
+                    at: place,
+                    "\(name) has keys of another type; treated as no match"
+                )
+                run.stop(flow, "\(name) has keys of another type")
             } else if set.shape.isDynamic {
                 askDynamic(set, question, flow, &answers, &run, at: place)
             } else if count(question.count - 1) {
@@ -100,7 +110,7 @@ extension NFTWalk {
                         + " \(NFTKeyText.text(key, flow.packet))"
                 )
             case .unknown(let why):
-                report(.undecidable, run, at: place, "taken as no match, as \(why)")
+                report(.undecidable, run, at: place, "treated as no match: \(why)")
                 run.stop(part, why)
             }
         }
@@ -109,14 +119,14 @@ extension NFTWalk {
     mutating func set(_ name: NFTSetName, _ run: NFTRuleRun, at place: Place) -> NFTSet? {
         let set = input.state.sets[name]
         if set == nil {
-            report(.missingSet, run, at: place, "there is no set \(name); taken as no match")
+            report(.missingSet, run, at: place, "there is no set \(name); treated as no match")
         }
         return set
     }
 }
 
 extension NFTData {
-    /// Where to a map's value leads; nil if it is not of that sort.
+    /// The endpoint in a map's value; nil if the value has another type.
     func endpoint(of shape: NFTSetShape, _ family: IPFamily) -> SocketAddress? {
         guard case .value(let value) = self, shape.mapping == .fields([.address, .port]),
             let port = PortNumber(Int(value.bits(at: 0, width: 16)))
@@ -125,7 +135,7 @@ extension NFTData {
         return SocketAddress(IPAddress(family: family, bits: bits), port)
     }
 
-    /// The value of a map to one field of 32 bits; nil if it is not of that sort.
+    /// The 32-bit number in a map's value; nil if the value has another type.
     func priority(of shape: NFTSetShape, _ family: IPFamily) -> UInt32? {
         guard case .value(let value) = self, case .fields(let fields) = shape.mapping,
             fields.map({ $0.width(family) }) == [32]
@@ -133,7 +143,7 @@ extension NFTData {
         return UInt32(value.bits(at: 0, width: 32))
     }
 
-    /// The value of a verdict map; nil if it is not of that sort.
+    /// The verdict in a map's value; nil if the value has another type.
     var verdict: NFTVerdict? {
         guard case .verdict(let verdict) = self else { return nil }
         return verdict

@@ -2,11 +2,11 @@ import Addressing
 import DataplaneModel
 
 extension NFTWalk {
-    /// Takes the rule's statements from left to right.
+    /// Evaluates the rule's statements from left to right.
     mutating func perform(_ run: inout NFTRuleRun, at place: Place) {
         for (position, statement) in run.rule.statements.enumerated() where !run.live.isEmpty {
             guard context.allows(statement) else {
-                report(.misplacedTarget, run, at: place, "the kernel refuses this here")
+                report(.misplacedTarget, run, at: place, "the kernel rejects this here")
                 run.end(.undecided)
                 return
             }
@@ -50,8 +50,8 @@ extension NFTWalk {
             run.take(verdict)
         case .verdictMap(let key, let map): judge(key, map, &run, at: place)
         case .opaque:
-            report(.undecidable, run, at: place, "not understood; taken as not matching")
-            for flow in run.live { run.stop(flow, "it is not understood") }
+            report(.undecidable, run, at: place, "not supported; treated as no match")
+            for flow in run.live { run.stop(flow, "it is not supported") }
             run.live = []
         }
     }
@@ -70,9 +70,9 @@ extension NFTWalk {
             switch context.answer(statement, flow.packet) {
             case .holds: run.live.append(flow)
             case .unknown(let why):
-                // Nothing is lost by what cannot be told when the rule fails anyway.
+                // An undecidable condition does not matter if the rule fails anyway.
                 if !fails(run.rule.statements[(position + 1)...], flow.packet) {
-                    report(.undecidable, run, at: place, "taken as no match, as \(why)")
+                    report(.undecidable, run, at: place, "treated as no match: \(why)")
                 }
                 run.stop(flow, context.failure(statement, flow.packet))
             case .fails, .missingSet, nil:
@@ -84,7 +84,7 @@ extension NFTWalk {
         }
     }
 
-    /// Whether one of the conditions that come before any effect fails for sure.
+    /// Whether one of the conditions before any effect certainly fails.
     private func fails(_ statements: ArraySlice<NFTStatement>, _ packet: PacketState) -> Bool {
         for statement in statements {
             if case .contained(let key, let name, let inverted) = statement {

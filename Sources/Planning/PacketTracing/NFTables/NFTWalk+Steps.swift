@@ -23,7 +23,7 @@ extension NFTWalk {
         text([NFTKeyText.text(key, packet)], isMember: isMember, of: name)
     }
 
-    /// The same for flows that are in a set.
+    /// The same for flows in a set.
     func membership(_ key: [NFTExpression], _ flows: [Flow], of name: NFTSetName) -> String {
         text(flows.current.map { NFTKeyText.text(key, $0.packet) }, isMember: true, of: name)
     }
@@ -39,12 +39,12 @@ extension NFTWalk {
         case .drop: "dropped"
         case .returnToCaller: "returns"
         case .jump(let name): "goes to \(name)"
-        case .goto(let name): "goes to \(name) for good"
+        case .goto(let name): "goes to \(name) without return"
         }
     }
 
-    /// Whose endpoints these are: told by the value that led to them, else by the outermost title
-    /// that names a Service (`namespace/name`).
+    /// Names the Service of these endpoints: from the value that led to them, otherwise from the
+    /// outermost title that names a Service (`namespace/name`).
     mutating func noteTitle(_ priority: UInt32, at place: Place) {
         guard findings.title == nil else { return }
         findings.title = input.title(priority) ?? serviceTitle(at: place)
@@ -55,7 +55,7 @@ extension NFTWalk {
             .first { $0.contains("/") }
     }
 
-    /// Why the rule drops or rejects: what sets said here or on the way here, and titles.
+    /// Why the rule drops or rejects: sets used here or on the way here, and titles.
     mutating func noteRefusal(_ run: NFTRuleRun, at place: Place) {
         findings.title = findings.title ?? serviceTitle(at: place)
         guard findings.reason == nil else { return }
@@ -66,9 +66,9 @@ extension NFTWalk {
             words.isEmpty ? text(place, run.index) + title : words.joined(separator: ": ")
     }
 
-    /// The step of one rule; none for a rule that did nothing, but in a trace of everything.
+    /// Records the step of one rule; rules without effect only in a trace of everything.
     mutating func record(_ run: NFTRuleRun, at place: Place) {
-        let flows = run.told
+        let flows = run.reported
         guard let failure = run.failure, run.completed.isEmpty else {
             if !flows.isEmpty { append(run, flows, run.reasons, at: place) }
             return
@@ -93,7 +93,7 @@ extension NFTWalk {
         at place: Place
     ) {
         let stale =
-            flows.allSatisfy(\.isOfNobodyElse) ? ["if the endpoint of the client is gone"] : []
+            flows.allSatisfy(\.isOnlyStale) ? ["if the endpoint of the client is gone"] : []
         let effect =
             run.effects.isEmpty ? "goes on with the next rule" : run.effects.joined(separator: "; ")
         let step = step(run, at: place, effect, reasons + stale)
@@ -122,6 +122,6 @@ extension NFTWalk {
 }
 
 extension Flow {
-    /// Of clients whose endpoint is gone, whether that is known yet or not.
-    fileprivate var isOfNobodyElse: Bool { isStale || share == 0 && !isReturning }
+    /// Clients whose endpoint is gone, whether that is known yet or not.
+    fileprivate var isOnlyStale: Bool { isStale || share == 0 && !isReturning }
 }

@@ -1,17 +1,17 @@
 import Addressing
 import DataplaneModel
 
-/// Leads connections through one base chain, all of them in one go.
+/// Follows connections through one base chain, all at once.
 ///
-/// At every rule the flows that are still there split into those that take it and those that do
-/// not; flows that have become equal are merged, so the work grows with rules, not with paths.
+/// Each rule splits the remaining flows into those that match and those that do not. Flows that
+/// have become equal are merged, so the cost depends on rules, not on paths.
 struct NFTWalk {
-    /// The rules around a step: which chain, and what led there.
+    /// The chain of a step, and how it was reached.
     struct Place {
         var chain: NFTChain
-        /// The chains from the hook to here, this one last.
+        /// The chains from the hook to this one, in order.
         var stack: [NFTChainName]
-        /// What sets said on the way here.
+        /// What sets contributed on the way here.
         var reason: String?
 
         var depth: Int { stack.count - 1 }
@@ -22,9 +22,9 @@ struct NFTWalk {
     let input: WalkContext<NFTablesState, NFTRule>
     /// What may be in dynamic maps, as was learnt before.
     let known: DynamicElements
-    /// What the hooks before this one and this one found out.
+    /// Findings of earlier hooks and of this one.
     var findings: TraceFindings
-    /// What the rules put into dynamic maps.
+    /// What the rules add to dynamic maps.
     var learnt: DynamicElements
     var steps: [TraceStep] = []
     var notes: [String] = []
@@ -65,7 +65,7 @@ struct NFTWalk {
         ended += flows.map { ($0, ending) }
     }
 
-    /// The flows that come out at the chain's end or by return.
+    /// The flows that reach the chain's end or return.
     private mutating func walk(_ place: Place, _ flows: [Flow]) -> [Flow] {
         var live = flows
         var returned: [Flow] = []
@@ -88,18 +88,18 @@ struct NFTWalk {
         return (returned + live).merged()
     }
 
-    /// False when the trace has to be cut short.
+    /// False if the trace has to stop early.
     mutating func count(_ tests: Int) -> Bool {
         let (sum, overflow) = findings.tests.addingReportingOverflow(tests)
         findings.tests = overflow ? .max : sum
         if findings.tests <= input.limits.tests { return true }
         findings.report(
-            TraceProblem(.limit, "the trace was cut short after \(input.limits.tests) tests")
+            TraceProblem(.limit, "the trace stopped after \(input.limits.tests) tests")
         )
         return false
     }
 
-    /// The result goes on with the next rule.
+    /// The result continues with the next rule.
     private mutating func follow(
         _ verdict: NFTVerdict,
         _ flows: [Flow],
@@ -129,12 +129,12 @@ struct NFTWalk {
         let here = text(place, run.index)
         if place.stack.contains(name) {
             let path = (place.stack + [name]).map(\.text).joined(separator: " → ")
-            problem = TraceProblem(.loop, at: here, "chains in a circle: \(path)")
+            problem = TraceProblem(.loop, at: here, "chain loop: \(path)")
         } else if place.depth >= input.limits.depth {
             problem = TraceProblem(
                 .limit,
                 at: here,
-                "the kernel takes no more than \(input.limits.depth) chains within one another"
+                "the kernel allows no more than \(input.limits.depth) nested chains"
             )
         } else if let chain = input.state.chains[name] {
             let said = run.setReasons.joined(separator: "; ")

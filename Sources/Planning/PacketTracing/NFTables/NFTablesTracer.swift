@@ -1,14 +1,15 @@
 package import Addressing
 package import DataplaneModel
 
-/// Follows packets through our nftables table of one family, as the kernel would (6.1 and later).
+/// Traces packets through Fairlead's nftables table of one family, as the kernel (6.1 and later)
+/// would process them.
 ///
-/// It sees what is ours only.
+/// Tables of other programs are not considered.
 package struct NFTablesTracer: FlowTracer {
-    /// Base chain and 15 chains within one another (`NFT_JUMP_STACK_SIZE`).
+    /// Base chain and 15 nested chains (`NFT_JUMP_STACK_SIZE`).
     private static let maximumDepth = 15
-    /// How often a trace is repeated for clients that come back. The second time they have what
-    /// rules remember of a new client; more is learnt only from rules that make more of that.
+    /// How often a trace is repeated for returning clients. The second time they have what rules
+    /// remember about a new client; more is learnt only from rules that derive more from that.
     private static let maximumRounds = 5
 
     private let state: NFTablesState
@@ -17,11 +18,11 @@ package struct NFTablesTracer: FlowTracer {
     private let title: (UInt32) -> String?
     private let ruleText: (NFTRule, IPFamily) -> String
 
-    /// `state` is wanted or observed; `ruleText` renders a rule for the steps. A trace is cut short
-    /// when flows times rules and slots exceed `maximumTests`.
+    /// `state` is desired or observed; `ruleText` renders a rule for the steps. A trace stops early
+    /// when flows times rules and buckets exceed `maximumTests`.
     ///
-    /// `title` names the Service whose endpoints a value of `meta priority` leads to: the value
-    /// that the packet has at the rule that translates it.
+    /// `title` names the Service whose endpoints a value of `meta priority` selects: the packet's
+    /// value at the rule that translates it.
     package init(
         _ state: NFTablesState,
         network: NodeNetwork,
@@ -56,7 +57,10 @@ package struct NFTablesTracer: FlowTracer {
             if passage.learnt == known { return passage.draft.trace() }
             if rounds == Self.maximumRounds {
                 passage.draft.findings.report(
-                    TraceProblem(.limit, "not all that rules remember of clients was followed")
+                    TraceProblem(
+                        .limit,
+                        "not everything that rules remember about clients was traced"
+                    )
                 )
                 return passage.draft.trace()
             }

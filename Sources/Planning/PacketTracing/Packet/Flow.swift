@@ -1,28 +1,28 @@
-/// Something that the dataplane keeps in mind of a client.
+/// Something the dataplane remembers about a client.
 enum ClientRecord: Hashable {
     /// The client is on this list.
     case list(String)
     /// nftables has this element for the client.
     case element(DynamicElement)
 
-    /// It leads to nothing that is there now.
+    /// It refers to something that no longer exists.
     var isStale: Bool {
         if case .element(let element) = self { return element.isStale }
         return false
     }
 }
 
-/// What the dataplane has learnt about the client.
+/// What the dataplane knows about the client.
 enum ClientMemory: Hashable {
-    /// Not seen before; what is on record by now.
+    /// Not seen before, with what has been recorded since.
     case new(Set<ClientRecord>)
-    /// Found on record.
+    /// Found in this record.
     case known(ClientRecord)
 }
 
-/// A part of the connections that is alike in all that rules can see.
+/// Connections that are the same in everything rules can see.
 struct Flow: Hashable {
-    /// What makes two flows the same.
+    /// What makes two flows equal.
     struct Key: Hashable {
         var packet: PacketState
         var client: ClientMemory
@@ -30,11 +30,11 @@ struct Flow: Hashable {
 
     var packet: PacketState
     var client = ClientMemory.new([])
-    /// Of the connections of new clients; 0 for a client that is known.
+    /// Share of the connections of new clients; 0 for a known client.
     var share: Double
 
     var key: Key { Key(packet: packet, client: client) }
-    /// A copy whose packet is changed.
+    /// A copy with a changed packet.
     func changing(_ change: (inout PacketState) -> Void) -> Flow {
         var copy = self
         change(&copy.packet)
@@ -46,12 +46,12 @@ struct Flow: Hashable {
         return false
     }
 
-    /// What becomes of a client that is on record already.
+    /// The flow of a client already in this record.
     func returning(_ record: ClientRecord) -> Flow {
         Flow(packet: packet, client: .known(record), share: 0)
     }
 
-    /// A new client is on record from now on.
+    /// The flow with its new client added to the record.
     func put(on record: ClientRecord) -> Flow {
         guard case .new(let records) = client else { return self }
         var flow = self
@@ -61,7 +61,7 @@ struct Flow: Hashable {
 }
 
 extension [Flow] {
-    /// Equal flows become one, in the order in which they first appear.
+    /// Merges equal flows, in order of first appearance.
     func merged() -> [Flow] {
         guard count > 1 else { return self }
         var index: [Flow.Key: Int] = [:]

@@ -1,8 +1,8 @@
 import Addressing
 
 extension PacketState {
-    /// The packet from its network header on; nil for what cannot be known from here, such as
-    /// source port and checksums. Ends with the last field every packet of its protocol has.
+    /// The packet from its network header on; nil for unknown bytes, such as source port and
+    /// checksums. Ends with the last field that every packet of its protocol has.
     var networkBytes: [UInt8?] {
         let addressLength = destination.bytes.count
         let sourceBytes: [UInt8?] =

@@ -9,22 +9,22 @@ struct PacketState: Hashable {
     var port: PortNumber?
     /// Nil for ICMP.
     var transport: TransportProtocol?
-    /// Before any translation, like the next one.
+    /// Before any translation, as is the port below.
     private(set) var originalDestination: IPAddress
     private(set) var originalPort: PortNumber?
     var mark: UInt32 = 0
     /// `meta priority`, the kernel's `skb->priority`.
     var priority: UInt32 = 0
-    /// Where a DNAT target sent it, even if that is where it went anyway.
+    /// The destination set by a DNAT target, even if it is the original one.
     var endpoint: SocketAddress?
-    /// The kernel's `IPS_DST_NAT`: the destination really changed.
+    /// The kernel's `IPS_DST_NAT`: the destination has actually changed.
     var destinationChanged = false
-    /// The kernel's `ipvs_property`: IPVS has chosen where it goes.
+    /// The kernel's `ipvs_property`: IPVS has chosen the destination.
     var takenByIPVS = false
-    /// The real server that gets the packet with its destination unchanged.
+    /// The real server that gets the packet with an unchanged destination.
     var gateway: IPAddress?
 
-    /// Where it is sent next.
+    /// The next hop.
     var nextHop: IPAddress { gateway ?? destination }
 
     var masqueraded: Bool { source == nil }
@@ -48,7 +48,7 @@ struct PacketState: Hashable {
         self.endpoint = endpoint
     }
 
-    /// Address and port it goes to now, for people.
+    /// Current address and port, for the trace.
     var destinationText: String {
         port.map { SocketAddress(destination, $0).description } ?? destination.description
     }

@@ -1,10 +1,10 @@
 package import Addressing
 
-/// What a traced packet is sent to.
+/// The destination of a traced packet.
 package enum PacketDestination: Sendable, Hashable {
     /// A port of a transport protocol.
     case port(SocketAddress, TransportProtocol)
-    /// An address, with ICMP: a ping.
+    /// An address, with ICMP echo.
     case ping(IPAddress)
 
     /// The address alone.
@@ -44,10 +44,10 @@ extension PacketDestination: CustomStringConvertible, LosslessStringConvertible 
     }
 }
 
-/// The first packet of a new connection: what a trace follows.
+/// The first packet of a new connection, to be traced.
 package struct TracedPacket: Sendable, Hashable, CustomStringConvertible {
     package var source: IPAddress
-    /// The interface it came in on; nil when nobody said, and for packets of the node itself.
+    /// The input interface; nil if not given, and for packets of the node itself.
     package var inputInterface: String?
     package var destination: PacketDestination
 
@@ -61,7 +61,7 @@ package struct TracedPacket: Sendable, Hashable, CustomStringConvertible {
         self.destination = destination
     }
 
-    /// The family of the destination, whose rules decide.
+    /// The family of the destination, whose rules apply.
     package var family: IPFamily { destination.address.family }
 
     /// `10.244.1.7 via cni0 → 10.96.0.10:80/tcp`.

@@ -1,7 +1,7 @@
 import DataplaneModel
 
 extension PacketPassage {
-    /// Lets IPVS choose real servers; what stays goes on at this hook, what left it is sent anew.
+    /// Lets IPVS choose real servers; local flows continue at this hook, the others are sent out.
     mutating func balance(
         _ flows: [Flow],
         at chain: BuiltinChain
@@ -22,15 +22,15 @@ extension PacketPassage {
         return (walk.stayed, walk.left)
     }
 
-    /// What IPVS sends to other hosts meets OUTPUT with its new destination, but nat has been asked
-    /// for this connection.
+    /// Packets that IPVS sends to other hosts pass OUTPUT with the new destination, but nat is not
+    /// consulted again for the connection.
     mutating func sendAnew(_ flows: [Flow]) -> [Flow] {
         let marked = pass(.mangle, .output, .absent, flows)
         return pass(.filter, .output, .absent, marked)
     }
 
-    /// Takes over what a walk found out. Where rules for all Services end a connection, the virtual
-    /// server it was for knows whose it is.
+    /// Takes over the findings of a walk. If rules for all Services end a connection, the Service's
+    /// name comes from the virtual server.
     mutating func nameService(_ walk: TableWalk) {
         let known = draft.findings.title
         draft.findings = walk.findings

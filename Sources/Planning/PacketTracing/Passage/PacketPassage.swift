@@ -10,7 +10,7 @@ struct PacketPassage {
         self.context = context
         let unknown = context.state.servers == nil ? "rules" : "rules and virtual servers"
         draft = TraceDraft(of: packet)
-        draft.note("\(unknown) that are not Fairlead's, and chain policies, are not known here")
+        draft.note("\(unknown) of other programs, and chain policies, are not considered")
     }
 
     var state: TracedState { context.state }
@@ -25,7 +25,7 @@ struct PacketPassage {
         }
     }
 
-    /// Sent by a program on the node.
+    /// Packets sent by a program on the node.
     private mutating func runLocal(_ flows: [Flow]) {
         draft.noteInterfaceOfLocal()
         let marked = pass(.mangle, .output, .absent, flows)
@@ -35,7 +35,7 @@ struct PacketPassage {
         leave(filtered + sendAnew(left), .absent)
     }
 
-    /// Come in from a pod or from elsewhere.
+    /// Packets from a pod or from elsewhere.
     private mutating func runForwarded(_ flows: [Flow]) {
         let input = network.input(of: draft.packet)
         let marked = pass(.mangle, .prerouting, input, flows)
@@ -52,13 +52,13 @@ struct PacketPassage {
         leave(forwarded, .leaving)
     }
 
-    /// Out of the node, or over lo into it.
+    /// Out of the node, or back into it over lo.
     private mutating func leave(_ flows: [Flow], _ input: InterfaceKnowledge) {
         let marked = pass(.mangle, .postrouting, input, flows)
         let sent = pass(.nat, .postrouting, input, marked)
         draft.noteMartians(among: sent, network)
         draft.settle(sent.filter { !network.isLocal($0.packet.nextHop) })
-        // Neither nat nor IPVS is asked again for this connection.
+        // Neither nat nor IPVS is consulted again for this connection.
         let toNode = sent.filter { network.isLocal($0.packet.nextHop) }
         let loopback = InterfaceKnowledge.named("lo")
         let received = pass(.mangle, .prerouting, loopback, toNode)
@@ -68,7 +68,7 @@ struct PacketPassage {
 }
 
 extension PacketPassage {
-    /// Consults one table at one hook; the result is what goes on.
+    /// Consults one table at one hook; returns the flows that continue.
     mutating func pass(
         _ table: TableName,
         _ chain: BuiltinChain,
@@ -93,7 +93,7 @@ extension PacketPassage {
         return draft.settle(walk.ended)
     }
 
-    /// Most hooks of mangle are nothing to a proxy.
+    /// Skips the hooks of mangle that a proxy does not use.
     private func isSkipped(_ table: TableName, _ chain: BuiltinChain) -> Bool {
         table == .mangle && !state.iptables.mangle.jumps.contains { $0.from == chain }
     }

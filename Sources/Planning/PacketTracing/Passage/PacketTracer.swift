@@ -1,17 +1,17 @@
 package import Addressing
 package import DataplaneModel
 
-/// Follows packets through legacy iptables, and IPVS in ipvs mode, as the kernel would (6.1 and
-/// later), for one family.
+/// Traces packets through legacy iptables, and IPVS in ipvs mode, as the kernel (6.1 and later)
+/// would process them, for one family.
 ///
-/// It sees what is ours only; the rest and the policies of built-in chains are unknown.
+/// Only Fairlead's rules are considered; others, and the policies of built-in chains, are unknown.
 package struct PacketTracer: FlowTracer {
     private let state: TracedState
     private let network: NodeNetwork
     private let maximumTests: Int
     private let ruleText: (Rule, IPFamily) -> String
 
-    /// `state` is wanted or observed; `ruleText` renders a rule for the steps. A trace is cut short
+    /// `state` is desired or observed; `ruleText` renders a rule for the steps. A trace stops early
     /// when flows times rules exceed `maximumTests`.
     package init(
         _ state: IPTablesState,

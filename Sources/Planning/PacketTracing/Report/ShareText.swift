@@ -1,6 +1,6 @@
-/// A probability in words people compare at a glance: `33.3% (1/3)`.
+/// A probability in readable form: `33.3% (1/3)`.
 package struct ShareText: Sendable, CustomStringConvertible {
-    /// The simple fraction it is, up to what the kernel's rounding loses; nil when it is none.
+    /// The simple fraction within the kernel's rounding error; nil if there is none.
     package let fraction: (numerator: Int, denominator: Int)?
     private let probability: Double
 
@@ -15,7 +15,7 @@ package struct ShareText: Sendable, CustomStringConvertible {
         return "\(percent) (\(fraction.numerator)/\(fraction.denominator))"
     }
 
-    /// Three significant digits, trailing zeros cut.
+    /// Three significant digits, without trailing zeros.
     private var percent: String {
         let value = probability * 100
         if value <= 0 { return "0%" }

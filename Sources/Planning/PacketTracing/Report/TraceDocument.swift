@@ -1,8 +1,8 @@
 import Addressing
 
-/// A trace as a document for programs; field names are stable, absent values are left out.
+/// A trace for programs; field names are stable, absent values are omitted.
 package struct TraceDocument: Sendable, Encodable {
-    /// The packet, as it was asked about.
+    /// The traced packet.
     package struct Packet: Sendable, Encodable {
         package let source: String
         package let inputInterface: String?
@@ -16,7 +16,7 @@ package struct TraceDocument: Sendable, Encodable {
         /// `delivered`, `untouched`, `rejected`, `dropped` or `undecided`.
         package let verdict: String
         package let endpoint: String?
-        /// Absent for returning clients, who do not choose.
+        /// Absent for returning clients, who have no choice.
         package let probability: Double?
         package let masqueraded: Bool
     }
@@ -29,7 +29,7 @@ package struct TraceDocument: Sendable, Encodable {
         package let returning: [Result]
     }
 
-    /// One place where rules are consulted.
+    /// The steps at one hook.
     package struct Hook: Sendable, Encodable {
         package let name: String
         package let steps: [Step]
@@ -50,7 +50,7 @@ package struct TraceDocument: Sendable, Encodable {
         package let destinations: [String]
     }
 
-    /// Something that makes the answer doubtful.
+    /// A problem that makes the result unreliable.
     package struct Problem: Sendable, Encodable {
         /// One of `TraceProblem.Kind`.
         package let kind: String

@@ -1,10 +1,10 @@
 import Addressing
 import PrintableText
 
-/// A trace as text for people: the answer first, then where it goes, then why.
+/// A trace as text: the result first, then the destinations, then the steps.
 package struct TraceReport: Sendable, CustomStringConvertible {
     package let trace: PacketTrace
-    /// Long lists are shown to the end.
+    /// Whether long lists are shown in full.
     package let isComplete: Bool
     private static let shortList = 20
 
@@ -31,7 +31,7 @@ package struct TraceReport: Sendable, CustomStringConvertible {
 
     private var outcomeLines: [String] {
         let outcomes = trace.outcomes
-        // A single end is in the first line already, unless it is an endpoint.
+        // A single result is in the first line already, unless it is an endpoint.
         if outcomes.count == 1, outcomes[0].result.endpoint == nil { return [] }
         let table = TextTable(
             outcomes.map { outcome in
@@ -54,16 +54,16 @@ package struct TraceReport: Sendable, CustomStringConvertible {
         case .untouched: "not translated"
         case .rejected: "rejected"
         case .dropped: "dropped"
-        case .undecided: "cannot be told"
+        case .undecided: "undecided"
         }
     }
 }
 
 extension TraceReport {
-    /// Steps of one chain at one depth stand below its name.
+    /// Steps of one chain at one depth follow its name.
     private func lines(of hook: TraceHook) -> [String] {
         var lines = [hook.name]
-        if hook.steps.isEmpty { return lines + ["  no rule of ours applies"] }
+        if hook.steps.isEmpty { return lines + ["  no Fairlead rule applies"] }
         var open: (chain: String, depth: Int)?
         var index = 0
         while index < hook.steps.count {
@@ -89,7 +89,7 @@ extension TraceReport {
         return lines
     }
 
-    /// The end of the run of steps that do the same sort of thing in the same chain.
+    /// The end of the run of similar steps in the same chain.
     private func similarSteps(from start: Int, in steps: [TraceStep]) -> Int {
         let first = steps[start]
         func kind(_ step: TraceStep) -> Substring { step.effect.prefix { $0 != " " } }

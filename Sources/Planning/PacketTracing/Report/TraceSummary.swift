@@ -1,6 +1,6 @@
 import Addressing
 
-/// The answer of a trace in one word and one line.
+/// The result of a trace in one word and one line.
 package struct TraceSummary: Sendable {
     /// Stable names for programs.
     package enum Kind: String, Sendable, Hashable, CaseIterable {
@@ -9,7 +9,7 @@ package struct TraceSummary: Sendable {
         case untouched
         case rejected
         case dropped
-        /// Connections end in different ways.
+        /// Connections have different results.
         case mixed
         case undecided
     }
@@ -33,7 +33,7 @@ package struct TraceSummary: Sendable {
             case .rejected: "is REJECTED" + Self.reason(trace)
             case .dropped: "is DROPPED" + Self.reason(trace)
             case .mixed: "ends in different ways"
-            case .undecided: "CANNOT BE TOLD" + (trace.problems.first.map { ": \($0)" } ?? "")
+            case .undecided: "is UNDECIDED" + (trace.problems.first.map { ": \($0)" } ?? "")
             }
         let doubt = trace.problems.isEmpty || kind == .undecided ? "" : " (but see the problems)"
         line = "\(trace.packet) \(answer)\(doubt)"
@@ -65,7 +65,7 @@ package struct TraceSummary: Sendable {
     private static func reason(_ trace: PacketTrace) -> String {
         let words = [trace.title, trace.reason].compactMap { $0 }
         guard let last = words.last else { return "" }
-        // A comment often begins with the Service that the title names too.
+        // A comment often begins with the Service that is also in the title.
         return ": "
             + (words.count == 2 && last.contains(words[0]) ? last : words.joined(separator: ", "))
     }

@@ -1,19 +1,20 @@
 import DataplaneModel
 
-/// Runs a classic BPF program over a packet of which some bytes are unknown.
+/// Runs a classic BPF program over a packet with some unknown bytes.
 ///
-/// Numbers and names are those of `linux/bpf_common.h`. Programs only jump forward, so a run ends.
+/// Numbers and names are those of `linux/bpf_common.h`. Programs only jump forward, so a run always
+/// ends.
 struct ClassicBPF {
     /// The outcome of a run.
     enum Answer: Equatable {
         /// What the program returned.
         case value(UInt32)
-        case cannotTell(String)
+        case undecidable(String)
     }
 
     private let program: [BPFInstruction]
     private let packet: [UInt8?]
-    /// The registers; nil when the value depends on unknown bytes.
+    /// The registers; nil if the value depends on unknown bytes.
     private var accumulator: UInt32? = 0
     private var index: UInt32? = 0
     private var memory = [UInt32?](repeating: 0, count: 16)
@@ -28,7 +29,7 @@ struct ClassicBPF {
         return machine.run()
     }
 
-    /// What one instruction leads to.
+    /// The result of one instruction.
     private enum Step {
         case next
         case skip(Int)
@@ -44,7 +45,7 @@ struct ClassicBPF {
             case .end(let answer): return answer
             }
         }
-        return .cannotTell("the program runs past its end")
+        return .undecidable("the program runs past its end")
     }
 
     private mutating func step(_ instruction: BPFInstruction, at position: Int) -> Step {
@@ -64,7 +65,7 @@ struct ClassicBPF {
             switch instruction.code {
             case 0x06: return .end(.value(operand))
             case 0x16:
-                return .end(accumulator.map { .value($0) } ?? .cannotTell("it returns bytes"))
+                return .end(accumulator.map { .value($0) } ?? .undecidable("it returns bytes"))
             default: return unsupported(instruction, at: position)
             }
         default:
@@ -79,10 +80,10 @@ struct ClassicBPF {
 
     private func unsupported(_ instruction: BPFInstruction, at position: Int) -> Step {
         let code = String(instruction.code, radix: 16)
-        return .end(.cannotTell("instruction \(position) has the code 0x\(code)"))
+        return .end(.undecidable("instruction \(position) has the code 0x\(code)"))
     }
 
-    /// `width` bytes from `offset` on, in network order; nil when not all of them are known.
+    /// `width` bytes from `offset` on, in network order; nil if some are unknown.
     private func bytes(at offset: UInt64, width: Int) -> UInt32? {
         guard offset + UInt64(width) <= UInt64(packet.count) else { return nil }
         var value: UInt32 = 0
@@ -102,7 +103,7 @@ struct ClassicBPF {
         switch instruction.code & 0xe0 {
         case 0x00 where width == 4: accumulator = operand
         case 0x20 where operand < 0xfff0_0000:
-            // From 0xfff00000 on an offset means an extension or a lower header.
+            // Offsets from 0xfff00000 on select an extension or a lower header.
             accumulator = bytes(at: UInt64(operand), width: width)
         case 0x40 where operand < 0xfff0_0000:
             accumulator = index.flatMap { bytes(at: UInt64($0) + UInt64(operand), width: width) }
@@ -163,7 +164,7 @@ struct ClassicBPF {
         }
         let right = instruction.code & 0x08 == 0 ? instruction.operand : index
         guard let left = accumulator, let right else {
-            return .end(.cannotTell("instruction \(position) compares bytes unknown here"))
+            return .end(.undecidable("instruction \(position) compares unknown bytes"))
         }
         let holds: Bool
         switch instruction.code & 0xf0 {

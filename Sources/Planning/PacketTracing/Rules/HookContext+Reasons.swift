@@ -2,7 +2,7 @@ import Addressing
 import DataplaneModel
 
 extension HookContext {
-    /// What made a rule match, as far as its text does not show it.
+    /// What made a rule match, if its text does not show it.
     func reasons(for rule: Rule, matching packet: PacketState) -> [String] {
         var reasons: [String] = []
         if let source = rule.source, source.inverted, let address = packet.source {
@@ -50,7 +50,7 @@ extension HookContext {
             : "the BPF program says yes"
     }
 
-    /// The first condition that fails, in words.
+    /// The first condition that fails.
     func failure(of rule: Rule, _ packet: PacketState) -> String {
         for condition in HeaderCondition.allCases
         where answer(condition, of: rule, packet) != .holds {
@@ -103,7 +103,7 @@ extension HookContext {
         return "\(question.text) is \(isMember ? "" : "not ")in \(name)\(title)"
     }
 
-    /// What sets say of a packet that the rule matches; nil if it asks none.
+    /// What sets contributed to the match; nil if the rule uses none.
     func setReason(for rule: Rule, _ packet: PacketState) -> String? {
         let reasons = rule.matches.compactMap { match -> String? in
             guard case .set(let name, let sides, let inverted) = match else { return nil }

@@ -1,19 +1,19 @@
 import Addressing
 import DataplaneModel
 
-/// Where and how the rules of one table meet a packet.
+/// The table and hook, and the conditions under which its rules see a packet.
 struct HookContext {
     let table: TableName
     let chain: BuiltinChain
     let input: InterfaceKnowledge
     let network: NodeNetwork
-    /// The sets that rules can ask.
+    /// The sets that rules can use.
     let sets: [IPSetName: IPSet]
 
     /// `nat PREROUTING`.
     var name: String { "\(table.rawValue) \(chain.rawValue)" }
 
-    /// The interface a packet leaves by, by its present destination.
+    /// The output interface of a packet, by its current destination.
     func output(of packet: PacketState) -> InterfaceKnowledge {
         switch chain {
         case .prerouting, .input: .absent
@@ -24,7 +24,7 @@ struct HookContext {
     }
 }
 
-/// The conditions of a rule that are no match extensions.
+/// The conditions of a rule that are not match extensions.
 enum HeaderCondition: CaseIterable {
     case source
     case destination
@@ -34,7 +34,7 @@ enum HeaderCondition: CaseIterable {
 }
 
 extension HookContext {
-    /// Whether all header conditions hold; one that fails outweighs one that cannot be told.
+    /// Whether all header conditions hold; a failing one outweighs an undecidable one.
     func header(of rule: Rule, meets packet: PacketState) -> ConditionAnswer {
         var result = ConditionAnswer.holds
         for condition in HeaderCondition.allCases {
@@ -48,7 +48,7 @@ extension HookContext {
         return result
     }
 
-    /// Whether some condition of the rule fails for sure, whatever the others do.
+    /// Whether some condition of the rule certainly fails, whatever the others do.
     func surelyFails(_ rule: Rule, _ packet: PacketState) -> Bool {
         header(of: rule, meets: packet) == .fails
             || rule.matches.contains { answer($0, packet) == .fails }
@@ -66,7 +66,7 @@ extension HookContext {
                 if match.prefix.length == 0 {
                     return ConditionAnswer(true, inverted: match.inverted)
                 }
-                return .unknown("the source after masquerading is not known here")
+                return .unknown("the source after masquerading is unknown")
             }
             return ConditionAnswer(match.prefix.contains(source), inverted: match.inverted)
         case .destination:
@@ -84,7 +84,7 @@ extension HookContext {
         }
     }
 
-    /// The answer of a match that neither branches nor changes anything; nil for the others.
+    /// The result of a match that neither branches nor has effects; nil for the others.
     func answer(_ match: Match, _ packet: PacketState) -> ConditionAnswer? {
         switch match {
         case .destinationPort(let transport, let range):
@@ -104,7 +104,7 @@ extension HookContext {
         case .bpf(let program):
             switch ClassicBPF.run(program, over: packet.networkBytes) {
             case .value(let value): return ConditionAnswer(value != 0)
-            case .cannotTell(let reason): return .unknown("the BPF program: \(reason)")
+            case .undecidable(let reason): return .unknown("the BPF program: \(reason)")
             }
         case .set(let name, let sides, let inverted):
             switch question(to: name, sides, packet)?.answer {

@@ -1,30 +1,30 @@
 import Addressing
 import DataplaneModel
 
-/// What a set says about a packet.
+/// The result of looking up a packet in a set.
 enum SetAnswer: Equatable {
-    /// The packet's parts make up this entry, or one that is a range of them, with this mark.
+    /// The packet matches this entry, which may be a range, with this mark.
     case member(IPSetEntry, mark: UInt32)
     case absent
-    /// Cannot be told, and why.
+    /// Undecidable, with the reason.
     case unknown(String)
 }
 
-/// A rule's question to a set: whether these parts of a packet are in it.
+/// A lookup of parts of a packet in a set.
 struct SetQuestion {
     let set: IPSet
-    /// The sides of the packet that give address, port and range, in this order.
+    /// The sides of the packet that supply address, port and range, in this order.
     let sides: [SetDimension]
     let packet: PacketState
 
     var answer: SetAnswer {
-        // The kernel then calls every packet absent (`ip_set_test`).
+        // In this case the kernel finds no packet (`ip_set_test`).
         guard sides.count >= set.kind.dimensions,
             set.kind == .port || set.family == packet.destination.family
         else { return .absent }
         if set.kind.hasPort {
             if !packet.hasPort(in: set.kind) { return .absent }
-            if portSide == .source { return .unknown("the client's port is not known here") }
+            if portSide == .source { return .unknown("the client's port is unknown") }
         }
         switch set.kind {
         case .port: return look(up: packet.port.map { .port($0) })
@@ -34,7 +34,7 @@ struct SetQuestion {
         }
     }
 
-    /// What is asked for, in words: `10.96.0.10:80/tcp from 198.51.100.9`.
+    /// The looked-up value in readable form: `10.96.0.10:80/tcp from 198.51.100.9`.
     var text: String {
         let address = address?.description ?? "the masqueraded source"
         let transport = packet.transport?.keyword ?? "icmp"
@@ -59,10 +59,10 @@ extension SetQuestion {
         }
     }
 
-    /// The first address asked for; nil for a source nobody knows.
+    /// The first address; nil for an unknown source.
     private var address: IPAddress? { address(at: 0) }
 
-    /// The address that is looked for in ranges.
+    /// The address to look up in ranges.
     private var other: IPAddress? { address(at: 2) }
 
     private func address(at index: Int) -> IPAddress? {
@@ -77,13 +77,13 @@ extension SetQuestion {
         return (SocketAddress(address, port), transport)
     }
 
-    /// Nil stands for an entry with the source in it, after masquerading.
+    /// Nil stands for an entry with an unknown source, after masquerading.
     private func look(up entry: IPSetEntry?) -> SetAnswer {
         guard let entry else { return Self.unknownSource }
         return set.entries[entry].map { .member(entry, mark: $0) } ?? .absent
     }
 
-    /// The smallest range decides.
+    /// The smallest range wins.
     private func lookUpRange() -> SetAnswer {
         guard let (socket, transport) = frontend else { return Self.unknownSource }
         guard let other else {
@@ -105,7 +105,7 @@ extension SetQuestion {
     }
 
     private static let unknownSource =
-        SetAnswer.unknown("the source after masquerading is not known here")
+        SetAnswer.unknown("the source after masquerading is unknown")
 }
 
 extension IPSetKind {
@@ -122,9 +122,9 @@ extension IPSetKind {
 }
 
 extension PacketState {
-    /// Whether the packet has what a set of this kind calls a port.
+    /// Whether the packet has a port for a set of this kind.
     fileprivate func hasPort(in kind: IPSetKind) -> Bool {
-        // bitmap:port looks at TCP and UDP only (`ip_set_get_ip_port`).
+        // bitmap:port only supports TCP and UDP (`ip_set_get_ip_port`).
         port != nil && (kind != .port || transport != .sctp)
     }
 }

@@ -1,7 +1,7 @@
 import DataplaneModel
 
 extension TableWalk {
-    /// Runs the conditions in their order.
+    /// Evaluates the conditions in order.
     mutating func test(
         _ rule: Rule,
         _ flows: [Flow],
@@ -61,14 +61,14 @@ extension TableWalk {
         case (.set, _): return (flow.put(on: record), nil)
         case (.update, .known(let known)): return known == record ? (flow, nil) : (nil, flow)
         case (.update(let seconds), .new(let records)):
-            // On the list already, by a rule this very packet met.
+            // Already on the list, by a rule this same packet met.
             if records.contains(record) { return (flow, nil) }
             findings.affinitySeconds = findings.affinitySeconds ?? seconds
             return (flow.returning(record), flow)
         }
     }
 
-    /// Nothing is lost by what cannot be told when the rule fails anyway.
+    /// An undecidable condition does not matter if the rule fails anyway.
     private mutating func report(
         _ answer: ConditionAnswer,
         _ rule: Rule,
@@ -82,7 +82,7 @@ extension TableWalk {
         case .unknown(let why):
             if hook.surelyFails(rule, flow.packet) { return }
             findings.report(
-                TraceProblem(.undecidable, at: text(place, index), "taken as no match, as \(why)")
+                TraceProblem(.undecidable, at: text(place, index), "treated as no match: \(why)")
             )
         }
     }

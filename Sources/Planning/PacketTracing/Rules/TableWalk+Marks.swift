@@ -15,7 +15,7 @@ extension TableWalk {
         }
         if case .unknown(let why) = question.answer {
             findings.report(
-                TraceProblem(.undecidable, at: text(place, index), "taken as no entry, as \(why)")
+                TraceProblem(.undecidable, at: text(place, index), "treated as no entry: \(why)")
             )
         }
         guard let mark = question.mark else { return flow }
@@ -27,12 +27,12 @@ extension TableWalk {
             TraceProblem(
                 .missingSet,
                 at: text(place, index),
-                "there is no set \(name); taken as no match"
+                "there is no set \(name); treated as no match"
             )
         )
     }
 
-    /// What becomes of the packets' marks, the first few ways.
+    /// The changes of the packets' marks; only the first few.
     func effect(of name: IPSetName, _ sides: [SetDimension], on flows: [Flow]) -> String {
         var effects: [String] = []
         for flow in flows {

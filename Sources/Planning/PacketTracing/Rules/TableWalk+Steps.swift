@@ -5,7 +5,8 @@ extension TableWalk {
         "\(hook.table.rawValue) \(place.chain) rule \(index + 1)"
     }
 
-    /// The outermost title that names a Service (`namespace/name`), else the innermost title.
+    /// Names the outermost title that is a Service (`namespace/name`), otherwise the innermost
+    /// title.
     mutating func noteTitle(at place: Place) {
         guard findings.title == nil else { return }
         let titles = place.stack.compactMap { owned.chains[$0]?.title }
@@ -46,13 +47,13 @@ extension TableWalk {
         case .drop: "dropped"
         case .returnToCaller: "returns"
         case .jump(let name): "goes to \(name)"
-        case .goto(let name): "goes to \(name) for good"
+        case .goto(let name): "goes to \(name) without return"
         case .destinationNAT(let endpoint): "destination becomes \(endpoint)"
         case .masquerade: "source becomes an address of this node"
         case .mark(let mark): effect(of: mark)
         case .reject: "rejected"
         case .markFromSet(let name, let sides): effect(of: name, sides, on: flows)
-        case .opaque: "cannot be told"
+        case .opaque: "undecided"
         }
     }
 

@@ -1,17 +1,17 @@
 import Addressing
 import DataplaneModel
 
-/// Leads connections through one table at one hook, all of them in one go.
+/// Follows connections through one table at one hook, all at once.
 ///
-/// At every rule the flows that are still there split into those that match and those that do not;
-/// flows that have become equal are merged, so the work grows with rules, not with paths.
+/// Each rule splits the remaining flows into those that match and those that do not. Flows that
+/// have become equal are merged, so the cost depends on rules, not on paths.
 struct TableWalk {
-    /// The rules around a step: which chain, how deep, and what led there.
+    /// The chain of a step, its depth, and how it was reached.
     struct Place {
         var chain: String
         var title: String?
         var depth: Int
-        /// Our chains from the hook to here, this one last.
+        /// Fairlead's chains from the hook to this one, in order.
         var stack: [ChainName]
     }
 
@@ -49,7 +49,7 @@ struct TableWalk {
         ended += flows.map { ($0, ending) }
     }
 
-    /// The flows that come out at the chain's end or by RETURN.
+    /// The flows that reach the chain's end or RETURN.
     private mutating func walk(_ rules: [Rule], at place: Place, _ flows: [Flow]) -> [Flow] {
         var live = flows
         var returned: [Flow] = []
@@ -78,7 +78,7 @@ struct TableWalk {
         return (returned + live).merged()
     }
 
-    /// Does what the target says; the result goes on with the next rule.
+    /// Applies the target; the result continues with the next rule.
     private mutating func apply(
         _ rule: Rule,
         to flows: [Flow],
@@ -92,7 +92,7 @@ struct TableWalk {
                 TraceProblem(
                     .misplacedTarget,
                     at: text(place, index),
-                    "the kernel refuses this target here"
+                    "the kernel rejects this target here"
                 )
             )
             end(flows, .undecided)
@@ -122,7 +122,7 @@ struct TableWalk {
                 TraceProblem(
                     .undecidable,
                     at: text(place, index),
-                    "somebody else's rule, not understood; taken as not matching"
+                    "a rule of another program, not supported; treated as no match"
                 )
             )
             return flows
@@ -166,7 +166,7 @@ struct TableWalk {
         return []
     }
 
-    /// Where the kernel's extensions may stand; it refuses a table that breaks this.
+    /// Whether the kernel allows the target here; it rejects a table that breaks this.
     private func isAllowed(_ target: Target, for flows: [Flow]) -> Bool {
         switch target {
         case .accept, .drop, .returnToCaller, .jump, .goto, .mark, .opaque: true

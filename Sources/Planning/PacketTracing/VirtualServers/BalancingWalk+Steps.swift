@@ -40,7 +40,7 @@ extension BalancingWalk {
         steps.append(step(realServer, of: server, effect, reasons, flows))
     }
 
-    /// Real servers that get nothing, in a trace of everything.
+    /// Real servers that get no connections, in a trace of everything.
     mutating func recordUnused(
         _ server: VirtualServer,
         _ flows: [Flow],
@@ -51,7 +51,7 @@ extension BalancingWalk {
         for realServer in server.sortedRealServers where !used.contains(realServer.key) {
             let reason = realServer.weight == 0 ? "its weight is 0" : "others have more weight"
             steps.append(
-                step(realServer, of: server, matched: false, "gets nothing", [reason], flows)
+                step(realServer, of: server, matched: false, "gets no connections", [reason], flows)
             )
         }
     }
@@ -59,12 +59,12 @@ extension BalancingWalk {
     private func effect(of realServer: RealServer) -> String {
         switch realServer.forwarding {
         case .masquerade, .localNode: "destination becomes \(realServer.key)"
-        case .tunnel: "sent to \(realServer.key.address) in a tunnel, as it is"
-        case .directRoute: "sent to \(realServer.key.address) by its link address, as it is"
+        case .tunnel: "sent to \(realServer.key.address) through a tunnel, unchanged"
+        case .directRoute: "sent to \(realServer.key.address) by its link address, unchanged"
         }
     }
 
-    /// Below the virtual server.
+    /// A step below the virtual server.
     private func step(
         _ realServer: RealServer,
         of server: VirtualServer,

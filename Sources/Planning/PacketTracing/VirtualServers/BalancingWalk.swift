@@ -1,15 +1,15 @@
 import Addressing
 import DataplaneModel
 
-/// Leads connections through IPVS at one hook.
+/// Follows connections through IPVS at one hook.
 struct BalancingWalk {
-    /// What becomes of a connection at its real server.
+    /// What happens to a connection at its real server.
     enum Fate: Equatable {
-        /// To the node itself: it goes on at this hook.
+        /// Local to the node: continues at this hook.
         case stays
-        /// It leaves this hook and is sent out anew.
+        /// Leaves this hook and is sent out.
         case leaves
-        /// Wrapped in a packet of the node's own.
+        /// Encapsulated in a packet of the node itself.
         case wrapped
         case refused
         case lost(String)
@@ -21,9 +21,9 @@ struct BalancingWalk {
     let detail: TraceDetail
     var findings: TraceFindings
     var steps: [TraceStep] = []
-    /// They go on at this hook.
+    /// Flows that continue at this hook.
     private(set) var stayed: [Flow] = []
-    /// They go out, as packets that the node sends.
+    /// Flows sent out as packets of the node.
     private(set) var left: [Flow] = []
     private(set) var settled: [(flow: Flow, verdict: FlowVerdict)] = []
     private(set) var notes: [String] = []
@@ -75,7 +75,7 @@ struct BalancingWalk {
         let shares = ConnectionShares(of: server)
         notes += shares.notes
         if shares.parts.isEmpty {
-            refuse(flows, "IPVS \(server.key) has no real server that takes connections")
+            refuse(flows, "IPVS \(server.key) has no real server that accepts connections")
         }
         for part in shares.parts {
             let portion = flows.map { flow in
@@ -90,7 +90,7 @@ struct BalancingWalk {
         if let seconds = server.persistenceSeconds { sendReturning(flows, by: server, seconds) }
     }
 
-    /// A client that IPVS remembers goes to its real server, whichever that was.
+    /// A client remembered by IPVS goes to its real server, whichever that was.
     private mutating func sendReturning(
         _ flows: [Flow],
         by server: VirtualServer,
@@ -130,11 +130,11 @@ struct BalancingWalk {
         let address = realServer.key.address
         if network.isLocal(address) {
             return address.isLoopback && chain == .input
-                ? .lost("IPVS sends nothing from other hosts to a loopback address") : .stays
+                ? .lost("IPVS does not send packets of other hosts to a loopback address") : .stays
         }
         // `crosses_local_route_boundary`
         if let source = packet.source, source.isLoopback {
-            return .lost("IPVS sends nothing from a loopback address to other hosts")
+            return .lost("IPVS does not send packets from a loopback address to other hosts")
         }
         return realServer.forwarding == .tunnel ? .wrapped : .leaves
     }
@@ -153,9 +153,9 @@ struct BalancingWalk {
             switch forwarding {
             case .masquerade, .localNode: String?.none
             case .tunnel:
-                "a real server behind a tunnel answers the client itself;"
-                    + " the packet around is not followed"
-            case .directRoute: "a real server on a direct route answers the client itself"
+                "a real server behind a tunnel replies to the client directly;"
+                    + " the outer packet is not traced"
+            case .directRoute: "a real server on a direct route replies to the client directly"
             }
         if let note, !notes.contains(note) { notes.append(note) }
     }
@@ -169,7 +169,8 @@ extension VirtualServer {
 }
 
 extension PacketState {
-    /// What IPVS changes on the way to a real server. To connection tracking that is no DNAT.
+    /// The changes by IPVS on the way to a real server. Connection tracking does not see them as
+    /// DNAT.
     fileprivate mutating func balance(to realServer: RealServer) {
         takenByIPVS = true
         switch realServer.forwarding {

@@ -1,17 +1,18 @@
 import DataplaneModel
 
-/// How a virtual server spreads new connections over its real servers, as its scheduler does.
+/// How a virtual server distributes new connections over its real servers, according to its
+/// scheduler.
 struct ConnectionShares {
-    /// What one real server gets.
+    /// The part of one real server.
     struct Part {
         var server: RealServer
-        /// Of the new connections, in 0...1; those for a real server of weight 0 are refused.
+        /// Share of the new connections, in 0...1; those to a real server of weight 0 are refused.
         var fraction: Double
     }
 
-    /// Those that get anything, by address; empty if nobody takes connections.
+    /// The real servers that get connections, by address; empty if none does.
     let parts: [Part]
-    /// What the numbers do not tell.
+    /// What the shares do not show.
     let notes: [String]
 
     init(of server: VirtualServer) {
@@ -27,7 +28,9 @@ struct ConnectionShares {
         case "wrr", "wlc", "sed", "nq", "twos": (parts, notes) = (Self.weighted(active), [])
         case "lblc", "lblcr":
             parts = Self.weighted(active)
-            notes = ["\(name) keeps connections to one destination together until it is too much"]
+            notes = [
+                "\(name) keeps connections to one destination together until the real server is overloaded"
+            ]
         case "sh":
             // A real server of weight 0 still gets one turn in the table (`ip_vs_sh_reassign`).
             parts = Self.divided(all) { Double(max(1, $0.weight)) }
@@ -37,14 +40,16 @@ struct ConnectionShares {
             notes = [Self.hashing(server)] + Self.draining(all)
         case "dh":
             parts = Self.equal(all)
-            notes = ["dh gives all connections to \(server.key) to one of them, no matter whose"]
+            notes = [
+                "dh gives all connections to \(server.key) to the same real server, whatever the client"
+            ]
         case "fo", "ovf":
             let top = active.map(\.weight).max()
             parts = Self.equal(active.filter { $0.weight == top })
             notes = [Self.favourite(name, amongSeveral: parts.count > 1)]
         default:
             parts = Self.weighted(active)
-            notes = ["the scheduler \(name) is not known here; the shares follow the weights"]
+            notes = ["unknown scheduler \(name); the shares follow the weights"]
         }
     }
 
@@ -68,7 +73,7 @@ struct ConnectionShares {
             + " the shares are those of many clients"
     }
 
-    /// The kernel keeps the last weight that was not 0 in the table (`last_weight`).
+    /// The kernel keeps the last non-zero weight in the table (`last_weight`).
     private static func draining(_ servers: [RealServer]) -> [String] {
         servers.contains { $0.weight == 0 }
             ? ["mh refuses the clients of a real server whose weight became 0"] : []
@@ -76,9 +81,9 @@ struct ConnectionShares {
 
     private static func favourite(_ name: String, amongSeveral: Bool) -> String {
         let most = "\(name) gives all connections to the highest weight"
-        // The kernel puts a new real server at the head of its list.
-        let which = amongSeveral ? ", here to that of them which was added last" : ""
-        let until = name == "ovf" ? ", until more are active than the weight says" : ""
+        // The kernel inserts a new real server at the head of its list.
+        let which = amongSeveral ? ", here to the one added last" : ""
+        let until = name == "ovf" ? ", until it has more active connections than its weight" : ""
         return most + which + until
     }
 }

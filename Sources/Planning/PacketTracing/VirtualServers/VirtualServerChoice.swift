@@ -1,7 +1,7 @@
 import Addressing
 import DataplaneModel
 
-/// All virtual servers of one family, and which of them takes a packet.
+/// All virtual servers of one family, and the choice between them.
 struct VirtualServerChoice {
     private let servers: [VirtualServer.Key: VirtualServer]
 
@@ -9,26 +9,26 @@ struct VirtualServerChoice {
         self.servers = servers
     }
 
-    /// Nil if IPVS leaves the packet alone, as it does with all pings.
+    /// Nil if IPVS ignores the packet, as it does with all pings.
     func server(for packet: PacketState) -> VirtualServer? {
         guard packet.port != nil else { return nil }
         return marked(packet) ?? addressed(packet)
     }
 
-    /// The server that has the packet's destination as its frontend.
+    /// The virtual server whose frontend is the packet's destination.
     func addressed(_ packet: PacketState) -> VirtualServer? {
         guard let port = packet.port, let transport = packet.transport else { return nil }
         return servers[.frontend(SocketAddress(packet.destination, port), transport)]
     }
 
-    /// The server that has the packet's whole mark.
+    /// The virtual server for the packet's whole mark.
     private func marked(_ packet: PacketState) -> VirtualServer? {
         packet.mark == 0 ? nil : servers[.mark(packet.mark, packet.destination.family)]
     }
 
-    /// Why this server was chosen, or none, as far as its name does not tell.
+    /// Why this virtual server was chosen, or none, if its name does not show it.
     func reasons(for packet: PacketState) -> [String] {
-        if packet.port == nil { return ["IPVS balances no pings"] }
+        if packet.port == nil { return ["IPVS does not balance pings"] }
         if packet.mark == 0 { return [] }
         if marked(packet) == nil { return ["no virtual server has the mark \(hex(packet.mark))"] }
         guard let other = addressed(packet) else { return [] }

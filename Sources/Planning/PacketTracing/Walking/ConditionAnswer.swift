@@ -2,9 +2,9 @@
 enum ConditionAnswer: Equatable {
     case holds
     case fails
-    /// Cannot be told, and why.
+    /// Undecidable, with the reason.
     case unknown(String)
-    /// The set of this name that is asked is not there.
+    /// The set with this name does not exist.
     case missingSet(String)
 
     init(_ holds: Bool, inverted: Bool = false) {

@@ -1,14 +1,14 @@
 import DataplaneModel
 
-/// What can be said of a packet's interface at some hook.
+/// What is known about a packet's interface at a hook.
 enum InterfaceKnowledge: Hashable {
     /// The hook has none; the kernel then compares with the empty name.
     case absent
     case named(String)
-    /// There may be one, and its name cannot be told for this reason.
+    /// There may be one, but its name is unknown for this reason.
     case unknown(String)
 
-    /// Where a packet that is sent or passed on has come in, as it leaves the node.
+    /// The input interface of a sent or forwarded packet as it leaves the node.
     static let leaving = InterfaceKnowledge.unknown("kernels before 5.7 have none here")
 
     /// `direction` is `input` or `output`.
@@ -17,7 +17,7 @@ enum InterfaceKnowledge: Hashable {
         switch self {
         case .absent: name = ""
         case .named(let known): name = known
-        // Whatever it is: what did not come from the node itself is not from there.
+        // Whatever it is: a packet that is not from the node itself did not arrive on lo.
         case .unknown where match.name == "lo" && !match.isPrefix: name = ""
         case .unknown(let why):
             return .unknown("the \(direction) interface is not known: \(why)")
@@ -36,7 +36,7 @@ enum InterfaceKnowledge: Hashable {
 }
 
 extension NodeNetwork {
-    /// Where a packet from elsewhere comes in.
+    /// The input interface of a packet from elsewhere.
     func input(of packet: TracedPacket) -> InterfaceKnowledge {
         let name = packet.inputInterface ?? interface(toward: packet.source)
         return name.map { .named($0) } ?? .unknown("none was given")

@@ -1,4 +1,4 @@
-/// What came to a hook: the whole of which each step there takes a part.
+/// The flows that reached a hook, of which each step takes a share.
 struct StepScope {
     private let share: Double
     private let destinations: Int
@@ -8,7 +8,7 @@ struct StepScope {
         destinations = Set(entering.map(\.packet.destinationText)).count
     }
 
-    /// The step with the part that takes it.
+    /// The step with its share.
     func step(_ step: TraceStep, taken flows: [Flow]) -> TraceStep {
         var step = step
         let here = flows.totalShare

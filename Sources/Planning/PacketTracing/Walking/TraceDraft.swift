@@ -1,6 +1,6 @@
 import Addressing
 
-/// What is gathered on a packet's way, until it is a trace.
+/// The parts of a trace, collected on the packet's way.
 struct TraceDraft {
     let packet: TracedPacket
     var path: [TraceHook] = []
@@ -12,17 +12,17 @@ struct TraceDraft {
         self.packet = packet
     }
 
-    /// Each note once.
+    /// Adds a note once.
     mutating func note(_ text: String) {
         if !notes.contains(text) { notes.append(text) }
     }
 
-    /// They are where they go.
+    /// The flows have reached their destination.
     mutating func settle(_ flows: [Flow]) {
         settled += flows.map { ($0, $0.packet.endpoint.map { .delivered($0) } ?? .untouched) }
     }
 
-    /// Those that a walk let through; the others have come to their end.
+    /// The flows that a walk let through; the others have ended.
     mutating func settle(
         _ ended: [(flow: Flow, ending: WalkEnding)]
     ) -> [Flow] {
@@ -40,20 +40,20 @@ struct TraceDraft {
 }
 
 extension TraceDraft {
-    /// A packet of the node itself comes in nowhere.
+    /// A packet of the node itself has no input interface.
     mutating func noteInterfaceOfLocal() {
         guard let interface = packet.inputInterface, interface != "lo" else { return }
-        note("the source is an address of this node, so \(interface) is not looked at")
+        note("the source is an address of this node, so \(interface) is ignored")
     }
 
-    /// What becomes of loopback sources that leave the node.
+    /// Notes loopback sources that leave the node.
     mutating func noteMartians(among sent: [Flow], _ network: NodeNetwork) {
         let martians = sent.filter {
             guard let source = $0.packet.source else { return false }
             return source.isLoopback && !network.isLocal($0.packet.nextHop)
         }
         if martians.isEmpty { return }
-        note("a packet from \(packet.source) that leaves the node is lost as a martian")
+        note("a packet from \(packet.source) that leaves the node is dropped as a martian")
     }
 }
 
@@ -97,13 +97,13 @@ extension TraceDraft {
         }
     }
 
-    /// Such a client has to be forgotten on its way.
+    /// Such a client has to be removed from the record on its way.
     private static let staleProblem = TraceProblem(
         .affinity,
-        "a client whose endpoint is gone does not come back to the one that it gets then"
+        "a client whose endpoint is gone does not keep the new endpoint it gets"
     )
 
-    /// A new client has to be put on record in a way that leads it to the same end the next time.
+    /// A new client has to be recorded so that it reaches the same endpoint the next time.
     private func affinityProblems() -> [TraceProblem] {
         guard findings.affinitySeconds != nil else { return [] }
         var ends: [ClientRecord: FlowResult] = [:]
@@ -116,7 +116,7 @@ extension TraceDraft {
                 !records.contains(where: { ends[$0] == Self.result(flow, verdict) })
             else { continue }
             problems.append(
-                TraceProblem(.affinity, "a client sent to \(endpoint) does not come back to it")
+                TraceProblem(.affinity, "a client sent to \(endpoint) does not return to it")
             )
         }
         if isDelivered, ends.keys.contains(where: \.isStale) { problems.append(Self.staleProblem) }

@@ -1,4 +1,4 @@
-/// What a trace learns on its way, besides the steps.
+/// Findings of a trace, besides the steps.
 struct TraceFindings {
     private(set) var problems: [TraceProblem] = []
     private var known: Set<TraceProblem> = []
@@ -8,7 +8,7 @@ struct TraceFindings {
     /// Flows times rules so far.
     var tests = 0
 
-    /// Each problem once.
+    /// Adds a problem once.
     mutating func report(_ problem: TraceProblem) {
         if known.insert(problem).inserted { problems.append(problem) }
     }

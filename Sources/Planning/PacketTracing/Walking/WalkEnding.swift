@@ -1,4 +1,4 @@
-/// How a flow leaves a table, or a chain that a hook calls.
+/// How a flow leaves a table, or a chain called by a hook.
 enum WalkEnding: Hashable {
     case accepted
     case dropped
@@ -6,9 +6,9 @@ enum WalkEnding: Hashable {
     case undecided
 }
 
-/// Where a walk is cut short.
+/// The limits of a walk.
 struct WalkLimits {
-    /// Chains within chains.
+    /// Nested chains.
     var depth: Int
     /// Flows times rules in the whole trace.
     var tests: Int

@@ -119,7 +119,7 @@ extension FlowExpectation {
             case .untouched: "UNTOUCHED"
             case .rejected: "REJECT"
             case .dropped: "DROP"
-            case .undecided: "cannot be told"
+            case .undecided: "undecided"
             }
         return name + (result.masqueraded ? " masq" : "")
     }

@@ -2,8 +2,8 @@ import NIOCore
 import NIOHTTP1
 import ServiceModel
 
-/// Sends one request and judges the answer by its status; the rest of it is nobody's business.
-final class AnswerJudge: ChannelInboundHandler {
+/// Sends one request and judges the response by its status; the rest of it is ignored.
+final class ResponseChecker: ChannelInboundHandler {
     typealias InboundIn = HTTPClientResponsePart
     typealias OutboundOut = HTTPClientRequestPart
 
@@ -11,7 +11,7 @@ final class AnswerJudge: ChannelInboundHandler {
     private let host: String
     private let settle: (ProbeResult) -> Void
 
-    /// `settle` may be called more than once; the first call counts.
+    /// `settle` may be called more than once; the first call wins.
     init(
         _ request: HealthCheck.Request,
         host: String,
@@ -41,11 +41,11 @@ final class AnswerJudge: ChannelInboundHandler {
         guard case .head(let head) = unwrapInboundIn(data) else { return }
         let status = Int(head.status.code)
         let passes = request.statuses.contains { $0.contains(status) }
-        settle(passes ? .passed : .failed(reason: "answered with status \(status)"))
+        settle(passes ? .passed : .failed(reason: "response status \(status)"))
     }
 
     func channelInactive(context: ChannelHandlerContext) {
-        settle(.failed(reason: "closed the connection without an answer"))
+        settle(.failed(reason: "closed the connection without a response"))
         context.fireChannelInactive()
     }
 
@@ -54,7 +54,7 @@ final class AnswerJudge: ChannelInboundHandler {
     }
 }
 
-/// Lets so many bytes pass, which is more than headers can honestly need.
+/// Limits the bytes of a response; the limit is more than legitimate headers need.
 final class ByteLimit: ChannelInboundHandler {
     typealias InboundIn = ByteBuffer
     typealias InboundOut = ByteBuffer
@@ -62,7 +62,7 @@ final class ByteLimit: ChannelInboundHandler {
     static let maximum = 64 << 10
     private var passed = 0
 
-    /// There was more.
+    /// The limit was exceeded.
     struct Exceeded: Error {}
 
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
