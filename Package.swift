@@ -320,8 +320,8 @@ let package = Package(
                 "KubeProxyRemoval", "HostChecks", "ServiceSources", "KubernetesAPI",
                 "KubernetesClient", "DaemonConfiguration", "PrintableText", "Telemetry",
                 "Dataplane", "InstalledModes", "Reconciling", "NamespaceLab", "LabTraffic",
-                "LabCluster", "SystemCalls", argumentParser, logging, httpClient, nioCore,
-                nioHTTP1, systemPackage,
+                "LabCluster", "SystemCalls", "IPVS", argumentParser, logging, httpClient,
+                nioCore, nioHTTP1, systemPackage,
             ]
         ),
 

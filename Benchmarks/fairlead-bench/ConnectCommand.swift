@@ -1,7 +1,7 @@
-import HostFacts
 import Addressing
 import ArgumentParser
 import Glibc
+import HostFacts
 
 /// Connects again and again in the namespace of another process and prints the median, in
 /// microseconds.

@@ -5,7 +5,7 @@ import ServiceModel
 
 /// Fairlead in one mode as its daemon runs it: one family, in this thread's network namespace.
 protocol FairleadPasses {
-    associatedtype Mode: ProgrammedMode
+    associatedtype Mode: PlannedMode
     associatedtype Store: KernelStore
     where Store.State == Mode.ModePlanner.State, Store.Diff == Mode.ModePlanner.Diff
 

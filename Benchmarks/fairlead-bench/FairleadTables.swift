@@ -1,12 +1,12 @@
-import XTables
-import HostFacts
 import Addressing
 import Dataplane
 import DataplaneModel
 import Glibc
+import HostFacts
 import Planning
 import ProxyModes
 import ServiceModel
+import XTables
 
 /// Fairlead in iptables mode as its daemon runs it: one family, in this thread's network namespace.
 struct FairleadTables: FairleadPasses {

@@ -1,12 +1,12 @@
-import XTables
-import NodeAddresses
-import Netlink
-import IPVS
-import IPSets
 import Addressing
 import DataplaneModel
+import IPSets
+import IPVS
+import Netlink
+import NodeAddresses
 import Planning
 import ServiceModel
+import XTables
 
 /// The parts of ipvs mode one by one, in this thread's network namespace.
 struct IPVSParts {

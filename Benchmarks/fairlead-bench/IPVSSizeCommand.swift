@@ -1,7 +1,7 @@
-import Netlink
 import Addressing
 import ArgumentParser
 import DataplaneModel
+import Netlink
 import Planning
 import ServiceModel
 

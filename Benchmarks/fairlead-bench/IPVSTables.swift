@@ -1,9 +1,9 @@
-import Netlink
-import IPVS
-import HostFacts
 import Addressing
 import Dataplane
 import DataplaneModel
+import HostFacts
+import IPVS
+import Netlink
 import Planning
 import ProxyModes
 import ServiceModel

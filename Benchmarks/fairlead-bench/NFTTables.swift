@@ -1,7 +1,7 @@
-import NFTables
 import Addressing
 import Dataplane
 import DataplaneModel
+import NFTables
 import Planning
 import ProxyModes
 import ServiceModel

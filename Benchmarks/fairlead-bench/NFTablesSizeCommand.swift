@@ -1,7 +1,7 @@
-import HostFacts
 import Addressing
 import ArgumentParser
 import DataplaneModel
+import HostFacts
 import Planning
 import ServiceModel
 

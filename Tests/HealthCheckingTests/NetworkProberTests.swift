@@ -1,6 +1,6 @@
-import HostFacts
 import Addressing
 import Glibc
+import HostFacts
 import ServiceModel
 import Testing
 

@@ -1,5 +1,5 @@
-import HostFacts
 import Foundation
+import HostFacts
 import NamespaceLab
 import Testing
 

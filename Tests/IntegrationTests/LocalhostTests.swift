@@ -1,8 +1,8 @@
-import HostFacts
 import Addressing
 import DataplaneModel
 import Foundation
 import Glibc
+import HostFacts
 import NamespaceLab
 import Testing
 

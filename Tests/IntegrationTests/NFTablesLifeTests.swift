@@ -1,8 +1,8 @@
-import NFTables
-import HostFacts
 import Addressing
 import DataplaneModel
 import Glibc
+import HostFacts
+import NFTables
 import NamespaceLab
 import Planning
 import ServiceModel

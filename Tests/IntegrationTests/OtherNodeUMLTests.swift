@@ -1,12 +1,12 @@
-import XTables
-import IPVS
 import Addressing
 import DataplaneModel
 import Glibc
+import IPVS
 import NamespaceLab
 import Planning
 import ServiceModel
 import Testing
+import XTables
 
 extension KernelSuites {
     /// A Service that claims another node's address, in ipvs mode. The lab's client is that node.

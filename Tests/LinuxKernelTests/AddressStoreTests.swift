@@ -1,8 +1,8 @@
-import NodeAddresses
-import HostFacts
 import Addressing
 import DataplaneModel
 import Glibc
+import HostFacts
+import NodeAddresses
 import Testing
 
 /// A store in a new namespace whose loopback interface is up, and the ip program.

@@ -1,9 +1,9 @@
-import NodeAddresses
-import Netlink
-import HostFacts
 import Addressing
 import DataplaneModel
 import Glibc
+import HostFacts
+import Netlink
+import NodeAddresses
 import Testing
 
 /// What needs dummy links, which not every kernel has; User-mode Linux has them.

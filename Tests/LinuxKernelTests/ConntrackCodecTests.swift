@@ -1,9 +1,9 @@
-@testable import Netlink
-@testable import Conntrack
 import Addressing
 import DataplaneModel
 import Testing
 
+@testable import Conntrack
+@testable import Netlink
 
 @Suite("Conntrack messages")
 struct ConntrackCodecTests {

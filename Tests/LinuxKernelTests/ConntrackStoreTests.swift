@@ -1,9 +1,9 @@
-@testable import HostFacts
-@testable import Conntrack
 import Addressing
 import DataplaneModel
 import Testing
 
+@testable import Conntrack
+@testable import HostFacts
 
 /// Entries made and listed with conntrack-tools.
 @Suite("ConntrackStore")

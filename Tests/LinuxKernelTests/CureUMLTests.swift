@@ -1,7 +1,7 @@
-@testable import HostFacts
 import Foundation
 import Testing
 
+@testable import HostFacts
 
 /// The command for a missing module, where there are modules.
 @Suite("Cures in UML", .enabled(if: isUML))

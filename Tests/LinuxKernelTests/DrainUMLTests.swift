@@ -1,8 +1,10 @@
-import IPVS
 import Addressing
 import DataplaneModel
 import Glibc
+import IPVS
 import Testing
+
+@testable import Netlink
 
 /// A frontend and two endpoints on this host.
 @KernelThread

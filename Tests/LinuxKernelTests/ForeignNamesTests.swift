@@ -1,6 +1,6 @@
-@testable import HostChecks
 import Testing
 
+@testable import HostChecks
 
 /// Names of other programs' tables and chains in commands that people paste into a shell.
 @Suite("Foreign names")

@@ -1,6 +1,6 @@
-import IPVS
 import Addressing
 import DataplaneModel
+import IPVS
 import Testing
 
 @Suite("VirtualServerStore beside others", .enabled(if: isUML))

@@ -1,13 +1,13 @@
-import XTables
-import HostFacts
 import Addressing
 import DataplaneModel
 import Foundation
 import Glibc
+import HostFacts
 import Planning
 import ProxyModes
 import TestSupport
 import Testing
+import XTables
 
 /// The kernel agrees with every golden plan: iptables takes its text, and what our store applies is
 /// what it observes, at every step of every scenario.

@@ -1,13 +1,13 @@
-import XTables
-import IPVS
-import HostFacts
 import Addressing
 import DataplaneModel
 import Glibc
+import HostFacts
+import IPVS
 import Planning
 import ProxyModes
 import TestSupport
 import Testing
+import XTables
 
 /// The kernel agrees with every golden plan of ipvs mode: what our store applies is what it
 /// observes, at every step of every scenario; the real tools take the plan's text and print it.

@@ -1,7 +1,7 @@
-import IPSets
 import Addressing
 import DataplaneModel
 import Glibc
+import IPSets
 import Testing
 
 @Suite("IPSetStore replacements and refusals")

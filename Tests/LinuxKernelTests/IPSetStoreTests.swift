@@ -1,10 +1,11 @@
-@testable import IPSets
-@testable import HostFacts
 import Addressing
 import DataplaneModel
 import Glibc
 import Testing
 
+@testable import HostFacts
+@testable import IPSets
+@testable import XTables
 
 /// A store in a new namespace, and the ipset program.
 @KernelThread

@@ -1,8 +1,8 @@
-import XTables
 import Addressing
 import DataplaneModel
 import Glibc
 import Testing
+import XTables
 
 @Suite("IPTablesStore failures")
 @KernelThread

@@ -1,10 +1,10 @@
-import XTables
-import IPSets
-import HostFacts
 import Addressing
 import DataplaneModel
 import Glibc
+import HostFacts
+import IPSets
 import Testing
+import XTables
 
 /// A store in a new namespace, with a lock file of its own, the catalogue's sets and the legacy
 /// programs.

@@ -1,10 +1,10 @@
-@testable import Netlink
-@testable import IPVS
-@testable import HostFacts
 import Addressing
 import DataplaneModel
 import Testing
 
+@testable import HostFacts
+@testable import IPVS
+@testable import Netlink
 
 @Suite("IPVS messages")
 struct IPVSCodecTests {

@@ -1,9 +1,9 @@
-import Netlink
-import IPVS
-import HostFacts
 import Addressing
 import DataplaneModel
 import Glibc
+import HostFacts
+import IPVS
+import Netlink
 import Testing
 
 /// Whether this is the machine of scripts/uml, whose kernel has IPVS.

@@ -1,9 +1,9 @@
-import IPVS
-import HostFacts
-import HostChecks
 import Addressing
 import Dataplane
 import DataplaneModel
+import HostChecks
+import HostFacts
+import IPVS
 import Testing
 
 @Suite("IPVS settings", .enabled(if: isUML))

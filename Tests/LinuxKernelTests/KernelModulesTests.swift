@@ -1,7 +1,7 @@
-@testable import HostFacts
 import Glibc
 import Testing
 
+@testable import HostFacts
 
 @Suite("KernelModules")
 struct KernelModulesTests {

@@ -1,10 +1,10 @@
-import XTables
-import KubeProxyRemoval
-import HostFacts
 import Addressing
 import DataplaneModel
 import Glibc
+import HostFacts
+import KubeProxyRemoval
 import Testing
+import XTables
 
 /// kube-proxy's rules and those of others, written with the kernel's own tools.
 @Suite("KubeProxyRules")

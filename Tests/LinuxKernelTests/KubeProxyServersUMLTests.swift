@@ -1,6 +1,6 @@
-import KubeProxyRemoval
 import Addressing
 import DataplaneModel
+import KubeProxyRemoval
 import Testing
 
 @Suite("kube-proxy's virtual servers", .enabled(if: isUML))

@@ -1,6 +1,6 @@
-import IPVS
 import Addressing
 import DataplaneModel
+import IPVS
 import Testing
 
 /// ipvsadm takes our signature away from what it edits or restores.

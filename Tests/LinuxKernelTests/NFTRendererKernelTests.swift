@@ -1,6 +1,6 @@
-import HostFacts
 import Addressing
 import DataplaneModel
+import HostFacts
 import Testing
 
 /// nft itself takes our text and prints our rules.

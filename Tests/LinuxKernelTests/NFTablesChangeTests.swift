@@ -3,6 +3,8 @@ import DataplaneModel
 import TestSupport
 import Testing
 
+@testable import NFTables
+
 @Suite("Changes in nftables")
 @KernelThread
 struct NFTablesChangeTests {

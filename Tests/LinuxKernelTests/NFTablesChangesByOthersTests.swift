@@ -1,9 +1,9 @@
-import NFTables
-import HostFacts
-import HostChecks
 import Addressing
 import DataplaneModel
 import Foundation
+import HostChecks
+import HostFacts
+import NFTables
 import TestSupport
 import Testing
 

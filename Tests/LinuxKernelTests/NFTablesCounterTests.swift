@@ -1,6 +1,6 @@
-import NFTables
 import Addressing
 import DataplaneModel
+import NFTables
 import TestSupport
 import Testing
 

@@ -4,6 +4,8 @@ import Glibc
 import TestSupport
 import Testing
 
+@testable import NFTables
+
 @Suite("nftables: refusals and strangers")
 @KernelThread
 struct NFTablesFailureTests {

@@ -1,7 +1,7 @@
-import NFTables
-import HostFacts
 import Addressing
 import DataplaneModel
+import HostFacts
+import NFTables
 import TestSupport
 import Testing
 

@@ -1,8 +1,8 @@
 import Addressing
 import DataplaneModel
+import HostFacts
 import Testing
 
-import HostFacts
 @testable import IPVS
 @testable import NFTables
 @testable import NodeAddresses

@@ -1,6 +1,6 @@
-import XTables
 import Addressing
 import DataplaneModel
+import XTables
 
 /// Every match and every target at least once, in a shape that the kernel takes; but for the match
 /// of IPVS, which not every kernel has.

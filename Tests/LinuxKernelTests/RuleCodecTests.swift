@@ -1,7 +1,7 @@
-import XTables
 import Addressing
 import DataplaneModel
 import Testing
+import XTables
 
 @Suite("RuleCodec")
 struct RuleCodecTests {

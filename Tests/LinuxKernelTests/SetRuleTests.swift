@@ -1,8 +1,10 @@
-import IPSets
 import Addressing
 import DataplaneModel
 import Glibc
+import IPSets
 import Testing
+
+@testable import XTables
 
 @Suite("Rules that ask sets")
 @KernelThread

@@ -1,7 +1,9 @@
-import IPVS
 import Addressing
 import DataplaneModel
+import IPVS
 import Testing
+
+@testable import Netlink
 
 @Suite("VirtualServerStore", .enabled(if: isUML))
 @KernelThread

@@ -2,9 +2,9 @@ package import Addressing
 package import DaemonConfiguration
 package import DataplaneModel
 package import HostChecks
-package import XTables
 import Planning
 package import ProxyModes
+package import XTables
 
 extension IPTablesMode: InstalledMode {
     package static let tables: [TableName] = [.filter, .nat]

@@ -1,8 +1,8 @@
-package import IPVS
-package import HostChecks
 package import Addressing
 package import DaemonConfiguration
 package import DataplaneModel
+package import HostChecks
+package import IPVS
 package import Planning
 package import ProxyModes
 import ServiceModel

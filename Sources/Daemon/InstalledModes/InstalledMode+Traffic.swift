@@ -1,9 +1,9 @@
-package import NFTables
-package import IPVS
 package import Addressing
 package import DaemonConfiguration
 package import Dataplane
 package import DataplaneModel
+package import IPVS
+package import NFTables
 package import Planning
 package import ProxyModes
 package import ServiceModel

@@ -1,12 +1,12 @@
-package import XTables
-package import HostChecks
 package import Addressing
 package import DaemonConfiguration
 package import Dataplane
 package import DataplaneModel
+package import HostChecks
 package import Planning
 package import ProxyModes
 package import ServiceModel
+import XTables
 
 /// A mode with its hands in the kernel: what the command line adds to the pure part.
 package protocol InstalledMode: PlannedMode {

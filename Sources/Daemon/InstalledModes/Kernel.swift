@@ -1,11 +1,10 @@
-package import XTables
-package import NFTables
-package import HostFacts
-package import HostChecks
 package import Addressing
 package import DaemonConfiguration
 package import DataplaneModel
+import HostFacts
+package import NFTables
 import Planning
+package import XTables
 
 /// The kernel as the configuration names it, for the calling thread.
 package struct Kernel {

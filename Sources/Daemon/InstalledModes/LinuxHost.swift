@@ -1,11 +1,11 @@
-import NodeAddresses
-import HostChecks
-import HostFacts
-import Conntrack
 import Addressing
+import Conntrack
 package import DaemonConfiguration
 package import Dataplane
 import DataplaneModel
+import HostChecks
+import HostFacts
+import NodeAddresses
 import Planning
 
 extension Dataplane {

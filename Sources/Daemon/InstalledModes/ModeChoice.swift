@@ -1,8 +1,8 @@
-import HostFacts
-import HostChecks
 import Addressing
 package import DaemonConfiguration
 package import DataplaneModel
+import HostChecks
+import HostFacts
 
 /// What `mode: auto` comes down to on this host, and why.
 package struct ModeChoice {

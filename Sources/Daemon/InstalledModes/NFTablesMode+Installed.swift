@@ -1,8 +1,8 @@
-package import NFTables
-package import HostChecks
 package import Addressing
 package import DaemonConfiguration
 package import DataplaneModel
+package import HostChecks
+package import NFTables
 import Planning
 package import ProxyModes
 

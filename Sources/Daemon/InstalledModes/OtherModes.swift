@@ -1,9 +1,9 @@
-import NFTables
-import IPVS
 package import Addressing
 import DaemonConfiguration
 import Dataplane
 package import DataplaneModel
+import IPVS
+import NFTables
 package import Planning
 import ProxyModes
 import ServiceModel

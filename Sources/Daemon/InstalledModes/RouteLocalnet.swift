@@ -1,8 +1,8 @@
-import HostFacts
 import Addressing
 import Dataplane
 package import DataplaneModel
 import Foundation
+import HostFacts
 import Planning
 
 /// The sysctl that lets packets with 127.0.0.0/8 addresses leave the loopback interface, which

@@ -1,8 +1,8 @@
-import Netlink
 import Addressing
 import CNetlink
 import DataplaneModel
 import Glibc
+import Netlink
 
 /// An entry for UDP in the zone that is nobody's in particular, as the kernel tells it.
 struct ConntrackEntry: Equatable {

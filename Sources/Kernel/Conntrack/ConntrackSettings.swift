@@ -1,6 +1,6 @@
-import HostFacts
 package import DataplaneModel
 import Glibc
+import HostFacts
 
 /// The host's settings of connection tracking; zero and nil leave one alone.
 package struct ConntrackSettings: Sendable, Equatable {

@@ -1,9 +1,9 @@
-import Netlink
-import HostFacts
 package import Addressing
 import CNetlink
 package import DataplaneModel
 import Glibc
+import HostFacts
+import Netlink
 
 /// What connection tracking remembers of UDP in one family.
 ///

@@ -1,7 +1,7 @@
-import Netlink
 import Addressing
 import CNetlink
 import Glibc
+import Netlink
 
 // Messages of ctnetlink, connection tracking's part of nfnetlink.
 extension NetlinkBatch {

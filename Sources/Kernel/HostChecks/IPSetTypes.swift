@@ -1,8 +1,8 @@
-import Netlink
 import Addressing
 import CNetlink
 import DataplaneModel
 import Glibc
+import Netlink
 
 /// Which types of sets the kernel has.
 enum IPSetTypes {

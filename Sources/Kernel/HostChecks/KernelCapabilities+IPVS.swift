@@ -1,10 +1,10 @@
-import Netlink
-import IPVS
-import HostFacts
 package import Addressing
 import CNetlink
 package import DataplaneModel
 import Glibc
+import HostFacts
+import IPVS
+import Netlink
 
 extension KernelCapabilities {
     /// Looks at everything that ipvs mode depends on. Programs nothing; asking may make the kernel

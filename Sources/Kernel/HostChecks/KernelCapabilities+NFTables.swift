@@ -1,8 +1,8 @@
-import NFTables
-import HostFacts
 package import Addressing
 import DataplaneModel
 import Glibc
+import HostFacts
+import NFTables
 
 extension KernelCapabilities {
     /// Looks at everything that nftables mode depends on. Programs nothing: the kernel is shown a

@@ -1,11 +1,11 @@
-import XTables
-import NFTables
-package import HostFacts
 package import Addressing
 import CIPTables
 import DataplaneModel
 import Glibc
+package import HostFacts
+import NFTables
 import SystemCalls
+import XTables
 
 /// What this thread's network namespace can do and how it is set, as far as a proxy mode depends on
 /// it.

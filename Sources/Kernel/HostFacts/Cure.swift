@@ -1,4 +1,3 @@
-
 /// What to do about a finding: commands for a shell, run by root in the network namespace that was
 /// looked at.
 ///

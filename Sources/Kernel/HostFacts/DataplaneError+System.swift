@@ -21,7 +21,9 @@ extension DataplaneError.Kind {
 
 extension DataplaneError {
     /// A failed system call, with the C library's words for the number.
-    package static func system(_ operation: String, _ subject: String, _ errno: Int32) -> DataplaneError {
+    package static func system(_ operation: String, _ subject: String, _ errno: Int32)
+        -> DataplaneError
+    {
         DataplaneError(
             kind: Kind(errno: errno),
             operation: operation,

@@ -1,7 +1,7 @@
-import HostFacts
 import CNetlink
 import DataplaneModel
 import Glibc
+import HostFacts
 
 extension DataplaneError {
     /// A refused ipset request. `kind` is the type of set where it is known: types have codes of

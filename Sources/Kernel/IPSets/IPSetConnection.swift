@@ -1,9 +1,9 @@
-import Netlink
-import HostFacts
 import Addressing
 import CNetlink
 import DataplaneModel
 import Glibc
+import HostFacts
+import Netlink
 
 /// A conversation with the kernel's ipset, in the network namespace of the thread that began it.
 struct IPSetConnection: ~Copyable {

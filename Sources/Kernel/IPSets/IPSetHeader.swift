@@ -1,8 +1,8 @@
-import Netlink
 import Addressing
 import CNetlink
 import DataplaneModel
 import Glibc
+import Netlink
 
 /// What the kernel says of a set before its entries.
 struct IPSetHeader {

@@ -1,7 +1,7 @@
-import Netlink
 import Addressing
 import CNetlink
 import DataplaneModel
+import Netlink
 
 /// A set on its way out of the kernel, message by message.
 struct IPSetReader {

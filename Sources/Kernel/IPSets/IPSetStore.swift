@@ -1,10 +1,10 @@
-import HostFacts
-package import XTables
-package import Netlink
 package import Addressing
 import CNetlink
 package import DataplaneModel
 import Glibc
+import HostFacts
+package import Netlink
+package import XTables
 
 /// Our sets for one family.
 ///

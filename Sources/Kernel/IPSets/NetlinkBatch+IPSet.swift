@@ -1,8 +1,8 @@
-import Netlink
 import Addressing
 import CNetlink
 import DataplaneModel
 import Glibc
+import Netlink
 
 // Messages of the ipset protocol. Numbers of more than a byte are in network order, and the kernel
 // refuses them unless their type says so.

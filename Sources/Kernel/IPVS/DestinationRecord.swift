@@ -1,7 +1,7 @@
-import Netlink
 import Addressing
 import CNetlink
 import DataplaneModel
+import Netlink
 
 /// A real server as the kernel keeps it (`IPVS_DEST_ATTR_*`).
 package struct DestinationRecord {

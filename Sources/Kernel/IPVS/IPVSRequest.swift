@@ -1,9 +1,9 @@
-import Netlink
-import HostFacts
 import Addressing
 import CNetlink
 package import DataplaneModel
 import Glibc
+import HostFacts
+import Netlink
 
 /// One change of a virtual or real server that the kernel is asked for.
 package enum IPVSRequest {

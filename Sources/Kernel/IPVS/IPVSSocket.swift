@@ -1,9 +1,9 @@
-package import Netlink
-import HostFacts
 import Addressing
 import CNetlink
 package import DataplaneModel
 import Glibc
+import HostFacts
+package import Netlink
 
 /// IPVS's generic netlink interface, in the network namespace of the thread that opened it.
 package final class IPVSSocket {

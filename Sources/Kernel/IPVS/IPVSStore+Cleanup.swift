@@ -1,8 +1,8 @@
+package import DataplaneModel
+import Glibc
 import IPSets
 import NodeAddresses
 import XTables
-package import DataplaneModel
-import Glibc
 
 extension IPVSStore {
     /// Removes all that is ours of any mode, cutting what drains; what the kernel does not know

@@ -1,9 +1,9 @@
-package import XTables
-import NodeAddresses
-package import Netlink
-import IPSets
 package import Addressing
 package import DataplaneModel
+import IPSets
+package import Netlink
+import NodeAddresses
+package import XTables
 
 /// All that is ours in one family in ipvs mode: sets, rules, virtual servers, addresses.
 ///

@@ -1,5 +1,5 @@
-package import HostFacts
 package import DataplaneModel
+package import HostFacts
 
 /// Kernel parameters that ipvs mode depends on, of the network namespace of the calling thread.
 package enum IPVSSysctls {

@@ -1,6 +1,6 @@
-import Netlink
 import CNetlink
 package import DataplaneModel
+import Netlink
 
 /// How long IPVS keeps connections over which nothing comes, in the network namespace of the
 /// calling thread.

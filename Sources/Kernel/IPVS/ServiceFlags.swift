@@ -1,5 +1,5 @@
 import CNetlink
-import DataplaneModel
+package import DataplaneModel
 
 /// The flags of a virtual server (`IP_VS_SVC_F_*`), and what we keep in the bits that the kernel
 /// stores without looking at them.

@@ -1,8 +1,8 @@
-import Netlink
 import Addressing
 import CNetlink
 package import DataplaneModel
 import Glibc
+import Netlink
 
 /// A virtual server as the kernel keeps it, without its real servers (`IPVS_SVC_ATTR_*`).
 package struct ServiceRecord {

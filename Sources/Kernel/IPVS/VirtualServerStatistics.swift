@@ -1,6 +1,6 @@
-import Netlink
 import CNetlink
 package import DataplaneModel
+import Netlink
 
 /// What has gone through a virtual server since it was made.
 package struct VirtualServerStatistics: Sendable, Equatable {

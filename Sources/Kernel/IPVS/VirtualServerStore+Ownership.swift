@@ -1,8 +1,8 @@
-import NodeAddresses
 import Addressing
 import CNetlink
 package import DataplaneModel
 import Glibc
+import NodeAddresses
 
 // A virtual server loses our signature when `ipvsadm -E` edits it, and when it is restored from what
 // `ipvsadm -S` saved: ipvsadm knows no flags but its own. It is taken back if it stands at a frontend

@@ -1,10 +1,10 @@
-import HostFacts
-import XTables
-package import Netlink
 package import Addressing
 import CNetlink
 package import DataplaneModel
 import Glibc
+import HostFacts
+package import Netlink
+import XTables
 
 /// Our virtual servers of one family, and the real servers behind them.
 ///

@@ -1,8 +1,8 @@
-package import XTables
-import IPSets
 package import Addressing
 package import DataplaneModel
 import Glibc
+import IPSets
+package import XTables
 
 /// What kube-proxy has in the kernel for one family, in any of its modes: found by its names, and
 /// removed without touching anything else.

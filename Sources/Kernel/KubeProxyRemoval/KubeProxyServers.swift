@@ -1,11 +1,11 @@
-import NodeAddresses
-import Netlink
-import IPVS
-import HostFacts
 import Addressing
 import CNetlink
 import DataplaneModel
 import Glibc
+import HostFacts
+import IPVS
+import Netlink
+import NodeAddresses
 
 /// kube-proxy's virtual servers of one family, and the addresses it bound for them.
 ///

@@ -1,10 +1,10 @@
-import HostFacts
-import Netlink
-import NFTables
 import Addressing
 import CNetlink
 import DataplaneModel
 import Glibc
+import HostFacts
+import NFTables
+import Netlink
 
 /// What kube-proxy has in nftables in one family: its own table, and chains in the tables in which
 /// iptables-nft keeps what it is told, with the rules of base chains that lead there.

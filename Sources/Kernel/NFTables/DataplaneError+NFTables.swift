@@ -1,9 +1,9 @@
-package import Netlink
-import HostFacts
 import Addressing
 import CNetlink
 package import DataplaneModel
 import Glibc
+import HostFacts
+package import Netlink
 
 extension DataplaneError {
     /// A question that the kernel did not answer.

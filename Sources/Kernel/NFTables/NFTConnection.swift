@@ -1,8 +1,8 @@
-package import Netlink
 package import Addressing
 package import CNetlink
 package import DataplaneModel
 import Glibc
+package import Netlink
 
 /// A conversation with nf_tables about our table of one family, in the network namespace of the
 /// thread that began it.

@@ -1,7 +1,7 @@
-import Netlink
 import Addressing
 import CNetlink
 import DataplaneModel
+import Netlink
 
 /// Reads what the elements of a set have counted from the kernel's messages.
 struct NFTCountReader {

@@ -1,8 +1,8 @@
-import Netlink
 import Addressing
 import CNetlink
 package import DataplaneModel
 import Glibc
+import Netlink
 
 /// Counts the changes that other programs make to our tables of both families.
 ///

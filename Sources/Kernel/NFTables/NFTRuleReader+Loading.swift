@@ -1,8 +1,8 @@
-import Netlink
 import Addressing
 import CIPTables
 import CNetlink
 import DataplaneModel
+import Netlink
 
 // Expressions that put something into a register.
 extension NFTRuleReader {

@@ -1,9 +1,9 @@
-import Netlink
 import Addressing
 import CIPTables
 import CNetlink
 import DataplaneModel
 import Glibc
+import Netlink
 
 // Expressions that decide, or change something.
 extension NFTRuleReader {

@@ -1,7 +1,7 @@
-import Netlink
 import Addressing
 import CNetlink
 import DataplaneModel
+import Netlink
 
 /// A set as the kernel describes it, without its elements.
 struct NFTSetHeader {

@@ -1,9 +1,9 @@
-package import Netlink
 package import Addressing
 import CIPTables
 import CNetlink
 import DataplaneModel
 import Glibc
+package import Netlink
 
 /// Messages that change our table of one family, all of them or, if one is refused, none.
 package struct NFTTransaction {

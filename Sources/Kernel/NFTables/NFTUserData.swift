@@ -1,7 +1,7 @@
-import Netlink
 import Addressing
 import CNetlink
 import DataplaneModel
+import Netlink
 
 /// What nft itself notes beside a set, and the kernel only keeps: byte orders, and for types that
 /// have no name an example of each field.

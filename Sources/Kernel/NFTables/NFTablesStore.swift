@@ -1,7 +1,7 @@
-import Netlink
 package import Addressing
 package import DataplaneModel
 import Glibc
+import Netlink
 
 /// Our table of one family in nftables. The whole table is ours, and nothing else is looked at.
 ///

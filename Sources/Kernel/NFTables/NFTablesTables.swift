@@ -1,8 +1,8 @@
-import Netlink
 package import Addressing
 import CNetlink
 package import DataplaneModel
 import Glibc
+import Netlink
 
 /// The names of nftables' tables, which tell whether iptables-nft keeps rules there.
 package enum NFTablesTables {

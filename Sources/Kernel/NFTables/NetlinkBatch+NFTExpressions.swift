@@ -1,9 +1,9 @@
-import Netlink
 import Addressing
 import CIPTables
 import CNetlink
 import DataplaneModel
 import Glibc
+import Netlink
 
 // The kernel's expressions, each an element of the list that is a rule.
 extension NetlinkBatch {

@@ -1,9 +1,9 @@
-import Netlink
 import Addressing
 import CIPTables
 import CNetlink
 import DataplaneModel
 import Glibc
+import Netlink
 
 // A rule's statements as the kernel's expressions.
 extension NetlinkBatch {

@@ -1,7 +1,7 @@
-import Netlink
 package import Addressing
 import CNetlink
 package import DataplaneModel
+import Netlink
 
 /// How the elements of a set lie in messages.
 struct NFTElementLayout {

@@ -1,7 +1,7 @@
-import Netlink
 package import Addressing
 package import CNetlink
 import Glibc
+import Netlink
 
 // Messages of nf_tables. Its numbers are in network order.
 extension NetlinkBatch {

@@ -1,5 +1,5 @@
-package import Netlink
 import CNetlink
+package import Netlink
 
 extension NetlinkBytes {
     /// The plain bytes of a `struct nft_data`.

@@ -78,7 +78,8 @@ package struct NetlinkBatch {
     }
 
     /// The low `width` bytes of `value` in network order.
-    package mutating func attribute(_ type: some BinaryInteger, network value: UInt128, width: Int) {
+    package mutating func attribute(_ type: some BinaryInteger, network value: UInt128, width: Int)
+    {
         header(type, width)
         appendNetwork(value, width: width)
         pad()

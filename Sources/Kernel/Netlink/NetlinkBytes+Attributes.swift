@@ -1,6 +1,7 @@
 extension NetlinkBytes {
     /// The value of one of nf_tables' attributes.
-    package func attribute<Attribute: RawRepresentable<UInt32>>(_ type: Attribute) -> NetlinkBytes? {
+    package func attribute<Attribute: RawRepresentable<UInt32>>(_ type: Attribute) -> NetlinkBytes?
+    {
         attribute(type.rawValue)
     }
 

@@ -28,7 +28,8 @@ package struct NetlinkBytes {
     }
 
     /// In host order.
-    package func number<Number: FixedWidthInteger>(_ type: Number.Type, at place: Int = 0) -> Number {
+    package func number<Number: FixedWidthInteger>(_ type: Number.Type, at place: Int = 0) -> Number
+    {
         var result: Number = 0
         for index in 0..<(Number.bitWidth / 8) {
             let position = range.lowerBound + place + index

@@ -1,7 +1,7 @@
-import HostFacts
 import CNetlink
 package import DataplaneModel
 import Glibc
+import HostFacts
 import SystemCalls
 
 extension NetlinkSocket {

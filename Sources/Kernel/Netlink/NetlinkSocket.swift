@@ -1,8 +1,8 @@
-import HostFacts
 import CIPTables
 import CNetlink
 package import DataplaneModel
 import Glibc
+import HostFacts
 package import SystemCalls
 
 /// A socket to one of the kernel's netlink protocols, in the network namespace of the thread that
@@ -74,7 +74,8 @@ package struct NetlinkSocket: ~Copyable {
     ///
     /// Only the last message of a send asks for an acknowledgement: refusals come in any case, and
     /// an answer for each message would cost as much as the message.
-    package mutating func transact(_ batch: inout NetlinkBatch) throws(DataplaneError) -> [Refusal] {
+    package mutating func transact(_ batch: inout NetlinkBatch) throws(DataplaneError) -> [Refusal]
+    {
         batch.close()
         var refusals: [Refusal] = []
         var first = 0

@@ -1,9 +1,9 @@
-import HostFacts
-import Netlink
 import Addressing
 import CNetlink
 import DataplaneModel
 import Glibc
+import HostFacts
+import Netlink
 
 /// Changes of addresses on their way into the kernel, and what became of them.
 struct AddressEdit {

@@ -1,8 +1,8 @@
-import Netlink
 import Addressing
 import CNetlink
 import DataplaneModel
 import Glibc
+import Netlink
 
 /// Counts what other programs change of our bindings of one family, from the kernel's
 /// notifications: at rest it asks the kernel for nothing.

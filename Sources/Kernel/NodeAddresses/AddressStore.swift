@@ -1,8 +1,8 @@
-package import Netlink
 package import Addressing
 import CNetlink
 package import DataplaneModel
 import Glibc
+package import Netlink
 
 /// What makes Service addresses of one family this host's own: addresses on our dummy link, and
 /// local routes for whole ranges.

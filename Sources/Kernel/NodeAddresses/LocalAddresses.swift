@@ -1,10 +1,10 @@
-import HostFacts
-import Netlink
 package import Addressing
 import CIPTables
 import CNetlink
 package import DataplaneModel
 import Glibc
+import HostFacts
+import Netlink
 import SystemCalls
 
 /// An address on one of this host's interfaces.

@@ -1,8 +1,8 @@
-import Netlink
 package import Addressing
 package import CNetlink
 import DataplaneModel
 import Glibc
+import Netlink
 
 // Messages of the routing protocol, each with its fixed header. Numbers are in host order,
 // addresses in network order.

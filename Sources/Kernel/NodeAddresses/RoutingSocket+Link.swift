@@ -1,9 +1,9 @@
-import Netlink
-import HostFacts
 import Addressing
 import CNetlink
 package import DataplaneModel
 import Glibc
+import HostFacts
+import Netlink
 
 extension RoutingSocket {
     /// The kind of our link: it carries addresses and no packets.

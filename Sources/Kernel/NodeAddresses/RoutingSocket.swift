@@ -1,9 +1,9 @@
-import HostFacts
-package import Netlink
 package import Addressing
 import CNetlink
 package import DataplaneModel
 import Glibc
+import HostFacts
+package import Netlink
 
 /// A conversation with the kernel about links, addresses and routes, in the network namespace of
 /// the thread that began it.

@@ -1,6 +1,6 @@
-import HostFacts
 package import Addressing
 import Glibc
+import HostFacts
 import SystemCalls
 import SystemPackage
 

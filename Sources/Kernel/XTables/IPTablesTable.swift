@@ -11,7 +11,7 @@ import HostFacts
 @safe
 package struct IPTablesTable: ~Copyable {
     let name: TableName
-    let family: IPFamily
+    package let family: IPFamily
     private let isIPv6: Bool
     private let handle: OpaquePointer
     private let codec: RuleCodec

@@ -1,7 +1,7 @@
-import HostFacts
 package import Addressing
 package import DataplaneModel
 import Glibc
+import HostFacts
 import SystemCalls
 
 /// What the kernel calls its legacy tables, and what to say where they are missing.

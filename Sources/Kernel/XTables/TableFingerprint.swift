@@ -1,8 +1,8 @@
-import HostFacts
 package import Addressing
 import CIPTables
 package import DataplaneModel
 import Glibc
+import HostFacts
 import SystemCalls
 
 /// A legacy table's measures, by which most changes of other programs show at next to no cost.

@@ -1,6 +1,6 @@
-import HostFacts
 package import DataplaneModel
 import Glibc
+import HostFacts
 import SystemCalls
 import SystemPackage
 

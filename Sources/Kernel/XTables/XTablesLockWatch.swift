@@ -1,6 +1,6 @@
-import HostFacts
 package import DataplaneModel
 import Glibc
+import HostFacts
 import SystemCalls
 
 /// Counts how often other programs let go of the xtables lock: each time they may have changed a

@@ -1,10 +1,11 @@
-import KubeProxyRemoval
 import Addressing
 import ArgumentParser
 import DaemonConfiguration
 import Dataplane
 import DataplaneModel
+import IPVS
 import InstalledModes
+import KubeProxyRemoval
 import ProxyModes
 
 struct CleanupCommand: ParsableCommand {

@@ -1,9 +1,9 @@
-import HostChecks
 import Addressing
 import ArgumentParser
 import DaemonConfiguration
 import Dataplane
 import DataplaneModel
+import HostChecks
 import InstalledModes
 import PacketTracing
 import Planning

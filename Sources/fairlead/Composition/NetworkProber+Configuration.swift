@@ -1,6 +1,6 @@
-import HostFacts
 import DaemonConfiguration
 import HealthChecking
+import HostFacts
 
 extension NetworkProber {
     /// Probes from within the configured namespace.

@@ -1,4 +1,3 @@
-import HostFacts
 import Addressing
 import DaemonConfiguration
 import Dataplane
@@ -6,6 +5,7 @@ import DataplaneModel
 import Glibc
 import HTTPServing
 import HealthChecking
+import HostFacts
 import InstalledModes
 import KubernetesClient
 import Logging

@@ -1,6 +1,6 @@
-import XTables
 import Addressing
 import DataplaneModel
+import XTables
 
 extension IPTablesTable {
     /// What INPUT and FORWARD do to packets that nobody accepts; of the table `filter`.

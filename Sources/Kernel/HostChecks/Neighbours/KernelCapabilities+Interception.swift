@@ -1,7 +1,7 @@
-import XTables
 package import Addressing
 import CIPTables
 import DataplaneModel
+import XTables
 
 extension KernelCapabilities {
     /// A node port of ours.

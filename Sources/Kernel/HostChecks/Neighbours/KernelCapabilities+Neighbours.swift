@@ -1,9 +1,9 @@
-import XTables
-import NodeAddresses
-import Netlink
-import HostFacts
 package import Addressing
 import DataplaneModel
+import HostFacts
+import Netlink
+import NodeAddresses
+import XTables
 
 extension KernelCapabilities {
     /// How a mode's packets meet other programs' filters on this host.

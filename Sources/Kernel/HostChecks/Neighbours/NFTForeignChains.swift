@@ -1,11 +1,11 @@
-import NFTables
-import HostFacts
-import Netlink
 import Addressing
 import CIPTables
 import CNetlink
 import DataplaneModel
 import Glibc
+import HostFacts
+import NFTables
+import Netlink
 
 /// Chains of other programs' nftables tables that see what passes the node: the host's own ruleset,
 /// firewalld's, and what iptables-nft keeps.

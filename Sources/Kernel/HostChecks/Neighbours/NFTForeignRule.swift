@@ -1,9 +1,9 @@
-import NFTables
-import Netlink
 import CIPTables
 import CNetlink
 import DataplaneModel
 import Glibc
+import NFTables
+import Netlink
 
 /// As much of somebody's rule as tells whether Services' packets get past it.
 struct NFTForeignRule {
