@@ -51,7 +51,8 @@ package actor ConntrackCleaner {
 
     private let thread = DataplaneThread(name: "fairlead-flows")
     package nonisolated var unownedExecutor: UnownedSerialExecutor {
-        thread.asUnownedSerialExecutor()
+        // This actor keeps the thread as long as it lives.
+        unsafe thread.asUnownedSerialExecutor()
     }
 
     private let flows: any FlowTable

@@ -8,7 +8,8 @@ package import ServiceModel
 package actor Dataplane {
     private let thread = DataplaneThread(name: "fairlead")
     package nonisolated var unownedExecutor: UnownedSerialExecutor {
-        thread.asUnownedSerialExecutor()
+        // This actor keeps the thread as long as it lives.
+        unsafe thread.asUnownedSerialExecutor()
     }
 
     private var configuration: DaemonConfiguration

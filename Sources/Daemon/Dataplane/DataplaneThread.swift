@@ -60,7 +60,9 @@ package final class DataplaneThread: SerialExecutor {
                     .executor
                 executor.setName()
                 while true {
-                    executor.queue.next().runSynchronously(on: executor.asUnownedSerialExecutor())
+                    unsafe executor.queue.next().runSynchronously(
+                        on: executor.asUnownedSerialExecutor()
+                    )
                 }
             },
             unsafe start
@@ -79,6 +81,6 @@ package final class DataplaneThread: SerialExecutor {
     }
 
     package func asUnownedSerialExecutor() -> UnownedSerialExecutor {
-        UnownedSerialExecutor(ordinary: self)
+        unsafe UnownedSerialExecutor(ordinary: self)
     }
 }

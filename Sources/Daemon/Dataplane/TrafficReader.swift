@@ -15,7 +15,8 @@ package actor TrafficReader {
 
     private let thread = DataplaneThread(name: "fairlead-counts")
     package nonisolated var unownedExecutor: UnownedSerialExecutor {
-        thread.asUnownedSerialExecutor()
+        // This actor keeps the thread as long as it lives.
+        unsafe thread.asUnownedSerialExecutor()
     }
 
     /// A reading is good for so long: a thousand scrapes are one look into the kernel.

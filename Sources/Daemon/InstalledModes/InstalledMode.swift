@@ -6,7 +6,7 @@ package import HostChecks
 package import Planning
 package import ProxyModes
 package import ServiceModel
-package import XTables
+import XTables
 
 /// A mode with its hands in the kernel: what the command line adds to the pure part.
 package protocol InstalledMode: PlannedMode {

@@ -1,8 +1,7 @@
 package import Addressing
 package import DaemonConfiguration
 package import DataplaneModel
-package import HostChecks
-package import HostFacts
+import HostFacts
 package import NFTables
 import Planning
 package import XTables

@@ -28,7 +28,7 @@ extension NodeFacts {
         var name = utsname()
         guard unsafe uname(&name) == 0 else { return "" }
         return unsafe withUnsafeBytes(of: name.nodename) { bytes in
-            String(decoding: bytes.prefix { $0 != 0 }, as: UTF8.self).lowercased()
+            unsafe String(decoding: bytes.prefix { $0 != 0 }, as: UTF8.self).lowercased()
         }
     }
 }

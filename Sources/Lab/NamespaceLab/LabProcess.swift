@@ -74,7 +74,7 @@ package final class LabProcess {
         defer { unsafe posix_spawnattr_destroy(&attributes) }
         // POSIX_SPAWN_SETSID of spawn.h, which Glibc's module does not show.
         unsafe posix_spawnattr_setflags(&attributes, 0x80)
-        _ = unsafe try spawn(["ip", "netns", "exec", namespace] + arguments, &actions, &attributes)
+        _ = try unsafe spawn(["ip", "netns", "exec", namespace] + arguments, &actions, &attributes)
     }
 
     private static func spawn(
@@ -84,7 +84,7 @@ package final class LabProcess {
     ) throws(LabError) -> pid_t {
         var words = unsafe call.map { unsafe strdup($0) }
         unsafe words.append(nil)
-        defer { for word in unsafe words { unsafe free(word) } }
+        defer { unsafe words.forEach { unsafe free($0) } }
         var child = pid_t()
         let result = unsafe posix_spawnp(&child, call[0], actions, attributes, words, environ)
         guard result == 0 else {

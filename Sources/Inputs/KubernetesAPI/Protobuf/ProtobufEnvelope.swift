@@ -74,7 +74,7 @@ extension Message {
         options.discardUnknownFields = true
         options.messageDepthLimit = 16
         do {
-            try self.init(serializedBytes: bytes.bytes, partial: true, options: options)
+            try unsafe self.init(serializedBytes: bytes.bytes, partial: true, options: options)
         } catch {
             throw APIDecodingError(reason: "not valid protobuf: \(printable("\(error)"))")
         }
