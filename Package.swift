@@ -322,19 +322,18 @@ let package = Package(
             "fairlead",
             [
                 "Addressing", "ServiceModel", "DataplaneModel", "Planning", "PacketTracing",
-                "HealthChecking", "HTTPServing", "Picturing", "ProxyModes", "HostFacts",
+                "HealthChecking", "HTTPServing", "Picturing", "ProxyModes", "HostFacts", "IPVS",
                 "KubeProxyRemoval", "HostChecks", "ServiceSources", "KubernetesAPI",
                 "KubernetesClient", "DaemonConfiguration", "PrintableText", "Telemetry",
                 "Dataplane", "InstalledModes", "Reconciling", "SystemCalls", argumentParser,
-                logging, httpClient, nioCore,
-                nioHTTP1, systemPackage,
+                logging, httpClient, nioCore, nioHTTP1, systemPackage,
             ]
         ),
 
         // A small network in namespaces, for the demo, the tests and the benchmarks.
         room(.lab, "NamespaceLab", ["Addressing", "CSpawn"], unsafe),
         room(.lab, "LabTraffic", ["Addressing", argumentParser], unsafe),
-        room(.lab, "LabCluster", ["Addressing", "NamespaceLab"]),
+        room(.lab, "LabCluster", ["Addressing", "PrintableText", "NamespaceLab"]),
         program(
             "fairlead-lab",
             path: "Sources/Lab/fairlead-lab",

@@ -129,7 +129,7 @@ extension ListeningSocket {
         let temporary = "\(path).\(getpid())"
         let address = ListeningAddress.unix(path)
         guard let name = SystemAddress(unix: temporary) else {
-            throw ListeningError("\(path): is longer than the name of a socket can be")
+            throw ListeningError("\(path): is too long for a socket path")
         }
         let socket = try newSocket(AF_UNIX, address)
         unlink(temporary)
@@ -156,7 +156,7 @@ extension ListeningSocket {
         guard let name = SystemAddress(unix: path) else { return }
         let probe = try newSocket(AF_UNIX, .unix(path))
         if (try? name.connect(probe)) != nil {
-            throw ListeningError("\(path): another daemon answers there")
+            throw ListeningError("\(path): another daemon is listening on it")
         }
     }
 }

@@ -6,7 +6,7 @@ import SystemCalls
 /// Without `NOTIFY_SOCKET` in the environment every call does nothing.
 package struct ServiceManager: Sendable {
     private let address: SystemAddress?
-    /// How often the service manager wants a sign of life; nil without a watchdog.
+    /// The watchdog interval of the service manager; nil without a watchdog.
     package let watchdogInterval: Duration?
 
     /// Reads `NOTIFY_SOCKET`, `WATCHDOG_USEC` and `WATCHDOG_PID`.
@@ -61,7 +61,7 @@ package struct ServiceManager: Sendable {
             &patience,
             socklen_t(MemoryLayout<timeval>.size)
         )
-        // A service manager that does not listen is no reason to stop serving.
+        // An absent service manager must not stop the daemon.
         _ = address.send(
             Array(message.utf8),
             through: socket,

@@ -139,7 +139,7 @@ package struct Fields: Sendable {
         return result
     }
 
-    /// The fields of a mapping inside this one.
+    /// The fields of a nested mapping.
     package func fields(_ name: String) throws(FieldError) -> Fields? {
         guard let value = value(name) else { return nil }
         return try Fields(value, path: subpath(name))

@@ -56,7 +56,7 @@ package enum YAMLText {
         return String(result)
     }
 
-    /// Some of a text, and the number of lines before it.
+    /// A part of a text, and the number of lines before it.
     private struct Chunk {
         var text: Substring
         var linesBefore: Int

@@ -1,5 +1,5 @@
-/// Reads the body of a list as it comes in, one object at a time: no more than the bytes of one
-/// object are kept.
+/// Decodes the body of a list as it arrives, one object at a time: at most one object's bytes are
+/// kept.
 package struct ListDecoder: Sendable {
     /// Exactly one of these two is set.
     private var protobuf: ProtobufListReader?

@@ -1,6 +1,6 @@
 /// Reads the body of a watch as it comes in. An event is at most `MessageLimits.event` long.
 package struct WatchDecoder: Sendable {
-    /// Of these two one is there.
+    /// Exactly one of these two is set.
     private var protobuf: ProtobufWatchReader?
     private var json: JSONWatchReader?
 

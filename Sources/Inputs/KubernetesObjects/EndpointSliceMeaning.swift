@@ -102,7 +102,7 @@ extension WireEndpointSlice.Endpoint {
             ObjectError(FieldPath("endpoints", .element(index), "addresses", .element(0)), reason)
         }
         guard let address = IPAddress(text), address.family == family else {
-            throw refusal("\(quoted(text)) is no \(family.rawValue) address")
+            throw refusal("\(quoted(text)) is not an \(family.rawValue) address")
         }
         if let reason = FieldValues.reasonAgainst(endpoint: address) { throw refusal(reason) }
         var endpoint = Endpoint(address: address)

@@ -1,6 +1,6 @@
 import PrintableText
 
-/// One thing wrong with one object of the input, in words a person can act on.
+/// A problem with one object of the input, described so that a person can act on it.
 ///
 /// Either one value is left out and the rest of the object is used, or the object keeps its last
 /// good version; no other object is affected.

@@ -16,7 +16,7 @@ enum ProbeText {
     static func describe(_ error: any Error) -> String {
         switch error {
         case let error as IOError: Errno(rawValue: error.errnoCode).description
-        case is HTTPParserError: "the answer is not HTTP"
+        case is HTTPParserError: "the response is not HTTP"
         case is ByteLimit.Exceeded:
             "the response headers are larger than \(ByteLimit.maximum >> 10) KiB"
         case let error as NIOSSLExtraError where error == .failedToValidateHostname:

@@ -76,7 +76,7 @@ package final class HealthState: Sendable {
         }
     }
 
-    /// A pass failed in the family: what it was for waits on, even if that was no change.
+    /// A pass failed in the family: its changes stay pending, even if there was none.
     /// `problem` says why.
     package func failed(_ family: IPFamily, began: Moment, problem: String? = nil) {
         state.withLock { state in

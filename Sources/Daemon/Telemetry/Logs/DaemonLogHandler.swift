@@ -57,7 +57,8 @@ package struct DaemonLogHandler: LogHandler {
             return
         }
         let line = Self.line(values.format, event.level, "\(event.message)", fields) + "\n"
-        // One write, so that lines of several threads do not mix; a full disk is no reason to stop.
+        // A single write, so that lines of several threads do not mix; a full disk must not stop
+        // the daemon.
         _ = unsafe Array(line.utf8).withUnsafeBytes {
             unsafe write(STDERR_FILENO, $0.baseAddress, $0.count)
         }

@@ -1,6 +1,6 @@
 package import DataplaneModel
 
-/// The metrics that kube-proxy has, under its names, with its labels and buckets, so that its
+/// kube-proxy's metrics under the same names, with the same labels and buckets, so that its
 /// dashboards and alerts work (`pkg/proxy/metrics`).
 package struct KubeProxyMetrics: Sendable {
     package let syncSeconds: MetricHistogram

@@ -82,7 +82,7 @@ package enum ProcessMetrics {
         defer { unsafe closedir(directory) }
         var count = 0
         while unsafe readdir(directory) != nil { count += 1 }
-        // Less `.`, `..` and the one that reads.
+        // Without `.`, `..` and the descriptor used for reading.
         return Double(count - 3)
     }
 }

@@ -38,7 +38,7 @@ struct ProtobufWatchReader: Sendable {
         guard bytes.count - position >= lengthSize else { return nil }
         var length = 0
         for index in position..<position + lengthSize { length = length << 8 | Int(bytes[index]) }
-        guard length > 0 else { throw APIDecodingError(reason: "an event of no bytes") }
+        guard length > 0 else { throw APIDecodingError(reason: "an event of 0 bytes") }
         guard length <= MessageLimits.event else {
             throw APIDecodingError(
                 reason:

@@ -19,8 +19,8 @@ package final class DirectoryWatch {
         var reason: String {
             let limit =
                 switch errno {
-                case EMFILE: "fs.inotify.max_user_instances is used up"
-                case ENOSPC: "fs.inotify.max_user_watches is used up"
+                case EMFILE: "fs.inotify.max_user_instances is exhausted"
+                case ENOSPC: "fs.inotify.max_user_watches is exhausted"
                 default: Errno(rawValue: errno).description
                 }
             return "cannot be watched (\(limit)); polling it every second instead"

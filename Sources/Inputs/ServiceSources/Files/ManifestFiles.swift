@@ -52,7 +52,7 @@ struct ManifestFiles {
             guard Self.isManifest(name) else { continue }
             look(at: path.hasSuffix("/") ? path + name : "\(path)/\(name)", &listing)
         }
-        // Half a listing would make the other half look removed.
+        // With half a listing, the other half would look deleted.
         guard errno == 0 else { throw ListingFailure(errno: .last) }
         return listing
     }
@@ -110,7 +110,7 @@ struct ManifestFiles {
             case .call("open", .noSuchFileOrDirectory): return .absent
             case .call("open", let errno): return .unreadable(reason: "cannot be opened: \(errno)")
             case .call(_, let errno): return .unreadable(reason: "cannot be read: \(errno)")
-            case .notRegular: return .unreadable(reason: "is no regular file")
+            case .notRegular: return .unreadable(reason: "is not a regular file")
             case .larger: return .unreadable(reason: "is larger than 64 MiB")
             }
         }

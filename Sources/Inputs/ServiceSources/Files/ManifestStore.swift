@@ -236,7 +236,7 @@ package struct ManifestStore: Sendable {
                         source: path,
                         line: files[path]?.objects[key]?.line,
                         object: "\(key.namespace)/\(key.name)",
-                        reason: "\(key.kind) is in \(paths[0]) too, which counts",
+                        reason: "\(key.kind) is also in \(paths[0]), which is used",
                         service: key.service
                     )
                 )

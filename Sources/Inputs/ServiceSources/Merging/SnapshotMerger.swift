@@ -108,7 +108,7 @@ package struct SnapshotMerger: Sendable {
         return ObjectIssue(
             source: fileSource,
             object: name.description,
-            reason: "the cluster has a Service of this name, which counts; \(what)",
+            reason: "the cluster has a Service of this name, which is used; \(what)",
             service: name
         )
     }

@@ -23,7 +23,7 @@ extension ChainChange {
     }
 }
 
-/// One jump that has to change.
+/// A change to one jump.
 package enum JumpChange: Sendable, Equatable {
     /// Inserted at the head of its built-in chain.
     case insert(Jump)

@@ -61,10 +61,11 @@ package struct NFTSet: Sendable {
     /// at once. A larger one is as good, so it is not part of equality.
     package var size: Int?
     package var elements: [NFTValue: NFTData]
-    /// Packets find their way to the other sets by this one's elements, so that they are added last
-    /// and go first. No part of equality.
+    /// Dispatches packets to rules that use the other sets, so its elements are added last and
+    /// removed first. Not part of equality.
     package var isDispatchMap: Bool
-    /// Holds something that this model has no words for. Only ever observed; such a set equals none.
+    /// Contains something this model cannot represent. Only in observed sets; such a set equals no
+    /// other.
     package var isOpaque: Bool
     /// The purpose of the set; shown in plans but not stored in the kernel, so not part of
     /// equality.

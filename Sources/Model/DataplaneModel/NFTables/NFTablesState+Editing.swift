@@ -31,7 +31,7 @@ extension NFTablesState {
         return diff
     }
 
-    /// False if a set has been given a larger size for a change that has been made.
+    /// False if a set got a larger size for a change already made.
     private mutating func makeRoom(for update: NFTSetChange.Update) -> Bool {
         guard let set = sets[update.name], let size = set.size else { return true }
         let before = set.elements.count - update.added.count + update.removed.count

@@ -1,7 +1,7 @@
 import Addressing
 import DataplaneModel
 
-/// What rules may have put into dynamic maps, for a packet such as the one that is traced.
+/// What rules may have added to dynamic maps, for packets like the traced one.
 struct DynamicElements: Equatable {
     private var values: [DynamicElement.Key: Set<UInt32>] = [:]
 

@@ -4,7 +4,7 @@ import DataplaneModel
 /// One packet on its way through the hooks, in the kernel's order.
 struct NFTPassage {
     let input: WalkContext<NFTablesState, NFTRule>
-    /// What may be in dynamic maps when the packet comes.
+    /// The possible content of dynamic maps when the packet arrives.
     let known: DynamicElements
     /// The possible content afterwards.
     private(set) var learnt: DynamicElements

@@ -20,7 +20,7 @@ struct NFTWalk {
     let base: NFTChain
     let context: NFTHookContext
     let input: WalkContext<NFTablesState, NFTRule>
-    /// What may be in dynamic maps, as was learnt before.
+    /// Possible content of dynamic maps, as learnt before.
     let known: DynamicElements
     /// Findings of earlier hooks and of this one.
     var findings: TraceFindings

@@ -1,7 +1,7 @@
 import Addressing
 import DataplaneModel
 
-/// One packet on its way through the hooks, in the order of the kernel.
+/// One packet on its way through the hooks, in the kernel's order.
 struct PacketPassage {
     let context: WalkContext<TracedState, Rule>
     var draft: TraceDraft

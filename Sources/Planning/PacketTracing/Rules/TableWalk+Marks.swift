@@ -49,7 +49,7 @@ extension TableWalk {
         on packet: PacketState
     ) -> String {
         guard let question = hook.question(to: name, sides, packet) else {
-            return "cannot be told"
+            return "undecided"
         }
         if let mark = question.mark { return "mark becomes \(hex(mark)) (from \(name))" }
         let reason =

@@ -18,7 +18,7 @@ struct TableWalk {
     let hook: HookContext
     let context: WalkContext<TracedState, Rule>
     let owned: OwnedTable
-    /// What the hooks before this one and this one found out.
+    /// Findings of earlier hooks and of this one.
     var findings: TraceFindings
     var steps: [TraceStep] = []
     private(set) var ended: [(flow: Flow, ending: WalkEnding)] = []
@@ -139,7 +139,7 @@ struct TableWalk {
         let problem: TraceProblem
         if place.stack.contains(name) {
             let path = (place.stack + [name]).map(\.text).joined(separator: " → ")
-            problem = TraceProblem(.loop, at: text(place, index), "chains in a circle: \(path)")
+            problem = TraceProblem(.loop, at: text(place, index), "chain loop: \(path)")
         } else if place.stack.count >= context.limits.depth {
             problem = TraceProblem(
                 .limit,
