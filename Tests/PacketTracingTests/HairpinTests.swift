@@ -78,7 +78,7 @@ import Testing
                 TraceProblem(
                     .undecidable,
                     at: "filter FORWARD rule 1",
-                    "treated as no match, as the BPF program: instruction 1 compares unknown bytes"
+                    "treated as no match: the BPF program: instruction 1 compares unknown bytes"
                 )
             ]
         )

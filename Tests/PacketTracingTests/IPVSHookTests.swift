@@ -209,7 +209,7 @@ import Testing
             let trace = try made.trace(source, to: "10.96.0.10:80/tcp")
             #expect(trace.result == FlowResult(.delivered(socket("10.180.1.1:80"))))
             #expect(trace.hooks == before)
-            #expect(trace.notes.contains { $0.contains("answers the client itself") })
+            #expect(trace.notes.contains { $0.contains("replies to the client directly") })
         }
     }
 

@@ -56,7 +56,7 @@ import Testing
         #expect(try !isDropped(ports, "10.96.0.10/icmp"))
         ports.put(NFTElement(NFTValue().appending(port(80))), into: "ports")
         let trace = try ports.trace("203.0.113.9", to: "10.96.0.10/icmp")
-        #expect(trace.problems.map(\.message) == ["treated as no match, as ICMP has no ports"])
+        #expect(trace.problems.map(\.message) == ["treated as no match: ICMP has no ports"])
         #expect(trace.result == FlowResult(.untouched))
     }
 

@@ -105,8 +105,8 @@ import Testing
         #expect(trace.result == FlowResult(.untouched, masqueraded: true))
         #expect(
             trace.problems.map(\.message) == [
-                "treated as no match, as the client's port is unknown",
-                "treated as no match, as the source after masquerading is unknown",
+                "treated as no match: the client's port is unknown",
+                "treated as no match: the source after masquerading is unknown",
             ]
         )
         // The source is not looked up if the frontend has no ranges.

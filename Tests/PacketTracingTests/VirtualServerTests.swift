@@ -221,7 +221,7 @@ import Testing
         let notes = try equals.trace("10.244.1.7", to: "10.96.0.10:80/tcp").notes
         let note = try #require(notes.first { $0.hasPrefix("\(scheduler) gives all connections") })
         #expect(note.contains("added last"))
-        #expect(note.contains("until more are active") == (scheduler == "ovf"))
+        #expect(note.contains("until it has more active") == (scheduler == "ovf"))
     }
 
     @Test("An unknown scheduler is treated as weighted, with a note")

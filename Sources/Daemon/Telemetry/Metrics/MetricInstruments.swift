@@ -32,18 +32,12 @@ package final class MetricValues: MetricSource {
 
     /// The values are in the order of the label names.
     package func add(_ amount: Double = 1, _ labels: String...) {
-        precondition(
-            labels.count == self.labels.count,
-            "\(name): labels differ from the declared ones"
-        )
+        precondition(labels.count == self.labels.count, "\(name): undeclared labels")
         values.withLock { $0[labels, default: 0] += amount }
     }
 
     package func set(_ value: Double, _ labels: String...) {
-        precondition(
-            labels.count == self.labels.count,
-            "\(name): labels differ from the declared ones"
-        )
+        precondition(labels.count == self.labels.count, "\(name): undeclared labels")
         values.withLock { $0[labels] = value }
     }
 
@@ -80,10 +74,7 @@ package final class MetricHistogram: MetricSource {
     }
 
     package func observe(_ value: Double, _ labels: String...) {
-        precondition(
-            labels.count == self.labels.count,
-            "\(name): labels differ from the declared ones"
-        )
+        precondition(labels.count == self.labels.count, "\(name): undeclared labels")
         let place = bounds.firstIndex { value <= $0 } ?? bounds.count
         values.withLock { values in
             let none = Counts(buckets: Array(repeating: 0, count: bounds.count + 1))

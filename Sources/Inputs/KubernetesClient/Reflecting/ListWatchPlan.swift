@@ -192,7 +192,7 @@ struct ListWatchPlan: Sendable {
         relist(fromNewest: false)
     }
 
-    /// A new list uses every feature again, which the server may support by now.
+    /// The next list may use the optional selector again: the server may support it by now.
     private mutating func relist(fromNewest: Bool) {
         isListed = false
         versionIsUnavailable = fromNewest

@@ -28,13 +28,8 @@ extension NFTWalk {
             {
                 result.append((flow, value))
             } else {
-                report(
-                    .unfitSet,
-                    run,
-                    at: place,
-                    "\(name) has values of another type; treated as no match"
-                )
-                run.stop(flow, "\(name) has values of another type")
+                report(.unfitSet, run, at: place, "\(name) has other values; treated as no match")
+                run.stop(flow, "\(name) has other values")
             }
         }
         if result.isEmpty { return [] }
@@ -66,13 +61,8 @@ extension NFTWalk {
         for flow in flows {
             let question = NFTKey(key, of: flow.packet)
             if !set.fits(question) {
-                report(
-                    .unfitSet,
-                    run,
-                    at: place,
-                    "\(name) has keys of another type; treated as no match"
-                )
-                run.stop(flow, "\(name) has keys of another type")
+                report(.unfitSet, run, at: place, "\(name) has other keys; treated as no match")
+                run.stop(flow, "\(name) has other keys")
             } else if set.shape.isDynamic {
                 askDynamic(set, question, flow, &answers, &run, at: place)
             } else if count(question.count - 1) {

@@ -18,7 +18,7 @@ struct SetQuestion {
     let packet: PacketState
 
     var answer: SetAnswer {
-        // In this case the kernel finds no packet (`ip_set_test`).
+        // The kernel then reports every packet as absent (`ip_set_test`).
         guard sides.count >= set.kind.dimensions,
             set.kind == .port || set.family == packet.destination.family
         else { return .absent }

@@ -28,9 +28,7 @@ struct ConnectionShares {
         case "wrr", "wlc", "sed", "nq", "twos": (parts, notes) = (Self.weighted(active), [])
         case "lblc", "lblcr":
             parts = Self.weighted(active)
-            notes = [
-                "\(name) keeps connections to one destination together until the real server is overloaded"
-            ]
+            notes = ["\(name) keeps connections to one destination together until overload"]
         case "sh":
             // A real server of weight 0 still gets one turn in the table (`ip_vs_sh_reassign`).
             parts = Self.divided(all) { Double(max(1, $0.weight)) }
@@ -40,9 +38,7 @@ struct ConnectionShares {
             notes = [Self.hashing(server)] + Self.draining(all)
         case "dh":
             parts = Self.equal(all)
-            notes = [
-                "dh gives all connections to \(server.key) to the same real server, whatever the client"
-            ]
+            notes = ["dh gives all connections to \(server.key) to a single real server"]
         case "fo", "ovf":
             let top = active.map(\.weight).max()
             parts = Self.equal(active.filter { $0.weight == top })
