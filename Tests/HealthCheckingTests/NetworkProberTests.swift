@@ -160,7 +160,7 @@ struct NetworkProberTests {
                 Issue.record("\(found)")
                 continue
             }
-            #expect(!reason.contains("no answer"), "\(reason)")
+            #expect(!reason.contains("no response"), "\(reason)")
         }
     }
 

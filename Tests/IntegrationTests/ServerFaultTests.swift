@@ -37,7 +37,7 @@ extension KernelSuites {
             #expect(try health().contains("(services: "))
             let screen = try fixture.fairlead("status").output
             #expect(screen.contains("NO WATCH WORKS, "))
-            #expect(fixture.log.contains("No watch of the API server works"))
+            #expect(fixture.log.contains("No watch works"))
             #expect(!fixture.log.contains("Watching the resource again"))
             // Its lists count nevertheless.
             cluster.putWeb(2)

@@ -85,7 +85,7 @@ struct ClusterMemoryTests {
         var heard: [String] = []
         for await problem in problems { heard.append(problem) }
         #expect(heard.count == 2)
-        #expect(heard[0].contains("/state/cluster: the cluster's state is not kept"))
+        #expect(heard[0].contains("/state/cluster: cannot save the cluster state"))
         #expect(heard[1].hasSuffix("not a recording of this version for this proxy name"))
     }
 }

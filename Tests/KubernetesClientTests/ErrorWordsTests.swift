@@ -71,7 +71,7 @@ extension NetworkSuites {
                 let system = try await failure(access)
                 #expect(
                     system.hasSuffix(
-                        "trusted: the system's certificate authorities (/etc/fairlead/kubeconfig names none)"
+                        "trusted: the system's certificate authorities, because /etc/fairlead/kubeconfig names none"
                     )
                 )
             }
@@ -125,7 +125,7 @@ extension NetworkSuites {
                     key: .file(own.key)
                 )
                 let text = try await failure(access)
-                #expect(text.contains("refuses our client certificate: "), "\(text)")
+                #expect(text.contains("rejects the client certificate: "), "\(text)")
             }
         }
 

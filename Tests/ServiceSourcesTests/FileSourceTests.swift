@@ -140,7 +140,7 @@ struct FileSourceTests {
     }
 
     @Test(
-        "Without an inotify instance files are looked at every second, and watched again when one is free",
+        "Without an inotify instance files are polled every second, and watched again when one is free",
         .timeLimit(.minutes(10))
     )
     func exhaustion() async throws {
@@ -168,7 +168,7 @@ struct FileSourceTests {
             // Nothing to read: no sign of life any more.
             try #require(rename(directory + "/d", directory + "/away") == 0)
             while let update = await updates.next(),
-                !update.snapshot.issues.contains(where: { $0.reason.contains("waiting for it") })
+                !update.snapshot.issues.contains(where: { $0.reason.contains("; retrying") })
             {}
             let look = try #require(source.lastLook)
             try await Task.sleep(for: .milliseconds(1500))

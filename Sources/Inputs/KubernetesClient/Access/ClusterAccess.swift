@@ -54,7 +54,7 @@ package struct ClusterAccess: Sendable, Hashable {
         switch authority {
         case .file(let path): path
         case .inline: "certificate-authority-data in \(origin)"
-        case nil: "the system's certificate authorities (\(origin) names none)"
+        case nil: "the system's certificate authorities, because \(origin) names none"
         }
     }
 }
