@@ -200,7 +200,7 @@ package struct HealthVerdict: Sendable {
         if isHung { problems.append("the dataplane does not respond") }
         for family in families where !family.isHealthy {
             problems.append(
-                "\(family.family.rawValue): a change has waited \(Int(family.pendingSeconds)) s\(family.reason)"
+                "\(family.family.rawValue): a change has been pending for \(Int(family.pendingSeconds)) s\(family.reason)"
             )
         }
         for family in families where family.isHealthy && !family.isProgrammed {
