@@ -122,7 +122,7 @@ struct HealthTests {
     func failureReason() {
         health.failed(.ipv4, began: after(10), problem: "no permission. This needs root")
         health.beat(at: after(70))
-        let reason = "IPv4: a change has waited 60 s (no permission. This needs root)"
+        let reason = "IPv4: a change has been pending for 60 s (no permission. This needs root)"
         #expect(pages.livezPage(at: after(70)).body.contains("\"problems\":[\"\(reason)\"]"))
         health.updated(.ipv4, began: after(71), at: after(72))
         health.queued(at: after(73))
