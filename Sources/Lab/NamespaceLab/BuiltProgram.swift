@@ -9,9 +9,9 @@ package enum BuiltProgram {
 
     /// The program `fairlead`: beside the running one, else the first in PATH, else nil.
     package static func findFairlead() -> String? {
-        let directories = getenv("PATH").map { String(cString: $0) } ?? ""
+        let directories = unsafe getenv("PATH").map { unsafe String(cString: $0) } ?? ""
         let others = directories.split(separator: ":").map { "\($0)/fairlead" }
-        return ([fairlead] + others).first { $0.hasPrefix("/") && access($0, X_OK) == 0 }
+        return ([fairlead] + others).first { unsafe $0.hasPrefix("/") && access($0, X_OK) == 0 }
     }
 
     /// The path of the running one.
