@@ -5,7 +5,6 @@ extension DaemonConfiguration {
     package struct Server: Sendable, Equatable {
         /// Where it listens; nil is nowhere.
         package var address: SocketAddress?
-        /// What happens if that address is taken.
         package var bindFailure = BindFailure.retry
 
         /// On the loopback address.
@@ -65,7 +64,6 @@ extension DaemonConfiguration {
 
     /// Connection tracking: settings of the whole host, set at the start. Zero leaves one alone.
     package struct Conntrack: Sendable, Equatable {
-        /// Connections to make room for, for each CPU.
         package var maxPerCore = 0
         /// Room for at least so many. Counts only if `maxPerCore` does.
         package var min = 0
@@ -76,7 +74,6 @@ extension DaemonConfiguration {
         package var tcpBeLiberal = false
         package var udpTimeout = Duration.zero
         package var udpStreamTimeout = Duration.zero
-        /// Delete UDP flows to endpoints that are gone.
         package var cleanStaleUDP = true
 
         /// The kernel counts connections in an int.
@@ -115,7 +112,6 @@ extension DaemonConfiguration {
 
     /// Probes of endpoints, for Services that ask for it.
     package struct HealthChecks: Sendable, Equatable {
-        /// How many probes run at once.
         package var maxConcurrent = 64
         /// PEM certificates that https checks trust in place of the system's; nil is the system's.
         package var caFile: String?
@@ -137,15 +133,10 @@ extension DaemonConfiguration {
     /// When the removal guard keeps Services that are missing from their source without having been
     /// deleted, as a source that suddenly looks empty is more often broken than right.
     package struct Removals: Sendable, Equatable {
-        /// More than this part of the Services has to be lost, in percent; 100 holds nothing back.
         package var percent = 50
-        /// And at least so many.
         package var minimum = 10
-        /// Losses this close together count as one.
         package var window = Duration.seconds(30)
-        /// How long the source may take to recover.
         package var holdTime = Duration.seconds(600)
-        /// Deletions are held like what is missing.
         package var holdDeletions = false
 
         static let section = ConfigurationField(

@@ -59,7 +59,6 @@ extension DaemonConfiguration {
 
     /// Legacy iptables.
     package struct IPTables: Sendable, Equatable {
-        /// Every iptables program on the host must lock the same file.
         package var lockFile = "/run/xtables.lock"
         package var lockTimeout = Duration.seconds(5)
 
@@ -76,9 +75,7 @@ extension DaemonConfiguration {
 
     /// nftables, in mode nftables.
     package struct NFTables: Sendable, Equatable {
-        /// For Services that name none.
         package var scheduler = Choice.random
-        /// Packets are counted by Service port.
         package var counters = false
 
         /// How a slot is chosen.
@@ -115,16 +112,11 @@ extension DaemonConfiguration {
 
     /// IPVS, in mode ipvs.
     package struct IPVS: Sendable, Equatable {
-        /// For Services that name none.
         package var scheduler = Scheduler.wrr
         package var binding = Binding.addresses
-        /// Virtual servers with an address in these ranges belong to other programs.
         package var excludedRanges: [IPPrefix] = []
-        /// Answer ARP for Service addresses on no interface.
         package var strictARP = false
-        /// How long a removed endpoint keeps its connections at most; zero cuts them at once.
         package var drainTimeout = Duration.seconds(600)
-        /// How long the kernel keeps idle connections; zero leaves its setting.
         package var timeouts = Timeouts()
 
         /// What makes the kernel deliver Service addresses to IPVS.

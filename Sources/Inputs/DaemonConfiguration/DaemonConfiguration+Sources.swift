@@ -5,9 +5,7 @@ extension DaemonConfiguration {
     package struct Node: Sendable, Equatable {
         /// Compared with endpoints' node names; nil means the host name in lower case.
         package var name: String?
-        /// Compared with endpoints' zone hints.
         package var zone: String?
-        /// At most one per family; empty means found on the interfaces.
         package var addresses: [IPAddress] = []
 
         static let section = ConfigurationField(
@@ -31,11 +29,9 @@ extension DaemonConfiguration {
 
     /// Where Services come from.
     package struct Sources: Sendable, Equatable {
-        /// A directory of manifests, or one file; empty is none.
         package var filePath = "/etc/fairlead/services.d"
         /// Copies of the last good state, for the next start; nil keeps none.
         package var stateDirectory: String? = "/var/lib/fairlead"
-        /// Serve Services labelled for this proxy instead of those without a label.
         package var serviceProxyName = ""
         /// An API server; nil is none.
         package var kubernetes: Kubernetes?
@@ -77,7 +73,6 @@ extension DaemonConfiguration {
             /// TLS needs, else http, as for client-go.
             package var servers: [String] = []
             package var contentType = ContentType.protobuf
-            /// Keep the last snapshot in the state directory, for a start without an API server.
             package var snapshotCache = true
             /// Without any answer for so long the source is stale, and the daemon not healthy; zero
             /// waits for ever.

@@ -95,9 +95,7 @@ extension DaemonConfiguration {
 
     /// When connections get the node's address as their source.
     package struct Masquerade: Sendable, Equatable {
-        /// All ClusterIP traffic, even from pods.
         package var all = false
-        /// The packet mark's bit that asks for it, 0...31.
         package var markBit = 14
 
         static let section = ConfigurationField(

@@ -2,6 +2,7 @@ import ArgumentParser
 import DaemonConfiguration
 import Foundation
 import NIOHTTP1
+import ServiceModel
 
 struct StatusCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
@@ -36,16 +37,12 @@ struct StatusCommand: AsyncParsableCommand {
         )
 
         @Argument(help: "NAMESPACE/NAME")
-        var name: String
+        var service: ServiceArgument
 
         @OptionGroup var options: StatusOptions
 
         func run() async throws {
-            let parts = name.split(separator: "/", omittingEmptySubsequences: false)
-            guard parts.count == 2, !parts[0].isEmpty, !parts[1].isEmpty else {
-                throw ValidationError("the Service must be given as NAMESPACE/NAME")
-            }
-            let path = parts.map { part in
+            let path = [service.name.namespace, service.name.name].map { part in
                 part.addingPercentEncoding(withAllowedCharacters: .alphanumerics) ?? ""
             }
             try await options.show(

@@ -51,16 +51,16 @@ struct TraceCommand: ParsableCommand {
     @Option(name: .shortAndLong, help: "text or json.")
     var output = OutputFormat.text
 
+    func validate() throws {
+        _ = try packet()
+        _ = try locals()
+    }
+
     func run() throws {
         let packet = try packet()
+        let locals = try locals()
         var configuration = try options.loadWithMode()
         configuration.families = [packet.family]
-        let locals = try local.map { text in
-            guard let address = IPAddress(text) else {
-                throw ValidationError("--local: \(text) is not an IP address")
-            }
-            return address
-        }
         var trace = try withAdvice {
             try tracer(configuration.chosenMode.installed, configuration, packet.family, locals)
         }
@@ -87,10 +87,19 @@ struct TraceCommand: ParsableCommand {
         return findings.map { "\($0.subject): \($0.detail)" }
     }
 
-    private func packet() throws -> TracedPacket {
-        guard let source = IPAddress(from) else {
-            throw ValidationError("--from: \(from) is not an IP address")
+    private func locals() throws -> [IPAddress] {
+        try local.map { try Self.address($0, of: "local") }
+    }
+
+    private static func address(_ text: String, of option: String) throws -> IPAddress {
+        guard let address = IPAddress(text) else {
+            throw ValidationError("--\(option): \(text) is not an IP address")
         }
+        return address
+    }
+
+    private func packet() throws -> TracedPacket {
+        let source = try Self.address(from, of: "from")
         guard let destination = PacketDestination(to) else {
             throw ValidationError(
                 "--to: \(to) is not of the form 10.96.0.10:80/tcp, [fd00::1]:53/udp or 10.96.0.10/icmp"
