@@ -44,7 +44,7 @@ extension KernelSuites {
                 "ipvs: {drainTimeout: 1m}\nmasquerade: {all: true}\nlog: {level: warning}\n"
             try write(good + change, fixture)
             try wait(fixture) { try $0.rules(.ipv4) != before }
-            let waiting = "Takes effect at the next start field=ipvs.drainTimeout"
+            let waiting = "Change requires a restart field=ipvs.drainTimeout"
             #expect(fixture.log.contains(waiting))
             // Both times: it is still the old value that counts.
             try write(good + change + "nodePorts: {localhost: true}\n", fixture)

@@ -186,7 +186,7 @@ extension KernelSuites {
                     "after \(damage)"
                 )
             }
-            #expect(fixture.log.contains("Repaired what somebody else changed"))
+            #expect(fixture.log.contains("Repaired objects changed by another program"))
             try fixture.stop()
         }
 
@@ -259,7 +259,7 @@ extension KernelSuites {
                     "after \(damage)"
                 )
             }
-            #expect(fixture.log.contains("Repaired what somebody else changed"))
+            #expect(fixture.log.contains("Repaired objects changed by another program"))
             #expect(!fixture.log.contains("did not make"))
             try fixture.stop()
             // Another process has nothing but the kernel's word.

@@ -133,7 +133,7 @@ extension KernelSuites {
             let rules = try fixture.rules(.ipv4)
             #expect(rules.contains { $0.contains("10.181.0.0/24") })
             #expect(!rules.contains { $0.contains(LabAddresses.podRanges[0]) })
-            #expect(fixture.log.contains("The cluster's word on this node changed"))
+            #expect(fixture.log.contains("Node object changed"))
             // A Node that is gone takes nothing with it.
             cluster.deleteNode()
             usleep(700_000)

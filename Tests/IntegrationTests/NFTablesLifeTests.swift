@@ -73,7 +73,7 @@ extension KernelSuites {
             try LabCommand.run(["nft", "add", "table", "ip", "other"], in: fixture.lab.node)
             usleep(600_000)
             let repairs = fixture.log.split(separator: "\n")
-                .count { $0.contains("Repaired what somebody else changed") }
+                .count { $0.contains("Repaired objects changed by another program") }
             #expect(repairs == damages.count)
             try fixture.stop()
         }

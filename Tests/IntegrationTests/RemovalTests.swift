@@ -87,7 +87,7 @@ extension KernelSuites {
             )
             #expect(try eventually { try !hasRules(other, LifeScript.vip) })
             #expect(other.log.contains("the settings have changed"))
-            #expect(!other.log.contains("Takes effect at the next start"))
+            #expect(!other.log.contains("Change requires a restart"))
             let pid = try #require(other.daemon?.pid)
             let score = try String(contentsOfFile: "/proc/\(pid)/oom_score_adj", encoding: .utf8)
             #expect(score == "321\n")

@@ -100,7 +100,7 @@ private enum VerifyScript {
         try fixture.waitUntilApplied()
         try damage()
         let deadline = Deadline(in: .seconds(30))
-        while !fixture.log.contains("Repaired what somebody else changed") {
+        while !fixture.log.contains("Repaired objects changed by another program") {
             guard !deadline.hasPassed else { break }
             usleep(50_000)
         }

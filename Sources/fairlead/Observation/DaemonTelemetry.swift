@@ -216,7 +216,7 @@ final class DaemonTelemetry: Sendable {
         let failures = await listeners.failures
         for (name, reason) in failures where known[name] != reason {
             logger.warning(
-                "Cannot listen; it is tried again",
+                "Failed to listen, will retry",
                 metadata: ["server": "\(name.purpose)", "reason": "\(reason)"]
             )
             if let events, let event = listeningEvent(name, reason) { events.record(event) }

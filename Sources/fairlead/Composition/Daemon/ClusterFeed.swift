@@ -66,7 +66,7 @@ actor ClusterFeed {
             } catch {
                 if problem != error.description {
                     settings.logger.error(
-                        "No way to an API server; it will be looked for again",
+                        "No API server configured yet, will retry",
                         metadata: ["reason": "\(error)"]
                     )
                 }

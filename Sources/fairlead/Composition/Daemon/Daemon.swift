@@ -110,7 +110,7 @@ struct Daemon {
             ]
         )
         for problem in await dataplane.kernelProblems() {
-            logger.warning("Kernel", metadata: ["problem": "\(problem)"])
+            logger.warning("Host problem found", metadata: ["problem": "\(problem)"])
         }
         inputs.events?.record(.started(start.mode))
         var chosen = configuration
@@ -210,7 +210,7 @@ struct Daemon {
         let taken = await inputs.take(arrival)
         if inputs.isFromMemory != wasFromMemory { reportMemory() }
         if let facts = inputs.facts, await dataplane.learn(facts) {
-            logger.notice("The cluster's word on this node changed")
+            logger.notice("Node object changed")
             pending.invalidate()
             scheduler.request(at: .now, full: true)
         }
@@ -316,7 +316,7 @@ struct Daemon {
         for error in report.errors {
             var metadata: Logger.Metadata = ["error": "\(error)"]
             if let cure = error.error.cure { metadata["cure"] = "\(cure)" }
-            logger.error("Pass failed; it will be repeated", metadata: metadata)
+            logger.error("Pass failed, will retry", metadata: metadata)
         }
         if report.retired > 0 {
             logger.notice(
@@ -326,7 +326,7 @@ struct Daemon {
         }
         if report.drift > 0 {
             logger.warning(
-                "Repaired what somebody else changed",
+                "Repaired objects changed by another program",
                 metadata: [
                     "objects": "\(report.drift)", "services": "\(report.driftedServicesText)",
                 ]
@@ -391,7 +391,7 @@ struct Daemon {
         do {
             try await dataplane.attend()
         } catch {
-            logger.error("Cannot end what has run out", metadata: ["error": "\(error)"])
+            logger.error("Failed to remove drained real servers", metadata: ["error": "\(error)"])
             scheduler.request(at: .now, full: true)
         }
         do {
@@ -401,7 +401,10 @@ struct Daemon {
             scheduler.request(at: .now, full: true)
         }
         for problem in dataplane.conntrackCleaner.takeProblems() {
-            logger.warning("UDP flows to former endpoints stay", metadata: ["reason": "\(problem)"])
+            logger.warning(
+                "Failed to delete stale conntrack entries",
+                metadata: ["reason": "\(problem)"]
+            )
         }
         if await dataplane.addressesChanged() {
             logger.notice("The node's addresses changed")
@@ -493,14 +496,14 @@ struct Daemon {
         report(loaded.warnings, as: "Configuration")
         let old = configuration
         for field in configuration.reload(loaded.configuration) {
-            logger.warning("Takes effect at the next start", metadata: ["field": "\(field)"])
+            logger.warning("Change requires a restart", metadata: ["field": "\(field)"])
         }
         let new = configuration
         telemetry?.reconfigured(new)
         logSettings.set(Self.logSettings(new.log, ProcessInfo.processInfo.environment))
         scheduler = Self.scheduler(new, families: servedFamilies)
         for problem in await dataplane.reconfigure(new) {
-            logger.warning("Kernel", metadata: ["problem": "\(problem)"])
+            logger.warning("Host problem found", metadata: ["problem": "\(problem)"])
         }
         if new.oomScoreAdjustment != old.oomScoreAdjustment { setOutOfMemoryScore() }
         if let update = inputs.reconfigure(new.removals) { await go(by: update, checker) }
