@@ -1,4 +1,4 @@
-import Glibc
+import Foundation
 import SystemPackage
 import Testing
 
@@ -8,7 +8,8 @@ import Testing
 struct WholeFileTests {
     /// Runs `body` with a new directory, which is removed afterwards.
     private func inDirectory(_ body: (String) throws -> Void) throws {
-        var template = Array("/tmp/fairlead-files-XXXXXX".utf8CString)
+        let parent = FileManager.default.temporaryDirectory.path
+        var template = Array("\(parent)/fairlead-files-XXXXXX".utf8CString)
         let directory = try #require(mkdtemp(&template).map { String(cString: $0) })
         defer {
             for name in names(directory) { unlink("\(directory)/\(name)") }
