@@ -89,7 +89,7 @@ extension KernelSuites {
             try fixture.waitUntilApplied()
             #expect(
                 try eventually {
-                    fixture.log.contains("Cannot listen") && fixture.log.contains("32100")
+                    fixture.log.contains("Failed to listen") && fixture.log.contains("32100")
                 }
             )
             #expect(try status(fixture).contains("address: health check of shop/web: bind"))
