@@ -46,9 +46,9 @@ struct ProblemLog: Sendable {
         let now = Set(problems)
         guard now != before else { return [] }
         known[kind] = now
-        return now.subtracting(before).sorted().map {
-            LogLine(.warning, kind.event, ["problem": $0])
-        }
+        var reported = before
+        let new = problems.filter { reported.insert($0).inserted }
+        return new.map { LogLine(.warning, kind.event, ["problem": $0]) }
             + before.subtracting(now).sorted().map { LogLine(.notice, kind.end, ["problem": $0]) }
     }
 }
