@@ -315,18 +315,48 @@ let package = Package(
             ],
             unsafe
         ),
-        room(.daemon, "Reconciling", ["Addressing", "ServiceModel", "Dataplane"]),
+        room(
+            .daemon,
+            "Reconciling",
+            [
+                "Addressing", "ServiceModel", "DataplaneModel", "Planning", "PrintableText",
+                "DaemonConfiguration", "ServiceSources", "KubernetesAPI", "KubernetesClient",
+                "HealthChecking", "Telemetry", "Dataplane", logging,
+            ]
+        ),
+
+        room(
+            .daemon,
+            "Observability",
+            [
+                "Addressing", "ServiceModel", "DataplaneModel", "Planning", "PrintableText",
+                "ProxyModes", "HostFacts", "DaemonConfiguration", "KubernetesAPI",
+                "KubernetesClient", "HealthChecking", "HTTPServing", "Telemetry", "Dataplane",
+                "InstalledModes", "Reconciling", logging,
+            ]
+        ),
+        room(
+            .daemon,
+            "Running",
+            [
+                "Addressing", "ServiceModel", "DataplaneModel", "Planning", "HostFacts",
+                "SystemCalls",
+                "DaemonConfiguration", "ServiceSources", "KubernetesAPI", "KubernetesClient",
+                "HealthChecking", "Telemetry", "Dataplane", "InstalledModes", "Reconciling",
+                "Observability", logging,
+            ],
+            unsafe
+        ),
 
         // The composition root.
         program(
             "fairlead",
             [
                 "Addressing", "ServiceModel", "DataplaneModel", "Planning", "PacketTracing",
-                "HealthChecking", "HTTPServing", "Picturing", "ProxyModes", "HostFacts", "IPVS",
-                "KubeProxyRemoval", "HostChecks", "ServiceSources", "KubernetesAPI",
-                "KubernetesClient", "DaemonConfiguration", "PrintableText", "Telemetry",
-                "Dataplane", "InstalledModes", "Reconciling", "SystemCalls", argumentParser,
-                logging, httpClient, nioCore, nioHTTP1, systemPackage,
+                "Picturing", "ProxyModes", "KubeProxyRemoval", "HostChecks", "ServiceSources",
+                "DaemonConfiguration", "PrintableText", "Telemetry", "Dataplane", "InstalledModes",
+                "Observability", "Running", "SystemCalls", "IPVS", argumentParser, httpClient,
+                nioCore, nioHTTP1, systemPackage,
             ]
         ),
 
@@ -432,7 +462,11 @@ let package = Package(
         ),
         tests(
             "ReconcilingTests",
-            ["Addressing", "ServiceModel", "Dataplane", "Reconciling", "TestSupport"]
+            [
+                "Addressing", "ServiceModel", "DataplaneModel", "Planning", "DaemonConfiguration",
+                "KubernetesAPI", "KubernetesClient", "HealthChecking", "Telemetry", "Dataplane",
+                "Reconciling", "TestSupport", logging,
+            ]
         ),
         tests(
             "HealthCheckingTests",
@@ -447,12 +481,18 @@ let package = Package(
             ["Addressing", "ServiceModel", "DataplaneModel", "HTTPServing", "Telemetry", logging]
         ),
         tests(
-            "ObservationTests",
+            "ObservabilityTests",
             [
-                "Addressing", "ServiceModel", "Planning", "HealthChecking", "HTTPServing",
-                "KubernetesAPI", "KubernetesClient", "DaemonConfiguration", "Telemetry",
-                "Dataplane", "InstalledModes", "Reconciling", "DataplaneModel", "fairlead",
-                logging,
+                "Addressing", "ServiceModel", "DataplaneModel", "Planning", "HealthChecking",
+                "HTTPServing", "KubernetesAPI", "KubernetesClient", "DaemonConfiguration",
+                "Telemetry", "Dataplane", "InstalledModes", "Reconciling", "Observability", logging,
+            ]
+        ),
+        tests(
+            "RunningTests",
+            [
+                "Addressing", "ServiceModel", "HTTPServing", "KubernetesAPI", "KubernetesClient",
+                "DaemonConfiguration", "Reconciling", "Observability", "Running",
             ]
         ),
         tests("NamespaceLabTests", ["Addressing", "NamespaceLab", "LabCluster"]),
@@ -461,7 +501,7 @@ let package = Package(
             [
                 "Addressing", "ServiceModel", "DataplaneModel", "Planning", "HostFacts",
                 "XTables", "NFTables", "IPVS", "Dataplane", "AnnotatedYAML", "KubernetesClient",
-                "KubernetesTestServer", "NamespaceLab", "LabCluster", "fairlead",
+                "KubernetesTestServer", "Observability", "NamespaceLab", "LabCluster", "fairlead",
                 "fairlead-lab",
             ]
         ),

@@ -2,6 +2,7 @@ import ArgumentParser
 import DaemonConfiguration
 import Foundation
 import SystemPackage
+import Telemetry
 
 @main
 struct Fairlead: AsyncParsableCommand {

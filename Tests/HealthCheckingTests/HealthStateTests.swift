@@ -9,7 +9,7 @@ struct HealthStateTests {
 
     /// The verdicts after each result: `+` passed, `-` failed; `u`, `h` or `d` for unhealthy.
     private func verdicts(_ results: String) -> String {
-        var state = HealthState(since: Self.start)
+        var state = TargetHealth(since: Self.start)
         var seen = ""
         for (second, result) in results.enumerated() {
             let before = state

@@ -6,7 +6,7 @@ import Planning
 import ServiceModel
 import Testing
 
-@testable import fairlead
+@testable import Observability
 
 /// What of the passes becomes an Event.
 @Suite("Report to the cluster")

@@ -66,6 +66,21 @@ struct ConfigurationCommandTests {
         )
     }
 
+    @Test(
+        "A file that cannot be used keeps nobody from asking the daemon, at the default socket",
+        arguments: ["status", "confirm"]
+    )
+    func unusableFile(_ command: String) throws {
+        try withFile("mode: maybe\n") { path in
+            let result = try fairlead(command, "-c", path)
+            #expect(result.output.contains("warning: \(path):1: mode: "), "\(result.output)")
+            let socket = "/run/fairlead/fairlead.sock"
+            #expect(result.output.contains("\nasking at the default socket, \(socket)\n"))
+            #expect(result.output.contains("Error: no daemon answers at \(socket): "))
+            #expect(result.status == 1)
+        }
+    }
+
     @Test("A file that cannot be read or written is told with the system's reason")
     func files() throws {
         let read = try fairlead("config", "convert", "-c", "/tmp")

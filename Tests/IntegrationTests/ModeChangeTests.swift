@@ -54,7 +54,7 @@ extension KernelSuites {
             try eventually("the removal of the table", fixture) { try !hasTable(fixture) }
             // What could not be set is said all the same.
             for words in [
-                "node ports do not answer on 127.0.0.1", "Removed what another mode left",
+                "node ports do not answer on 127.0.0.1", "Removed objects of another mode",
             ] {
                 try eventually("\(words) in the log", fixture) { fixture.log.contains(words) }
             }

@@ -37,7 +37,7 @@ extension KernelSuites {
             #expect(try hasRules(fixture, "10.97.0.5"))
             let status = try fixture.fairlead("status").output
             let words =
-                "removal guard: holds 13 of 13 Services, 13 missing from their source without having been deleted"
+                "removal guard: holds 13 of 14 Services, 13 missing from their source without having been deleted"
             #expect(status.contains(words), "\(status)")
             let one = try fixture.fairlead("status", "service", "ballast/s4").output
             #expect(one.contains("held by the removal guard"), "\(one)")

@@ -145,7 +145,7 @@ struct StaleFlowScript {
         #expect(try !["pod1", "pod2", "pod3"].contains(answer()))
         #expect(try self.others() == others)
         try fixture.stop()
-        #expect(!fixture.log.contains("former endpoints"), "\(fixture.log)")
+        #expect(!fixture.log.contains("stale conntrack entries"), "\(fixture.log)")
     }
 
     /// Switched off, a client goes where it went.

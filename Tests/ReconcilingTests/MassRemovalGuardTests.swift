@@ -128,6 +128,57 @@ struct MassRemovalGuardTests {
         #expect((removalGuard.hold != nil) == (seconds == 1))
     }
 
+    @Test("A loss that joins a hold gets the whole hold time")
+    func secondLoss() throws {
+        var removalGuard = started(40)
+        _ = removalGuard.take(Cluster.list(Cluster.cluster(25..<40)), at: start)
+        let later = start.advanced(by: .seconds(590))
+        _ = removalGuard.take(Cluster.list(Cluster.cluster(30..<40)), at: later)
+        var hold = try #require(removalGuard.hold)
+        #expect(hold.since == start && hold.until == later.advanced(by: .seconds(600)))
+        // What changes nothing about the loss changes nothing about its time.
+        let news = removalGuard.take(
+            Cluster.events(Cluster.cluster(30..<40), 35),
+            at: later.advanced(by: .seconds(9))
+        )
+        #expect(news.changed == .some([]))
+        hold = try #require(removalGuard.hold)
+        #expect(hold.until == later.advanced(by: .seconds(600)))
+        let early = removalGuard.expire(at: start.advanced(by: .seconds(600)))
+        #expect(early == nil)
+    }
+
+    @Test("What was let go before a hold is no part of it, and keeps the hold while it lasts")
+    func lossesBefore() throws {
+        var removalGuard = started(40)
+        for count in 1...23 {
+            _ = removalGuard.take(
+                Cluster.list(Cluster.cluster(count..<40)),
+                at: start.advanced(by: .seconds(count))
+            )
+        }
+        // The first twenty went one by one; the Services that remain are those that are counted.
+        let hold = try #require(removalGuard.hold)
+        #expect(hold.services == 3 && hold.total == 20)
+        let calm = start.advanced(by: .seconds(300))
+        _ = removalGuard.take(Cluster.events(Cluster.cluster(23..<40), 30), at: calm)
+        #expect(removalGuard.hold?.services == 3)
+        #expect(removalGuard.takeEndings().isEmpty)
+    }
+
+    @Test("Services that come and go meanwhile are among those that are counted, or not")
+    func total() {
+        var removalGuard = started(20)
+        var next = Cluster.cluster(15..<25)
+        var update = Cluster.list(next)
+        _ = removalGuard.take(update, at: start)
+        #expect(removalGuard.hold?.services == 15 && removalGuard.hold?.total == 25)
+        next.services[Cluster.name(24)] = nil
+        update = Cluster.events(next, 24)
+        _ = removalGuard.take(update, at: start)
+        #expect(removalGuard.hold?.services == 15 && removalGuard.hold?.total == 24)
+    }
+
     @Test("What an administrator confirms goes at once, and says nothing about the next loss")
     func confirmation() throws {
         var removalGuard = started(40)

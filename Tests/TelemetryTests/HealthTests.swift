@@ -9,11 +9,11 @@ import Testing
 struct HealthTests {
     private let start = Moment(instant: .now, wall: 1_700_000_000.25)
     private let registry = MetricRegistry()
-    private let health: HealthState
+    private let health: DaemonHealth
     private let pages: HealthPages
 
     init() {
-        health = HealthState(deadline: .seconds(60))
+        health = DaemonHealth(deadline: .seconds(60))
         let metrics = KubeProxyMetrics(registry, mode: .nftables)
         pages = HealthPages(health, healthz: metrics.healthz, livez: metrics.livez)
         health.start([.ipv4, .ipv6], at: start)
@@ -53,7 +53,7 @@ struct HealthTests {
 
     @Test("Before the first pass of every family the node is live, and neither ready nor healthy")
     func firstPass() {
-        let health = HealthState(deadline: .seconds(60))
+        let health = DaemonHealth(deadline: .seconds(60))
         let metrics = KubeProxyMetrics(MetricRegistry(), mode: .nftables)
         let pages = HealthPages(health, healthz: metrics.healthz, livez: metrics.livez)
         health.start([.ipv4, .ipv6], at: start)

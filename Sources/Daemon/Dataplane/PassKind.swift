@@ -6,6 +6,9 @@ package enum PassKind: Sendable, Equatable {
     case resync
     /// Observes the families whose state in the kernel is not known for sure.
     case full
+
+    /// For metrics and status, which count a resync as incremental.
+    package var label: String { self == .full ? "full" : "incremental" }
 }
 
 /// How a pass ended.

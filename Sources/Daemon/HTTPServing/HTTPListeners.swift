@@ -18,7 +18,7 @@ package actor HTTPListeners {
     }
 
     private let server: HTTPServer
-    private let open: @Sendable (ListeningAddress) throws -> Int32
+    private let open: @Sendable (ListeningAddress) async throws -> Int32
     private var listeners: [Name: HTTPListener] = [:]
     /// Why a requested address is not being served.
     package private(set) var failures: [Name: String] = [:]
@@ -26,7 +26,7 @@ package actor HTTPListeners {
     /// `open` is `ListeningSocket.open`, in the right network namespace.
     package init(
         _ server: HTTPServer,
-        open: @escaping @Sendable (ListeningAddress) throws -> Int32 = { address in
+        open: @escaping @Sendable (ListeningAddress) async throws -> Int32 = { address in
             try ListeningSocket.open(address)
         }
     ) {
@@ -43,7 +43,7 @@ package actor HTTPListeners {
         failures = failures.filter { wanted[$0.key] != nil }
         for (name, answer) in wanted where listeners[name] == nil {
             do {
-                listeners[name] = try await server.serve(try open(name.address), answer)
+                listeners[name] = try await server.serve(try await open(name.address), answer)
                 failures[name] = nil
             } catch {
                 failures[name] = "\(error)"

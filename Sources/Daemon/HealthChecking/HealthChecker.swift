@@ -20,7 +20,7 @@ package actor HealthChecker {
     private var unsent: [HealthTarget: HealthChange] = [:]
 
     private struct State {
-        var health: HealthState
+        var health: TargetHealth
         var status: HealthStatus
         var probe: Task<Void, Never>?
         /// Distinguishes a target's probes from those before it was removed and added again.
@@ -50,7 +50,7 @@ package actor HealthChecker {
         for target in targets.added where states[target] == nil {
             lastGeneration += 1
             states[target] = State(
-                health: HealthState(since: now),
+                health: TargetHealth(since: now),
                 status: HealthStatus(target, at: now),
                 generation: lastGeneration
             )

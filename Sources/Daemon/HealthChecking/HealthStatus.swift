@@ -1,7 +1,7 @@
 /// The state of one target, for status output and metrics.
 package struct HealthStatus: Sendable, Equatable {
     package var target: HealthTarget
-    package var verdict: HealthState.Verdict
+    package var verdict: TargetHealth.Verdict
     /// When the verdict last changed.
     package var since: ContinuousClock.Instant
     package var lastProbe: ContinuousClock.Instant?
@@ -41,7 +41,7 @@ package struct HealthCounters: Sendable, Equatable {
 /// All targets in numbers.
 package struct HealthSummary: Sendable {
     /// Number of targets by verdict; a verdict without targets is absent.
-    package var targets: [HealthState.Verdict: Int] = [:]
+    package var targets: [TargetHealth.Verdict: Int] = [:]
     /// Totals over all targets, including removed ones.
     package var totals: HealthCounters
     package var running: Int

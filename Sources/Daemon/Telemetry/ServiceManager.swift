@@ -20,24 +20,29 @@ package struct ServiceManager: Sendable {
         }
     }
 
-    /// The daemon runs, or has finished a reload.
-    package func ready(status: String) {
-        send("READY=1\nSTATUS=\(Self.line(status))")
+    package enum Message: Sendable, Equatable {
+        /// The daemon runs, or has finished a reload.
+        case ready(status: String)
+        /// A reload begins; `ready` ends it.
+        case reloading
+        case status(String)
+        case keepAlive
+        case stopping
     }
 
-    /// A reload has started; `ready` ends it.
-    package func reloading() {
-        var now = timespec()
-        unsafe clock_gettime(CLOCK_MONOTONIC, &now)
-        let microseconds = Int64(now.tv_sec) * 1_000_000 + Int64(now.tv_nsec) / 1000
-        send("RELOADING=1\nMONOTONIC_USEC=\(microseconds)")
+    package func send(_ message: Message) {
+        switch message {
+        case .ready(let status): send("READY=1\nSTATUS=\(Self.line(status))")
+        case .reloading:
+            var now = timespec()
+            unsafe clock_gettime(CLOCK_MONOTONIC, &now)
+            let microseconds = Int64(now.tv_sec) * 1_000_000 + Int64(now.tv_nsec) / 1000
+            send("RELOADING=1\nMONOTONIC_USEC=\(microseconds)")
+        case .status(let text): send("STATUS=\(Self.line(text))", waits: false)
+        case .keepAlive: send("WATCHDOG=1", waits: false)
+        case .stopping: send("STOPPING=1")
+        }
     }
-
-    package func status(_ text: String) { send("STATUS=\(Self.line(text))", waits: false) }
-
-    package func keepAlive() { send("WATCHDOG=1", waits: false) }
-
-    package func stopping() { send("STOPPING=1") }
 
     /// Replaces line ends, which would end the message field and may come from hostile names.
     private static func line(_ text: String) -> String {

@@ -5,10 +5,11 @@ import Dataplane
 import DataplaneModel
 import InstalledModes
 import Planning
+import Running
 import ServiceModel
 import ServiceSources
 
-struct ApplyCommand: AsyncParsableCommand {
+struct ApplyCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "apply",
         abstract: "Apply the plan once, and exit.",
@@ -37,13 +38,13 @@ struct ApplyCommand: AsyncParsableCommand {
         }
     }
 
-    func run() async throws {
+    func run() throws {
         let configuration = try options.loadWithMode()
         let sources = try LoadedSources.complaining(configuration)
         guard sources.update.snapshot.issues.isEmpty else {
             throw CommandFailure("nothing applied: fix the manifests first")
         }
-        let report = try await apply(configuration, sources)
+        let report = try waiting { try await Self.apply(configuration, sources) }
         for issue in report.issues { complain("\(issue)") }
         let results = report.families.filter { $0.error == nil }.map(Result.init)
         switch output {
@@ -61,7 +62,7 @@ struct ApplyCommand: AsyncParsableCommand {
     }
 
     /// One turn of what the daemon does for ever.
-    private func apply(
+    private static func apply(
         _ configuration: DaemonConfiguration,
         _ sources: LoadedSources
     ) async throws -> PassReport {

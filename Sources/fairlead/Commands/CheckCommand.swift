@@ -8,6 +8,7 @@ import InstalledModes
 import Planning
 import PrintableText
 import ProxyModes
+import Running
 import ServiceModel
 import ServiceSources
 

@@ -3,7 +3,9 @@ import DaemonConfiguration
 import Dataplane
 import DataplaneModel
 import InstalledModes
+import Observability
 import Planning
+import Running
 import ServiceModel
 import ServiceSources
 

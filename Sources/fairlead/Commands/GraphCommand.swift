@@ -7,6 +7,7 @@ import InstalledModes
 import Picturing
 import Planning
 import ProxyModes
+import Running
 import ServiceModel
 import ServiceSources
 

@@ -7,6 +7,7 @@ import Foundation
 import InstalledModes
 import Planning
 import ProxyModes
+import Running
 import ServiceModel
 import ServiceSources
 

@@ -2,6 +2,7 @@ import ArgumentParser
 import DaemonConfiguration
 import Dataplane
 import DataplaneModel
+import Running
 
 struct RunCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
@@ -22,8 +23,7 @@ struct RunCommand: AsyncParsableCommand {
     func run() async throws {
         do {
             let watch = options.path.map { ConfigurationWatch(path: $0) }
-            var daemon = try Daemon(watch) { [options] in try options.loaded() }
-            try await daemon.run()
+            try await Daemon(watch) { [options] in try options.loaded() }.run()
         } catch let error as DataplaneError {
             throw CommandFailure(error.advice)
         }

@@ -2,7 +2,9 @@ import ArgumentParser
 import DaemonConfiguration
 import Foundation
 import NIOHTTP1
+import Observability
 import ServiceModel
+import Telemetry
 
 struct StatusCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(

@@ -8,6 +8,7 @@ import InstalledModes
 import PacketTracing
 import Planning
 import ProxyModes
+import Running
 import ServiceSources
 
 struct TraceCommand: ParsableCommand {

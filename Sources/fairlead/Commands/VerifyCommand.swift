@@ -4,8 +4,10 @@ import DaemonConfiguration
 import Dataplane
 import DataplaneModel
 import InstalledModes
+import Observability
 import Planning
 import ProxyModes
+import Running
 import ServiceModel
 import ServiceSources
 

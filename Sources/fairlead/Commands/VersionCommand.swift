@@ -1,4 +1,5 @@
 import ArgumentParser
+import Telemetry
 
 struct VersionCommand: ParsableCommand {
     static let configuration = CommandConfiguration(

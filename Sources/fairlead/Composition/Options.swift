@@ -2,6 +2,7 @@ import Addressing
 import ArgumentParser
 import DaemonConfiguration
 import Foundation
+import Observability
 import ServiceModel
 import ServiceSources
 
@@ -112,7 +113,9 @@ struct ConfigurationOptions: ParsableArguments {
         return Self.defaultPath
     }
 
-    private func file() throws -> LoadedConfiguration {
+    /// The file alone, or what holds without one. Fails with `UnusableConfiguration` if what it says
+    /// cannot be used.
+    func file() throws -> LoadedConfiguration {
         guard let path else { return LoadedConfiguration() }
         guard let text = String(validating: try contents(of: path), as: UTF8.self) else {
             throw CommandFailure("\(path): not UTF-8 text")
@@ -120,7 +123,7 @@ struct ConfigurationOptions: ParsableArguments {
         do {
             return try LoadedConfiguration(text: text, file: path)
         } catch {
-            throw CommandFailure("\(error)")
+            throw UnusableConfiguration(description: "\(error)")
         }
     }
 
@@ -134,6 +137,11 @@ struct ConfigurationOptions: ParsableArguments {
         if let nodeName { configuration.node.name = nodeName.lowercased() }
         if let netns { configuration.networkNamespace = netns }
     }
+}
+
+/// A configuration file that was read and cannot be used, in words.
+struct UnusableConfiguration: Error, CustomStringConvertible {
+    var description: String
 }
 
 /// kube-proxy's flags, which `Fairlead.main` rewrites to one hidden option. `run --help` lists them.

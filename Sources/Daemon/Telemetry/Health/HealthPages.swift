@@ -3,11 +3,11 @@ package import HTTPServing
 
 /// The pages of the health server: kube-proxy's (KEP-3836) and `/readyz`.
 package struct HealthPages: Sendable {
-    private let health: HealthState
+    private let health: DaemonHealth
     private let healthz: MetricValues
     private let livez: MetricValues
 
-    package init(_ health: HealthState, healthz: MetricValues, livez: MetricValues) {
+    package init(_ health: DaemonHealth, healthz: MetricValues, livez: MetricValues) {
         self.health = health
         self.healthz = healthz
         self.livez = livez

@@ -20,7 +20,7 @@ package final class FileSource: @unchecked Sendable {
     static let lookInterval = DispatchTimeInterval.seconds(1)
 
     private let files: ManifestFiles
-    private let copies: LastGoodCopies?
+    private var copies: LastGoodCopies?
     private let makeInstance: @Sendable () -> CInt
     private let fileSystem: @Sendable (String) -> UInt64?
     private let queue = DispatchQueue(label: "fairlead.files")
@@ -44,7 +44,7 @@ package final class FileSource: @unchecked Sendable {
     private var isReadable = false
     private var hasReported = false
     private var continuation: AsyncStream<SnapshotUpdate>.Continuation?
-    private let looked = Mutex<ContinuousClock.Instant?>(nil)
+    private let looked = Mutex<(at: ContinuousClock.Instant?, problem: ObjectIssue?)>((nil, nil))
 
     /// `stateDirectory` keeps copies of good manifests for the next start; nil keeps none.
     /// `makeInstance` makes inotify instances; `fileSystem` identifies the file system of a path by
@@ -110,7 +110,10 @@ package final class FileSource: @unchecked Sendable {
 
     /// When the path was last readable and either watched or polled; nil if never. At most two
     /// seconds ago while the source is healthy.
-    package var lastLook: ContinuousClock.Instant? { looked.withLock { $0 } }
+    package var lastLook: ContinuousClock.Instant? { looked.withLock { $0.at } }
+
+    /// Why nothing could be read at the path so far; nil once it could.
+    package var problem: ObjectIssue? { looked.withLock { $0.problem } }
 
     private func stop() {
         timer?.cancel()
@@ -125,7 +128,7 @@ package final class FileSource: @unchecked Sendable {
     private func follow() {
         openWatch()
         runScan()
-        if isReadable { looked.withLock { $0 = .now } }
+        if isReadable { looked.withLock { $0.at = .now } }
         let timer = DispatchSource.makeTimerSource(queue: queue)
         timer.schedule(deadline: .now() + Self.lookInterval, repeating: Self.lookInterval)
         timer.setEventHandler { [weak self] in self?.look() }
@@ -185,7 +188,7 @@ package final class FileSource: @unchecked Sendable {
         } else if !isReadable || links.contains(where: hasChanged) {
             runScan()
         }
-        if isReadable { looked.withLock { $0 = .now } }
+        if isReadable { looked.withLock { $0.at = .now } }
     }
 
     private func hasChanged(_ path: String) -> Bool {
@@ -229,14 +232,16 @@ package final class FileSource: @unchecked Sendable {
             listing = try files.list()
         } catch {
             isReadable = false
-            store.report(
-                ObjectIssue(source: files.path, reason: error.reason + "; retrying")
-            )
-            return hasReported ? [] : nil
+            let issue = ObjectIssue(source: files.path, reason: error.reason + "; retrying")
+            store.report([issue])
+            if hasReported { return [] }
+            looked.withLock { $0.problem = issue }
+            return nil
         }
         isReadable = true
+        looked.withLock { $0.problem = nil }
         links = listing.links
-        store.report(watchIssue)
+        store.report([watchIssue, copies?.issue].compactMap(\.self))
         let known = Set(stamps.keys).union(store.paths)
         let gone = known.subtracting(listing.entries.keys)
         if !gone.isEmpty, !isFirst, vanishing.goOn(Set(listing.entries.keys)) {
@@ -251,6 +256,7 @@ package final class FileSource: @unchecked Sendable {
         }
         if isFirst { changed.formUnion(takeCopies(listing)) }
         completed = []
+        store.report([watchIssue, copies?.issue].compactMap(\.self))
         return changed
     }
 

@@ -1,15 +1,30 @@
 import Glibc
+import ServiceModel
 import SystemCalls
 
-/// Copies of good manifests, so that a restart during an edit restores the last good version. Best
-/// effort: without a copy, a restart uses the file as it is.
+/// Copies of good manifests, so that a restart during an edit restores the last good version. Without
+/// a copy, a restart uses the file as it is.
 struct LastGoodCopies {
     /// Fairlead's state directory, such as /var/lib/fairlead; created if absent.
     let directory: String
+    /// Why the last copy could not be saved; nil if it could.
+    private(set) var issue: ObjectIssue?
 
-    func save(_ text: String, of path: String) {
+    init(directory: String) {
+        self.directory = directory
+    }
+
+    mutating func save(_ text: String, of path: String) {
         unsafe mkdir(directory, 0o700)
-        try? WholeFile.replace(copyPath(path), with: Array(text.utf8))
+        do throws(FileError) {
+            try WholeFile.replace(copyPath(path), with: Array(text.utf8))
+            issue = nil
+        } catch {
+            issue = ObjectIssue(
+                source: directory,
+                reason: "cannot keep copies of manifests for the next start: \(error.reason)"
+            )
+        }
     }
 
     func load(_ path: String) -> ManifestStore.FileContent? {

@@ -39,7 +39,7 @@ package struct ManifestStore: Sendable {
     private var references: [ServiceName: Set<Reference>] = [:]
     /// The files that hold an object, in order; the first one wins.
     private var holders: [DecodedObject.Key: [String]] = [:]
-    private var sourceIssue: ObjectIssue?
+    private var sourceIssues: [ObjectIssue] = []
     private var removals = Removals()
     package private(set) var snapshot = ServiceSnapshot()
 
@@ -109,9 +109,10 @@ package struct ManifestStore: Sendable {
         return reindex(path, from: old, to: new, kind)
     }
 
-    /// Sets or clears an issue about the source as a whole.
-    package mutating func report(_ issue: ObjectIssue?) {
-        sourceIssue = issue
+    /// Sets the issues about the source as a whole.
+    package mutating func report(_ issues: [ObjectIssue]) {
+        guard issues != sourceIssues else { return }
+        sourceIssues = issues
         collectIssues()
     }
 
@@ -242,7 +243,7 @@ package struct ManifestStore: Sendable {
                 )
             }
         }
-        if let sourceIssue { issues.append(sourceIssue) }
+        issues += sourceIssues
         let sorted = issues.sorted()
         guard snapshot.issues != sorted else { return }
         snapshot.issues = sorted

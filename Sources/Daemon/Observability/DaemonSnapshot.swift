@@ -1,0 +1,69 @@
+import Addressing
+import DaemonConfiguration
+import Dataplane
+import Planning
+import Reconciling
+import ServiceModel
+import Telemetry
+
+/// The daemon as of the last turn of its loop.
+struct DaemonSnapshot: Sendable {
+    /// The most issues that are shown.
+    static let shownIssues = 100
+
+    /// With the mode that was chosen.
+    var configuration: DaemonConfiguration
+    var families: [IPFamily]
+    var started = Moment.now
+    /// What the last pass was given.
+    var services = ServiceSnapshot()
+    var lastPass: PassReport?
+    var lastPassEnded: Moment?
+    var lastSuccess: Moment?
+    var passes = 0
+    var failedPasses = 0
+    var driftRepaired = 0
+    var lastDrift: Moment?
+    /// What the removal guard keeps though the sources have lost it.
+    var hold: MassRemovalGuard.Hold?
+    /// When each source last brought something.
+    var sources: [String: Moment] = [:]
+    /// Nil where no API server is asked.
+    var cluster: ClusterStatus?
+    var healthChecks = HealthChecks()
+    var sourceIssues: [ObjectIssue] = []
+    var configurationIssues: [String] = []
+    var stateIssues: [String] = []
+
+    mutating func passed(_ report: PassReport, _ services: ServiceSnapshot, at now: Moment) {
+        self.services = services
+        lastPass = report
+        lastPassEnded = now
+        passes += 1
+        driftRepaired += report.drift
+        if report.drift > 0 { lastDrift = now }
+        if report.succeeded { lastSuccess = now } else { failedPasses += 1 }
+    }
+
+    /// What is wrong, by where it is wrong.
+    func issues(listening: [String]) -> [(kind: String, problems: [String])] {
+        [
+            ("configuration", configurationIssues),
+            ("source", sourceIssues.map(\.description)),
+            ("state", stateIssues),
+            ("plan", lastPass?.issues.map(\.description) ?? []),
+            ("object", lastPass?.failures.map(\.description) ?? []),
+            ("pass", lastPass?.errors.map(\.description) ?? []),
+            ("other mode", lastPass?.leftovers.map(\.description) ?? []),
+            ("address", listening), ("removal guard", hold.map { [$0.words(at: .now)] } ?? []),
+        ]
+    }
+}
+
+extension DaemonSnapshot {
+    /// What is wrong with one Service, its slices among that, and who claims what it has.
+    func issues(about name: ServiceName) -> [String] {
+        sourceIssues.filter { $0.service == name }.map(\.description)
+            + (lastPass?.issues ?? []).filter { $0.issue.concerns(name) }.map(\.description)
+    }
+}

@@ -1,0 +1,11 @@
+import Foundation
+
+/// What `body` returns, from a thread that is made for it and ends with it: `body` may block, and may
+/// leave the thread in a state that nothing else should run in.
+package func onOwnThread<Value: Sendable>(
+    _ body: @escaping @Sendable () throws -> Value
+) async throws -> Value {
+    try await withCheckedThrowingContinuation { continuation in
+        Thread.detachNewThread { continuation.resume(with: Result { try body() }) }
+    }
+}

@@ -1,0 +1,47 @@
+package import DaemonConfiguration
+import Foundation
+import Glibc
+import InstalledModes
+import Planning
+import Telemetry
+
+/// What the daemon answers commands that ask for its configuration, so that they work as the same node,
+/// with the same sources and mode, however it was started.
+package struct ConfigurationAnswer: Codable, Sendable {
+    package var version: String
+    package var pid: Int32
+    /// In Fairlead's own form, with the node's name and the mode that were chosen.
+    package var configuration: String
+
+    /// Of the daemon that this is.
+    init(_ configuration: DaemonConfiguration) {
+        var configuration = configuration
+        configuration.node.name = configuration.nodeName
+        configuration.makePathsAbsolute()
+        version = Version.text
+        pid = getpid()
+        self.configuration = configuration.text()
+    }
+}
+
+extension DaemonConfiguration {
+    /// The name of this node's Node object.
+    package var nodeName: String { node.name ?? NodeFacts.hostName() }
+
+    /// Paths from the working directory, which is another elsewhere.
+    mutating func makePathsAbsolute() {
+        sources.filePath = absolutePath(sources.filePath)
+        makeKubeconfigAbsolute()
+    }
+
+    package mutating func makeKubeconfigAbsolute() {
+        guard let path = sources.kubernetes?.kubeconfig else { return }
+        sources.kubernetes?.kubeconfig = absolutePath(path)
+    }
+}
+
+/// From the working directory; empty stays empty.
+private func absolutePath(_ path: String) -> String {
+    guard !path.isEmpty, !path.hasPrefix("/") else { return path }
+    return "\(FileManager.default.currentDirectoryPath)/\(path)"
+}

@@ -1,0 +1,115 @@
+extension DaemonStatus {
+    /// One screen for a person.
+    package var text: String {
+        var lines = [
+            "fairlead \(version), mode \(mode), process \(pid), up \(Self.age(uptimeSeconds))"
+        ]
+        lines.append(Self.line("node", node + (zone.map { ", zone \($0)" } ?? "")))
+        lines.append(Self.line("health", healthWords))
+        for source in sources {
+            lines.append(Self.line("source", Self.words(source)))
+            if let following = source.following { lines += Self.lines(following) }
+        }
+        if let healthChecks { lines += Self.lines(healthChecks) }
+        for family in families {
+            let what =
+                "\(family.services) Services, \(family.ports) ports, \(family.endpoints) endpoints"
+            lines.append(Self.line(family.family, what))
+        }
+        lines.append(Self.line("last pass", lastPass.map(Self.words) ?? "none yet"))
+        lines.append(Self.line("passes", "\(passes), of which \(failedPasses) failed"))
+        let drift =
+            driftRepaired == 0
+            ? "none seen"
+            : "\(driftRepaired) objects put back, last \(Self.age(driftSecondsAgo ?? 0)) ago"
+        lines.append(Self.line("drift", drift))
+        lines.append(Self.line("issues", issueCount == 0 ? "none" : "\(issueCount)"))
+        for issue in issues.prefix(Self.shownIssues) {
+            lines.append("  \(issue.kind): \(issue.problem)")
+        }
+        if issueCount > Self.shownIssues {
+            lines.append("  and \(issueCount - Self.shownIssues) more; --output json shows more")
+        }
+        return lines.map(Self.printable).joined(separator: "\n") + "\n"
+    }
+
+    private static let shownIssues = 10
+
+    private var healthWords: String {
+        var words = health.healthy ? ["fine"] : health.problems
+        if !health.nodeEligible { words.append("the node takes no traffic from load balancers") }
+        return words.joined(separator: "; ")
+    }
+
+    private static func words(_ source: Source) -> String {
+        var words = [source.name]
+        if let seconds = source.changedSecondsAgo { words.append("changed \(age(seconds)) ago") }
+        if let seconds = source.silentSeconds { words.append("heard \(age(seconds)) ago") }
+        if source.stale { words.append("STALE") }
+        if source.following?.fromMemory == true { words.append("FROM MEMORY of an earlier run") }
+        return words.joined(separator: ", ")
+    }
+
+    private static func lines(_ following: Following) -> [String] {
+        var lines = following.problem.map { ["  \($0)"] } ?? []
+        for resource in following.resources {
+            var words = [resource.phase]
+            if let server = resource.server { words.append(server) }
+            if let seconds = resource.heardSecondsAgo { words.append("heard \(age(seconds)) ago") }
+            words.append("\(resource.lists) lists")
+            if resource.circling {
+                words.append("NO WATCH WORKS, \(resource.listsWithoutWatch) lists without one")
+            }
+            if resource.failures > 0 { words.append("\(resource.failures) failures") }
+            if let error = resource.lastError { words.append("last error: \(error)") }
+            lines.append("  \(resource.name): \(words.joined(separator: ", "))")
+        }
+        return lines
+    }
+
+    private static func lines(_ checks: HealthChecks) -> [String] {
+        var words = ["\(checks.targets) targets", "\(checks.unhealthy) unhealthy"]
+        if checks.unknown > 0 { words.append("\(checks.unknown) not known yet") }
+        let panics = checks.withoutHealthyEndpoint
+        if !panics.isEmpty { words.append("\(panics.count) ports without a healthy endpoint") }
+        if checks.lagSeconds >= 1 { words.append("\(age(checks.lagSeconds)) behind") }
+        var lines = [line("checks", words.joined(separator: ", "))]
+        lines += panics.prefix(shownIssues).map { "  no healthy endpoint: \($0)" }
+        if panics.count > shownIssues {
+            lines.append("  and \(panics.count - shownIssues) more")
+        }
+        return lines
+    }
+
+    private static func words(_ pass: Pass) -> String {
+        let milliseconds = Int((pass.seconds * 1000).rounded())
+        let end = pass.succeeded ? "" : ", FAILED"
+        return "\(age(pass.secondsAgo)) ago, \(pass.kind), \(milliseconds) ms, "
+            + "\(pass.changedServices) Services changed, \(pass.operations) operations\(end)"
+    }
+
+    /// A word to the left, what it is about to the right.
+    private static func line(_ word: String, _ text: String) -> String {
+        word + String(repeating: " ", count: max(1, 11 - word.count)) + text
+    }
+
+    /// The two largest units: `3d4h`, `12m5s`.
+    static func age(_ seconds: Double) -> String {
+        let total = Int(max(0, seconds))
+        let parts = [
+            (total / 86400, "d"), (total / 3600 % 24, "h"), (total / 60 % 60, "m"),
+            (total % 60, "s"),
+        ]
+        let shown = parts.drop { $0.0 == 0 }.prefix(2)
+        return shown.isEmpty ? "0s" : shown.map { "\($0.0)\($0.1)" }.joined()
+    }
+
+    /// Names come from outside: nothing in them moves the cursor.
+    static func printable(_ line: String) -> String {
+        String(
+            String.UnicodeScalarView(
+                line.unicodeScalars.map { $0.value < 0x20 || $0.value == 0x7f ? " " : $0 }
+            )
+        )
+    }
+}

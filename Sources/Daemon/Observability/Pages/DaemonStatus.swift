@@ -1,0 +1,231 @@
+import Addressing
+import DaemonConfiguration
+import Dataplane
+import Glibc
+import HealthChecking
+import Planning
+import Reconciling
+import ServiceModel
+import Telemetry
+
+/// What `fairlead status` shows: the daemon on one screen.
+package struct DaemonStatus: Codable, Sendable {
+    struct Health: Codable, Sendable {
+        /// `/livez`.
+        var live: Bool
+        /// `/healthz`, but for the node's eligibility.
+        var healthy: Bool
+        var nodeEligible: Bool
+        var problems: [String]
+    }
+
+    struct Source: Codable, Sendable {
+        var name: String
+        /// Since it last brought a change.
+        var changedSecondsAgo: Double?
+        /// Since its last sign of life, where it gives any.
+        var silentSeconds: Double?
+        var stale: Bool
+        /// Of the cluster.
+        var following: Following?
+    }
+
+    /// How following the cluster goes.
+    struct Following: Codable, Sendable {
+        struct Resource: Codable, Sendable {
+            var name: String
+            var phase: String
+            var server: String?
+            /// Since its last sign of life.
+            var heardSecondsAgo: Double?
+            /// Failures since.
+            var failures: Int
+            /// The last one, even if all is well by now.
+            var lastError: String?
+            /// Complete lists received.
+            var lists: Int
+            /// Those since a watch last worked.
+            var listsWithoutWatch: Int
+            /// There were so many of them that what is known may be old.
+            var circling: Bool
+        }
+
+        var resources: [Resource]
+        /// Why nothing is followed.
+        var problem: String?
+        /// What is served is what the cluster held in an earlier run.
+        var fromMemory: Bool
+    }
+
+    struct HealthChecks: Codable, Sendable {
+        var targets: Int
+        var unhealthy: Int
+        /// Without a verdict yet.
+        var unknown: Int
+        var probes: UInt64
+        var failedProbes: UInt64
+        /// For how long the longest overdue probe has waited.
+        var lagSeconds: Double
+        /// Service ports without a healthy endpoint.
+        var withoutHealthyEndpoint: [String]
+    }
+
+    struct Family: Codable, Sendable {
+        var family: String
+        var services: Int
+        var ports: Int
+        var endpoints: Int
+    }
+
+    struct Pass: Codable, Sendable {
+        var kind: String
+        var succeeded: Bool
+        var secondsAgo: Double
+        var seconds: Double
+        var changedServices: Int
+        var operations: Int
+    }
+
+    struct Issue: Codable, Sendable {
+        /// Where it is: configuration, source, state, plan, object, pass, other mode, address, removal guard.
+        var kind: String
+        var problem: String
+    }
+
+    var version: String
+    var mode: String
+    var pid: Int32
+    var node: String
+    var zone: String?
+    var started: String
+    var uptimeSeconds: Double
+    var health: Health
+    var sources: [Source]
+    var healthChecks: HealthChecks?
+    var families: [Family]
+    /// Nil before the first.
+    var lastPass: Pass?
+    var passes: Int
+    var failedPasses: Int
+    var driftRepaired: Int
+    var driftSecondsAgo: Double?
+    var issueCount: Int
+    /// The first of them.
+    var issues: [Issue]
+}
+
+extension DaemonView {
+    /// As it is now.
+    func status(at now: Moment = .now) async -> DaemonStatus {
+        let snapshot = snapshot
+        let verdict = health.verdict(at: now)
+        let issues = snapshot.issues(listening: await listeningProblems()).flatMap { kind, all in
+            all.map { DaemonStatus.Issue(kind: kind, problem: $0) }
+        }
+        let node = snapshot.lastPass?.settings?.node
+        return DaemonStatus(
+            version: Version.text,
+            mode: snapshot.configuration.modeName,
+            pid: getpid(),
+            node: node?.name ?? snapshot.configuration.node.name ?? "",
+            zone: node?.zone,
+            started: snapshot.started.timestamp,
+            uptimeSeconds: now.seconds(since: snapshot.started),
+            health: .init(
+                live: verdict.isLive,
+                healthy: verdict.isHealthy,
+                nodeEligible: verdict.eligibility.isEligible,
+                problems: verdict.problems
+            ),
+            sources: Self.sources(snapshot, verdict),
+            healthChecks: await snapshot.healthChecks.status(),
+            families: snapshot.lastPass?.families.map { outcome in
+                .init(
+                    family: outcome.family.rawValue,
+                    services: outcome.counts.services,
+                    ports: outcome.counts.ports,
+                    endpoints: outcome.counts.endpoints
+                )
+            } ?? [],
+            lastPass: snapshot.lastPass.map { Self.pass($0, snapshot.lastPassEnded, now) },
+            passes: snapshot.passes,
+            failedPasses: snapshot.failedPasses,
+            driftRepaired: snapshot.driftRepaired,
+            driftSecondsAgo: snapshot.lastDrift.map { now.seconds(since: $0) },
+            issueCount: issues.count,
+            issues: Array(issues.prefix(DaemonSnapshot.shownIssues))
+        )
+    }
+
+    private static func sources(
+        _ snapshot: DaemonSnapshot,
+        _ verdict: HealthVerdict
+    ) -> [DaemonStatus.Source] {
+        let names = Set(snapshot.sources.keys).union(verdict.sources.map(\.name))
+            .union(snapshot.cluster == nil ? [] : ["cluster"])
+        return names.sorted().map { name in
+            let known = verdict.sources.first { $0.name == name }
+            return .init(
+                name: name,
+                changedSecondsAgo: snapshot.sources[name].map { verdict.now.seconds(since: $0) },
+                silentSeconds: known?.silentSeconds,
+                stale: known?.isStale ?? false,
+                following: name == "cluster"
+                    ? snapshot.cluster.map { .init($0, at: verdict.now) } : nil
+            )
+        }
+    }
+
+    private static func pass(
+        _ report: PassReport,
+        _ ended: Moment?,
+        _ now: Moment
+    ) -> DaemonStatus.Pass {
+        .init(
+            kind: report.kind.label,
+            succeeded: report.succeeded,
+            secondsAgo: ended.map { now.seconds(since: $0) } ?? 0,
+            seconds: report.duration.inSeconds,
+            changedServices: report.changedServices,
+            operations: report.operations
+        )
+    }
+}
+
+extension DaemonStatus.Following {
+    init(_ status: ClusterStatus, at now: Moment) {
+        resources = status.resources.map { resource in
+            .init(
+                name: resource.name,
+                phase: resource.phase,
+                server: resource.server,
+                heardSecondsAgo: resource.heard.map { now.seconds(since: $0) },
+                failures: resource.failures,
+                lastError: resource.lastError,
+                lists: resource.lists,
+                listsWithoutWatch: resource.listsWithoutWatch,
+                circling: resource.isCircling
+            )
+        }
+        problem = status.problem
+        fromMemory = status.isFromMemory
+    }
+}
+
+extension HealthChecks {
+    /// Nil before the start, and if nothing was ever probed.
+    func status() async -> DaemonStatus.HealthChecks? {
+        guard let summary = await checker?.summary() else { return nil }
+        let count = summary.targets.values.reduce(0, +)
+        guard count > 0 || summary.totals.probes > 0 else { return nil }
+        return .init(
+            targets: count,
+            unhealthy: summary.targets[.unhealthy] ?? 0,
+            unknown: summary.targets[.unknown] ?? 0,
+            probes: summary.totals.probes,
+            failedProbes: summary.totals.failures,
+            lagSeconds: summary.lag.inSeconds,
+            withoutHealthyEndpoint: withoutHealthyEndpoint.map(\.description)
+        )
+    }
+}

@@ -1,0 +1,50 @@
+import Dataplane
+import KubernetesClient
+import Planning
+import ServiceModel
+
+/// The Events that passes are worth, each once for as long as it stays the same.
+struct ClusterReport {
+    /// So many passes that fail in a row are more than bad luck.
+    private static let failureLimit = 3
+
+    /// What is wrong with Services of the cluster.
+    private var known: [ServiceName: Set<String>] = [:]
+    private var failures = 0
+
+    /// The events of a pass over what `services` asks for.
+    mutating func taking(_ report: PassReport, _ services: ServiceSnapshot) -> [ClusterEvent] {
+        var events = takeIssues(report.families.flatMap(\.issues), services)
+        if report.drift > 0 {
+            events.append(.rulesRepaired(report.drift, of: report.driftedServicesText))
+        }
+        failures = report.succeeded ? 0 : failures + 1
+        if failures >= Self.failureLimit, let reason = report.errors.first?.description {
+            events.append(.programmingFailed(reason))
+        }
+        return events
+    }
+
+    /// One event for each Service with something new to say.
+    private mutating func takeIssues(
+        _ issues: [PlanIssue],
+        _ services: ServiceSnapshot
+    ) -> [ClusterEvent] {
+        var present: [ServiceName: Set<String>] = [:]
+        for issue in issues {
+            let name = issue.servicePort.service
+            // The cluster does not know one that is held.
+            guard let service = services.services[name], service.origin == .cluster,
+                !service.isHeld
+            else { continue }
+            let port = issue.servicePort.port
+            let text = port.isEmpty ? issue.reason : "port \(port): \(issue.reason)"
+            present[name, default: []].insert(text)
+        }
+        defer { known = present }
+        return present.sorted { $0.key < $1.key }.compactMap { name, reasons in
+            guard !reasons.isSubset(of: known[name] ?? []) else { return nil }
+            return .notProgrammed(name, reasons.sorted())
+        }
+    }
+}

@@ -1,0 +1,41 @@
+import Dataplane
+import Logging
+import Reconciling
+
+extension PassReport {
+    /// What the log says of the pass.
+    var lines: [LogLine] {
+        var lines: [LogLine] = errors.map { failure in
+            var metadata = ["error": "\(failure)"]
+            metadata["cure"] = failure.error.cure
+            return LogLine(.error, "Pass failed, will retry", metadata)
+        }
+        if retired > 0 {
+            lines.append(
+                LogLine(.notice, "Removed objects of another mode", ["objects": "\(retired)"])
+            )
+        }
+        if drift > 0 {
+            lines.append(
+                LogLine(
+                    .warning,
+                    "Repaired objects changed by another program",
+                    ["objects": "\(drift)", "services": driftedServicesText]
+                )
+            )
+        }
+        lines += operationLines.map { LogLine(.debug, "Operation", ["operation": $0]) }
+        lines.append(
+            LogLine(
+                operations > 0 ? .info : .debug,
+                "Pass done",
+                [
+                    "kind": "\(kind)", "services": "\(services)", "changed": "\(changedServices)",
+                    "operations": "\(operations)", "conflicts": "\(conflicts)",
+                    "ms": "\(duration.milliseconds)",
+                ]
+            )
+        )
+        return lines
+    }
+}

@@ -1,0 +1,194 @@
+package import DaemonConfiguration
+import Dataplane
+import Foundation
+import KubernetesClient
+package import Logging
+package import Reconciling
+import ServiceModel
+package import Telemetry
+
+/// Takes one value for each turn of the loop, and keeps log, health, metrics, status and the cluster's
+/// Events up to date with it. Decides nothing that the daemon does.
+package struct TurnObserver: Sendable {
+    private let view: DaemonView
+    private let logger: Logger
+    private let configureLog: @Sendable (DaemonConfiguration.Log) -> Void
+    private var configuration: DaemonConfiguration
+    private var latencies = ProgrammingLatencies()
+    /// When the oldest news of each source came that no pass has applied yet.
+    private var waiting: [String: Moment] = [:]
+    private var problems = ProblemLog()
+    private var sourceIssues: [ObjectIssue] = []
+    private var withoutHealthyEndpoint: [ServicePortName] = []
+    private var clusterReport = ClusterReport()
+    private var holdReport = HoldReport()
+
+    /// `configuration` has the mode that was chosen. `configureLog` is called when the configuration
+    /// says something else about the log.
+    package init(
+        _ view: DaemonView,
+        _ configuration: DaemonConfiguration,
+        _ logger: Logger,
+        _ configureLog: @escaping @Sendable (DaemonConfiguration.Log) -> Void
+    ) {
+        self.view = view
+        self.configuration = configuration
+        self.logger = logger
+        self.configureLog = configureLog
+        view.events?.record(.started(configuration.chosenMode))
+    }
+
+    package mutating func observe(_ turn: Turn, at now: Moment = .now) {
+        var listenersMayDiffer = reconfigure(turn.configuration)
+        for line in turn.lines { logger.log(line) }
+        for arrival in turn.arrivals { received(arrival, at: now) }
+        latencies.add(turn.triggers)
+        logger.report(turn.healthChanges)
+        publish(turn)
+        note(turn, at: now)
+        let news = holdReport.taking(turn.hold, after: turn.endings)
+        for line in news.lines { logger.log(line) }
+        for event in news.events { view.events?.record(event) }
+        if let report = turn.pass {
+            listenersMayDiffer = passed(report, turn.passed, at: now) || listenersMayDiffer
+        }
+        reportProblems(turn)
+        if listenersMayDiffer { view.updateListeners.yield() }
+    }
+
+    /// True if the configuration is another.
+    private mutating func reconfigure(_ new: DaemonConfiguration) -> Bool {
+        guard new != configuration else { return false }
+        if new.log != configuration.log { configureLog(new.log) }
+        configuration = new
+        view.health.setDeadline(DaemonView.deadline(new))
+        return true
+    }
+
+    /// A source brought something that is to be programmed.
+    private mutating func received(_ arrival: Turn.Arrival, at now: Moment) {
+        let at = now.advanced(by: arrival.at - now.instant)
+        view.publish { $0.sources[arrival.source] = at }
+        view.metrics.received(arrival.update, over: arrival.previous)
+        view.metrics.queued(view.snapshot.families, at: at)
+        if arrival.isDue { view.health.queued(at: at) }
+        waiting[arrival.source] = waiting[arrival.source] ?? at
+    }
+
+    private func publish(_ turn: Turn) {
+        view.publish { snapshot in
+            snapshot.configuration = turn.configuration
+            snapshot.configurationIssues = turn.configurationIssues
+            snapshot.stateIssues = turn.stateIssues
+            snapshot.sourceIssues = turn.sourceIssues
+            snapshot.hold = turn.hold
+            snapshot.cluster = turn.cluster.map { cluster in
+                ClusterStatus(
+                    cluster.look.state,
+                    problem: cluster.look.problem ?? turn.missingNode,
+                    isFromMemory: cluster.isFromMemory
+                )
+            }
+            snapshot.healthChecks.services = turn.services
+            snapshot.healthChecks.withoutHealthyEndpoint = turn.withoutHealthyEndpoint
+        }
+    }
+
+    private func note(_ turn: Turn, at now: Moment) {
+        view.metrics.fairlead.held.set(Double(turn.hold?.services ?? 0))
+        view.health.setEligibility(turn.eligibility)
+        if turn.isAlive { view.health.beat(at: now) }
+        for sign in turn.signs {
+            view.health.heard(
+                sign.name,
+                staleAfter: sign.staleAfter,
+                problem: sign.problem,
+                at: now.advanced(by: sign.heard - now.instant)
+            )
+        }
+        for run in turn.flowRuns {
+            view.metrics.observeConntrack(deleted: run.deleted, run.duration, run.family)
+        }
+    }
+
+    /// A pass has ended, which brought the kernel to what `services` asks for, or failed. True if the
+    /// Services may want other listeners than before.
+    private mutating func passed(
+        _ report: PassReport,
+        _ services: ServiceSnapshot,
+        at now: Moment
+    ) -> Bool {
+        let before = view.snapshot
+        view.publish { $0.passed(report, services, at: now) }
+        view.metrics.passed(report, at: now)
+        let began = now.advanced(by: report.began - now.instant)
+        for outcome in report.families {
+            if outcome.report == nil {
+                view.health.failed(
+                    outcome.family,
+                    began: began,
+                    problem: outcome.error?.advice
+                )
+            } else {
+                view.health.updated(outcome.family, began: began, at: now)
+            }
+        }
+        observeLatencies(report, at: now)
+        for line in report.lines { logger.log(line) }
+        if let events = view.events {
+            for event in clusterReport.taking(report, services) { events.record(event) }
+        }
+        // Held Services leave their ports to others; how many are held says whether that changed.
+        return before.lastPass?.settings != report.settings || before.hold != nil
+            || before.lastPass?.families.map(\.healthChecks) != report.families.map(\.healthChecks)
+    }
+
+    private mutating func observeLatencies(_ report: PassReport, at now: Moment) {
+        latencies.keep(report.families.map(\.family))
+        // A family that failed is programmed later.
+        for outcome in report.families where outcome.report != nil {
+            for seconds in latencies.take(outcome.family, at: Date(timeIntervalSince1970: now.wall))
+            {
+                view.metrics.observeNetworkProgramming(seconds, outcome.family)
+            }
+        }
+        guard report.succeeded else { return }
+        for (source, since) in waiting where since.instant <= report.began {
+            view.metrics.fairlead.sourceLag.observe(now.seconds(since: since), source)
+            waiting[source] = nil
+        }
+    }
+
+    private mutating func reportProblems(_ turn: Turn) {
+        var lines = problems.update(.cluster, [turn.missingNode].compactMap(\.self))
+        lines += problems.update(.state, turn.stateIssues)
+        // Most turns change nothing about these, and there may be many.
+        if turn.sourceIssues != sourceIssues {
+            sourceIssues = turn.sourceIssues
+            lines += problems.update(.manifest, sourceIssues.map(\.description))
+        }
+        if turn.withoutHealthyEndpoint != withoutHealthyEndpoint {
+            withoutHealthyEndpoint = turn.withoutHealthyEndpoint
+            lines += problems.update(
+                .health,
+                withoutHealthyEndpoint.map { "\($0): no endpoint is healthy" }
+            )
+        }
+        if let report = turn.pass {
+            lines += problems.update(.object, report.failures.map(\.description))
+            lines += problems.update(.leftover, report.leftovers.map(\.description))
+            lines += problems.update(.service, report.issues.map(\.description))
+        }
+        for line in lines { logger.log(line) }
+    }
+}
+
+extension Logger {
+    func log(_ line: LogLine) {
+        log(
+            level: line.level,
+            "\(line.message)",
+            metadata: line.metadata.mapValues { .string($0) }
+        )
+    }
+}

@@ -1,0 +1,275 @@
+package import ServiceModel
+
+/// Keeps what is missing from a source without having been deleted, when that is most of it: a
+/// source that suddenly looks empty is more often broken than right.
+///
+/// A Service is *lost* when it goes, or when the last of its endpoints that may serve goes. One whose
+/// objects were deleted passes at once, however many follow each other. While too many are lost
+/// because objects are missing, those are *held*: the missing objects count as they were last seen.
+/// Whatever the source still has comes first: a held Service gives up a ClusterIP that another
+/// Service has by now, and is marked (`Service.isHeld`) so that it wins no other contest. Endpoints
+/// that are known to be gone are not brought back.
+///
+/// The guard lets go of a Service when it is seen again or is deleted, and of all of them when
+/// enough are back, when `holdTime` is over since the last loss, or when an administrator confirms.
+///
+/// Pure: the caller brings the time. An update costs what it changes; that a hold begins or ends
+/// costs what it holds, and a look at every ClusterIP.
+package struct MassRemovalGuard: Sendable {
+    package typealias Instant = ContinuousClock.Instant
+
+    private(set) var settings: Settings
+    /// What was let through.
+    private var accepted = ServiceSnapshot()
+    /// What the sources say.
+    private var wanted = ServiceSnapshot()
+    /// Services in `accepted` that serve or are held.
+    private var serving = 0
+    /// Empty unless they are held.
+    private var lost: [ServiceName: LostService] = [:]
+    /// How many of them were deleted.
+    private var lostByDeletion = 0
+    /// Losses that were let through, and when; oldest first.
+    private var recent: [(at: Instant, count: Int)] = []
+    /// Nil as long as nothing is held.
+    private var addresses: HeldAddresses?
+    private var story = Story()
+    /// When a Service was last added to the hold.
+    private var lastLoss: Instant?
+    /// A Service was lost since the last judgement.
+    private var hasNewLoss = false
+    private var endings: [Ending] = []
+    package private(set) var hold: Hold?
+
+    package init(_ settings: Settings) {
+        self.settings = settings
+    }
+
+    /// The holds that have ended since the last call, the oldest first.
+    package mutating func takeEndings() -> [Ending] {
+        defer { endings = [] }
+        return endings
+    }
+
+    /// Takes in what the sources say and returns what to go by. The first update passes whole:
+    /// there is nothing to lose yet.
+    package mutating func take(_ update: SnapshotUpdate, at now: Instant) -> SnapshotUpdate {
+        let names = names(update)
+        var touched: Set<ServiceName> = []
+        for name in names {
+            let old = wanted.services[name]?.clusterIPs ?? []
+            let new = update.snapshot.services[name]?.clusterIPs ?? []
+            if old != new { touched.formUnion(addresses?.replace(old, by: new) ?? []) }
+        }
+        wanted = update.snapshot
+        let unnamed = update.changed == .all ? Removals.Kind.missing : .deleted
+        for name in names { judge(name, update.removals, unnamed) }
+        // Losses shortly before a hold are part of its reason for as long as it lasts.
+        let window = settings.window
+        if hold == nil { recent.removeAll { now - $0.at > window } }
+        let ended = judge(now)
+        let passed = pass(names.union(ended).union(touched), update.changed, now)
+        hold?.total = serving
+        return passed
+    }
+
+    /// Lets go of everything: somebody says that the loss is meant. Nil if nothing is held.
+    package mutating func confirm(at now: Instant) -> SnapshotUpdate? {
+        release(.confirmed, at: now)
+    }
+
+    /// Lets go if the time is over; nil as long as there is nothing to do.
+    package mutating func expire(at now: Instant) -> SnapshotUpdate? {
+        guard let hold, hold.until <= now else { return nil }
+        return release(.expired, at: now)
+    }
+
+    /// Goes by other settings from now on. What they would not have held is let go; nil if that is
+    /// nothing.
+    package mutating func reconfigure(_ settings: Settings, at now: Instant) -> SnapshotUpdate? {
+        guard settings != self.settings else { return nil }
+        self.settings = settings
+        guard hold != nil else { return nil }
+        var released: Set<ServiceName> = []
+        if !settings.holdsDeletions {
+            released.formUnion(lost.filter { $0.value.isDeleted }.keys)
+            for name in released { set(nil, of: name) }
+        }
+        released.formUnion(judge(now, .settings))
+        return released.isEmpty ? nil : pass(released, .some([]), now)
+    }
+
+    private mutating func release(_ reason: Ending.Reason, at now: Instant) -> SnapshotUpdate? {
+        guard hold != nil else { return nil }
+        let update = pass(end(reason, at: now), .some([]), now)
+        // They were waited for or meant, and say nothing about the next ones.
+        recent = []
+        return update
+    }
+
+    // MARK: - Losses
+
+    private func names(_ update: SnapshotUpdate) -> Set<ServiceName> {
+        switch update.changed {
+        case .all:
+            Set(wanted.services.keys).union(update.snapshot.services.keys)
+                .union(wanted.slices.keys).union(update.snapshot.slices.keys)
+        case .some(let names): names.union(update.removals.names)
+        }
+    }
+
+    /// Finds out whether a Service is lost, still, or no longer.
+    private mutating func judge(
+        _ name: ServiceName,
+        _ removals: Removals,
+        _ unnamed: Removals.Kind
+    ) {
+        let change = ServiceChange(
+            name: name,
+            old: accepted,
+            new: wanted,
+            removals: removals,
+            unnamed: unnamed
+        )
+        guard var known = lost[name] else {
+            if !change.stopsServing { return }
+            if let loss = LostService(change, holdsDeletions: settings.holdsDeletions) {
+                hasNewLoss = true
+                set(loss, of: name)
+            }
+            return
+        }
+        switch known.follow(change, holdsDeletions: settings.holdsDeletions) {
+        case .stillLost:
+            set(known, of: name)
+        case .returned:
+            story.returned += 1
+            set(nil, of: name)
+        case .deleted:
+            story.deleted += 1
+            set(nil, of: name)
+        }
+    }
+
+    private mutating func set(_ loss: LostService?, of name: ServiceName) {
+        if lost[name]?.isDeleted == true { lostByDeletion -= 1 }
+        if loss?.isDeleted == true { lostByDeletion += 1 }
+        lost[name] = loss
+        addresses?.keep(loss?.service, of: name)
+    }
+
+    /// Lets go of all that is lost; what that is.
+    private mutating func letGo(at now: Instant) -> Set<ServiceName> {
+        let released = Set(lost.keys)
+        if !released.isEmpty { recent.append((now, released.count)) }
+        lost = [:]
+        lostByDeletion = 0
+        hasNewLoss = false
+        addresses = nil
+        return released
+    }
+
+    /// Begins or ends a hold; the Services that are let go by that.
+    private mutating func judge(
+        _ now: Instant,
+        _ reason: Ending.Reason? = nil
+    ) -> Set<ServiceName> {
+        let earlier = recent.reduce(0) { $0 + $1.count }
+        let losses = lost.count + earlier
+        let total = serving + earlier
+        let isTooMuch =
+            !lost.isEmpty && losses >= settings.minimum
+            && Double(losses) > Double(total) * settings.fraction
+        guard isTooMuch else {
+            return hold == nil ? letGo(at: now) : end(reason ?? story.reason, at: now)
+        }
+        if hasNewLoss { lastLoss = now }
+        hasNewLoss = false
+        if hold == nil {
+            story = Story()
+            var addresses = HeldAddresses(wanted)
+            for (name, loss) in lost { addresses.keep(loss.service, of: name) }
+            self.addresses = addresses
+        }
+        let since = hold?.since ?? now
+        story.most = max(story.most, lost.count)
+        hold = Hold(
+            since: since,
+            until: (lastLoss ?? now).advanced(by: settings.holdTime),
+            services: lost.count,
+            deleted: lostByDeletion,
+            total: serving
+        )
+        return []
+    }
+
+    /// Ends the hold; the Services that are let go.
+    private mutating func end(_ reason: Ending.Reason, at now: Instant) -> Set<ServiceName> {
+        guard let hold else { return [] }
+        let released = letGo(at: now)
+        endings.append(
+            Ending(
+                reason: reason,
+                lasted: now - hold.since,
+                held: max(story.most, released.count),
+                returned: story.returned,
+                deleted: story.deleted,
+                released: released.count
+            )
+        )
+        self.hold = nil
+        return released
+    }
+
+    // MARK: - Passing on
+
+    /// Passes on what the named Services are to be by now, held or not.
+    private mutating func pass(
+        _ names: Set<ServiceName>,
+        _ changed: ChangedServices,
+        _ now: Instant
+    ) -> SnapshotUpdate {
+        var differing: Set<ServiceName> = []
+        for name in names {
+            var (service, slices) = (wanted.services[name], wanted.slices[name])
+            if let loss = lost[name] {
+                service = service ?? loss.service.map { addresses?.strip($0) ?? $0 }
+                slices = loss.endpoints(beside: slices ?? [])
+            }
+            guard accepted.services[name] != service || accepted.slices[name] != slices else {
+                continue
+            }
+            if accepted.isCounted(name) { serving -= 1 }
+            accepted.services[name] = service
+            accepted.slices[name] = slices
+            if accepted.isCounted(name) { serving += 1 }
+            differing.insert(name)
+        }
+        accepted.issues = wanted.issues
+        accepted.revision += 1
+        if hold == nil, changed == .all { return SnapshotUpdate(snapshot: accepted, changed: .all) }
+        return SnapshotUpdate(snapshot: accepted, changed: .some(differing))
+    }
+}
+
+extension ServiceSnapshot {
+    /// The Service is there and has an endpoint that may serve.
+    func serves(_ name: ServiceName) -> Bool {
+        guard services[name] != nil, let slices = slices[name] else { return false }
+        return slices.mayServe
+    }
+
+    /// It serves or is held.
+    fileprivate func isCounted(_ name: ServiceName) -> Bool {
+        services[name]?.isHeld == true || serves(name)
+    }
+}
+
+extension [EndpointSlice] {
+    /// Some endpoint may get connections.
+    var mayServe: Bool {
+        contains { slice in
+            slice.endpoints.contains { $0.ready || ($0.serving && $0.terminating) }
+        }
+    }
+}

@@ -1,0 +1,111 @@
+package import Dataplane
+package import DataplaneModel
+package import HealthChecking
+package import KubernetesAPI
+package import KubernetesClient
+package import ServiceModel
+
+/// What the daemon learns, one at a time.
+package enum DaemonEvent: Sendable {
+    // MARK: What comes by itself
+
+    /// The loop begins, in `mode` and with these families; `problems` are the host's.
+    case started(version: String, modeReason: String?, problems: [String])
+    case arrived(SourceUpdate)
+    /// Verdicts of health checks changed.
+    case probed([HealthChange])
+    /// About a second has passed.
+    case tick
+    /// The time has come that `DaemonEffect.wake` named.
+    case wake
+    case confirm(ConfirmID)
+    case reload(ReloadCause)
+    case stop(signal: Int32)
+
+    // MARK: Replies, one to each effect that asks
+
+    case looked(Look)
+    /// Whether what was learned changes a plan.
+    case learned(matters: Bool)
+    case loaded(LoadOutcome, ReloadCause)
+    /// Settings of the host that could not be applied.
+    case reconfigured(problems: [String])
+    case passed(PassReport)
+}
+
+/// What a source of Services brings.
+package enum SourceUpdate: Sendable {
+    case files(SnapshotUpdate)
+    case cluster(KubernetesUpdate)
+    /// What the cluster held in an earlier run, as no API server has answered yet.
+    case memory(ClusterRecording)
+
+    /// As metrics and status name it.
+    package var source: String {
+        switch self {
+        case .files: "files"
+        case .cluster, .memory: "cluster"
+        }
+    }
+}
+
+/// Tells one request for confirmation from the others.
+package struct ConfirmID: Sendable, Hashable {
+    package let number: UInt64
+
+    package init(_ number: UInt64) {
+        self.number = number
+    }
+}
+
+/// What a look at everything that does not report by itself found.
+package struct Look: Sendable {
+    /// How a source is followed.
+    package struct Files: Sendable {
+        /// When the manifests were last readable; nil if never.
+        package var lastLook: ContinuousClock.Instant?
+        /// Why they have not been read yet; nil once they have.
+        package var problem: ObjectIssue?
+
+        package init(lastLook: ContinuousClock.Instant?, problem: ObjectIssue? = nil) {
+            self.lastLook = lastLook
+            self.problem = problem
+        }
+    }
+
+    /// How the cluster is followed.
+    package struct Cluster: Sendable {
+        /// Nil before following has begun.
+        package var state: KubernetesSourceState?
+        /// Why it has not begun.
+        package var problem: String?
+        /// Why its state is not saved for the next start.
+        package var memoryProblem: String?
+
+        package init(
+            state: KubernetesSourceState?,
+            problem: String? = nil,
+            memoryProblem: String? = nil
+        ) {
+            self.state = state
+            self.problem = problem
+            self.memoryProblem = memoryProblem
+        }
+    }
+
+    /// Why work that was due could not be done.
+    package var dueWorkError: DataplaneError?
+    /// Why it could not be found out whether there is drift.
+    package var driftError: DataplaneError?
+    package var hasDrifted = false
+    /// The node's addresses changed in a way that changes a plan.
+    package var addressesChanged = false
+    package var flowRuns: [ConntrackCleaner.Run] = []
+    package var flowErrors: [DataplaneError] = []
+    /// Nil where there are no manifests to read.
+    package var files: Files?
+    /// Nil where no API server is asked.
+    package var cluster: Cluster?
+
+    package init() {}
+}

@@ -1,0 +1,117 @@
+import DaemonConfiguration
+import Dataplane
+import DataplaneModel
+import KubernetesClient
+import Logging
+import ServiceModel
+import Telemetry
+
+/// Passes, and what else happens over time.
+extension DaemonState {
+    mutating func tick(at now: Instant) {
+        if !isLooking {
+            let forDrift = now >= nextLook
+            if forDrift { nextLook = now + configuration.reconcile.driftCheckInterval }
+            isLooking = true
+            perform(.look(forDrift: forDrift))
+        }
+        go(pipeline.expire(at: now), at: now)
+        if let reason = waitingNotice.report(mayBegin(at: now) ? nil : waitingReason, at: now) {
+            log(
+                .warning,
+                "Nothing is programmed before all sources have reported",
+                ["missing": reason]
+            )
+        }
+    }
+
+    /// The answer came from the dataplane's thread, so that a hung thread starves the watchdog.
+    mutating func take(_ look: Look, at now: Instant) {
+        isLooking = false
+        notify(.keepAlive)
+        turn.isAlive = true
+        turn.flowRuns += look.flowRuns
+        if let error = look.dueWorkError {
+            log(.error, "Failed to remove drained real servers, will retry", ["error": "\(error)"])
+        }
+        if let error = look.driftError {
+            log(.error, "Failed to look for drift, reading the kernel again", ["error": "\(error)"])
+        }
+        for error in look.flowErrors {
+            log(
+                .warning,
+                "Failed to delete stale conntrack entries, will retry",
+                ["error": "\(error)"]
+            )
+        }
+        if look.dueWorkError != nil || look.driftError != nil || look.hasDrifted {
+            scheduler.request(at: now, full: true)
+        }
+        if look.addressesChanged {
+            log(.notice, "Node addresses changed")
+            replan(at: now)
+        }
+        filesProblem = look.files?.problem
+        noteSources(look)
+    }
+
+    /// Manifests on the same host have no reason to be unreadable for longer.
+    private static let filesStaleAfter = Duration.seconds(10)
+
+    private mutating func noteSources(_ look: Look) {
+        turn.signs = []
+        if pipeline.missing.contains(.files) {
+            turn.sourceIssues = [filesProblem].compactMap(\.self)
+        }
+        if let files = look.files {
+            turn.signs.append(
+                Turn.SourceSign(
+                    name: "files",
+                    heard: files.lastLook ?? start,
+                    staleAfter: Self.filesStaleAfter
+                )
+            )
+        }
+        guard let followed = look.cluster else { return }
+        turn.stateIssues = [followed.memoryProblem].compactMap(\.self)
+        turn.cluster = Turn.Cluster(
+            look: followed,
+            isFromMemory: cluster?.isFromMemory ?? false
+        )
+        let limit = configuration.sources.kubernetes?.staleAfter ?? .zero
+        turn.signs.append(
+            Turn.SourceSign(
+                name: "cluster",
+                heard: followed.state?.lastSign ?? start,
+                staleAfter: limit == .zero ? nil : limit,
+                problem: followed.state?.circling
+            )
+        )
+    }
+
+    mutating func passed(_ report: PassReport, at now: Instant) {
+        scheduler.completed(
+            report.kind,
+            at: now,
+            duration: report.duration,
+            outcome: report.outcome
+        )
+        turn.pass = report
+        turn.passed = passing
+        notify(manager.passed(report.line))
+    }
+}
+
+extension PassReport {
+    /// For the service manager.
+    fileprivate var line: String {
+        if let error = errors.first { return "failing: \(error)" }
+        let done = "\(services) Services, last pass \(duration.milliseconds) ms"
+        return failures.first.map { "\(done), not all changed: \($0)" } ?? done
+    }
+}
+
+extension Duration {
+    /// Whole ones.
+    package var milliseconds: Int64 { Int64(self / .milliseconds(1)) }
+}

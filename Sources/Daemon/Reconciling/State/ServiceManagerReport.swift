@@ -1,0 +1,61 @@
+import Telemetry
+
+/// What the service manager is sent about the daemon: that it runs, and a one-line status.
+///
+/// The daemon is ready as soon as its loop runs, even with nothing to serve yet. What it waits for
+/// may itself need a node that has finished booting: an API server in a pod, a file system that is
+/// mounted late. So units ordered after the daemon do not wait for these.
+///
+/// Each call returns the message that is due, if one is.
+struct ServiceManagerReport: Sendable {
+    /// What the first pass is waiting for.
+    private var waiting: String?
+    /// The outcome of the last pass; nil before the first.
+    private var pass: String?
+    /// Why the last reload was rejected.
+    private var refusal: String?
+    private var sent: String?
+
+    /// One line: what the daemon waits for or the outcome of the last pass, and a rejected
+    /// configuration.
+    var line: String {
+        let state = pass ?? "waiting for \(waiting ?? "the first pass")"
+        return refusal.map { "\(state); configuration not reloaded: \($0)" } ?? state
+    }
+
+    /// The loop has started; `reason` as for `waits`.
+    mutating func runs(waitingFor reason: String?) -> ServiceManager.Message {
+        waiting = reason
+        return ready()
+    }
+
+    /// The first pass waits for `reason`, or nil if it is next.
+    mutating func waits(for reason: String?) -> ServiceManager.Message? {
+        waiting = reason
+        return status()
+    }
+
+    /// A pass ended as `outcome` says.
+    mutating func passed(_ outcome: String) -> ServiceManager.Message? {
+        pass = outcome
+        return status()
+    }
+
+    /// A reload has ended; `refusal` says why the former configuration stays in effect, nil if the new
+    /// one is.
+    mutating func reloaded(refusal: String?) -> ServiceManager.Message {
+        self.refusal = refusal
+        return ready()
+    }
+
+    private mutating func ready() -> ServiceManager.Message {
+        sent = line
+        return .ready(status: line)
+    }
+
+    private mutating func status() -> ServiceManager.Message? {
+        guard sent != line else { return nil }
+        sent = line
+        return .status(line)
+    }
+}

@@ -1,0 +1,102 @@
+package import HealthChecking
+package import ServiceModel
+import ServiceSources
+
+/// From what sources report to what a pass is given: merged, held by the removal guard where too much
+/// is missing, and without the endpoints that health checks find unhealthy.
+///
+/// Pure: the caller brings the time. An update costs what it changes.
+package struct SnapshotPipeline: Sendable {
+    package typealias Instant = ContinuousClock.Instant
+
+    private var merger: SnapshotMerger
+    private var removalGuard: MassRemovalGuard
+    private var health = HealthFilter()
+    /// Since a pass was last given something.
+    private var changed = ChangedServices.some([])
+
+    /// What went through.
+    package struct Step: Sendable {
+        /// As the removal guard let it through.
+        package var update: SnapshotUpdate
+        /// What was to be programmed before.
+        package var previous: ServiceSnapshot
+        /// What is to be probed from now on, or no longer.
+        package var targets: TargetChanges
+    }
+
+    /// Nothing goes through before all `origins` have reported; `fileSource` is as for
+    /// `SnapshotMerger`.
+    package init(
+        _ origins: Set<ServiceOrigin>,
+        fileSource: String,
+        _ settings: MassRemovalGuard.Settings
+    ) {
+        merger = SnapshotMerger(origins, fileSource: fileSource)
+        removalGuard = MassRemovalGuard(settings)
+    }
+
+    /// The sources that have not reported yet.
+    package var missing: [ServiceOrigin] { merger.missing }
+    /// Services that the removal guard keeps though the sources have lost them.
+    package var hold: MassRemovalGuard.Hold? { removalGuard.hold }
+    /// What is to be programmed.
+    package var snapshot: ServiceSnapshot { health.snapshot }
+    /// The same with the endpoints that health checks take out.
+    package var unfiltered: ServiceSnapshot { health.raw }
+    package var withoutHealthyEndpoint: [ServicePortName] { health.withoutHealthyEndpoint }
+
+    /// Takes in what a source brought; nil as long as another has not reported.
+    package mutating func take(
+        _ update: SnapshotUpdate,
+        from origin: ServiceOrigin,
+        at now: Instant
+    ) -> Step? {
+        guard let merged = merger.take(update, from: origin) else { return nil }
+        return pass(removalGuard.take(merged, at: now))
+    }
+
+    /// Takes in what probes found; false if nothing comes of it.
+    package mutating func take(_ changes: [HealthChange]) -> Bool {
+        guard let update = health.apply(changes) else { return false }
+        changed = changed.union(update.changed)
+        return true
+    }
+
+    /// Lets go of what is held if its time is over; nil if nothing is let go.
+    package mutating func expire(at now: Instant) -> Step? {
+        removalGuard.expire(at: now).map { pass($0) }
+    }
+
+    /// Lets go of what is held; nil if nothing is.
+    package mutating func confirm(at now: Instant) -> Step? {
+        removalGuard.confirm(at: now).map { pass($0) }
+    }
+
+    /// Goes by other settings of the removal guard; nil if that lets go of nothing.
+    package mutating func reconfigure(
+        _ settings: MassRemovalGuard.Settings,
+        at now: Instant
+    ) -> Step? {
+        removalGuard.reconfigure(settings, at: now).map { pass($0) }
+    }
+
+    /// Everything has to be planned again.
+    package mutating func invalidate() { changed = .all }
+
+    /// What the next pass has to look at. The pass keeps what it could not apply itself.
+    package mutating func takePending() -> SnapshotUpdate {
+        defer { changed = .some([]) }
+        return SnapshotUpdate(snapshot: snapshot, changed: changed)
+    }
+
+    /// The holds that have ended since the last call.
+    package mutating func takeEndings() -> [MassRemovalGuard.Ending] { removalGuard.takeEndings() }
+
+    private mutating func pass(_ update: SnapshotUpdate) -> Step {
+        let previous = snapshot
+        let filtered = health.take(update)
+        changed = changed.union(filtered.update.changed)
+        return Step(update: update, previous: previous, targets: filtered.targets)
+    }
+}

@@ -1,0 +1,104 @@
+import DaemonConfiguration
+import KubernetesClient
+import Logging
+import Reconciling
+import Telemetry
+
+/// The cluster as a source that may not be there yet: as long as kubeconfig or pod do not say how to
+/// reach an API server, they are read again.
+actor ClusterFeed {
+    /// How often to look.
+    private static let interval = Duration.seconds(5)
+
+    private let settings: KubernetesSource.Settings
+    /// Whether it matters which addresses are other Nodes'.
+    private let asksForNodes: Bool
+    /// Records Events for the cluster.
+    nonisolated let events: EventRecorder
+    private var source: KubernetesSource?
+    /// Why there is no source.
+    private var problem: String?
+
+    /// Nil if the configuration names no API server.
+    init?(
+        _ sources: DaemonConfiguration.Sources,
+        nodeName: String,
+        asksForNodes: Bool,
+        logger: Logger,
+        observe: @escaping @Sendable (RequestOutcome) -> Void
+    ) {
+        guard
+            var settings = KubernetesSource.Settings(sources, nodeName: nodeName, logger: logger)
+        else { return nil }
+        settings.observe = observe
+        self.settings = settings
+        self.asksForNodes = asksForNodes
+        events = EventRecorder(nodeName: nodeName, logger: logger)
+    }
+
+    /// Brings updates to `receive` until the task is cancelled.
+    func follow(_ receive: @Sendable (KubernetesUpdate) -> Void) async {
+        guard let source = await opened() else { return }
+        await withDiscardingTaskGroup { group in
+            group.addTask { [events] in await events.run(source.eventConnection) }
+            let directory = NodeDirectory(
+                source,
+                ownName: settings.nodeName,
+                logger: settings.logger
+            )
+            for await var update in source.updates() {
+                if asksForNodes { update.otherNodes = await directory.owners(update.update) }
+                receive(update)
+            }
+            group.cancelAll()
+        }
+        await source.stop()
+    }
+
+    /// How following goes.
+    func look() async -> Look.Cluster {
+        Look.Cluster(state: await source?.state(), problem: problem)
+    }
+
+    /// Finds out how to reach an API server. Fails as `KubernetesSource` does.
+    @discardableResult
+    func open() throws(ClientError) -> KubernetesSource {
+        if let source { return source }
+        let opened = try KubernetesSource(settings)
+        (source, problem) = (opened, nil)
+        return opened
+    }
+
+    /// Nil if cancelled.
+    private func opened() async -> KubernetesSource? {
+        while true {
+            do throws(ClientError) {
+                return try open()
+            } catch {
+                if problem != error.description {
+                    settings.logger.error(
+                        "No API server configured yet, will retry",
+                        metadata: ["reason": "\(error)"]
+                    )
+                }
+                problem = error.description
+            }
+            guard (try? await Task.sleep(for: Self.interval)) != nil else { return nil }
+        }
+    }
+}
+
+extension KubernetesSource.Settings {
+    /// Nil if the configuration names no API server.
+    init?(_ sources: DaemonConfiguration.Sources, nodeName: String, logger: Logger) {
+        guard let kubernetes = sources.kubernetes else { return nil }
+        self.init(logger: logger)
+        kubeconfig = kubernetes.kubeconfig
+        context = kubernetes.context
+        servers = kubernetes.servers
+        contentType = kubernetes.contentType == .json ? .json : .protobuf
+        self.nodeName = nodeName
+        serviceProxyName = sources.serviceProxyName
+        userAgent = "fairlead/\(Version.text)"
+    }
+}

@@ -1,0 +1,111 @@
+import DaemonConfiguration
+import Dataplane
+import DataplaneModel
+import HealthChecking
+import Observability
+import Reconciling
+import Telemetry
+
+/// Carries out what the daemon's state decides, one event after the other.
+struct DaemonLoop {
+    let mailbox: Mailbox
+    let dataplane: Dataplane
+    let feeds: SourceFeeds
+    let checker: HealthChecker
+    let prober: NetworkProber
+    let serviceManager: ServiceManager
+    let score: OutOfMemoryScore
+    let load: @Sendable () throws -> LoadedConfiguration
+    var state: DaemonState
+    var observer: TurnObserver
+    var timer: Task<Void, Never>?
+    var hasEnded = false
+
+    /// Returns when a signal has asked for it. No request for confirmation is left without an answer.
+    mutating func run(_ start: DaemonEvent) async {
+        await handle(start)
+        while !hasEnded, let event = await mailbox.next() { await handle(event) }
+        timer?.cancel()
+        mailbox.close()
+    }
+
+    private mutating func handle(_ event: DaemonEvent) async {
+        var effects = state.handle(event, at: .now)
+        while !effects.isEmpty {
+            let effect = effects.removeFirst()
+            if let reply = await perform(effect) { effects += state.handle(reply, at: .now) }
+        }
+    }
+
+    /// The answer, if the effect has one.
+    private mutating func perform(_ effect: DaemonEffect) async -> DaemonEvent? {
+        switch effect {
+        case .look(let forDrift): return .looked(await look(forDrift: forDrift))
+        case .learn(let facts): return .learned(matters: await dataplane.learn(facts))
+        case .load(let cause): return .loaded(await reload(), cause)
+        case .reconfigure(let new): return .reconfigured(problems: await reconfigure(new))
+        case .pass(let update, let kind, let explain):
+            return .passed(await dataplane.pass(update, kind, explain: explain))
+        case .probe(let targets): await checker.update(targets)
+        case .remember(let recording): await feeds.remember(recording)
+        case .forgetMissing(let revision): feeds.forgetMissing(upTo: revision)
+        case .rescan: feeds.rescan()
+        case .answer(let id, let count): mailbox.answer(id, count)
+        case .wake(let time): wake(at: time)
+        case .notify(let message): serviceManager.send(message)
+        case .observe(let turn): observer.observe(turn)
+        case .end: hasEnded = true
+        }
+        return nil
+    }
+
+    private mutating func wake(at time: ContinuousClock.Instant) {
+        timer?.cancel()
+        timer = Task { [mailbox] in
+            // Cancelled means that a later timer takes over.
+            guard (try? await Task.sleep(until: time, clock: .continuous)) != nil else { return }
+            mailbox.send(.wake)
+        }
+    }
+
+    private func look(forDrift: Bool) async -> Look {
+        var look = Look()
+        if forDrift {
+            do throws(DataplaneError) {
+                try await dataplane.attend()
+            } catch {
+                look.dueWorkError = error
+            }
+            do throws(DataplaneError) {
+                look.hasDrifted = try await dataplane.hasDrifted()
+            } catch {
+                look.driftError = error
+            }
+            look.flowErrors = dataplane.conntrackCleaner.takeProblems()
+            look.addressesChanged = await dataplane.addressesChanged()
+        } else {
+            await dataplane.answer()
+        }
+        look.flowRuns = dataplane.conntrackCleaner.takeRuns()
+        (look.files, look.cluster) = await feeds.look()
+        return look
+    }
+
+    /// Reading files may block.
+    private func reload() async -> LoadOutcome {
+        do {
+            return try await onOwnThread { [load] in LoadOutcome(load) }
+        } catch {
+            return .refused("\(error)")
+        }
+    }
+
+    /// Settings of the host that could not be applied.
+    private func reconfigure(_ new: DaemonConfiguration) async -> [String] {
+        var problems = await dataplane.reconfigure(new)
+        await checker.limit(to: new.healthChecks.maxConcurrent)
+        prober.reconfigure(caFile: new.healthChecks.caFile)
+        problems += [score.apply(new.oomScoreAdjustment)].compactMap(\.self)
+        return problems
+    }
+}

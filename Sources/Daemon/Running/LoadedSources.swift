@@ -1,0 +1,139 @@
+package import DaemonConfiguration
+import InstalledModes
+import KubernetesAPI
+import KubernetesClient
+import Logging
+import Observability
+package import Planning
+import Reconciling
+package import ServiceModel
+import ServiceSources
+
+/// Everything the sources hold at one moment, for commands that end.
+package struct LoadedSources: Sendable {
+    /// Why sources cannot be used, in words.
+    package struct Failure: Error, CustomStringConvertible {
+        package var description: String
+    }
+
+    package private(set) var update: SnapshotUpdate
+    /// What the cluster says of the node; nil where no API server is asked.
+    private var cluster: ClusterFacts?
+    /// What the API server did not answer for in time, with reasons; all that depends on it may be
+    /// planned otherwise than the daemon does.
+    package private(set) var gaps: [String] = []
+
+    /// How long an API server may take.
+    private static let patience = Duration.seconds(20)
+    /// How long the rest may come after its Services: its Node, its ServiceCIDRs.
+    private static let restPatience = Duration.seconds(5)
+
+    /// Reads every source once, while the thread waits; fails with `Failure` if one cannot be read at
+    /// all.
+    package init(_ configuration: DaemonConfiguration) throws {
+        self = try waiting { try await LoadedSources(reading: configuration) }
+    }
+
+    private init(reading configuration: DaemonConfiguration) async throws(Failure) {
+        // State is the daemon's: a command shows what is there now, and leaves nothing behind.
+        var configuration = configuration
+        configuration.sources.stateDirectory = nil
+        let sources = configuration.sources
+        let name = configuration.nodeName
+        let feeds = SourceFeeds(configuration, nodeName: name, logger: .silent)
+        var merger = SnapshotMerger(sources.origins, fileSource: sources.filePath)
+        var merged: SnapshotUpdate?
+        if let files = feeds.files {
+            guard let update = files.load() else {
+                throw Failure(
+                    description:
+                        "\(sources.filePath): cannot be read. Name your manifests with --services, or sources.files in the configuration"
+                )
+            }
+            merged = merger.take(update, from: .files)
+        }
+        if let feed = feeds.cluster {
+            let answer = try await Self.read(feed)
+            var knowledge = ClusterKnowledge()
+            _ = knowledge.take(answer)
+            guard !knowledge.lacksNode else {
+                throw Failure(description: ClusterKnowledge.missingNode(name))
+            }
+            cluster = knowledge.facts
+            gaps = Self.gaps(answer, await feed.look().state)
+            merged = merger.take(answer.update, from: .cluster) ?? merged
+        }
+        guard let merged else {
+            throw Failure(
+                description: "no Services to serve: neither sources.files nor sources.kubernetes"
+            )
+        }
+        update = merged
+    }
+
+    /// What the node and the cluster say of the node, in the present network namespace.
+    package func facts() -> NodeFacts {
+        var facts = NodeFacts.observe()
+        facts.cluster = cluster
+        return facts
+    }
+
+    // MARK: - The cluster
+
+    private static func gaps(_ answer: KubernetesUpdate, _ state: KubernetesSourceState?)
+        -> [String]
+    {
+        answer.unanswered.sorted { $0.rawValue < $1.rawValue }.map { resource in
+            let error = state?.resources[resource]?.lastError ?? "no answer"
+            return
+                "the API server gave no \(resource.rawValue) within \(restPatience), so this goes without: \(error)"
+        }
+    }
+
+    private static func read(_ feed: ClusterFeed) async throws(Failure) -> KubernetesUpdate {
+        do throws(ClientError) {
+            try await feed.open()
+        } catch {
+            throw Failure(description: "\(error)")
+        }
+        if let update = await first(feed) { return update }
+        let errors = await feed.look().state?.resources.values.compactMap(\.lastError) ?? []
+        let reason = errors.min() ?? "no answer"
+        throw Failure(description: "no API server answered within \(patience): \(reason)")
+    }
+
+    /// The first update in which everything is answered for, or the latest there is if that takes
+    /// too long; nil if there is none in time.
+    private static func first(_ feed: ClusterFeed) async -> KubernetesUpdate? {
+        let mailbox = Mailbox()
+        return await withTaskGroup(of: Void.self) { group in
+            func wake(after duration: Duration) -> ContinuousClock.Instant {
+                group.addTask {
+                    try? await Task.sleep(for: duration)
+                    mailbox.send(.wake)
+                }
+                return .now + duration
+            }
+            group.addTask { await feed.follow { mailbox.send(.arrived(.cluster($0))) } }
+            var end = wake(after: patience)
+            var latest: KubernetesUpdate?
+            while ContinuousClock.now < end, let event = await mailbox.next() {
+                guard case .arrived(.cluster(var update)) = event else { continue }
+                if latest == nil { end = wake(after: restPatience) }
+                // Those before it are dropped, so what they changed counts as changed by this one.
+                update.update.changed = .all
+                latest = update
+                if update.unanswered.isEmpty { break }
+            }
+            group.cancelAll()
+            return latest
+        }
+    }
+}
+
+extension Logger {
+    /// Commands report the outcome, not the way there.
+    fileprivate static var silent: Logger {
+        Logger(label: "fairlead") { _ in SwiftLogNoOpLogHandler() }
+    }
+}

@@ -1,0 +1,172 @@
+import HealthChecking
+import KubernetesClient
+package import Reconciling
+import ServiceModel
+import Synchronization
+
+/// What waits for the daemon's loop: of each kind of event one at most, in the order in which the kinds
+/// came, so that a long pass leaves no queue.
+///
+/// An update of a source joins the one that has not been read yet; a tick, a wake and a reload are one,
+/// however often they came. Requests for confirmation wait each for itself, and each is answered once.
+package final class Mailbox: Sendable {
+    fileprivate enum Kind {
+        case files
+        case cluster
+        case memory
+        case health
+        case tick
+        case wake
+        case reload
+        case stop
+        case confirm
+    }
+
+    fileprivate struct State {
+        var order: [Kind] = []
+        var events: [Kind: DaemonEvent] = [:]
+        var confirms: [ConfirmID] = []
+        var answers: [ConfirmID: CheckedContinuation<Int?, Never>] = [:]
+        var lastConfirm: UInt64 = 0
+        var reader: CheckedContinuation<DaemonEvent?, Never>?
+        var isClosed = false
+    }
+
+    private let state = Mutex(State())
+
+    package init() {}
+
+    /// Puts in an event that comes by itself. Nothing is kept once the mailbox is closed.
+    package func send(_ event: DaemonEvent) {
+        let delivery: (@Sendable () -> Void)? = state.withLock { state in
+            guard !state.isClosed else { return nil }
+            state.put(event)
+            return state.delivery()
+        }
+        delivery?()
+    }
+
+    /// Confirms what the removal guard holds; how many Services that were, nil if the daemon stops
+    /// first.
+    package func confirm() async -> Int? {
+        await withCheckedContinuation { answer in
+            let delivery: (@Sendable () -> Void)? = state.withLock { state in
+                guard !state.isClosed else { return { answer.resume(returning: nil) } }
+                state.lastConfirm += 1
+                let id = ConfirmID(state.lastConfirm)
+                state.answers[id] = answer
+                state.put(.confirm(id))
+                return state.delivery()
+            }
+            delivery?()
+        }
+    }
+
+    package func answer(_ id: ConfirmID, _ count: Int?) {
+        state.withLock { $0.answers.removeValue(forKey: id) }?.resume(returning: count)
+    }
+
+    /// The next event, waited for; nil once the mailbox is closed. For one reader.
+    package func next() async -> DaemonEvent? {
+        await withCheckedContinuation { reader in
+            let delivery: (@Sendable () -> Void)? = state.withLock { state in
+                guard !state.isClosed else { return { reader.resume(returning: nil) } }
+                state.reader = reader
+                return state.delivery()
+            }
+            delivery?()
+        }
+    }
+
+    /// Ends it: whoever waits for a confirmation is answered, as is whoever still asks for one.
+    package func close() {
+        let (answers, reader) = state.withLock { state in
+            state.isClosed = true
+            defer { (state.answers, state.reader) = ([:], nil) }
+            return (Array(state.answers.values), state.reader)
+        }
+        for answer in answers { answer.resume(returning: nil) }
+        reader?.resume(returning: nil)
+    }
+}
+
+extension Mailbox.State {
+    fileprivate mutating func put(_ event: DaemonEvent) {
+        guard let kind = Mailbox.Kind(event) else { return }
+        if kind == .confirm, case .confirm(let id) = event { confirms.append(id) }
+        guard let unread = events[kind] else {
+            events[kind] = event
+            order.append(kind)
+            return
+        }
+        events[kind] = unread.joined(by: event)
+    }
+
+    /// Hands the reader what is next, if both are there. To be called without the lock.
+    fileprivate mutating func delivery() -> (@Sendable () -> Void)? {
+        guard let reader, !order.isEmpty else { return nil }
+        self.reader = nil
+        let kind = order.removeFirst()
+        var event = events.removeValue(forKey: kind)
+        if kind == .confirm {
+            event = .confirm(confirms.removeFirst())
+            if !confirms.isEmpty { put(again: .confirm) }
+        }
+        return { [event] in reader.resume(returning: event) }
+    }
+
+    private mutating func put(again kind: Mailbox.Kind) {
+        order.append(kind)
+        events[kind] = .confirm(confirms[0])
+    }
+}
+
+extension Mailbox.Kind {
+    /// Nil for replies, which go to the loop directly.
+    fileprivate init?(_ event: DaemonEvent) {
+        switch event {
+        case .arrived(.files): self = .files
+        case .arrived(.cluster): self = .cluster
+        case .arrived(.memory): self = .memory
+        case .probed: self = .health
+        case .tick: self = .tick
+        case .wake: self = .wake
+        case .confirm: self = .confirm
+        case .reload: self = .reload
+        case .stop: self = .stop
+        case .started, .looked, .learned, .loaded, .reconfigured, .passed: return nil
+        }
+    }
+}
+
+extension DaemonEvent {
+    /// This and a later one of the same kind, as one.
+    fileprivate func joined(by later: DaemonEvent) -> DaemonEvent {
+        switch (self, later) {
+        case (.arrived(.files(var update)), .arrived(.files(let later))):
+            update.join(later)
+            return .arrived(.files(update))
+        case (.arrived(.cluster(var update)), .arrived(.cluster(let later))):
+            update.join(later)
+            return .arrived(.cluster(update))
+        case (.probed(let changes), .probed(let later)):
+            let targets = Set(later.map(\.target))
+            return .probed(changes.filter { !targets.contains($0.target) } + later)
+        // A signal counts, whatever the file did beside it.
+        case (.reload(.signal), .reload): return self
+        default: return later
+        }
+    }
+}
+
+extension KubernetesUpdate {
+    /// Adds what came afterwards.
+    mutating func join(_ later: KubernetesUpdate) {
+        update.join(later.update)
+        node = later.node
+        serviceCIDRs = later.serviceCIDRs
+        otherNodes = later.otherNodes
+        triggers.merge(later.triggers, uniquingKeysWith: +)
+        unanswered = later.unanswered
+    }
+}

@@ -1,0 +1,22 @@
+import Dispatch
+import Glibc
+import Reconciling
+
+/// SIGHUP reloads, SIGTERM and SIGINT stop, until this is let go.
+struct Signals {
+    private let sources: [any DispatchSourceSignal]
+
+    init(into mailbox: Mailbox) {
+        sources = [SIGHUP, SIGTERM, SIGINT].map { number in
+            signal(number, SIG_IGN)
+            let source = DispatchSource.makeSignalSource(signal: number, queue: .global())
+            source.setEventHandler {
+                mailbox.send(number == SIGHUP ? .reload(.signal) : .stop(signal: number))
+            }
+            source.resume()
+            return source
+        }
+    }
+
+    func cancel() { sources.forEach { $0.cancel() } }
+}
