@@ -1,6 +1,7 @@
 import DaemonConfiguration
 import Dataplane
 import DataplaneModel
+import KubernetesClient
 import Logging
 import Reconciling
 import ServiceModel
@@ -125,6 +126,25 @@ struct DaemonReloadTests {
         #expect(sent.turns.flatMap(\.endings).map(\.reason) == [.confirmed])
         #expect(sent.contains { if case .forgetMissing(2) = $0 { true } else { false } })
         #expect(harness.send(.confirm(ConfirmID(8))).answers.map(\.count) == [0])
+    }
+
+    @Test("Manifests that go missing while an API server is waited for are held, not forgotten")
+    func missingBeforeStart() {
+        func forgets(_ effects: [DaemonEffect]) -> Bool {
+            effects.contains { if case .forgetMissing = $0 { true } else { false } }
+        }
+        var harness = Harness(Harness.both())
+        _ = harness.begin()
+        harness.send(.arrived(.files(Harness.update(0..<20, revision: 1))))
+        harness.send(.arrived(.files(Harness.update([], revision: 2))))
+        harness.advance(1)
+        #expect(!forgets(harness.send(.tick)))
+        let cluster = KubernetesUpdate(update: Harness.update(100..<103), node: Harness.node())
+        let begun = harness.send(.arrived(.cluster(cluster)))
+        #expect(begun.passes.map(\.update.snapshot.services.count) == [23])
+        #expect(begun.turns.last?.hold?.services == 20)
+        #expect(!forgets(begun))
+        #expect(forgets(harness.send(.confirm(ConfirmID(1)))))
     }
 
     @Test("A hold ends by itself, and by settings that would not have held")

@@ -228,7 +228,16 @@ struct DaemonStateTests {
         #expect(moved.passes.map(\.update.changed) == [.all])
         let flows = passes { $0.flowErrors = [error] }
         #expect(flows.passes.isEmpty)
-        #expect(flows.lines.contains { $0.message.contains("stale conntrack entries") })
+        #expect(
+            flows.lines.map(\.message) == ["Failed to delete stale conntrack entries, will retry"]
+        )
+        var absent = error
+        absent.kind = .unsupported
+        let impossible = passes { $0.flowErrors = [absent] }
+        #expect(
+            impossible.lines.map(\.message)
+                == ["Cannot delete stale conntrack entries on this kernel"]
+        )
     }
 
     @Test("The kernel is looked at in its interval, and the watchdog is fed by answers alone")

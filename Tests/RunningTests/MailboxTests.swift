@@ -38,15 +38,24 @@ struct MailboxTests {
         SnapshotUpdate(snapshot: snapshot(indexes), changed: .some(Set(changed.map(name))))
     }
 
-    /// What is read until the mailbox is empty.
-    private static func drain(_ mailbox: Mailbox) async -> [DaemonEvent] {
-        mailbox.send(.stop(signal: 0))
+    /// The next events, as many as there should be.
+    private static func read(_ count: Int, from mailbox: Mailbox) async -> [DaemonEvent] {
         var events: [DaemonEvent] = []
-        while let event = await mailbox.next() {
-            if case .stop = event { break }
-            events.append(event)
-        }
+        while events.count < count, let event = await mailbox.next() { events.append(event) }
         return events
+    }
+
+    @Test("A stop is read before everything that came earlier")
+    func stopFirst() async {
+        let mailbox = Mailbox()
+        mailbox.send(.tick)
+        mailbox.send(.arrived(.files(Self.update([1], 1))))
+        mailbox.send(.stop(signal: 15))
+        let events = await Self.read(3, from: mailbox)
+        guard case .stop = events[0], case .tick = events[1], case .arrived = events[2] else {
+            Issue.record("\(events)")
+            return
+        }
     }
 
     @Test("A long pass leaves one event of each kind, whatever came meanwhile, in order of arrival")
@@ -60,8 +69,15 @@ struct MailboxTests {
             mailbox.send(.wake)
             mailbox.send(.reload(index == 7 ? .signal : .fileChanged))
         }
-        let events = await Self.drain(mailbox)
+        mailbox.send(.stop(signal: 15))
+        let events = Array(await Self.read(6, from: mailbox).dropFirst())
         #expect(events.count == 5)
+        // Nothing was left behind these.
+        mailbox.send(.tick)
+        guard case .tick? = await mailbox.next() else {
+            Issue.record("more than one event of a kind")
+            return
+        }
         guard case .tick = events[0], case .arrived(.files(let files)) = events[1],
             case .arrived(.cluster(let cluster)) = events[2], case .wake = events[3],
             case .reload(.signal) = events[4]

@@ -3,24 +3,26 @@ package import DataplaneModel
 package import Planning
 import Synchronization
 
-/// What the kernel remembers of UDP. Calls come from one thread, and the first of them enters the
-/// configured network namespace.
+/// The UDP flows in the kernel's connection tracking. Calls come from one thread, and the first of
+/// them enters the configured network namespace.
 package protocol FlowTable {
-    /// The node's addresses on interfaces.
+    /// The addresses on the node's interfaces; fails as the kernel does.
     func localAddresses() throws(DataplaneError) -> [IPAddress]
 
-    /// Deletes the flows of a family that `isStale` picks; the number of them, and what the kernel
-    /// refused to delete.
+    /// Deletes the flows of a family that `isStale` picks; returns how many were deleted, and those
+    /// that the kernel refused to delete.
+    ///
+    /// - Throws: the kernel's error if the table cannot be read; `unsupported` if it has none.
     func deleteFlows(
         _ family: IPFamily,
         where isStale: (UDPFlow) -> Bool
     ) throws(DataplaneError) -> (deleted: Int, failures: [DataplaneError])
 }
 
-/// Makes the kernel forget UDP flows to endpoints that are gone, apart from the passes: on a thread
-/// of its own, and what is asked for meanwhile together.
+/// Deletes UDP flows to endpoints that are gone, independently of the passes, on a thread of its own.
+/// Requests that arrive during a run are combined for the next.
 package actor ConntrackCleaner {
-    /// One look through the table of a family.
+    /// One run through the table of a family.
     package struct Run: Sendable, Equatable {
         package var family: IPFamily
         /// Entries deleted.
@@ -28,7 +30,7 @@ package actor ConntrackCleaner {
         package var duration: Duration
     }
 
-    /// What one family is asked for.
+    /// What to delete in one family.
     package struct Request: Sendable {
         package var check: FlowCheck
         package var settings: PlannerSettings
@@ -58,15 +60,16 @@ package actor ConntrackCleaner {
     private let flows: any FlowTable
     private let shared = Mutex(Shared())
 
-    /// Until it is tried again what the kernel refused.
-    private static let retryInterval = Duration.seconds(5)
+    private let retryInterval: Duration
 
-    /// Touches nothing before the first request.
-    package init(_ flows: sending any FlowTable) {
+    /// Touches nothing before the first request. What the kernel refuses is tried again after
+    /// `retryInterval`, unless it does not support it.
+    package init(_ flows: sending any FlowTable, retryInterval: Duration = .seconds(5)) {
         self.flows = flows
+        self.retryInterval = retryInterval
     }
 
-    /// What was done since the last call.
+    /// The runs since the last call.
     package nonisolated func takeRuns() -> [Run] {
         shared.withLock { shared in
             defer { shared.runs = [] }
@@ -74,7 +77,7 @@ package actor ConntrackCleaner {
         }
     }
 
-    /// What went wrong since the last call.
+    /// The failures since the last call: the last ten.
     package nonisolated func takeProblems() -> [DataplaneError] {
         shared.withLock { shared in
             defer { shared.problems = [] }
@@ -82,7 +85,7 @@ package actor ConntrackCleaner {
         }
     }
 
-    /// Returns when nothing is waiting any more, or what is waiting has failed once.
+    /// Returns when no request is waiting any more, or the waiting ones have failed once.
     package nonisolated func finish() async {
         await withCheckedContinuation { continuation in
             let isDone = shared.withLock { shared in
@@ -117,20 +120,17 @@ package actor ConntrackCleaner {
         if begins { Task { await run() } }
     }
 
-    /// Works until nothing is waiting, and rests as long as it works.
+    /// Works until no request is waiting, with pauses as long as the work took.
     private func run() async {
         while let waiting = next() {
             let began = ContinuousClock.now
             var pause = Duration.zero
             for (family, request) in waiting.sorted(by: { $0.key < $1.key }) {
-                do throws(DataplaneError) {
-                    try clean(family, request)
-                } catch {
-                    note(error)
-                    guard error.kind != .unsupported else { continue }
-                    putBack(family, request)
-                    pause = Self.retryInterval
-                }
+                let problems = clean(family, request)
+                for problem in problems { note(problem) }
+                guard problems.contains(where: { $0.kind != .unsupported }) else { continue }
+                putBack(family, request)
+                pause = retryInterval
             }
             if pause > .zero { release() }
             try? await Task.sleep(for: max(pause, ContinuousClock.now - began))
@@ -146,24 +146,31 @@ package actor ConntrackCleaner {
         }
     }
 
-    private func clean(_ family: IPFamily, _ request: Request) throws(DataplaneError) {
+    /// What could not be deleted, or why the table could not be read.
+    private func clean(_ family: IPFamily, _ request: Request) -> [DataplaneError] {
         let began = ContinuousClock.now
-        let accepting = request.settings.nodePortAddresses(
-            family,
-            local: try flows.localAddresses(),
-            request.mode
-        )
-        let report = try flows.deleteFlows(family) {
-            request.check.isStale($0, acceptsNodePorts: accepting.contains)
+        do throws(DataplaneError) {
+            let accepting = request.settings.nodePortAddresses(
+                family,
+                local: try flows.localAddresses(),
+                request.mode
+            )
+            let report = try flows.deleteFlows(family) {
+                request.check.isStale($0, acceptsNodePorts: accepting.contains)
+            }
+            let run = Run(
+                family: family,
+                deleted: report.deleted,
+                duration: ContinuousClock.now - began
+            )
+            shared.withLock { $0.runs.append(run) }
+            return report.failures
+        } catch {
+            return [error]
         }
-        let duration = ContinuousClock.now - began
-        shared.withLock { shared in
-            shared.runs.append(Run(family: family, deleted: report.deleted, duration: duration))
-        }
-        for failure in report.failures { note(failure) }
     }
 
-    /// What was asked for since then knows better.
+    /// Later requests take precedence.
     private func putBack(_ family: IPFamily, _ request: Request) {
         shared.withLock { shared in
             var merged = request
@@ -177,7 +184,7 @@ package actor ConntrackCleaner {
     }
 
     private func note(_ problem: DataplaneError) {
-        // The newest of many say what the others did.
+        // The rest is more of the same.
         shared.withLock { shared in
             shared.problems = shared.problems.suffix(9) + [problem]
         }

@@ -4,11 +4,11 @@ package import Reconciling
 import ServiceModel
 import Synchronization
 
-/// What waits for the daemon's loop: of each kind of event one at most, in the order in which the kinds
-/// came, so that a long pass leaves no queue.
+/// The events that wait for the daemon's loop: at most one of each kind, in order of arrival, so that
+/// no queue builds up during a long pass. A stop comes first.
 ///
-/// An update of a source joins the one that has not been read yet; a tick, a wake and a reload are one,
-/// however often they came. Requests for confirmation wait each for itself, and each is answered once.
+/// An update of a source joins the one that has not been read yet; ticks, wakes and reloads are one
+/// each, however many came. Each request for confirmation waits on its own and is answered once.
 package final class Mailbox: Sendable {
     fileprivate enum Kind {
         case files
@@ -96,7 +96,8 @@ extension Mailbox.State {
         if kind == .confirm, case .confirm(let id) = event { confirms.append(id) }
         guard let unread = events[kind] else {
             events[kind] = event
-            order.append(kind)
+            // No further pass begins before a stop.
+            order.insert(kind, at: kind == .stop ? 0 : order.endIndex)
             return
         }
         events[kind] = unread.joined(by: event)

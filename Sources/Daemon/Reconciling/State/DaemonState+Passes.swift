@@ -6,7 +6,7 @@ import Logging
 import ServiceModel
 import Telemetry
 
-/// Passes, and what else happens over time.
+/// Passes, and what is done periodically.
 extension DaemonState {
     mutating func tick(at now: Instant) {
         if !isLooking {
@@ -25,7 +25,7 @@ extension DaemonState {
         }
     }
 
-    /// The answer came from the dataplane's thread, so that a hung thread starves the watchdog.
+    /// The reply comes from the dataplane's thread: if that hangs, the watchdog gets no keep-alive.
     mutating func take(_ look: Look, at now: Instant) {
         isLooking = false
         notify(.keepAlive)
@@ -38,11 +38,11 @@ extension DaemonState {
             log(.error, "Failed to look for drift, reading the kernel again", ["error": "\(error)"])
         }
         for error in look.flowErrors {
-            log(
-                .warning,
-                "Failed to delete stale conntrack entries, will retry",
-                ["error": "\(error)"]
-            )
+            let message =
+                error.kind == .unsupported
+                ? "Cannot delete stale conntrack entries on this kernel"
+                : "Failed to delete stale conntrack entries, will retry"
+            log(.warning, message, ["error": "\(error)"])
         }
         if look.dueWorkError != nil || look.driftError != nil || look.hasDrifted {
             scheduler.request(at: now, full: true)
@@ -55,7 +55,7 @@ extension DaemonState {
         noteSources(look)
     }
 
-    /// Manifests on the same host have no reason to be unreadable for longer.
+    /// Manifests are on the same host, so a longer silence is a fault.
     private static let filesStaleAfter = Duration.seconds(10)
 
     private mutating func noteSources(_ look: Look) {

@@ -54,8 +54,9 @@ extension DaemonState {
 
     /// Plans what went through the pipeline.
     mutating func go(_ step: SnapshotPipeline.Step?, at now: Instant) {
-        // What was missing and is not held need not be known at the next start.
-        if pipeline.hold == nil, filesRevision > forgottenRevision {
+        // The next start does not need what is missing and not held. Before every source has
+        // reported, the removal guard has judged nothing.
+        if pipeline.missing.isEmpty, pipeline.hold == nil, filesRevision > forgottenRevision {
             forgottenRevision = filesRevision
             perform(.forgetMissing(upTo: filesRevision))
         }

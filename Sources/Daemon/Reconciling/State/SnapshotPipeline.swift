@@ -12,7 +12,9 @@ package struct SnapshotPipeline: Sendable {
     private var merger: SnapshotMerger
     private var removalGuard: MassRemovalGuard
     private var health = HealthFilter()
-    /// Since a pass was last given something.
+    /// What sources have changed since their first report while another had not reported.
+    private var early: [ServiceOrigin: SnapshotUpdate] = [:]
+    /// Changes since the last pass began.
     private var changed = ChangedServices.some([])
 
     /// What went through.
@@ -46,14 +48,27 @@ package struct SnapshotPipeline: Sendable {
     package var unfiltered: ServiceSnapshot { health.raw }
     package var withoutHealthyEndpoint: [ServicePortName] { health.withoutHealthyEndpoint }
 
-    /// Takes in what a source brought; nil as long as another has not reported.
+    /// Takes in an update of a source; nil while another source has not reported.
+    ///
+    /// The removal guard sees every source's first report before later ones, so that it holds what
+    /// goes missing while the daemon waits for another source.
     package mutating func take(
         _ update: SnapshotUpdate,
         from origin: ServiceOrigin,
         at now: Instant
     ) -> Step? {
+        if !missing.isEmpty, !missing.contains(origin) {
+            if early[origin]?.join(update) == nil { early[origin] = update }
+            return nil
+        }
         guard let merged = merger.take(update, from: origin) else { return nil }
-        return pass(removalGuard.take(merged, at: now))
+        var accepted = removalGuard.take(merged, at: now)
+        for (origin, update) in early.sorted(by: { $0.key < $1.key }) {
+            guard let merged = merger.take(update, from: origin) else { continue }
+            accepted.join(removalGuard.take(merged, at: now))
+        }
+        early = [:]
+        return pass(accepted)
     }
 
     /// Takes in what probes found; false if nothing comes of it.
