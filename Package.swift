@@ -491,8 +491,9 @@ let package = Package(
         tests(
             "RunningTests",
             [
-                "Addressing", "ServiceModel", "HTTPServing", "KubernetesAPI", "KubernetesClient",
-                "DaemonConfiguration", "Reconciling", "Observability", "Running",
+                "Addressing", "ServiceModel", "DataplaneModel", "Planning", "HTTPServing",
+                "HealthChecking", "KubernetesAPI", "KubernetesClient", "DaemonConfiguration",
+                "Telemetry", "Dataplane", "Reconciling", "Observability", "Running", logging,
             ]
         ),
         tests("NamespaceLabTests", ["Addressing", "NamespaceLab", "LabCluster"]),

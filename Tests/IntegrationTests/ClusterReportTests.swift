@@ -33,7 +33,7 @@ struct ClusterReportTests {
     func issues() {
         var state = ClusterReport()
         func notes(_ reasons: [String], _ origin: ServiceOrigin = .cluster) -> [String] {
-            state.taking(Self.report(reasons), Self.services(origin)).map(\.note)
+            state.update(Self.report(reasons), Self.services(origin)).map(\.note)
         }
         #expect(notes(["a"], .files).isEmpty)
         #expect(notes(["a"]) == ["port http: a"])
@@ -48,7 +48,7 @@ struct ClusterReportTests {
     func failures() {
         var state = ClusterReport()
         func reasons(_ error: String?) -> [String] {
-            state.taking(Self.report(error: error), Self.services(.cluster)).map(\.reason)
+            state.update(Self.report(error: error), Self.services(.cluster)).map(\.reason)
         }
         #expect(reasons("busy").isEmpty)
         #expect(reasons("busy").isEmpty)
@@ -66,7 +66,7 @@ struct ClusterReportTests {
             drift: 7,
             driftedServices: Set((1...9).map { ServiceName(namespace: "shop", name: "s\($0)") })
         )
-        let event = state.taking(report, Self.services(.cluster)).first
+        let event = state.update(report, Self.services(.cluster)).first
         #expect(event?.regarding == .node)
         #expect(
             event?.note == "Repaired 7 objects that another program had changed; "

@@ -43,14 +43,15 @@ struct ClusterStatusTests {
 
     @Test("Each kind of object has its phase, and the last sign of life of any sort counts")
     func resources() {
-        let status = ClusterStatus(state(), problem: nil, isFromMemory: false, at: now)
-        #expect(status.resources.map(\.name) == ["endpointSlices", "serviceCIDRs", "services"])
+        let status = ClusterStatus(state: state())
+        let resources = status.following(at: now).resources
+        #expect(resources.map(\.name) == ["endpointSlices", "serviceCIDRs", "services"])
         #expect(
-            status.resources.map(\.phase) == ["watching", "not there", "waiting after a failure"]
+            resources.map(\.phase) == ["watching", "not there", "waiting after a failure"]
         )
-        #expect(status.failures == 3)
         // What the server does not have is not waited for.
-        #expect(status.silence(at: now) == 40)
+        #expect(resources.map(\.heardSecondsAgo) == [5, nil, 40])
+        #expect(status.metrics(at: now).flatMap(\.samples).map(\.value).prefix(2) == [40, 3])
     }
 
     @Test("The screen says who fails and why, and that memory is served")
@@ -58,7 +59,7 @@ struct ClusterStatusTests {
         let view = view()
         #expect(await view.status(at: now).sources.isEmpty)
         view.publish {
-            $0.cluster = ClusterStatus(state(), problem: nil, isFromMemory: true, at: now)
+            $0.cluster = ClusterStatus(state: state(), isFromMemory: true)
         }
         let text = await view.status(at: now).text
         #expect(text.contains("source     cluster, FROM MEMORY of an earlier run\n"))
@@ -68,12 +69,12 @@ struct ClusterStatusTests {
             )
         )
         view.publish {
-            $0.cluster = ClusterStatus(nil, problem: "no kubeconfig", isFromMemory: false, at: now)
+            $0.cluster = ClusterStatus(problem: "no kubeconfig")
         }
         #expect(await view.status(at: now).text.contains("cluster\n  no kubeconfig\n"))
     }
 
-    @Test("A circle is named, and its lists are no sign that what is known is right")
+    @Test("A circle is named, and its lists do not count as signs of life")
     func circle() async {
         var circling = state()
         circling.resources[.services]?.phase = .watching
@@ -89,7 +90,7 @@ struct ClusterStatusTests {
         #expect(circling.lastSign == now.instant.advanced(by: .seconds(-400)))
         let view = view()
         view.publish {
-            $0.cluster = ClusterStatus(circling, problem: nil, isFromMemory: false, at: now)
+            $0.cluster = ClusterStatus(state: circling)
         }
         #expect(
             await view.status(at: now).text.contains(
@@ -100,18 +101,18 @@ struct ClusterStatusTests {
         #expect(page.contains("fairlead_source_lists_without_watch{source=\"cluster\"} 7\n"))
     }
 
-    @Test("Metrics tell age and failures, and no age before the first answer")
+    @Test("Metrics show age and failures, and no age before the first answer")
     func metrics() async {
         let view = view()
         view.publish {
-            $0.cluster = ClusterStatus(nil, problem: "none", isFromMemory: true, at: now)
+            $0.cluster = ClusterStatus(problem: "none", isFromMemory: true)
         }
         let silent = await view.metricsPages.answer(HTTPRequest(path: "/metrics")).body
         #expect(silent.contains("fairlead_source_failures{source=\"cluster\"} 0\n"))
         #expect(silent.contains("fairlead_source_from_memory{source=\"cluster\"} 1\n"))
         #expect(!silent.contains("fairlead_source_last_answer_age_seconds{"))
         view.publish {
-            $0.cluster = ClusterStatus(state(), problem: nil, isFromMemory: false, at: now)
+            $0.cluster = ClusterStatus(state: state())
         }
         let page = await view.metricsPages.answer(HTTPRequest(path: "/metrics")).body
         #expect(page.contains("fairlead_source_failures{source=\"cluster\"} 3\n"))

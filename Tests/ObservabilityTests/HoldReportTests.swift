@@ -34,13 +34,13 @@ struct HoldReportTests {
     @Test("One line and one Event for a hold, whatever its number, and one of each at its end")
     func wholeLife() {
         var report = HoldReport()
-        let nothing = report.taking(nil, after: [])
+        let nothing = report.update(nil, after: [])
         #expect(nothing.lines.isEmpty && nothing.events.isEmpty)
         var lines: [LogLine] = []
         var events: [ClusterEvent] = []
         for services in 11...17 {
             for _ in 0..<3 {
-                let news = report.taking(hold(services), after: [])
+                let news = report.update(hold(services), after: [])
                 lines += news.lines
                 events += news.events
             }
@@ -51,14 +51,14 @@ struct HoldReportTests {
         #expect(lines[0].message.contains("missing at once without having been deleted"))
         // The same Event is a series; only changes of the number count in it.
         #expect(events.count == 7 && Set(events).count == 1)
-        let end = report.taking(nil, after: [ending(.recovered)])
+        let end = report.update(nil, after: [ending(.recovered)])
         #expect(end.lines.map(\.message).joined().contains("the source has them again"))
         #expect(end.lines[0].metadata["removed"] == "2")
         #expect(end.events.map(\.reason) == ["RemovalsReleased"])
-        let again = report.taking(hold(12), after: [])
+        let again = report.update(hold(12), after: [])
         #expect(again.lines.count == 1 && Set(again.events) == Set(events))
         // One ends and the next begins.
-        let next = report.taking(hold(13, deleted: 13), after: [ending(.expired)])
+        let next = report.update(hold(13, deleted: 13), after: [ending(.expired)])
         #expect(next.lines.count == 2 && next.events.count == 2)
         #expect(next.lines[1].message.contains("were deleted"))
     }

@@ -74,8 +74,8 @@ package protocol TrafficSource {
     func read(_ owners: FrontendOwners) throws(DataplaneError) -> [ServicePortName: PortTraffic]?
 }
 
-/// What the kernel has counted for one Service port in one family, all its frontends together.
-package struct PortTraffic: Sendable, Equatable {
+/// What the kernel has counted for all frontends of one Service port in one family.
+package struct PortTraffic: Codable, Sendable, Equatable {
     /// Nil where the kernel does not count them.
     package var connections: UInt64?
     /// Both ways.

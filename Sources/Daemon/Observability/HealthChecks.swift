@@ -36,68 +36,45 @@ struct HealthChecks: Sendable {
     /// As metrics.
     func metrics() async -> [MetricFamily] {
         guard let summary = await checker?.summary() else { return [] }
-        func family(
-            _ name: String,
-            _ help: String,
-            _ value: Double,
-            _ kind: MetricFamily.Kind = .gauge
-        ) -> MetricFamily {
-            MetricFamily(
-                "fairlead_health_check_\(name)",
-                help,
-                kind,
-                [.init(labels: [], value: value)]
-            )
-        }
+        let verdicts: [TargetHealth.Verdict] = [.healthy, .unhealthy, .unknown]
         let totals = summary.totals
+        let passed = totals.probes - totals.failures - totals.impossible
+        let results = [
+            ("passed", passed), ("failed", totals.failures), ("impossible", totals.impossible),
+        ]
         return [
-            summary.targetMetrics,
-            totals.probeMetrics,
-            family(
-                "transitions_total",
-                "Verdicts of health checks that changed.",
-                Double(totals.transitions),
-                .counter
+            MetricFamily(
+                "fairlead_health_check_targets",
+                "Sockets that are probed, by verdict.",
+                .gauge,
+                by: "state",
+                verdicts.map { ($0.rawValue, Double(summary.targets[$0] ?? 0)) }
             ),
-            family(
-                "panics",
+            MetricFamily(
+                "fairlead_health_check_probes_total",
+                "Probes of health checks, by result.",
+                .counter,
+                by: "result",
+                results.map { ($0, Double($1)) }
+            ),
+            MetricFamily(
+                "fairlead_health_check_transitions_total",
+                "Verdicts of health checks that changed.",
+                .counter,
+                Double(totals.transitions)
+            ),
+            MetricFamily(
+                "fairlead_health_check_panics",
                 "Service ports that have endpoints and not one that is healthy.",
+                .gauge,
                 Double(withoutHealthyEndpoint.count)
             ),
-            family(
-                "lag_seconds",
+            MetricFamily(
+                "fairlead_health_check_lag_seconds",
                 "For how long the longest overdue probe has waited because of the limit.",
+                .gauge,
                 summary.lag.inSeconds
             ),
         ]
-    }
-}
-
-extension HealthSummary {
-    fileprivate var targetMetrics: MetricFamily {
-        let verdicts: [TargetHealth.Verdict] = [.healthy, .unhealthy, .unknown]
-        return MetricFamily(
-            "fairlead_health_check_targets",
-            "Sockets that are probed, by verdict.",
-            .gauge,
-            verdicts.map {
-                .init(labels: [.init("state", $0.rawValue)], value: Double(targets[$0] ?? 0))
-            }
-        )
-    }
-}
-
-extension HealthCounters {
-    fileprivate var probeMetrics: MetricFamily {
-        let results = [
-            ("passed", probes - failures - impossible), ("failed", failures),
-            ("impossible", impossible),
-        ]
-        return MetricFamily(
-            "fairlead_health_check_probes_total",
-            "Probes of health checks, by result.",
-            .counter,
-            results.map { .init(labels: [.init("result", $0.0)], value: Double($0.1)) }
-        )
     }
 }

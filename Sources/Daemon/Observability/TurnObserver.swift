@@ -7,24 +7,25 @@ package import Reconciling
 import ServiceModel
 package import Telemetry
 
-/// Takes one value for each turn of the loop, and keeps log, health, metrics, status and the cluster's
-/// Events up to date with it. Decides nothing that the daemon does.
+/// Keeps log, health, metrics, status and the cluster's Events up to date with the turns of the loop.
+/// Makes no decision for the daemon.
 package struct TurnObserver: Sendable {
     private let view: DaemonView
     private let logger: Logger
     private let configureLog: @Sendable (DaemonConfiguration.Log) -> Void
     private var configuration: DaemonConfiguration
     private var latencies = ProgrammingLatencies()
-    /// When the oldest news of each source came that no pass has applied yet.
+    /// When the oldest update of each source arrived that no pass has applied yet.
     private var waiting: [String: Moment] = [:]
     private var problems = ProblemLog()
     private var sourceIssues: [ObjectIssue] = []
     private var withoutHealthyEndpoint: [ServicePortName] = []
     private var clusterReport = ClusterReport()
     private var holdReport = HoldReport()
+    /// Services were held when the last pass ended.
+    private var wasHeld = false
 
-    /// `configuration` has the mode that was chosen. `configureLog` is called when the configuration
-    /// says something else about the log.
+    /// `configuration` has the chosen mode. `configureLog` is called when the log's settings change.
     package init(
         _ view: DaemonView,
         _ configuration: DaemonConfiguration,
@@ -46,11 +47,15 @@ package struct TurnObserver: Sendable {
         logger.report(turn.healthChanges)
         publish(turn)
         note(turn, at: now)
-        let news = holdReport.taking(turn.hold, after: turn.endings)
+        let news = holdReport.update(turn.hold, after: turn.endings)
         for line in news.lines { logger.log(line) }
         for event in news.events { view.events?.record(event) }
         if let report = turn.pass {
-            listenersMayDiffer = passed(report, turn.passed, at: now) || listenersMayDiffer
+            let isHeld = turn.hold != nil
+            // A held Service leaves its health check port to others until the hold is over.
+            if isHeld || wasHeld { listenersMayDiffer = true }
+            wasHeld = isHeld
+            if passed(report, turn.passed, at: now) { listenersMayDiffer = true }
         }
         reportProblems(turn)
         if listenersMayDiffer { view.updateListeners.yield() }
@@ -84,7 +89,7 @@ package struct TurnObserver: Sendable {
             snapshot.hold = turn.hold
             snapshot.cluster = turn.cluster.map { cluster in
                 ClusterStatus(
-                    cluster.look.state,
+                    state: cluster.look.state,
                     problem: cluster.look.problem ?? turn.missingNode,
                     isFromMemory: cluster.isFromMemory
                 )
@@ -136,10 +141,9 @@ package struct TurnObserver: Sendable {
         observeLatencies(report, at: now)
         for line in report.lines { logger.log(line) }
         if let events = view.events {
-            for event in clusterReport.taking(report, services) { events.record(event) }
+            for event in clusterReport.update(report, services) { events.record(event) }
         }
-        // Held Services leave their ports to others; how many are held says whether that changed.
-        return before.lastPass?.settings != report.settings || before.hold != nil
+        return before.lastPass?.settings != report.settings
             || before.lastPass?.families.map(\.healthChecks) != report.families.map(\.healthChecks)
     }
 

@@ -10,13 +10,14 @@ import Observability
 import Reconciling
 import Telemetry
 
-/// The daemon: its parts and the tasks that bring it events.
+/// The daemon: its parts, and the tasks that send it events.
 package struct Daemon: Sendable {
     private let load: @Sendable () throws -> LoadedConfiguration
     private let watch: ConfigurationWatch?
     private let environment = ProcessInfo.processInfo.environment
 
-    /// `load` reads the configuration, at a reload again; `watch` sees when there is a new one.
+    /// `load` reads the configuration, at the start and at each reload; `watch` notices changes of its
+    /// file.
     package init(
         _ watch: ConfigurationWatch?,
         _ load: @escaping @Sendable () throws -> LoadedConfiguration
@@ -25,68 +26,25 @@ package struct Daemon: Sendable {
         self.load = load
     }
 
-    /// Returns when a signal asks for it; the rules stay. Fails with `DataplaneError` if the kernel has
-    /// not what the mode needs, and if the configuration or an address that it insists on cannot be used.
+    /// Returns when a signal asks for it; the rules stay.
+    ///
+    /// - Throws: what `load` throws, `DataplaneError` if the kernel lacks what the mode needs, and
+    ///   `ListeningFailure` if an address that the configuration insists on cannot be used.
     package func run() async throws {
-        // A client that goes away is no reason to end.
+        // A client that disconnects must not end the daemon.
         signal(SIGPIPE, SIG_IGN)
         let loaded = try load()
-        var configuration = loaded.configuration
-        let nodeName = configuration.nodeName
-        let logSettings = LogSettings(Self.logSettings(configuration.log, environment))
-        let logger = Logger(label: "fairlead") { _ in DaemonLogHandler(logSettings) }
-        let registry = MetricRegistry()
-        let restClient = RestClientMetrics(registry)
-        let feeds = SourceFeeds(
-            configuration,
-            nodeName: nodeName,
-            logger: logger,
-            observe: { restClient.observe($0) }
-        )
-        let dataplane = Dataplane(configuration)
-        let score = OutOfMemoryScore()
-        let start = try await dataplane.start()
-        configuration.mode = start.mode
-        var problems = await dataplane.kernelProblems()
-        problems += [score.apply(configuration.oomScoreAdjustment)].compactMap(\.self)
-        let prober = try await NetworkProber(configuration)
-        let checker = HealthChecker(
-            prober: prober,
-            maxConcurrent: configuration.healthChecks.maxConcurrent
-        )
+        let settings = LogSettings(Self.logSettings(loaded.configuration.log, environment))
+        let logger = Logger(label: "fairlead") { _ in DaemonLogHandler(settings) }
         let mailbox = Mailbox()
-        let view = DaemonView(
-            configuration,
-            families: start.families,
-            events: feeds.events,
-            checker: checker,
-            registry: registry,
-            confirm: { await mailbox.confirm() }
-        )
-        view.setFeatureGates(loaded.featureGates)
+        let (prepared, view, started) = try await prepare(loaded, mailbox, logger, settings)
         try await view.listen()
-        let manager = ServiceManager(environment: environment)
-        var loop = DaemonLoop(
-            mailbox: mailbox,
-            dataplane: dataplane,
-            feeds: feeds,
-            checker: checker,
-            prober: prober,
-            serviceManager: manager,
-            score: score,
-            load: load,
-            state: DaemonState(
-                loaded,
-                mode: start.mode,
-                families: start.families,
-                nodeName: nodeName,
-                start: .now
-            ),
-            observer: TurnObserver(view, configuration, logger) { [environment] in
-                logSettings.set(Self.logSettings($0, environment))
-            }
+        var loop = prepared
+        let (feeds, checker) = (loop.feeds, loop.checker)
+        let interval = Self.tickInterval(
+            loaded.configuration,
+            loop.serviceManager.watchdogInterval
         )
-        let interval = Self.tickInterval(configuration, manager.watchdogInterval)
         let signals = Signals(into: mailbox)
         defer { signals.cancel() }
         await withDiscardingTaskGroup { group in
@@ -103,15 +61,76 @@ package struct Daemon: Sendable {
                     for await _ in watch.changes() { mailbox.send(.reload(.fileChanged)) }
                 }
             }
-            await loop.run(
-                .started(version: Version.text, modeReason: start.reason, problems: problems)
-            )
+            await loop.run(started)
             group.cancelAll()
         }
         await feeds.close()
     }
 
-    /// Health judges signs of life by the second, however seldom the kernel is looked at.
+    /// The parts, with the dataplane started, and the loop's first event.
+    private func prepare(
+        _ loaded: LoadedConfiguration,
+        _ mailbox: Mailbox,
+        _ logger: Logger,
+        _ logSettings: LogSettings
+    ) async throws -> (DaemonLoop, DaemonView, DaemonEvent) {
+        var configuration = loaded.configuration
+        let nodeName = configuration.nodeName
+        let registry = MetricRegistry()
+        let feeds = SourceFeeds(
+            configuration,
+            nodeName: nodeName,
+            logger: logger,
+            observe: RestClientMetrics(registry).observe
+        )
+        let dataplane = Dataplane(configuration)
+        let score = OutOfMemoryScore()
+        let start = try await dataplane.start()
+        configuration.mode = start.mode
+        var problems = await dataplane.kernelProblems()
+        problems += [score.apply(configuration.oomScoreAdjustment)].compactMap(\.self)
+        let prober = try await NetworkProber(configuration)
+        let checker = HealthChecker(
+            prober: prober,
+            maxConcurrent: configuration.healthChecks.maxConcurrent
+        )
+        let view = DaemonView(
+            configuration,
+            families: start.families,
+            events: feeds.events,
+            checker: checker,
+            registry: registry,
+            confirm: { await mailbox.confirm() }
+        )
+        view.setFeatureGates(loaded.featureGates)
+        let loop = DaemonLoop(
+            mailbox: mailbox,
+            dataplane: dataplane,
+            feeds: feeds,
+            checker: checker,
+            prober: prober,
+            serviceManager: ServiceManager(environment: environment),
+            score: score,
+            load: load,
+            state: DaemonState(
+                loaded,
+                mode: start.mode,
+                families: start.families,
+                nodeName: nodeName,
+                start: .now
+            ),
+            observer: TurnObserver(view, configuration, logger) { [environment] in
+                logSettings.set(Self.logSettings($0, environment))
+            }
+        )
+        return (
+            loop, view,
+            .started(version: Version.text, modeReason: start.reason, problems: problems)
+        )
+    }
+
+    /// At least once a second, because health is judged by signs of life however rarely the kernel is
+    /// checked for drift.
     private static func tickInterval(
         _ configuration: DaemonConfiguration,
         _ watchdog: Duration?
@@ -132,20 +151,5 @@ package struct Daemon: Sendable {
             }
         let level = Logger.Level(rawValue: settings.level.rawValue) ?? .info
         return LogSettings.Values(format: format, level: level)
-    }
-}
-
-extension RestClientMetrics {
-    fileprivate func observe(_ outcome: RequestOutcome) {
-        observe(
-            host: outcome.server,
-            method: outcome.method,
-            code: outcome.code,
-            isWatch: outcome.isWatch,
-            duration: outcome.duration,
-            heldBack: outcome.heldBack,
-            requestBytes: outcome.sentBytes,
-            responseBytes: outcome.receivedBytes
-        )
     }
 }

@@ -7,7 +7,7 @@ import PrintableText
 import ServiceModel
 import Telemetry
 
-/// The daemon's metrics, and how they follow from what happens.
+/// The daemon's metrics, and how events change them.
 struct DaemonMetrics: Sendable {
     let registry: MetricRegistry
     let kubeProxy: KubeProxyMetrics
@@ -59,49 +59,38 @@ struct DaemonMetrics: Sendable {
     }
 
     func queued(_ families: [IPFamily], at now: Moment) {
-        for family in families { kubeProxy.lastQueued.set(now.wall, family.rawValue) }
+        for family in families { kubeProxy.passes.lastQueued.set(now.wall, family.rawValue) }
     }
 
+    /// A pass has ended.
     func passed(_ pass: PassReport, at now: Moment) {
-        let kind = pass.kind.label
-        fairlead.passes.add(1, kind, pass.succeeded ? "ok" : "failed")
-        fairlead.passOperations.observe(Double(pass.operations), kind)
-        for outcome in pass.families { passed(outcome, pass, at: now) }
+        fairlead.passed(pass)
+        for outcome in pass.families { passed(outcome, pass.kind, at: now) }
         guard pass.succeeded else { return }
         kubeProxy.serviceChangesPending.set(0)
         kubeProxy.endpointChangesPending.set(0)
     }
 
-    private func passed(_ outcome: PassReport.FamilyOutcome, _ pass: PassReport, at now: Moment) {
+    private func passed(_ outcome: PassReport.FamilyOutcome, _ kind: PassKind, at now: Moment) {
         let family = outcome.family.rawValue
+        let passes = kubeProxy.passes
         guard let report = outcome.report else {
-            kubeProxy.failures.add(1, family)
-            if pass.kind == .incremental { kubeProxy.partialFailures?.add(1, family) }
+            passes.failures.add(1, family)
+            if kind == .incremental { passes.partialFailures.add(1, family) }
             return
         }
-        kubeProxy.failures.add(0, family)
+        passes.failures.add(0, family)
         let duration = report.planning + report.observing + report.applying
-        kubeProxy.syncSeconds.observe(duration, family)
-        (pass.kind == .full ? kubeProxy.fullSyncSeconds : kubeProxy.partialSyncSeconds)?
-            .observe(duration, family)
-        kubeProxy.lastSync.set(now.wall, family)
+        passes.seconds.observe(duration, family)
+        (kind == .full ? passes.fullSeconds : passes.partialSeconds).observe(duration, family)
+        passes.last.set(now.wall, family)
         let counts = outcome.counts
         kubeProxy.noLocalEndpoints.set(Double(counts.internalWithoutLocal), "internal", family)
         kubeProxy.noLocalEndpoints.set(Double(counts.externalWithoutLocal), "external", family)
         for (table, count) in outcome.ruleCounts {
-            kubeProxy.rules?.set(Double(count), table.rawValue, family)
+            passes.rules.set(Double(count), table.rawValue, family)
             // A table is always written whole.
-            kubeProxy.lastRules?.set(Double(count), table.rawValue, family)
+            passes.lastRules.set(Double(count), table.rawValue, family)
         }
-        fairlead.services.set(Double(counts.services), family)
-        fairlead.endpoints.set(Double(counts.endpoints), family)
-        fairlead.drift.add(Double(report.drift), family)
-        fairlead.conflicts.add(Double(report.apply.conflicts), family)
-        for (object, count) in report.operationsByObject where count > 0 {
-            fairlead.operations.add(Double(count), object.rawValue, family)
-        }
-        fairlead.planSeconds.observe(report.planning, family)
-        if report.observing > .zero { fairlead.observeSeconds.observe(report.observing, family) }
-        if report.applying > .zero { fairlead.applySeconds.observe(report.applying, family) }
     }
 }

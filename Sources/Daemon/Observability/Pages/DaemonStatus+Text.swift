@@ -1,3 +1,5 @@
+import PrintableText
+
 extension DaemonStatus {
     /// One screen for a person.
     package var text: String {
@@ -30,7 +32,7 @@ extension DaemonStatus {
         if issueCount > Self.shownIssues {
             lines.append("  and \(issueCount - Self.shownIssues) more; --output json shows more")
         }
-        return lines.map(Self.printable).joined(separator: "\n") + "\n"
+        return lines.map { printable($0, limit: .max) }.joined(separator: "\n") + "\n"
     }
 
     private static let shownIssues = 10
@@ -102,14 +104,5 @@ extension DaemonStatus {
         ]
         let shown = parts.drop { $0.0 == 0 }.prefix(2)
         return shown.isEmpty ? "0s" : shown.map { "\($0.0)\($0.1)" }.joined()
-    }
-
-    /// Names come from outside: nothing in them moves the cursor.
-    static func printable(_ line: String) -> String {
-        String(
-            String.UnicodeScalarView(
-                line.unicodeScalars.map { $0.value < 0x20 || $0.value == 0x7f ? " " : $0 }
-            )
-        )
     }
 }

@@ -171,7 +171,7 @@ extension DaemonView {
                 silentSeconds: known?.silentSeconds,
                 stale: known?.isStale ?? false,
                 following: name == "cluster"
-                    ? snapshot.cluster.map { .init($0, at: verdict.now) } : nil
+                    ? snapshot.cluster?.following(at: verdict.now) : nil
             )
         }
     }
@@ -189,26 +189,6 @@ extension DaemonView {
             changedServices: report.changedServices,
             operations: report.operations
         )
-    }
-}
-
-extension DaemonStatus.Following {
-    init(_ status: ClusterStatus, at now: Moment) {
-        resources = status.resources.map { resource in
-            .init(
-                name: resource.name,
-                phase: resource.phase,
-                server: resource.server,
-                heardSecondsAgo: resource.heard.map { now.seconds(since: $0) },
-                failures: resource.failures,
-                lastError: resource.lastError,
-                lists: resource.lists,
-                listsWithoutWatch: resource.listsWithoutWatch,
-                circling: resource.isCircling
-            )
-        }
-        problem = status.problem
-        fromMemory = status.isFromMemory
     }
 }
 

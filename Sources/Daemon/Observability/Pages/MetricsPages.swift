@@ -57,27 +57,26 @@ extension DaemonView {
         func gauge(
             _ name: String,
             _ help: String,
-            _ value: (HealthVerdict.Source) -> Double
+            _ values: [(String, Double)]
         ) -> MetricFamily {
-            let samples = verdict.sources.map {
-                MetricFamily.Sample(labels: [.init("source", $0.name)], value: value($0))
-            }
-            return MetricFamily("fairlead_source_\(name)", help, .gauge, samples)
-        }
-        let changes = snapshot.sources.sorted { $0.key < $1.key }.map {
-            MetricFamily.Sample(labels: [.init("source", $0.key)], value: $0.value.wall)
+            MetricFamily("fairlead_source_\(name)", help, .gauge, by: "source", values)
         }
         return [
-            MetricFamily(
-                "fairlead_source_last_change_timestamp_seconds",
+            gauge(
+                "last_change_timestamp_seconds",
                 "When a source last brought news.",
-                .gauge,
-                changes
+                snapshot.sources.sorted { $0.key < $1.key }.map { ($0, $1.wall) }
             ),
-            gauge("silence_seconds", "Time since a source's last sign of life.") {
-                $0.silentSeconds
-            },
-            gauge("stale", "1 if a source has been silent for too long.") { $0.isStale ? 1 : 0 },
+            gauge(
+                "silence_seconds",
+                "Time since a source's last sign of life.",
+                verdict.sources.map { ($0.name, $0.silentSeconds) }
+            ),
+            gauge(
+                "stale",
+                "1 if a source has been silent for too long.",
+                verdict.sources.map { ($0.name, $0.isStale ? 1 : 0) }
+            ),
         ] + (snapshot.cluster?.metrics(at: verdict.now) ?? [])
     }
 

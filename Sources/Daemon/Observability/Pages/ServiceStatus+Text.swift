@@ -1,3 +1,4 @@
+import Dataplane
 import PrintableText
 
 extension ServiceStatus {
@@ -11,7 +12,7 @@ extension ServiceStatus {
             lines.append("\(part.family) kernel objects, as planned for this Service alone:")
             lines += part.text.split(separator: "\n").map { "  \($0)" }
         }
-        return lines.map(DaemonStatus.printable).joined(separator: "\n") + "\n"
+        return lines.map { printable($0, limit: .max) }.joined(separator: "\n") + "\n"
     }
 
     private static func lines(_ port: Port) -> [String] {
@@ -50,7 +51,7 @@ extension ServiceStatus {
         return "\(since) (last probe: \(error))"
     }
 
-    private static func words(_ traffic: Traffic) -> String {
+    private static func words(_ traffic: PortTraffic) -> String {
         var words = traffic.connections.map { ["\($0) connections"] } ?? []
         words += ["\(traffic.packets) packets", "\(traffic.bytes) bytes"]
         let refusals = [

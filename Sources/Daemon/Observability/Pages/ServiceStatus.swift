@@ -46,22 +46,13 @@ package struct ServiceStatus: Codable, Sendable {
         var health: Health?
     }
 
-    struct Traffic: Codable, Sendable {
-        var connections: UInt64?
-        var packets: UInt64
-        var bytes: UInt64
-        var rejected: UInt64
-        var dropped: UInt64
-        var notAllowed: UInt64
-    }
-
     struct Port: Codable, Sendable {
         var family: String
         var name: String
         var frontends: [Frontend]
         var endpoints: [Endpoint]
         /// Nil where nothing is counted.
-        var traffic: Traffic?
+        var traffic: PortTraffic?
     }
 
     struct Objects: Codable, Sendable {
@@ -171,16 +162,7 @@ extension ServiceStatus.Port {
                 health: health[one.address].map { .init($0, at: now) }
             )
         }
-        self.traffic = traffic.map {
-            .init(
-                connections: $0.connections,
-                packets: $0.packets,
-                bytes: $0.bytes,
-                rejected: $0.rejected,
-                dropped: $0.dropped,
-                notAllowed: $0.notAllowed
-            )
-        }
+        self.traffic = traffic
     }
 }
 

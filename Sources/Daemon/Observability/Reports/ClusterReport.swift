@@ -3,17 +3,17 @@ import KubernetesClient
 import Planning
 import ServiceModel
 
-/// The Events that passes are worth, each once for as long as it stays the same.
+/// The Events that follow from passes, each once for as long as its cause stays the same.
 struct ClusterReport {
-    /// So many passes that fail in a row are more than bad luck.
+    /// Failed passes in a row that are worth an Event.
     private static let failureLimit = 3
 
     /// What is wrong with Services of the cluster.
     private var known: [ServiceName: Set<String>] = [:]
     private var failures = 0
 
-    /// The events of a pass over what `services` asks for.
-    mutating func taking(_ report: PassReport, _ services: ServiceSnapshot) -> [ClusterEvent] {
+    /// The Events of a pass that programmed `services`.
+    mutating func update(_ report: PassReport, _ services: ServiceSnapshot) -> [ClusterEvent] {
         var events = takeIssues(report.families.flatMap(\.issues), services)
         if report.drift > 0 {
             events.append(.rulesRepaired(report.drift, of: report.driftedServicesText))
@@ -25,7 +25,7 @@ struct ClusterReport {
         return events
     }
 
-    /// One event for each Service with something new to say.
+    /// One Event for each Service that has a new issue.
     private mutating func takeIssues(
         _ issues: [PlanIssue],
         _ services: ServiceSnapshot
@@ -33,7 +33,7 @@ struct ClusterReport {
         var present: [ServiceName: Set<String>] = [:]
         for issue in issues {
             let name = issue.servicePort.service
-            // The cluster does not know one that is held.
+            // The cluster no longer has a held Service.
             guard let service = services.services[name], service.origin == .cluster,
                 !service.isHeld
             else { continue }

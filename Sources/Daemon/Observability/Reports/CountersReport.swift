@@ -5,30 +5,29 @@ import Planning
 import PrintableText
 package import ServiceModel
 
-/// One Service port's numbers in one family, as in the JSON form.
+/// The traffic of one Service port in one family.
 package struct CountersRow: Encodable {
-    var family: String
-    /// `namespace/name` or `namespace/name:port`.
-    var service: String
-    var transport: String
-    /// Nil where the mode does not count them.
-    var connections: UInt64?
-    var packets: UInt64
-    var bytes: UInt64
-    var rejected: UInt64
-    var dropped: UInt64
-    var notAllowed: UInt64
+    private enum Key: String, CodingKey {
+        case family
+        case service
+        case transport
+    }
 
-    package init(_ port: ServicePortName, _ family: IPFamily, _ counts: PortTraffic) {
-        self.family = family.rawValue
-        service = port.description
-        transport = port.transport.keyword
-        connections = counts.connections
-        packets = counts.packets
-        bytes = counts.bytes
-        rejected = counts.rejected
-        dropped = counts.dropped
-        notAllowed = counts.notAllowed
+    let family: IPFamily
+    let port: ServicePortName
+    let traffic: PortTraffic
+
+    package init(_ port: ServicePortName, _ family: IPFamily, _ traffic: PortTraffic) {
+        (self.port, self.family, self.traffic) = (port, family, traffic)
+    }
+
+    /// One flat object.
+    package func encode(to encoder: any Encoder) throws {
+        var container = encoder.container(keyedBy: Key.self)
+        try container.encode(family.rawValue, forKey: .family)
+        try container.encode("\(port)", forKey: .service)
+        try container.encode(port.transport.keyword, forKey: .transport)
+        try traffic.encode(to: encoder)
     }
 }
 
@@ -43,16 +42,17 @@ package struct CountersReport: CustomStringConvertible {
     package var description: String {
         let heading = [
             "SERVICE", "PROTOCOL", "FAMILY", "CONNECTIONS", "PACKETS", "BYTES", "REJECTED",
-            "DROPPED",
-            "NOT ALLOWED",
+            "DROPPED", "NOT ALLOWED",
         ]
-        let lines =
-            [heading]
-            + rows.map { row in
-                [row.service, row.transport, row.family, row.connections?.description ?? "-"]
-                    + [row.packets, row.bytes, row.rejected, row.dropped, row.notAllowed]
-                    .map(\.description)
-            }
-        return TextTable(lines, numbersFrom: 3).lines.map { $0 + "\n" }.joined()
+        let lines = rows.map { row in
+            let traffic = row.traffic
+            let numbers = [
+                traffic.packets, traffic.bytes, traffic.rejected, traffic.dropped,
+                traffic.notAllowed,
+            ]
+            return ["\(row.port)", row.port.transport.keyword, row.family.rawValue]
+                + [traffic.connections.map(String.init) ?? "-"] + numbers.map(String.init)
+        }
+        return TextTable([heading] + lines, numbersFrom: 3).lines.map { $0 + "\n" }.joined()
     }
 }

@@ -2,20 +2,20 @@ import KubernetesClient
 import Logging
 import Reconciling
 
-/// What log and cluster are to know of the removal guard: one line and one Event when it begins to
-/// hold Services, and one of each when it has ended, however many they are meanwhile.
+/// Reports the removal guard to log and cluster: one line and one Event when a hold begins, and one of
+/// each when it has ended, however the number of Services changes meanwhile.
 struct HoldReport {
     struct News {
         var lines: [LogLine] = []
         var events: [ClusterEvent] = []
     }
 
-    /// Of the hold that goes on; nil if there is none.
+    /// That of the present hold; nil without one.
     private var event: ClusterEvent?
     private var services = 0
 
-    /// What there is to tell, now that `endings` have been and `hold` is what is held.
-    mutating func taking(
+    /// What is new, given the holds that have ended and the present one.
+    mutating func update(
         _ hold: MassRemovalGuard.Hold?,
         after endings: [MassRemovalGuard.Ending]
     ) -> News {
@@ -40,12 +40,9 @@ struct HoldReport {
     }
 
     private static func line(_ hold: MassRemovalGuard.Hold) -> LogLine {
-        let cause =
-            hold.missing > 0 || hold.deleted == 0
-            ? "are missing at once without having been deleted" : "were deleted at once"
         return LogLine(
             .warning,
-            "Removal guard holds Services: too many \(cause)",
+            "Removal guard holds Services: too many \(hold.cause)",
             [
                 "missing": "\(hold.missing)", "deleted": "\(hold.deleted)", "of": "\(hold.total)",
                 "seconds": "\(Int((hold.until - hold.since) / .seconds(1)))",
@@ -67,19 +64,16 @@ struct HoldReport {
 }
 
 extension ClusterEvent {
-    /// Most Services would go at once, and are kept. The same words for any number, so that it is
-    /// one Event while the number changes.
+    /// Most Services would go at once, and are kept. The text is the same for any number, so that
+    /// it stays one Event while the number changes.
     static func removalsHeld(_ hold: MassRemovalGuard.Hold) -> ClusterEvent {
-        let cause =
-            hold.missing > 0 || hold.deleted == 0
-            ? "are missing at once without having been deleted" : "were deleted at once"
         return ClusterEvent(
             .warning,
             on: .node,
             reason: "RemovalsHeld",
             action: "KeepServices",
-            note: "Too many Services \(cause); they are kept. "
-                + "`fairlead status` tells how many and for how long"
+            note: "Too many Services \(hold.cause); they are kept. "
+                + "`fairlead status` shows how many and for how long"
         )
     }
 
@@ -98,6 +92,11 @@ extension ClusterEvent {
 extension MassRemovalGuard.Hold {
     /// Services that are missing without having been deleted.
     var missing: Int { services - deleted }
+
+    fileprivate var cause: String {
+        missing > 0 || deleted == 0
+            ? "are missing at once without having been deleted" : "were deleted at once"
+    }
 
     /// For status: what is held, and for how long.
     func words(at now: MassRemovalGuard.Instant) -> String {

@@ -1,45 +1,34 @@
 import Logging
 import Reconciling
 
-/// Says once that something is wrong, for as long as it is, and once that it no longer is.
+/// Logs each problem once when it appears and once when it is over.
 struct ProblemLog: Sendable {
-    enum Kind: Sendable {
-        case manifest
-        case cluster
-        case state
-        case health
-        case object
-        case leftover
-        case service
+    /// Problems of one kind, with the messages for their begin and their end.
+    struct Kind: Hashable, Sendable {
+        fileprivate let begin: String
+        fileprivate let end: String
 
-        fileprivate var event: String {
-            switch self {
-            case .manifest: "Manifest problem"
-            case .cluster: "Cluster problem"
-            case .state: "Cannot save state for the next start"
-            case .health: "Health problem"
-            case .object: "Kernel refused an object, will retry"
-            case .leftover: "Objects of another mode remain, will retry to remove them"
-            case .service: "Service problem"
-            }
-        }
-
-        fileprivate var end: String {
-            switch self {
-            case .manifest: "Manifest problem solved"
-            case .cluster: "Cluster problem solved"
-            case .state: "State for the next start can be saved again"
-            case .health: "Health problem solved"
-            case .object: "Object no longer refused"
-            case .leftover: "Objects of another mode are gone"
-            case .service: "Service problem solved"
-            }
-        }
+        static let manifest = Kind(begin: "Manifest problem", end: "Manifest problem solved")
+        static let cluster = Kind(begin: "Cluster problem", end: "Cluster problem solved")
+        static let state = Kind(
+            begin: "Cannot save state for the next start",
+            end: "State for the next start can be saved again"
+        )
+        static let health = Kind(begin: "Health problem", end: "Health problem solved")
+        static let object = Kind(
+            begin: "Kernel refused an object, will retry",
+            end: "Object no longer refused"
+        )
+        static let leftover = Kind(
+            begin: "Objects of another mode remain, will retry to remove them",
+            end: "Objects of another mode are gone"
+        )
+        static let service = Kind(begin: "Service problem", end: "Service problem solved")
     }
 
     private var known: [Kind: Set<String>] = [:]
 
-    /// `problems` are all of that kind that there are now; what there is to say about them.
+    /// `problems` are all present ones of that kind; returns a line for each that is new or over.
     mutating func update(_ kind: Kind, _ problems: [String]) -> [LogLine] {
         let before = known[kind] ?? []
         if before.isEmpty, problems.isEmpty { return [] }
@@ -48,7 +37,7 @@ struct ProblemLog: Sendable {
         known[kind] = now
         var reported = before
         let new = problems.filter { reported.insert($0).inserted }
-        return new.map { LogLine(.warning, kind.event, ["problem": $0]) }
+        return new.map { LogLine(.warning, kind.begin, ["problem": $0]) }
             + before.subtracting(now).sorted().map { LogLine(.notice, kind.end, ["problem": $0]) }
     }
 }

@@ -37,10 +37,31 @@ package struct MetricFamily: Sendable, Equatable {
     package var kind: Kind
     package var samples: [Sample]
 
-    package init(_ name: String, _ help: String, _ kind: Kind, _ samples: [Sample] = []) {
+    package init(_ name: String, _ help: String, _ kind: Kind, _ samples: [Sample]) {
         self.name = name
         self.help = help
         self.kind = kind
         self.samples = samples
+    }
+
+    /// One number without labels; no sample if it is nil.
+    package init(_ name: String, _ help: String, _ kind: Kind, _ value: Double?) {
+        self.init(name, help, kind, value.map { [Sample(labels: [], value: $0)] } ?? [])
+    }
+
+    /// Numbers by the value of one label.
+    package init(
+        _ name: String,
+        _ help: String,
+        _ kind: Kind,
+        by label: String,
+        _ values: some Sequence<(String, Double)>
+    ) {
+        self.init(
+            name,
+            help,
+            kind,
+            values.map { Sample(labels: [Label(label, $0)], value: $1) }
+        )
     }
 }

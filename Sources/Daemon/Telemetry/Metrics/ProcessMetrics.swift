@@ -3,38 +3,22 @@ import SystemCalls
 
 /// The kernel's figures about this process, under the names all Prometheus clients use.
 package enum ProcessMetrics {
+    /// Those that the kernel says.
     package static func read() -> [MetricFamily] {
-        var families: [MetricFamily] = []
-        func add(_ name: String, _ help: String, _ kind: MetricFamily.Kind, _ value: Double?) {
-            guard let value else { return }
-            families.append(
-                MetricFamily("process_\(name)", help, kind, [.init(labels: [], value: value)])
-            )
-        }
         let status = Status()
-        add(
-            "cpu_seconds_total",
-            "User and system CPU time.",
-            .counter,
-            status?.cpuSeconds
-        )
-        add("start_time_seconds", "Start time of the process.", .gauge, status?.start)
-        add("resident_memory_bytes", "Resident memory.", .gauge, status?.residentBytes)
-        add("virtual_memory_bytes", "Virtual memory.", .gauge, status?.virtualBytes)
-        add(
-            "virtual_memory_max_bytes",
-            "Limit of virtual memory.",
-            .gauge,
-            limit(__rlimit_resource_t(RLIMIT_AS.rawValue))
-        )
-        add("open_fds", "Open file descriptors.", .gauge, openFiles())
-        add(
-            "max_fds",
-            "Limit of open file descriptors.",
-            .gauge,
-            limit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue))
-        )
-        return families
+        let addresses = limit(__rlimit_resource_t(RLIMIT_AS.rawValue))
+        let files = limit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue))
+        let families: [(String, String, MetricFamily.Kind, Double?)] = [
+            ("cpu_seconds_total", "User and system CPU time.", .counter, status?.cpuSeconds),
+            ("start_time_seconds", "Start time of the process.", .gauge, status?.start),
+            ("resident_memory_bytes", "Resident memory.", .gauge, status?.residentBytes),
+            ("virtual_memory_bytes", "Virtual memory.", .gauge, status?.virtualBytes),
+            ("virtual_memory_max_bytes", "Limit of virtual memory.", .gauge, addresses),
+            ("open_fds", "Open file descriptors.", .gauge, openFiles()),
+            ("max_fds", "Limit of open file descriptors.", .gauge, files),
+        ]
+        return families.map { MetricFamily("process_\($0)", $1, $2, $3) }
+            .filter { !$0.samples.isEmpty }
     }
 
     /// `/proc/self/stat` (proc_pid_stat(5)).

@@ -1,3 +1,6 @@
+package import KubernetesClient
+package import Telemetry
+
 /// Requests to the API server, with the names, labels and buckets that all Kubernetes components
 /// use (`component-base/metrics/prometheus/restclient`).
 package struct RestClientMetrics: Sendable {
@@ -38,23 +41,16 @@ package struct RestClientMetrics: Sendable {
         responseBytes = histogram("response_size_bytes", "Size of the response body.", sizes)
     }
 
-    /// Records a request that has ended, or a watch that was answered. `code` is nil without a
-    /// response.
-    package func observe(
-        host: String,
-        method: String,
-        code: Int?,
-        isWatch: Bool,
-        duration: Duration,
-        heldBack: Duration,
-        requestBytes: Int,
-        responseBytes: Int
-    ) {
-        requests.add(1, code.map { "\($0)" } ?? "<error>", host, method)
-        limiterSeconds.observe(heldBack.inSeconds, host, method)
-        guard !isWatch else { return }
-        seconds.observe(duration.inSeconds, host, method)
-        self.requestBytes.observe(Double(requestBytes), host, method)
-        if code != nil { self.responseBytes.observe(Double(responseBytes), host, method) }
+    /// Records a request that has ended, or a watch that was answered.
+    package func observe(_ outcome: RequestOutcome) {
+        let labels = (host: outcome.server, verb: outcome.method)
+        let code = outcome.code.map(String.init)
+        requests.add(1, code ?? "<error>", labels.host, labels.verb)
+        limiterSeconds.observe(outcome.heldBack.inSeconds, labels.host, labels.verb)
+        guard !outcome.isWatch else { return }
+        seconds.observe(outcome.duration.inSeconds, labels.host, labels.verb)
+        requestBytes.observe(Double(outcome.sentBytes), labels.host, labels.verb)
+        guard code != nil else { return }
+        responseBytes.observe(Double(outcome.receivedBytes), labels.host, labels.verb)
     }
 }

@@ -1,0 +1,112 @@
+import Addressing
+import DaemonConfiguration
+import Dataplane
+import DataplaneModel
+import Dispatch
+import Planning
+import ServiceModel
+import Synchronization
+
+/// Announces each pass, and holds it until it is released.
+final class PassGate: Sendable {
+    /// What each pass was given, when it has begun.
+    let begun: AsyncStream<SnapshotUpdate>
+    private let announce: AsyncStream<SnapshotUpdate>.Continuation
+    private let released = DispatchSemaphore(value: 0)
+    private let holds = Mutex(false)
+
+    init() {
+        (begun, announce) = AsyncStream.makeStream()
+    }
+
+    /// Holds passes that begin from now on.
+    func hold() { holds.withLock { $0 = true } }
+
+    /// Releases the pass that is held, and holds no others.
+    func release() {
+        holds.withLock { $0 = false }
+        released.signal()
+    }
+
+    /// On the dataplane's thread.
+    fileprivate func pass(_ update: SnapshotUpdate) {
+        let isHeld = holds.withLock { $0 }
+        announce.yield(update)
+        if isHeld { released.wait() }
+    }
+}
+
+/// A host with one family, whose passes go through a gate and change nothing.
+final class HeldHost: DataplaneHost {
+    private let gate: PassGate
+
+    init(_ gate: PassGate) { self.gate = gate }
+
+    func start(
+        _ configuration: DaemonConfiguration
+    ) throws(DataplaneError) -> (configuration: DaemonConfiguration, reason: String?) {
+        (configuration, nil)
+    }
+
+    func families() throws(DataplaneError) -> [IPFamily] { [.ipv4] }
+    func facts() -> NodeFacts { NodeFacts(hostName: "node-a") }
+    func shortcomings(_ families: [IPFamily]) -> [String] { [] }
+
+    func prepare(_ configuration: DaemonConfiguration) -> [String] {
+        ["masquerade all: \(configuration.masquerade.all)"]
+    }
+
+    func dataplane(
+        _ family: IPFamily,
+        _ settings: PlannerSettings
+    ) throws(DataplaneError) -> any FamilyDataplane {
+        Family(family: family, gate: gate)
+    }
+
+    func leftovers(_ family: IPFamily) throws(DataplaneError) -> any ModeLeftovers {
+        NoLeftovers(family: family)
+    }
+
+    private struct Family: FamilyDataplane {
+        let family: IPFamily
+        let gate: PassGate
+        var issues: [PlanIssue] { [] }
+        var failures: [DataplaneError] { [] }
+        var stands: Bool { true }
+        var needsObservation: Bool { false }
+        var tally: ServiceTally { ServiceTally() }
+        var ruleCounts: [TableName: Int] { [:] }
+
+        mutating func pass(
+            _ update: SnapshotUpdate,
+            observe: Bool,
+            explain: Bool
+        ) throws(DataplaneError) -> FamilyPassReport {
+            gate.pass(update)
+            return FamilyPassReport()
+        }
+
+        mutating func takeFlowRequest(cleans: Bool) -> ConntrackCleaner.Request? { nil }
+        func hasDrifted() throws(DataplaneError) -> Bool { false }
+        func performDueWork() throws(DataplaneError) {}
+        mutating func replan(_ settings: PlannerSettings) {}
+    }
+
+    private struct NoLeftovers: ModeLeftovers {
+        let family: IPFamily
+
+        func find() throws(DataplaneError) -> [ObjectDifference] { [] }
+        func retire() throws(DataplaneError) -> ApplyReport { ApplyReport() }
+        func performDueWork() throws(DataplaneError) {}
+    }
+}
+
+/// Connection tracking without entries.
+struct NoFlows: FlowTable {
+    func localAddresses() throws(DataplaneError) -> [IPAddress] { [] }
+
+    func deleteFlows(
+        _ family: IPFamily,
+        where isStale: (UDPFlow) -> Bool
+    ) throws(DataplaneError) -> (deleted: Int, failures: [DataplaneError]) { (0, []) }
+}
