@@ -5,7 +5,7 @@ import Planning
 import ServiceModel
 import Testing
 
-@Suite("What the cluster says of the node")
+@Suite("Facts from the cluster")
 struct ClusterFactsTests {
     private let facts = NodeFacts(
         hostName: "host",

@@ -8,7 +8,7 @@ import Testing
 
 @testable import Dataplane
 
-/// How one pass treats its families, with a kernel that does as it is told.
+/// How one pass treats its families, with a scripted kernel.
 @Suite("Passes over families")
 struct DataplaneTests {
     /// What the kernel of one family is to do, and what was asked of it.
@@ -262,7 +262,7 @@ struct DataplaneTests {
         #expect(second.outcome == .succeeded)
     }
 
-    @Test("Only the family that somebody changed is read again")
+    @Test("Only the family that another program changed is read again")
     func drift() async throws {
         let dataplane = try await dataplane()
         _ = await dataplane.pass(nothing, .full)
@@ -343,7 +343,7 @@ struct DataplaneTests {
         #expect(refused.cure?.contains("lock") == true)
     }
 
-    @Test("The start takes the host's word for mode and families, and tells what is amiss")
+    @Test("The start uses the host's mode and families and reports its problems")
     func start() async throws {
         let dataplane = Dataplane(
             DaemonConfiguration(),

@@ -68,7 +68,7 @@ import Testing
         #expect(store.observations == 1)
     }
 
-    @Test("What somebody else removed is put back and counted as drift")
+    @Test("Objects that another program removed are restored and counted as drift")
     func drift() throws {
         var reconciler = reconciler()
         _ = try reconciler.pass(snapshot(2), observe: false)
@@ -80,7 +80,7 @@ import Testing
         #expect(store.state == reconciler.planner.plan)
     }
 
-    @Test("What was repaired is told with its Service, unless that changed meanwhile")
+    @Test("Repairs are reported with their Services, except those that changed meanwhile")
     func driftedServices() throws {
         var reconciler = reconciler()
         _ = try reconciler.pass(snapshot(2), observe: false)
@@ -176,7 +176,7 @@ import Testing
         #expect(store.state == reconciler.planner.plan)
     }
 
-    @Test("What could not be changed stays known until it is, and is nobody's drift")
+    @Test("Objects that could not be changed stay known until they are, and do not count as drift")
     func objectFailures() throws {
         var reconciler = reconciler()
         let refusal = DataplaneError(kind: .other, operation: "apply", subject: "fake", errno: 22)
@@ -216,7 +216,7 @@ import Testing
     }
 
     @Test(
-        "Changed Services are told once, after the pass that succeeded, and those of a failed one too"
+        "Changed Services are returned once, after a successful pass, with those of failed passes before it"
     )
     func changes() throws {
         var reconciler = reconciler()

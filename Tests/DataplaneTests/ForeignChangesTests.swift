@@ -159,7 +159,7 @@ struct ForeignChangesTests {
         }
     }
 
-    @Test("Where nobody else writes, nothing is read again and nothing reported")
+    @Test("Without other programs nothing is read again and nothing is reported")
     func atRest() throws {
         var world = World(seed: 1, isApart: true)
         world.pass(Array(0..<8), observe: false)

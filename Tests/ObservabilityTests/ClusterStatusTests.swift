@@ -10,7 +10,7 @@ import Testing
 @testable import KubernetesClient
 @testable import Observability
 
-/// What status and metrics say of following the cluster.
+/// What status and metrics show of how the cluster is followed.
 @Suite("Cluster status")
 struct ClusterStatusTests {
     private let now = Moment.now

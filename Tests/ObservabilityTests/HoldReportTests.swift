@@ -5,7 +5,7 @@ import Testing
 @testable import Observability
 @testable import Reconciling
 
-/// What log and cluster are told of the removal guard.
+/// What log and cluster report of the removal guard.
 @Suite("Report of the removal guard")
 struct HoldReportTests {
     private let start = ContinuousClock.now

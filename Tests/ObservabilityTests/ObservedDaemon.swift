@@ -29,7 +29,7 @@ struct ObservedDaemon {
     /// The lines since the last call.
     func takeLines() -> [String] { log.take() }
 
-    /// Ends the turn, of which what happened is over then.
+    /// Ends the turn and begins the next.
     mutating func observe(at now: Moment = .now) {
         observer.observe(turn, at: now)
         turn = turn.quiet

@@ -7,7 +7,7 @@ import ServiceModel
 import Telemetry
 import Testing
 
-@Suite("What is known of the cluster")
+@Suite("Cluster knowledge")
 struct ClusterKnowledgeTests {
     private static let remembered = IPPrefix(IPAddress(ipv4: 0x0a60_0000), length: 16)
     private static let named = IPPrefix(IPAddress(ipv4: 0x0a70_0000), length: 16)

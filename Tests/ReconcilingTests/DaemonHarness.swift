@@ -9,7 +9,7 @@ import Reconciling
 import ServiceModel
 import Telemetry
 
-/// A daemon's state with a dataplane that does as it is told: carries out effects, and notes them.
+/// A daemon's state with a scripted dataplane: carries out effects and records them.
 struct DaemonHarness {
     static let start = ContinuousClock.now
 
@@ -20,7 +20,7 @@ struct DaemonHarness {
     var look = Look()
     /// What reading the configuration brings.
     var load: LoadOutcome
-    /// Whether what the cluster says of the node changes a plan.
+    /// Whether what the cluster knows of the node changes the plan.
     var learningMatters = false
     /// Why the next pass fails.
     var passError: DataplaneError?
@@ -52,7 +52,7 @@ struct DaemonHarness {
         return configuration
     }
 
-    /// Takes in an event and answers all that is asked, and returns what was done.
+    /// Handles an event, answers the effects that are to be answered, and returns all effects.
     @discardableResult
     mutating func send(_ event: DaemonEvent) -> [DaemonEffect] {
         var waiting = state.handle(event, at: now)

@@ -110,7 +110,7 @@ struct DaemonReloadTests {
         #expect(later.contains { $0.level == .notice && $0.message == "Configuration reloaded" })
     }
 
-    @Test("What is held is let go by a confirmation, which says how many Services that were")
+    @Test("A confirmation releases what is held and returns how many Services that were")
     func confirm() {
         var harness = Self.started()
         let held = harness.send(.arrived(.files(Harness.update(0..<2, revision: 2))))

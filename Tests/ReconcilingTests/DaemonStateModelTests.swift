@@ -8,7 +8,7 @@ import Telemetry
 import TestSupport
 import Testing
 
-/// Any events in any order, with answers that come whenever they like.
+/// Events in any order, with answers at any time.
 @Suite("Daemon's state and model")
 struct DaemonStateModelTests {
     /// Checks each effect as it comes.
@@ -60,7 +60,7 @@ struct DaemonStateModelTests {
                 let names = update.changed.names(programmed, update.snapshot)
                 for name in Set(programmed.services.keys).union(update.snapshot.services.keys)
                 where programmed.services[name] != update.snapshot.services[name] {
-                    #expect(names.contains(name), "\(name) changed without a word")
+                    #expect(names.contains(name), "\(name) changed without notice")
                 }
                 programmed = update.snapshot
                 passes += 1
@@ -172,7 +172,7 @@ struct DaemonStateModelTests {
     }
 
     @Test(
-        "Nothing is lost, nothing is done too early, and everybody is answered once",
+        "No change is lost, no pass comes too early, and each request is answered once",
         arguments: 1...150
     )
     func walk(_ seed: UInt64) {

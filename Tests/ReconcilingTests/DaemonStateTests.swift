@@ -98,7 +98,7 @@ struct DaemonStateTests {
         #expect(harness.send(.tick).passes.count == 1)
     }
 
-    @Test("What is waited for is in the log when that takes long, once")
+    @Test("A long wait is logged once")
     func waitingLine() {
         var harness = Harness()
         _ = harness.begin()

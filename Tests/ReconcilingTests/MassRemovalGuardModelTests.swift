@@ -86,7 +86,7 @@ struct MassRemovalGuardModelTests {
     }
 
     @Test(
-        "What is deleted passes, what is missing is held or let go, and nothing else",
+        "Deletions pass, missing Services are held or released, and nothing else happens",
         arguments: 1...60
     )
     func walk(_ seed: UInt64) {

@@ -57,7 +57,7 @@ struct MassRemovalGuardTests {
         #expect(removalGuard.hold == nil)
     }
 
-    @Test("Services whose slices are missing are held with them, and are not marked")
+    @Test("Services whose slices are missing are held with them, but not marked as held")
     func endpoints() {
         var removalGuard = started(20)
         var list = Cluster.cluster(0..<20)
@@ -148,7 +148,7 @@ struct MassRemovalGuardTests {
         #expect(early == nil)
     }
 
-    @Test("What was let go before a hold is no part of it, and keeps the hold while it lasts")
+    @Test("Losses accepted before a hold are not part of it, but count for as long as it lasts")
     func lossesBefore() throws {
         var removalGuard = started(40)
         for count in 1...23 {
@@ -179,7 +179,7 @@ struct MassRemovalGuardTests {
         #expect(removalGuard.hold?.services == 15 && removalGuard.hold?.total == 24)
     }
 
-    @Test("What an administrator confirms goes at once, and says nothing about the next loss")
+    @Test("A confirmed loss is released at once and does not count towards the next one")
     func confirmation() throws {
         var removalGuard = started(40)
         let nothing = removalGuard.confirm(at: start)
@@ -270,7 +270,7 @@ struct MassRemovalGuardTests {
         #expect(removalGuard.hold?.services == 20)
     }
 
-    @Test("Where deletions are held too, they are told apart, and settings that change let go")
+    @Test("Held deletions are counted apart, and changed settings release them")
     func holdingDeletions() throws {
         var settings = MassRemovalGuard.Settings()
         settings.holdsDeletions = true
@@ -296,7 +296,7 @@ struct MassRemovalGuardTests {
         #expect(removalGuard.takeEndings().first?.reason == .settings)
     }
 
-    @Test("Settings that would not have held let go of what is held")
+    @Test("Settings that would not have held release what is held")
     func settings() throws {
         var removalGuard = started(20)
         _ = removalGuard.take(Cluster.list(ServiceSnapshot()), at: start)

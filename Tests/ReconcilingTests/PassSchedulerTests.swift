@@ -251,7 +251,7 @@ import Testing
     }
 
     @Test(
-        "What goes by itself is tried again soon each time, what needs a hand as seldom as can be"
+        "Passing obstacles are retried soon each time, those that need an administrator at the longest interval"
     )
     func retries() {
         for (retry, delay) in [(PassOutcome.Retry.soon, 1), (.slowly, 5)] {

@@ -42,7 +42,7 @@ struct HealthTests {
         #expect(pages.livezPage(at: after(1)).body == "{\(times),\"healthy\":true,\(families)}")
     }
 
-    @Test("A proxy that never gets anything is healthy, as long as its loop runs")
+    @Test("A proxy without Services is healthy while its loop runs")
     func quiet() {
         health.beat(at: after(1000))
         #expect(pages.healthzPage(at: after(1000)).status == 200)
@@ -78,7 +78,9 @@ struct HealthTests {
         #expect(answers(40) == [200, 200, 503])
     }
 
-    @Test("A family whose oldest change waits for a minute is ill, and well once it is programmed")
+    @Test(
+        "A family is unhealthy when its oldest change has waited for a minute, and healthy once it is programmed"
+    )
     func pending() {
         health.queued(at: after(10))
         health.queued(at: after(60))
@@ -130,7 +132,7 @@ struct HealthTests {
         #expect(!pages.livezPage(at: after(140)).body.contains("no permission"))
     }
 
-    @Test("What comes during a pass still waits after it")
+    @Test("Changes during a pass still wait after it")
     func duringPass() {
         health.queued(at: after(5))
         health.updated(.ipv4, began: after(4), at: after(6))

@@ -4,7 +4,7 @@ package import DataplaneModel
 package import Planning
 package import ServiceModel
 
-/// The kernel side of the daemon: one reconciler per family, all on one thread of their own.
+/// The kernel side of the daemon: a reconciler for each family, all on one thread.
 package actor Dataplane {
     private let thread = DataplaneThread(name: "fairlead")
     package nonisolated var unownedExecutor: UnownedSerialExecutor {
@@ -19,9 +19,9 @@ package actor Dataplane {
     private var dataplanes: [any FamilyDataplane] = []
     /// Of the same families.
     private var retirements: [Retirement] = []
-    /// Forgets UDP flows to endpoints that are gone, after the passes.
+    /// Deletes UDP flows to endpoints that are gone, after the passes.
     package nonisolated let conntrackCleaner: ConntrackCleaner
-    /// The family whose turn it is in the next resync.
+    /// The index of the family that the next resync observes.
     private var resyncTurn = 0
 
     /// Touches nothing before `start`.
@@ -37,16 +37,18 @@ package actor Dataplane {
 
     // MARK: - Host
 
-    /// What is amiss with the kernel, for the log.
+    /// Problems with the kernel and the host, for the log.
     package func kernelProblems() -> [String] { host.shortcomings(families) + prepareHost() }
 
-    /// Sets what the configuration asks of the host; returns what could not be set, or can't be.
+    /// Applies the host settings that the configuration needs; returns those that could not be applied.
     package func prepareHost() -> [String] {
         [configuration.localhostLimit(families)].compactMap(\.self) + host.prepare(configuration)
     }
 
-    /// Chooses the mode if that is left to it, enters the namespace for good and finds out which
-    /// families there are.
+    /// Chooses the mode if the configuration leaves that open, enters the namespace and determines the
+    /// families. Call it once, before everything else.
+    ///
+    /// - Throws: the host's errors; see `DataplaneHost`.
     package func start() throws(DataplaneError) -> (
         mode: ProxyMode, reason: String?, families: [IPFamily]
     ) {
@@ -62,8 +64,8 @@ package actor Dataplane {
         return (configuration.chosenMode, reason, families)
     }
 
-    /// Takes over another configuration; every Service has to be planned anew then. Namespace,
-    /// lock, mode and families stay as they were at the start. Returns what could not be set.
+    /// Replaces the configuration: the next pass has to plan every Service. Namespace, lock, mode and
+    /// families stay as at the start. Returns host settings that could not be applied.
     package func reconfigure(_ new: DaemonConfiguration) -> [String] {
         let mode = configuration.mode
         configuration = new
@@ -72,15 +74,15 @@ package actor Dataplane {
         return prepareHost()
     }
 
-    /// Looks at the node's own addresses again; true if they changed in a way that matters, and
-    /// every Service has to be planned anew.
+    /// Reads the node's addresses again; true if they changed so that every Service has to be planned
+    /// again.
     package func addressesChanged() -> Bool {
         var now = host.facts()
         now.cluster = facts.cluster
         return take(now)
     }
 
-    /// Takes over what the cluster says of the node; true as for `addressesChanged`.
+    /// Sets what the cluster knows of the node; true as for `addressesChanged`.
     package func learn(_ cluster: ClusterFacts) -> Bool {
         var now = facts
         now.cluster = cluster
@@ -108,9 +110,10 @@ package actor Dataplane {
 
     // MARK: - Drift
 
-    /// Whether another program seems to have changed our objects. The families where it seems so are
-    /// observed by the next full pass, and no others. An error is of the first family that has one,
-    /// when all have been asked.
+    /// Whether another program seems to have changed Fairlead's objects. The next full pass observes
+    /// the families concerned, and no others.
+    ///
+    /// - Throws: the first family's error, after all families have been asked.
     package func hasDrifted() throws(DataplaneError) -> Bool {
         var hasDrifted = false
         try forAll(dataplanes) { (dataplane) throws(DataplaneError) in
@@ -119,8 +122,8 @@ package actor Dataplane {
         return hasDrifted
     }
 
-    /// Does what time has brought since the last call, before drift is looked for. An error is as for
-    /// `hasDrifted`.
+    /// Does the work that has become due since the last call. Call it before `hasDrifted`; fails as that
+    /// does.
     package func attend() throws(DataplaneError) {
         var failure: DataplaneError?
         do throws(DataplaneError) {
@@ -151,13 +154,13 @@ package actor Dataplane {
         if let failure { throw failure }
     }
 
-    /// Returns when the thread is free: a sign that it lives.
+    /// Returns when the thread is free, which shows that it is alive.
     package func answer() {}
 
     // MARK: - Passes
 
-    /// One pass over all families. A family's failure does not keep the others from theirs. With
-    /// `explain` the report has each operation in words.
+    /// One pass over all families. A family's failure does not affect the others. With `explain` the
+    /// report has each operation as text.
     package func pass(
         _ update: SnapshotUpdate,
         _ kind: PassKind,
@@ -188,7 +191,7 @@ package actor Dataplane {
         return resyncTurn % dataplanes.count
     }
 
-    /// Whether only reading the kernel can tell how it is, which is so too where the question fails.
+    /// Whether the family has to be observed, which is so too if that cannot be determined.
     private func isSuspect(_ dataplane: any FamilyDataplane) -> Bool {
         dataplane.needsObservation || (try? dataplane.hasDrifted()) ?? true
     }
@@ -223,8 +226,8 @@ package actor Dataplane {
 }
 
 extension PlannerSettings {
-    /// Without what does not count: a mode may need all; else addresses on interfaces matter to node
-    /// ports at some of them only, and other nodes to nobody.
+    /// Without what has no effect on plans: unless the mode needs all addresses, those of other nodes
+    /// never matter, and those on interfaces only if node ports are restricted to some.
     fileprivate func effective(_ mode: ProxyMode) -> PlannerSettings {
         guard !mode.needsNodeAddresses else { return self }
         var settings = self

@@ -3,32 +3,36 @@ package import DaemonConfiguration
 package import DataplaneModel
 package import Planning
 
-/// The host that a dataplane works on: all that touches it and decides nothing. Calls block and come
-/// from one thread.
+/// Everything that a dataplane does to its host. It makes no decisions. Calls block and come from one
+/// thread.
 package protocol DataplaneHost {
-    /// Chooses the mode if that is left to it, with the reason, and enters the configured network
-    /// namespace for good.
+    /// Chooses the mode, with the reason, if the configuration leaves that open, and enters the
+    /// configured network namespace for the rest of the thread's life.
+    ///
+    /// - Throws: if the namespace cannot be entered, or no mode can be used.
     func start(
         _ configuration: DaemonConfiguration
     ) throws(DataplaneError) -> (configuration: DaemonConfiguration, reason: String?)
 
-    /// The families to serve: those that are configured, or else those that the kernel has what the
-    /// mode needs for. None is an error.
+    /// The families to serve: the configured ones, or else those that the kernel supports in this mode.
+    ///
+    /// - Throws: `unsupported` if there is none, else what the kernel answered.
     func families() throws(DataplaneError) -> [IPFamily]
 
-    /// What the node itself says about itself; what can't be found out is taken as absent.
+    /// What the node knows about itself; facts that cannot be determined are absent.
     func facts() -> NodeFacts
 
-    /// What the kernel lacks, or holds that stands in the mode's way.
+    /// What the kernel lacks for the mode, or holds that gets in its way.
     func shortcomings(_ families: [IPFamily]) -> [String]
 
-    /// Sets what the configuration asks of the host and the mode needs; returns what could not be set.
+    /// Applies the host settings that the configuration and the mode need; returns those that could
+    /// not be applied.
     func prepare(_ configuration: DaemonConfiguration) -> [String]
 
-    /// One family in the configured mode.
+    /// One family in the configured mode; fails if its stores cannot be opened.
     func dataplane(_ family: IPFamily, _ settings: PlannerSettings) throws(DataplaneError)
         -> any FamilyDataplane
 
-    /// What other modes left in one family.
+    /// What other modes left in one family; fails if their stores cannot be opened.
     func leftovers(_ family: IPFamily) throws(DataplaneError) -> any ModeLeftovers
 }

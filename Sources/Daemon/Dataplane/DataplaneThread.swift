@@ -54,7 +54,7 @@ package final class DataplaneThread: SerialExecutor {
             &thread,
             nil,
             { argument in
-                // The reference was retained for this thread, which keeps the executor for ever.
+                // The reference was retained for this thread, which never releases the executor.
                 guard let argument = unsafe argument else { return nil }
                 let executor = unsafe Unmanaged<Start>.fromOpaque(argument).takeRetainedValue()
                     .executor

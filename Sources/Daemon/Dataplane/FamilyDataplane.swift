@@ -8,37 +8,38 @@ package protocol FamilyDataplane {
     var family: IPFamily { get }
     /// What could not be planned.
     var issues: [PlanIssue] { get }
-    /// Single objects that could not be changed, and are tried again.
+    /// Single objects that could not be changed and will be retried.
     var failures: [DataplaneError] { get }
-    /// Whether the kernel holds the plan as of the last pass, but for single objects.
+    /// Whether the kernel holds the plan as of the last pass, except for single objects.
     var stands: Bool { get }
-    /// Whether the next full pass has to observe, so that what is left to do is found.
+    /// Whether the next full pass has to observe the kernel to find what is left to do.
     var needsObservation: Bool { get }
-    /// Numbers about what is served.
+    /// Counts of what is served.
     var tally: ServiceTally { get }
-    /// Planned rules by legacy table, where the mode has Services in such.
+    /// Planned rules by legacy table, if the mode programs Services in legacy tables.
     var ruleCounts: [TableName: Int] { get }
 
     /// Brings the kernel and the host's settings to the plan; see `FamilyReconciler.pass`. With
-    /// `explain` the report has the operations in words.
+    /// `explain` the report has the operations as text.
     mutating func pass(
         _ update: SnapshotUpdate,
         observe: Bool,
         explain: Bool
     ) throws(DataplaneError) -> FamilyPassReport
 
-    /// Which UDP flows have to be looked at after the passes since the last call; to be called after
-    /// each that succeeded. Nil, and nothing is kept, where they are not cleaned: switched on later,
-    /// cleaning begins with all Services, as at the start.
+    /// Which UDP flows to check after the passes since the last call. Call it after each successful
+    /// pass. Nil without `cleans`; nothing is remembered then, so that cleaning, once switched on,
+    /// begins with all Services as at the start.
     mutating func takeFlowRequest(cleans: Bool) -> ConntrackCleaner.Request?
 
-    /// Whether another program changed what is ours, as far as is noticed without reading it.
+    /// Whether another program changed Fairlead's objects, as far as the store notices without reading
+    /// them. Fails if the store cannot answer.
     func hasDrifted() throws(DataplaneError) -> Bool
 
-    /// Does what time brings; see `KernelStore.performDueWork`.
+    /// Does work that has become due; see `KernelStore.performDueWork`.
     func performDueWork() throws(DataplaneError)
 
-    /// Takes over other settings: everything is planned anew.
+    /// Replaces the settings: everything is planned again.
     mutating func replan(_ settings: PlannerSettings)
 }
 
@@ -46,9 +47,9 @@ package protocol FamilyDataplane {
 package protocol LocalnetRouting {
     /// Whether it is on now.
     func isOn() throws(DataplaneError) -> Bool
-    /// Switches it on if it is off. To be called when the guard against neighbours stands.
+    /// Switches it on if it is off. Call it when the rules that keep neighbours out are in place.
     func enable() throws(DataplaneError)
-    /// Switches it off if `enable` switched it on; true if so. To be called as long as the guard stands.
+    /// Switches it off if `enable` switched it on; true if so. Call it while those rules are in place.
     @discardableResult
     func restore() throws(DataplaneError) -> Bool
 }

@@ -4,34 +4,33 @@ package import ServiceModel
 
 /// Brings one family's kernel state to the plan and keeps it there.
 ///
-/// One pass is one synchronous call on the dataplane thread; nothing else of ours writes in between.
+/// A pass is one synchronous call on the dataplane thread; Fairlead writes nothing else meanwhile.
 package struct FamilyReconciler<P: Planner, Store: KernelStore>
 where P.State == Store.State, P.Diff == Store.Diff {
     package private(set) var desired: DesiredState
     package private(set) var planner: P
-    /// Of what is planned.
+    /// Counts of what is planned.
     package private(set) var tally = ServiceTally()
     private let store: Store
     private let now: () -> ContinuousClock.Instant
     /// Called right before the kernel is changed, with the plan that it is brought to.
     package var willApply: ((P) -> Void)?
-    /// The last pass's change; nil if there was none.
+    /// The diff that the last pass applied; nil if there was none.
     package private(set) var applied: P.Diff?
-    /// Since then nobody but this changed the kernel, which equals the plan as of the last pass but for
-    /// what the store notices; nil where that is not known.
+    /// Since this mark the kernel equals the plan as of the last pass, except for changes that the store
+    /// reports; nil if the kernel's state is unknown.
     private var mark: ChangeMark?
-    /// Until then a mere possibility of foreign changes is not looked into, so that another program's
-    /// busy iptables does not keep us reading tables.
+    /// Possible foreign changes are not looked into before this time, so that another program's busy
+    /// iptables does not cause tables to be read all the time.
     private var nextLook: ContinuousClock.Instant
-    /// Services that changed and were not taken by `takeChanges`.
+    /// Services that have changed since the last `takeChanges`.
     private var changed: Set<ServiceName> = []
-    /// Single objects that could not be changed since the kernel was last observed, and differ until
-    /// they can.
+    /// Single objects that could not be changed since the kernel was last observed.
     package private(set) var failures: [DataplaneError] = []
-    /// So many changes, at most, were not made for that.
+    /// At most this many changes were not made because of them.
     private var leftOver = 0
 
-    /// A look may take this part of the time between two looks.
+    /// Observing takes at most one part in this many of the time between two looks.
     private static var lookShare: Int { 20 }
 
     /// `planner` and `desired` are empty and of the same family and settings.
@@ -48,10 +47,10 @@ where P.State == Store.State, P.Diff == Store.Diff {
         nextLook = now()
     }
 
-    /// Selects, plans and applies what `update` brings; with `observe`, or when the kernel's state
-    /// is not known or was changed by others, against what the kernel really holds.
+    /// Selects, plans and applies `update`. With `observe`, or if the kernel's state is unknown or was
+    /// changed by another program, the plan is compared with what the kernel holds.
     ///
-    /// After an error, which is the store's, the plan holds already, and the next pass observes.
+    /// - Throws: the store's error. The plan is up to date then, and the next pass observes.
     package mutating func pass(
         _ update: SnapshotUpdate,
         observe: Bool
@@ -61,7 +60,7 @@ where P.State == Store.State, P.Diff == Store.Diff {
         let began = now()
         let names = desired.select(update)
         changed.formUnion(names)
-        // What is not known to stand is compared with the whole plan.
+        // An unknown state is compared with the whole plan.
         let planned: P.Diff?
         if mark != nil {
             planned = planner.plan(names, of: desired)
@@ -85,7 +84,7 @@ where P.State == Store.State, P.Diff == Store.Diff {
     }
 
     /// Observes the kernel and brings it to the plan. `planned` is what the pass itself changes; nil
-    /// where it was not known before how the kernel was. Returns when it was observed.
+    /// if the kernel's state was unknown. Returns the mark of the observation.
     private mutating func repair(
         _ planned: P.Diff?,
         _ report: inout FamilyPassReport
@@ -95,7 +94,7 @@ where P.State == Store.State, P.Diff == Store.Diff {
         report.observing = now() - began
         let wanted = P.Diff(from: observed.state, to: planner.plan)
         if let planned {
-            // What neither planning nor an earlier failure explains, another program did.
+            // Another program caused what neither the plan's changes nor earlier failures explain.
             report.drift = max(0, wanted.count - planned.count - leftOver)
         }
         if report.drift > 0 {
@@ -125,14 +124,15 @@ where P.State == Store.State, P.Diff == Store.Diff {
         report.operationsByObject = diff.countByObject
     }
 
-    /// Whether the kernel holds the plan as of the last pass, but for single objects.
+    /// Whether the kernel holds the plan as of the last pass, except for single objects.
     package var stands: Bool { mark != nil && failures.allSatisfy { $0.scope == .object } }
 
-    /// Whether only a look at the kernel can tell in what it differs from the plan.
+    /// Whether the kernel has to be observed to find where it differs from the plan.
     package var needsObservation: Bool { mark == nil || !failures.isEmpty }
 
-    /// Whether another program changed what is ours since it was last observed; a mere possibility
-    /// counts only now and then. False as long as it is not known anyway how the kernel is.
+    /// Whether another program changed Fairlead's objects since they were last observed; a possible
+    /// change counts only once in a while. False while the kernel's state is unknown anyway. Fails if
+    /// the store cannot answer.
     package func hasDrifted() throws(DataplaneError) -> Bool {
         guard let mark else { return false }
         switch try store.changes(since: mark) {
@@ -142,22 +142,22 @@ where P.State == Store.State, P.Diff == Store.Diff {
         }
     }
 
-    /// Does what time brings; see `KernelStore.performDueWork`. What cannot be changed would differ
-    /// at every look, so then no part is compared.
+    /// Does due work; see `KernelStore.performDueWork`. Nothing is compared with the plan while objects
+    /// could not be changed: they would differ every time.
     package func performDueWork() throws(DataplaneError) {
         try store.performDueWork(expecting: needsObservation ? nil : planner.plan)
     }
 
-    /// The Services that changed since the last call, sorted: to be called after a pass that
-    /// succeeded, when the kernel serves them as they are now.
+    /// The Services that changed since the last call, sorted. Call it after a successful pass, when the
+    /// kernel serves their present state.
     package mutating func takeChanges() -> [ServiceName] {
         defer { changed = [] }
         return changed.sorted()
     }
 
-    /// Takes over new settings: everything is planned anew, and the next pass observes.
+    /// Replaces settings and plan: everything is planned again, and the next pass observes.
     package mutating func replace(desired: DesiredState, planner: P) {
-        // A Service that is gone by the next pass changes too.
+        // Services that are gone by the next pass count as changed too.
         changed.formUnion(self.desired.services.keys)
         self.desired = desired
         self.planner = planner
@@ -172,15 +172,14 @@ package struct FamilyPassReport: Sendable {
     package var changedServices: Int
     /// Objects that differed from what was left there, though no Service changed them.
     package var drift: Int
-    /// Services that those objects belong to; of a Service that changed in the same pass it is not
-    /// known.
+    /// Services that those objects belong to, without those that changed in the same pass.
     package var driftedServices: Set<ServiceName>
     package var apply: ApplyReport
     /// A setting of the host that the plan needs and that could not be changed.
     package var hostFailure: PassReport.Failure?
-    /// Changed objects by their sort.
+    /// Changed objects by kind.
     package var operationsByObject: [ChangedObject: Int] = [:]
-    /// The first of the operations, in the words of the mode's tools, if they were asked for.
+    /// The first operations in the format of the mode's tools; empty unless requested.
     package var operationLines: [String] = []
     /// Time for selecting and planning.
     package var planning = Duration.zero

@@ -10,12 +10,12 @@ where Store.State == Mode.ModePlanner.State, Store.Diff == Mode.ModePlanner.Diff
     package let family: IPFamily
     private var reconciler: FamilyReconciler<Mode.ModePlanner, Store>
     private var staleFlows = StaleFlowRules()
-    /// Nil in a family that has no such setting.
+    /// Nil in a family without such a setting.
     private let localnet: (any LocalnetRouting)?
-    /// The last pass left it on, as the plan needs it.
+    /// The last pass left it on because the plan needs it.
     private var needsLocalnet = false
 
-    /// As many operations are put into words.
+    /// The most operations that are reported as text.
     private static var explained: Int { 1000 }
 
     package init(
@@ -33,7 +33,8 @@ where Store.State == Mode.ModePlanner.State, Store.Diff == Mode.ModePlanner.Diff
             store: store
         )
         guard let localnet else { return }
-        // The way is closed before the guard goes; if that fails, it is tried again at the end.
+        // Switched off before the rules that keep neighbours out are removed. A failure is retried at
+        // the end of the pass.
         reconciler.willApply = { planner in
             if !Mode.needsRouteLocalnet(planner) { _ = try? localnet.restore() }
         }
@@ -60,7 +61,7 @@ where Store.State == Mode.ModePlanner.State, Store.Diff == Mode.ModePlanner.Diff
         return report
     }
 
-    /// The guard against neighbours stands already when the sysctl opens the way.
+    /// Called when the rules that keep neighbours out are in place.
     private mutating func setLocalnet(_ report: inout FamilyPassReport) {
         guard let localnet else { return }
         let isNeeded = Mode.needsRouteLocalnet(reconciler.planner)

@@ -2,9 +2,9 @@
 package enum PassKind: Sendable, Equatable {
     /// Applies changes since the last pass.
     case incremental
-    /// Applies them, but observes one family first: the one for which that is longest ago.
+    /// Applies them too, but first observes the family that was observed longest ago.
     case resync
-    /// Observes the families whose state in the kernel is not known for sure.
+    /// Observes the families whose state in the kernel is uncertain.
     case full
 
     /// For metrics and status, which count a resync as incremental.
@@ -15,19 +15,19 @@ package enum PassKind: Sendable, Equatable {
 package enum PassOutcome: Sendable, Equatable {
     /// The kernel holds the plan.
     case succeeded
-    /// The plan stands but for single objects: the kernel is looked at again soon, while changes go on
-    /// as ever.
+    /// The kernel holds the plan except for single objects: it is observed again soon, and changes are
+    /// applied meanwhile.
     case incomplete
-    /// Changes wait for the repetition.
+    /// Changes wait for the retry.
     case failed(Retry)
 
     /// When to repeat a pass that failed.
     package enum Retry: Sendable, Equatable {
-        /// What is in the way goes by itself, such as a lock that another program holds.
+        /// The obstacle goes away by itself, such as a lock that another program holds.
         case soon
         /// Later each time.
         case backingOff
-        /// As seldom as can be: somebody has to do something first.
+        /// At the longest interval: an administrator has to act first.
         case slowly
     }
 }

@@ -8,31 +8,31 @@ package struct PassReport: Sendable {
     package var kind: PassKind
     package var began = ContinuousClock.now
     package var duration = Duration.zero
-    /// In their order.
+    /// In the order of the dataplane's families.
     package var families: [FamilyOutcome] = []
-    /// What was planned with.
+    /// The settings that the plans were made with.
     package var settings: PlannerSettings?
 
     package init(kind: PassKind) {
         self.kind = kind
     }
 
-    /// What the pass did in one family, and what is there now.
+    /// What the pass did in one family, and the state afterwards.
     package struct FamilyOutcome: Sendable {
         package var family: IPFamily
         /// Nil if it failed.
         package var report: FamilyPassReport?
-        /// What kept the family from being brought up to date.
+        /// Why the family could not be brought up to date; nil if it was.
         package var error: DataplaneError?
         package var counts = ServiceTally.Counts()
-        /// What Services with a health check node port ask for.
+        /// The health check node ports, by Service.
         package var healthChecks: [ServiceName: ServiceTally.HealthCheck] = [:]
         /// Planned rules by legacy table; empty if none was written.
         package var ruleCounts: [TableName: Int] = [:]
         /// What could not be planned.
         package var issues: [PlanIssue] = []
-        /// Single objects and host settings that could not be changed, in this pass or before; the rest
-        /// stands.
+        /// Single objects and host settings that could not be changed, in this pass or before. The
+        /// rest is programmed.
         package var failures: [Failure] = []
         /// Objects of another mode that were removed.
         package var retired = 0
@@ -48,7 +48,7 @@ package struct PassReport: Sendable {
     package struct Failure: Sendable, Equatable, CustomStringConvertible {
         package var family: IPFamily
         package var error: DataplaneError
-        /// What does not work for it, of a setting of the host.
+        /// What does not work as a result, for a setting of the host.
         package var consequence: String?
 
         package init(_ family: IPFamily, _ error: DataplaneError, consequence: String? = nil) {
@@ -90,15 +90,15 @@ extension PassReport {
             family.issues.map { Issue(family: family.family, issue: $0) }
         }
     }
-    /// Single objects and host settings that could not be changed; the rest stands.
+    /// Single objects and host settings that could not be changed. The rest is programmed.
     package var failures: [Failure] { families.flatMap(\.failures) }
-    /// What kept families from being brought up to date.
+    /// Why families could not be brought up to date.
     package var errors: [Failure] {
         families.compactMap { family in family.error.map { Failure(family.family, $0) } }
     }
-    /// Objects of other modes that are still there: they may win over what is wanted.
+    /// Objects of other modes that are still there and may take precedence over the plan.
     package var leftovers: [Leftovers] { families.compactMap(\.leftovers) }
-    /// The first of the operations, in the words of the mode's tools, if they were asked for.
+    /// The first operations in the format of the mode's tools; empty unless requested.
     package var operationLines: [String] {
         families.flatMap { family in
             (family.report?.operationLines ?? []).map { "\(family.family.rawValue): \($0)" }
@@ -107,7 +107,7 @@ extension PassReport {
 
     private var reports: [FamilyPassReport] { families.compactMap(\.report) }
 
-    /// Whether all is served but for single objects.
+    /// Whether every family is programmed, except for single objects.
     package var succeeded: Bool { families.allSatisfy { $0.error == nil } }
 
     package var outcome: PassOutcome {
@@ -119,7 +119,7 @@ extension PassReport {
         return .failed(kinds.isSubset(of: [.notPermitted, .unsupported]) ? .slowly : .backingOff)
     }
 
-    /// For the log: `shop/api, shop/web and 12 more`; `-` if no Service owns what was repaired.
+    /// For the log: `shop/api, shop/web and 12 more`; `-` if the repaired objects belong to no Service.
     package var driftedServicesText: String {
         let shown = 3
         if driftedServices.isEmpty { return "-" }
@@ -130,7 +130,7 @@ extension PassReport {
 }
 
 extension DataplaneError {
-    /// What somebody has to do about it, where that is known and not part of the error's text.
+    /// What to do about the error, if that is known and not part of its text; else nil.
     package var cure: String? {
         switch kind {
         case .notPermitted: "This needs root, or the capabilities CAP_NET_ADMIN and CAP_NET_RAW"
@@ -139,6 +139,6 @@ extension DataplaneError {
         }
     }
 
-    /// The error in words, with the cure where that is known.
+    /// The error with its cure, if that is known.
     package var advice: String { cure.map { "\(self). \($0)" } ?? "\(self)" }
 }

@@ -4,8 +4,8 @@ package import Planning
 import ServiceModel
 
 extension PlannerSettings {
-    /// The configuration's wishes, completed by what the cluster says of the node and then by what
-    /// the node says itself.
+    /// The configuration, completed by what the cluster knows of the node and then by what the node
+    /// knows of itself.
     package init(_ configuration: DaemonConfiguration, facts: NodeFacts) {
         let cluster = facts.cluster ?? ClusterFacts()
         let known = configuration.node.addresses + cluster.addresses + facts.primaryAddresses

@@ -2,24 +2,24 @@ package import Addressing
 package import DataplaneModel
 package import Planning
 
-/// What one family still has in the kernel of modes that do not serve.
+/// What other modes left in the kernel in one family. Each call fails as the stores do.
 package protocol ModeLeftovers {
     var family: IPFamily { get }
 
-    /// What is there; nothing that only waits for its last connections.
+    /// The leftovers, without those that only wait for their last connections.
     func find() throws(DataplaneError) -> [ObjectDifference]
 
-    /// Removes it, but lets connections go on until they end; see `performDueWork`.
+    /// Removes them, but lets open connections drain; see `performDueWork`.
     func retire() throws(DataplaneError) -> ApplyReport
 
-    /// Ends what has drained.
+    /// Removes what has drained.
     func performDueWork() throws(DataplaneError)
 }
 
 /// Objects of other modes that are still in the kernel, and why.
 package struct Leftovers: Sendable, Equatable, CustomStringConvertible {
     package enum Reason: Sendable, Equatable {
-        /// The present mode does not stand yet, and connections need them.
+        /// The present mode is not programmed yet, and connections need them.
         case needed
         case failed(DataplaneError)
     }
@@ -27,9 +27,9 @@ package struct Leftovers: Sendable, Equatable, CustomStringConvertible {
     package var family: IPFamily
     /// Number of objects by kind.
     package var counts: [ObjectDifference.Kind: Int]
-    /// The only one of its kind, by kind.
+    /// The object's name where it is the only one of its kind, by kind.
     package var names: [ObjectDifference.Kind: String]
-    /// Why they could not be listed; then there may be any.
+    /// Why they could not be listed; nil if they could.
     package var unknown: DataplaneError?
     package var reason: Reason
 
@@ -58,21 +58,21 @@ package struct Leftovers: Sendable, Equatable, CustomStringConvertible {
     }
 }
 
-/// The removal of what other modes left in one family: begun as soon as the present mode stands
-/// there, whatever else fails, and tried again until nothing is left.
+/// Removes what other modes left in one family, as soon as the present mode is programmed there, and
+/// tries again until nothing is left.
 package struct Retirement {
     package let objects: any ModeLeftovers
     private var isDone = false
-    /// What is still there; nil if nothing is.
+    /// What is still there; nil without leftovers.
     package private(set) var leftovers: Leftovers?
 
     package init(_ objects: any ModeLeftovers) {
         self.objects = objects
     }
 
-    /// Takes the next step and returns how many objects were removed. `presentStands` says that the
-    /// kernel holds the present mode's plan but for single objects; until then connections need the
-    /// other mode's.
+    /// Removes leftovers if `presentStands`; returns how many objects were removed. `presentStands` means
+    /// that the kernel holds the present mode's plan, except for single objects; until then connections
+    /// need the other mode's.
     package mutating func proceed(presentStands: Bool) -> Int {
         if isDone { return 0 }
         var removed = 0

@@ -3,7 +3,7 @@ package import DataplaneModel
 package import Planning
 package import ServiceModel
 
-/// Reads what the kernel has counted, on a thread of its own, so that no pass waits for it.
+/// Reads the kernel's counters on a thread of its own, so that no pass waits for it.
 package actor TrafficReader {
     /// One reading.
     package struct Reading: Sendable {
@@ -19,7 +19,7 @@ package actor TrafficReader {
         unsafe thread.asUnownedSerialExecutor()
     }
 
-    /// A reading is good for so long: a thousand scrapes are one look into the kernel.
+    /// How long a reading is reused: a thousand scrapes cause one look into the kernel.
     private static let lifetime = Duration.seconds(3)
 
     private let families: [IPFamily]
@@ -30,7 +30,7 @@ package actor TrafficReader {
     private var ownersAreOf: (revision: UInt64, settings: PlannerSettings)?
     private var last: (reading: Reading, at: ContinuousClock.Instant)?
 
-    /// `open` is called on the reader's thread, at the first reading, and again as long as it fails.
+    /// `open` is called on the reader's thread at the first reading, and again until it succeeds.
     package init(
         _ families: [IPFamily],
         now: @escaping @Sendable () -> ContinuousClock.Instant = { .now },
@@ -41,7 +41,7 @@ package actor TrafficReader {
         self.open = open
     }
 
-    /// What is counted by now; of a family whose counts cannot be read, nothing.
+    /// The present counts, without the families whose counts cannot be read.
     package func read(_ snapshot: ServiceSnapshot, _ settings: PlannerSettings) -> Reading {
         if let last, now() < last.at.advanced(by: Self.lifetime) { return last.reading }
         if ownersAreOf?.revision != snapshot.revision || ownersAreOf?.settings != settings {
@@ -70,7 +70,7 @@ package actor TrafficReader {
 
 /// Something that counts a family's traffic.
 package protocol TrafficSource {
-    /// Nil where nothing is counted.
+    /// Nil where nothing is counted; fails as the kernel does.
     func read(_ owners: FrontendOwners) throws(DataplaneError) -> [ServicePortName: PortTraffic]?
 }
 

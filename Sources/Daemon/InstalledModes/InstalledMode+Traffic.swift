@@ -9,7 +9,7 @@ package import ProxyModes
 package import ServiceModel
 
 extension IPVSMode {
-    /// IPVS counts by itself. A port whose servers drain is counted until they are gone.
+    /// IPVS always counts. A port whose servers drain is counted until they are gone.
     package static func traffic(
         _ store: IPVSStore,
         _ owners: FrontendOwners

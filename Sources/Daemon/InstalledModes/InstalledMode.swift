@@ -8,7 +8,7 @@ package import ProxyModes
 package import ServiceModel
 import XTables
 
-/// A mode with its hands in the kernel: what the command line adds to the pure part.
+/// A mode with its access to the kernel.
 package protocol InstalledMode: PlannedMode {
     associatedtype ModeStore: KernelStore
     where ModeStore.State == ModePlanner.State, ModeStore.Diff == ModePlanner.Diff
@@ -18,17 +18,19 @@ package protocol InstalledMode: PlannedMode {
 
     static func store(_ family: IPFamily, _ kernel: borrowing Kernel) -> ModeStore
 
-    /// Settings of the host that the mode needs, set where they differ; what could not be set.
+    /// Applies the host settings that the mode needs where they differ; returns those that could not be
+    /// applied.
     static func prepareHost(_ configuration: DaemonConfiguration) -> [String]
 
-    /// What others have in the kernel that keeps parts of the plan from being made, each with its
-    /// cure.
+    /// Objects of other programs that keep parts of the plan from being programmed, each with its cure.
+    /// Fails if the kernel cannot be read.
     static func obstacles(
         _ planner: ModePlanner,
         _ store: ModeStore
     ) throws(DataplaneError) -> [DataplaneError]
 
-    /// What the kernel has counted for each Service port; nil where nothing is counted.
+    /// What the kernel has counted for each Service port; nil where nothing is counted. Fails if it
+    /// cannot be read.
     static func traffic(
         _ store: ModeStore,
         _ owners: FrontendOwners
@@ -37,10 +39,10 @@ package protocol InstalledMode: PlannedMode {
     /// Why no traffic is counted, with the remedy if there is one.
     static var countingAdvice: String { get }
 
-    /// The families that the kernel has what the mode needs for; none is an error.
+    /// The families that the kernel supports in this mode. Fails if there is none.
     static func families() throws(DataplaneError) -> [IPFamily]
 
-    /// What is there and what is missing.
+    /// What the kernel has and lacks for the mode.
     static func capabilities(
         _ families: [IPFamily],
         _ configuration: DaemonConfiguration

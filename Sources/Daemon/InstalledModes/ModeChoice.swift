@@ -32,13 +32,14 @@ package struct ModeChoice {
 }
 
 extension DaemonConfiguration {
-    /// With a mode that is one, not `auto`; tells which and why.
-    package func choosingMode(_ tell: (ModeChoice) -> Void) throws(DataplaneError)
+    /// With a concrete mode in place of `auto`; `report` is called with the choice. Fails as the kernel
+    /// does, and if it supports no mode.
+    package func choosingMode(_ report: (ModeChoice) -> Void) throws(DataplaneError)
         -> DaemonConfiguration
     {
         guard mode == nil else { return self }
         let choice = try ModeChoice(self)
-        tell(choice)
+        report(choice)
         var chosen = self
         chosen.mode = choice.mode
         return chosen

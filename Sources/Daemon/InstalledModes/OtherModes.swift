@@ -52,7 +52,7 @@ package struct OtherModes: ModeLeftovers {
         do throws(DataplaneError) {
             return NFTablesDiff(from: try nftables.observe().state, to: NFTablesState())
         } catch {
-            // Without nftables in the kernel there is nothing of ours in it.
+            // A kernel without nftables has no table of Fairlead's.
             guard error.kind == .unsupported else { throw error }
             return NFTablesDiff(from: NFTablesState(), to: NFTablesState())
         }

@@ -11,11 +11,11 @@ struct DaemonSnapshot: Sendable {
     /// The most issues that are shown.
     static let shownIssues = 100
 
-    /// With the mode that was chosen.
+    /// With the chosen mode.
     var configuration: DaemonConfiguration
     var families: [IPFamily]
     var started = Moment.now
-    /// What the last pass was given.
+    /// The Services that the last pass was given.
     var services = ServiceSnapshot()
     var lastPass: PassReport?
     var lastPassEnded: Moment?
@@ -24,11 +24,11 @@ struct DaemonSnapshot: Sendable {
     var failedPasses = 0
     var driftRepaired = 0
     var lastDrift: Moment?
-    /// What the removal guard keeps though the sources have lost it.
+    /// The removal guard's present hold; nil without one.
     var hold: MassRemovalGuard.Hold?
-    /// When each source last brought something.
+    /// When each source last changed.
     var sources: [String: Moment] = [:]
-    /// Nil where no API server is asked.
+    /// Nil if no API server is configured.
     var cluster: ClusterStatus?
     var healthChecks = HealthChecks()
     var sourceIssues: [ObjectIssue] = []
@@ -45,7 +45,7 @@ struct DaemonSnapshot: Sendable {
         if report.succeeded { lastSuccess = now } else { failedPasses += 1 }
     }
 
-    /// What is wrong, by where it is wrong.
+    /// Present problems by kind.
     func issues(listening: [String]) -> [(kind: String, problems: [String])] {
         [
             ("configuration", configurationIssues),
@@ -61,7 +61,7 @@ struct DaemonSnapshot: Sendable {
 }
 
 extension DaemonSnapshot {
-    /// What is wrong with one Service, its slices among that, and who claims what it has.
+    /// Problems of one Service and its slices, and of Services that claim what it has.
     func issues(about name: ServiceName) -> [String] {
         sourceIssues.filter { $0.service == name }.map(\.description)
             + (lastPass?.issues ?? []).filter { $0.issue.concerns(name) }.map(\.description)

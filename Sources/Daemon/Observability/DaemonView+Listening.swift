@@ -13,15 +13,15 @@ import Telemetry
 extension DaemonView {
     private static let healthPurpose = "health"
     private static let metricsPurpose = "metrics"
-    /// How long until an address that could not be listened on is tried again.
+    /// How long until a failed address is tried again.
     private static let retryInterval = Duration.seconds(5)
 
-    /// An address that the configuration says the daemon cannot do without is not to be had.
+    /// The daemon cannot listen on an address whose `bindFailure` is fatal.
     package struct ListeningFailure: Error, CustomStringConvertible {
         package var description: String
     }
 
-    /// Listens where the configuration says.
+    /// Listens on the configured addresses. Fails if one with a fatal `bindFailure` cannot be used.
     package func listen() async throws(ListeningFailure) {
         await listeners.update(wanted())
         let configuration = snapshot.configuration
@@ -37,8 +37,8 @@ extension DaemonView {
         }
     }
 
-    /// Keeps the servers as the configuration and the Services want them, until it is cancelled; then
-    /// closes them.
+    /// Keeps the servers up to date with configuration and Services until it is cancelled, and then closes
+    /// them.
     package func keepListening(_ logger: Logger) async {
         await withDiscardingTaskGroup { group in
             group.addTask { [updateListeners] in
@@ -55,8 +55,8 @@ extension DaemonView {
         await listeners.close()
     }
 
-    /// The node's servers listen where its Services are; the status socket is a file. The thread that
-    /// enters a namespace ends with that: it could not be used for anything else if it failed to return.
+    /// Servers listen in the network namespace of the Services; the status socket is a file. The thread that
+    /// enters the namespace ends afterwards, because returning might fail.
     static func open(_ address: ListeningAddress, in namespace: String?) async throws -> Int32 {
         guard let namespace, address.isOnNetwork else { return try ListeningSocket.open(address) }
         return try await onOwnThread {
@@ -65,7 +65,7 @@ extension DaemonView {
         }
     }
 
-    /// Logs what cannot be listened on and was not so before, and tells the cluster.
+    /// Logs new failures to listen, and records Events for them.
     private func report(
         _ known: [HTTPListeners.Name: String],
         _ logger: Logger
@@ -81,7 +81,7 @@ extension DaemonView {
         return failures
     }
 
-    /// Nil for a server that the cluster knows nothing of.
+    /// Nil for a server that is not of interest to the cluster.
     private func event(_ name: HTTPListeners.Name, _ reason: String) -> ClusterEvent? {
         if name.purpose == Self.healthPurpose { return .healthAddressTaken(reason) }
         let snapshot = snapshot
@@ -124,7 +124,7 @@ extension DaemonView {
             let family = outcome.family
             let addresses = settings.listeningAddresses(family)
             let services = snapshot.services.services
-            // A held Service keeps no port from one that its source still has.
+            // A held Service gives up its port to one that its source still has.
             let held = outcome.healthChecks.keys.filter { services[$0]?.isHeld == true }
             let others = outcome.healthChecks.filter { !held.contains($0.key) }
             let taken = Set(others.values.map(\.port))

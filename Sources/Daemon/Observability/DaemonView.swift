@@ -13,17 +13,17 @@ import ServiceModel
 import Synchronization
 package import Telemetry
 
-/// What the daemon shows of itself: health, metrics and status, from values that turns of the loop leave
-/// behind. A request never makes a pass wait.
+/// Health, metrics and status of the daemon, as of the last turn of its loop. Requests never delay a
+/// pass.
 package final class DaemonView: Sendable {
     let health: DaemonHealth
     let metrics: DaemonMetrics
     let traffic: TrafficReader
-    /// Nil if no cluster is asked.
+    /// Nil if no cluster is configured.
     let events: EventRecorder?
     let confirm: @Sendable () async -> Int?
     let listeners: HTTPListeners
-    /// An element when the listeners may have to be others.
+    /// An element whenever the listeners may have to change.
     let listenerUpdates: AsyncStream<Void>
     let updateListeners: AsyncStream<Void>.Continuation
     private let published: Mutex<DaemonSnapshot>
@@ -33,13 +33,13 @@ package final class DaemonView: Sendable {
     }
 
     /// - Parameters:
-    ///   - configuration: with the mode that was chosen.
+    ///   - configuration: with the chosen mode.
     ///   - families: those that are served.
-    ///   - events: for what the cluster is to know.
+    ///   - events: records Events for the cluster.
     ///   - checker: for the state of endpoints that are probed.
     ///   - registry: may have metrics already.
-    ///   - confirm: confirms what the removal guard holds; how many Services that were, nil if the daemon
-    ///     stops first.
+    ///   - confirm: confirms what the removal guard holds; returns how many Services were held, or nil if
+    ///     the daemon stops first.
     package init(
         _ configuration: DaemonConfiguration,
         families: [IPFamily],
@@ -72,7 +72,7 @@ package final class DaemonView: Sendable {
     /// The state as of the last turn.
     var snapshot: DaemonSnapshot { published.withLock { $0 } }
 
-    /// To be called by one task: turns come one after the other.
+    /// Call it from one task only.
     func publish(_ change: (inout DaemonSnapshot) -> Void) { published.withLock { change(&$0) } }
 
     var healthPages: HTTPRoutes {

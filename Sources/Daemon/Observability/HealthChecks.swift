@@ -3,16 +3,16 @@ import HealthChecking
 import ServiceModel
 import Telemetry
 
-/// How active health checks go. The checker answers for itself, on no thread of a pass.
+/// The state of active health checks. The checker is asked directly, not on the dataplane's thread.
 struct HealthChecks: Sendable {
     /// Nil before the start.
     var checker: HealthChecker?
-    /// As the sources gave them: with the endpoints that are taken out.
+    /// As received from the sources: with unhealthy endpoints.
     var services = ServiceSnapshot()
-    /// Service ports that have endpoints and not one that is healthy.
+    /// Service ports with endpoints but no healthy one.
     var withoutHealthyEndpoint: [ServicePortName] = []
 
-    /// How the endpoints of a Service port fare that are probed.
+    /// The status of each probed endpoint of a Service port.
     func statuses(
         of port: ServicePortName,
         _ family: IPFamily

@@ -1,7 +1,7 @@
 import Foundation
 
-/// What `body` returns, from a thread that is made for it and ends with it: `body` may block, and may
-/// leave the thread in a state that nothing else should run in.
+/// Runs `body` on a new thread that ends with it; returns or throws what it does. `body` may block, and
+/// may leave the thread in a state that nothing else should run in.
 package func onOwnThread<Value: Sendable>(
     _ body: @escaping @Sendable () throws -> Value
 ) async throws -> Value {

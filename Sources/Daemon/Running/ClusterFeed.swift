@@ -4,16 +4,16 @@ import Logging
 import Reconciling
 import Telemetry
 
-/// The cluster as a source that may not be there yet: as long as kubeconfig or pod do not say how to
-/// reach an API server, they are read again.
+/// The cluster as a source that may not be configured yet: until kubeconfig or pod give an API server's
+/// address, they are read again.
 actor ClusterFeed {
-    /// How often to look.
+    /// How often to read them.
     private static let interval = Duration.seconds(5)
 
     private let settings: KubernetesSource.Settings
-    /// Whether it matters which addresses are other Nodes'.
+    /// Whether the mode needs the addresses of other Nodes.
     private let asksForNodes: Bool
-    /// Records Events for the cluster.
+    /// Events for the cluster.
     nonisolated let events: EventRecorder
     private var source: KubernetesSource?
     /// Why there is no source.
@@ -36,7 +36,7 @@ actor ClusterFeed {
         events = EventRecorder(nodeName: nodeName, logger: logger)
     }
 
-    /// Brings updates to `receive` until the task is cancelled.
+    /// Calls `receive` with each update until the task is cancelled.
     func follow(_ receive: @Sendable (KubernetesUpdate) -> Void) async {
         guard let source = await opened() else { return }
         await withDiscardingTaskGroup { group in
@@ -55,12 +55,12 @@ actor ClusterFeed {
         await source.stop()
     }
 
-    /// How following goes.
+    /// How the cluster is followed.
     func look() async -> Look.Cluster {
         Look.Cluster(state: await source?.state(), problem: problem)
     }
 
-    /// Finds out how to reach an API server. Fails as `KubernetesSource` does.
+    /// Determines how to reach an API server. Fails as `KubernetesSource` does.
     @discardableResult
     func open() throws(ClientError) -> KubernetesSource {
         if let source { return source }

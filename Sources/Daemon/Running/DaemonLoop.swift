@@ -6,7 +6,7 @@ import Observability
 import Reconciling
 import Telemetry
 
-/// Carries out what the daemon's state decides, one event after the other.
+/// Carries out the decisions of the daemon's state, one event after the other.
 struct DaemonLoop {
     let mailbox: Mailbox
     let dataplane: Dataplane
@@ -21,7 +21,7 @@ struct DaemonLoop {
     var timer: Task<Void, Never>?
     var hasEnded = false
 
-    /// Returns when a signal has asked for it. No request for confirmation is left without an answer.
+    /// Returns after a stop. No request for confirmation is left without an answer.
     mutating func run(_ start: DaemonEvent) async {
         await handle(start)
         while !hasEnded, let event = await mailbox.next() { await handle(event) }
@@ -62,7 +62,7 @@ struct DaemonLoop {
     private mutating func wake(at time: ContinuousClock.Instant) {
         timer?.cancel()
         timer = Task { [mailbox] in
-            // Cancelled means that a later timer takes over.
+            // A cancelled timer has been replaced by another.
             guard (try? await Task.sleep(until: time, clock: .continuous)) != nil else { return }
             mailbox.send(.wake)
         }
@@ -100,7 +100,7 @@ struct DaemonLoop {
         }
     }
 
-    /// Settings of the host that could not be applied.
+    /// Returns host settings that could not be applied.
     private func reconfigure(_ new: DaemonConfiguration) async -> [String] {
         var problems = await dataplane.reconfigure(new)
         await checker.limit(to: new.healthChecks.maxConcurrent)

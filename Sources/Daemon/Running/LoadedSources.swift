@@ -9,33 +9,34 @@ import Reconciling
 package import ServiceModel
 import ServiceSources
 
-/// Everything the sources hold at one moment, for commands that end.
+/// What the sources hold at one moment, for commands.
 package struct LoadedSources: Sendable {
-    /// Why sources cannot be used, in words.
+    /// Why sources cannot be used.
     package struct Failure: Error, CustomStringConvertible {
         package var description: String
     }
 
     package private(set) var update: SnapshotUpdate
-    /// What the cluster says of the node; nil where no API server is asked.
+    /// What the cluster knows of the node; nil if no API server is configured.
     private var cluster: ClusterFacts?
-    /// What the API server did not answer for in time, with reasons; all that depends on it may be
-    /// planned otherwise than the daemon does.
+    /// What the API server did not report in time, with reasons. The plan may differ from the daemon's
+    /// where it depends on that.
     package private(set) var gaps: [String] = []
 
-    /// How long an API server may take.
+    /// How long to wait for an API server.
     private static let patience = Duration.seconds(20)
-    /// How long the rest may come after its Services: its Node, its ServiceCIDRs.
+    /// How long to wait for Node and ServiceCIDRs after the Services.
     private static let restPatience = Duration.seconds(5)
 
-    /// Reads every source once, while the thread waits; fails with `Failure` if one cannot be read at
-    /// all.
+    /// Reads every source once; the calling thread waits.
+    ///
+    /// - Throws: `Failure` if a source cannot be read.
     package init(_ configuration: DaemonConfiguration) throws {
         self = try waiting { try await LoadedSources(reading: configuration) }
     }
 
     private init(reading configuration: DaemonConfiguration) async throws(Failure) {
-        // State is the daemon's: a command shows what is there now, and leaves nothing behind.
+        // The state directory is the daemon's: a command shows the present state and saves nothing.
         var configuration = configuration
         configuration.sources.stateDirectory = nil
         let sources = configuration.sources
@@ -71,7 +72,7 @@ package struct LoadedSources: Sendable {
         update = merged
     }
 
-    /// What the node and the cluster say of the node, in the present network namespace.
+    /// What node and cluster know of the node, in the present network namespace.
     package func facts() -> NodeFacts {
         var facts = NodeFacts.observe()
         facts.cluster = cluster
@@ -102,8 +103,7 @@ package struct LoadedSources: Sendable {
         throw Failure(description: "no API server answered within \(patience): \(reason)")
     }
 
-    /// The first update in which everything is answered for, or the latest there is if that takes
-    /// too long; nil if there is none in time.
+    /// The first complete update, or the latest one if that takes too long; nil if none comes in time.
     private static func first(_ feed: ClusterFeed) async -> KubernetesUpdate? {
         let mailbox = Mailbox()
         return await withTaskGroup(of: Void.self) { group in
@@ -120,7 +120,7 @@ package struct LoadedSources: Sendable {
             while ContinuousClock.now < end, let event = await mailbox.next() {
                 guard case .arrived(.cluster(var update)) = event else { continue }
                 if latest == nil { end = wake(after: restPatience) }
-                // Those before it are dropped, so what they changed counts as changed by this one.
+                // Earlier updates are dropped, so this one counts as changing everything.
                 update.update.changed = .all
                 latest = update
                 if update.unanswered.isEmpty { break }
@@ -132,7 +132,7 @@ package struct LoadedSources: Sendable {
 }
 
 extension Logger {
-    /// Commands report the outcome, not the way there.
+    /// Commands report results, not progress.
     fileprivate static var silent: Logger {
         Logger(label: "fairlead") { _ in SwiftLogNoOpLogHandler() }
     }

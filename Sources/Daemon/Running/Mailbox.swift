@@ -36,7 +36,7 @@ package final class Mailbox: Sendable {
 
     package init() {}
 
-    /// Puts in an event that comes by itself. Nothing is kept once the mailbox is closed.
+    /// Adds an unsolicited event; ignored once the mailbox is closed.
     package func send(_ event: DaemonEvent) {
         let delivery: (@Sendable () -> Void)? = state.withLock { state in
             guard !state.isClosed else { return nil }
@@ -46,8 +46,8 @@ package final class Mailbox: Sendable {
         delivery?()
     }
 
-    /// Confirms what the removal guard holds; how many Services that were, nil if the daemon stops
-    /// first.
+    /// Confirms what the removal guard holds; returns how many Services were held, or nil if the daemon
+    /// stops first.
     package func confirm() async -> Int? {
         await withCheckedContinuation { answer in
             let delivery: (@Sendable () -> Void)? = state.withLock { state in
@@ -66,7 +66,7 @@ package final class Mailbox: Sendable {
         state.withLock { $0.answers.removeValue(forKey: id) }?.resume(returning: count)
     }
 
-    /// The next event, waited for; nil once the mailbox is closed. For one reader.
+    /// Waits for the next event; nil once the mailbox is closed. For one reader.
     package func next() async -> DaemonEvent? {
         await withCheckedContinuation { reader in
             let delivery: (@Sendable () -> Void)? = state.withLock { state in
@@ -78,7 +78,7 @@ package final class Mailbox: Sendable {
         }
     }
 
-    /// Ends it: whoever waits for a confirmation is answered, as is whoever still asks for one.
+    /// Closes the mailbox: present and later requests for confirmation are answered with nil.
     package func close() {
         let (answers, reader) = state.withLock { state in
             state.isClosed = true
@@ -103,7 +103,7 @@ extension Mailbox.State {
         events[kind] = unread.joined(by: event)
     }
 
-    /// Hands the reader what is next, if both are there. To be called without the lock.
+    /// Resumes the reader with the next event, if there are both. Call it without the lock.
     fileprivate mutating func delivery() -> (@Sendable () -> Void)? {
         guard let reader, !order.isEmpty else { return nil }
         self.reader = nil
@@ -123,7 +123,7 @@ extension Mailbox.State {
 }
 
 extension Mailbox.Kind {
-    /// Nil for replies, which go to the loop directly.
+    /// Nil for answers to effects, which go to the loop directly.
     fileprivate init?(_ event: DaemonEvent) {
         switch event {
         case .arrived(.files): self = .files
@@ -141,7 +141,7 @@ extension Mailbox.Kind {
 }
 
 extension DaemonEvent {
-    /// This and a later one of the same kind, as one.
+    /// This event and a later one of the same kind, as one.
     fileprivate func joined(by later: DaemonEvent) -> DaemonEvent {
         switch (self, later) {
         case (.arrived(.files(var update)), .arrived(.files(let later))):
@@ -153,7 +153,7 @@ extension DaemonEvent {
         case (.probed(let changes), .probed(let later)):
             let targets = Set(later.map(\.target))
             return .probed(changes.filter { !targets.contains($0.target) } + later)
-        // A signal counts, whatever the file did beside it.
+        // A signal takes precedence over a change of the file.
         case (.reload(.signal), .reload): return self
         default: return later
         }
@@ -161,7 +161,7 @@ extension DaemonEvent {
 }
 
 extension KubernetesUpdate {
-    /// Adds what came afterwards.
+    /// Adds a later update.
     mutating func join(_ later: KubernetesUpdate) {
         update.join(later.update)
         node = later.node

@@ -1,12 +1,12 @@
 import Synchronization
 import SystemCalls
 
-/// How ready the kernel is to end this process when memory runs out (`oom_score_adj`, proc(5)).
+/// The process's `oom_score_adj` (proc(5)).
 final class OutOfMemoryScore: Sendable {
     private let path: String
-    /// What it was at the start; nil if it cannot be read.
+    /// The value at the start; nil if it cannot be read.
     private let initial: Int?
-    /// What the configuration last said.
+    /// The configured value.
     private let wanted = Mutex<Int?>(nil)
 
     init(path: String = "/proc/self/oom_score_adj") {
@@ -17,7 +17,7 @@ final class OutOfMemoryScore: Sendable {
         initial = text.flatMap { Int($0.prefix { $0 == "-" || $0.isNumber }) }
     }
 
-    /// Sets it if the configuration says something new; why that failed.
+    /// Sets it if the configured value has changed; returns why that failed, or nil.
     func apply(_ score: Int?) -> String? {
         let isNew = wanted.withLock { wanted in
             defer { wanted = score }
@@ -27,8 +27,8 @@ final class OutOfMemoryScore: Sendable {
         return "oomScoreAdj \(score.map(String.init) ?? "null") not set: \(reason)"
     }
 
-    /// Sets it, or puts back what it was if `score` is nil; why that failed. A lower one than ever
-    /// before takes CAP_SYS_RESOURCE.
+    /// Sets it, or restores the initial value if `score` is nil; returns why that failed, or nil. A value
+    /// below the lowest so far requires CAP_SYS_RESOURCE.
     func set(_ score: Int?) -> String? {
         guard let wanted = score ?? initial else { return nil }
         do throws(FileError) {

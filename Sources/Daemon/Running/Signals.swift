@@ -2,7 +2,7 @@ import Dispatch
 import Glibc
 import Reconciling
 
-/// SIGHUP reloads, SIGTERM and SIGINT stop, until this is let go.
+/// Sends a reload for SIGHUP and a stop for SIGTERM and SIGINT, until cancelled.
 struct Signals {
     private let sources: [any DispatchSourceSignal]
 

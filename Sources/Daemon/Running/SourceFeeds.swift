@@ -6,18 +6,18 @@ package import Logging
 import Reconciling
 import ServiceSources
 
-/// The sources that the configuration names, followed for the daemon or read by a command.
+/// The configured sources, followed by the daemon or read by a command.
 package struct SourceFeeds: Sendable {
-    /// How long an API server may take to answer before its last known state is used for now.
+    /// How long to wait for an API server before the last known state is used meanwhile.
     private static let patience = Duration.seconds(10)
 
     let files: FileSource?
     let cluster: ClusterFeed?
     private let memory: ClusterMemory?
-    /// For what the cluster is to know; nil if none is asked.
+    /// Events for the cluster; nil if none is configured.
     var events: EventRecorder? { cluster?.events }
 
-    /// `observe` is given each request to an API server.
+    /// `observe` is called with each request to an API server.
     package init(
         _ configuration: DaemonConfiguration,
         nodeName: String,
@@ -73,7 +73,7 @@ package struct SourceFeeds: Sendable {
 
     func rescan() { files?.rescan() }
 
-    /// Leaves on disk what the next start may need.
+    /// Saves what the next start may need.
     func close() async { await memory?.flush() }
 }
 
@@ -90,7 +90,7 @@ extension FileSource {
 }
 
 extension ClusterMemory {
-    /// Nil if the configuration asks for none.
+    /// Nil if none is configured.
     fileprivate init?(_ sources: DaemonConfiguration.Sources) {
         guard let kubernetes = sources.kubernetes, kubernetes.snapshotCache,
             let directory = sources.stateDirectory

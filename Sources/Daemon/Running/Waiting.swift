@@ -1,11 +1,11 @@
 import Dispatch
 import Synchronization
 
-/// What `body` returns, while the calling thread waits for it.
+/// Waits on the calling thread for `body`; returns or throws what it does.
 ///
-/// For commands: they run on the main thread, which may have to enter a namespace later and so must not
-/// be one of those that tasks share. Not to be called by a task: where there is one processor, no other
-/// thread would be left to run `body`.
+/// For commands: they run on the main thread, which may have to enter a namespace later and so cannot be
+/// one of the threads that tasks share. Not for tasks: with one processor, no other thread would be left
+/// to run `body`.
 package func waiting<Value: Sendable>(
     _ body: @escaping @Sendable () async throws -> Value
 ) throws -> Value {

@@ -61,7 +61,7 @@ struct ApplyCommand: ParsableCommand {
         if report.outcome != .succeeded { throw ExitCode(1) }
     }
 
-    /// One turn of what the daemon does for ever.
+    /// One full pass, as the daemon makes.
     private static func apply(
         _ configuration: DaemonConfiguration,
         _ sources: LoadedSources

@@ -16,7 +16,7 @@ func contents(of path: String) throws(CommandFailure) -> [UInt8] {
 /// reason.
 func replace(_ path: String, with text: String) throws(CommandFailure) {
     var status = stat()
-    // What is no regular file, such as /dev/stdout, has nothing that could be lost.
+    // Anything but a regular file, such as /dev/stdout, has no content to lose.
     let isFile = stat(path, &status) != 0 || status.st_mode & S_IFMT == S_IFREG
     do throws(FileError) {
         if isFile {

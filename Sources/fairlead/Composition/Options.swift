@@ -139,7 +139,7 @@ struct ConfigurationOptions: ParsableArguments {
     }
 }
 
-/// A configuration file that was read and cannot be used, in words.
+/// Why a configuration file that was read cannot be used.
 struct UnusableConfiguration: Error, CustomStringConvertible {
     var description: String
 }

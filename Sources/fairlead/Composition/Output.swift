@@ -41,7 +41,7 @@ func complain(_ line: String) {
     FileHandle.standardError.write(Data((line + "\n").utf8))
 }
 
-/// A failure that has been put into words already; ends the command with exit code 1.
+/// A failure with its message; ends the command with exit code 1.
 struct CommandFailure: Error, CustomStringConvertible {
     var description: String
 

@@ -9,20 +9,22 @@ import SystemCalls
 import SystemPackage
 import Telemetry
 
-/// The daemon that runs on this host, asked by commands for the configuration it goes by: so they work
-/// as the same node, with the same sources and mode, however the daemon was started.
+/// The daemon that runs on this host. Commands ask it for its configuration, so that they use the same
+/// node name, sources and mode however the daemon was started.
 struct RunningDaemon {
     let socket: String
     let pid: Int32
     let configuration: DaemonConfiguration
 
-    /// Nil if no daemon listens at `socket`, or it may not be asked, which is complained about.
+    /// Nil if no daemon listens at `socket`, or if it cannot be asked, which is printed as a warning.
+    ///
+    /// - Throws: `CommandFailure` if this version cannot use its configuration.
     static func find(at socket: String) throws -> RunningDaemon? {
         switch connectionError(socket) {
         case nil: break
         case .noSuchFileOrDirectory, .connectionRefused, .notDirectory: return nil
         case let error?:
-            complain("warning: the daemon is not asked for its configuration: \(socket): \(error)")
+            complain("warning: cannot ask the daemon for its configuration: \(socket): \(error)")
             return nil
         }
         let answer: ConfigurationAnswer
@@ -33,7 +35,7 @@ struct RunningDaemon {
             }
             answer = try JSONDecoder().decode(ConfigurationAnswer.self, from: data)
         } catch {
-            complain("warning: the daemon at \(socket) does not tell its configuration")
+            complain("warning: the daemon at \(socket) did not send its configuration")
             return nil
         }
         do {

@@ -1,6 +1,6 @@
 import Synchronization
 
-/// The value of `body` if it comes in time, else nil; `body` then goes on for itself.
+/// The value of `body`, or nil after `limit`; `body` then continues unobserved.
 func valueInTime<Value: Sendable>(
     _ limit: Duration,
     _ body: @escaping @Sendable () async -> Value
@@ -15,7 +15,7 @@ func valueInTime<Value: Sendable>(
     }
 }
 
-/// Resumes a continuation once, whoever comes first.
+/// Resumes a continuation with the first value.
 private final class FirstOnly<Value: Sendable>: Sendable {
     private let continuation: Mutex<CheckedContinuation<Value?, Never>?>
 

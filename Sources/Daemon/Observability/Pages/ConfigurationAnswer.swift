@@ -5,15 +5,15 @@ import InstalledModes
 import Planning
 import Telemetry
 
-/// What the daemon answers commands that ask for its configuration, so that they work as the same node,
-/// with the same sources and mode, however it was started.
+/// The daemon's answer to commands that ask for its configuration, so that they use the same node name,
+/// sources and mode however it was started.
 package struct ConfigurationAnswer: Codable, Sendable {
     package var version: String
     package var pid: Int32
-    /// In Fairlead's own form, with the node's name and the mode that were chosen.
+    /// In Fairlead's own format, with the chosen node name and mode.
     package var configuration: String
 
-    /// Of the daemon that this is.
+    /// That of this daemon.
     init(_ configuration: DaemonConfiguration) {
         var configuration = configuration
         configuration.node.name = configuration.nodeName
@@ -28,7 +28,7 @@ extension DaemonConfiguration {
     /// The name of this node's Node object.
     package var nodeName: String { node.name ?? NodeFacts.hostName() }
 
-    /// Paths from the working directory, which is another elsewhere.
+    /// Commands may have another working directory.
     mutating func makePathsAbsolute() {
         sources.filePath = absolutePath(sources.filePath)
         makeKubeconfigAbsolute()

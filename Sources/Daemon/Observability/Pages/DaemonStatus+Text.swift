@@ -1,7 +1,7 @@
 import PrintableText
 
 extension DaemonStatus {
-    /// One screen for a person.
+    /// One screen of text.
     package var text: String {
         var lines = [
             "fairlead \(version), mode \(mode), process \(pid), up \(Self.age(uptimeSeconds))"
@@ -19,7 +19,7 @@ extension DaemonStatus {
             lines.append(Self.line(family.family, what))
         }
         lines.append(Self.line("last pass", lastPass.map(Self.words) ?? "none yet"))
-        lines.append(Self.line("passes", "\(passes), of which \(failedPasses) failed"))
+        lines.append(Self.line("passes", "\(passes), \(failedPasses) failed"))
         let drift =
             driftRepaired == 0
             ? "none seen"
@@ -90,7 +90,7 @@ extension DaemonStatus {
             + "\(pass.changedServices) Services changed, \(pass.operations) operations\(end)"
     }
 
-    /// A word to the left, what it is about to the right.
+    /// A heading and its text in a second column.
     private static func line(_ word: String, _ text: String) -> String {
         word + String(repeating: " ", count: max(1, 11 - word.count)) + text
     }

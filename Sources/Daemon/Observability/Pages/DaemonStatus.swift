@@ -30,7 +30,7 @@ package struct DaemonStatus: Codable, Sendable {
         var following: Following?
     }
 
-    /// How following the cluster goes.
+    /// How the cluster is followed.
     struct Following: Codable, Sendable {
         struct Resource: Codable, Sendable {
             var name: String
@@ -46,14 +46,14 @@ package struct DaemonStatus: Codable, Sendable {
             var lists: Int
             /// Those since a watch last worked.
             var listsWithoutWatch: Int
-            /// There were so many of them that what is known may be old.
+            /// No watch works, so that what is known may be out of date.
             var circling: Bool
         }
 
         var resources: [Resource]
         /// Why nothing is followed.
         var problem: String?
-        /// What is served is what the cluster held in an earlier run.
+        /// The Services are those that the cluster held in an earlier run.
         var fromMemory: Bool
     }
 

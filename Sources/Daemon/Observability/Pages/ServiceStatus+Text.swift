@@ -2,7 +2,7 @@ import Dataplane
 import PrintableText
 
 extension ServiceStatus {
-    /// For a person.
+    /// As text.
     package var text: String {
         var lines = ["\(name), \(kind), from \(origin)"]
         for port in ports { lines += Self.lines(port) }
@@ -41,7 +41,7 @@ extension ServiceStatus {
         return words.joined(separator: ", ")
     }
 
-    /// The last error, unless a reason has said it.
+    /// With the last error, unless it is among `reasons`.
     private static func words(_ health: Health, after reasons: [String]) -> String {
         let verdict = health.verdict == "unknown" ? "health not known yet" : health.verdict
         let since = "\(verdict) for \(DaemonStatus.age(health.seconds))"

@@ -20,15 +20,15 @@ package struct ServiceStatus: Codable, Sendable {
         var policy: String
     }
 
-    /// What probes found.
+    /// Results of health checks.
     struct Health: Codable, Sendable {
         /// healthy, unhealthy, unknown.
         var verdict: String
-        /// Since it came to be.
+        /// Since the verdict changed.
         var seconds: Double
         var lastProbeSecondsAgo: Double?
         var lastProbeSeconds: Double?
-        /// Why the last probe did not pass; nil if it did.
+        /// Why the last probe failed; nil if it passed.
         var lastError: String?
         var probes: UInt64
         var failures: UInt64
@@ -57,7 +57,7 @@ package struct ServiceStatus: Codable, Sendable {
 
     struct Objects: Codable, Sendable {
         var family: String
-        /// In the dialect of the mode's tools; as planned for this Service alone.
+        /// In the format of the mode's tools, as planned for this Service alone.
         var text: String
     }
 
@@ -70,7 +70,7 @@ package struct ServiceStatus: Codable, Sendable {
 }
 
 extension DaemonView {
-    /// Made from what the last pass was given; nil if there is no such Service.
+    /// The Service as the last pass was given it; nil if there is no such Service.
     func status(of name: ServiceName) async -> ServiceStatus? {
         let snapshot = snapshot
         guard let service = snapshot.services.services[name],
@@ -179,7 +179,7 @@ extension ServiceStatus.Health {
 }
 
 extension HealthStatus {
-    /// Why an endpoint that is found unhealthy is.
+    /// Why an unhealthy endpoint is unhealthy.
     fileprivate var ailment: String? {
         verdict == .unhealthy ? lastError ?? "not healthy again yet" : nil
     }

@@ -23,7 +23,7 @@ extension DaemonView {
         }
         return .text(
             count == 0
-                ? "nothing is held\n" : "confirmed: \(count) Services are let go\n"
+                ? "nothing is held\n" : "confirmed: \(count) Services are released\n"
         )
     }
 

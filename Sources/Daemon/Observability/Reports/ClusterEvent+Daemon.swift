@@ -50,7 +50,7 @@ extension ClusterEvent {
         )
     }
 
-    /// Another program had changed `objects` that are Fairlead's.
+    /// Another program had changed `objects` of Fairlead's objects.
     static func rulesRepaired(_ objects: Int, of services: String) -> ClusterEvent {
         ClusterEvent(
             .warning,
@@ -62,7 +62,7 @@ extension ClusterEvent {
         )
     }
 
-    /// Passes fail one after the other.
+    /// Several passes in a row failed.
     static func programmingFailed(_ reason: String) -> ClusterEvent {
         ClusterEvent(
             .warning,

@@ -2,8 +2,8 @@ import HealthChecking
 import Logging
 
 extension Logger {
-    /// One line for each endpoint that became unhealthy or healthy again. Of a large batch, which
-    /// has one cause as a rule, the first ones and how many there are.
+    /// One line for each endpoint that became unhealthy or healthy again. Of a large batch, which usually
+    /// has one cause, only the first ones and how many more there are.
     func report(_ changes: [HealthChange]) {
         let limit = 20
         let worthALine = changes.filter { !($0.isFirst && $0.isHealthy) }

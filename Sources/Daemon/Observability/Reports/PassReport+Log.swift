@@ -3,7 +3,7 @@ import Logging
 import Reconciling
 
 extension PassReport {
-    /// What the log says of the pass.
+    /// The log lines of the pass.
     var lines: [LogLine] {
         var lines: [LogLine] = errors.map { failure in
             var metadata = ["error": "\(failure)"]

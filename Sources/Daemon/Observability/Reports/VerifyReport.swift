@@ -2,7 +2,7 @@ package import Addressing
 package import Planning
 import ServiceModel
 
-/// What `fairlead verify` found, for people and for programs.
+/// What `fairlead verify` found, as text and JSON.
 package struct VerifyReport {
     private let rows: [Row]
     private let services: Int

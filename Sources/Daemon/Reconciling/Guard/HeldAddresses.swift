@@ -1,12 +1,12 @@
 import Addressing
 import ServiceModel
 
-/// Which ClusterIPs Services have that their sources know, and which addresses those that are held
-/// had: a ClusterIP has one owner, and that is not one whose source has lost it.
+/// The ClusterIPs of the Services that sources have, and the addresses of held Services. If both have an
+/// address, the held Service gives it up.
 struct HeldAddresses: Sendable {
-    /// How many Services have each ClusterIP.
+    /// How many Services of the sources have each ClusterIP.
     private var owners: [IPAddress: Int] = [:]
-    /// The held Services that had the address.
+    /// The held Services with the address.
     private var held: [IPAddress: Set<ServiceName>] = [:]
     private var kept: [ServiceName: Set<IPAddress>] = [:]
 
@@ -17,7 +17,7 @@ struct HeldAddresses: Sendable {
         }
     }
 
-    /// Takes in that a Service's ClusterIPs changed; the held Services that differ by that.
+    /// Records that a Service's ClusterIPs changed; returns the held Services that this changes.
     mutating func replace(_ old: [IPAddress], by new: [IPAddress]) -> Set<ServiceName> {
         for address in new { owners[address, default: 0] += 1 }
         for address in old {
@@ -29,7 +29,7 @@ struct HeldAddresses: Sendable {
         }
     }
 
-    /// Takes in which Service is held by that name; nil is none.
+    /// Records the held Service of that name; nil if none is held.
     mutating func keep(_ service: Service?, of name: ServiceName) {
         for address in kept.removeValue(forKey: name) ?? [] {
             held[address]?.remove(name)

@@ -6,7 +6,7 @@ struct ServiceChange {
     let old: ServiceSnapshot
     let new: ServiceSnapshot
     let removals: Removals
-    /// How objects went that `removals` does not name.
+    /// How objects were removed that `removals` does not name.
     let unnamed: Removals.Kind
 
     var stopsServing: Bool { old.serves(name) && !new.serves(name) }
@@ -16,7 +16,7 @@ struct ServiceChange {
 
 /// A Service that no longer serves because objects are missing, and what they were.
 struct LostService: Sendable {
-    /// What became of it.
+    /// What happened to it.
     enum Fate {
         case stillLost
         /// It is as its source says.
@@ -29,7 +29,7 @@ struct LostService: Sendable {
     /// Those that are missing, by name.
     private var slices: [String: EndpointSlice] = [:]
     private let origin: ServiceOrigin
-    /// It only counts as lost because deletions are held too.
+    /// It was deleted, and counts as lost because deletions are held too.
     let isDeleted: Bool
 
     /// Nil if it would not serve even with all that is missing: it was deleted, as a whole or its
@@ -57,7 +57,7 @@ struct LostService: Sendable {
         return all.isEmpty ? nil : all.sorted { $0.name < $1.name }
     }
 
-    /// Takes in a change of the Service, whose old state is the one with what is missing.
+    /// Applies a change of the Service, whose old state includes what is missing.
     mutating func follow(_ change: ServiceChange, holdsDeletions: Bool) -> Fate {
         if change.new.serves(change.name) { return .returned }
         let believesDeletions = !isDeleted && !holdsDeletions

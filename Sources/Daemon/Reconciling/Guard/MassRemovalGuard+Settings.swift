@@ -1,15 +1,15 @@
 extension MassRemovalGuard {
-    /// When to hold.
+    /// When Services are held.
     package struct Settings: Sendable, Equatable {
-        /// More than this part of the Services has to be lost; 1 never holds.
+        /// More than this fraction of the Services has to be lost; 1 never holds.
         package var fraction: Double
-        /// And at least so many.
+        /// And at least this many.
         package var minimum: Int
-        /// Losses this close together count as one.
+        /// Losses within this time count together.
         package var window: Duration
         /// How long to wait for the source to recover after the last loss.
         package var holdTime: Duration
-        /// Deletions count like what is missing.
+        /// Deleted Services count like missing ones.
         package var holdsDeletions: Bool
 
         package init(
@@ -27,10 +27,10 @@ extension MassRemovalGuard {
         }
     }
 
-    /// What is held, for people.
+    /// The present hold.
     package struct Hold: Sendable, Equatable {
         package var since: Instant
-        /// When it ends unless something else ends it.
+        /// When it ends at the latest.
         package var until: Instant
         /// Services that are held.
         package var services: Int
@@ -40,19 +40,19 @@ extension MassRemovalGuard {
         package var total: Int
     }
 
-    /// How a hold ended, for people.
+    /// How a hold ended.
     package struct Ending: Sendable, Equatable {
         package enum Reason: Sendable {
-            /// The source has so many of them again that the rest is no longer suspicious.
+            /// The source has enough of them again.
             case recovered
             case confirmed
             /// `holdTime` is over.
             case expired
             /// They were deleted while they were held.
             case deleted
-            /// So many other Services have come that these are no longer most of them.
+            /// Other Services were added, and the missing ones are too few for a hold.
             case outnumbered
-            /// Other settings would not have held them.
+            /// The settings changed, and the new ones do not hold them.
             case settings
         }
 
@@ -64,17 +64,17 @@ extension MassRemovalGuard {
         package var returned: Int
         /// Services that were deleted meanwhile.
         package var deleted: Int
-        /// Services that were let go at the end.
+        /// Services that were released at the end.
         package var released: Int
     }
 
-    /// What has come of a hold so far.
+    /// What has happened during a hold.
     struct Story: Sendable {
         var most = 0
         var returned = 0
         var deleted = 0
 
-        /// Why it is over if nobody ended it.
+        /// Why it is over if it was not ended.
         var reason: Ending.Reason {
             if returned > 0 { return .recovered }
             return deleted > 0 ? .deleted : .outnumbered

@@ -1,27 +1,27 @@
 package import ServiceModel
 
-/// Keeps what is missing from a source without having been deleted, when that is most of it: a
-/// source that suddenly looks empty is more often broken than right.
+/// Holds Services that are missing from a source without having been deleted, if that is most of them: a
+/// source that suddenly looks empty is probably broken.
 ///
-/// A Service is *lost* when it goes, or when the last of its endpoints that may serve goes. One whose
-/// objects were deleted passes at once, however many follow each other. While too many are lost
-/// because objects are missing, those are *held*: the missing objects count as they were last seen.
-/// Whatever the source still has comes first: a held Service gives up a ClusterIP that another
-/// Service has by now, and is marked (`Service.isHeld`) so that it wins no other contest. Endpoints
-/// that are known to be gone are not brought back.
+/// A Service is *lost* when it disappears, or when the last of its endpoints that may serve does. A deleted
+/// one is released at once, however many follow each other. While too many are lost because objects are
+/// missing, those are *held*: the missing objects count as they were last seen. What the source still has
+/// takes precedence: a held Service gives up a ClusterIP that another Service has by now, and is marked
+/// (`Service.isHeld`) so that it wins no other contest. Endpoints that are known to be gone are not
+/// brought back.
 ///
-/// The guard lets go of a Service when it is seen again or is deleted, and of all of them when
-/// enough are back, when `holdTime` is over since the last loss, or when an administrator confirms.
+/// The guard releases a Service when it is seen again or is deleted, and all of them when enough are back,
+/// when `holdTime` has passed since the last loss, or when an administrator confirms.
 ///
-/// Pure: the caller brings the time. An update costs what it changes; that a hold begins or ends
-/// costs what it holds, and a look at every ClusterIP.
+/// Pure: the caller passes the time. An update costs what it changes; the begin or end of a hold costs
+/// what it holds, and a look at every ClusterIP.
 package struct MassRemovalGuard: Sendable {
     package typealias Instant = ContinuousClock.Instant
 
     private(set) var settings: Settings
-    /// What was let through.
+    /// What the guard returned.
     private var accepted = ServiceSnapshot()
-    /// What the sources say.
+    /// What the sources have.
     private var wanted = ServiceSnapshot()
     /// Services in `accepted` that serve or are held.
     private var serving = 0
@@ -29,7 +29,7 @@ package struct MassRemovalGuard: Sendable {
     private var lost: [ServiceName: LostService] = [:]
     /// How many of them were deleted.
     private var lostByDeletion = 0
-    /// Losses that were let through, and when; oldest first.
+    /// Losses that were accepted, and when; oldest first.
     private var recent: [(at: Instant, count: Int)] = []
     /// Nil as long as nothing is held.
     private var addresses: HeldAddresses?
@@ -51,8 +51,8 @@ package struct MassRemovalGuard: Sendable {
         return endings
     }
 
-    /// Takes in what the sources say and returns what to go by. The first update passes whole:
-    /// there is nothing to lose yet.
+    /// Takes an update of the sources and returns the one to program. The first update is returned as it
+    /// is: nothing can be lost yet.
     package mutating func take(_ update: SnapshotUpdate, at now: Instant) -> SnapshotUpdate {
         let names = names(update)
         var touched: Set<ServiceName> = []
@@ -64,7 +64,7 @@ package struct MassRemovalGuard: Sendable {
         wanted = update.snapshot
         let unnamed = update.changed == .all ? Removals.Kind.missing : .deleted
         for name in names { judge(name, update.removals, unnamed) }
-        // Losses shortly before a hold are part of its reason for as long as it lasts.
+        // Losses shortly before a hold count for as long as it lasts.
         let window = settings.window
         if hold == nil { recent.removeAll { now - $0.at > window } }
         let ended = judge(now)
@@ -73,19 +73,18 @@ package struct MassRemovalGuard: Sendable {
         return passed
     }
 
-    /// Lets go of everything: somebody says that the loss is meant. Nil if nothing is held.
+    /// Releases everything: an administrator confirms the loss. Nil if nothing is held.
     package mutating func confirm(at now: Instant) -> SnapshotUpdate? {
         release(.confirmed, at: now)
     }
 
-    /// Lets go if the time is over; nil as long as there is nothing to do.
+    /// Releases everything if the hold time is over; nil otherwise.
     package mutating func expire(at now: Instant) -> SnapshotUpdate? {
         guard let hold, hold.until <= now else { return nil }
         return release(.expired, at: now)
     }
 
-    /// Goes by other settings from now on. What they would not have held is let go; nil if that is
-    /// nothing.
+    /// Changes the settings and releases what the new ones would not hold; nil if that is nothing.
     package mutating func reconfigure(_ settings: Settings, at now: Instant) -> SnapshotUpdate? {
         guard settings != self.settings else { return nil }
         self.settings = settings
@@ -102,7 +101,7 @@ package struct MassRemovalGuard: Sendable {
     private mutating func release(_ reason: Ending.Reason, at now: Instant) -> SnapshotUpdate? {
         guard hold != nil else { return nil }
         let update = pass(end(reason, at: now), .some([]), now)
-        // They were waited for or meant, and say nothing about the next ones.
+        // Their loss is settled and does not count towards the next hold.
         recent = []
         return update
     }
@@ -118,7 +117,7 @@ package struct MassRemovalGuard: Sendable {
         }
     }
 
-    /// Finds out whether a Service is lost, still, or no longer.
+    /// Determines whether a Service is lost, still, or no longer.
     private mutating func judge(
         _ name: ServiceName,
         _ removals: Removals,
@@ -158,7 +157,7 @@ package struct MassRemovalGuard: Sendable {
         addresses?.keep(loss?.service, of: name)
     }
 
-    /// Lets go of all that is lost; what that is.
+    /// Releases all that is lost; returns their names.
     private mutating func letGo(at now: Instant) -> Set<ServiceName> {
         let released = Set(lost.keys)
         if !released.isEmpty { recent.append((now, released.count)) }
@@ -169,7 +168,7 @@ package struct MassRemovalGuard: Sendable {
         return released
     }
 
-    /// Begins or ends a hold; the Services that are let go by that.
+    /// Begins or ends a hold; returns the Services that this releases.
     private mutating func judge(
         _ now: Instant,
         _ reason: Ending.Reason? = nil
@@ -203,7 +202,7 @@ package struct MassRemovalGuard: Sendable {
         return []
     }
 
-    /// Ends the hold; the Services that are let go.
+    /// Ends the hold; returns the Services that this releases.
     private mutating func end(_ reason: Ending.Reason, at now: Instant) -> Set<ServiceName> {
         guard let hold else { return [] }
         let released = letGo(at: now)
@@ -223,7 +222,7 @@ package struct MassRemovalGuard: Sendable {
 
     // MARK: - Passing on
 
-    /// Passes on what the named Services are to be by now, held or not.
+    /// Returns the named Services as they are to be programmed, held or not.
     private mutating func pass(
         _ names: Set<ServiceName>,
         _ changed: ChangedServices,

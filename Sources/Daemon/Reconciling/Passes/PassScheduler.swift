@@ -1,17 +1,17 @@
 package import Dataplane
 
 /// Decides when the next pass runs: soon after a change, not too often, again after a failure, and
-/// now and then with a look at the kernel, one family at a time.
+/// periodically with an observation of the kernel, one family at a time.
 ///
-/// Pure: the caller brings the time. Between the end of a pass and the next at least `minInterval`
-/// goes by. Passes draw on a budget of time, so that a huge table is not rewritten all day: it
-/// fills at `share` of the time that goes by, up to `burst`. As long as some is left a request runs
-/// at once; a pass that overdraws it is followed by a rest until the debt is paid.
+/// Pure: the caller passes the time. At least `minInterval` lies between the end of a pass and the next.
+/// Passes draw on a budget of time, so that a huge table is not rewritten constantly: it fills with one
+/// part in `share` of the elapsed time, up to `burst`. While some is left, a request runs at once; a pass
+/// that overdraws it is followed by a rest until the debt is paid.
 package struct PassScheduler: Sendable {
-    /// In the long run passes take at most one part in so many of the time.
+    /// In the long run passes use at most one part in this many of the time.
     package static let share = 6
-    /// The most time for passes that quiet times save up. Enough for a dozen rewrites of a table
-    /// of 5,000 Services with 10 endpoints each, at 160 ms.
+    /// The largest budget that can build up. Enough for a dozen rewrites of a table of 5,000 Services
+    /// with 10 endpoints each, at 160 ms.
     package static let burst = Duration.seconds(2)
 
     package typealias Instant = ContinuousClock.Instant
@@ -23,27 +23,27 @@ package struct PassScheduler: Sendable {
 
     private var requestedAt: Instant?
     private var earliest: Instant?
-    /// Time for passes that was left at `budgetAt`; negative is a debt.
+    /// The budget at `budgetAt`; negative is a debt.
     private var budget = burst
     private var budgetAt: Instant
-    /// The first pass programs everything and comes once: it is not drawn from the budget.
+    /// The first pass programs everything once and is not drawn from the budget.
     private var hasRunFirst = false
     private var retryAt: Instant?
     private var resyncAt: Instant
     private var wantsFull = true
     /// Passes in a row that failed.
     private var failures = 0
-    /// Looks at the kernel in a row after which another one was due.
+    /// Observations in a row after which another one was due.
     private var incompletes = 0
 
     /// The first pass is a full one and is due at `start`.
     ///
     /// - Parameters:
     ///   - minInterval: least time between the end of a pass and the next.
-    ///   - retryInterval: time to the first repetition after a failure; it doubles each time.
-    ///   - maxRetryInterval: the most it doubles to.
-    ///   - fullInterval: time in which the kernel's state is read once as a matter of course.
-    ///   - families: in so many passes, spread evenly over that time.
+    ///   - retryInterval: time to the first retry after a failure; it doubles each time.
+    ///   - maxRetryInterval: the longest time to a retry.
+    ///   - fullInterval: time in which every family is observed once.
+    ///   - families: how many; their observations are spread evenly over that time.
     ///   - start: now.
     package init(
         minInterval: Duration,
@@ -62,7 +62,7 @@ package struct PassScheduler: Sendable {
         resyncAt = start.advanced(by: resyncInterval)
     }
 
-    /// Something changed; `full` when the kernel itself may have.
+    /// Requests a pass; `full` if the kernel may have changed.
     package mutating func request(at now: Instant, full: Bool = false) {
         requestedAt = requestedAt ?? now
         wantsFull = wantsFull || full
@@ -76,7 +76,7 @@ package struct PassScheduler: Sendable {
         return max(wake, earliest ?? wake)
     }
 
-    /// The pass to run at `now`; nil if it is not time yet.
+    /// The pass to run at `now`; nil if none is due.
     package func due(at now: Instant) -> PassKind? {
         guard nextWake <= now else { return nil }
         if wantsFull || failures > 0 { return .full }
@@ -84,7 +84,7 @@ package struct PassScheduler: Sendable {
         return resyncAt <= now ? .resync : .incremental
     }
 
-    /// A pass that began when `due` said so has ended.
+    /// A pass that was due has ended.
     package mutating func completed(
         _ kind: PassKind,
         at now: Instant,
@@ -113,13 +113,13 @@ package struct PassScheduler: Sendable {
             retryAt = nil
             return
         }
-        // Changes in between do not put the next look off.
+        // Changes in between do not postpone the next observation.
         guard kind == .full || retryAt == nil else { return }
         incompletes += 1
         retryAt = now.advanced(by: delay(after: incompletes))
     }
 
-    /// Draws a pass that took `duration` from the budget; what to wait until it is in credit again.
+    /// Draws `duration` from the budget; returns how long to wait until it is in credit again.
     private mutating func rest(after duration: Duration, at now: Instant) -> Duration {
         guard hasRunFirst else {
             hasRunFirst = true
@@ -131,7 +131,7 @@ package struct PassScheduler: Sendable {
         return budget < .zero ? budget * -Self.share : .zero
     }
 
-    /// What to wait after so many tries in a row.
+    /// How long to wait after this many failures in a row.
     private func delay(after tries: Int) -> Duration {
         min(retryInterval * (1 << min(tries - 1, 20)), maxRetryInterval)
     }

@@ -1,9 +1,9 @@
 /// Whether enough is known of node and cluster to program the first rules.
 ///
-/// Rules that take the node for another, or pods for strangers, would have to be changed at once and
-/// would have misled connections meanwhile; rules without the cluster's Service ranges would let
-/// through for a moment what is dropped otherwise. So the first pass waits for what the API server
-/// has to say of them, though not for ever: most rules do not depend on it.
+/// Rules with wrong node addresses or pod ranges would misdirect connections until they are changed, and
+/// rules without the cluster's Service ranges would let packets through that are dropped otherwise. So
+/// the first pass waits for the API server to report them, but only for a limited time: most rules do
+/// not depend on them.
 package struct StartGate: Sendable {
     package typealias Instant = ContinuousClock.Instant
 
@@ -17,9 +17,9 @@ package struct StartGate: Sendable {
 
         /// The Node's addresses.
         package static let addresses = Facts(rawValue: 1 << 0)
-        /// The Node's pod ranges, where local pods are recognised by them.
+        /// The Node's pod ranges, if local pods are recognised by them.
         package static let podRanges = Facts(rawValue: 1 << 1)
-        /// The cluster's ServiceCIDRs, or that it has none for us.
+        /// The cluster's ServiceCIDRs, or that it has none.
         package static let serviceRanges = Facts(rawValue: 1 << 2)
     }
 
@@ -27,8 +27,8 @@ package struct StartGate: Sendable {
     package static let nodeWait = Duration.seconds(30)
     /// How long to wait for the node's pod ranges after that.
     package static let podRangeWait = Duration.seconds(300)
-    /// How long to wait for the ServiceCIDRs; longer than it takes until those that an earlier run
-    /// knew are looked up.
+    /// How long to wait for the ServiceCIDRs; longer than the wait before those of an earlier run are
+    /// used.
     package static let serviceRangeWait = Duration.seconds(12)
 
     private let needs: Facts
@@ -40,7 +40,7 @@ package struct StartGate: Sendable {
         self.needs = needs
     }
 
-    /// Whether to begin at `now`, when all Services are known; once it has said yes it never says no.
+    /// Whether the first pass may begin at `now`, when all Services are known. Stays true once it is.
     package mutating func opens(knowing facts: Facts, at now: Instant) -> Bool {
         if isOpen { return true }
         let start = start ?? now
@@ -54,7 +54,7 @@ package struct StartGate: Sendable {
         return isOpen
     }
 
-    /// What is still waited for, for people; nil if nothing.
+    /// What the first pass still waits for, as text; nil if it waits for nothing.
     package func reason(knowing facts: Facts) -> String? {
         if isOpen { return nil }
         let missing = needs.subtracting(facts)

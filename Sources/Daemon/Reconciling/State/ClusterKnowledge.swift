@@ -6,8 +6,8 @@ import PrintableText
 package import ServiceModel
 package import Telemetry
 
-/// What is known of the cluster beside its Services: this node's Node object, the ServiceCIDRs, and
-/// whether an API server has said so or an earlier run.
+/// What is known of the cluster besides its Services: this node's Node object, the ServiceCIDRs, and
+/// whether that comes from an API server or from an earlier run.
 package struct ClusterKnowledge: Sendable {
     package private(set) var facts = ClusterFacts()
     /// Nil if there is none or it is unknown.
@@ -15,12 +15,12 @@ package struct ClusterKnowledge: Sendable {
     package private(set) var hasHeard = false
     /// What the API server has not answered for yet.
     package private(set) var unanswered: Set<KubernetesResource> = []
-    /// Services are those of an earlier run.
+    /// The Services are those of an earlier run.
     package private(set) var isFromMemory = false
 
     package init() {}
 
-    /// An API server answered; what to save of that for the next start.
+    /// Records an API server's answer; returns what to save for the next start.
     package mutating func take(_ update: KubernetesUpdate) -> ClusterRecording {
         hasHeard = true
         isFromMemory = false
@@ -32,16 +32,15 @@ package struct ClusterKnowledge: Sendable {
             services: update.update.snapshot.services,
             slices: update.update.snapshot.slices,
             node: update.node,
-            // Ranges that this run has not been told of yet are those of the last one.
+            // Until the API server has reported the ranges, they are those of the last run.
             serviceCIDRs: facts.serviceCIDRs
         )
     }
 
-    /// What an earlier run knew; its Services, or nil if an API server has answered by now.
+    /// Recalls an earlier run; returns its Services, or nil if an API server has answered by now.
     package mutating func recall(_ recording: ClusterRecording) -> SnapshotUpdate? {
         guard !hasHeard else {
-            // These stand in as long as the API server names none: it may have refused to for now
-            // only.
+            // Used until the API server reports ranges: it may only have failed to so far.
             if facts.serviceCIDRs.isEmpty { learn(nil, recording.serviceCIDRs) }
             return nil
         }
@@ -51,7 +50,7 @@ package struct ClusterKnowledge: Sendable {
         return SnapshotUpdate(snapshot: snapshot, changed: .all)
     }
 
-    /// A Node that is gone leaves what it said: the node itself is still here.
+    /// Facts of a Node that is gone stay: the node itself still exists.
     private mutating func learn(_ node: NodeObject?, _ serviceCIDRs: [IPPrefix]) {
         if let node {
             facts.addresses = node.addresses
@@ -61,7 +60,7 @@ package struct ClusterKnowledge: Sendable {
         if !serviceCIDRs.isEmpty { facts.serviceCIDRs = serviceCIDRs }
     }
 
-    /// What is known that the first pass waits for.
+    /// Which of the facts that the first pass waits for are known.
     package var known: StartGate.Facts {
         var known: StartGate.Facts = []
         if !facts.addresses.isEmpty { known.insert(.addresses) }
@@ -82,7 +81,7 @@ package struct ClusterKnowledge: Sendable {
         return node.taintKeys.contains(NodeEligibility.taint) ? .tainted : .eligible
     }
 
-    /// In words, that the cluster has no Node of this name.
+    /// The message that the cluster has no Node of this name.
     package static func missingNode(_ name: String) -> String {
         "the cluster has no Node \(quoted(name)); name this node's Node with --node-name or node.name"
     }

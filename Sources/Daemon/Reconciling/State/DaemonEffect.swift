@@ -6,14 +6,14 @@ package import Planning
 package import ServiceModel
 package import Telemetry
 
-/// What the daemon wants done, in this order.
+/// What the daemon's loop has to do. Effects are carried out in order.
 package enum DaemonEffect: Sendable {
-    // MARK: Each is answered by one event
+    // MARK: Answered by one event each
 
-    /// Shows that the dataplane's thread answers and how the sources are; with `forDrift`, does due
-    /// work too and looks for what other programs changed. Answered by `looked`.
+    /// Polls the dataplane's thread and the sources; with `forDrift`, does due work too and looks for
+    /// changes by other programs. Answered by `looked`.
     case look(forDrift: Bool)
-    /// Hands the dataplane what the cluster says of the node. Answered by `learned`.
+    /// Passes what the cluster knows of the node to the dataplane. Answered by `learned`.
     case learn(ClusterFacts)
     /// Reads the configuration. Answered by `loaded`.
     case load(ReloadCause)
@@ -22,18 +22,18 @@ package enum DaemonEffect: Sendable {
     /// Answered by `passed`.
     case pass(SnapshotUpdate, PassKind, explain: Bool)
 
-    // MARK: Nothing comes back
+    // MARK: Not answered
 
     case probe(TargetChanges)
     /// Saves the cluster's state for the next start.
     case remember(ClusterRecording)
-    /// Manifests missing in updates up to this revision are not held.
+    /// Manifests that are missing in updates up to this revision are not held.
     case forgetMissing(upTo: UInt64)
     /// Reads every manifest again.
     case rescan
-    /// How many Services were held and are let go; nil if the daemon stops.
+    /// How many Services were held and are released; nil if the daemon stops.
     case answer(ConfirmID, Int?)
-    /// `DaemonEvent.wake` is wanted at this time, and no longer at the one named before.
+    /// Sends `DaemonEvent.wake` at this time, and not at the time set before.
     case wake(at: ContinuousClock.Instant)
     case notify(ServiceManager.Message)
     case observe(Turn)

@@ -5,42 +5,42 @@ package import KubernetesAPI
 package import KubernetesClient
 package import ServiceModel
 
-/// What the daemon learns, one at a time.
+/// What happens to the daemon, one at a time.
 package enum DaemonEvent: Sendable {
-    // MARK: What comes by itself
+    // MARK: Unsolicited
 
-    /// The loop begins, in `mode` and with these families; `problems` are the host's.
+    /// The loop begins; `problems` are the host's.
     case started(version: String, modeReason: String?, problems: [String])
     case arrived(SourceUpdate)
     /// Verdicts of health checks changed.
     case probed([HealthChange])
     /// About a second has passed.
     case tick
-    /// The time has come that `DaemonEffect.wake` named.
+    /// The time of `DaemonEffect.wake` has come.
     case wake
     case confirm(ConfirmID)
     case reload(ReloadCause)
     case stop(signal: Int32)
 
-    // MARK: Replies, one to each effect that asks
+    // MARK: Answers to effects
 
     case looked(Look)
-    /// Whether what was learned changes a plan.
+    /// Whether what was learned changes the plan.
     case learned(matters: Bool)
     case loaded(LoadOutcome, ReloadCause)
-    /// Settings of the host that could not be applied.
+    /// Host settings that could not be applied.
     case reconfigured(problems: [String])
     case passed(PassReport)
 }
 
-/// What a source of Services brings.
+/// An update of a source.
 package enum SourceUpdate: Sendable {
     case files(SnapshotUpdate)
     case cluster(KubernetesUpdate)
-    /// What the cluster held in an earlier run, as no API server has answered yet.
+    /// What the cluster held in an earlier run, while no API server has answered.
     case memory(ClusterRecording)
 
-    /// As metrics and status name it.
+    /// The source's name in metrics and status.
     package var source: String {
         switch self {
         case .files: "files"
@@ -49,7 +49,7 @@ package enum SourceUpdate: Sendable {
     }
 }
 
-/// Tells one request for confirmation from the others.
+/// Identifies a request for confirmation.
 package struct ConfirmID: Sendable, Hashable {
     package let number: UInt64
 
@@ -58,9 +58,9 @@ package struct ConfirmID: Sendable, Hashable {
     }
 }
 
-/// What a look at everything that does not report by itself found.
+/// What polling found.
 package struct Look: Sendable {
-    /// How a source is followed.
+    /// How the manifests are read.
     package struct Files: Sendable {
         /// When the manifests were last readable; nil if never.
         package var lastLook: ContinuousClock.Instant?
@@ -93,12 +93,12 @@ package struct Look: Sendable {
         }
     }
 
-    /// Why work that was due could not be done.
+    /// Why due work could not be done.
     package var dueWorkError: DataplaneError?
-    /// Why it could not be found out whether there is drift.
+    /// Why drift could not be looked for.
     package var driftError: DataplaneError?
     package var hasDrifted = false
-    /// The node's addresses changed in a way that changes a plan.
+    /// The node's addresses changed, and with them the plan.
     package var addressesChanged = false
     package var flowRuns: [ConntrackCleaner.Run] = []
     package var flowErrors: [DataplaneError] = []

@@ -2,7 +2,7 @@ import DaemonConfiguration
 import Logging
 import Telemetry
 
-/// Another configuration.
+/// Reloads of the configuration.
 extension DaemonState {
     mutating func take(_ outcome: LoadOutcome, _ cause: ReloadCause, at now: Instant) {
         let isKnown = lastReload.isSame(outcome, cause, at: now)

@@ -3,7 +3,7 @@ import KubernetesClient
 import Logging
 import ServiceModel
 
-/// What sources and health checks bring.
+/// Updates of sources and health checks.
 extension DaemonState {
     mutating func take(_ update: SourceUpdate, at now: Instant) {
         let wasFromMemory = cluster?.isFromMemory
@@ -52,7 +52,7 @@ extension DaemonState {
         go(step, at: now)
     }
 
-    /// Plans what went through the pipeline.
+    /// Requests a pass for what went through the pipeline.
     mutating func go(_ step: SnapshotPipeline.Step?, at now: Instant) {
         // The next start does not need what is missing and not held. Before every source has
         // reported, the removal guard has judged nothing.
@@ -77,7 +77,7 @@ extension DaemonState {
         perform(.answer(id, held))
     }
 
-    /// The dataplane has taken over what the cluster says of the node.
+    /// The dataplane has received what the cluster knows of the node.
     mutating func learned(_ matters: Bool, at now: Instant) {
         guard matters else { return }
         log(.notice, "Node object changed")

@@ -7,34 +7,35 @@ import KubernetesAPI
 import KubernetesClient
 import Logging
 import Planning
+import PrintableText
 import ServiceModel
 import Telemetry
 
-/// Everything the daemon decides: when to start, run a pass, hold, confirm, reload, look for drift, say
+/// Every decision of the daemon: when to start, run a pass, hold, confirm, reload, look for drift, report
 /// that it is alive, and stop.
 ///
-/// Pure: events and the time come in, effects go out. An effect that asks is answered by one event;
-/// as long as an answer is outstanding no pass begins and nothing is observed, so answers may come in
-/// any order between other events. No pass begins before every source has reported once. On stop the
+/// Pure: events and the time come in, effects go out. Some effects are answered by one event each; while
+/// an answer is outstanding no pass begins and nothing is observed, so that answers may come in any
+/// order among other events. No pass begins before every source has reported once. On stop the
 /// rules stay.
 package struct DaemonState: Sendable {
     package typealias Instant = ContinuousClock.Instant
 
-    /// That was chosen, and stays whatever a reload says.
+    /// The chosen mode; a reload does not change it.
     let mode: ProxyMode
-    /// Those that are served.
+    /// The families that are served.
     let families: [IPFamily]
     /// The name of this node's Node object.
     let nodeName: String
     let start: Instant
-    /// As the file says, but for fields that it has changed since the start and are only read then.
+    /// As in the file, except that fields which are only read at the start have their values of then.
     var requested: DaemonConfiguration
-    /// The same with the mode that was chosen.
+    /// The same with the chosen mode.
     var configuration: DaemonConfiguration
     var lastReload: LastReload
-    /// Of the line that says that a reload has ended.
+    /// The level of the line that reports the end of a reload.
     var reloadLevel = Logger.Level.notice
-    /// What the file has changed since the start and is only read then.
+    /// Fields that are only read at the start and have changed in the file since.
     var restartFields: [String] = []
     var pipeline: SnapshotPipeline
     /// Nil where no API server is asked.
@@ -47,11 +48,11 @@ package struct DaemonState: Sendable {
     /// When to look again for what other programs changed.
     var nextLook: Instant
     var isLooking = false
-    /// Of the last update of the manifests.
+    /// The revision of the last update of the manifests.
     var filesRevision: UInt64 = 0
     var forgottenRevision: UInt64 = 0
     var filesProblem: ObjectIssue?
-    /// What the pass that runs was given.
+    /// The Services that the running pass was given.
     var passing = ServiceSnapshot()
     var turn: Turn
     private var outstanding = 0
@@ -59,7 +60,7 @@ package struct DaemonState: Sendable {
     private var hasEnded = false
     private var wakeAt: Instant?
     private var effects: [DaemonEffect] = []
-    /// For the service manager, when the log has what they are about.
+    /// For the service manager, sent after the log has the same news.
     private var messages: [ServiceManager.Message] = []
 
     package init(
@@ -92,7 +93,7 @@ package struct DaemonState: Sendable {
         for warning in loaded.warnings { log(.warning, "Configuration", ["problem": warning]) }
     }
 
-    /// Takes in what happened at `now`; what is to be done about it, in order.
+    /// Handles what happened at `now`; returns what to do, in order.
     package mutating func handle(_ event: DaemonEvent, at now: Instant) -> [DaemonEffect] {
         if event.isReply { outstanding -= 1 }
         switch event {
@@ -166,7 +167,7 @@ package struct DaemonState: Sendable {
 
     // MARK: - What is next
 
-    /// When every answer has come: a pass if one is due, else when to think again.
+    /// After the last outstanding answer: begins a pass if one is due, else sets the next wake.
     private mutating func decide(at now: Instant) {
         if isStopping {
             guard !hasEnded else { return }
@@ -187,7 +188,7 @@ package struct DaemonState: Sendable {
             wakeAt = wake
             return
         }
-        // What is known before a pass shows while it lasts.
+        // Status and log show during the pass what was known before it.
         observe()
         let update = pipeline.takePending()
         passing = update.snapshot
@@ -209,14 +210,14 @@ package struct DaemonState: Sendable {
         messages = []
     }
 
-    /// Whether all sources have reported, and what else the API server has to say is known or was
+    /// Whether all sources have reported, and what else is needed from the API server is known or has been
     /// waited for long enough.
     mutating func mayBegin(at now: Instant) -> Bool {
         guard pipeline.missing.isEmpty else { return false }
         return gate.opens(knowing: cluster?.known ?? [], at: now)
     }
 
-    /// What the first pass waits for; nil if nothing.
+    /// What the first pass waits for; nil if it waits for nothing.
     var waitingReason: String? {
         let missing = pipeline.missing.map { origin in
             switch origin {
@@ -225,10 +226,10 @@ package struct DaemonState: Sendable {
             }
         }
         guard missing.isEmpty else { return missing.joined(separator: " and ") }
-        // Once the first pass has begun, a Node that is missing holds up nothing any more.
+        // After the first pass has begun, a missing Node no longer delays anything.
         return gate.reason(knowing: cluster?.known ?? []).map { reason in
             guard cluster?.lacksNode == true else { return reason }
-            return "a Node \"\(nodeName)\", which the cluster does not have"
+            return "a Node \(quoted(nodeName)), which the cluster does not have"
         }
     }
 }

@@ -4,11 +4,11 @@ package import DaemonConfiguration
 package enum ReloadCause: Sendable {
     /// SIGHUP.
     case signal
-    /// The file holds something else than at the last look.
+    /// The file's content has changed.
     case fileChanged
 }
 
-/// What came of reading the configuration.
+/// The result of reading the configuration.
 package enum LoadOutcome: Sendable, Equatable {
     case loaded(LoadedConfiguration)
     /// The reason, in one line.
@@ -23,8 +23,8 @@ package enum LoadOutcome: Sendable, Equatable {
     }
 }
 
-/// The last reload. A signal and the change of the file that it was sent for come a moment apart, in
-/// either order, and are one reload.
+/// The last reload. A signal, and the change of the file that it was sent for, arrive shortly after each
+/// other, in either order, and count as one reload.
 struct LastReload: Sendable {
     private static let window = Duration.seconds(5)
 
@@ -37,7 +37,7 @@ struct LastReload: Sendable {
         at = now
     }
 
-    /// Whether the outcome is what the other cause has brought just now.
+    /// Whether the other cause brought the same outcome just before.
     func isSame(
         _ outcome: LoadOutcome,
         _ cause: ReloadCause,

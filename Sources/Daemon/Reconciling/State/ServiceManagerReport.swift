@@ -1,12 +1,12 @@
 import Telemetry
 
-/// What the service manager is sent about the daemon: that it runs, and a one-line status.
+/// The messages for the service manager: readiness and a one-line status.
 ///
 /// The daemon is ready as soon as its loop runs, even with nothing to serve yet. What it waits for
 /// may itself need a node that has finished booting: an API server in a pod, a file system that is
 /// mounted late. So units ordered after the daemon do not wait for these.
 ///
-/// Each call returns the message that is due, if one is.
+/// Each call returns the message to send, or nil if there is nothing new.
 struct ServiceManagerReport: Sendable {
     /// What the first pass is waiting for.
     private var waiting: String?

@@ -2,8 +2,8 @@ package import HealthChecking
 package import ServiceModel
 import ServiceSources
 
-/// From what sources report to what a pass is given: merged, held by the removal guard where too much
-/// is missing, and without the endpoints that health checks find unhealthy.
+/// Turns the updates of sources into what a pass is given: merged, with Services held by the removal guard
+/// if too many are missing, and without the endpoints that fail their health checks.
 ///
 /// Pure: the caller brings the time. An update costs what it changes.
 package struct SnapshotPipeline: Sendable {
@@ -17,13 +17,13 @@ package struct SnapshotPipeline: Sendable {
     /// Changes since the last pass began.
     private var changed = ChangedServices.some([])
 
-    /// What went through.
+    /// An update that went through.
     package struct Step: Sendable {
         /// As the removal guard let it through.
         package var update: SnapshotUpdate
-        /// What was to be programmed before.
+        /// What was to be programmed before it.
         package var previous: ServiceSnapshot
-        /// What is to be probed from now on, or no longer.
+        /// What to probe from now on, or no longer.
         package var targets: TargetChanges
     }
 
@@ -44,7 +44,7 @@ package struct SnapshotPipeline: Sendable {
     package var hold: MassRemovalGuard.Hold? { removalGuard.hold }
     /// What is to be programmed.
     package var snapshot: ServiceSnapshot { health.snapshot }
-    /// The same with the endpoints that health checks take out.
+    /// The same with unhealthy endpoints.
     package var unfiltered: ServiceSnapshot { health.raw }
     package var withoutHealthyEndpoint: [ServicePortName] { health.withoutHealthyEndpoint }
 
@@ -71,24 +71,24 @@ package struct SnapshotPipeline: Sendable {
         return pass(accepted)
     }
 
-    /// Takes in what probes found; false if nothing comes of it.
+    /// Applies changed verdicts of health checks; false if they change nothing.
     package mutating func take(_ changes: [HealthChange]) -> Bool {
         guard let update = health.apply(changes) else { return false }
         changed = changed.union(update.changed)
         return true
     }
 
-    /// Lets go of what is held if its time is over; nil if nothing is let go.
+    /// Releases what is held if its time is over; nil if nothing is released.
     package mutating func expire(at now: Instant) -> Step? {
         removalGuard.expire(at: now).map { pass($0) }
     }
 
-    /// Lets go of what is held; nil if nothing is.
+    /// Releases what is held; nil if nothing is.
     package mutating func confirm(at now: Instant) -> Step? {
         removalGuard.confirm(at: now).map { pass($0) }
     }
 
-    /// Goes by other settings of the removal guard; nil if that lets go of nothing.
+    /// Changes the settings of the removal guard; nil if that releases nothing.
     package mutating func reconfigure(
         _ settings: MassRemovalGuard.Settings,
         at now: Instant
@@ -99,7 +99,7 @@ package struct SnapshotPipeline: Sendable {
     /// Everything has to be planned again.
     package mutating func invalidate() { changed = .all }
 
-    /// What the next pass has to look at. The pass keeps what it could not apply itself.
+    /// What the next pass has to plan. The dataplane remembers what it could not apply.
     package mutating func takePending() -> SnapshotUpdate {
         defer { changed = .some([]) }
         return SnapshotUpdate(snapshot: snapshot, changed: changed)

@@ -6,48 +6,48 @@ package import Logging
 package import ServiceModel
 package import Telemetry
 
-/// Everything there is to observe about one turn of the loop: what happened since the turn before, and
-/// how things are at its end.
+/// What can be observed about one turn of the loop: what happened since the turn before, and the state
+/// at its end.
 package struct Turn: Sendable {
     package typealias Instant = ContinuousClock.Instant
 
-    /// Something that a source brought and that is to be programmed.
+    /// An update of a source that is to be programmed.
     package struct Arrival: Sendable {
         /// As metrics and status name it.
         package var source: String
         package var update: SnapshotUpdate
-        /// What was to be programmed before.
+        /// What was to be programmed before it.
         package var previous: ServiceSnapshot
-        /// Nothing but the pass is waited for.
+        /// Only the pass is still to come: the daemon waits for no other source.
         package var isDue: Bool
         package var at: Instant
     }
 
-    /// When a source last showed that what is known is what it has.
+    /// When a source last showed that what is known of it is up to date.
     package struct SourceSign: Sendable {
         package var name: String
         package var heard: Instant
-        /// It is stale if it shows nothing for so long; nil trusts it.
+        /// How long it may be silent before it is stale; nil: it never is.
         package var staleAfter: Duration?
-        /// Why it may show nothing, where that is known.
+        /// Why it may be silent, if known.
         package var problem: String?
     }
 
-    /// How following the cluster goes.
+    /// How the cluster is followed.
     package struct Cluster: Sendable {
         package var look: Look.Cluster
-        /// What is served is what the cluster held in an earlier run.
+        /// The Services are those that the cluster held in an earlier run.
         package var isFromMemory: Bool
     }
 
-    // MARK: What happened
+    // MARK: Since the turn before
 
     package var lines: [LogLine] = []
     package var arrivals: [Arrival] = []
-    /// Changes of endpoints in the cluster that came with them.
+    /// Changes of endpoints in the cluster that came with the arrivals.
     package var triggers: [EndpointTrigger] = []
     package var pass: PassReport?
-    /// What that pass was given.
+    /// The Services that the pass was given.
     package var passed = ServiceSnapshot()
     package var healthChanges: [HealthChange] = []
     /// Holds of the removal guard that ended.
@@ -56,32 +56,32 @@ package struct Turn: Sendable {
     /// The dataplane's thread answered.
     package var isAlive = false
 
-    // MARK: What is
+    // MARK: State
 
-    /// With the mode that was chosen.
+    /// With the chosen mode.
     package var configuration: DaemonConfiguration
-    /// What is wrong with the configuration: a file that was refused, fields that need a restart.
+    /// Problems of the configuration: a file that was refused, fields that need a restart.
     package var configurationIssues: [String] = []
     /// Why state cannot be saved for the next start.
     package var stateIssues: [String] = []
-    /// What is wrong in the sources.
+    /// Problems in the sources.
     package var sourceIssues: [ObjectIssue] = []
     package var hold: MassRemovalGuard.Hold?
-    /// As the sources gave them: with the endpoints that health checks take out.
+    /// As received from the sources: with unhealthy endpoints.
     package var services = ServiceSnapshot()
     package var withoutHealthyEndpoint: [ServicePortName] = []
     package var eligibility = NodeEligibility.notAsked
     package var signs: [SourceSign] = []
     /// Nil where no API server is asked, and before the first look.
     package var cluster: Cluster?
-    /// That the cluster has no Node object for this node; nil if it has, or is not known to lack it.
+    /// A message if the cluster is known to lack this node's Node object.
     package var missingNode: String?
 
     package init(_ configuration: DaemonConfiguration) {
         self.configuration = configuration
     }
 
-    /// The same state, in which nothing has happened yet.
+    /// The same state, without what happened.
     var quiet: Turn {
         var turn = self
         (turn.lines, turn.arrivals, turn.triggers, turn.healthChanges) = ([], [], [], [])

@@ -1,11 +1,11 @@
-/// Says once what the daemon waits for, and again when it waits for something else.
+/// Reports once what the daemon waits for, and again when that changes.
 struct WaitingNotice {
     private var since: ContinuousClock.Instant?
     private var reported: String?
-    /// Most waits are shorter, and not worth a line.
+    /// Shorter waits are not reported.
     private static let patience = Duration.seconds(3)
 
-    /// `reason` is what is waited for at `now`, nil if nothing is; returns what is to be reported.
+    /// `reason` is what the daemon waits for at `now`, or nil; returns what to report, or nil.
     mutating func report(_ reason: String?, at now: ContinuousClock.Instant) -> String? {
         guard let reason else {
             self = WaitingNotice()
