@@ -483,9 +483,9 @@ let package = Package(
         tests(
             "ObservabilityTests",
             [
-                "Addressing", "ServiceModel", "DataplaneModel", "Planning", "HealthChecking",
-                "HTTPServing", "KubernetesAPI", "KubernetesClient", "DaemonConfiguration",
-                "Telemetry", "Dataplane", "InstalledModes", "Reconciling", "Observability", logging,
+                "Addressing", "ServiceModel", "DataplaneModel", "Planning", "HTTPServing",
+                "KubernetesAPI", "KubernetesClient", "DaemonConfiguration", "Telemetry",
+                "Dataplane", "Reconciling", "Observability", logging,
             ]
         ),
         tests(

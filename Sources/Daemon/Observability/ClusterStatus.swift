@@ -13,7 +13,8 @@ struct ClusterStatus: Sendable {
 }
 
 extension ClusterStatus {
-    private var resources: [(name: String, state: ResourceState)] {
+    /// Sorted by name.
+    var resources: [(name: String, state: ResourceState)] {
         (state?.resources ?? [:]).map { ($0.rawValue, $1) }.sorted { $0.0 < $1.0 }
     }
 
@@ -46,43 +47,12 @@ extension ClusterStatus {
             ),
         ].filter { !$0.samples.isEmpty }
     }
-
-    /// For the status page.
-    func following(at now: Moment) -> DaemonStatus.Following {
-        .init(
-            resources: resources.map { name, state in
-                .init(
-                    name: name,
-                    phase: state.phase.text,
-                    server: state.server?.description,
-                    heardSecondsAgo: state.silence(at: now),
-                    failures: state.failures,
-                    lastError: state.lastError,
-                    lists: state.lists,
-                    listsWithoutWatch: state.listsWithoutWatch,
-                    circling: state.isCircling
-                )
-            },
-            problem: problem,
-            fromMemory: isFromMemory
-        )
-    }
 }
 
 extension ResourceState {
     /// Seconds since what is known was last known to be what the server has; nil if it never was, and
     /// if the server does not have the resource.
-    fileprivate func silence(at now: Moment) -> Double? {
+    func silence(at now: Moment) -> Double? {
         phase == .absent ? nil : lastSign.map { (now.instant - $0).inSeconds }
-    }
-}
-
-extension ResourceState.Phase {
-    fileprivate var text: String {
-        switch self {
-        case .connecting, .listing, .watching: rawValue
-        case .backingOff: "waiting after a failure"
-        case .absent: "not there"
-        }
     }
 }

@@ -3,6 +3,7 @@ import DaemonConfiguration
 import Dataplane
 import Glibc
 import HealthChecking
+import KubernetesClient
 import Planning
 import Reconciling
 import ServiceModel
@@ -189,6 +190,38 @@ extension DaemonView {
             changedServices: report.changedServices,
             operations: report.operations
         )
+    }
+}
+
+extension ClusterStatus {
+    func following(at now: Moment) -> DaemonStatus.Following {
+        .init(
+            resources: resources.map { name, state in
+                .init(
+                    name: name,
+                    phase: state.phase.text,
+                    server: state.server?.description,
+                    heardSecondsAgo: state.silence(at: now),
+                    failures: state.failures,
+                    lastError: state.lastError,
+                    lists: state.lists,
+                    listsWithoutWatch: state.listsWithoutWatch,
+                    circling: state.isCircling
+                )
+            },
+            problem: problem,
+            fromMemory: isFromMemory
+        )
+    }
+}
+
+extension ResourceState.Phase {
+    fileprivate var text: String {
+        switch self {
+        case .connecting, .listing, .watching: rawValue
+        case .backingOff: "waiting after a failure"
+        case .absent: "not there"
+        }
     }
 }
 
