@@ -14,13 +14,12 @@ struct ConntrackEntry: Equatable {
 
     /// Nil for other protocols and for other zones, which are those of other programs.
     init?(_ message: NetlinkMessage, _ family: IPFamily) {
-        let payload = message.payload
-        guard payload.number(UInt8.self) == family.protocolFamily else { return nil }
+        guard message.payload.number(UInt8.self) == family.protocolFamily else { return nil }
         var original: NetlinkBytes?
         var reply: NetlinkBytes?
         var identity: NetlinkBytes?
         var hasZone = false
-        payload.dropFirst(4).forEachAttribute { type, value in
+        message.attributes.forEachAttribute { type, value in
             switch UInt32(type) {
             case CTA_TUPLE_ORIG.rawValue: original = value
             case CTA_TUPLE_REPLY.rawValue: reply = value

@@ -101,11 +101,11 @@ package struct ConntrackSettings: Sendable, Equatable {
             let present = Int(try Sysctl.read("net.netfilter.\(size)")) ?? 0
             // Room for more is as good.
             guard present < value else { return }
-            throw DataplaneError(
+            throw .system(
+                "sysctl",
+                "net.netfilter.\(size)",
+                EPERM,
                 kind: .unsupported,
-                operation: "sysctl",
-                subject: "net.netfilter.\(size)",
-                errno: EPERM,
                 message:
                     "it is \(present) and should be \(value), which can be set in the host's own network namespace only"
             )

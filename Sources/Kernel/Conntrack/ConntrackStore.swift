@@ -49,11 +49,10 @@ package final class ConntrackStore {
             return try deleteFlows(filtered: false, isStale)
         } catch {
             guard error.errno == EINVAL || error.kind == .unsupported else { throw error }
-            var explained = error
-            explained.kind = .unsupported
-            explained.message =
-                "the kernel does not tell what it tracks: \(Cure.loadModule("nf_conntrack_netlink").command)"
-            throw explained
+            throw error.explained(
+                as: .unsupported,
+                "the kernel does not list tracked connections: \(Cure.loadModule("nf_conntrack_netlink").command)"
+            )
         }
     }
 

@@ -3,6 +3,7 @@ import CNetlink
 package import DataplaneModel
 import Glibc
 import HostFacts
+import IPSets
 import IPVS
 import Netlink
 
@@ -114,13 +115,8 @@ extension KernelCapabilities {
     private mutating func checkSets(_ family: IPFamily) {
         let subject = "\(family.rawValue) sets"
         do throws(DataplaneError) {
-            var missing: [String] = []
-            for kind in IPSetKind.allCases where try !IPSetTypes.has(kind, family) {
-                let module = kind.rawValue.filter { $0 != "," }.replacing(":", with: "_")
-                missing.append(
-                    "\(kind.rawValue): "
-                        + Cure.missing("ip_set_\(module)", "CONFIG_IP_SET_\(module.uppercased())")
-                )
+            let missing = try IPSetStore.missingKinds(family).map { kind, module in
+                "\(kind.rawValue): \(Cure.missing(module, "CONFIG_\(module.uppercased())"))"
             }
             if missing.isEmpty {
                 let kinds = IPSetKind.allCases.map(\.rawValue).joined(separator: " ")
@@ -129,7 +125,7 @@ extension KernelCapabilities {
                 add(.failure, subject, "missing: \(missing.joined(separator: "; "))")
             }
         } catch {
-            add(.failure, subject, "\(error): \(Cure.missing("ip_set", "CONFIG_IP_SET"))")
+            add(.failure, subject, error.message ?? "\(error)")
         }
     }
 }

@@ -1,5 +1,5 @@
 package import Addressing
-import DataplaneModel
+package import DataplaneModel
 import Glibc
 import HostFacts
 import NFTables
@@ -7,11 +7,14 @@ import NFTables
 extension KernelCapabilities {
     /// Looks at everything that nftables mode depends on. Programs nothing: the kernel is shown a
     /// transaction that it drops, for which it may load modules.
-    package static func nftables(families: [IPFamily]) -> [Finding] {
+    package static func nftables(
+        families: [IPFamily],
+        _ ownership: Ownership
+    ) -> [Finding] {
         var capabilities = KernelCapabilities()
         capabilities.checkVersion()
         for family in families {
-            capabilities.checkNFTables(family)
+            capabilities.checkNFTables(family, ownership)
             capabilities.checkForwarding(family)
         }
         capabilities.checkBridges(families)
@@ -20,8 +23,8 @@ extension KernelCapabilities {
 
     /// Whether the kernel has all that nftables mode needs in a family; true if it does not let us
     /// ask.
-    package static func hasNFTables(_ family: IPFamily) -> Bool {
-        (try? NFTRehearsal(family).missing().isEmpty) ?? true
+    package static func hasNFTables(_ family: IPFamily, _ ownership: Ownership) -> Bool {
+        (try? NFTRehearsal(family, ownership).missing().isEmpty) ?? true
     }
 
     private static let oldest = KernelVersion(5, 13)
@@ -39,10 +42,10 @@ extension KernelCapabilities {
         }
     }
 
-    private mutating func checkNFTables(_ family: IPFamily) {
+    private mutating func checkNFTables(_ family: IPFamily, _ ownership: Ownership) {
         let subject = "\(family.rawValue) nftables"
         do throws(DataplaneError) {
-            let missing = try NFTRehearsal(family).missing()
+            let missing = try NFTRehearsal(family, ownership).missing()
             if missing.isEmpty {
                 add(.good, subject, "all that its rules need")
             } else {
@@ -57,6 +60,7 @@ extension KernelCapabilities {
 /// What nftables mode is made of, shown to the kernel piece by piece.
 private struct NFTRehearsal {
     private let family: IPFamily
+    private let table: String
 
     /// One thing that a kernel may lack, and how to get it.
     private struct Part {
@@ -65,8 +69,9 @@ private struct NFTRehearsal {
         var steps: [NFTStep]
     }
 
-    init(_ family: IPFamily) {
+    init(_ family: IPFamily, _ ownership: Ownership) {
         self.family = family
+        table = ownership.table
     }
 
     /// What the kernel refuses, each with its cure.
@@ -75,11 +80,7 @@ private struct NFTRehearsal {
         _ = try connection.generation()
         var missing: [String] = []
         for part in parts {
-            var transaction = NFTTransaction(
-                family,
-                Ownership.fairlead.table,
-                foundation + part.steps
-            )
+            var transaction = NFTTransaction(family, table, [.makeTable] + part.steps)
             let refusals = try connection.rehearse(&transaction)
             guard let refusal = refusals.first else { continue }
             let error = DataplaneError.nftables([refusal], transaction)
@@ -95,8 +96,6 @@ private struct NFTRehearsal {
     private static let socketMap = NFTSetName("probe-sockets")
     private static let verdictMap = NFTSetName("probe-verdicts")
     private static let chain = NFTChainName("probe")
-
-    private var foundation: [NFTStep] { [.makeTable] }
 
     private var parts: [Part] {
         let suffix = family == .ipv4 ? "ipv4" : "ipv6"

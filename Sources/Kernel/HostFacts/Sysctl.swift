@@ -45,12 +45,6 @@ package enum Sysctl {
     }
 
     private static func invalid(_ name: String, _ reason: String) -> DataplaneError {
-        DataplaneError(
-            kind: .invalid,
-            operation: "sysctl",
-            subject: name,
-            errno: EINVAL,
-            message: reason
-        )
+        .system("sysctl", name, EINVAL, kind: .invalid, message: reason)
     }
 }

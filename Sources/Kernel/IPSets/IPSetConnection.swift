@@ -25,9 +25,8 @@ struct IPSetConnection: ~Copyable {
         batch.begin(.protocolVersion, set: nil, version: newest)
         let known: UInt8?
         do throws(DataplaneError) {
-            known = try socket.request(&batch).lazy.compactMap {
-                $0.payload.dropFirst(4).attribute(IPSET_ATTR_PROTOCOL)?.number(UInt8.self)
-            }.first
+            known = try socket.request(&batch).first?.attributes.attribute(IPSET_ATTR_PROTOCOL)?
+                .number(UInt8.self)
         } catch {
             throw Self.absence(error)
         }
@@ -39,12 +38,10 @@ struct IPSetConnection: ~Copyable {
 
     /// EINVAL is nfnetlink's word for a subsystem that it does not have.
     private static func absence(_ error: DataplaneError) -> DataplaneError {
-        var explained = DataplaneError.ipset(.protocolVersion, "ipset", error.errno)
-        if error.errno == EINVAL || error.kind == .unsupported {
-            explained.kind = .unsupported
-            explained.message = "the kernel has no ipset: \(Cure.loadModule("ip_set").command)"
-        }
-        return explained
+        let refusal = DataplaneError.ipset(.protocolVersion, "ipset", error.errno)
+        guard error.errno == EINVAL || error.kind == .unsupported else { return refusal }
+        let cure = Cure.missing("ip_set", "CONFIG_IP_SET")
+        return refusal.explained(as: .unsupported, "the kernel has no ipset: \(cure)")
     }
 
     static func subject(_ name: String) -> String { "set \(name)" }
@@ -94,29 +91,24 @@ struct IPSetConnection: ~Copyable {
 
     /// The revision to make sets of: the kernel's, or the first with all that we use, which is what
     /// the oldest programs can list.
-    private mutating func revision(of kind: IPSetKind) throws(DataplaneError) -> UInt8 {
+    mutating func revision(of kind: IPSetKind) throws(DataplaneError) -> UInt8 {
         if let known = revisions[kind] { return known }
         var batch = NetlinkBatch()
         batch.begin(.type, set: nil, version: version)
         batch.attribute(IPSET_ATTR_TYPENAME, kind.rawValue)
         batch.attribute(IPSET_ATTR_FAMILY, kind.number(of: family))
         do throws(DataplaneError) {
-            let newest = try socket.request(&batch).lazy.compactMap {
-                $0.payload.dropFirst(4).attribute(IPSET_ATTR_REVISION)?.number(UInt8.self)
-            }.first
+            let newest = try socket.request(&batch).first?.attributes
+                .attribute(IPSET_ATTR_REVISION)?.number(UInt8.self)
             let revision = min(newest ?? kind.revision, kind.revision)
             revisions[kind] = revision
             return revision
         } catch {
-            var explained = DataplaneError.ipset(
-                .type,
-                "sets of type \(kind.rawValue)",
-                error.errno
-            )
-            if explained.kind == .unsupported {
-                explained.message = "the kernel lacks them: \(Cure.loadModule(kind.module).command)"
-            }
-            throw explained
+            let subject = "sets of type \(kind.rawValue)"
+            let refusal = DataplaneError.ipset(.type, subject, error.errno)
+            guard refusal.kind == .unsupported else { throw refusal }
+            let cure = Cure.loadModule(kind.module).command
+            throw refusal.explained(as: .unsupported, "the kernel lacks them: \(cure)")
         }
     }
 

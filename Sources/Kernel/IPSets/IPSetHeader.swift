@@ -25,7 +25,7 @@ struct IPSetHeader {
     /// Nil for a message without a header: it goes on with the entries of the one before.
     init?(_ message: NetlinkMessage) {
         // struct nfgenmsg
-        let attributes = message.payload.dropFirst(4)
+        let attributes = message.attributes
         guard let name = attributes.attribute(IPSET_ATTR_SETNAME)?.text,
             let typeName = attributes.attribute(IPSET_ATTR_TYPENAME)?.text
         else { return nil }
@@ -91,16 +91,10 @@ struct IPSetHeader {
         if kind == .port, firstPort != 0 || lastPort != UInt16.max {
             all.append("range \(firstPort)-\(lastPort)")
         }
-        let own: IPFamily
-        switch Int32(self.family) {
-        case AF_INET: own = .ipv4
-        case AF_INET6: own = .ipv6
-        default: own = family
-        }
         return IPSet(
             IPSetName(name),
             kind: kind ?? .address,
-            family: own,
+            family: IPFamily(protocolFamily: self.family) ?? family,
             carriesMarks: carriesMarks,
             capacity: capacity,
             oddity: all.isEmpty ? nil : all.joined(separator: ", ")

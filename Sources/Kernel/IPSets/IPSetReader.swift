@@ -16,7 +16,7 @@ struct IPSetReader {
     /// Takes the entries of one message.
     mutating func read(_ message: NetlinkMessage) {
         // What the entries of an unknown type say is unknown too.
-        guard isKnown, let list = message.payload.dropFirst(4).attribute(IPSET_ATTR_ADT) else {
+        guard isKnown, let list = message.attributes.attribute(IPSET_ATTR_ADT) else {
             return
         }
         list.forEachAttribute { _, value in
@@ -51,9 +51,7 @@ private struct IPSetEntryParts {
             case IPSET_ATTR_IP2: rangeAddress = Self.address(value)
             case IPSET_ATTR_CIDR2: rangeLength = Int(value.number(UInt8.self))
             case IPSET_ATTR_PORT: port = PortNumber(Int(value.network(2)))
-            case IPSET_ATTR_PROTO:
-                let number = value.number(UInt8.self)
-                transport = TransportProtocol.allCases.first { $0.number == number }
+            case IPSET_ATTR_PROTO: transport = TransportProtocol(number: value.number(UInt8.self))
             case IPSET_ATTR_SKBMARK: mark = UInt64(truncatingIfNeeded: value.network(8))
             case IPSET_ATTR_PAD: break
             default: isOdd = true

@@ -81,7 +81,34 @@ package final class IPSetStore {
     }
 }
 
+extension IPSetStore {
+    /// Destroys all sets of this store's; those still in use are in `failures` as `.busy`.
+    package func removeEverything() throws(DataplaneError) -> ApplyReport {
+        try remove(IPSetChange.changes(from: try observe(), to: [:]))
+    }
+}
+
 // MARK: Looking without reading
+
+extension IPSetStore {
+    /// The types of sets that the kernel lacks for a family, each with the module that has it; asking
+    /// may make the kernel load modules. `.unsupported` if it has no sets at all.
+    package static func missingKinds(
+        _ family: IPFamily
+    ) throws(DataplaneError) -> [(kind: IPSetKind, module: String)] {
+        var connection = try IPSetConnection(family, NetlinkTraffic())
+        var missing: [(kind: IPSetKind, module: String)] = []
+        for kind in IPSetKind.allCases {
+            do throws(DataplaneError) {
+                _ = try connection.revision(of: kind)
+            } catch {
+                guard error.errno == Int32(IPSET_ERR_FIND_TYPE.rawValue) else { throw error }
+                missing.append((kind, kind.module))
+            }
+        }
+        return missing
+    }
+}
 
 extension IPSetStore {
     /// How full a set is.

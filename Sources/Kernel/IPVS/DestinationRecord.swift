@@ -50,10 +50,10 @@ extension DestinationRecord {
 
     /// From what `IPVS_CMD_GET_DEST` answers; nil for what we could not have made.
     init?(_ message: NetlinkMessage, family: IPFamily) {
-        guard let attributes = message.genericPayload.attribute(IPVS_CMD_ATTR_DEST) else {
+        guard let attributes = message.attributes.attribute(IPVS_CMD_ATTR_DEST) else {
             return nil
         }
-        var addressFamily = family.addressFamily
+        var addressFamily = UInt16(family.protocolFamily)
         var address: NetlinkBytes?
         var port: UInt128 = 0
         var (forwarding, weight): (UInt32, UInt32) = (0, 0)
@@ -73,7 +73,7 @@ extension DestinationRecord {
             default: break
             }
         }
-        guard let family = IPFamily(addressFamily: addressFamily),
+        guard let family = IPFamily(protocolFamily: addressFamily),
             let key = SocketAddress(family, address, port)
         else { return nil }
         self.init(

@@ -103,7 +103,7 @@ extension NetlinkBatch {
     }
 
     private mutating func appendIdentity(_ key: VirtualServer.Key) {
-        attribute(IPVS_SVC_ATTR_AF, key.family.addressFamily)
+        attribute(IPVS_SVC_ATTR_AF, UInt16(key.family.protocolFamily))
         switch key {
         case .frontend(let socket, let transport):
             attribute(IPVS_SVC_ATTR_PROTOCOL, UInt16(transport.number))
@@ -128,7 +128,7 @@ extension NetlinkBatch {
     }
 
     private mutating func appendIdentity(_ key: RealServer.Key) {
-        attribute(IPVS_DEST_ATTR_ADDR_FAMILY, key.address.family.addressFamily)
+        attribute(IPVS_DEST_ATTR_ADDR_FAMILY, UInt16(key.address.family.protocolFamily))
         attribute(IPVS_DEST_ATTR_ADDR, unionOf: key.address)
         attribute(IPVS_DEST_ATTR_PORT, bigEndian: key.port.value)
     }

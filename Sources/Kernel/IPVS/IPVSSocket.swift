@@ -22,18 +22,21 @@ package final class IPVSSocket {
     package init(_ traffic: NetlinkTraffic = NetlinkTraffic()) throws(DataplaneError) {
         var socket = try NetlinkSocket(NETLINK_GENERIC, name: "IPVS", traffic)
         guard let family = try socket.genericFamily(IPVS_GENL_NAME) else {
-            throw DataplaneError(
+            throw .system(
+                "CTRL_CMD_GETFAMILY",
+                "IPVS",
+                ENOENT,
                 kind: .unsupported,
-                operation: "CTRL_CMD_GETFAMILY",
-                subject: "IPVS",
-                errno: ENOENT,
-                message:
-                    "the kernel has no IPVS: \(Cure.missing("ip_vs", "CONFIG_IP_VS"))"
+                message: "the kernel has no IPVS: \(Cure.missing("ip_vs", "CONFIG_IP_VS"))"
             )
         }
         self.socket = socket
         self.family = family
     }
+
+    /// Whether IPVS is in the kernel; finding out does not load it. Opening a socket would, on a host
+    /// that never had a use for it.
+    package static var isLoaded: Bool { unsafe access("/proc/net/ip_vs", F_OK) == 0 }
 
     /// All virtual servers of both families, whoever made them.
     package func services() throws(DataplaneError) -> [ServiceRecord] {
@@ -93,7 +96,7 @@ package final class IPVSSocket {
         var batch = NetlinkBatch()
         begin(&batch, UInt8(command))
         attributes(&batch)
-        return try socket.request(&batch).first?.genericPayload
+        return try socket.request(&batch).first?.attributes
     }
 
     private func begin(_ batch: inout NetlinkBatch, _ command: UInt8, flags: UInt16 = 0) {

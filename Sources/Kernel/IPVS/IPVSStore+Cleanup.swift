@@ -11,12 +11,9 @@ extension IPVSStore {
         var report = ApplyReport()
         report += try Self.ifSupported { () throws(DataplaneError) in
             let rules = rules(in: LegacyTables.used(family))
-            return try rules.apply(
-                IPTablesDiff(from: try rules.observe().state, to: IPTablesState())
-            )
+            return try rules.apply(rules.removal())
         }
-        // Asking IPVS would load it, on a host that never had a use for it.
-        if unsafe access("/proc/net/ip_vs", F_OK) == 0 {
+        if IPVSSocket.isLoaded {
             report += try Self.ifSupported { () throws(DataplaneError) in
                 try servers.removeEverything()
             }
@@ -30,7 +27,7 @@ extension IPVSStore {
             return report
         }
         report += try Self.ifSupported { () throws(DataplaneError) in
-            try sets.remove(IPSetChange.changes(from: try sets.observe(), to: [:]))
+            try sets.removeEverything()
         }
         return report
     }
@@ -65,7 +62,7 @@ extension IPVSStore {
     package func leftovers(rulesIn tables: [TableName]) throws(DataplaneError) -> IPVSState {
         let rules = rules(in: tables.filter { LegacyTables.used(family).contains($0) })
         var state = IPVSState(iptables: try rules.observe().state)
-        guard unsafe access("/proc/net/ip_vs", F_OK) == 0 else { return state }
+        guard IPVSSocket.isLoaded else { return state }
         state.sets = try sets.observe()
         state.servers = try servers.observe()
         state.binding = try addresses.observe()
@@ -79,16 +76,14 @@ extension IPVSStore {
     /// Does nothing where IPVS is not in the kernel, but for the rules.
     package func retire(rulesIn tables: [TableName]) throws(DataplaneError) -> ApplyReport {
         let rules = rules(in: tables.filter { LegacyTables.used(family).contains($0) })
-        var report = try rules.apply(
-            IPTablesDiff(from: try rules.observe().state, to: IPTablesState())
-        )
-        guard unsafe access("/proc/net/ip_vs", F_OK) == 0 else { return report }
+        var report = try rules.apply(rules.removal())
+        guard IPVSSocket.isLoaded else { return report }
         let present = try servers.observe()
         report += try servers.remove(
             present.values.sorted { $0.key < $1.key }.map { .delete($0) }
         )
         report += try retireAddresses()
-        report += try sets.remove(IPSetChange.changes(from: try sets.observe(), to: [:]))
+        report += try sets.removeEverything()
         return report
     }
 }

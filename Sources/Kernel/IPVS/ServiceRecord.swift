@@ -40,7 +40,7 @@ extension ServiceRecord {
     /// From what `IPVS_CMD_GET_SERVICE` answers; nil for what we could not have made, such as a
     /// server for all ports.
     init?(_ message: NetlinkMessage) {
-        guard let attributes = message.genericPayload.attribute(IPVS_CMD_ATTR_SERVICE) else {
+        guard let attributes = message.attributes.attribute(IPVS_CMD_ATTR_SERVICE) else {
             return nil
         }
         var family: UInt16 = 0
@@ -68,14 +68,13 @@ extension ServiceRecord {
             default: break
             }
         }
-        guard let family = IPFamily(addressFamily: family) else { return nil }
+        guard let family = IPFamily(protocolFamily: family) else { return nil }
         if let mark {
             record.key = .mark(mark, family)
         } else {
             guard let socket = SocketAddress(family, address, port),
-                let transport = TransportProtocol.allCases.first(where: {
-                    UInt16($0.number) == transport
-                })
+                let number = UInt8(exactly: transport),
+                let transport = TransportProtocol(number: number)
             else { return nil }
             record.key = .frontend(socket, transport)
         }

@@ -2,6 +2,7 @@ import Addressing
 import CNetlink
 package import DataplaneModel
 import Glibc
+import HostFacts
 import NodeAddresses
 
 // A virtual server loses our signature when `ipvsadm -E` edits it, and when it is restored from what
@@ -113,11 +114,11 @@ extension VirtualServerStore {
     /// Why a virtual server must not be touched; nil if it may.
     func exclusionFailure(_ key: VirtualServer.Key) -> DataplaneError? {
         guard let range = exclusion(of: key) else { return nil }
-        return DataplaneError(
+        return .system(
+            "IPVS",
+            "\(key)",
+            EACCES,
             kind: .other,
-            operation: "IPVS",
-            subject: "\(key)",
-            errno: EACCES,
             message: "virtual servers in \(range) are not Fairlead's: the range is excluded"
         )
     }

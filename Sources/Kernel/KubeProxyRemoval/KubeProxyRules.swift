@@ -2,6 +2,7 @@ package import Addressing
 package import DataplaneModel
 import Glibc
 import IPSets
+import NodeAddresses
 package import XTables
 
 /// What kube-proxy has in the kernel for one family, in any of its modes: found by its names, and
@@ -33,7 +34,7 @@ package struct KubeProxyRules {
             owns: KubeProxyNames.owns(chain:)
         )
         self.store = store
-        legacy = IPTablesDiff(from: try store.observe().state, to: IPTablesState())
+        legacy = try store.removal()
         tables = try KubeProxyTables.observe(family)
         sets = try Self.sets(family)
         servers = try KubeProxyServers(family, sets: sets, sparing: ownership)

@@ -45,7 +45,7 @@ struct KubeProxyTables {
         var rules: [Object] = []
         var chains: [Object] = []
         for message in try connection.chains() {
-            let attributes = message.payload.dropFirst(4)
+            let attributes = message.attributes
             guard let table = attributes.text(NFTA_CHAIN_TABLE), compatTables.contains(table),
                 let chain = attributes.text(NFTA_CHAIN_NAME)
             else { continue }
@@ -66,12 +66,11 @@ struct KubeProxyTables {
     ) throws(DataplaneError) -> [Object] {
         let messages = try connection.dump(
             NFT_MSG_GETRULE,
-            "NFT_MSG_GETRULE",
             table: table,
             chain: chain
         )
         return messages.compactMap { message in
-            let attributes = message.payload.dropFirst(4)
+            let attributes = message.attributes
             // The kernel may give other chains' rules too.
             guard attributes.text(NFTA_RULE_TABLE) == table,
                 attributes.text(NFTA_RULE_CHAIN) == chain,

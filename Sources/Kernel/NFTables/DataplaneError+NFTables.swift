@@ -46,11 +46,11 @@ extension DataplaneError {
         default: break
         }
         if refusals.count > 1 { message += ", and \(refusals.count - 1) more were refused" }
-        return DataplaneError(
+        return .system(
+            culprit.operation,
+            culprit.subject,
+            refusal.errno,
             kind: kind,
-            operation: culprit.operation,
-            subject: culprit.subject,
-            errno: refusal.errno,
             message: message
         )
     }
@@ -75,7 +75,7 @@ package struct NFTCulprit {
             return
         }
         type = UInt32(head & 0xff)
-        operation = Self.names[type] ?? "NFT_MSG \(type)"
+        operation = nf_tables_msg_types(rawValue: type).name
         let attributes = bytes.dropFirst(16 + 4)
         switch nf_tables_msg_types(rawValue: type) {
         case NFT_MSG_NEWCHAIN, NFT_MSG_DELCHAIN:
@@ -148,17 +148,17 @@ package struct NFTCulprit {
         guard let found, let key = NFTElementReader(shape, family).key(found) else { return nil }
         return NFTablesRenderer(family: family).render(NFTElement(key), of: shape)
     }
+}
 
-    private static let names: [UInt32: String] = [
-        NFT_MSG_NEWTABLE.rawValue: "NFT_MSG_NEWTABLE",
-        NFT_MSG_DELTABLE.rawValue: "NFT_MSG_DELTABLE",
-        NFT_MSG_NEWCHAIN.rawValue: "NFT_MSG_NEWCHAIN",
-        NFT_MSG_DELCHAIN.rawValue: "NFT_MSG_DELCHAIN",
-        NFT_MSG_NEWRULE.rawValue: "NFT_MSG_NEWRULE",
-        NFT_MSG_DELRULE.rawValue: "NFT_MSG_DELRULE",
-        NFT_MSG_NEWSET.rawValue: "NFT_MSG_NEWSET",
-        NFT_MSG_DELSET.rawValue: "NFT_MSG_DELSET",
-        NFT_MSG_NEWSETELEM.rawValue: "NFT_MSG_NEWSETELEM",
-        NFT_MSG_DELSETELEM.rawValue: "NFT_MSG_DELSETELEM",
-    ]
+extension nf_tables_msg_types {
+    /// The name in the kernel's header; only of messages that are sent.
+    var name: String {
+        // NEW, GET and DEL follow each other for each sort of object.
+        let objects = ["TABLE", "CHAIN", "RULE", "SET", "SETELEM"]
+        let (object, verb) = Int(rawValue).quotientAndRemainder(dividingBy: 3)
+        if objects.indices.contains(object) {
+            return "NFT_MSG_\(["NEW", "GET", "DEL"][verb])\(objects[object])"
+        }
+        return self == NFT_MSG_GETGEN ? "NFT_MSG_GETGEN" : "NFT_MSG \(rawValue)"
+    }
 }

@@ -29,20 +29,15 @@ package final class NFTConnection {
 
     /// A number that each transaction of the namespace advances by one, whosever it is.
     package func generation() throws(DataplaneError) -> UInt32 {
-        var batch = NetlinkBatch()
-        batch.begin(NFT_MSG_GETGEN, family)
-        let answers = try ask(&batch, "NFT_MSG_GETGEN", "generation")
-        return answers.lazy.compactMap { $0.payload.dropFirst(4).number(NFTA_GEN_ID) }.first ?? 0
+        let answers = try ask(NFT_MSG_GETGEN, "generation")
+        return answers.lazy.compactMap { $0.attributes.number(NFTA_GEN_ID) }.first ?? 0
     }
 
     /// The flags of a table; nil if there is none.
     func flags(of table: String) throws(DataplaneError) -> UInt32? {
-        var batch = NetlinkBatch()
-        batch.begin(NFT_MSG_GETTABLE, family)
-        batch.text(NFTA_TABLE_NAME, table)
         do throws(DataplaneError) {
-            let answers = try ask(&batch, "NFT_MSG_GETTABLE", "table")
-            return answers.first?.payload.dropFirst(4).number(NFTA_TABLE_FLAGS) ?? 0
+            let answers = try ask(NFT_MSG_GETTABLE, "table") { $0.text(NFTA_TABLE_NAME, table) }
+            return answers.first?.attributes.number(NFTA_TABLE_FLAGS) ?? 0
         } catch {
             guard error.errno == ENOENT else { throw error }
             return nil
@@ -56,53 +51,40 @@ package final class NFTConnection {
     /// an interruption; whether ours was changed is for a monitor to tell.
     package func dump(
         _ message: nf_tables_msg_types,
-        _ name: String,
         table: String,
         set: String? = nil,
         chain: String? = nil
     ) throws(DataplaneError) -> [NetlinkMessage] {
-        var batch = NetlinkBatch()
-        batch.begin(message, family, flags: UInt16(NLM_F_DUMP))
-        // The attribute of the table's name is the first of every message's.
-        batch.text(NFTA_TABLE_NAME, table)
-        if let chain { batch.text(NFTA_RULE_CHAIN, chain) }
-        if let set { batch.text(NFTA_SET_ELEM_LIST_SET, set) }
-        return try ask(
-            &batch,
-            name,
-            set.map { "set \($0)" } ?? "table",
-            unlessChanged: false
-        )
+        let subject = set.map { "set \($0)" } ?? "table"
+        return try ask(message, subject, isDump: true, unlessChanged: false) { batch in
+            // The attribute of the table's name is the first of every message's.
+            batch.text(NFTA_TABLE_NAME, table)
+            if let chain { batch.text(NFTA_RULE_CHAIN, chain) }
+            if let set { batch.text(NFTA_SET_ELEM_LIST_SET, set) }
+        }
     }
 
     /// The chains of all tables of the family: the kernel gives them only together, and then may
     /// leave some out if it is interrupted. `.conflict` if it is time and again.
     package func chains() throws(DataplaneError) -> [NetlinkMessage] {
-        var attempt = 1
-        while true {
-            var batch = NetlinkBatch()
-            batch.begin(NFT_MSG_GETCHAIN, family, flags: UInt16(NLM_F_DUMP))
-            do throws(DataplaneError) {
-                return try ask(&batch, "NFT_MSG_GETCHAIN", "chains")
-            } catch {
-                guard error.kind == .conflict, attempt < Self.attempts else { throw error }
-                attempt += 1
-            }
-        }
+        try ask(NFT_MSG_GETCHAIN, "chains", isDump: true, attempts: 20)
     }
 
-    private static let attempts = 20
-
     private func ask(
-        _ batch: inout NetlinkBatch,
-        _ operation: String,
+        _ message: nf_tables_msg_types,
         _ subject: String,
-        unlessChanged: Bool = true
+        isDump: Bool = false,
+        unlessChanged: Bool = true,
+        attempts: Int = 1,
+        _ attributes: (inout NetlinkBatch) -> Void = { _ in }
     ) throws(DataplaneError) -> [NetlinkMessage] {
+        var batch = NetlinkBatch()
+        batch.begin(message, family, flags: isDump ? UInt16(NLM_F_DUMP) : 0)
+        attributes(&batch)
         do throws(DataplaneError) {
-            return try socket.request(&batch, unlessChanged: unlessChanged)
+            return try socket.request(&batch, unlessChanged: unlessChanged, attempts: attempts)
         } catch {
-            throw .nftables(operation, "\(family.rawValue) nftables \(subject)", error)
+            throw .nftables(message.name, "\(family.rawValue) nftables \(subject)", error)
         }
     }
 

@@ -15,13 +15,11 @@ struct NFTCountReader {
     /// Takes the elements of an answer to `NFT_MSG_GETSETELEM`; those without a counter are left
     /// out.
     mutating func read(_ message: NetlinkMessage) {
-        let attributes = message.payload.dropFirst(4)
-        var found: [NFTValue: NFTCount] = [:]
-        attributes.attribute(NFTA_SET_ELEM_LIST_ELEMENTS)?.forEachAttribute { _, item in
+        let list = message.attributes.attribute(NFTA_SET_ELEM_LIST_ELEMENTS)
+        list?.forEachAttribute { _, item in
             guard let key = keys.element(item)?.key, let count = Self.count(item) else { return }
-            found[key] = count
+            counts[key] = count
         }
-        counts.merge(found) { $1 }
     }
 
     private static func count(_ item: NetlinkBytes) -> NFTCount? {

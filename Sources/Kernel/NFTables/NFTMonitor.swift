@@ -29,10 +29,7 @@ package final class NFTMonitor {
     /// Listens from here on, if it does not already.
     func open() throws(DataplaneError) {
         guard socket == nil else { return }
-        let opened = try NetlinkSocket(NETLINK_NETFILTER, name: "nf_tables notifications")
-        try opened.bind()
-        try opened.listen(Self.group, true)
-        socket = consume opened
+        socket = try NetlinkSocket.listening(NETLINK_NETFILTER, to: [Self.group])
     }
 
     /// Listens no more, until it is asked again: what happens until then counts as a change.
@@ -56,24 +53,15 @@ package final class NFTMonitor {
     /// happened than the kernel keeps for us, they may have, so then it counts.
     func changes(of family: IPFamily) throws(DataplaneError) -> Int {
         try open()
-        try receive()
+        while try socket?.receiveNotifications({ count($0) }) == false { missed() }
         return counts[family] ?? 0
     }
 
-    private func receive() throws(DataplaneError) {
-        while true {
-            do throws(DataplaneError) {
-                guard let messages = try socket?.arrived() else { return }
-                for message in messages where !ownPorts.contains(message.port) {
-                    if let family = message.family(ofTable: table) {
-                        counts[family, default: 0] += 1
-                    }
-                }
-            } catch {
-                guard error.errno == ENOBUFS else { throw error }
-                missed()
-            }
+    private func count(_ message: NetlinkMessage) {
+        guard !ownPorts.contains(message.port), let family = message.family(ofTable: table) else {
+            return
         }
+        counts[family, default: 0] += 1
     }
 }
 
@@ -83,9 +71,8 @@ extension NetlinkMessage {
         guard type >> 8 == UInt16(NFNL_SUBSYS_NFTABLES),
             type & 0xff != UInt16(NFT_MSG_NEWGEN.rawValue),
             // The attribute of the table's name is the first of every message's.
-            payload.dropFirst(4).text(NFTA_TABLE_NAME) == table
+            attributes.text(NFTA_TABLE_NAME) == table
         else { return nil }
-        let number = payload.number(UInt8.self)
-        return IPFamily.allCases.first { $0.protocolFamily == number }
+        return IPFamily(protocolFamily: payload.number(UInt8.self))
     }
 }

@@ -32,7 +32,7 @@ extension NFTRuleReader {
         switch source {
         case .expression(.transport):
             guard !inverted, bytes.count == 1,
-                let transport = TransportProtocol.allCases.first(where: { $0.number == bytes[0] })
+                let transport = TransportProtocol(number: bytes[0])
             else { return nil }
             return .transports([transport])
         case .inInterface:

@@ -84,10 +84,10 @@ struct NFTRuleReader {
     // MARK: - Registers
 
     /// Puts something that takes `words` words into the register that an attribute names.
-    mutating func put<Attribute: RawRepresentable<UInt32>>(
+    mutating func put(
         _ content: Content,
         words: Int = 1,
-        _ attribute: Attribute,
+        _ attribute: some RawRepresentable<UInt32>,
         of data: NetlinkBytes
     ) -> Bool {
         guard let register = register(attribute, data) else { return false }
@@ -97,15 +97,15 @@ struct NFTRuleReader {
         return true
     }
 
-    func register<Attribute: RawRepresentable<UInt32>>(
-        _ attribute: Attribute,
+    func register(
+        _ attribute: some RawRepresentable<UInt32>,
         _ data: NetlinkBytes
     ) -> NFTRegister? {
         data.number(attribute).flatMap { NFTRegister(number: $0) }
     }
 
-    func content<Attribute: RawRepresentable<UInt32>>(
-        _ attribute: Attribute,
+    func content(
+        _ attribute: some RawRepresentable<UInt32>,
         _ data: NetlinkBytes
     ) -> Content? {
         register(attribute, data).flatMap { registers[$0] }

@@ -16,7 +16,7 @@ struct NFTSetHeader {
 
     /// From an answer to `NFT_MSG_GETSET`; nil unless it is one, of the table.
     init?(_ message: NetlinkMessage, _ family: IPFamily, table: String) {
-        let attributes = message.payload.dropFirst(4)
+        let attributes = message.attributes
         guard attributes.text(NFTA_SET_TABLE) == table,
             let name = attributes.text(NFTA_SET_NAME)
         else { return nil }
@@ -90,19 +90,15 @@ struct NFTElementReader {
 
     /// Takes the elements of an answer to `NFT_MSG_GETSETELEM`.
     mutating func read(_ message: NetlinkMessage) {
-        guard
-            let list = message.payload.dropFirst(4).attribute(NFTA_SET_ELEM_LIST_ELEMENTS)
-        else { return }
-        var found: [NFTElement] = []
-        var hasOpaque = false
-        list.forEachAttribute { _, item in
-            if let element = element(item) { found.append(element) } else { hasOpaque = true }
+        let list = message.attributes.attribute(NFTA_SET_ELEM_LIST_ELEMENTS)
+        list?.forEachAttribute { _, item in
+            if let element = element(item) {
+                elements[element.key] = element.data
+            } else {
+                hasOpaque = true
+            }
         }
-        for element in found { elements[element.key] = element.data }
-        if hasOpaque { self.hasOpaque = true }
     }
-
-    mutating func reserve(_ count: Int) { elements.reserveCapacity(count) }
 
     /// One element of a list; nil if this model has no words for it.
     func element(_ item: NetlinkBytes) -> NFTElement? {

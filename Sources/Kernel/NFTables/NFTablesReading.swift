@@ -31,7 +31,7 @@ struct NFTablesReading {
     }
 
     private func headers() throws(DataplaneError) -> [NFTSetHeader] {
-        try connection.dump(NFT_MSG_GETSET, "NFT_MSG_GETSET", table: table)
+        try connection.dump(NFT_MSG_GETSET, table: table)
             .compactMap { NFTSetHeader($0, family, table: table) }
     }
 
@@ -62,7 +62,6 @@ struct NFTablesReading {
     private func elements(of header: NFTSetHeader) throws(DataplaneError) -> [NetlinkMessage] {
         try connection.dump(
             NFT_MSG_GETSETELEM,
-            "NFT_MSG_GETSETELEM",
             table: table,
             set: header.name
         )
@@ -73,7 +72,7 @@ struct NFTablesReading {
     private func chains() throws(DataplaneError) -> [NFTChainName: NFTChain] {
         var chains: [NFTChainName: NFTChain] = [:]
         for message in try connection.chains() {
-            let attributes = message.payload.dropFirst(4)
+            let attributes = message.attributes
             guard attributes.text(NFTA_CHAIN_TABLE) == table,
                 let name = attributes.text(NFTA_CHAIN_NAME)
             else { continue }
@@ -110,8 +109,8 @@ struct NFTablesReading {
             shapes: shapes(headers),
             transports: try transports(headers)
         )
-        for message in try connection.dump(NFT_MSG_GETRULE, "NFT_MSG_GETRULE", table: table) {
-            let attributes = message.payload.dropFirst(4)
+        for message in try connection.dump(NFT_MSG_GETRULE, table: table) {
+            let attributes = message.attributes
             guard attributes.text(NFTA_RULE_TABLE) == table,
                 let chain = attributes.text(NFTA_RULE_CHAIN)
             else { continue }
@@ -136,9 +135,7 @@ struct NFTablesReading {
             var reader = NFTElementReader(NFTSetShape([.transport]), family)
             for message in try elements(of: header) { reader.read(message) }
             let numbers = reader.elements.keys.sorted().map { UInt8($0.bits(at: 0, width: 8)) }
-            let known = numbers.compactMap { number in
-                TransportProtocol.allCases.first { $0.number == number }
-            }
+            let known = numbers.compactMap { TransportProtocol(number: $0) }
             guard known.count == numbers.count, !reader.hasOpaque else { continue }
             found[header.name] = known
         }

@@ -1,6 +1,7 @@
 package import Addressing
 package import DataplaneModel
 import Glibc
+import HostFacts
 import Netlink
 
 /// Our table of one family in nftables. The whole table is ours, and nothing else is looked at.
@@ -76,11 +77,11 @@ extension NFTablesStore {
                 guard error.errno == ENOENT, isChanged else { throw error }
             }
         }
-        throw DataplaneError(
+        throw .system(
+            "NFT_MSG_GETRULE",
+            "\(family.rawValue) nftables table \(table)",
+            EAGAIN,
             kind: .conflict,
-            operation: "NFT_MSG_GETRULE",
-            subject: "\(family.rawValue) nftables table \(table)",
-            errno: EAGAIN,
             message: "changed while it was read"
         )
     }

@@ -17,7 +17,7 @@ package enum NFTablesTables {
                 var batch = NetlinkBatch()
                 batch.begin(NFT_MSG_GETTABLE, family, flags: UInt16(NLM_F_DUMP))
                 found += try socket.request(&batch).compactMap { message in
-                    message.payload.dropFirst(4).text(NFTA_TABLE_NAME).map { (family, $0) }
+                    message.attributes.text(NFTA_TABLE_NAME).map { (family, $0) }
                 }
             }
         } catch {

@@ -9,6 +9,10 @@ package struct NetlinkMessage {
     package let port: UInt32
     /// Behind the netlink header.
     package let payload: NetlinkBytes
+
+    /// The attributes of a message of netfilter or generic netlink, behind the four bytes of
+    /// `struct nfgenmsg` or `struct genlmsghdr`.
+    package var attributes: NetlinkBytes { payload.dropFirst(4) }
 }
 
 /// A stretch of bytes that the kernel sent; reads beyond its end give zeros or nothing.

@@ -5,6 +5,18 @@ import HostFacts
 import SystemCalls
 
 extension NetlinkSocket {
+    /// A socket that receives the notifications of some groups, from here on.
+    package static func listening(
+        _ protocolNumber: Int32,
+        to groups: [UInt32]
+    ) throws(DataplaneError) -> NetlinkSocket {
+        let subsystem = protocolNumber == NETLINK_ROUTE ? "rtnetlink" : "nfnetlink"
+        let socket = try NetlinkSocket(protocolNumber, name: "\(subsystem) notifications")
+        try socket.bind()
+        for group in groups { try socket.listen(group, true) }
+        return socket
+    }
+
     /// Takes a number by which others know this socket. Without one, as the kernel has it that a
     /// notification goes to all but one number, it would be left out as number 0.
     package func bind() throws(DataplaneError) {
@@ -42,9 +54,21 @@ extension NetlinkSocket {
         }
     }
 
-    /// Notifications that are there already; nil if none is. `ENOBUFS` if more came than the kernel
-    /// keeps.
-    package mutating func arrived() throws(DataplaneError) -> [NetlinkMessage]? {
-        try receive(flags: Int32(MSG_DONTWAIT))
+    /// Hands over the notifications that have arrived, without waiting for more.
+    ///
+    /// False if the kernel dropped some because more came than the socket's buffer holds; those
+    /// behind them are still to be received.
+    package mutating func receiveNotifications(
+        _ body: (NetlinkMessage) -> Void
+    ) throws(DataplaneError) -> Bool {
+        do throws(DataplaneError) {
+            while let messages = try receive(flags: Int32(MSG_DONTWAIT)) {
+                messages.forEach(body)
+            }
+            return true
+        } catch {
+            guard error.errno == ENOBUFS else { throw error }
+            return false
+        }
     }
 }

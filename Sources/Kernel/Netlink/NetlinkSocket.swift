@@ -128,11 +128,20 @@ package struct NetlinkSocket: ~Copyable {
     /// that changes counts, and with `unlessChanged` false it does not matter.
     package mutating func request(
         _ batch: inout NetlinkBatch,
-        unlessChanged: Bool = true
+        unlessChanged: Bool = true,
+        attempts: Int = 1
     ) throws(DataplaneError) -> [NetlinkMessage] {
-        var answers: [NetlinkMessage] = []
-        try request(&batch, unlessChanged: unlessChanged) { answers.append($0) }
-        return answers
+        var attempt = 1
+        while true {
+            var answers: [NetlinkMessage] = []
+            do throws(DataplaneError) {
+                try request(&batch, unlessChanged: unlessChanged) { answers.append($0) }
+                return answers
+            } catch {
+                guard error.kind == .conflict, attempt < attempts else { throw error }
+                attempt += 1
+            }
+        }
     }
 
     /// The same, with each answer handed over as it comes. After an error of `take` the rest of a

@@ -36,14 +36,11 @@ final class AddressMonitor {
         self.family = family
         self.ownership = ownership
         self.traffic = traffic
-        let socket = try NetlinkSocket(NETLINK_ROUTE, name: "rtnetlink notifications")
-        try socket.bind()
         let groups =
             family == .ipv4
             ? [RTNLGRP_LINK, RTNLGRP_IPV4_IFADDR, RTNLGRP_IPV4_ROUTE]
             : [RTNLGRP_LINK, RTNLGRP_IPV6_IFADDR, RTNLGRP_IPV6_ROUTE]
-        for group in groups { try socket.listen(UInt32(group.rawValue), true) }
-        self.socket = socket
+        socket = try NetlinkSocket.listening(NETLINK_ROUTE, to: groups.map(\.rawValue))
         try look()
     }
 
@@ -52,19 +49,12 @@ final class AddressMonitor {
     /// tell of an IPv6 address of ours when we have already removed it.
     func changes() throws(DataplaneError) -> Int {
         wereBound = [:]
-        while true {
-            do throws(DataplaneError) {
-                guard let messages = try socket.arrived() else {
-                    if wereBound.contains(where: { isBound($0.key) != $0.value }) { count += 1 }
-                    return count
-                }
-                for message in messages { take(message) }
-            } catch {
-                guard error.errno == ENOBUFS else { throw error }
-                count += 1
-                try look()
-            }
+        while try !socket.receiveNotifications({ read($0) }) {
+            count += 1
+            try look()
         }
+        if wereBound.contains(where: { isBound($0.key) != $0.value }) { count += 1 }
+        return count
     }
 
     /// Our own changes, right before they are made.
@@ -99,27 +89,23 @@ final class AddressMonitor {
         ranges = Set(try socket.localRanges(family, ownership.routeProtocol))
         link = try socket.link(ownership.link)
         addresses = []
-        guard let link else { return }
-        for (address, length) in try socket.addresses(family, of: link)
-        where length == family.bitWidth {
-            addresses.insert(address)
-        }
+        if let link { addresses = try socket.singleAddresses(family, of: link) }
     }
 
-    private func take(_ message: NetlinkMessage) {
+    private func read(_ message: NetlinkMessage) {
         let payload = message.payload
         switch Int(message.type) {
-        case Int(RTM_NEWLINK): takeLink(payload, isThere: true)
-        case Int(RTM_DELLINK): takeLink(payload, isThere: false)
-        case Int(RTM_NEWADDR): takeAddress(payload, isThere: true)
-        case Int(RTM_DELADDR): takeAddress(payload, isThere: false)
-        case Int(RTM_NEWROUTE): takeRange(payload, isThere: true)
-        case Int(RTM_DELROUTE): takeRange(payload, isThere: false)
+        case Int(RTM_NEWLINK): readLink(payload, isThere: true)
+        case Int(RTM_DELLINK): readLink(payload, isThere: false)
+        case Int(RTM_NEWADDR): readAddress(payload, isThere: true)
+        case Int(RTM_DELADDR): readAddress(payload, isThere: false)
+        case Int(RTM_NEWROUTE): readRange(payload, isThere: true)
+        case Int(RTM_DELROUTE): readRange(payload, isThere: false)
         default: break
         }
     }
 
-    private func takeLink(_ payload: NetlinkBytes, isThere: Bool) {
+    private func readLink(_ payload: NetlinkBytes, isThere: Bool) {
         let index = payload.number(UInt32.self, at: 4)
         let isUp = isThere && payload.number(UInt32.self, at: 8) & UInt32(IFF_UP) != 0
         if index == Self.loopback {
@@ -140,8 +126,8 @@ final class AddressMonitor {
         count += 1
     }
 
-    private func takeAddress(_ payload: NetlinkBytes, isThere: Bool) {
-        guard payload.number(UInt8.self) == family.number,
+    private func readAddress(_ payload: NetlinkBytes, isThere: Bool) {
+        guard payload.number(UInt8.self) == family.protocolFamily,
             payload.number(UInt32.self, at: 4) == link?.index,
             Int(payload.number(UInt8.self, at: 1)) == family.bitWidth
         else { return }
@@ -153,7 +139,7 @@ final class AddressMonitor {
         if isThere { addresses.insert(address) } else { addresses.remove(address) }
     }
 
-    private func takeRange(_ payload: NetlinkBytes, isThere: Bool) {
+    private func readRange(_ payload: NetlinkBytes, isThere: Bool) {
         let range = RoutingSocket.localRange(payload, family, ownership.routeProtocol)
         guard let range else { return }
         note(.addRange(range))

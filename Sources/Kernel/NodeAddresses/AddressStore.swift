@@ -37,10 +37,7 @@ package final class AddressStore {
         if let found = try socket.link(ownership.link), found.kind == RoutingSocket.dummy,
             found.isUp
         {
-            for (address, length) in try socket.addresses(family, of: found)
-            where length == family.bitWidth {
-                binding.addresses.insert(address)
-            }
+            binding.addresses = try socket.singleAddresses(family, of: found)
         }
         return binding
     }
@@ -103,6 +100,6 @@ package final class AddressStore {
     @discardableResult
     package func removeLinkIfUnused() throws(DataplaneError) -> Bool {
         var socket = try RoutingSocket(traffic)
-        return try socket.removeDummyIfUnused(ownership.link)
+        return try socket.removeDummyIfUnused(ownership.link, evenIfDown: false)
     }
 }

@@ -67,25 +67,14 @@ package final class LocalAddressWatch {
 
     private func hasChanged() throws(DataplaneError) -> Bool {
         guard socket != nil else {
-            let opened = try NetlinkSocket(NETLINK_ROUTE, name: "rtnetlink notifications")
-            try opened.bind()
-            for group in [RTNLGRP_LINK, RTNLGRP_IPV4_IFADDR, RTNLGRP_IPV6_IFADDR] {
-                try opened.listen(UInt32(group.rawValue), true)
-            }
-            socket = consume opened
+            let groups = [RTNLGRP_LINK, RTNLGRP_IPV4_IFADDR, RTNLGRP_IPV6_IFADDR]
+            socket = try NetlinkSocket.listening(NETLINK_ROUTE, to: groups.map(\.rawValue))
             return true
         }
         var hasChanged = false
-        while true {
-            do throws(DataplaneError) {
-                guard try socket?.arrived() != nil else {
-                    return hasChanged
-                }
-            } catch {
-                // More happened than the kernel keeps for us.
-                guard error.errno == ENOBUFS else { throw error }
-            }
+        while try socket?.receiveNotifications({ _ in hasChanged = true }) == false {
             hasChanged = true
         }
+        return hasChanged
     }
 }

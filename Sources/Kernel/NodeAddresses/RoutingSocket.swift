@@ -16,6 +16,20 @@ package struct RoutingSocket: ~Copyable {
         var isUp: Bool
     }
 
+    /// An address of a link, with its prefix length.
+    package struct BoundAddress: Hashable {
+        package var address: IPAddress
+        package var length: Int
+
+        init(_ address: IPAddress, length: Int) {
+            self.address = address
+            self.length = length
+        }
+
+        /// Somebody put it there: the kernel gives links their IPv6 link-local addresses itself.
+        package var isAssigned: Bool { address.family == .ipv4 || !address.isLinkLocal }
+    }
+
     private var socket: NetlinkSocket
 
     package init(_ traffic: NetlinkTraffic) throws(DataplaneError) {
@@ -53,11 +67,11 @@ package struct RoutingSocket: ~Copyable {
         )
     }
 
-    /// The addresses of a link, each with its length of prefix.
+    /// The addresses of a link.
     package mutating func addresses(
         _ family: IPFamily,
         of link: Link
-    ) throws(DataplaneError) -> [(address: IPAddress, length: Int)] {
+    ) throws(DataplaneError) -> [BoundAddress] {
         let messages = try dump("RTM_GETADDR") { batch in
             batch.beginAddress(
                 RTM_GETADDR,
@@ -68,7 +82,7 @@ package struct RoutingSocket: ~Copyable {
         }
         return messages.compactMap { message in
             let payload = message.payload
-            guard payload.number(UInt8.self) == family.number,
+            guard payload.number(UInt8.self) == family.protocolFamily,
                 payload.number(UInt32.self, at: 4) == link.index
             else { return nil }
             let attributes = payload.dropFirst(8)
@@ -76,8 +90,17 @@ package struct RoutingSocket: ~Copyable {
             let own = attributes.attribute(IFA_LOCAL) ?? attributes.attribute(IFA_ADDRESS)
             guard let own else { return nil }
             let address = IPAddress(family: family, bits: own.network(own.count))
-            return (address, Int(payload.number(UInt8.self, at: 1)))
+            return BoundAddress(address, length: Int(payload.number(UInt8.self, at: 1)))
         }
+    }
+
+    /// The addresses of a link that stand for themselves alone: /32 or /128.
+    mutating func singleAddresses(
+        _ family: IPFamily,
+        of link: Link
+    ) throws(DataplaneError) -> Set<IPAddress> {
+        let all = try addresses(family, of: link)
+        return Set(all.lazy.filter { $0.length == family.bitWidth }.map(\.address))
     }
 
     /// The ranges that we made local.
@@ -102,7 +125,7 @@ package struct RoutingSocket: ~Copyable {
         _ family: IPFamily,
         _ routeProtocol: UInt8
     ) -> IPPrefix? {
-        guard payload.number(UInt8.self) == family.number,
+        guard payload.number(UInt8.self) == family.protocolFamily,
             payload.number(UInt8.self, at: 4) == UInt8(RT_TABLE_LOCAL.rawValue),
             payload.number(UInt8.self, at: 5) == routeProtocol,
             payload.number(UInt8.self, at: 7) == UInt8(RTN_LOCAL),
@@ -112,27 +135,18 @@ package struct RoutingSocket: ~Copyable {
         return IPPrefix(address, length: Int(payload.number(UInt8.self, at: 1)))
     }
 
-    /// How often a dump is asked for again because something changed meanwhile.
-    private static let attempts = 8
-
     private mutating func dump(
         _ operation: String,
         _ request: (inout NetlinkBatch) -> Void
     ) throws(DataplaneError) -> [NetlinkMessage] {
-        var attempt = 1
-        while true {
-            var batch = NetlinkBatch()
-            request(&batch)
-            do throws(DataplaneError) {
-                return try socket.request(&batch)
-            } catch {
-                // ENODEV: the link is gone; ENOENT: there is no such table yet.
-                if error.errno == ENODEV || error.errno == ENOENT { return [] }
-                guard error.kind == .conflict, attempt < Self.attempts else {
-                    throw .system(operation, "rtnetlink", error.errno)
-                }
-                attempt += 1
-            }
+        var batch = NetlinkBatch()
+        request(&batch)
+        do throws(DataplaneError) {
+            return try socket.request(&batch, attempts: 8)
+        } catch {
+            // ENODEV: the link is gone; ENOENT: there is no such table yet.
+            if error.errno == ENODEV || error.errno == ENOENT { return [] }
+            throw .system(operation, "rtnetlink", error.errno)
         }
     }
 }

@@ -100,6 +100,11 @@ package final class IPTablesStore: KernelStore {
 // MARK: Observing
 
 extension IPTablesStore {
+    /// The change that removes all chains and jumps of this store's.
+    package func removal() throws(DataplaneError) -> IPTablesDiff {
+        IPTablesDiff(from: try observe().state, to: IPTablesState())
+    }
+
     private func observe(_ table: borrowing IPTablesTable, _ codec: RuleCodec) -> OwnedTable {
         let (builtin, own) = table.chainNames()
         var owned = OwnedTable()

@@ -213,11 +213,10 @@ extension IPTablesTable {
         let number = errno
         var subject = Self.subject(name, family)
         if let chain { subject += "/\(chain.name)" }
-        return DataplaneError(
-            kind: DataplaneError.Kind(errno: number),
-            operation: "\(Self.prefix(family))_\(function)",
-            subject: subject,
-            errno: number,
+        return .system(
+            "\(Self.prefix(family))_\(function)",
+            subject,
+            number,
             message: Self.message(number, family)
         )
     }
@@ -244,11 +243,10 @@ extension IPTablesTable {
         _ family: IPFamily,
         _ number: Int32
     ) -> DataplaneError {
-        var error = DataplaneError(
-            kind: DataplaneError.Kind(errno: number),
-            operation: "\(prefix(family))_init",
-            subject: subject(table, family),
-            errno: number,
+        var error = DataplaneError.system(
+            "\(prefix(family))_init",
+            subject(table, family),
+            number,
             message: message(number, family)
         )
         if number == ENOENT || number == ENOPROTOOPT {

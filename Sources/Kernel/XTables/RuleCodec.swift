@@ -25,28 +25,10 @@ package struct RuleCodec: Sendable {
         into entry: inout RuleEntry
     ) throws(UnencodableRule) {
         entry.reset(to: layout.size)
-        try encode(rule.source, layout.source, layout.sourceMask, Inversion.source, &entry)
-        try encode(
-            rule.destination,
-            layout.destination,
-            layout.destinationMask,
-            Inversion.destination,
-            &entry
-        )
-        try encode(
-            rule.inInterface,
-            layout.inInterface,
-            layout.inInterfaceMask,
-            Inversion.inInterface,
-            &entry
-        )
-        try encode(
-            rule.outInterface,
-            layout.outInterface,
-            layout.outInterfaceMask,
-            Inversion.outInterface,
-            &entry
-        )
+        try encode(rule.source, layout.source, &entry)
+        try encode(rule.destination, layout.destination, &entry)
+        try encode(rule.inInterface, layout.inInterface, &entry)
+        try encode(rule.outInterface, layout.outInterface, &entry)
         if let transport = rule.transport {
             entry.store(UInt16(transport.number), at: layout.transport)
             entry.store(entry.bytes[layout.flags] | layout.transportFlag, at: layout.flags)
@@ -86,20 +68,10 @@ package struct UnencodableRule: Error, Sendable, Equatable {
     }
 }
 
-/// Bits of `invflags`; the families use the same ones.
-enum Inversion {
-    static let inInterface = UInt8(IPT_INV_VIA_IN)
-    static let outInterface = UInt8(IPT_INV_VIA_OUT)
-    static let source = UInt8(IPT_INV_SRCIP)
-    static let destination = UInt8(IPT_INV_DSTIP)
-}
-
 extension RuleCodec {
     private func encode(
         _ match: PrefixMatch?,
-        _ address: Int,
-        _ mask: Int,
-        _ inversion: UInt8,
+        _ field: EntryLayout.Masked,
         _ entry: inout RuleEntry
     ) throws(UnencodableRule) {
         guard let match else { return }
@@ -115,19 +87,17 @@ extension RuleCodec {
         entry.store(
             networkOrder: prefix.address.bits,
             width: layout.addressWidth,
-            at: address
+            at: field.place
         )
-        entry.store(networkOrder: bits, width: layout.addressWidth, at: mask)
-        if match.inverted { invert(inversion, &entry) }
+        entry.store(networkOrder: bits, width: layout.addressWidth, at: field.mask)
+        if match.inverted { invert(field, &entry) }
     }
 
     /// As iptables does it: a mask over the name and its terminating zero, or over the prefix
     /// alone, where a `+` stays in the name's bytes.
     private func encode(
         _ match: InterfaceMatch?,
-        _ name: Int,
-        _ mask: Int,
-        _ inversion: UInt8,
+        _ field: EntryLayout.Masked,
         _ entry: inout RuleEntry
     ) throws(UnencodableRule) {
         guard let match else { return }
@@ -138,17 +108,17 @@ extension RuleCodec {
         for byte in match.name.utf8 where byte <= 0x20 || byte == UInt8(ascii: "+") {
             throw UnencodableRule("interface name \(match.name) holds a blank or a plus sign")
         }
-        entry.store(match.name, at: name)
+        entry.store(match.name, at: field.place)
         if match.isPrefix, length + 1 < Int(IFNAMSIZ) {
-            entry.store(UInt8(ascii: "+"), at: name + length)
+            entry.store(UInt8(ascii: "+"), at: field.place + length)
         }
         for index in 0..<(match.isPrefix ? length : length + 1) {
-            entry.store(UInt8.max, at: mask + index)
+            entry.store(UInt8.max, at: field.mask + index)
         }
-        if match.inverted { invert(inversion, &entry) }
+        if match.inverted { invert(field, &entry) }
     }
 
-    private func invert(_ bit: UInt8, _ entry: inout RuleEntry) {
-        entry.store(entry.bytes[layout.inversions] | bit, at: layout.inversions)
+    private func invert(_ field: EntryLayout.Masked, _ entry: inout RuleEntry) {
+        entry.store(entry.bytes[layout.inversions] | field.inversion, at: layout.inversions)
     }
 }

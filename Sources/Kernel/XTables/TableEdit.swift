@@ -1,6 +1,7 @@
 import Addressing
 import DataplaneModel
 import Glibc
+import HostFacts
 
 /// One diff on its way into one table.
 ///
@@ -161,11 +162,8 @@ struct TableEdit {
                 // ENOENT means that somebody deleted it before, which is what we want.
                 if error.errno == ENOENT { continue }
                 guard error.errno == EMLINK else { throw error }
-                var failure = error
-                failure.kind = .other
-                failure.message =
-                    "a rule that is not ours still leads to this chain, which stays, but empty"
-                report.failures.append(failure)
+                let reason = "a foreign rule still leads to this chain, which stays, but empty"
+                report.failures.append(error.explained(as: .other, reason))
             }
         }
     }
@@ -180,11 +178,11 @@ struct TableEdit {
             try codec.encode(rule, into: &entry)
         } catch {
             let text = IPTablesRenderer(family: family).render(rule)
-            throw DataplaneError(
+            throw .system(
+                "encode rule \(number + 1)",
+                "\(IPTablesTable.subject(diff.table, family))/\(chain)",
+                EINVAL,
                 kind: .invalid,
-                operation: "encode rule \(number + 1)",
-                subject: "\(IPTablesTable.subject(diff.table, family))/\(chain)",
-                errno: EINVAL,
                 message: "\(error.reason): \(text)"
             )
         }

@@ -32,11 +32,11 @@ package struct TableFingerprint: Sendable, Equatable {
             unsafe socket.get(Int32(IPT_SO_GET_INFO), $0)
         }
         if failure == ENOENT || failure == ENOPROTOOPT {
-            throw DataplaneError(
+            throw .system(
+                "IPT_SO_GET_INFO",
+                "\(family.rawValue) \(table.rawValue)",
+                failure,
                 kind: .unsupported,
-                operation: "IPT_SO_GET_INFO",
-                subject: "\(family.rawValue) \(table.rawValue)",
-                errno: failure,
                 message: LegacyTables.absence(table, family)
             )
         }

@@ -95,11 +95,11 @@ package struct XTablesLock: ~Copyable {
 
     private func busy(_ waited: Duration) -> DataplaneError {
         let tenths = waited / .milliseconds(100)
-        return DataplaneError(
+        return .system(
+            "flock",
+            configuration.path,
+            EWOULDBLOCK,
             kind: .busy,
-            operation: "flock",
-            subject: configuration.path,
-            errno: EWOULDBLOCK,
             message: "another program held the lock for \(Int(tenths) / 10).\(Int(tenths) % 10) s"
         )
     }

@@ -97,15 +97,15 @@ extension DiscoveryPacket {
 // MARK: - Ports
 
 extension IPTablesTable {
-    /// Ports whose connections others' rules send elsewhere, each with the chain; of the table
+    /// Ports whose connections foreign rules send elsewhere, each with the chain; of the table
     /// `nat`.
     func translatedPorts(
-        _ owns: (String) -> Bool
+        _ ownership: Ownership
     ) -> [(place: String, transport: TransportProtocol, ports: ClosedRange<UInt16>)] {
         let codec = RuleCodec(family: family)
         var entry = RuleEntry()
         var found: [(place: String, transport: TransportProtocol, ports: ClosedRange<UInt16>)] = []
-        for name in chainNames().own where !owns(name) {
+        for name in chainNames().own where !ownership.owns(chain: name) {
             for reference in rules(of: ChainLabel(name))
             where ["DNAT", "REDIRECT"].contains(targetName(of: reference)) {
                 read(reference, into: &entry)

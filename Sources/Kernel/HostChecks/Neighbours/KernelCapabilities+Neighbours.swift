@@ -1,5 +1,5 @@
 package import Addressing
-import DataplaneModel
+package import DataplaneModel
 import HostFacts
 import Netlink
 import NodeAddresses
@@ -21,11 +21,15 @@ extension KernelCapabilities {
 
     /// Rules and settings of others that stand in the way of Services, each with what to change.
     /// Reads only; nothing that cannot be read is reported, as the mode's own findings tell that.
-    package static func neighbours(_ families: [IPFamily], _ path: Path) -> [Finding] {
+    package static func neighbours(
+        _ families: [IPFamily],
+        _ path: Path,
+        _ ownership: Ownership
+    ) -> [Finding] {
         var capabilities = KernelCapabilities()
         let bridges = families.contains(.ipv6) ? filteredBridges() : []
         for family in families { capabilities.checkLegacyFilter(family, path, bridges) }
-        capabilities.checkForeignChains(families, path, bridges)
+        capabilities.checkForeignChains(families, path, bridges, ownership)
         if families.contains(.ipv4) { capabilities.checkReversePath() }
         capabilities.checkConntrackRoom()
         return capabilities.findings
@@ -69,12 +73,13 @@ extension KernelCapabilities {
     private mutating func checkForeignChains(
         _ families: [IPFamily],
         _ path: Path,
-        _ bridges: [String]
+        _ bridges: [String],
+        _ ownership: Ownership
     ) {
         var path = path
         path.acceptsForwarded = false
         do throws(DataplaneError) {
-            var reader = try NFTForeignChains(families)
+            var reader = try NFTForeignChains(families, ownership)
             let bases = try reader.bases()
             for base in bases {
                 checkPanic(base)
@@ -220,8 +225,7 @@ struct ForeignFilter: Equatable {
 extension LocalAddress {
     /// IPv6, and neither of the loopback interface nor link-local.
     fileprivate var isForPods: Bool {
-        let linkLocal = IPPrefix(IPAddress(family: .ipv6, bits: UInt128(0xfe80) << 112), length: 10)
-        return address.family == .ipv6 && !isLoopback && !linkLocal.contains(address)
+        address.family == .ipv6 && !isLoopback && !address.isLinkLocal
     }
 }
 

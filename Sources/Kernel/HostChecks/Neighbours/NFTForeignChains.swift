@@ -33,28 +33,35 @@ struct NFTForeignChains: ~Copyable {
     }
 
     private let families: [IPFamily]
+    private let ownTable: String
     private var socket: NetlinkSocket
 
-    init(_ families: [IPFamily]) throws(DataplaneError) {
+    /// `ownership` names the table that is not foreign.
+    init(_ families: [IPFamily], _ ownership: Ownership) throws(DataplaneError) {
         self.families = families
+        ownTable = ownership.table
         socket = try NetlinkSocket(NETLINK_NETFILTER, name: "nf_tables")
     }
 
-    /// All base chains but ours. None where the kernel has no nftables.
+    /// All base chains but those of the own table. None where the kernel has no nftables.
     mutating func bases() throws(DataplaneError) -> [Base] {
         var bases: [Base] = []
         for number in families.map(\.protocolFamily) + [UInt8(NFPROTO_INET)] {
             var batch = NetlinkBatch()
             batch.begin(NFT_MSG_GETCHAIN, protocolFamily: number, flags: UInt16(NLM_F_DUMP))
             bases += try socket.request(&batch, unlessChanged: false).compactMap {
-                Self.base($0.payload.dropFirst(4), number)
+                Self.base($0.attributes, number, ownTable)
             }
         }
         return bases
     }
 
-    private static func base(_ chain: NetlinkBytes, _ number: UInt8) -> Base? {
-        guard let table = chain.text(NFTA_CHAIN_TABLE), table != Ownership.fairlead.table,
+    private static func base(
+        _ chain: NetlinkBytes,
+        _ number: UInt8,
+        _ ownTable: String
+    ) -> Base? {
+        guard let table = chain.text(NFTA_CHAIN_TABLE), table != ownTable,
             let name = chain.text(NFTA_CHAIN_NAME), let type = chain.text(NFTA_CHAIN_TYPE),
             let hook = chain.attribute(NFTA_CHAIN_HOOK),
             let place = hook.number(NFTA_HOOK_HOOKNUM)
@@ -98,7 +105,7 @@ struct NFTForeignChains: ~Copyable {
         batch.text(NFTA_RULE_TABLE, base.table)
         restrict(&batch)
         return try socket.request(&batch, unlessChanged: false).compactMap { message in
-            let rule = message.payload.dropFirst(4)
+            let rule = message.attributes
             guard let chain = rule.text(NFTA_RULE_CHAIN),
                 let expressions = rule.attribute(NFTA_RULE_EXPRESSIONS)
             else { return nil }
@@ -119,7 +126,7 @@ struct NFTForeignChains: ~Copyable {
         var keys: Set<[UInt8]> = []
         var hasRanges = false
         for message in try socket.request(&batch, unlessChanged: false) {
-            let list = message.payload.dropFirst(4).attribute(NFTA_SET_ELEM_LIST_ELEMENTS)
+            let list = message.attributes.attribute(NFTA_SET_ELEM_LIST_ELEMENTS)
             list?.forEachAttribute { _, element in
                 let isEnd = (element.number(NFTA_SET_ELEM_FLAGS) ?? 0) & 1 != 0
                 if isEnd || element.attribute(NFTA_SET_ELEM_KEY_END) != nil { hasRanges = true }
