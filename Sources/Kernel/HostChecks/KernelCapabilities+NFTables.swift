@@ -5,8 +5,8 @@ import HostFacts
 import NFTables
 
 extension KernelCapabilities {
-    /// Looks at everything that nftables mode depends on. Programs nothing: the kernel is shown a
-    /// transaction that it drops, for which it may load modules.
+    /// Checks everything that nftables mode depends on. Changes nothing: the kernel checks a transaction
+    /// and discards it, for which it may load modules.
     package static func nftables(
         families: [IPFamily],
         _ ownership: Ownership
@@ -21,8 +21,7 @@ extension KernelCapabilities {
         return capabilities.findings
     }
 
-    /// Whether the kernel has all that nftables mode needs in a family; true if it does not let us
-    /// ask.
+    /// Whether the kernel has all that nftables mode needs in a family; true if that cannot be checked.
     package static func hasNFTables(_ family: IPFamily, _ ownership: Ownership) -> Bool {
         (try? NFTRehearsal(family, ownership).missing().isEmpty) ?? true
     }
@@ -32,7 +31,7 @@ extension KernelCapabilities {
     private mutating func checkVersion() {
         let release = KernelVersion.release
         guard let version = KernelVersion(release: release) else {
-            add(.note, "kernel", "\(release): cannot tell whether it is \(Self.oldest) or later")
+            add(.note, "kernel", "\(release): unknown whether this is \(Self.oldest) or later")
             return
         }
         if version >= Self.oldest {
@@ -57,12 +56,12 @@ extension KernelCapabilities {
     }
 }
 
-/// What nftables mode is made of, shown to the kernel piece by piece.
+/// The parts of nftables mode, which the kernel checks one by one.
 private struct NFTRehearsal {
     private let family: IPFamily
     private let table: String
 
-    /// One thing that a kernel may lack, and how to get it.
+    /// A feature that a kernel may lack, and how to get it.
     private struct Part {
         var name: String
         var cure: String
@@ -74,7 +73,7 @@ private struct NFTRehearsal {
         table = ownership.table
     }
 
-    /// What the kernel refuses, each with its cure.
+    /// The features that the kernel lacks, each with its cure.
     func missing() throws(DataplaneError) -> [String] {
         let connection = try NFTConnection(family)
         _ = try connection.generation()
@@ -86,7 +85,7 @@ private struct NFTRehearsal {
             let error = DataplaneError.nftables([refusal], transaction)
             if error.kind == .notPermitted { throw error }
             missing.append("\(part.name) (\(error.message ?? "refused")): \(part.cure)")
-            // Without tables of this family the kernel has none of the others either.
+            // Without tables of this family all other features are missing as well.
             if part.steps.isEmpty { break }
         }
         return missing
@@ -183,7 +182,7 @@ private struct NFTRehearsal {
         )
     }
 
-    /// Each sort of translation has its own hooks; elsewhere the kernel refuses it.
+    /// The kernel accepts each kind of translation only at certain hooks.
     private func natPart(
         _ name: String,
         _ module: String,
@@ -199,7 +198,7 @@ private struct NFTRehearsal {
         )
     }
 
-    /// Rules in a chain, and maps that they may ask.
+    /// Rules in a chain, and the maps that they may use.
     private func rules(_ statements: [NFTStatement], _ hook: NFTHook? = nil) -> [NFTStep] {
         let numbers = NFTSetShape([.classID], mapping: .fields([.classID]), isDynamic: true)
         let sockets = NFTSetShape([.classID], mapping: .fields([.address, .port]))

@@ -3,7 +3,7 @@ import Glibc
 import SystemPackage
 
 extension DataplaneError.Kind {
-    /// What the number means for most system calls.
+    /// The kind that the number stands for in most system calls.
     package init(errno: Int32) {
         self =
             switch errno {

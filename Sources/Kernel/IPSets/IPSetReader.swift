@@ -3,7 +3,7 @@ import CNetlink
 import DataplaneModel
 import Netlink
 
-/// A set on its way out of the kernel, message by message.
+/// Reads a set from the kernel's messages, one after the other.
 struct IPSetReader {
     private(set) var set: IPSet
     private let isKnown: Bool
@@ -13,9 +13,9 @@ struct IPSetReader {
         isKnown = header.kind != nil
     }
 
-    /// Takes the entries of one message.
+    /// Adds the entries of one message.
     mutating func read(_ message: NetlinkMessage) {
-        // What the entries of an unknown type say is unknown too.
+        // The entries of an unknown type have an unknown form.
         guard isKnown, let list = message.attributes.attribute(IPSET_ATTR_ADT) else {
             return
         }
@@ -41,8 +41,8 @@ private struct IPSetEntryParts {
     var rangeLength: Int?
     /// The mark, then its mask.
     var mark: UInt64?
-    /// There is something that no entry of ours has.
-    var isOdd = false
+    /// There is an attribute that Fairlead never sets.
+    var hasUnexpected = false
 
     init(_ data: NetlinkBytes) {
         data.forEachAttribute { type, value in
@@ -54,7 +54,7 @@ private struct IPSetEntryParts {
             case IPSET_ATTR_PROTO: transport = TransportProtocol(number: value.number(UInt8.self))
             case IPSET_ATTR_SKBMARK: mark = UInt64(truncatingIfNeeded: value.network(8))
             case IPSET_ATTR_PAD: break
-            default: isOdd = true
+            default: hasUnexpected = true
             }
         }
     }
@@ -68,16 +68,16 @@ private struct IPSetEntryParts {
         }
     }
 
-    /// 0 in a set without marks; nil for a mark that leaves some bits of a packet's mark alone.
+    /// 0 in a set without marks; nil for a mark that keeps some bits of a packet's mark.
     func wholeMark(_ carriesMarks: Bool) -> UInt32? {
-        // The kernel does not mention the mark that leaves all bits alone.
+        // The kernel leaves out a mark that keeps all bits.
         guard let mark else { return carriesMarks ? nil : 0 }
         guard UInt32(truncatingIfNeeded: mark) == UInt32.max else { return nil }
         return UInt32(truncatingIfNeeded: mark >> 32)
     }
 
     func entry(of kind: IPSetKind) -> IPSetEntry? {
-        guard !isOdd else { return nil }
+        guard !hasUnexpected else { return nil }
         switch kind {
         case .address: return address.map { .address($0) }
         case .port: return port.map { .port($0) }

@@ -5,8 +5,8 @@ import NodeAddresses
 import XTables
 
 extension IPVSStore {
-    /// Removes all that is ours of any mode, cutting what drains; what the kernel does not know
-    /// cannot hold anything of ours.
+    /// Removes all our objects of any mode, ending drains at once. A subsystem that the kernel lacks
+    /// holds no objects.
     package func removeEverything() throws(DataplaneError) -> ApplyReport {
         var report = ApplyReport()
         report += try Self.ifSupported { () throws(DataplaneError) in
@@ -45,12 +45,14 @@ extension IPVSStore {
 }
 
 extension VirtualServerStore {
-    /// Deletes every virtual server of ours, with all that drains.
+    /// Deletes all our virtual servers, draining ones included.
     func removeEverything() throws(DataplaneError) -> ApplyReport {
         try withSocket { (socket) throws(DataplaneError) in
             drains = [:]
             known = []
-            let requests = try ownServices(socket).map { IPVSRequest.deleteService($0.key) }
+            let requests = try ownVirtualServers(socket).map {
+                IPVSRequest.deleteVirtualServer($0.key)
+            }
             let failures = try socket.carryOut(requests).map(\.error)
             return ApplyReport(operations: requests.count - failures.count, failures: failures)
         }
@@ -58,7 +60,7 @@ extension VirtualServerStore {
 }
 
 extension IPVSStore {
-    /// What `retire` would remove now: without what only waits for its last connections.
+    /// What `retire` would remove now, without what drains.
     package func leftovers(rulesIn tables: [TableName]) throws(DataplaneError) -> IPVSState {
         let rules = rules(in: tables.filter { LegacyTables.used(family).contains($0) })
         var state = IPVSState(iptables: try rules.observe().state)
@@ -70,10 +72,10 @@ extension IPVSStore {
         return state
     }
 
-    /// Removes what is ours since another mode serves now: rules in the named tables at once, servers
-    /// and their addresses when their connections have ended, as `attend` finds out.
+    /// Removes our objects because another mode serves now: rules in the named tables at once, virtual
+    /// servers and their addresses when their connections have ended, which `performDueWork` detects.
     ///
-    /// Does nothing where IPVS is not in the kernel, but for the rules.
+    /// Where IPVS is not in the kernel, only removes rules.
     package func retire(rulesIn tables: [TableName]) throws(DataplaneError) -> ApplyReport {
         let rules = rules(in: tables.filter { LegacyTables.used(family).contains($0) })
         var report = try rules.apply(rules.removal())

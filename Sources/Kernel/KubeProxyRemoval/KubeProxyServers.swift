@@ -9,17 +9,17 @@ import NodeAddresses
 
 /// kube-proxy's virtual servers of one family, and the addresses it bound for them.
 ///
-/// IPVS does not tell who made a virtual server. kube-proxy's are those on the addresses of its
-/// link, and on the node's own addresses those at the node ports in its sets.
+/// IPVS does not record the creator of a virtual server. kube-proxy's are those on the addresses of its
+/// link, and those on the node's own addresses at the node ports in its sets.
 struct KubeProxyServers {
     private(set) var servers: [VirtualServer.Key] = []
     private(set) var addresses: [RoutingSocket.BoundAddress] = []
-    /// There is a dummy link of the name.
+    /// kube-proxy's dummy link exists.
     private(set) var hasLink = false
 
     private let family: IPFamily
 
-    /// `sets` are kube-proxy's. Virtual servers of `ownership` are none of them.
+    /// `sets` are kube-proxy's. Virtual servers of `ownership` are left out.
     init(
         _ family: IPFamily,
         sets: [IPSetName: IPSet],
@@ -36,9 +36,9 @@ struct KubeProxyServers {
         let nodePorts = NodePorts(family, sets)
         guard !bound.isEmpty || !nodePorts.isEmpty else { return }
         let local = Set(try LocalAddresses.observe().map(\.address))
-        servers = try IPVSSocket().services().filter { service in
+        servers = try IPVSSocket().virtualServers().filter { service in
             guard case .frontend(let socket, let transport) = service.key,
-                service.key.family == family, !service.flags.bear(ownership)
+                service.key.family == family, !service.flags.haveSignature(of: ownership)
             else { return false }
             return bound.contains(socket.address)
                 || local.contains(socket.address) && nodePorts.contains(socket, transport)
@@ -50,7 +50,7 @@ struct KubeProxyServers {
     func remove() throws(DataplaneError) -> ApplyReport {
         var report = ApplyReport()
         if !servers.isEmpty {
-            let failures = try IPVSSocket().carryOut(servers.map { .deleteService($0) })
+            let failures = try IPVSSocket().carryOut(servers.map { .deleteVirtualServer($0) })
                 .map(\.error).filter { $0.errno != ESRCH }
             report += ApplyReport(operations: servers.count - failures.count, failures: failures)
         }

@@ -6,7 +6,7 @@ import HostFacts
 package import Netlink
 
 extension DataplaneError {
-    /// A question that the kernel did not answer.
+    /// A refused request for data.
     package static func nftables(
         _ operation: String,
         _ subject: String,
@@ -15,7 +15,7 @@ extension DataplaneError {
         var explained = error
         explained.operation = operation
         explained.subject = subject
-        // EINVAL is nfnetlink's word for a subsystem that it does not have.
+        // nfnetlink answers EINVAL for a subsystem that it does not have.
         if error.errno == EINVAL || error.errno == EOPNOTSUPP {
             explained.kind = .unsupported
             explained.message = Self.absence
@@ -26,8 +26,7 @@ extension DataplaneError {
     private static let absence =
         "the kernel has no nftables: \(Cure.missing("nf_tables", "CONFIG_NF_TABLES"))"
 
-    /// A transaction of which the kernel refused something: the first refusal, with the object it
-    /// is about.
+    /// A refused transaction: its first refusal, with the object that was refused.
     package static func nftables(
         _ refusals: [NetlinkSocket.Refusal],
         _ transaction: NFTTransaction
@@ -41,7 +40,7 @@ extension DataplaneError {
         case ENOENT where culprit.isUnknownExpression:
             kind = .unsupported
             message = "the kernel has no expression \(culprit.expression ?? "of that name")"
-        // What is there differs from what was last observed or written.
+        // The table differs from what was last observed or written.
         case ENOENT, EEXIST, EBUSY: kind = .conflict
         default: break
         }
@@ -56,11 +55,11 @@ extension DataplaneError {
     }
 }
 
-/// What a refused message of a transaction is about.
+/// The object in a transaction that the kernel refused.
 package struct NFTCulprit {
     private(set) var operation = "transaction"
     private(set) var subject: String
-    /// The expression of a rule that is to blame.
+    /// The refused expression of a rule.
     private(set) var expression: String?
     /// The message's type, without the subsystem.
     let type: UInt32
@@ -101,18 +100,18 @@ package struct NFTCulprit {
         }
     }
 
-    /// ENOENT for an expression means that the kernel has none of that name; but a lookup may miss
-    /// its set.
+    /// ENOENT for an expression means that the kernel does not have it, except where it refers to a set
+    /// or chain, which may be what is missing.
     var isUnknownExpression: Bool {
         expression.map { $0 != "lookup" && $0 != "dynset" && $0 != "immediate" } ?? false
     }
 
-    /// It would have deleted a chain or a set.
+    /// The message deletes a chain or a set.
     var isDeletion: Bool {
         type == NFT_MSG_DELCHAIN.rawValue || type == NFT_MSG_DELSET.rawValue
     }
 
-    /// How many rules for the chain stand in the transaction up to this one.
+    /// The number of the rule among those for the chain in the transaction, from 1.
     private static func place(of index: Int, in chain: String, _ batch: NetlinkBatch) -> Int {
         let type = UInt16(NFNL_SUBSYS_NFTABLES) << 8 | UInt16(NFT_MSG_NEWRULE.rawValue)
         return (0...index).count { other in
@@ -122,7 +121,7 @@ package struct NFTCulprit {
         }
     }
 
-    /// The attribute that the kernel points at, if it is an item of a list.
+    /// The attribute that the kernel rejected, if it is an item of a list.
     private static func item(
         _ refusal: NetlinkSocket.Refusal,
         _ message: NetlinkBytes
@@ -130,7 +129,7 @@ package struct NFTCulprit {
         refusal.offset.flatMap { message.dropFirst($0).attribute(NFTA_LIST_ELEM) }
     }
 
-    /// The element that the kernel points at or into.
+    /// The element that the kernel rejected, or a part of it.
     private static func element(
         _ refusal: NetlinkSocket.Refusal,
         _ attributes: NetlinkBytes,

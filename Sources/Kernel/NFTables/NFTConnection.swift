@@ -4,8 +4,7 @@ package import DataplaneModel
 import Glibc
 package import Netlink
 
-/// A conversation with nf_tables about our table of one family, in the network namespace of the
-/// thread that began it.
+/// A socket for nf_tables and one family, in the network namespace of the thread that opened it.
 package final class NFTConnection {
     let family: IPFamily
     private var socket: NetlinkSocket
@@ -17,23 +16,23 @@ package final class NFTConnection {
     package init(_ family: IPFamily) throws(DataplaneError) {
         self.family = family
         let opened = try NetlinkSocket(NETLINK_NETFILTER, name: "nf_tables")
-        // Else the kernel gives it its number with the first message.
+        // Otherwise it would have no port number before its first message.
         try opened.bind()
         socket = consume opened
     }
 
-    /// The number that notifications of what this connection does bear.
+    /// The port number in notifications of what this connection changes.
     func port() throws(DataplaneError) -> UInt32 { try socket.port() }
 
     // MARK: - Reading
 
-    /// A number that each transaction of the namespace advances by one, whosever it is.
+    /// A number that each transaction in the namespace, by any program, increases by one.
     package func generation() throws(DataplaneError) -> UInt32 {
         let answers = try ask(NFT_MSG_GETGEN, "generation")
         return answers.lazy.compactMap { $0.attributes.number(NFTA_GEN_ID) }.first ?? 0
     }
 
-    /// The flags of a table; nil if there is none.
+    /// The flags of a table; nil if there is no such table.
     func flags(of table: String) throws(DataplaneError) -> UInt32? {
         do throws(DataplaneError) {
             let answers = try ask(NFT_MSG_GETTABLE, "table") { $0.text(NFTA_TABLE_NAME, table) }
@@ -44,11 +43,12 @@ package final class NFTConnection {
         }
     }
 
-    /// All messages of a dump of what is in a table; `chain` limits a
-    /// dump of rules.
+    /// All messages of a dump of a table's objects; `chain` limits a dump of rules.
     ///
-    /// It does not matter that somebody changes other tables meanwhile, though the kernel calls it
-    /// an interruption; whether ours was changed is for a monitor to tell.
+    /// A change of any table makes the kernel report an interrupted dump, which is ignored here; changes
+    /// of our own table are noticed by a monitor.
+    ///
+    /// - Throws: `.notFound` if the table or set is gone; `.unsupported` if the kernel has no nftables.
     package func dump(
         _ message: nf_tables_msg_types,
         table: String,
@@ -64,8 +64,10 @@ package final class NFTConnection {
         }
     }
 
-    /// The chains of all tables of the family: the kernel gives them only together, and then may
-    /// leave some out if it is interrupted. `.conflict` if it is time and again.
+    /// The chains of all tables of the family: the kernel cannot limit their dump to a table, and may
+    /// leave some out if it is interrupted.
+    ///
+    /// - Throws: `.conflict` if each of many attempts was interrupted.
     package func chains() throws(DataplaneError) -> [NetlinkMessage] {
         try ask(NFT_MSG_GETCHAIN, "chains", isDump: true, attempts: 20)
     }
@@ -90,7 +92,7 @@ package final class NFTConnection {
 
     // MARK: - Changing
 
-    /// Carries out all of a transaction, or nothing, and returns what was refused.
+    /// Carries out all of a transaction or, if anything is refused, nothing; returns the refusals.
     package func commit(
         _ transaction: inout NFTTransaction
     ) throws(DataplaneError) -> [NetlinkSocket.Refusal] {
@@ -98,8 +100,8 @@ package final class NFTConnection {
         return try socket.commit(&transaction.batch)
     }
 
-    /// Lets the kernel look at a transaction that it then drops, having no end, and returns what it
-    /// would have refused.
+    /// Lets the kernel check a transaction, which it discards as it has no end; returns what it would
+    /// have refused.
     package func rehearse(
         _ transaction: inout NFTTransaction
     ) throws(DataplaneError) -> [NetlinkSocket.Refusal] {

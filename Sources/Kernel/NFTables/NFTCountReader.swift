@@ -3,7 +3,7 @@ import CNetlink
 import DataplaneModel
 import Netlink
 
-/// Reads what the elements of a set have counted from the kernel's messages.
+/// Reads the counters of a set's elements from the kernel's messages.
 struct NFTCountReader {
     private let keys: NFTElementReader
     private(set) var counts: [NFTValue: NFTCount] = [:]
@@ -12,8 +12,7 @@ struct NFTCountReader {
         keys = NFTElementReader(shape, family)
     }
 
-    /// Takes the elements of an answer to `NFT_MSG_GETSETELEM`; those without a counter are left
-    /// out.
+    /// Adds the elements of an answer to `NFT_MSG_GETSETELEM`, except those without a counter.
     mutating func read(_ message: NetlinkMessage) {
         let list = message.attributes.attribute(NFTA_SET_ELEM_LIST_ELEMENTS)
         list?.forEachAttribute { _, item in

@@ -18,8 +18,8 @@ extension NetlinkBatch {
 }
 
 extension NetlinkSocket {
-    /// The number under which this kernel knows a generic netlink family; nil if it does not. The
-    /// kernel may load the family's module to tell. The request is `CTRL_CMD_GETFAMILY`.
+    /// This kernel's number of a generic netlink family, for which it may load a module; nil if it has
+    /// no such family. The request is `CTRL_CMD_GETFAMILY`.
     package mutating func genericFamily(_ name: String) throws(DataplaneError) -> UInt16? {
         var batch = NetlinkBatch()
         batch.begin(generic: UInt16(GENL_ID_CTRL), command: UInt8(CTRL_CMD_GETFAMILY))

@@ -30,6 +30,6 @@ extension NetlinkBatch {
 }
 
 extension UInt32 {
-    /// As the hosts that we run on keep it: least significant byte first.
+    /// In host order: least significant byte first on all supported hosts.
     package var hostBytes: [UInt8] { (0..<4).map { UInt8(truncatingIfNeeded: self >> (8 * $0)) } }
 }

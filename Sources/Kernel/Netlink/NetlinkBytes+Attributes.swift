@@ -1,5 +1,5 @@
 extension NetlinkBytes {
-    /// The value of one of nf_tables' attributes.
+    /// The value of an attribute that the headers define in an enumeration.
     package func attribute(_ type: some RawRepresentable<UInt32>) -> NetlinkBytes? {
         attribute(type.rawValue)
     }

@@ -17,8 +17,8 @@ extension NetlinkSocket {
         return socket
     }
 
-    /// Takes a number by which others know this socket. Without one, as the kernel has it that a
-    /// notification goes to all but one number, it would be left out as number 0.
+    /// Gives this socket its port number. The kernel sends a notification to all ports but one, and
+    /// without a number, as port 0, the socket would miss those that exclude port 0.
     package func bind() throws(DataplaneError) {
         var address = sockaddr_nl()
         address.nl_family = sa_family_t(AF_NETLINK)
@@ -31,7 +31,7 @@ extension NetlinkSocket {
         guard result == 0 else { throw error(errno, nil) }
     }
 
-    /// The number by which others know this socket; 0 before it is bound or has sent anything.
+    /// The socket's port number; 0 before it is bound or has sent anything.
     package func port() throws(DataplaneError) -> UInt32 {
         var address = sockaddr_nl()
         var length = socklen_t(MemoryLayout<sockaddr_nl>.size)
@@ -44,7 +44,7 @@ extension NetlinkSocket {
         return address.nl_pid
     }
 
-    /// Begins to listen to a group of notifications, or ends it.
+    /// Joins a group of notifications, or leaves it.
     package func listen(_ group: UInt32, _ isListening: Bool) throws(DataplaneError) {
         var number = Int32(group)
         let option = isListening ? NETLINK_ADD_MEMBERSHIP : NETLINK_DROP_MEMBERSHIP

@@ -5,7 +5,7 @@ import Glibc
 import HostFacts
 import Netlink
 
-/// Changes of addresses on their way into the kernel, and what became of them.
+/// Changes of addresses being made, and their outcome.
 struct AddressEdit {
     private let family: IPFamily
     private let ownership: Ownership
@@ -92,8 +92,8 @@ struct AddressEdit {
         report.fail(errors.map(explained), of: "addresses on \(link)")
     }
 
-    /// A host's own connections must not come from a Service's address unless they go to it: hence
-    /// the scope, and for IPv6, which has no choice of scope, a preferred lifetime of zero.
+    /// A host's own connections must not use a Service's address as their source unless they go to it:
+    /// hence the scope, and for IPv6, where the scope cannot be chosen, a preferred lifetime of zero.
     private func append(_ address: IPAddress, on link: UInt32, to batch: inout NetlinkBatch) {
         batch.beginAddress(
             RTM_NEWADDR,
@@ -108,7 +108,7 @@ struct AddressEdit {
         case .ipv4: batch.attribute(IFA_FLAGS, UInt32(IFA_F_NOPREFIXROUTE))
         case .ipv6:
             batch.attribute(IFA_FLAGS, UInt32(IFA_F_NODAD | IFA_F_NOPREFIXROUTE))
-            // struct ifa_cacheinfo: preferred, valid (for ever), and two times that are not set.
+            // struct ifa_cacheinfo: preferred and valid lifetime (unlimited), and two unused times.
             var lifetimes = [UInt8](repeating: 0, count: 16)
             for index in 4..<8 { lifetimes[index] = .max }
             batch.attribute(IFA_CACHEINFO, lifetimes)
@@ -117,7 +117,7 @@ struct AddressEdit {
 
     // MARK: - Both
 
-    /// Carries out all messages; `allowed` are the errors that mean that it is so already.
+    /// Sends all messages; `allowed` are the errors that mean that nothing was left to do.
     private mutating func send(
         _ batch: inout NetlinkBatch,
         _ operation: String,

@@ -4,11 +4,11 @@ import DataplaneModel
 import Glibc
 import Netlink
 
-/// Counts what other programs change of our bindings of one family, from the kernel's
-/// notifications: at rest it asks the kernel for nothing.
+/// Counts changes of other programs to our bindings of one family, from the kernel's notifications:
+/// while nothing changes it sends the kernel nothing.
 ///
-/// It knows what is bound, and so which notification is of something that it does not know yet. What
-/// we change ourselves is made known before it is done: an IPv6 address is told of some time later.
+/// It knows what is bound, and so which notifications are news. Our own changes are announced to it
+/// before they are made, as the notification of an IPv6 address arrives some time later.
 final class AddressMonitor {
     private let family: IPFamily
     private let ownership: Ownership
@@ -17,17 +17,17 @@ final class AddressMonitor {
     /// Our link; nil while there is none.
     private var link: RoutingSocket.Link?
     private var loopbackIsUp: Bool?
-    /// The single addresses on our link. The kernel tells of some addresses twice.
+    /// The single addresses on our link. The kernel sends two notifications for some of them.
     private var addresses: Set<IPAddress> = []
     private var ranges: Set<IPPrefix> = []
     private var count = 0
-    /// What was told of since the last call, and whether it was bound then.
+    /// What the notifications since the last call were about, and whether it was bound then.
     private var wereBound: [AddressChange: Bool] = [:]
 
     /// `LOOPBACK_IFINDEX`: the loopback interface is the first one of every namespace.
     private static let loopback: UInt32 = 1
 
-    /// Listens from here on, in the network namespace of the calling thread.
+    /// Listens from now on, in the network namespace of the calling thread.
     init(
         _ family: IPFamily,
         _ ownership: Ownership,
@@ -44,9 +44,9 @@ final class AddressMonitor {
         try look()
     }
 
-    /// So many changes since the start; if more happened than the kernel keeps for us, one more, as
-    /// there may have been any. What came and went again between two calls is none: the kernel may
-    /// tell of an IPv6 address of ours when we have already removed it.
+    /// How many changes were noticed since the start. Lost notifications count as one, as they may have
+    /// been about anything. What came and went between two calls does not count: the notification of
+    /// an IPv6 address may arrive when we have already removed it.
     func changes() throws(DataplaneError) -> Int {
         wereBound = [:]
         while try !socket.receiveNotifications({ read($0) }) {
@@ -57,7 +57,7 @@ final class AddressMonitor {
         return count
     }
 
-    /// Our own changes, right before they are made.
+    /// Announces our own changes, right before they are made.
     func expect(_ changes: [AddressChange]) throws(DataplaneError) {
         _ = try self.changes()
         for change in changes {
@@ -70,14 +70,14 @@ final class AddressMonitor {
         }
     }
 
-    /// The link carries addresses, so that adding one makes none.
+    /// The link exists and is up, so that adding an address does not create it.
     var hasLink: Bool { link?.isUp ?? false }
 
-    /// After our own change, where it also made the link, or where some of it was refused: looks at
-    /// what is bound now. What is `surprising` counts, which it is unless it was refused.
+    /// Reads what is bound now, after a change of our own that also made the link, or was refused in
+    /// part. A difference to what was announced counts if it is `surprising`: not after a refusal.
     func lookAgain(surprising: Bool) throws(DataplaneError) {
         let (before, expected) = (count, (addresses, ranges))
-        // What was told up to here is seen now.
+        // Notifications up to here are about what is read now.
         _ = try changes()
         count = before
         try look()
@@ -109,7 +109,7 @@ final class AddressMonitor {
         let index = payload.number(UInt32.self, at: 4)
         let isUp = isThere && payload.number(UInt32.self, at: 8) & UInt32(IFF_UP) != 0
         if index == Self.loopback {
-            // IPv4 routes go with it without a word of their own.
+            // The kernel removes the IPv4 routes with it without notifications.
             if let loopbackIsUp, loopbackIsUp != isUp { count += 1 }
             if loopbackIsUp == nil, !isUp { count += 1 }
             loopbackIsUp = isUp
@@ -146,7 +146,7 @@ final class AddressMonitor {
         if isThere { ranges.insert(range) } else { ranges.remove(range) }
     }
 
-    /// Keeps in mind whether something was bound before the kernel told of it.
+    /// Remembers whether something was bound before the notification.
     private func note(_ binding: AddressChange) {
         if wereBound[binding] == nil { wereBound[binding] = isBound(binding) }
     }

@@ -50,8 +50,8 @@ package enum LocalAddresses {
     }
 }
 
-/// The same, read again only when the kernel tells of a change of addresses or interfaces: a node may
-/// have thousands, most of them Services'.
+/// The same, read again only after a notification of changed addresses or interfaces: a node may have
+/// thousands of addresses, most of them bound for Services.
 package final class LocalAddressWatch {
     private var socket: NetlinkSocket?
     private var known: [LocalAddress] = []
@@ -59,7 +59,7 @@ package final class LocalAddressWatch {
     /// Listens to nothing yet.
     package init() {}
 
-    /// As they are now, in the network namespace of the thread of the first call.
+    /// The present addresses, in the network namespace of the thread of the first call.
     package func addresses() throws(DataplaneError) -> [LocalAddress] {
         if try hasChanged() { known = try LocalAddresses.observe() }
         return known

@@ -37,7 +37,7 @@ extension NetlinkBatch {
         append(link)
     }
 
-    /// About a route of ours in the table of local addresses (struct rtmsg).
+    /// About one of our routes in the table of local addresses (struct rtmsg).
     mutating func beginLocalRoute(
         _ type: some BinaryInteger,
         _ family: IPFamily,

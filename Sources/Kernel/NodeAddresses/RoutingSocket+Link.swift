@@ -6,10 +6,13 @@ import HostFacts
 import Netlink
 
 extension RoutingSocket {
-    /// The kind of our link: it carries addresses and no packets.
+    /// The kind of our link: it has addresses and carries no packets.
     package static let dummy = "dummy"
 
-    /// Our link, set up; made if there is none. Another link of that name is an error.
+    /// Our link, created if there is none and set up.
+    ///
+    /// - Throws: `.other` if the link of that name is not a dummy link; `.unsupported` if the kernel has
+    ///   none; `.notPermitted` without CAP_NET_ADMIN.
     package mutating func requireDummy(_ name: String) throws(DataplaneError) -> Link {
         if try link(name) == nil { try createDummy(name) }
         guard let found = try link(name) else {
@@ -33,7 +36,7 @@ extension RoutingSocket {
             "link \(name)",
             EEXIST,
             kind: .other,
-            message: "it is \(kind) and no dummy link, so not ours and left alone: rename it"
+            message: "it is \(kind), not a dummy link, so Fairlead leaves it unchanged: rename it"
         )
     }
 
@@ -44,8 +47,8 @@ extension RoutingSocket {
         let info = batch.openNested(IFLA_LINKINFO)
         batch.attribute(IFLA_INFO_KIND, Self.dummy)
         batch.closeNested(info)
-        // A message of its own, since the kernel ignores this while it makes a link, and before the
-        // link goes up, since then it gets its link-local address.
+        // A separate message, as the kernel ignores this when it creates a link, and before the link
+        // goes up, as it gets its link-local address then.
         batch.beginLink(RTM_NEWLINK)
         batch.attribute(IFLA_IFNAME, name)
         let families = batch.openNested(IFLA_AF_SPEC)
@@ -55,8 +58,8 @@ extension RoutingSocket {
         batch.closeNested(ipv6)
         batch.closeNested(families)
         for refusal in try transact(&batch) where refusal.index == 0 {
-            // EEXIST: somebody was faster, which is looked at next. The second message fails where
-            // there is no IPv6, where there are no link-local addresses either.
+            // EEXIST: another program created it meanwhile, and its kind is checked next. The second
+            // message fails on hosts without IPv6, which have no link-local addresses.
             if refusal.errno == EEXIST { continue }
             var error = DataplaneError.system("RTM_NEWLINK", "link \(name)", refusal.errno)
             if error.kind == .unsupported {

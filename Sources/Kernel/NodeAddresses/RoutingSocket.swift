@@ -5,13 +5,12 @@ import Glibc
 import HostFacts
 package import Netlink
 
-/// A conversation with the kernel about links, addresses and routes, in the network namespace of
-/// the thread that began it.
+/// A socket for links, addresses and routes, in the network namespace of the thread that opened it.
 package struct RoutingSocket: ~Copyable {
-    /// A network interface, as far as it matters here.
+    /// The properties of a network interface that matter here.
     package struct Link: Equatable {
         package var index: UInt32
-        /// What sort of virtual link it is, such as `dummy`; empty for others.
+        /// The kind of a virtual link, such as `dummy`; empty for others.
         package var kind: String
         var isUp: Bool
     }
@@ -26,7 +25,7 @@ package struct RoutingSocket: ~Copyable {
             self.length = length
         }
 
-        /// Somebody put it there: the kernel gives links their IPv6 link-local addresses itself.
+        /// False for IPv6 link-local addresses, which the kernel gives a link by itself.
         package var isAssigned: Bool { address.family == .ipv4 || !address.isLinkLocal }
     }
 
@@ -37,7 +36,7 @@ package struct RoutingSocket: ~Copyable {
         socket.askStrictly()
     }
 
-    /// Carries out all messages and returns the refusals.
+    /// Sends all messages, and returns the refusals.
     package mutating func transact(
         _ batch: inout NetlinkBatch
     ) throws(DataplaneError) -> [NetlinkSocket.Refusal] {
@@ -46,7 +45,7 @@ package struct RoutingSocket: ~Copyable {
 
     // MARK: - Reading
 
-    /// Nil if there is none of that name.
+    /// Nil if there is no link of that name.
     package mutating func link(_ name: String) throws(DataplaneError) -> Link? {
         var batch = NetlinkBatch()
         batch.beginLink(RTM_GETLINK)
@@ -86,7 +85,7 @@ package struct RoutingSocket: ~Copyable {
                 payload.number(UInt32.self, at: 4) == link.index
             else { return nil }
             let attributes = payload.dropFirst(8)
-            // IPv4 has the own address in one, IPv6 in the other, unless there is a peer.
+            // Without a peer IPv4 has the address in the first, IPv6 in the second.
             let own = attributes.attribute(IFA_LOCAL) ?? attributes.attribute(IFA_ADDRESS)
             guard let own else { return nil }
             let address = IPAddress(family: family, bits: own.network(own.count))
@@ -103,7 +102,7 @@ package struct RoutingSocket: ~Copyable {
         return Set(all.lazy.filter { $0.length == family.bitWidth }.map(\.address))
     }
 
-    /// The ranges that we made local.
+    /// The ranges of our local routes.
     package mutating func localRanges(
         _ family: IPFamily,
         _ routeProtocol: UInt8
@@ -119,7 +118,7 @@ package struct RoutingSocket: ~Copyable {
         return messages.compactMap { Self.localRange($0.payload, family, routeProtocol) }
     }
 
-    /// The range that a route of ours makes local; nil of any other route.
+    /// The range of a local route of that protocol; nil for any other route.
     static func localRange(
         _ payload: NetlinkBytes,
         _ family: IPFamily,

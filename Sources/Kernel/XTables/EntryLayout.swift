@@ -1,7 +1,7 @@
 import Addressing
 import CIPTables
 
-/// Where the fields of a rule's header are: the one thing in which the families differ throughout.
+/// The offsets of the fields in a rule's header, which differ between the families.
 package struct EntryLayout: Sendable {
     package var size: Int
     package var targetOffset: Int
@@ -21,10 +21,10 @@ package struct EntryLayout: Sendable {
     var inversions: Int
     /// The flag for `-g`.
     var gotoFlag: UInt8
-    /// The flag without which ip6_tables does not look at the protocol; ip_tables has none.
+    /// The flag without which ip6_tables ignores the protocol; ip_tables has no such flag.
     var transportFlag: UInt8
 
-    /// Something that is compared under a mask.
+    /// A field that is compared under a mask.
     struct Masked {
         var place: Int
         var mask: Int

@@ -2,14 +2,14 @@ import Addressing
 import CIPTables
 import DataplaneModel
 
-// Fields are taken for what they seem to be: whether nothing else was said is proved by encoding
-// the result again, in `decode`.
+// Reads the fields that it knows; `decode` proves that nothing was overlooked by encoding the result
+// again.
 extension RuleCodec {
     /// Makes an entry of the kernel comparable with an encoded one: names its target if that is a
-    /// verdict, and zeroes counters, kernel-private fields and what is behind the end of names
-    /// (the kernel copies names up to their end only, so that libiptc's memory shows through).
+    /// verdict, and zeroes counters, kernel-private fields and the bytes behind the end of names
+    /// (the kernel copies names only up to their end, and old bytes of libiptc's memory follow).
     ///
-    /// False if the entry's own sizes don't add up.
+    /// False if the entry's sizes are inconsistent.
     func normalize(_ entry: inout RuleEntry, label: String) -> Bool {
         guard entry.count >= layout.size,
             Int(entry.uint16(at: layout.nextOffset)) == entry.count

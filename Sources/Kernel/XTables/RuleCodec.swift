@@ -2,24 +2,26 @@ package import Addressing
 import CIPTables
 package import DataplaneModel
 
-/// Rules as the kernel's bytes and back; pure.
+/// Translates rules to the kernel's bytes and back, without I/O.
 ///
-/// Extension revisions are those that iptables 1.8.9 uses itself (so that it can print them) and
-/// that kernels 6.1 to 6.18 take.
+/// Extension revisions are those that iptables 1.8.9 uses itself, so that it can print them, and that
+/// kernels 6.1 to 6.18 accept.
 package struct RuleCodec: Sendable {
     package let family: IPFamily
     package let layout: EntryLayout
-    /// Rules name sets, and the kernel's bytes number them.
+    /// Rules have the names of sets, and the kernel's bytes their numbers.
     let sets: SetIndexes
 
-    /// A rule that asks a set which is not in `sets` cannot be encoded, and decodes as opaque.
+    /// A rule that uses a set which is not in `sets` cannot be encoded, and decodes as opaque.
     package init(family: IPFamily, sets: SetIndexes = SetIndexes()) {
         self.family = family
         self.sets = sets
         layout = EntryLayout.of(family)
     }
 
-    /// Fills `entry` with the rule as libiptc wants it: a jump names its chain in the target.
+    /// Fills `entry` with the rule in libiptc's form, in which a jump has its chain's name in the target.
+    ///
+    /// - Throws: the reason why the rule has no such form.
     package func encode(
         _ rule: Rule,
         into entry: inout RuleEntry
@@ -34,7 +36,7 @@ package struct RuleCodec: Sendable {
             entry.store(entry.bytes[layout.flags] | layout.transportFlag, at: layout.flags)
         }
         for match in rule.matches { try encode(match, of: rule, into: &entry) }
-        // Both offsets are 16 bits wide, and a target takes at most 80 bytes.
+        // Both offsets are 16 bits wide, and a target has at most 80 bytes.
         guard entry.count < 65_000 else { throw UnencodableRule("it takes more than 64 KiB") }
         entry.store(UInt16(entry.count), at: layout.targetOffset)
         try encode(rule.target, of: rule, into: &entry)
@@ -47,19 +49,19 @@ package struct RuleCodec: Sendable {
         return decode(entry, scratch: &again)
     }
 
-    /// The same with storage for a second encoding, which proves that nothing was overlooked.
+    /// The same with storage for the second encoding, which proves that nothing was overlooked.
     func decode(_ entry: RuleEntry, scratch: inout RuleEntry) -> Rule {
         if let rule = parse(entry) {
             do throws(UnencodableRule) {
                 try encode(rule, into: &scratch)
                 if scratch == entry { return rule }
-            } catch {}  // such as a mark of several extensions at once: no rule of ours
+            } catch {}  // such as a combination of extensions that Fairlead never writes
         }
         return Rule(target: .opaque(entry.bytes))
     }
 }
 
-/// Why a rule has no form that the kernel and iptables-restore would both take.
+/// Why a rule has no form that both the kernel and iptables-restore accept.
 package struct UnencodableRule: Error, Sendable, Equatable {
     package var reason: String
 
@@ -93,8 +95,8 @@ extension RuleCodec {
         if match.inverted { invert(field, &entry) }
     }
 
-    /// As iptables does it: a mask over the name and its terminating zero, or over the prefix
-    /// alone, where a `+` stays in the name's bytes.
+    /// As iptables does: a mask over the name and its terminating zero, or over the prefix alone, with a
+    /// `+` behind it in the name's bytes.
     private func encode(
         _ match: InterfaceMatch?,
         _ field: EntryLayout.Masked,

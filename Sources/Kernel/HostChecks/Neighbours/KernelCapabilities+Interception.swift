@@ -4,11 +4,11 @@ package import DataplaneModel
 import XTables
 
 extension KernelCapabilities {
-    /// A node port of ours.
+    /// A node port of a Service.
     package struct NodePort: Sendable, Hashable {
         package var transport: TransportProtocol
         package var port: UInt16
-        /// Whose it is, for people: `shop/web`.
+        /// The Service, to be shown: `shop/web`.
         package var owner: String
 
         package init(_ transport: TransportProtocol, _ port: UInt16, owner: String) {
@@ -18,7 +18,7 @@ extension KernelCapabilities {
         }
     }
 
-    /// Foreign rules that send connections to our node ports elsewhere, such as a hostPort of the
+    /// Foreign rules that send connections to node ports elsewhere, such as a hostPort of the
     /// portmap plugin or a published port of Docker. Reads only; what cannot be read is not reported.
     package static func interceptions(
         _ families: [IPFamily],
@@ -35,7 +35,7 @@ extension KernelCapabilities {
                 Finding(
                     .note,
                     "node port \(nodePort.port)/\(nodePort.transport.keyword)",
-                    "of \(nodePort.owner): \($0.place) sends connections to that port elsewhere, as for a hostPort or a published port; they go to whichever chain translates first, of two at one priority the one registered last: give one of them another port"
+                    "of \(nodePort.owner): \($0.place) sends connections to that port elsewhere, as for a hostPort or a published port; the chain that translates first wins, of two with the same priority the one registered last: change one of the ports"
                 )
             }
         }
@@ -100,7 +100,7 @@ extension KernelCapabilities {
                 }
             }
         } catch {
-            // The mode's own findings tell what cannot be read.
+            // The mode's own findings report what cannot be read.
         }
         return found
     }
