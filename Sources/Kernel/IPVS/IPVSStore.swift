@@ -200,9 +200,9 @@ package final class IPVSStore: KernelStore {
         _ = try changing([change]) { () throws(DataplaneError) in
             var report = try addresses.remove(done.map { .remove($0) })
             report += try sets.remove([change])
+            draining.subtract(done)
             return report
         }
-        draining.subtract(done)
     }
 }
 
@@ -250,13 +250,14 @@ extension IPVSStore {
         counts = present
         guard report.failures.isEmpty else { return report }
         for change in changes {
-            // An address that drains stays in the set, and may be wanted again.
-            let keepsEntries = change.name == addressSet && !(drained.isEmpty && draining.isEmpty)
-            expected.entries[change.name] =
-                keepsEntries
-                ? present.entries[change.name]
-                : change.entryCount(from: expected.entries[change.name])
-                    ?? present.entries[change.name]
+            let before = expected.entries[change.name]
+            let isAddressSet = change.name == addressSet
+            expected.entries[change.name] = change.entryCount(
+                from: before,
+                // An address that drains stays in the set, and may be wanted again.
+                present: isAddressSet ? drained : [],
+                kept: isAddressSet ? draining : []
+            )
         }
         if let before = expected.virtualServers {
             expected.virtualServers = before + servers.made - made
@@ -268,24 +269,34 @@ extension IPVSStore {
 
 extension IPSetChange {
     /// How many entries the set has after the change, from how many it had before; nil if there is no
-    /// set then, or if entries may only get other marks, which adds none.
-    fileprivate func entryCount(from count: Int?) -> Int? {
+    /// set then. Of the update's addresses those in `present` are not new, and those in `kept` stay.
+    fileprivate func entryCount(
+        from count: Int?,
+        present: Set<IPAddress>,
+        kept: Set<IPAddress>
+    ) -> Int? {
         switch self {
-        case .create(let set), .replace(let set): set.entries.count
-        case .update(let update) where update.marks.allSatisfy { $0 == 0 }:
-            count.map { $0 + update.added.count - update.removed.count }
-        case .update, .destroy: nil
+        case .create(let set), .replace(let set): return set.entries.count
+        case .update(let update):
+            let added = update.added.count { !$0.isAddress(in: present) } - update.remarked
+            let removed = update.removed.count { !$0.isAddress(in: kept) }
+            return count.map { $0 + added - removed }
+        case .destroy: return nil
         }
     }
 
     /// Without the removal of `addresses` from the set `name`.
     fileprivate func keeping(_ addresses: Set<IPAddress>, in name: IPSetName) -> IPSetChange {
         guard case .update(var update) = self, update.name == name else { return self }
-        update.removed.removeAll { entry in
-            guard case .address(let address) = entry else { return false }
-            return addresses.contains(address)
-        }
+        update.removed.removeAll { $0.isAddress(in: addresses) }
         return .update(update)
+    }
+}
+
+extension IPSetEntry {
+    fileprivate func isAddress(in addresses: Set<IPAddress>) -> Bool {
+        guard case .address(let address) = self else { return false }
+        return addresses.contains(address)
     }
 }
 
