@@ -24,7 +24,7 @@ struct ClassicLayout {
             "-A POSTROUTING -m comment --comment \"kubernetes postrouting rules\" -j KUBE-POSTROUTING\n"
         text += staticRules
         for index in all { appendDispatch(index, to: &text) }
-        for index in all { appendService(index, members: workload.endpoints, to: &text) }
+        for index in all { appendVirtualServer(index, members: workload.endpoints, to: &text) }
         return text + "COMMIT\n"
     }
 
@@ -36,7 +36,7 @@ struct ClassicLayout {
         for member in 0..<workload.endpoints {
             text += ":\(endpointChain(index, member)) - [0:0]\n"
         }
-        appendService(index, members: members, to: &text)
+        appendVirtualServer(index, members: members, to: &text)
         for member in members..<workload.endpoints {
             text += "-X \(endpointChain(index, member))\n"
         }
@@ -58,7 +58,7 @@ struct ClassicLayout {
             "-A KUBE-SERVICES -m comment --comment \"bench/service-\(index) cluster IP\" -m tcp -p tcp -d \(workload.clusterIP(index)) --dport 80 -j \(serviceChain(index))\n"
     }
 
-    private func appendService(_ index: Int, members: Int, to text: inout String) {
+    private func appendVirtualServer(_ index: Int, members: Int, to text: inout String) {
         let chain = serviceChain(index)
         text +=
             "-A \(chain) -m comment --comment \"bench/service-\(index) cluster IP\" -m tcp -p tcp -d \(workload.clusterIP(index)) --dport 80 ! -s 10.128.0.0/9 -j KUBE-MARK-MASQ\n"

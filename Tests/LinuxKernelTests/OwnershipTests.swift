@@ -64,9 +64,9 @@ struct OwnershipTests {
             .frontend(address("10.96.0.1", 80), .tcp),
             scheduler: SchedulerName("rr")
         )
-        let record = ServiceRecord(server, Self.other)
-        #expect(record.flags.bear(Self.other))
-        #expect(!record.flags.bear(.fairlead))
+        let record = VirtualServerRecord(server, Self.other)
+        #expect(record.flags.haveSignature(of: Self.other))
+        #expect(!record.flags.haveSignature(of: .fairlead))
     }
 
     @Test("Names are owned by their prefix, sets in their own family alone")

@@ -26,7 +26,8 @@ extension IPTablesMode: InstalledMode {
         KernelCapabilities(families: families).findings
             + KernelCapabilities.neighbours(
                 families,
-                .init(passesInput: false, acceptsForwarded: true)
+                .init(passesInput: false, acceptsForwarded: true),
+                .fairlead
             )
     }
 }

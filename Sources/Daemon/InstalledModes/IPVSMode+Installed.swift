@@ -57,7 +57,8 @@ extension IPVSMode: InstalledMode {
         )
             + KernelCapabilities.neighbours(
                 families,
-                .init(passesInput: true, acceptsForwarded: true)
+                .init(passesInput: true, acceptsForwarded: true),
+                .fairlead
             )
     }
 }

@@ -16,10 +16,10 @@ package struct ModeChoice {
         let findings: [KernelCapabilities.Finding]
         if let namespace = configuration.networkNamespace {
             findings = try NetworkNamespace.withNamespace(namespace) {
-                KernelCapabilities.nftables(families: families)
+                KernelCapabilities.nftables(families: families, .fairlead)
             }
         } else {
-            findings = KernelCapabilities.nftables(families: families)
+            findings = KernelCapabilities.nftables(families: families, .fairlead)
         }
         if let missing = findings.first(where: { $0.level == .failure }) {
             mode = .iptables

@@ -18,17 +18,18 @@ extension NFTablesMode: InstalledMode {
 
     /// Without IPv4 nothing is left to try, and the first pass says what is missing.
     package static func families() throws(DataplaneError) -> [IPFamily] {
-        KernelCapabilities.hasNFTables(.ipv6) ? IPFamily.allCases : [.ipv4]
+        KernelCapabilities.hasNFTables(.ipv6, .fairlead) ? IPFamily.allCases : [.ipv4]
     }
 
     package static func capabilities(
         _ families: [IPFamily],
         _ configuration: DaemonConfiguration
     ) -> [KernelCapabilities.Finding] {
-        KernelCapabilities.nftables(families: families)
+        KernelCapabilities.nftables(families: families, .fairlead)
             + KernelCapabilities.neighbours(
                 families,
-                .init(passesInput: false, acceptsForwarded: false)
+                .init(passesInput: false, acceptsForwarded: false),
+                .fairlead
             )
     }
 }

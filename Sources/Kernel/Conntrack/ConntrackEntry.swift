@@ -4,23 +4,22 @@ import DataplaneModel
 import Glibc
 import Netlink
 
-/// An entry for UDP in the zone that is nobody's in particular, as the kernel tells it.
+/// A UDP entry in the default zone, as the kernel reports it.
 struct ConntrackEntry: Equatable {
     var flow: UDPFlow
-    /// `CTA_TUPLE_ORIG` as it came, by which the kernel finds the entry; never empty.
+    /// `CTA_TUPLE_ORIG` as received, by which the kernel finds the entry; never empty.
     var tuple: [UInt8]
-    /// `CTA_ID`, which no later entry of the same tuple has.
+    /// `CTA_ID`, which differs from that of any later entry with the same tuple.
     var identity: [UInt8]
 
-    /// Nil for other protocols and for other zones, which are those of other programs.
+    /// Nil for other protocols, and for other zones, which belong to other programs.
     init?(_ message: NetlinkMessage, _ family: IPFamily) {
-        let payload = message.payload
-        guard payload.number(UInt8.self) == family.protocolFamily else { return nil }
+        guard message.payload.number(UInt8.self) == family.protocolFamily else { return nil }
         var original: NetlinkBytes?
         var reply: NetlinkBytes?
         var identity: NetlinkBytes?
         var hasZone = false
-        payload.dropFirst(4).forEachAttribute { type, value in
+        message.attributes.forEachAttribute { type, value in
             switch UInt32(type) {
             case CTA_TUPLE_ORIG.rawValue: original = value
             case CTA_TUPLE_REPLY.rawValue: reply = value

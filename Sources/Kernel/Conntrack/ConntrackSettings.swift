@@ -2,15 +2,15 @@ package import DataplaneModel
 import Glibc
 import HostFacts
 
-/// The host's settings of connection tracking; zero and nil leave one alone.
+/// The host's connection tracking settings; zero leaves a setting unchanged.
 package struct ConntrackSettings: Sendable, Equatable {
-    /// Entries to make room for, for each CPU.
+    /// The limit of entries for each CPU.
     package var maximumPerCore: Int
-    /// Room for at least so many; counts only if `maximumPerCore` does.
+    /// The lowest limit of entries; ignored if `maximumPerCore` is zero.
     package var minimum: Int
     package var tcpEstablishedTimeout: Duration
     package var tcpCloseWaitTimeout: Duration
-    /// True takes packets outside a connection's window for valid; false leaves the setting alone.
+    /// True accepts packets outside a connection's window; false leaves the setting unchanged.
     package var tcpIsLiberal: Bool
     package var udpTimeout: Duration
     package var udpStreamTimeout: Duration
@@ -33,7 +33,8 @@ package struct ConntrackSettings: Sendable, Equatable {
         self.udpStreamTimeout = udpStreamTimeout
     }
 
-    /// As kube-proxy reckons, which does not go beyond 1 048 576 by itself; nil leaves it alone.
+    /// The limit of entries, computed as kube-proxy does, with its bound of 1 048 576; nil leaves the
+    /// setting unchanged.
     package func maximum(cores: Int) -> Int? {
         guard maximumPerCore > 0 else { return nil }
         let (product, overflow) = maximumPerCore.multipliedReportingOverflow(by: cores)
@@ -43,8 +44,7 @@ package struct ConntrackSettings: Sendable, Equatable {
 
     private static let largestMaximum = 1 << 20
 
-    /// The parameters below `net.netfilter` that are to be set, in this order. Those of the whole
-    /// host come first.
+    /// The parameters below `net.netfilter` to set, in this order: host-wide ones first.
     package func parameters(cores: Int) -> [(name: String, value: Int)] {
         var wanted: [(name: String, value: Int)] = []
         if let maximum = maximum(cores: cores) { wanted.append((Self.size, maximum)) }
@@ -60,17 +60,17 @@ package struct ConntrackSettings: Sendable, Equatable {
         return wanted
     }
 
-    /// Sets what differs and returns what could not be set. Timeouts and the strictness are each
-    /// network namespace's own; the size of the table is the whole host's, and only its own network
-    /// namespace can change it.
+    /// Sets what differs, and returns what could not be set. Timeouts and `tcpIsLiberal` are settings
+    /// of each network namespace; the size of the table is host-wide, and can only be changed in the
+    /// initial one.
     package func apply() -> [DataplaneError] {
-        // Not those this process may run on: the table is the host's.
+        // Not those that this process may run on: the table is host-wide.
         let cores = max(1, sysconf(Int32(_SC_NPROCESSORS_CONF)))
         return apply(parameters(cores: cores))
     }
 
-    /// Whether this thread is in the host's own network namespace: in no other can anybody write the
-    /// number of buckets. Without connection tracking in the kernel, that is what is to be reported.
+    /// Whether this thread is in the initial network namespace: only there can the number of buckets be
+    /// written. True without connection tracking, so that its absence is what gets reported.
     private static var isInitialNamespace: Bool {
         var found = stat()
         let path = "/proc/sys/net/netfilter/nf_conntrack_buckets"
@@ -99,19 +99,19 @@ package struct ConntrackSettings: Sendable, Equatable {
     private static func setSize(_ value: Int) throws(DataplaneError) {
         guard isInitialNamespace else {
             let present = Int(try Sysctl.read("net.netfilter.\(size)")) ?? 0
-            // Room for more is as good.
+            // A higher limit is fine.
             guard present < value else { return }
-            throw DataplaneError(
+            throw .system(
+                "sysctl",
+                "net.netfilter.\(size)",
+                EPERM,
                 kind: .unsupported,
-                operation: "sysctl",
-                subject: "net.netfilter.\(size)",
-                errno: EPERM,
                 message:
-                    "it is \(present) and should be \(value), which can be set in the host's own network namespace only"
+                    "it is \(present) and should be \(value), which can only be set in the host's own network namespace"
             )
         }
         try set(size) { _ in value }
-        // A bucket for four entries; a table with more is as good.
+        // One bucket for four entries; more are fine.
         try set("nf_conntrack_buckets") { max($0, value / 4) }
     }
 

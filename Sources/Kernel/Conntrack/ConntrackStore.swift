@@ -5,14 +5,14 @@ import Glibc
 import HostFacts
 import Netlink
 
-/// What connection tracking remembers of UDP in one family.
+/// The UDP entries of connection tracking in one family.
 ///
-/// Works in the network namespace of the calling thread. It reads and deletes piece by piece, and
-/// the kernel's locks are free in between; the memory it needs does not grow with the table.
+/// Works in the network namespace of the calling thread. Reads and deletes in portions, between which
+/// the kernel's locks are free; memory use does not grow with the table.
 package final class ConntrackStore {
-    /// What a look through the table did.
+    /// The outcome of one pass through the table.
     package struct Report: Sendable, Equatable {
-        /// Entries for UDP that were looked at.
+        /// UDP entries that were examined.
         package var examined = 0
         /// Entries deleted.
         package var deleted = 0
@@ -23,25 +23,27 @@ package final class ConntrackStore {
     }
 
     package let family: IPFamily
-    /// The kernel takes the filter, as far as is known.
+    /// False once the kernel has refused the filter.
     private var filters = true
 
     package init(family: IPFamily) {
         self.family = family
     }
 
-    /// So many entries are deleted in one go.
+    /// How many entries are deleted at once.
     private static let portion = 256
 
-    /// Deletes the UDP flows that `isStale` picks. Entries of other protocols and of zones of other
-    /// programs are never touched, nor is one that came while this ran.
+    /// Deletes the UDP flows for which `isStale` is true. Never touches entries of other protocols or
+    /// zones, nor one that replaces a stale entry meanwhile.
+    ///
+    /// - Throws: `.unsupported` if the kernel does not list its entries; else the error of the dump.
     package func deleteFlows(
         where isStale: (UDPFlow) -> Bool
     ) throws(DataplaneError) -> Report {
         do throws(DataplaneError) {
             return try deleteFlows(filtered: filters, isStale)
         } catch {
-            // Any refusal may be the filter's.
+            // The filter may be what was refused.
             guard filters, error.errno == EINVAL || error.errno == EOPNOTSUPP else { throw error }
             filters = false
         }
@@ -49,11 +51,10 @@ package final class ConntrackStore {
             return try deleteFlows(filtered: false, isStale)
         } catch {
             guard error.errno == EINVAL || error.kind == .unsupported else { throw error }
-            var explained = error
-            explained.kind = .unsupported
-            explained.message =
-                "the kernel does not tell what it tracks: \(Cure.loadModule("nf_conntrack_netlink").command)"
-            throw explained
+            throw error.explained(
+                as: .unsupported,
+                "the kernel does not list tracked connections: \(Cure.loadModule("nf_conntrack_netlink").command)"
+            )
         }
     }
 
@@ -61,14 +62,14 @@ package final class ConntrackStore {
         filtered: Bool,
         _ isStale: (UDPFlow) -> Bool
     ) throws(DataplaneError) -> Report {
-        // Two sockets, as one waits for the dump's end.
+        // Two sockets, as the reader is busy until the dump ends.
         var reader = try NetlinkSocket(NETLINK_NETFILTER, name: "ctnetlink")
         var writer = try NetlinkSocket(NETLINK_NETFILTER, name: "ctnetlink")
         var report = Report()
         var stale: [ConntrackEntry] = []
         var batch = NetlinkBatch()
         batch.dumpUDP(family, filtered: filtered)
-        // The table changes all the time, and what comes meanwhile is not stale.
+        // The table changes all the time, and new entries are not stale.
         try reader.request(&batch, unlessChanged: false) { message throws(DataplaneError) in
             guard let entry = ConntrackEntry(message, family) else { return }
             report.examined += 1
@@ -92,7 +93,7 @@ package final class ConntrackStore {
         for entry in entries { batch.delete(entry, family) }
         let refusals = try writer.transact(&batch)
         report.deleted += entries.count - refusals.count
-        // ENOENT: it ended by itself, or another one came in its place.
+        // ENOENT: the entry has ended, or was replaced.
         report.failures += refusals.filter { $0.errno != ENOENT }.map { refusal in
             let flow = entries[refusal.index].flow
             let subject = "UDP flow to \(flow.destination) by way of \(flow.responder)"

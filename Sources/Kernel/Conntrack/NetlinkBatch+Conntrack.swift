@@ -16,8 +16,8 @@ extension NetlinkBatch {
         append([family.protocolFamily, UInt8(NFNETLINK_V0), 0, 0])
     }
 
-    /// Asks for all UDP entries of a family. Kernels before 5.8 do not know the filter and give
-    /// those of other protocols too; with `filtered` false all do.
+    /// Requests all UDP entries of a family; without `filtered`, and from kernels before 5.8, which
+    /// ignore the filter, also those of other protocols.
     mutating func dumpUDP(_ family: IPFamily, filtered: Bool) {
         begin(IPCTNL_MSG_CT_GET, family, flags: UInt16(NLM_F_DUMP))
         guard filtered else { return }
@@ -31,14 +31,14 @@ extension NetlinkBatch {
         }
     }
 
-    /// Deletes an entry unless another one has come in its place.
+    /// Deletes an entry unless another one has replaced it.
     mutating func delete(_ entry: ConntrackEntry, _ family: IPFamily) {
         begin(IPCTNL_MSG_CT_DELETE, family)
-        // Without a tuple the kernel would delete everything; an entry cannot be without one.
+        // Without a tuple the kernel would delete everything; an entry always has one.
         attribute(CTA_TUPLE_ORIG.rawValue | UInt32(NLA_F_NESTED), entry.tuple)
         attribute(CTA_ID.rawValue, entry.identity)
     }
 }
 
-/// `CTA_FILTER_FLAG(CTA_PROTO_NUM)`, which is in no header of the kernel's for programs.
+/// `CTA_FILTER_FLAG(CTA_PROTO_NUM)`, which the kernel's user headers do not have.
 private let filterByProtocol: UInt32 = 1 << 3

@@ -3,12 +3,13 @@ import CNetlink
 package import DataplaneModel
 import Glibc
 import HostFacts
+import IPSets
 import IPVS
 import Netlink
 
 extension KernelCapabilities {
-    /// Looks at everything that ipvs mode depends on. Programs nothing; asking may make the kernel
-    /// load modules.
+    /// Checks everything that ipvs mode depends on. Changes nothing, but may make the kernel load
+    /// modules.
     package static func ipvs(
         families: [IPFamily],
         scheduler: SchedulerName,
@@ -39,7 +40,7 @@ extension KernelCapabilities {
         return capabilities.findings
     }
 
-    /// Those of iptables mode that ipvs mode uses too.
+    /// Those of iptables mode that ipvs mode uses, too.
     private static let sharedExtensions: Set = [
         "conntrack", "mark", "addrtype", "bpf", "MASQUERADE", "MARK", "REJECT",
     ]
@@ -63,14 +64,14 @@ extension KernelCapabilities {
             let version = answer?.attribute(IPVS_INFO_ATTR_VERSION)?.number(UInt32.self) ?? 0
             let parts = [version >> 16, version >> 8, version].map { String($0 & 255) }
             add(.good, subject, "version \(parts.joined(separator: "."))")
-            // Looks for a server that need not be there: a kernel without IPv6 in IPVS refuses to.
-            if families.contains(.ipv6) { _ = try socket.service(.mark(1, .ipv6)) }
+            // The virtual server need not exist: a kernel without IPv6 in IPVS refuses the request.
+            if families.contains(.ipv6) { _ = try socket.virtualServer(.mark(1, .ipv6)) }
         } catch {
             add(
                 .failure,
                 subject,
                 error.errno == EAFNOSUPPORT
-                    ? "not for IPv6: a kernel built with CONFIG_IP_VS_IPV6"
+                    ? "lacks IPv6: needs a kernel built with CONFIG_IP_VS_IPV6"
                     : error.message ?? "\(error)"
             )
             return
@@ -82,7 +83,7 @@ extension KernelCapabilities {
             add(
                 .failure,
                 subject,
-                "not connected to connection tracking, without which nothing can be masqueraded: a kernel built with CONFIG_IP_VS_NFCT"
+                "lacks connection tracking, without which nothing can be masqueraded: needs a kernel built with CONFIG_IP_VS_NFCT"
             )
         }
     }
@@ -94,19 +95,19 @@ extension KernelCapabilities {
         _ modules: KernelModules
     ) {
         switch modules.state(module) {
-        case .present: add(.good, subject, "there")
+        case .present: add(.good, subject, "present")
         case .loadable: add(.good, subject, "the kernel can load \(module)")
         case .absent:
             add(
                 .failure,
                 subject,
-                "no module \(module) in \(modules.directory): a kernel built with \(option), or the package with its modules"
+                "no module \(module) in \(modules.directory): needs a kernel built with \(option), or the package with its modules"
             )
         case .unknown:
             add(
                 .note,
                 subject,
-                "cannot tell: \(modules.directory) cannot be read; if it turns out to be missing: \(Cure.missing(module, option))"
+                "unknown: \(modules.directory) cannot be read; if it is missing: \(Cure.missing(module, option))"
             )
         }
     }
@@ -114,13 +115,8 @@ extension KernelCapabilities {
     private mutating func checkSets(_ family: IPFamily) {
         let subject = "\(family.rawValue) sets"
         do throws(DataplaneError) {
-            var missing: [String] = []
-            for kind in IPSetKind.allCases where try !IPSetTypes.has(kind, family) {
-                let module = kind.rawValue.filter { $0 != "," }.replacing(":", with: "_")
-                missing.append(
-                    "\(kind.rawValue): "
-                        + Cure.missing("ip_set_\(module)", "CONFIG_IP_SET_\(module.uppercased())")
-                )
+            let missing = try IPSetStore.missingKinds(family).map { kind, module in
+                "\(kind.rawValue): \(Cure.missing(module, "CONFIG_\(module.uppercased())"))"
             }
             if missing.isEmpty {
                 let kinds = IPSetKind.allCases.map(\.rawValue).joined(separator: " ")
@@ -129,7 +125,7 @@ extension KernelCapabilities {
                 add(.failure, subject, "missing: \(missing.joined(separator: "; "))")
             }
         } catch {
-            add(.failure, subject, "\(error): \(Cure.missing("ip_set", "CONFIG_IP_SET"))")
+            add(.failure, subject, error.message ?? "\(error)")
         }
     }
 }

@@ -1,27 +1,29 @@
 package import Addressing
-import DataplaneModel
+package import DataplaneModel
 import Glibc
 import HostFacts
 import NFTables
 
 extension KernelCapabilities {
-    /// Looks at everything that nftables mode depends on. Programs nothing: the kernel is shown a
-    /// transaction that it drops, for which it may load modules.
-    package static func nftables(families: [IPFamily]) -> [Finding] {
+    /// Checks everything that nftables mode depends on. Changes nothing: the kernel checks a transaction
+    /// and discards it, for which it may load modules.
+    package static func nftables(
+        families: [IPFamily],
+        _ ownership: Ownership
+    ) -> [Finding] {
         var capabilities = KernelCapabilities()
         capabilities.checkVersion()
         for family in families {
-            capabilities.checkNFTables(family)
+            capabilities.checkNFTables(family, ownership)
             capabilities.checkForwarding(family)
         }
         capabilities.checkBridges(families)
         return capabilities.findings
     }
 
-    /// Whether the kernel has all that nftables mode needs in a family; true if it does not let us
-    /// ask.
-    package static func hasNFTables(_ family: IPFamily) -> Bool {
-        (try? NFTRehearsal(family).missing().isEmpty) ?? true
+    /// Whether the kernel has all that nftables mode needs in a family; true if that cannot be checked.
+    package static func hasNFTables(_ family: IPFamily, _ ownership: Ownership) -> Bool {
+        (try? NFTRehearsal(family, ownership).missing().isEmpty) ?? true
     }
 
     private static let oldest = KernelVersion(5, 13)
@@ -29,7 +31,7 @@ extension KernelCapabilities {
     private mutating func checkVersion() {
         let release = KernelVersion.release
         guard let version = KernelVersion(release: release) else {
-            add(.note, "kernel", "\(release): cannot tell whether it is \(Self.oldest) or later")
+            add(.note, "kernel", "\(release): unknown whether this is \(Self.oldest) or later")
             return
         }
         if version >= Self.oldest {
@@ -39,10 +41,10 @@ extension KernelCapabilities {
         }
     }
 
-    private mutating func checkNFTables(_ family: IPFamily) {
+    private mutating func checkNFTables(_ family: IPFamily, _ ownership: Ownership) {
         let subject = "\(family.rawValue) nftables"
         do throws(DataplaneError) {
-            let missing = try NFTRehearsal(family).missing()
+            let missing = try NFTRehearsal(family, ownership).missing()
             if missing.isEmpty {
                 add(.good, subject, "all that its rules need")
             } else {
@@ -54,38 +56,36 @@ extension KernelCapabilities {
     }
 }
 
-/// What nftables mode is made of, shown to the kernel piece by piece.
+/// The parts of nftables mode, which the kernel checks one by one.
 private struct NFTRehearsal {
     private let family: IPFamily
+    private let table: String
 
-    /// One thing that a kernel may lack, and how to get it.
+    /// A feature that a kernel may lack, and how to get it.
     private struct Part {
         var name: String
         var cure: String
         var steps: [NFTStep]
     }
 
-    init(_ family: IPFamily) {
+    init(_ family: IPFamily, _ ownership: Ownership) {
         self.family = family
+        table = ownership.table
     }
 
-    /// What the kernel refuses, each with its cure.
+    /// The features that the kernel lacks, each with its cure.
     func missing() throws(DataplaneError) -> [String] {
         let connection = try NFTConnection(family)
         _ = try connection.generation()
         var missing: [String] = []
         for part in parts {
-            var transaction = NFTTransaction(
-                family,
-                Ownership.fairlead.table,
-                foundation + part.steps
-            )
+            var transaction = NFTTransaction(family, table, [.makeTable] + part.steps)
             let refusals = try connection.rehearse(&transaction)
             guard let refusal = refusals.first else { continue }
             let error = DataplaneError.nftables([refusal], transaction)
             if error.kind == .notPermitted { throw error }
             missing.append("\(part.name) (\(error.message ?? "refused")): \(part.cure)")
-            // Without tables of this family the kernel has none of the others either.
+            // Without tables of this family all other features are missing as well.
             if part.steps.isEmpty { break }
         }
         return missing
@@ -95,8 +95,6 @@ private struct NFTRehearsal {
     private static let socketMap = NFTSetName("probe-sockets")
     private static let verdictMap = NFTSetName("probe-verdicts")
     private static let chain = NFTChainName("probe")
-
-    private var foundation: [NFTStep] { [.makeTable] }
 
     private var parts: [Part] {
         let suffix = family == .ipv4 ? "ipv4" : "ipv6"
@@ -184,7 +182,7 @@ private struct NFTRehearsal {
         )
     }
 
-    /// Each sort of translation has its own hooks; elsewhere the kernel refuses it.
+    /// The kernel accepts each kind of translation only at certain hooks.
     private func natPart(
         _ name: String,
         _ module: String,
@@ -200,7 +198,7 @@ private struct NFTRehearsal {
         )
     }
 
-    /// Rules in a chain, and maps that they may ask.
+    /// Rules in a chain, and the maps that they may use.
     private func rules(_ statements: [NFTStatement], _ hook: NFTHook? = nil) -> [NFTStep] {
         let numbers = NFTSetShape([.classID], mapping: .fields([.classID]), isDynamic: true)
         let sockets = NFTSetShape([.classID], mapping: .fields([.address, .port]))

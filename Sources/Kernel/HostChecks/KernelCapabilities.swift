@@ -7,10 +7,9 @@ import NFTables
 import SystemCalls
 import XTables
 
-/// What this thread's network namespace can do and how it is set, as far as a proxy mode depends on
-/// it.
+/// The capabilities and settings of this thread's network namespace that a proxy mode depends on.
 package struct KernelCapabilities: Sendable {
-    /// One thing looked at.
+    /// The result of one check.
     package struct Finding: Sendable, Equatable {
         package enum Level: String, Sendable, Comparable {
             case good
@@ -26,11 +25,11 @@ package struct KernelCapabilities: Sendable {
 
         package var level: Level
         package var subject: String
-        /// With the cure's command, where there is one.
+        /// Ends with the cure's command, if there is a cure.
         package var detail: String
         package var cure: Cure?
 
-        /// With a cure, `detail` ends with what it is for: "to let them pass".
+        /// With a cure, `detail` must end with its purpose: "to let them pass".
         package init(_ level: Level, _ subject: String, _ detail: String, _ cure: Cure? = nil) {
             self.level = level
             self.subject = subject
@@ -41,16 +40,14 @@ package struct KernelCapabilities: Sendable {
 
     package private(set) var findings: [Finding] = []
 
-    /// Looks at everything for the given families. Programs nothing; asking for a table or a match
-    /// may make the kernel load its module.
-    ///
-    /// As far as iptables mode depends on it; `ipvs` has what ipvs mode does.
+    /// Checks everything that iptables mode depends on, for the given families. Changes nothing, but may
+    /// make the kernel load the module of a table or a match.
     package init(families: [IPFamily]) {
         self.init(families: families, tables: [.filter, .nat], extensions: Self.extensions)
         checkRuleSettings()
     }
 
-    /// The same with other legacy tables and other matches and targets.
+    /// The checks for rules in some legacy tables with some matches and targets.
     init(families: [IPFamily], tables: [TableName], extensions: [RuleExtension]) {
         for family in families {
             checkTables(tables, family)
@@ -61,7 +58,7 @@ package struct KernelCapabilities: Sendable {
         checkBridges(families)
     }
 
-    /// Nothing is looked at yet.
+    /// Nothing is checked yet.
     init() {}
 
     mutating func add(
@@ -73,7 +70,7 @@ package struct KernelCapabilities: Sendable {
         findings.append(Finding(level, subject, detail, cure))
     }
 
-    // MARK: - What must be there
+    // MARK: - Requirements
 
     private mutating func checkTables(_ tables: [TableName], _ family: IPFamily) {
         let subject = "\(family.rawValue) legacy tables"
@@ -90,7 +87,7 @@ package struct KernelCapabilities: Sendable {
         var name: String
         var revision: UInt8
         var isTarget = false
-        /// What to do if the kernel lacks it.
+        /// How to get it if the kernel lacks it.
         var cure: String?
 
         init(_ name: String, _ revision: UInt8, isTarget: Bool = false, cure: String? = nil) {
@@ -101,7 +98,7 @@ package struct KernelCapabilities: Sendable {
         }
     }
 
-    /// What the rules of every mode are made of.
+    /// The matches and targets of iptables mode.
     static let extensions = [
         RuleExtension("tcp", 0), RuleExtension("udp", 0), RuleExtension("sctp", 0),
         RuleExtension("conntrack", 3), RuleExtension("mark", 1), RuleExtension("addrtype", 1),
@@ -130,20 +127,20 @@ package struct KernelCapabilities: Sendable {
         }
     }
 
-    // MARK: - What should be so
+    // MARK: - Recommendations
 
     mutating func checkForwarding(_ family: IPFamily) {
         let name = family == .ipv4 ? "net.ipv4.ip_forward" : "net.ipv6.conf.all.forwarding"
         switch value(name) {
         case "1": add(.good, name, "1")
-        // Without IPv6 there are no such parameters, and nothing to forward.
+        // Without IPv6 there are no such parameters, and nothing is forwarded.
         case nil where family == .ipv6 && value("net.ipv6.conf.all.disable_ipv6") == nil:
             add(.good, name, "this host has no IPv6")
         case let other:
             add(
                 .note,
                 name,
-                "\(other ?? "unreadable"): this node does not forward; only its own processes reach endpoints elsewhere"
+                "\(other ?? "unreadable"): this node does not forward; only its own processes can reach endpoints elsewhere"
             )
         }
     }
@@ -162,10 +159,10 @@ package struct KernelCapabilities: Sendable {
             add(
                 .note,
                 subject,
-                "in use (\(names)): those rules and ours all apply; iptables-nft does not show ours, iptables-legacy does"
+                "in use (\(names)): those rules apply as well as Fairlead's, which iptables-legacy shows and iptables-nft does not"
             )
         } catch {
-            add(.note, subject, "cannot tell: \(error)")
+            add(.note, subject, "unknown: \(error)")
         }
     }
 
@@ -177,20 +174,20 @@ package struct KernelCapabilities: Sendable {
             add(
                 .note,
                 name,
-                "\(bridge): replies between pods on one bridge bypass the rules, and Services hang; if pods are bridged",
+                "\(bridge): replies between pods on one bridge bypass the rules, and connections hang; if pods are bridged",
                 .passBridgedPackets(name)
             )
         }
     }
 
-    /// What only rules of iptables mode depend on.
+    /// Settings that only iptables mode depends on.
     private mutating func checkRuleSettings() {
         let limit = "/sys/module/xt_recent/parameters/ip_list_tot"
         if let total = Self.file(limit), let number = Int(total), number < 1000 {
             add(
                 .note,
                 "xt_recent ip_list_tot",
-                "\(number): session affinity remembers that many clients per endpoint; load xt_recent with a higher number if that is few"
+                "\(number): session affinity remembers that many clients per endpoint; load xt_recent with a higher number if that is too low"
             )
         }
         if let liberal = value("net.netfilter.nf_conntrack_tcp_be_liberal") {
@@ -211,7 +208,7 @@ package struct KernelCapabilities: Sendable {
 }
 
 extension XTablesSocket {
-    /// Whether the kernel has a match or target in a revision; it loads the module to tell. The
+    /// Whether the kernel has a match or target in a revision; it loads the module to find out. The
     /// corresponding request is `IPT_SO_GET_REVISION_MATCH` or `…_TARGET` (struct
     /// xt_get_revision).
     func has(_ name: String, _ revision: UInt8, target: Bool) -> Bool {

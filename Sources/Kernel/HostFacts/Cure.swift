@@ -1,5 +1,4 @@
-/// What to do about a finding: commands for a shell, run by root in the network namespace that was
-/// looked at.
+/// How to resolve a finding: shell commands that root runs in the checked network namespace.
 ///
 /// Every command that `fairlead check` prints comes from here, so that a test can walk the kinds
 /// and run each.
@@ -55,7 +54,7 @@ package struct Cure: Sendable, Equatable {
         case .iptablesNFT(let program):
             return Cure(.acceptDiscoveryInIPTablesNFT, rules(program))
         case .firewalld:
-            // firewalld makes its table anew at each reload, and may own it (`flags owner`).
+            // firewalld recreates its table at each reload, and may own it (`flags owner`).
             let commands = bridges.flatMap { bridge in
                 ["", "--permanent "].map {
                     "firewall-cmd \($0)--zone=trusted --add-interface=\(bridge)"

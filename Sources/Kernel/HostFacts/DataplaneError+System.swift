@@ -3,7 +3,7 @@ import Glibc
 import SystemPackage
 
 extension DataplaneError.Kind {
-    /// What the number means for most system calls.
+    /// The kind that the number stands for in most system calls.
     package init(errno: Int32) {
         self =
             switch errno {
@@ -20,19 +20,32 @@ extension DataplaneError.Kind {
 }
 
 extension DataplaneError {
-    /// A failed system call, with the C library's words for the number.
-    package static func system(_ operation: String, _ subject: String, _ errno: Int32)
-        -> DataplaneError
-    {
+    /// A failed system call or request. Without a kind and a message they are those of the number.
+    package static func system(
+        _ operation: String,
+        _ subject: String,
+        _ errno: Int32,
+        kind: Kind? = nil,
+        message: String? = nil
+    ) -> DataplaneError {
         DataplaneError(
-            kind: Kind(errno: errno),
+            kind: kind ?? Kind(errno: errno),
             operation: operation,
             subject: subject,
             errno: errno,
-            message: systemMessage(errno)
+            message: message ?? systemMessage(errno)
         )
     }
 
+    /// The same failure, explained.
+    package func explained(as kind: Kind, _ message: String) -> DataplaneError {
+        var error = self
+        error.kind = kind
+        error.message = message
+        return error
+    }
+
+    /// The C library's text for the number.
     package static func systemMessage(_ errno: Int32) -> String {
         Errno(rawValue: errno).description
     }

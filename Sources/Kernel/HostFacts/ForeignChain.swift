@@ -1,13 +1,13 @@
-/// Who keeps a chain's table, and so how to change it.
+/// The program that manages a chain's table, and so how to change the chain.
 package enum ForeignManager: Equatable {
     /// The legacy tables, by `program`.
     case legacy(program: String)
-    /// A table that iptables-nft can read, by `program`. A rule of nft's own in it would make the
-    /// whole table unreadable for iptables: `iptables-save` (1.8.9, 1.8.11) then prints a comment
-    /// and ends well.
+    /// A table that iptables-nft can read, by `program`. A native nft rule in it would make the whole
+    /// table unreadable for iptables: `iptables-save` (1.8.9, 1.8.11) then prints a comment and
+    /// succeeds.
     case iptablesNFT(program: String)
     case firewalld
-    /// Somebody's own ruleset.
+    /// A ruleset written for nft.
     case nftables
 
     var name: String {
@@ -20,7 +20,7 @@ package enum ForeignManager: Equatable {
     }
 }
 
-/// A base chain of somebody else's.
+/// A base chain of another program.
 package struct ForeignChain: Equatable {
     package var manager: ForeignManager
     package var name: String

@@ -1,7 +1,7 @@
 import Glibc
 import SystemCalls
 
-/// What the running kernel has or could load, by what it and modprobe's database say.
+/// Which modules the running kernel has or could load, according to sysfs and modprobe's database.
 package struct KernelModules {
     package enum State: Sendable, Equatable {
         /// Loaded or built in.
@@ -13,7 +13,7 @@ package struct KernelModules {
         case unknown
     }
 
-    /// The running kernel's part of /lib/modules.
+    /// The running kernel's directory in /lib/modules.
     package let directory: String
     /// Names with underscores.
     private let builtin: Set<String>?
@@ -26,7 +26,7 @@ package struct KernelModules {
     }
 
     package func state(_ name: String) -> State {
-        // Built-in modules are listed there only if they have parameters or a version.
+        // Built-in modules are only there if they have parameters or a version.
         if unsafe access("/sys/module/\(name)", F_OK) == 0 { return .present }
         guard let builtin, let loadable else { return .unknown }
         if builtin.contains(name) { return .present }

@@ -1,6 +1,6 @@
 import Glibc
 
-/// The version of a kernel, as far as it decides what we do.
+/// A kernel version, as far as behaviour depends on it.
 package struct KernelVersion: Sendable, Hashable, Comparable, CustomStringConvertible {
     package var major: Int
     package var minor: Int

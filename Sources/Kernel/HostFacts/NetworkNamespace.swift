@@ -8,25 +8,31 @@ import SystemCalls
 /// A namespace belongs to a thread: sockets, tables and `/proc/sys/net` are those of the thread
 /// that asks, `/proc/net` those of the process's first thread.
 package enum NetworkNamespace {
-    /// Enters for good a namespace of `ip netns` by its name, or any other by a path, that is by
-    /// something with a slash. The corresponding C function is `setns`.
+    /// Enters a namespace for good: one of `ip netns` by its name, any other by a path, which has a
+    /// slash. The corresponding C function is `setns`.
+    ///
+    /// - Throws: `.notFound` if there is no such file; `.notPermitted` without CAP_SYS_ADMIN.
     package static func enter(_ nameOrPath: String) throws(DataplaneError) {
         let path = path(of: nameOrPath)
         let file = try OwnedDescriptor.open(path)
         try enter(file, path)
     }
 
-    /// Enters for good a new namespace, which has nothing but a loopback interface that is down and
-    /// ends with its last thread. The corresponding C function is `unshare`.
+    /// Enters a new namespace for good. It has only a loopback interface, which is down, and ends with
+    /// its last thread. The corresponding C function is `unshare`.
+    ///
+    /// - Throws: `.notPermitted` without CAP_SYS_ADMIN.
     package static func enterNew() throws(DataplaneError) {
         guard unshare(Int32(namespace_of_network)) == 0 else {
             throw .system("unshare", "new network namespace", errno)
         }
     }
 
-    /// Runs `body` in a namespace and comes back.
+    /// Runs `body` in a namespace and returns to the present one.
     ///
-    /// A thread that cannot come back would go on in the wrong namespace, so then the process ends.
+    /// The process ends if that fails, as the thread would go on in the wrong namespace.
+    ///
+    /// - Throws: as `enter`, and what `body` throws.
     package static func withNamespace<Result>(
         _ nameOrPath: String,
         _ body: () throws(DataplaneError) -> Result

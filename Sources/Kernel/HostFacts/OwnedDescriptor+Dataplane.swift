@@ -43,13 +43,7 @@ extension DataplaneError {
         switch error {
         case .call(let call, let errno): .system(call, path, errno.rawValue)
         case .notRegular, .larger:
-            DataplaneError(
-                kind: .invalid,
-                operation: "read",
-                subject: path,
-                errno: EFBIG,
-                message: error.reason
-            )
+            .system("read", path, EFBIG, kind: .invalid, message: error.reason)
         }
     }
 }

@@ -4,8 +4,7 @@ import Glibc
 import HostFacts
 
 extension DataplaneError {
-    /// A refused ipset request. `kind` is the type of set where it is known: types have codes of
-    /// their own that mean different things.
+    /// A refused ipset request. Some codes depend on the type of set, which `type` is if it is known.
     static func ipset(
         _ command: IPSetCommand,
         _ subject: String,

@@ -5,7 +5,7 @@ import Glibc
 import HostFacts
 import Netlink
 
-/// A conversation with the kernel's ipset, in the network namespace of the thread that began it.
+/// A socket for ipset, in the network namespace of the thread that opened it.
 struct IPSetConnection: ~Copyable {
     private let family: IPFamily
     private var socket: NetlinkSocket
@@ -14,7 +14,9 @@ struct IPSetConnection: ~Copyable {
     private let version: UInt8
     private var revisions: [IPSetKind: UInt8] = [:]
 
-    /// `.unsupported` if the kernel has no ipset. `version` is the newest protocol to speak.
+    /// `newest` is the newest protocol version to use.
+    ///
+    /// - Throws: `.unsupported` if the kernel has no ipset.
     init(
         _ family: IPFamily,
         newest: UInt8 = UInt8(IPSET_PROTOCOL),
@@ -25,9 +27,8 @@ struct IPSetConnection: ~Copyable {
         batch.begin(.protocolVersion, set: nil, version: newest)
         let known: UInt8?
         do throws(DataplaneError) {
-            known = try socket.request(&batch).lazy.compactMap {
-                $0.payload.dropFirst(4).attribute(IPSET_ATTR_PROTOCOL)?.number(UInt8.self)
-            }.first
+            known = try socket.request(&batch).first?.attributes.attribute(IPSET_ATTR_PROTOCOL)?
+                .number(UInt8.self)
         } catch {
             throw Self.absence(error)
         }
@@ -37,21 +38,19 @@ struct IPSetConnection: ~Copyable {
         entriesPerMessage = traffic.entriesPerMessage
     }
 
-    /// EINVAL is nfnetlink's word for a subsystem that it does not have.
+    /// nfnetlink answers EINVAL for a subsystem that it does not have.
     private static func absence(_ error: DataplaneError) -> DataplaneError {
-        var explained = DataplaneError.ipset(.protocolVersion, "ipset", error.errno)
-        if error.errno == EINVAL || error.kind == .unsupported {
-            explained.kind = .unsupported
-            explained.message = "the kernel has no ipset: \(Cure.loadModule("ip_set").command)"
-        }
-        return explained
+        let refusal = DataplaneError.ipset(.protocolVersion, "ipset", error.errno)
+        guard error.errno == EINVAL || error.kind == .unsupported else { return refusal }
+        let cure = Cure.missing("ip_set", "CONFIG_IP_SET")
+        return refusal.explained(as: .unsupported, "the kernel has no ipset: \(cure)")
     }
 
     static func subject(_ name: String) -> String { "set \(name)" }
 
     // MARK: - Reading
 
-    /// What the sets of the namespace are like, whosever they are.
+    /// The headers of all sets of the namespace, foreign ones included.
     mutating func headers() throws(DataplaneError) -> [IPSetHeader] {
         try list(nil, headersOnly: true).compactMap { IPSetHeader($0) }
     }
@@ -61,7 +60,7 @@ struct IPSetConnection: ~Copyable {
         try list(name, headersOnly: true).lazy.compactMap { IPSetHeader($0) }.first
     }
 
-    /// A set with its entries; nil if there is none of that name.
+    /// A set with its entries; nil if there is no set of that name.
     mutating func set(_ name: String) throws(DataplaneError) -> IPSet? {
         var reader: IPSetReader?
         for message in try list(name, headersOnly: false) {
@@ -92,37 +91,34 @@ struct IPSetConnection: ~Copyable {
         }
     }
 
-    /// The revision to make sets of: the kernel's, or the first with all that we use, which is what
-    /// the oldest programs can list.
-    private mutating func revision(of kind: IPSetKind) throws(DataplaneError) -> UInt8 {
+    /// The revision for new sets: the oldest one with all that we use, which most programs can list,
+    /// or the kernel's newest if that is older.
+    ///
+    /// - Throws: `.unsupported` if the kernel lacks the type.
+    mutating func revision(of kind: IPSetKind) throws(DataplaneError) -> UInt8 {
         if let known = revisions[kind] { return known }
         var batch = NetlinkBatch()
         batch.begin(.type, set: nil, version: version)
         batch.attribute(IPSET_ATTR_TYPENAME, kind.rawValue)
         batch.attribute(IPSET_ATTR_FAMILY, kind.number(of: family))
         do throws(DataplaneError) {
-            let newest = try socket.request(&batch).lazy.compactMap {
-                $0.payload.dropFirst(4).attribute(IPSET_ATTR_REVISION)?.number(UInt8.self)
-            }.first
+            let newest = try socket.request(&batch).first?.attributes
+                .attribute(IPSET_ATTR_REVISION)?.number(UInt8.self)
             let revision = min(newest ?? kind.revision, kind.revision)
             revisions[kind] = revision
             return revision
         } catch {
-            var explained = DataplaneError.ipset(
-                .type,
-                "sets of type \(kind.rawValue)",
-                error.errno
-            )
-            if explained.kind == .unsupported {
-                explained.message = "the kernel lacks them: \(Cure.loadModule(kind.module).command)"
-            }
-            throw explained
+            let subject = "sets of type \(kind.rawValue)"
+            let refusal = DataplaneError.ipset(.type, subject, error.errno)
+            guard refusal.kind == .unsupported else { throw refusal }
+            let cure = Cure.loadModule(kind.module).command
+            throw refusal.explained(as: .unsupported, "the kernel lacks them: \(cure)")
         }
     }
 
     // MARK: - Changing
 
-    /// Makes an empty set; 0, or the error's number. EEXIST if there is one of that name.
+    /// Creates an empty set; returns 0 or the error number, EEXIST if there is one of that name.
     mutating func create(_ name: String, like set: IPSet) throws(DataplaneError) -> Int32 {
         let revision = try revision(of: set.kind)
         var batch = NetlinkBatch()
@@ -135,7 +131,7 @@ struct IPSetConnection: ~Copyable {
         return try perform(&batch)
     }
 
-    /// Swaps, renames or destroys; 0, or the error's number.
+    /// Swaps, renames or destroys; returns 0 or the error number.
     mutating func perform(
         _ command: IPSetCommand,
         _ name: String,
@@ -151,9 +147,8 @@ struct IPSetConnection: ~Copyable {
         try socket.transact(&batch).first?.errno ?? 0
     }
 
-    /// Adds or deletes entries, many in a message; `marks` are those of added entries in a set that
-    /// carries marks. An entry that is there gets the mark, one that is not there is deleted
-    /// already.
+    /// Adds or deletes entries, many in a message; `marks` are those of added entries in a set with
+    /// marks. Adding an existing entry sets its mark; deleting a missing one is fine.
     mutating func change(
         _ command: IPSetCommand,
         _ name: String,
@@ -164,7 +159,7 @@ struct IPSetConnection: ~Copyable {
         var batch = NetlinkBatch(reserving: 64 * entries.count + 256)
         for first in stride(from: 0, to: entries.count, by: entriesPerMessage) {
             batch.begin(command, set: name, version: version)
-            // The kernel takes no list without a line number, though it may be 0.
+            // The kernel refuses a list without a line number; 0 is fine.
             batch.attribute(IPSET_ATTR_LINENO, UInt32(0))
             let list = batch.openNested(IPSET_ATTR_ADT)
             for index in first..<min(first + entriesPerMessage, entries.count) {
@@ -174,7 +169,7 @@ struct IPSetConnection: ~Copyable {
         }
         var again: [Int] = []
         for refusal in try socket.transact(&batch) {
-            refused.take(refusal.errno)
+            refused.note(refusal.errno)
             let first = refusal.index * entriesPerMessage
             again += first..<min(first + entriesPerMessage, entries.count)
         }
@@ -184,8 +179,8 @@ struct IPSetConnection: ~Copyable {
         return refused
     }
 
-    /// Goes through the entries of refused messages again, each in a message of its own: the kernel
-    /// stops at the first bad entry of a list, and so all bad ones are told and all others taken.
+    /// Sends the entries of refused messages again, each in its own message: the kernel stops at the
+    /// first bad entry of a list, and this way each bad entry is found and all others are made.
     private mutating func repeatSingly(
         _ command: IPSetCommand,
         _ name: String,
@@ -200,7 +195,7 @@ struct IPSetConnection: ~Copyable {
             batch.append(entries[index], mark: marks?[index])
         }
         for refusal in try socket.transact(&batch) {
-            refused.take(refusal.errno)
+            refused.note(refusal.errno)
             refused.entries.append((index: indexes[refusal.index], errno: refusal.errno))
         }
     }

@@ -5,9 +5,9 @@ import Glibc
 import HostFacts
 import Netlink
 
-/// Changes on their way into the kernel, set by set, and what became of them.
+/// Changes being made set by set, and their outcome.
 ///
-/// What the kernel refuses of one set does not keep the others from being changed.
+/// A refusal for one set does not keep the others from being changed.
 struct IPSetEdit: ~Copyable {
     private var connection: IPSetConnection
     private(set) var report = ApplyReport()
@@ -16,15 +16,15 @@ struct IPSetEdit: ~Copyable {
         connection = try IPSetConnection(family, traffic)
     }
 
-    // MARK: - What comes
+    // MARK: - Additions
 
-    /// A set of that name that is there all the same gives way to the new one.
+    /// Creates a set, or replaces the one of that name.
     mutating func create(_ set: IPSet) throws(DataplaneError) {
         switch try connection.create(set.name.text, like: set) {
         case 0:
             report.operations += 1
             let refused = try fill(set.name.text, with: set)
-            report.operations += refused.taken(of: set.entries.count)
+            report.operations += refused.accepted(of: set.entries.count)
             record(refused, .add, set.name, set.sortedEntries)
         case EEXIST: try replace(set)
         case let errno: fail(.create, set.name, errno)
@@ -44,7 +44,7 @@ struct IPSetEdit: ~Copyable {
     mutating func replace(_ set: IPSet) throws(DataplaneError) {
         let spare = Self.spareName(for: set.name)
         let leftover = try connection.perform(.destroy, spare)
-        // ENOENT is what should be: nothing was left by somebody who was interrupted.
+        // ENOENT is the normal case: no interrupted replacement left one.
         guard leftover == 0 || leftover == ENOENT else {
             fail(.destroy, IPSetName(spare), leftover)
             return
@@ -56,7 +56,7 @@ struct IPSetEdit: ~Copyable {
         }
         let refused = try fill(spare, with: set)
         record(refused, .add, set.name, set.sortedEntries)
-        // Half of what is wanted is worse than the old content.
+        // An incomplete set would be worse than the old content.
         guard refused.all == nil else {
             _ = try connection.perform(.destroy, spare)
             return
@@ -64,7 +64,7 @@ struct IPSetEdit: ~Copyable {
         if try putInPlace(spare, of: set.name) { report.operations += 1 }
     }
 
-    /// A name that is ours as long as ownership is told by how names begin.
+    /// Begins like `name`, so that it belongs to the same owner.
     private static func spareName(for name: IPSetName) -> String {
         String(decoding: name.text.utf8.prefix(IPSetName.maximumLength - 1), as: UTF8.self) + "~"
     }
@@ -75,15 +75,15 @@ struct IPSetEdit: ~Copyable {
     ) throws(DataplaneError) -> Bool {
         let swapped = try connection.perform(.swap, spare, name.text)
         if swapped == 0 {
-            // Under this name it is the old set now.
+            // The old set has this name now.
             let destroyed = try connection.perform(.destroy, spare)
             guard destroyed != 0 else { return true }
             fail(.destroy, IPSetName(spare), destroyed)
             return false
         }
         if swapped == Int32(IPSET_ERR_TYPE_MISMATCH.rawValue) {
-            // Nobody can swap in a set of another type, so the old one has to go first, which it
-            // cannot while a rule asks it.
+            // The kernel does not swap sets of different types, so the old one has to go first, which
+            // fails while a rule uses it.
             let destroyed = try connection.perform(.destroy, name.text)
             guard destroyed == 0 else {
                 _ = try connection.perform(.destroy, spare)
@@ -100,13 +100,13 @@ struct IPSetEdit: ~Copyable {
         return renamed == 0
     }
 
-    /// The entries that come. A set that has no room for them grows.
+    /// Adds the new entries, and enlarges the set if it has no room for them.
     mutating func add(_ update: IPSetChange.Update) throws(DataplaneError) {
         guard let header = try connection.header(of: update.name.text) else {
             fail(.add, update.name, ENOENT)
             return
         }
-        // A mark for a set without marks is sent, so that the kernel refuses it.
+        // A mark for a set without marks is sent as well, so that the kernel refuses it.
         let isMarked = header.carriesMarks || update.marks.contains { $0 != 0 }
         let refused = try connection.change(
             .add,
@@ -117,12 +117,12 @@ struct IPSetEdit: ~Copyable {
         if refused.isFull {
             try grow(by: update)
         } else {
-            report.operations += refused.taken(of: update.added.count)
+            report.operations += refused.accepted(of: update.added.count)
             record(refused, .add, update.name, update.added)
         }
     }
 
-    /// Entries that will go are still in the set, so it can be full although the plan fits it.
+    /// Entries to be removed are still in the set, so it can be full although the plan fits.
     private mutating func grow(by update: IPSetChange.Update) throws(DataplaneError) {
         guard var set = try connection.set(update.name.text) else {
             fail(.add, update.name, ENOENT)
@@ -133,20 +133,20 @@ struct IPSetEdit: ~Copyable {
         try replace(set)
     }
 
-    // MARK: - What goes
+    // MARK: - Removals
 
-    /// The entries that go.
+    /// Removes the old entries.
     mutating func remove(_ update: IPSetChange.Update) throws(DataplaneError) {
         let name = update.name.text
         let refused = try connection.change(.delete, name, update.removed, marks: nil)
-        report.operations += refused.taken(of: update.removed.count)
+        report.operations += refused.accepted(of: update.removed.count)
         record(refused, .delete, update.name, update.removed)
     }
 
-    /// Fails while a rule asks the set.
+    /// Destroys a set; a failure if a rule uses it.
     mutating func destroy(_ name: IPSetName) throws(DataplaneError) {
         let errno = try connection.perform(.destroy, name.text)
-        // ENOENT means that somebody destroyed it before, which is what we want.
+        // ENOENT: another program has destroyed it already.
         if errno == 0 || errno == ENOENT {
             report.operations += 1
         } else {
@@ -154,7 +154,7 @@ struct IPSetEdit: ~Copyable {
         }
     }
 
-    // MARK: - What failed
+    // MARK: - Failures
 
     private mutating func record(
         _ refused: RefusedEntries,
@@ -190,7 +190,7 @@ struct IPSetEdit: ~Copyable {
     ) {
         let subject = IPSetConnection.subject(name.text)
         var error = DataplaneError.ipset(command, subject, errno, type: kind)
-        // A set that stays too long harms nobody; rules ask one that is missing.
+        // A set that stays too long does no harm; rules refer to one that is missing.
         error.scope = scope ?? (command == .destroy ? .object : .family)
         report.failures.append(error)
     }

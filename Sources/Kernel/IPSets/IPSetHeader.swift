@@ -4,13 +4,13 @@ import DataplaneModel
 import Glibc
 import Netlink
 
-/// What the kernel says of a set before its entries.
+/// A set without its entries, as the kernel reports it first.
 struct IPSetHeader {
     var name: String
     var typeName: String
     /// `NFPROTO_*`; unspecified for sets without addresses.
     var family: UInt8
-    /// Missing in protocol 6.
+    /// Nil in protocol 6.
     var index: UInt16?
     var elements = 0
     /// `maxelem`; nil for a set that is as large as its range.
@@ -19,13 +19,13 @@ struct IPSetHeader {
     private var flags: UInt32 = 0
     private var firstPort: UInt16 = 0
     private var lastPort: UInt16 = 0
-    /// Options that no set of ours has.
-    private var oddities: [String] = []
+    /// Options that Fairlead never sets.
+    private var unexpected: [String] = []
 
-    /// Nil for a message without a header: it goes on with the entries of the one before.
+    /// Nil for a message that only continues the entries of the one before.
     init?(_ message: NetlinkMessage) {
         // struct nfgenmsg
-        let attributes = message.payload.dropFirst(4)
+        let attributes = message.attributes
         guard let name = attributes.attribute(IPSET_ATTR_SETNAME)?.text,
             let typeName = attributes.attribute(IPSET_ATTR_TYPENAME)?.text
         else { return nil }
@@ -51,25 +51,25 @@ struct IPSetHeader {
             case IPSET_ATTR_HASHSIZE, IPSET_ATTR_BUCKETSIZE, IPSET_ATTR_INITVAL,
                 IPSET_ATTR_REFERENCES, IPSET_ATTR_MEMSIZE:
                 break
-            case IPSET_ATTR_TIMEOUT: oddities.append("timeout")
-            case IPSET_ATTR_NETMASK: oddities.append("netmask")
-            default: oddities.append("option \(type)")
+            case IPSET_ATTR_TIMEOUT: unexpected.append("timeout")
+            case IPSET_ATTR_NETMASK: unexpected.append("netmask")
+            default: unexpected.append("option \(type)")
             }
         }
     }
 
     private mutating func readFlags() {
-        let ours = UInt32(IPSET_FLAG_WITH_SKBINFO.rawValue)
+        let used = UInt32(IPSET_FLAG_WITH_SKBINFO.rawValue)
         let names = [
             (IPSET_FLAG_WITH_COUNTERS, "counters"), (IPSET_FLAG_WITH_COMMENT, "comment"),
             (IPSET_FLAG_WITH_FORCEADD, "forceadd"),
         ]
-        var rest = flags & ~ours
+        var rest = flags & ~used
         for (flag, name) in names where rest & UInt32(flag.rawValue) != 0 {
-            oddities.append(name)
+            unexpected.append(name)
             rest &= ~UInt32(flag.rawValue)
         }
-        if rest != 0 { oddities.append("flags 0x\(String(rest, radix: 16))") }
+        if rest != 0 { unexpected.append("flags 0x\(String(rest, radix: 16))") }
     }
 
     var kind: IPSetKind? { IPSetKind(rawValue: typeName) }
@@ -86,21 +86,15 @@ struct IPSetHeader {
 
     /// The set without its entries; `family` is for a set without addresses.
     func set(_ family: IPFamily) -> IPSet {
-        var all = oddities
+        var all = unexpected
         if kind == nil { all.insert("type \(typeName)", at: 0) }
         if kind == .port, firstPort != 0 || lastPort != UInt16.max {
             all.append("range \(firstPort)-\(lastPort)")
         }
-        let own: IPFamily
-        switch Int32(self.family) {
-        case AF_INET: own = .ipv4
-        case AF_INET6: own = .ipv6
-        default: own = family
-        }
         return IPSet(
             IPSetName(name),
             kind: kind ?? .address,
-            family: own,
+            family: IPFamily(protocolFamily: self.family) ?? family,
             carriesMarks: carriesMarks,
             capacity: capacity,
             oddity: all.isEmpty ? nil : all.joined(separator: ", ")

@@ -1,6 +1,6 @@
 import Addressing
 import DataplaneModel
-import Glibc
+import Netlink
 
 extension IPSetKind {
     /// The first revision that can carry marks (`skbinfo`) and, with ports, knows SCTP.
@@ -26,7 +26,7 @@ extension IPSetKind {
     /// `NFPROTO_*` of a set; a set without addresses serves both families.
     func number(of family: IPFamily) -> UInt8 {
         switch self {
-        case .address, .frontend, .frontendSource: UInt8(family == .ipv4 ? AF_INET : AF_INET6)
+        case .address, .frontend, .frontendSource: family.protocolFamily
         case .port: 0
         }
     }

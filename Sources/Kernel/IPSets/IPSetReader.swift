@@ -3,7 +3,7 @@ import CNetlink
 import DataplaneModel
 import Netlink
 
-/// A set on its way out of the kernel, message by message.
+/// Reads a set from the kernel's messages, one after the other.
 struct IPSetReader {
     private(set) var set: IPSet
     private let isKnown: Bool
@@ -13,10 +13,10 @@ struct IPSetReader {
         isKnown = header.kind != nil
     }
 
-    /// Takes the entries of one message.
+    /// Adds the entries of one message.
     mutating func read(_ message: NetlinkMessage) {
-        // What the entries of an unknown type say is unknown too.
-        guard isKnown, let list = message.payload.dropFirst(4).attribute(IPSET_ATTR_ADT) else {
+        // The entries of an unknown type have an unknown form.
+        guard isKnown, let list = message.attributes.attribute(IPSET_ATTR_ADT) else {
             return
         }
         list.forEachAttribute { _, value in
@@ -41,8 +41,8 @@ private struct IPSetEntryParts {
     var rangeLength: Int?
     /// The mark, then its mask.
     var mark: UInt64?
-    /// There is something that no entry of ours has.
-    var isOdd = false
+    /// There is an attribute that Fairlead never sets.
+    var hasUnexpected = false
 
     init(_ data: NetlinkBytes) {
         data.forEachAttribute { type, value in
@@ -51,12 +51,10 @@ private struct IPSetEntryParts {
             case IPSET_ATTR_IP2: rangeAddress = Self.address(value)
             case IPSET_ATTR_CIDR2: rangeLength = Int(value.number(UInt8.self))
             case IPSET_ATTR_PORT: port = PortNumber(Int(value.network(2)))
-            case IPSET_ATTR_PROTO:
-                let number = value.number(UInt8.self)
-                transport = TransportProtocol.allCases.first { $0.number == number }
+            case IPSET_ATTR_PROTO: transport = TransportProtocol(number: value.number(UInt8.self))
             case IPSET_ATTR_SKBMARK: mark = UInt64(truncatingIfNeeded: value.network(8))
             case IPSET_ATTR_PAD: break
-            default: isOdd = true
+            default: hasUnexpected = true
             }
         }
     }
@@ -70,16 +68,16 @@ private struct IPSetEntryParts {
         }
     }
 
-    /// 0 in a set without marks; nil for a mark that leaves some bits of a packet's mark alone.
+    /// 0 in a set without marks; nil for a mark that keeps some bits of a packet's mark.
     func wholeMark(_ carriesMarks: Bool) -> UInt32? {
-        // The kernel does not mention the mark that leaves all bits alone.
+        // The kernel leaves out a mark that keeps all bits.
         guard let mark else { return carriesMarks ? nil : 0 }
         guard UInt32(truncatingIfNeeded: mark) == UInt32.max else { return nil }
         return UInt32(truncatingIfNeeded: mark >> 32)
     }
 
     func entry(of kind: IPSetKind) -> IPSetEntry? {
-        guard !isOdd else { return nil }
+        guard !hasUnexpected else { return nil }
         switch kind {
         case .address: return address.map { .address($0) }
         case .port: return port.map { .port($0) }

@@ -6,7 +6,7 @@ import HostFacts
 package import Netlink
 package import XTables
 
-/// Our sets for one family.
+/// Our sets of one family.
 ///
 /// Works in the network namespace of the calling thread, which must be the dataplane thread.
 /// Changes come in two stages, so that rules can be changed between them: a set must be there
@@ -16,8 +16,8 @@ package final class IPSetStore {
     private let traffic: NetlinkTraffic
     private let owns: (String) -> Bool
 
-    /// `owns` says by its name whether a set is ours; nothing else is ever changed. It must also
-    /// hold for our names with a few bytes of the end cut off or a `~` behind them.
+    /// `owns` is true for the names of our sets; nothing else is ever changed. It must also be true for
+    /// these names with a few bytes cut off the end, or with a `~` behind them.
     package init(
         family: IPFamily,
         traffic: NetlinkTraffic = NetlinkTraffic(),
@@ -28,9 +28,10 @@ package final class IPSetStore {
         self.owns = owns
     }
 
-    /// Our sets with all their entries; `.unsupported` if the kernel has no ipset.
+    /// Our sets with all their entries. One that Fairlead would not create that way, as another
+    /// program did, has an `oddity`.
     ///
-    /// A set of ours that we would not make so, as somebody else made it, has an `oddity`.
+    /// - Throws: `.unsupported` if the kernel has no ipset.
     package func observe() throws(DataplaneError) -> [IPSetName: IPSet] {
         var connection = try IPSetConnection(family, traffic)
         var sets: [IPSetName: IPSet] = [:]
@@ -41,15 +42,18 @@ package final class IPSetStore {
         return sets
     }
 
-    /// The numbers of our sets, for rules; `.unsupported` if the kernel has no ipset.
+    /// The numbers of our sets, for rules.
+    ///
+    /// - Throws: `.unsupported` if the kernel has no ipset.
     package func indexes() throws(DataplaneError) -> SetIndexes {
         try indexes(newestProtocol: UInt8(IPSET_PROTOCOL))
     }
 
-    /// Makes, fills, enlarges and replaces sets and adds entries. What is only removed stays until
-    /// `remove`.
+    /// Creates, fills, enlarges and replaces sets, and adds entries; removals wait for `remove`.
     ///
     /// What the kernel refuses is in `failures`, and the rest is done.
+    ///
+    /// - Throws: `.unsupported` if the kernel has no ipset, or not the type of set.
     package func make(_ changes: [IPSetChange]) throws(DataplaneError) -> ApplyReport {
         if changes.allSatisfy(\.onlyRemoves) { return ApplyReport() }
         var edit = try IPSetEdit(family, traffic)
@@ -64,7 +68,7 @@ package final class IPSetStore {
         return edit.report
     }
 
-    /// Removes entries and destroys sets: to be called when no rule asks those sets any more.
+    /// Removes entries and destroys sets: to be called when no rule uses those sets any more.
     ///
     /// A set that is still in use stays and is in `failures` as `.busy`.
     package func remove(_ changes: [IPSetChange]) throws(DataplaneError) -> ApplyReport {
@@ -81,7 +85,34 @@ package final class IPSetStore {
     }
 }
 
+extension IPSetStore {
+    /// Destroys all sets of this store's; those still in use are in `failures` as `.busy`.
+    package func removeEverything() throws(DataplaneError) -> ApplyReport {
+        try remove(IPSetChange.changes(from: try observe(), to: [:]))
+    }
+}
+
 // MARK: Looking without reading
+
+extension IPSetStore {
+    /// The types of sets that the kernel lacks for a family, each with the module that has it; asking
+    /// may make the kernel load modules. `.unsupported` if it has no sets at all.
+    package static func missingKinds(
+        _ family: IPFamily
+    ) throws(DataplaneError) -> [(kind: IPSetKind, module: String)] {
+        var connection = try IPSetConnection(family, NetlinkTraffic())
+        var missing: [(kind: IPSetKind, module: String)] = []
+        for kind in IPSetKind.allCases {
+            do throws(DataplaneError) {
+                _ = try connection.revision(of: kind)
+            } catch {
+                guard error.errno == Int32(IPSET_ERR_FIND_TYPE.rawValue) else { throw error }
+                missing.append((kind, kind.module))
+            }
+        }
+        return missing
+    }
+}
 
 extension IPSetStore {
     /// How full a set is.
@@ -95,12 +126,12 @@ extension IPSetStore {
         }
     }
 
-    /// How full the sets are whose names `owns` picks, without reading an entry: most changes of
-    /// other programs show in it.
+    /// How full the sets are for whose names `owns` is true, without reading an entry: most foreign
+    /// changes show in it.
     package static func entryCounts(
         owns: (String) -> Bool
     ) throws(DataplaneError) -> [IPSetName: Occupancy] {
-        // Which family matters for no header.
+        // Headers are the same for either family.
         var connection = try IPSetConnection(.ipv4, NetlinkTraffic())
         var counts: [IPSetName: Occupancy] = [:]
         for header in try connection.headers() where owns(header.name) {
@@ -117,7 +148,7 @@ extension IPSetStore {
             if let index = header.index {
                 found[IPSetName(header.name)] = index
             } else if let index = try XTablesSocket(.ipv4).setIndex(of: header.name) {
-                // Protocol 6 does not tell, and iptables' own question does.
+                // Protocol 6 has no numbers, so this uses the request that iptables makes.
                 found[IPSetName(header.name)] = index
             }
         }
@@ -144,7 +175,7 @@ extension IPSetChange {
 }
 
 extension XTablesSocket {
-    /// The number of a set by its name; nil if there is none. The corresponding request is
+    /// The number of a set by its name; nil if there is no such set. The corresponding request is
     /// `IP_SET_OP_GET_BYNAME`.
     fileprivate func setIndex(of name: String) throws(DataplaneError) -> UInt16? {
         var request = ip_set_req_get_set()

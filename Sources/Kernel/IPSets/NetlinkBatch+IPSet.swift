@@ -15,13 +15,13 @@ extension NetlinkBatch {
         flags: UInt16 = 0
     ) {
         begin(UInt16(NFNL_SUBSYS_IPSET) << 8 | command.number, flags: flags)
-        // struct nfgenmsg; the family says nothing here.
+        // struct nfgenmsg; the family has no meaning here.
         append([UInt8(AF_INET), UInt8(NFNETLINK_V0), 0, 0])
         attribute(IPSET_ATTR_PROTOCOL, version)
         if let name { attribute(IPSET_ATTR_SETNAME, name) }
     }
 
-    /// What a new set is like, behind its type.
+    /// The options of a new set, behind its type.
     mutating func appendOptions(of set: IPSet) {
         let options = openNested(IPSET_ATTR_DATA)
         switch set.kind {
@@ -41,8 +41,8 @@ extension NetlinkBatch {
         closeNested(options)
     }
 
-    /// Buckets, a power of two, so many that the kernel need not enlarge the table while it is
-    /// filled (measured: 0.60 against 0.44 us an entry) and finds most entries at once.
+    /// Buckets, a power of two: as many as keep the kernel from enlarging the table while it is filled
+    /// (measured: 0.44 instead of 0.60 us an entry) and let it find most entries at once.
     private static func hashSize(for count: Int) -> UInt32 {
         var size: UInt32 = 64
         while size < count { size *= 2 }

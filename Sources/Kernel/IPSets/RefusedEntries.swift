@@ -2,11 +2,11 @@ import CNetlink
 import DataplaneModel
 import Glibc
 
-/// What the kernel did not take of a list of entries.
+/// The entries of a list that the kernel refused.
 struct RefusedEntries {
     private let kind: IPSetKind?
-    /// The errno of a refusal that concerns the set rather than an entry: entries behind it were
-    /// not tried, or refused for the same reason.
+    /// The errno of a refusal that concerns the whole set: later entries were not tried, or refused for
+    /// the same reason.
     private(set) var all: Int32?
     /// Single entries by their place in the list.
     var entries: [(index: Int, errno: Int32)] = []
@@ -15,14 +15,14 @@ struct RefusedEntries {
         kind = list.first?.kind
     }
 
-    mutating func take(_ errno: Int32) {
+    mutating func note(_ errno: Int32) {
         if [ENOENT, ENOMEM, EPERM].contains(errno) || isFull(errno) { all = errno }
     }
 
-    /// How many of so many entries are certain to have been taken.
-    func taken(of count: Int) -> Int { all == nil ? count - entries.count : 0 }
+    /// How many of `count` entries were certainly accepted.
+    func accepted(of count: Int) -> Int { all == nil ? count - entries.count : 0 }
 
-    /// The set holds as many entries as it can.
+    /// The set is full.
     var isFull: Bool { all.map { isFull($0) } ?? false }
 
     private func isFull(_ errno: Int32) -> Bool {

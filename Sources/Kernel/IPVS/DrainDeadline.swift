@@ -1,17 +1,16 @@
 import Glibc
 
-/// When a draining real server is deleted whatever connections it has, in seconds since the host
-/// started (`CLOCK_BOOTTIME`).
+/// When a draining real server is deleted even if it has connections, in seconds since the host booted
+/// (`CLOCK_BOOTTIME`).
 ///
-/// The kernel keeps it as the real server's upper threshold, with the highest bit set: no real
-/// server has two thousand million connections, so the bit says that this is a deadline. So a drain
-/// outlives the daemon, as the virtual servers do.
+/// The kernel stores it as the real server's upper threshold. The highest bit marks it as a deadline, as
+/// no real server has two billion connections. So a drain outlives the daemon, as virtual servers do.
 struct DrainDeadline: Hashable, Comparable {
     private static let mark: UInt32 = 0x8000_0000
 
     let seconds: UInt32
 
-    /// Nil if `threshold` is a plain one.
+    /// Nil if `threshold` is a number of connections.
     init?(threshold: UInt32) {
         guard threshold & Self.mark != 0 else { return nil }
         seconds = threshold & ~Self.mark

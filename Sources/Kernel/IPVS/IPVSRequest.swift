@@ -5,65 +5,66 @@ import Glibc
 import HostFacts
 import Netlink
 
-/// One change of a virtual or real server that the kernel is asked for.
+/// A request to change a virtual or real server.
 package enum IPVSRequest {
-    case newService(ServiceRecord)
-    case setService(ServiceRecord)
-    case deleteService(VirtualServer.Key)
-    case newDestination(VirtualServer.Key, DestinationRecord)
-    case setDestination(VirtualServer.Key, DestinationRecord)
-    case deleteDestination(VirtualServer.Key, RealServer.Key)
+    case newVirtualServer(VirtualServerRecord)
+    case setVirtualServer(VirtualServerRecord)
+    case deleteVirtualServer(VirtualServer.Key)
+    case newRealServer(VirtualServer.Key, RealServerRecord)
+    case setRealServer(VirtualServer.Key, RealServerRecord)
+    case deleteRealServer(VirtualServer.Key, RealServer.Key)
 
     var key: VirtualServer.Key {
         switch self {
-        case .newService(let record), .setService(let record): record.key
-        case .deleteService(let key), .newDestination(let key, _), .setDestination(let key, _),
-            .deleteDestination(let key, _):
+        case .newVirtualServer(let record), .setVirtualServer(let record): record.key
+        case .deleteVirtualServer(let key), .newRealServer(let key, _), .setRealServer(let key, _),
+            .deleteRealServer(let key, _):
             key
         }
     }
 
-    /// The real server it is about.
-    var destination: RealServer.Key? {
+    /// The real server to change; nil if it is the virtual server.
+    var realServer: RealServer.Key? {
         switch self {
-        case .newService, .setService, .deleteService: nil
-        case .newDestination(_, let record), .setDestination(_, let record): record.key
-        case .deleteDestination(_, let key): key
+        case .newVirtualServer, .setVirtualServer, .deleteVirtualServer: nil
+        case .newRealServer(_, let record), .setRealServer(_, let record): record.key
+        case .deleteRealServer(_, let key): key
         }
     }
 
     private var command: (number: UInt8, name: String) {
         switch self {
-        case .newService: (UInt8(IPVS_CMD_NEW_SERVICE), "IPVS_CMD_NEW_SERVICE")
-        case .setService: (UInt8(IPVS_CMD_SET_SERVICE), "IPVS_CMD_SET_SERVICE")
-        case .deleteService: (UInt8(IPVS_CMD_DEL_SERVICE), "IPVS_CMD_DEL_SERVICE")
-        case .newDestination: (UInt8(IPVS_CMD_NEW_DEST), "IPVS_CMD_NEW_DEST")
-        case .setDestination: (UInt8(IPVS_CMD_SET_DEST), "IPVS_CMD_SET_DEST")
-        case .deleteDestination: (UInt8(IPVS_CMD_DEL_DEST), "IPVS_CMD_DEL_DEST")
+        case .newVirtualServer: (UInt8(IPVS_CMD_NEW_SERVICE), "IPVS_CMD_NEW_SERVICE")
+        case .setVirtualServer: (UInt8(IPVS_CMD_SET_SERVICE), "IPVS_CMD_SET_SERVICE")
+        case .deleteVirtualServer: (UInt8(IPVS_CMD_DEL_SERVICE), "IPVS_CMD_DEL_SERVICE")
+        case .newRealServer: (UInt8(IPVS_CMD_NEW_DEST), "IPVS_CMD_NEW_DEST")
+        case .setRealServer: (UInt8(IPVS_CMD_SET_DEST), "IPVS_CMD_SET_DEST")
+        case .deleteRealServer: (UInt8(IPVS_CMD_DEL_DEST), "IPVS_CMD_DEL_DEST")
         }
     }
 
-    /// Appends its message; `family` is the number of the generic netlink family.
+    /// Appends the message; `family` is the number of the generic netlink family.
     func encode(into batch: inout NetlinkBatch, family: UInt16) {
         batch.begin(generic: family, command: command.number)
         switch self {
-        case .newService(let record), .setService(let record): batch.appendService(record)
-        case .deleteService(let key): batch.appendService(key)
-        case .newDestination(let key, let record), .setDestination(let key, let record):
-            batch.appendService(key)
-            batch.appendDestination(record)
-        case .deleteDestination(let key, let destination):
-            batch.appendService(key)
-            batch.appendDestination(destination)
+        case .newVirtualServer(let record), .setVirtualServer(let record):
+            batch.appendVirtualServer(record)
+        case .deleteVirtualServer(let key): batch.appendVirtualServer(key)
+        case .newRealServer(let key, let record), .setRealServer(let key, let record):
+            batch.appendVirtualServer(key)
+            batch.appendRealServer(record)
+        case .deleteRealServer(let key, let realServer):
+            batch.appendVirtualServer(key)
+            batch.appendRealServer(realServer)
         }
     }
 
-    /// The kernel's refusal in words, naming the object.
-    func error(_ errno: Int32, _ words: String?) -> DataplaneError {
-        let subject = destination.map { "\(key) → \($0)" } ?? "\(key)"
+    /// The error of a refused request; `explanation` is the kernel's, if it has one.
+    func error(_ errno: Int32, _ explanation: String?) -> DataplaneError {
+        let subject = realServer.map { "\(key) → \($0)" } ?? "\(key)"
         var error = DataplaneError.system(command.name, subject, errno)
         switch (self, errno) {
-        case (.newService(let record), ENOENT), (.setService(let record), ENOENT):
+        case (.newVirtualServer(let record), ENOENT), (.setVirtualServer(let record), ENOENT):
             error.kind = .unsupported
             error.message =
                 "the kernel has no scheduler \(record.scheduler): \(Cure.loadModule("ip_vs_\(record.scheduler)").command)"
@@ -71,25 +72,25 @@ package enum IPVSRequest {
         case (_, ENOENT): error.message = "there is no such real server"
         default: break
         }
-        if let words { error.message = words }
+        if let explanation { error.message = explanation }
         return error
     }
 }
 
 extension NetlinkBatch {
     /// The virtual server's identity and all its attributes (`IPVS_CMD_ATTR_SERVICE`).
-    fileprivate mutating func appendService(_ record: ServiceRecord) {
+    fileprivate mutating func appendVirtualServer(_ record: VirtualServerRecord) {
         nested(IPVS_CMD_ATTR_SERVICE) { batch in
             batch.appendIdentity(record.key)
             batch.attribute(IPVS_SVC_ATTR_SCHED_NAME, record.scheduler.text)
-            // struct ip_vs_flags: the flags, then which of them to change: all but the kernel's.
-            let mask = ~ServiceFlags.hashed.rawValue
+            // struct ip_vs_flags: the flags, then a mask of those to change: all but the kernel's.
+            let mask = ~VirtualServerFlags.hashed.rawValue
             batch.attribute(
                 IPVS_SVC_ATTR_FLAGS,
                 UInt64(mask) << 32 | UInt64(record.flags.rawValue)
             )
             batch.attribute(IPVS_SVC_ATTR_TIMEOUT, record.timeout)
-            // Persistence is by whole client addresses: 255.255.255.255, or a prefix length.
+            // Persistence is by single client addresses: a netmask, or for IPv6 a prefix length.
             batch.attribute(
                 IPVS_SVC_ATTR_NETMASK,
                 record.key.family == .ipv4 ? UInt32.max : UInt32(128)
@@ -97,13 +98,13 @@ extension NetlinkBatch {
         }
     }
 
-    /// The virtual server's identity alone.
-    mutating func appendService(_ key: VirtualServer.Key) {
+    /// Only the virtual server's identity.
+    mutating func appendVirtualServer(_ key: VirtualServer.Key) {
         nested(IPVS_CMD_ATTR_SERVICE) { $0.appendIdentity(key) }
     }
 
     private mutating func appendIdentity(_ key: VirtualServer.Key) {
-        attribute(IPVS_SVC_ATTR_AF, key.family.addressFamily)
+        attribute(IPVS_SVC_ATTR_AF, UInt16(key.family.protocolFamily))
         switch key {
         case .frontend(let socket, let transport):
             attribute(IPVS_SVC_ATTR_PROTOCOL, UInt16(transport.number))
@@ -113,7 +114,7 @@ extension NetlinkBatch {
         }
     }
 
-    fileprivate mutating func appendDestination(_ record: DestinationRecord) {
+    fileprivate mutating func appendRealServer(_ record: RealServerRecord) {
         nested(IPVS_CMD_ATTR_DEST) { batch in
             batch.appendIdentity(record.key)
             batch.attribute(IPVS_DEST_ATTR_FWD_METHOD, record.forwarding)
@@ -123,17 +124,17 @@ extension NetlinkBatch {
         }
     }
 
-    fileprivate mutating func appendDestination(_ key: RealServer.Key) {
+    fileprivate mutating func appendRealServer(_ key: RealServer.Key) {
         nested(IPVS_CMD_ATTR_DEST) { $0.appendIdentity(key) }
     }
 
     private mutating func appendIdentity(_ key: RealServer.Key) {
-        attribute(IPVS_DEST_ATTR_ADDR_FAMILY, key.address.family.addressFamily)
+        attribute(IPVS_DEST_ATTR_ADDR_FAMILY, UInt16(key.address.family.protocolFamily))
         attribute(IPVS_DEST_ATTR_ADDR, unionOf: key.address)
         attribute(IPVS_DEST_ATTR_PORT, bigEndian: key.port.value)
     }
 
-    /// As a `union nf_inet_addr`: an IPv4 address takes the first four of 16 bytes.
+    /// As a `union nf_inet_addr`: an IPv4 address is the first four of 16 bytes.
     private mutating func attribute(_ type: some BinaryInteger, unionOf address: IPAddress) {
         let bits = address.family == .ipv4 ? address.bits << 96 : address.bits
         attribute(type, network: bits, width: 16)

@@ -7,7 +7,7 @@ package import Netlink
 
 /// IPVS's generic netlink interface, in the network namespace of the thread that opened it.
 package final class IPVSSocket {
-    /// A request that the kernel did not carry out.
+    /// A request that the kernel refused.
     package struct Refusal {
         var request: IPVSRequest
         package var error: DataplaneError
@@ -15,59 +15,66 @@ package final class IPVSSocket {
 
     private var socket: NetlinkSocket
     private let family: UInt16
-    /// Virtual servers that were created here, less those that were deleted.
+    /// Virtual servers created through this socket, minus those deleted.
     private(set) var virtualServersMade = 0
 
-    /// Makes the kernel load IPVS if it is a module; `.unsupported` if it has none.
+    /// Makes the kernel load IPVS if that is a module.
+    ///
+    /// - Throws: `.unsupported` if the kernel has no IPVS.
     package init(_ traffic: NetlinkTraffic = NetlinkTraffic()) throws(DataplaneError) {
         var socket = try NetlinkSocket(NETLINK_GENERIC, name: "IPVS", traffic)
         guard let family = try socket.genericFamily(IPVS_GENL_NAME) else {
-            throw DataplaneError(
+            throw .system(
+                "CTRL_CMD_GETFAMILY",
+                "IPVS",
+                ENOENT,
                 kind: .unsupported,
-                operation: "CTRL_CMD_GETFAMILY",
-                subject: "IPVS",
-                errno: ENOENT,
-                message:
-                    "the kernel has no IPVS: \(Cure.missing("ip_vs", "CONFIG_IP_VS"))"
+                message: "the kernel has no IPVS: \(Cure.missing("ip_vs", "CONFIG_IP_VS"))"
             )
         }
         self.socket = socket
         self.family = family
     }
 
-    /// All virtual servers of both families, whoever made them.
-    package func services() throws(DataplaneError) -> [ServiceRecord] {
+    /// Whether IPVS is in the kernel. Does not load it, as opening a socket would on a host that never
+    /// used it.
+    package static var isLoaded: Bool { unsafe access("/proc/net/ip_vs", F_OK) == 0 }
+
+    /// All virtual servers of both families, foreign ones included.
+    package func virtualServers() throws(DataplaneError) -> [VirtualServerRecord] {
         var batch = NetlinkBatch()
         begin(&batch, UInt8(IPVS_CMD_GET_SERVICE), flags: UInt16(NLM_F_DUMP))
-        return try socket.request(&batch).compactMap { ServiceRecord($0) }
+        return try socket.request(&batch).compactMap { VirtualServerRecord($0) }
     }
 
-    /// Nil if there is none.
-    package func service(_ key: VirtualServer.Key) throws(DataplaneError) -> ServiceRecord? {
+    /// Nil if there is no such virtual server.
+    package func virtualServer(_ key: VirtualServer.Key) throws(DataplaneError)
+        -> VirtualServerRecord?
+    {
         var batch = NetlinkBatch()
         begin(&batch, UInt8(IPVS_CMD_GET_SERVICE))
-        batch.appendService(key)
+        batch.appendVirtualServer(key)
         do throws(DataplaneError) {
-            return try socket.request(&batch).first.flatMap { ServiceRecord($0) }
+            return try socket.request(&batch).first.flatMap { VirtualServerRecord($0) }
         } catch {
             guard error.errno == ESRCH else { throw error }
             return nil
         }
     }
 
-    /// The real servers of a virtual server; none if it is not there.
-    func destinations(
+    /// The real servers of a virtual server; none if it does not exist.
+    func realServers(
         of key: VirtualServer.Key
-    ) throws(DataplaneError) -> [DestinationRecord] {
+    ) throws(DataplaneError) -> [RealServerRecord] {
         var batch = NetlinkBatch()
         begin(&batch, UInt8(IPVS_CMD_GET_DEST), flags: UInt16(NLM_F_DUMP))
-        batch.appendService(key)
+        batch.appendVirtualServer(key)
         return try socket.request(&batch)
-            .compactMap { DestinationRecord($0, family: key.family) }
+            .compactMap { RealServerRecord($0, family: key.family) }
     }
 
-    /// Sends all requests, many at a time; the kernel works on them in their order, and a refusal
-    /// does not stop those that follow.
+    /// Sends all requests, many at a time; the kernel carries them out in order, and goes on after a
+    /// refusal. Returns the refusals.
     package func carryOut(_ requests: [IPVSRequest]) throws(DataplaneError) -> [Refusal] {
         if requests.isEmpty { return [] }
         var batch = NetlinkBatch(reserving: 160 * requests.count)
@@ -84,8 +91,8 @@ package final class IPVSSocket {
         return refusals
     }
 
-    /// Sends one request without an object of its own, such as `IPVS_CMD_GET_CONFIG`, and returns
-    /// what the answer holds.
+    /// Sends one request that is not about a virtual server, such as `IPVS_CMD_GET_CONFIG`, and returns
+    /// the attributes of the answer, if there is one.
     package func ask(
         _ command: some BinaryInteger,
         _ attributes: (inout NetlinkBatch) -> Void = { _ in }
@@ -93,7 +100,7 @@ package final class IPVSSocket {
         var batch = NetlinkBatch()
         begin(&batch, UInt8(command))
         attributes(&batch)
-        return try socket.request(&batch).first?.genericPayload
+        return try socket.request(&batch).first?.attributes
     }
 
     private func begin(_ batch: inout NetlinkBatch, _ command: UInt8, flags: UInt16 = 0) {
@@ -109,9 +116,9 @@ package final class IPVSSocket {
 extension IPVSRequest {
     fileprivate var virtualServersMade: Int {
         switch self {
-        case .newService: 1
-        case .deleteService: -1
-        case .setService, .newDestination, .setDestination, .deleteDestination: 0
+        case .newVirtualServer: 1
+        case .deleteVirtualServer: -1
+        case .setVirtualServer, .newRealServer, .setRealServer, .deleteRealServer: 0
         }
     }
 }

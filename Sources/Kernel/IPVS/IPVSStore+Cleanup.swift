@@ -5,18 +5,15 @@ import NodeAddresses
 import XTables
 
 extension IPVSStore {
-    /// Removes all that is ours of any mode, cutting what drains; what the kernel does not know
-    /// cannot hold anything of ours.
+    /// Removes all our objects of any mode, ending drains at once. A subsystem that the kernel lacks
+    /// holds no objects.
     package func removeEverything() throws(DataplaneError) -> ApplyReport {
         var report = ApplyReport()
         report += try Self.ifSupported { () throws(DataplaneError) in
             let rules = rules(in: LegacyTables.used(family))
-            return try rules.apply(
-                IPTablesDiff(from: try rules.observe().state, to: IPTablesState())
-            )
+            return try rules.apply(rules.removal())
         }
-        // Asking IPVS would load it, on a host that never had a use for it.
-        if unsafe access("/proc/net/ip_vs", F_OK) == 0 {
+        if IPVSSocket.isLoaded {
             report += try Self.ifSupported { () throws(DataplaneError) in
                 try servers.removeEverything()
             }
@@ -30,7 +27,7 @@ extension IPVSStore {
             return report
         }
         report += try Self.ifSupported { () throws(DataplaneError) in
-            try sets.remove(IPSetChange.changes(from: try sets.observe(), to: [:]))
+            try sets.removeEverything()
         }
         return report
     }
@@ -48,12 +45,14 @@ extension IPVSStore {
 }
 
 extension VirtualServerStore {
-    /// Deletes every virtual server of ours, with all that drains.
+    /// Deletes all our virtual servers, draining ones included.
     func removeEverything() throws(DataplaneError) -> ApplyReport {
         try withSocket { (socket) throws(DataplaneError) in
             drains = [:]
             known = []
-            let requests = try ownServices(socket).map { IPVSRequest.deleteService($0.key) }
+            let requests = try ownVirtualServers(socket).map {
+                IPVSRequest.deleteVirtualServer($0.key)
+            }
             let failures = try socket.carryOut(requests).map(\.error)
             return ApplyReport(operations: requests.count - failures.count, failures: failures)
         }
@@ -61,11 +60,11 @@ extension VirtualServerStore {
 }
 
 extension IPVSStore {
-    /// What `retire` would remove now: without what only waits for its last connections.
+    /// What `retire` would remove now, without what drains.
     package func leftovers(rulesIn tables: [TableName]) throws(DataplaneError) -> IPVSState {
         let rules = rules(in: tables.filter { LegacyTables.used(family).contains($0) })
         var state = IPVSState(iptables: try rules.observe().state)
-        guard unsafe access("/proc/net/ip_vs", F_OK) == 0 else { return state }
+        guard IPVSSocket.isLoaded else { return state }
         state.sets = try sets.observe()
         state.servers = try servers.observe()
         state.binding = try addresses.observe()
@@ -73,22 +72,20 @@ extension IPVSStore {
         return state
     }
 
-    /// Removes what is ours since another mode serves now: rules in the named tables at once, servers
-    /// and their addresses when their connections have ended, as `attend` finds out.
+    /// Removes our objects because another mode serves now: rules in the named tables at once, virtual
+    /// servers and their addresses when their connections have ended, which `performDueWork` detects.
     ///
-    /// Does nothing where IPVS is not in the kernel, but for the rules.
+    /// Where IPVS is not in the kernel, only removes rules.
     package func retire(rulesIn tables: [TableName]) throws(DataplaneError) -> ApplyReport {
         let rules = rules(in: tables.filter { LegacyTables.used(family).contains($0) })
-        var report = try rules.apply(
-            IPTablesDiff(from: try rules.observe().state, to: IPTablesState())
-        )
-        guard unsafe access("/proc/net/ip_vs", F_OK) == 0 else { return report }
+        var report = try rules.apply(rules.removal())
+        guard IPVSSocket.isLoaded else { return report }
         let present = try servers.observe()
         report += try servers.remove(
             present.values.sorted { $0.key < $1.key }.map { .delete($0) }
         )
         report += try retireAddresses()
-        report += try sets.remove(IPSetChange.changes(from: try sets.observe(), to: [:]))
+        report += try sets.removeEverything()
         return report
     }
 }

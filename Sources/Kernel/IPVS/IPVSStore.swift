@@ -5,20 +5,20 @@ package import Netlink
 import NodeAddresses
 package import XTables
 
-/// All that is ours in one family in ipvs mode: sets, rules, virtual servers, addresses.
+/// Our objects of one family in ipvs mode: sets, rules, virtual servers, addresses.
 ///
 /// Works in the network namespace of the calling thread, which must be the dataplane thread.
 package final class IPVSStore: KernelStore {
-    /// Where things are and how they go.
+    /// Which objects it has, and how they are removed.
     package struct Configuration {
         package var lock: XTablesLock.Configuration
         /// Shared by the stores of both families; see `IPTablesStore`.
         package var lockWatch: XTablesLockWatch?
-        /// Virtual servers with an address in these ranges are somebody else's.
+        /// Virtual servers with an address in these ranges are foreign.
         package var excluded: [IPPrefix]
-        /// The one of all virtual servers whose Service asks for no other.
+        /// The scheduler of all virtual servers whose Service does not ask for another.
         package var scheduler: SchedulerName?
-        /// How long connections of what is removed may go on; zero cuts them.
+        /// How long connections of removed servers may continue; zero ends them at once.
         package var drainTimeout: Duration
         /// The set of bound addresses, whose other ports are refused.
         package var addressSet: IPSetName
@@ -52,19 +52,18 @@ package final class IPVSStore: KernelStore {
     private(set) lazy var rules = rules(in: TableName.allCases)
     let servers: VirtualServerStore
     let addresses: AddressStore
-    /// What all parts but the rules, which have no netlink, have sent.
+    /// The messages of all parts but the rules, which do not use netlink.
     package let traffic: NetlinkTraffic
-    /// Not wanted any more, and bound as long as connections to them are.
+    /// Addresses that are not wanted any more, but stay bound while they have connections.
     private var draining: Set<IPAddress> = []
-    /// Of sets and virtual servers, as they were last seen or left; nil before they were looked at,
-    /// and where they were left in an unknown state.
+    /// As of the last read or write; nil before the first one, and after a failed write.
     private var counts: Counts?
     private var mark = ChangeMark()
 
-    /// How much there is, foreign virtual servers included.
+    /// The numbers of entries of our sets, and of virtual servers, foreign ones included.
     private struct Counts: Equatable {
         var entries: [IPSetName: Int] = [:]
-        /// Nil for IPv6, which the kernel does not count.
+        /// Nil for IPv6, for which the kernel has no number.
         var virtualServers: Int?
     }
 
@@ -107,7 +106,9 @@ package final class IPVSStore: KernelStore {
         )
     }
 
-    /// Reads everything; what only waits for its last connections is left out.
+    /// Reads everything except what drains.
+    ///
+    /// - Throws: `.unsupported` if the kernel lacks a part; else as the stores of the parts.
     package func observe() throws(DataplaneError) -> Observation<IPVSState> {
         let mark = try notice()
         var state = IPVSState(
@@ -123,10 +124,12 @@ package final class IPVSStore: KernelStore {
         return Observation(state, mark)
     }
 
-    /// Adds before it removes: sets that rules ask, rules, servers, and last the addresses, since a
-    /// bound address without its server would answer for itself.
+    /// Adds before it removes: sets that rules use, rules, virtual servers, and last the addresses, as the
+    /// host itself would answer on a bound address without its virtual server.
     ///
-    /// Rules that come in place of another mode's come last: the old ones serve until then.
+    /// Rules that replace those of another mode come last: the old ones serve until then.
+    ///
+    /// - Throws: as the stores of the parts; those after it are not changed then.
     package func apply(_ diff: IPVSDiff) throws(DataplaneError) -> ApplyReport {
         try changing(diff.sets) { () throws(DataplaneError) in try write(diff) }
     }
@@ -144,7 +147,7 @@ package final class IPVSStore: KernelStore {
         return report
     }
 
-    /// Removes addresses and set entries, but for addresses whose connections still run.
+    /// Removes addresses and set entries, except for addresses that still have connections.
     private func remove(_ diff: IPVSDiff) throws(DataplaneError) -> ApplyReport {
         let gone = Set(diff.addresses.compactMap(\.removed))
         let kept = gone.intersection(servers.drainingAddresses)
@@ -157,7 +160,7 @@ package final class IPVSStore: KernelStore {
         return report
     }
 
-    /// Unbinds all addresses but those whose connections still run.
+    /// Unbinds all addresses except those that still have connections.
     func retireAddresses() throws(DataplaneError) -> ApplyReport {
         var bound = try addresses.observe()
         draining = servers.drainingAddresses.intersection(bound.addresses)
@@ -176,8 +179,8 @@ package final class IPVSStore: KernelStore {
         try servers.obstacles(to: wanted.servers)
     }
 
-    /// Ends what has drained, and unbinds addresses that nothing waits for any more. Then looks at some
-    /// virtual servers and their real servers: no number shows when those change.
+    /// Deletes drained servers, and unbinds their addresses. Then compares some virtual servers and their
+    /// real servers with the plan, as the counts do not show all changes.
     package func performDueWork(expecting plan: IPVSState?) throws(DataplaneError) {
         if servers.hasDrains || !draining.isEmpty { try endDrains() }
         guard let plan, try servers.differs(from: plan.servers) else { return }
@@ -197,9 +200,9 @@ package final class IPVSStore: KernelStore {
         _ = try changing([change]) { () throws(DataplaneError) in
             var report = try addresses.remove(done.map { .remove($0) })
             report += try sets.remove([change])
+            draining.subtract(done)
             return report
         }
-        draining.subtract(done)
     }
 }
 
@@ -210,8 +213,7 @@ extension IPVSStore {
         try notice().changes(since: mark)
     }
 
-    /// Takes in what other programs did up to here, and says how much that is with what they did to
-    /// rules and addresses.
+    /// What other programs were seen to do up to now, in all parts.
     private func notice() throws(DataplaneError) -> ChangeMark {
         let present = try currentCounts()
         if let counts, counts != present { mark.certain += 1 }
@@ -231,14 +233,14 @@ extension IPVSStore {
     }
 
     /// Runs `body`, which makes these changes of sets and any of virtual servers, so that they do not
-    /// count as another program's. What is then other than expected may be that, or an entry that was
-    /// there already.
+    /// count as foreign changes. Unexpected counts afterwards are a possible one: an entry may also have
+    /// existed before.
     private func changing(
         _ changes: [IPSetChange],
         _ body: () throws(DataplaneError) -> ApplyReport
     ) throws(DataplaneError) -> ApplyReport {
-        // Where only leftovers of an earlier mode are ended, nobody asks for changes, and legacy tables
-        // may not even be in use.
+        // While only leftovers of an earlier mode drain, no counts are kept, as `changes` is not called
+        // and legacy tables may not even be in use.
         guard var expected = counts else { return try body() }
         let made = servers.made
         let drained = draining
@@ -248,13 +250,14 @@ extension IPVSStore {
         counts = present
         guard report.failures.isEmpty else { return report }
         for change in changes {
-            // An address that drains stays in the set, and may be wanted again.
-            let keepsEntries = change.name == addressSet && !(drained.isEmpty && draining.isEmpty)
-            expected.entries[change.name] =
-                keepsEntries
-                ? present.entries[change.name]
-                : change.entryCount(from: expected.entries[change.name])
-                    ?? present.entries[change.name]
+            let before = expected.entries[change.name]
+            let isAddressSet = change.name == addressSet
+            expected.entries[change.name] = change.entryCount(
+                from: before,
+                // An address that drains stays in the set, and may be wanted again.
+                present: isAddressSet ? drained : [],
+                kept: isAddressSet ? draining : []
+            )
         }
         if let before = expected.virtualServers {
             expected.virtualServers = before + servers.made - made
@@ -265,30 +268,40 @@ extension IPVSStore {
 }
 
 extension IPSetChange {
-    /// How many entries the set has after the change, where it had so many before; nil if there is
-    /// no set then, or if entries only get other marks, which adds none.
-    fileprivate func entryCount(from count: Int?) -> Int? {
+    /// How many entries the set has after the change, from how many it had before; nil if there is no
+    /// set then. Of the update's addresses those in `present` are not new, and those in `kept` stay.
+    fileprivate func entryCount(
+        from count: Int?,
+        present: Set<IPAddress>,
+        kept: Set<IPAddress>
+    ) -> Int? {
         switch self {
-        case .create(let set), .replace(let set): set.entries.count
-        case .update(let update) where update.marks.allSatisfy { $0 == 0 }:
-            count.map { $0 + update.added.count - update.removed.count }
-        case .update, .destroy: nil
+        case .create(let set), .replace(let set): return set.entries.count
+        case .update(let update):
+            let added = update.added.count { !$0.isAddress(in: present) } - update.remarked
+            let removed = update.removed.count { !$0.isAddress(in: kept) }
+            return count.map { $0 + added - removed }
+        case .destroy: return nil
         }
     }
 
     /// Without the removal of `addresses` from the set `name`.
     fileprivate func keeping(_ addresses: Set<IPAddress>, in name: IPSetName) -> IPSetChange {
         guard case .update(var update) = self, update.name == name else { return self }
-        update.removed.removeAll { entry in
-            guard case .address(let address) = entry else { return false }
-            return addresses.contains(address)
-        }
+        update.removed.removeAll { $0.isAddress(in: addresses) }
         return .update(update)
     }
 }
 
+extension IPSetEntry {
+    fileprivate func isAddress(in addresses: Set<IPAddress>) -> Bool {
+        guard case .address(let address) = self else { return false }
+        return addresses.contains(address)
+    }
+}
+
 extension IPTablesDiff {
-    /// Chains of ours are there that the wanted state has no use for.
+    /// There are chains of ours that the wanted state does not have.
     fileprivate var deletesChains: Bool {
         tables.contains { table in
             table.chains.contains { change in

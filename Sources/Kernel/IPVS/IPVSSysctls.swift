@@ -11,8 +11,8 @@ package enum IPVSSysctls {
         var wanted = [
             // Without it the netfilter rules see nothing of what IPVS forwards.
             ("net.ipv4.vs.conntrack", "1"),
-            // A real server that is gone, or takes nothing new, ends what clients have with it,
-            // instead of swallowing their packets.
+            // Connections to a real server that is gone or takes no new ones end, instead of losing their
+            // packets.
             ("net.ipv4.vs.expire_nodest_conn", "1"),
             ("net.ipv4.vs.expire_quiescent_template", "1"),
         ]
@@ -22,7 +22,7 @@ package enum IPVSSysctls {
             wanted.append(("net.ipv4.vs.conn_reuse_mode", "0"))
         }
         if strictARP {
-            // Service addresses on our link are no reason to answer for them on others.
+            // Other links do not answer ARP for Service addresses on our link.
             wanted.append(("net.ipv4.conf.all.arp_ignore", "1"))
             wanted.append(("net.ipv4.conf.all.arp_announce", "2"))
         }

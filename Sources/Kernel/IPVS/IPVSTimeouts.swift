@@ -2,14 +2,13 @@ import CNetlink
 package import DataplaneModel
 import Netlink
 
-/// How long IPVS keeps connections over which nothing comes, in the network namespace of the
-/// calling thread.
+/// How long IPVS keeps idle connections, in the network namespace of the calling thread.
 package struct IPVSTimeouts: Sendable, Equatable {
-    /// Established TCP connections. The kernel's own choice is 900 s.
+    /// Of established TCP connections. The kernel's default is 900 s.
     package var tcp: Duration
-    /// TCP connections after a FIN. The kernel's own choice is 120 s.
+    /// Of TCP connections after a FIN. The kernel's default is 120 s.
     package var tcpFinish: Duration
-    /// UDP exchanges. The kernel's own choice is 300 s.
+    /// Of UDP exchanges. The kernel's default is 300 s.
     package var udp: Duration
 
     package init(tcp: Duration = .zero, tcpFinish: Duration = .zero, udp: Duration = .zero) {
@@ -19,6 +18,8 @@ package struct IPVSTimeouts: Sendable, Equatable {
     }
 
     /// The corresponding request is `IPVS_CMD_GET_CONFIG`.
+    ///
+    /// - Throws: `.unsupported` if the kernel has no IPVS.
     package static func observe() throws(DataplaneError) -> IPVSTimeouts {
         let answer = try IPVSSocket().ask(IPVS_CMD_GET_CONFIG)
         func value(_ type: some BinaryInteger) -> Duration {
@@ -33,6 +34,8 @@ package struct IPVSTimeouts: Sendable, Equatable {
 
     /// Sets those that are not zero, rounded up to whole seconds. The corresponding request is
     /// `IPVS_CMD_SET_CONFIG`.
+    ///
+    /// - Throws: `.unsupported` if the kernel has no IPVS; `.invalid` for a timeout it does not accept.
     package func apply() throws(DataplaneError) {
         if self == IPVSTimeouts() { return }
         _ = try IPVSSocket().ask(IPVS_CMD_SET_CONFIG) { batch in

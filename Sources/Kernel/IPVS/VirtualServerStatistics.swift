@@ -2,10 +2,10 @@ import CNetlink
 package import DataplaneModel
 import Netlink
 
-/// What has gone through a virtual server since it was made.
+/// The traffic of a virtual server since it was created.
 package struct VirtualServerStatistics: Sendable, Equatable {
     package var traffic: TrafficCounters
-    /// By real server, with those that drain.
+    /// By real server, draining ones included.
     package var realServers: [RealServer.Key: ConnectionCounts]
 
     package init(traffic: TrafficCounters, realServers: [RealServer.Key: ConnectionCounts]) {
@@ -14,9 +14,9 @@ package struct VirtualServerStatistics: Sendable, Equatable {
     }
 }
 
-/// Ever growing counters, which the kernel sums up every two seconds (`IPVS_SVC_ATTR_STATS64`).
+/// Counters that only grow, which the kernel updates every two seconds (`IPVS_SVC_ATTR_STATS64`).
 package struct TrafficCounters: Sendable, Equatable {
-    /// Connections that were given a real server.
+    /// Connections that were assigned a real server.
     package var connections: UInt64 = 0
     package var incomingPackets: UInt64 = 0
     package var outgoingPackets: UInt64 = 0
@@ -26,11 +26,11 @@ package struct TrafficCounters: Sendable, Equatable {
     package init() {}
 }
 
-/// How many connections a real server has now.
+/// The present connections of a real server.
 package struct ConnectionCounts: Sendable, Equatable {
     /// Established ones.
     package var active: UInt32
-    /// Those that are closing or were closed a moment ago, and for UDP all.
+    /// Closing and recently closed ones, and all UDP ones.
     package var inactive: UInt32
 
     package init(active: UInt32, inactive: UInt32) {

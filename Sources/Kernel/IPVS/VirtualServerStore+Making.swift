@@ -3,17 +3,19 @@ package import DataplaneModel
 import Glibc
 
 extension VirtualServerStore {
-    /// How many changes are worked on at once: enough to fill several sends, few enough that their
-    /// messages take little memory.
+    /// How many changes are sent at once: enough to fill several sends, few enough to need little
+    /// memory.
     static let portion = 1000
 
-    /// Makes what comes: creations, edits, and real servers that are added or edited; a real or
-    /// virtual server that drains is taken back into use. Ignores changes that remove.
+    /// Makes additions and edits of virtual and real servers; draining ones are reused. Ignores
+    /// removals.
     ///
-    /// What the kernel refuses, and what would touch a foreign virtual server, is in the report's
+    /// What the kernel refuses, and what would change a foreign virtual server, is in the report's
     /// failures; all the rest is done.
+    ///
+    /// - Throws: `.unsupported` if the kernel has no IPVS.
     package func make(_ changes: [VirtualServerChange]) throws(DataplaneError) -> ApplyReport {
-        rival = nil
+        knownProxy = nil
         return try withSocket { (socket) throws(DataplaneError) in
             var report = ApplyReport()
             for start in stride(from: 0, to: changes.count, by: Self.portion) {
@@ -37,39 +39,38 @@ extension VirtualServerStore {
         _ socket: IPVSSocket,
         _ report: inout ApplyReport
     ) throws(DataplaneError) {
-        // Virtual servers before all real ones: a real server sent along with a virtual one that
-        // is refused because it exists would be added to somebody else's.
-        var destinations: [IPVSRequest] = []
-        let refused = try makeServices(changes, socket, &destinations, &report)
+        // All virtual servers first: if one is refused because a foreign one exists, its real servers
+        // would be added to that.
+        var realServers: [IPVSRequest] = []
+        let refused = try makeVirtualServers(changes, socket, &realServers, &report)
         for change in changes {
             switch change {
             case .create(let server):
                 if refused.contains(server.key) { continue }
                 drains[server.key] = nil
-                destinations += server.sortedRealServers.map {
-                    .newDestination(server.key, DestinationRecord($0))
+                realServers += server.sortedRealServers.map {
+                    .newRealServer(server.key, RealServerRecord($0))
                 }
             case .addRealServer(let key, let server):
                 let isDraining = drains[key]?.realServers.contains(server.key) ?? false
-                let record = DestinationRecord(server)
-                destinations.append(
-                    isDraining ? .setDestination(key, record) : .newDestination(key, record)
+                let record = RealServerRecord(server)
+                realServers.append(
+                    isDraining ? .setRealServer(key, record) : .newRealServer(key, record)
                 )
             case .editRealServer(let key, _, let server):
-                destinations.append(.setDestination(key, DestinationRecord(server)))
+                realServers.append(.setRealServer(key, RealServerRecord(server)))
             case .edit, .delete, .removeRealServer: break
             }
         }
-        try putDestinations(destinations, socket, &report)
+        try putRealServers(realServers, socket, &report)
     }
 
-    /// Creates and edits the virtual servers themselves. Returns those that were there already: the
-    /// foreign ones are reported, ours are taken back, with what that needs of real servers in
-    /// `destinations`.
-    private func makeServices(
+    /// Creates and edits the virtual servers themselves. Returns those that were refused. Of those that
+    /// existed, foreign ones are reported, and ours are reused, for which `realServers` gets requests.
+    private func makeVirtualServers(
         _ changes: [VirtualServerChange],
         _ socket: IPVSSocket,
-        _ destinations: inout [IPVSRequest],
+        _ realServers: inout [IPVSRequest],
         _ report: inout ApplyReport
     ) throws(DataplaneError) -> Set<VirtualServer.Key> {
         var wanted: [VirtualServer.Key: VirtualServer] = [:]
@@ -79,10 +80,10 @@ extension VirtualServerStore {
             case .create(let server):
                 wanted[server.key] = server
                 note(server.scheduler, of: server.key)
-                requests.append(.newService(ServiceRecord(server, ownership)))
+                requests.append(.newVirtualServer(VirtualServerRecord(server, ownership)))
             case .edit(_, let server):
                 note(server.scheduler, of: server.key)
-                requests.append(.setService(ServiceRecord(server, ownership)))
+                requests.append(.setVirtualServer(VirtualServerRecord(server, ownership)))
             case .addRealServer, .editRealServer, .delete, .removeRealServer: break
             }
         }
@@ -92,7 +93,7 @@ extension VirtualServerStore {
         for refusal in refusals {
             refused.insert(refusal.request.key)
             if refusal.error.errno == EEXIST, let server = wanted[refusal.request.key] {
-                try takeBack(server, socket, &destinations, &report)
+                try reuse(server, socket, &realServers, &report)
             } else {
                 report.failures.append(scoped(refusal))
             }
@@ -101,71 +102,73 @@ extension VirtualServerStore {
         return refused
     }
 
-    /// Without the scheduler that all have by default, or the capability, nothing is served at all.
+    /// Without the default scheduler, or the capability, no Service of the family works.
     private func scoped(_ refusal: IPVSSocket.Refusal) -> DataplaneError {
         var error = refusal.error
         if error.kind == .notPermitted { error.scope = .family }
-        if case .newService(let record) = refusal.request, error.kind == .unsupported,
-            isIndispensable(record.scheduler)
+        if case .newVirtualServer(let record) = refusal.request, error.kind == .unsupported,
+            isNeededByAll(record.scheduler)
         {
             error.scope = .family
         }
         return error
     }
 
-    /// Makes a virtual server that is there already the wanted one, if it is ours or was before it
-    /// lost its signature.
-    private func takeBack(
+    /// Changes an existing virtual server to the wanted one, if it is ours or was before it lost its
+    /// signature.
+    private func reuse(
         _ server: VirtualServer,
         _ socket: IPVSSocket,
-        _ destinations: inout [IPVSRequest],
+        _ realServers: inout [IPVSRequest],
         _ report: inout ApplyReport
     ) throws(DataplaneError) {
-        let present = try socket.service(server.key)
-        let destinationsThere = try socket.destinations(of: server.key)
-        if present?.flags.bear(ownership) != true,
-            let objection = try objection(to: destinationsThere, inPlaceOf: server)
+        let present = try socket.virtualServer(server.key)
+        let presentRealServers = try socket.realServers(of: server.key)
+        if present?.flags.haveSignature(of: ownership) != true,
+            let objection = try objection(to: presentRealServers, inPlaceOf: server)
         {
             report.failures.append(clash(server, objection))
             return
         }
-        let refusals = try socket.carryOut([.setService(ServiceRecord(server, ownership))])
+        let refusals = try socket.carryOut([
+            .setVirtualServer(VirtualServerRecord(server, ownership))
+        ])
         report.failures += refusals.map(\.error)
         guard refusals.isEmpty else { return }
         report.operations += 1
         known.insert(server.key)
         var drain = Drain()
         var missing = server.realServers
-        for var record in destinationsThere {
+        for var record in presentRealServers {
             if let wanted = missing.removeValue(forKey: record.key) {
                 guard record.realServer != wanted || record.drainDeadline != nil else { continue }
-                destinations.append(.setDestination(server.key, DestinationRecord(wanted)))
+                realServers.append(.setRealServer(server.key, RealServerRecord(wanted)))
             } else if record.drainDeadline != nil {
                 drain.realServers.insert(record.key)
             } else if let end = realServerDeadline(for: server.key) {
                 record.drain(until: end)
                 drain.realServers.insert(record.key)
-                destinations.append(.setDestination(server.key, record))
+                realServers.append(.setRealServer(server.key, record))
             } else {
-                destinations.append(.deleteDestination(server.key, record.key))
+                realServers.append(.deleteRealServer(server.key, record.key))
             }
         }
         drains[server.key] = drain.realServers.isEmpty ? nil : drain
-        destinations += missing.values.sorted { $0.key < $1.key }.map {
-            .newDestination(server.key, DestinationRecord($0))
+        realServers += missing.values.sorted { $0.key < $1.key }.map {
+            .newRealServer(server.key, RealServerRecord($0))
         }
     }
 
-    /// Adds and edits real servers. One that is there though it should be new is set instead, one
-    /// that is not there though it should be changed is added.
-    private func putDestinations(
+    /// Adds and edits real servers. If one to add exists, it is edited; if one to edit is missing, it is
+    /// added.
+    private func putRealServers(
         _ requests: [IPVSRequest],
         _ socket: IPVSSocket,
         _ report: inout ApplyReport
     ) throws(DataplaneError) {
         for request in requests {
             switch request {
-            case .newDestination(let key, let record), .setDestination(let key, let record):
+            case .newRealServer(let key, let record), .setRealServer(let key, let record):
                 if record.drainDeadline == nil { stopDraining(record.key, of: key) }
             default: break
             }
@@ -175,10 +178,10 @@ extension VirtualServerStore {
         report.operations += requests.count - refusals.count
         for refusal in refusals {
             switch (refusal.request, refusal.error.errno) {
-            case (.newDestination(let key, let record), EEXIST):
-                again.append(.setDestination(key, record))
-            case (.setDestination(let key, let record), ENOENT):
-                again.append(.newDestination(key, record))
+            case (.newRealServer(let key, let record), EEXIST):
+                again.append(.setRealServer(key, record))
+            case (.setRealServer(let key, let record), ENOENT):
+                again.append(.newRealServer(key, record))
             default: report.failures.append(refusal.error)
             }
         }

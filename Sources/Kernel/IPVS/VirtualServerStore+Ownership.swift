@@ -2,99 +2,105 @@ import Addressing
 import CNetlink
 package import DataplaneModel
 import Glibc
+import HostFacts
 import NodeAddresses
 
-// A virtual server loses our signature when `ipvsadm -E` edits it, and when it is restored from what
-// `ipvsadm -S` saved: ipvsadm knows no flags but its own. It is taken back if it stands at a frontend
-// that a Service wants and the evidence says that it was ours:
+// A virtual server loses our signature when `ipvsadm -E` edits it, or `ipvsadm -R` restores it from a
+// dump: ipvsadm drops flags that it does not know. It is reused if a Service wants its frontend, and
+// there is evidence that it was ours:
 //
-// - all its real servers are the Service's own or drain with our mark, and there is at least one; or
-// - this store made it or saw it signed, and it has no real servers or one of the Service's.
+// - all its real servers are endpoints of the Service or have our drain deadline, and there is one; or
+// - this store created it or saw its signature, and it has no real servers or one of the Service.
 //
-// Whoever balances the same Services leaves the same picture. So nothing is taken back as long as
-// the link of another service proxy is there.
+// Another proxy for the same Services leaves the same evidence. So nothing is reused as long as the
+// link of another service proxy exists.
 
 extension VirtualServerStore {
     /// Another service proxy that uses IPVS.
-    struct Rival {
+    struct OtherProxy {
         /// The link it puts Service addresses on.
         var link: String
         var owner: String
-        /// The command that removes what it made.
+        /// The command that removes its objects.
         var cleanup: String
     }
 
-    /// Links that belong to the ipvs modes of other service proxies, and whose they are.
-    private static let rivals = [
-        Rival(
+    /// Service proxies with an ipvs mode.
+    private static let otherProxies = [
+        OtherProxy(
             link: KubeProxyNames.link,
             owner: "kube-proxy",
             cleanup: "fairlead cleanup --kube-proxy"
         ),
-        Rival(
+        OtherProxy(
             link: "kube-dummy-if",
             owner: "kube-router",
             cleanup: "kube-router --cleanup-config"
         ),
     ]
 
-    /// Reads the services with our signature, and brings `known` up to date.
-    func recognisedServices(_ socket: IPVSSocket) throws(DataplaneError) -> [ServiceRecord] {
-        let all = try services(socket)
-        let own = all.filter { $0.flags.bear(ownership) }
-        // One that is gone was deleted by somebody, who may make one of their own in its place.
+    /// The virtual servers with our signature. Updates `known`.
+    func recognisedVirtualServers(_ socket: IPVSSocket) throws(DataplaneError)
+        -> [VirtualServerRecord]
+    {
+        let all = try virtualServers(socket)
+        let own = all.filter { $0.flags.haveSignature(of: ownership) }
+        // If one was deleted by another program, that may create its own in its place.
         known.formIntersection(all.map(\.key))
         known.formUnion(own.map(\.key))
         return own
     }
 
-    /// Why a virtual server without our signature that stands in the place of `wanted` is not taken
-    /// back, with the cure; nil if it was ours.
+    /// Why a virtual server without our signature in the place of `wanted` is not reused, with the cure;
+    /// nil if it was ours.
     func objection(
-        to destinations: [DestinationRecord],
+        to realServers: [RealServerRecord],
         inPlaceOf wanted: VirtualServer
     ) throws(DataplaneError) -> String? {
-        if let rival = try rivalProxy() {
+        if let proxy = try otherProxy() {
             return
-                "there is one of \(rival.owner)'s: stop it, and clean up after it: \(rival.cleanup)"
+                "there is one of \(proxy.owner)'s: stop it, and clean up after it: \(proxy.cleanup)"
         }
-        let own = destinations.filter { destination in
-            destination.drainDeadline != nil
-                || wanted.realServers[destination.key]?.forwarding.rawValue
-                    == destination.forwarding
+        let own = realServers.filter { realServer in
+            realServer.drainDeadline != nil
+                || wanted.realServers[realServer.key]?.forwarding.rawValue
+                    == realServer.forwarding
         }
-        if own.count == destinations.count, !own.isEmpty { return nil }
-        if known.contains(wanted.key), destinations.isEmpty || !own.isEmpty { return nil }
+        if own.count == realServers.count, !own.isEmpty { return nil }
+        if known.contains(wanted.key), realServers.isEmpty || !own.isEmpty { return nil }
         return
             "there is one that Fairlead did not make; unless another program needs it, remove it: ipvsadm -D \(wanted.key.ipvsadmArguments)"
     }
 
-    private func rivalProxy() throws(DataplaneError) -> Rival? {
-        if let rival { return rival }
+    private func otherProxy() throws(DataplaneError) -> OtherProxy? {
+        if let knownProxy { return knownProxy }
         var socket = try RoutingSocket(traffic)
-        var found: Rival?
-        for one in Self.rivals where found == nil {
+        var found: OtherProxy?
+        for one in Self.otherProxies where found == nil {
             if try socket.link(one.link)?.kind == RoutingSocket.dummy { found = one }
         }
-        rival = .some(found)
+        knownProxy = .some(found)
         return found
     }
 
     /// What keeps wanted virtual servers from being made: foreign ones in their places, and excluded
-    /// ranges. Sorted; changes nothing.
+    /// ranges. Sorted by frontend; changes nothing.
+    ///
+    /// - Throws: `.unsupported` if the kernel has no IPVS.
     package func obstacles(
         to wanted: [VirtualServer.Key: VirtualServer]
     ) throws(DataplaneError) -> [DataplaneError] {
-        rival = nil
+        knownProxy = nil
         return try withSocket { (socket) throws(DataplaneError) in
             var found: [VirtualServer.Key: DataplaneError] = [:]
-            for service in try services(socket) where !service.flags.bear(ownership) {
-                guard let server = wanted[service.key] else { continue }
-                let destinations = try socket.destinations(of: service.key)
-                guard let reason = try objection(to: destinations, inPlaceOf: server) else {
+            for record in try virtualServers(socket)
+            where !record.flags.haveSignature(of: ownership) {
+                guard let server = wanted[record.key] else { continue }
+                let realServers = try socket.realServers(of: record.key)
+                guard let reason = try objection(to: realServers, inPlaceOf: server) else {
                     continue
                 }
-                found[service.key] = clash(server, reason)
+                found[record.key] = clash(server, reason)
             }
             for key in wanted.keys {
                 if let failure = exclusionFailure(key) { found[key] = failure }
@@ -103,28 +109,31 @@ extension VirtualServerStore {
         }
     }
 
-    /// A virtual server in the place of a wanted one.
+    /// The failure for a virtual server in the place of a wanted one.
     func clash(_ wanted: VirtualServer, _ reason: String) -> DataplaneError {
-        var failure = IPVSRequest.newService(ServiceRecord(wanted, ownership)).error(EEXIST, nil)
+        var failure = IPVSRequest.newVirtualServer(VirtualServerRecord(wanted, ownership)).error(
+            EEXIST,
+            nil
+        )
         failure.message = reason
         return failure
     }
 
-    /// Why a virtual server must not be touched; nil if it may.
+    /// The failure for a virtual server in an excluded range; nil if it is in none.
     func exclusionFailure(_ key: VirtualServer.Key) -> DataplaneError? {
         guard let range = exclusion(of: key) else { return nil }
-        return DataplaneError(
+        return .system(
+            "IPVS",
+            "\(key)",
+            EACCES,
             kind: .other,
-            operation: "IPVS",
-            subject: "\(key)",
-            errno: EACCES,
             message: "virtual servers in \(range) are not Fairlead's: the range is excluded"
         )
     }
 }
 
 extension VirtualServer.Key {
-    /// As ipvsadm names a virtual server: `-t 10.96.0.10:80`, `-f 7 -6`.
+    /// ipvsadm's arguments for a virtual server: `-t 10.96.0.10:80`, `-f 7 -6`.
     fileprivate var ipvsadmArguments: String {
         switch self {
         case .frontend(let socket, .tcp): "-t \(socket)"

@@ -2,25 +2,27 @@ package import Addressing
 package import DataplaneModel
 import Glibc
 
-/// What `VirtualServerStore.finishDrains` found and did.
+/// The outcome of `VirtualServerStore.finishDrains`.
 package struct DrainReport: Sendable, Equatable {
-    /// Real servers that still drain.
+    /// Real servers that are still draining.
     package var draining = 0
-    /// Real servers deleted now.
+    /// Real servers that were deleted.
     package var finished = 0
-    /// Addresses with a virtual server that is there only for what drains.
+    /// Addresses of virtual servers that exist only until their real servers have drained.
     package var addresses: Set<IPAddress> = []
-    /// What the kernel refused to delete.
+    /// Deletions that the kernel refused.
     package var failures: [DataplaneError] = []
 
     package init() {}
 }
 
 extension VirtualServerStore {
-    /// Removes what goes: real servers and whole virtual servers, at once or, where connections can
-    /// be waited for, by letting them drain. Ignores changes that make.
+    /// Removes real servers and whole virtual servers, at once or, where connections are waited for, by
+    /// letting them drain. Ignores additions and edits.
     ///
     /// What is gone already counts as removed.
+    ///
+    /// - Throws: `.unsupported` if the kernel has no IPVS.
     package func remove(_ changes: [VirtualServerChange]) throws(DataplaneError) -> ApplyReport {
         try withSocket { (socket) throws(DataplaneError) in
             var report = ApplyReport()
@@ -43,7 +45,7 @@ extension VirtualServerStore {
         }
     }
 
-    /// Carries out requests that remove, and returns the refusals but for what is gone already.
+    /// Sends requests that remove, and returns the errors except for what is gone already.
     private func delete(
         _ requests: [IPVSRequest],
         _ socket: IPVSSocket
@@ -59,7 +61,7 @@ extension VirtualServerStore {
     ) -> IPVSRequest {
         if let end = realServerDeadline(for: key) { return drain(server, of: key, until: end) }
         stopDraining(server.key, of: key)
-        return .deleteDestination(key, server.key)
+        return .deleteRealServer(key, server.key)
     }
 
     private func removal(of server: VirtualServer) -> [IPVSRequest] {
@@ -68,12 +70,14 @@ extension VirtualServerStore {
         else {
             drains[server.key] = nil
             known.remove(server.key)
-            return [.deleteService(server.key)]
+            return [.deleteVirtualServer(server.key)]
         }
-        // The real servers first: should this end in between, the virtual server is still listed.
+        // The real servers first: if this stops in between, the virtual server is still wanted.
         let requests = server.sortedRealServers.map { drain($0, of: server.key, until: end) }
         drains[server.key]?.isGoingAway = true
-        return requests + [.setService(ServiceRecord(server, ownership, goingAway: true))]
+        return requests + [
+            .setVirtualServer(VirtualServerRecord(server, ownership, goingAway: true))
+        ]
     }
 
     private func drain(
@@ -82,21 +86,23 @@ extension VirtualServerStore {
         until end: DrainDeadline
     ) -> IPVSRequest {
         drains[key, default: Drain()].realServers.insert(server.key)
-        return .setDestination(key, DestinationRecord(draining: server, until: end))
+        return .setRealServer(key, RealServerRecord(draining: server, until: end))
     }
 }
 
 // MARK: Draining
 
 extension VirtualServerStore {
-    /// Addresses with a virtual server that is there only for what drains.
+    /// Addresses of virtual servers that exist only until their real servers have drained.
     package var drainingAddresses: Set<IPAddress> {
         Set(drains.compactMap { $0.value.isGoingAway ? $0.key.address : nil })
     }
 
-    /// Deletes the draining real servers that have no connections any more, had time enough, or are
-    /// not waited for now, and virtual servers whose last one that was. Asks only about virtual servers with real servers
-    /// that drain, as seen by the last observation and begun since; without any it does nothing.
+    /// Deletes draining real servers that have no connections left, have reached their deadline, or are
+    /// not waited for any more, and virtual servers whose last real server that was. Only reads virtual
+    /// servers with drains that were observed or begun here; without any it does nothing.
+    ///
+    /// - Throws: `.unsupported` if the kernel has no IPVS.
     package func finishDrains() throws(DataplaneError) -> DrainReport {
         var report = DrainReport()
         if drains.isEmpty { return report }
@@ -112,7 +118,7 @@ extension VirtualServerStore {
         return report
     }
 
-    /// What can be deleted of a virtual server; brings `drains` up to date.
+    /// The deletions for a virtual server. Updates `drains`.
     private func finished(
         _ key: VirtualServer.Key,
         _ now: DrainDeadline,
@@ -121,34 +127,35 @@ extension VirtualServerStore {
     ) throws(DataplaneError) -> [IPVSRequest] {
         guard var drain = drains.removeValue(forKey: key) else { return [] }
         if drain.isGoingAway {
-            // Somebody may have deleted it and made one of their own.
-            guard let flags = try socket.service(key)?.flags, flags.bear(ownership),
+            // Another program may have deleted it and created its own.
+            guard let flags = try socket.virtualServer(key)?.flags,
+                flags.haveSignature(of: ownership),
                 flags.contains(.goingAway)
             else { return [] }
         }
         let end = drain.isGoingAway ? deadline(for: key) : realServerDeadline(for: key)
         var finished: [RealServer.Key] = []
         drain.realServers = []
-        for destination in try socket.destinations(of: key) {
-            if destination.hasDrained(now, waits: end != nil) {
-                finished.append(destination.key)
-            } else if destination.drainDeadline != nil {
-                drain.realServers.insert(destination.key)
+        for realServer in try socket.realServers(of: key) {
+            if realServer.hasDrained(now, waits: end != nil) {
+                finished.append(realServer.key)
+            } else if realServer.drainDeadline != nil {
+                drain.realServers.insert(realServer.key)
             }
         }
         report.finished += finished.count
         report.draining += drain.realServers.count
         if drain.isGoingAway, drain.realServers.isEmpty {
             known.remove(key)
-            return [.deleteService(key)]
+            return [.deleteVirtualServer(key)]
         }
         if !drain.realServers.isEmpty { drains[key] = drain }
-        return finished.map { .deleteDestination(key, $0) }
+        return finished.map { .deleteRealServer(key, $0) }
     }
 }
 
-extension DestinationRecord {
-    /// False for a real server that is in use; without `waits` connections do not matter.
+extension RealServerRecord {
+    /// False for a real server that is not draining; with `waits` false connections do not matter.
     fileprivate func hasDrained(_ now: DrainDeadline, waits: Bool) -> Bool {
         guard let drainDeadline else { return false }
         return !waits || now >= drainDeadline || activeConnections == 0 && inactiveConnections == 0

@@ -6,40 +6,38 @@ import HostFacts
 package import Netlink
 import XTables
 
-/// Our virtual servers of one family, and the real servers behind them.
+/// Our virtual servers of one family, and their real servers.
 ///
-/// Which ones are ours is written in the kernel: they carry a signature in their flags. All others
-/// are foreign and never listed, changed or deleted, but for those that lost the signature; see
-/// `VirtualServerStore+Ownership.swift`. Works in the network namespace of the calling thread, which
-/// must be the dataplane thread.
+/// Our virtual servers have a signature in their flags. All others are foreign, and never listed,
+/// changed or deleted, except those that lost the signature: see `VirtualServerStore+Ownership.swift`.
+/// Works in the network namespace of the calling thread, which must be the dataplane thread.
 ///
-/// Real servers for TCP and SCTP, and those of a server by mark, end gracefully: they take no new
-/// connections and are deleted when the last one has ended or the drain timeout is over. That, too,
-/// is written in the kernel, so that another store goes on where this one ends.
+/// Real servers for TCP and SCTP, and those of a virtual server by mark, drain: they get no new
+/// connections, and are deleted when the last one has ended or the drain timeout is over. This state
+/// is in the kernel, too, so that another store can continue a drain.
 package final class VirtualServerStore {
     package let family: IPFamily
     let ownership: Ownership
     private let excluded: [IPPrefix]
-    /// The one that all virtual servers have unless their Service asks for another.
+    /// The scheduler of virtual servers whose Service does not ask for another.
     private let defaultScheduler: SchedulerName?
     private let drainTimeout: Duration
     let traffic: NetlinkTraffic
     private var socket: IPVSSocket?
-    /// Virtual servers that this store created, less those that it deleted.
+    /// Virtual servers that this store created, minus those that it deleted.
     private(set) var made = 0
-    /// Virtual servers that this store made or saw with the signature, and that were not deleted
-    /// since as far as it saw.
+    /// Virtual servers that this store created or saw with the signature, and did not see deleted since.
     var known: Set<VirtualServer.Key> = []
-    /// Another service proxy on this host, as of the present change; nil before it was looked for.
-    var rival: Rival??
-    /// What drains, as far as this store has seen or begun it.
+    /// Another service proxy on this host, as of the present change; the outer nil before the search.
+    var knownProxy: OtherProxy??
+    /// The drains that this store has observed or begun.
     var drains: [VirtualServer.Key: Drain] = [:]
-    /// Virtual servers whose scheduler would refuse clients while a real server drains.
-    private var impatient: Set<VirtualServer.Key> = []
-    /// Virtual servers that this round of inspections has not come to yet.
-    private var uninspected: [VirtualServer.Key] = []
-    /// How many virtual servers one inspection asks about, each two requests of some 50 µs.
-    private static let inspected = 25
+    /// Virtual servers whose scheduler would refuse clients while a real server drained.
+    private var neverDraining: Set<VirtualServer.Key> = []
+    /// Virtual servers that this round of comparisons has not reached yet.
+    private var unchecked: [VirtualServer.Key] = []
+    /// How many virtual servers are compared at once, each by two requests of some 50 µs.
+    private static let checkedAtOnce = 25
 
     var hasDrains: Bool { !drains.isEmpty }
 
@@ -50,7 +48,7 @@ package final class VirtualServerStore {
         var realServers: Set<RealServer.Key> = []
     }
 
-    /// Virtual servers with addresses in `excluded` are foreign whoever made them. With a
+    /// Virtual servers with addresses in `excluded` are foreign even with our signature. With a
     /// `drainTimeout` of zero all real servers are deleted at once.
     package init(
         family: IPFamily,
@@ -68,8 +66,8 @@ package final class VirtualServerStore {
         self.traffic = traffic
     }
 
-    /// Runs `body` with an open socket, which after an error is opened anew: the kernel may have
-    /// lost the module, and will load it again.
+    /// Runs `body` with an open socket, which is reopened after an error: if the module was unloaded, the
+    /// kernel loads it again.
     func withSocket<Result>(
         _ body: (IPVSSocket) throws(DataplaneError) -> Result
     ) throws(DataplaneError) -> Result {
@@ -83,9 +81,9 @@ package final class VirtualServerStore {
         return result
     }
 
-    /// Forgets that a real server drains.
+    /// Forgets the drain of a real server.
     func stopDraining(_ realServer: RealServer.Key, of key: VirtualServer.Key) {
-        // Nothing drains most of the time, and then not even the key has to be hashed.
+        // Most of the time there are no drains, which saves hashing the key.
         guard !drains.isEmpty, var drain = drains[key], drain.realServers.remove(realServer) != nil
         else { return }
         drains[key] = drain.realServers.isEmpty && !drain.isGoingAway ? nil : drain
@@ -97,7 +95,7 @@ package final class VirtualServerStore {
         return excluded.first { $0.contains(address) }
     }
 
-    /// When the real servers of a virtual server deleted now have to be gone; nil if at once.
+    /// The deadline for the real servers of a virtual server deleted now; nil if they go at once.
     func deadline(for key: VirtualServer.Key) -> DrainDeadline? {
         if drainTimeout <= .zero { return nil }
         switch key {
@@ -106,21 +104,20 @@ package final class VirtualServerStore {
         }
     }
 
-    /// When a real server deleted now has to be gone, while its virtual server stays; nil if at
-    /// once.
+    /// The deadline for a real server deleted now whose virtual server stays; nil if it goes at once.
     func realServerDeadline(for key: VirtualServer.Key) -> DrainDeadline? {
-        impatient.contains(key) ? nil : deadline(for: key)
+        neverDraining.contains(key) ? nil : deadline(for: key)
     }
 
-    /// Whether no virtual server can be made without it.
-    func isIndispensable(_ scheduler: SchedulerName) -> Bool { scheduler == defaultScheduler }
+    /// Whether it is the scheduler of virtual servers by default, without which none can be made.
+    func isNeededByAll(_ scheduler: SchedulerName) -> Bool { scheduler == defaultScheduler }
 
-    /// Keeps in mind what matters about a virtual server's scheduler.
+    /// Remembers whether a virtual server's scheduler allows drains.
     func note(_ scheduler: SchedulerName, of key: VirtualServer.Key) {
         if scheduler.hashesDestinations {
-            impatient.insert(key)
-        } else if !impatient.isEmpty {
-            impatient.remove(key)
+            neverDraining.insert(key)
+        } else if !neverDraining.isEmpty {
+            neverDraining.remove(key)
         }
     }
 }
@@ -128,50 +125,53 @@ package final class VirtualServerStore {
 // MARK: Observing
 
 extension VirtualServerStore {
-    /// Reads what we own, without what drains.
+    /// Our virtual servers, without what drains.
+    ///
+    /// - Throws: `.unsupported` if the kernel has no IPVS.
     package func observe() throws(DataplaneError) -> [VirtualServer.Key: VirtualServer] {
         try withSocket { (socket) throws(DataplaneError) in
             drains = [:]
             var servers: [VirtualServer.Key: VirtualServer] = [:]
-            for service in try recognisedServices(socket) {
-                note(service.scheduler, of: service.key)
-                var drain = Drain(isGoingAway: service.flags.contains(.goingAway))
+            for record in try recognisedVirtualServers(socket) {
+                note(record.scheduler, of: record.key)
+                var drain = Drain(isGoingAway: record.flags.contains(.goingAway))
                 var realServers: [RealServer.Key: RealServer] = [:]
-                for destination in try socket.destinations(of: service.key) {
-                    if destination.drainDeadline != nil {
-                        drain.realServers.insert(destination.key)
+                for realServer in try socket.realServers(of: record.key) {
+                    if realServer.drainDeadline != nil {
+                        drain.realServers.insert(realServer.key)
                     } else {
-                        realServers[destination.key] = destination.realServer
+                        realServers[realServer.key] = realServer.realServer
                     }
                 }
-                if drain.isGoingAway || !drain.realServers.isEmpty { drains[service.key] = drain }
+                if drain.isGoingAway || !drain.realServers.isEmpty { drains[record.key] = drain }
                 if !drain.isGoingAway {
-                    servers[service.key] = service.virtualServer(realServers)
+                    servers[record.key] = record.virtualServer(realServers)
                 }
             }
             return servers
         }
     }
 
-    /// Whether some virtual servers, others at each call, are other than in `wanted`, or have lost
-    /// their signature.
+    /// Whether some virtual servers, different ones at each call, differ from those in `wanted` or have
+    /// lost their signature.
     package func differs(
         from wanted: [VirtualServer.Key: VirtualServer]
     ) throws(DataplaneError) -> Bool {
-        if uninspected.isEmpty { uninspected = Array(wanted.keys) }
-        let keys = uninspected.suffix(Self.inspected)
-        uninspected.removeLast(keys.count)
+        if unchecked.isEmpty { unchecked = Array(wanted.keys) }
+        let keys = unchecked.suffix(Self.checkedAtOnce)
+        unchecked.removeLast(keys.count)
         return try withSocket { (socket) throws(DataplaneError) in
             for key in keys {
-                // One that has gone since the round began is of no interest.
+                // It is not wanted any more.
                 guard let server = wanted[key] else { continue }
-                guard let present = try socket.service(key), present.flags.bear(ownership),
+                guard let present = try socket.virtualServer(key),
+                    present.flags.haveSignature(of: ownership),
                     present.virtualServer([:]).hasSameAttributes(as: server)
                 else { return true }
                 var realServers: [RealServer.Key: RealServer] = [:]
-                for destination in try socket.destinations(of: key)
-                where destination.drainDeadline == nil {
-                    realServers[destination.key] = destination.realServer
+                for realServer in try socket.realServers(of: key)
+                where realServer.drainDeadline == nil {
+                    realServers[realServer.key] = realServer.realServer
                 }
                 if realServers != server.realServers { return true }
             }
@@ -179,22 +179,22 @@ extension VirtualServerStore {
         }
     }
 
-    /// The counters of all that is ours, with what drains.
+    /// The counters of our virtual servers, with what drains.
     package func statistics() throws(DataplaneError)
         -> [VirtualServer.Key: VirtualServerStatistics]
     {
         try withSocket { (socket) throws(DataplaneError) in
             var statistics: [VirtualServer.Key: VirtualServerStatistics] = [:]
-            for service in try ownServices(socket) {
+            for record in try ownVirtualServers(socket) {
                 var counts: [RealServer.Key: ConnectionCounts] = [:]
-                for destination in try socket.destinations(of: service.key) {
-                    counts[destination.key] = ConnectionCounts(
-                        active: destination.activeConnections,
-                        inactive: destination.inactiveConnections
+                for realServer in try socket.realServers(of: record.key) {
+                    counts[realServer.key] = ConnectionCounts(
+                        active: realServer.activeConnections,
+                        inactive: realServer.inactiveConnections
                     )
                 }
-                statistics[service.key] = VirtualServerStatistics(
-                    traffic: service.traffic,
+                statistics[record.key] = VirtualServerStatistics(
+                    traffic: record.traffic,
                     realServers: counts
                 )
             }
@@ -202,8 +202,8 @@ extension VirtualServerStore {
         }
     }
 
-    /// How many virtual servers there are, foreign ones included; costs next to nothing. Nil for
-    /// IPv6, which the kernel does not count. The corresponding request is `IP_VS_SO_GET_INFO`.
+    /// How many virtual servers there are, foreign ones included, at next to no cost. Nil for IPv6, for
+    /// which the kernel has no number. The corresponding request is `IP_VS_SO_GET_INFO`.
     package func virtualServerCount() throws(DataplaneError) -> Int? {
         guard family == .ipv4 else { return nil }
         var info = ip_vs_getinfo()
@@ -215,13 +215,15 @@ extension VirtualServerStore {
         return Int(info.num_services)
     }
 
-    /// Those of this family outside the excluded ranges, whoever made them.
-    func services(_ socket: IPVSSocket) throws(DataplaneError) -> [ServiceRecord] {
-        try socket.services().filter { $0.key.family == family && exclusion(of: $0.key) == nil }
+    /// All virtual servers of this family outside the excluded ranges, foreign ones included.
+    func virtualServers(_ socket: IPVSSocket) throws(DataplaneError) -> [VirtualServerRecord] {
+        try socket.virtualServers().filter {
+            $0.key.family == family && exclusion(of: $0.key) == nil
+        }
     }
 
-    func ownServices(_ socket: IPVSSocket) throws(DataplaneError) -> [ServiceRecord] {
-        try services(socket).filter { $0.flags.bear(ownership) }
+    func ownVirtualServers(_ socket: IPVSSocket) throws(DataplaneError) -> [VirtualServerRecord] {
+        try virtualServers(socket).filter { $0.flags.haveSignature(of: ownership) }
     }
 }
 

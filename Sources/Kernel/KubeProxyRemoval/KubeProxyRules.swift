@@ -2,13 +2,14 @@ package import Addressing
 package import DataplaneModel
 import Glibc
 import IPSets
+import NodeAddresses
 package import XTables
 
-/// What kube-proxy has in the kernel for one family, in any of its modes: found by its names, and
-/// removed without touching anything else.
+/// kube-proxy's objects in the kernel for one family, of any of its modes: found by their names, and
+/// removed without changing anything else.
 ///
-/// Connections that iptables or nftables translate go on, as connection tracking remembers them;
-/// those through IPVS end. Works in the network namespace of the calling thread, which must be the
+/// Connections translated by iptables or nftables continue, as connection tracking keeps them; those
+/// through IPVS end. Works in the network namespace of the calling thread, which must be the
 /// dataplane thread.
 package struct KubeProxyRules {
     package let family: IPFamily
@@ -18,14 +19,16 @@ package struct KubeProxyRules {
     private let servers: KubeProxyServers
     private let sets: [IPSetName: IPSet]
 
-    /// Reads what is there. What the kernel does not know cannot hold anything.
+    /// Reads the objects. A subsystem that the kernel lacks holds none.
+    ///
+    /// - Throws: the kernel's refusal, such as `.notPermitted` without CAP_NET_ADMIN.
     package init(
         _ family: IPFamily,
         lock: XTablesLock.Configuration = XTablesLock.Configuration(),
         sparing ownership: Ownership = .fairlead
     ) throws(DataplaneError) {
         self.family = family
-        // To look into a table that nobody has used would make it.
+        // Reading a table that was never used would create it.
         let store = IPTablesStore(
             family: family,
             tables: LegacyTables.used(family),
@@ -33,7 +36,7 @@ package struct KubeProxyRules {
             owns: KubeProxyNames.owns(chain:)
         )
         self.store = store
-        legacy = IPTablesDiff(from: try store.observe().state, to: IPTablesState())
+        legacy = try store.removal()
         tables = try KubeProxyTables.observe(family)
         sets = try Self.sets(family)
         servers = try KubeProxyServers(family, sets: sets, sparing: ownership)
@@ -54,7 +57,7 @@ package struct KubeProxyRules {
         IPSetStore(family: family) { KubeProxyNames.owns(set: $0, family) }
     }
 
-    /// Every object, one a line, in the order in which they go.
+    /// Every object, one a line, in the order of removal.
     package var descriptions: [String] {
         var lines: [String] = []
         for table in legacy.tables {
@@ -79,9 +82,11 @@ package struct KubeProxyRules {
         if case .jump(let chain) = rule.target { " to \(chain)" } else { "" }
     }
 
-    /// Removes it: first what packets meet first, and sets when no rule asks them any more.
+    /// Removes all objects: first what packets meet first, and sets when no rule uses them any more.
     ///
-    /// Is to be called once. What could not be removed although all the rest was is in `failures`.
+    /// To be called once. Objects that could not be removed are in `failures`; the rest is gone.
+    ///
+    /// - Throws: as `IPTablesStore.apply`, or the kernel's refusal; the objects after it are left then.
     package func remove() throws(DataplaneError) -> ApplyReport {
         var report = try store.apply(legacy)
         report += try tables.remove(family)
@@ -90,7 +95,7 @@ package struct KubeProxyRules {
         return report
     }
 
-    /// The kernel lets go of a set some time after the last rule of nftables that asked it.
+    /// The kernel releases a set some time after the last nftables rule that used it is gone.
     private func removeSets() throws(DataplaneError) -> ApplyReport {
         let store = Self.setStore(family)
         var report = ApplyReport()

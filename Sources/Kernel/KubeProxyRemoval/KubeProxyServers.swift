@@ -9,23 +9,17 @@ import NodeAddresses
 
 /// kube-proxy's virtual servers of one family, and the addresses it bound for them.
 ///
-/// IPVS does not tell who made a virtual server. kube-proxy's are those on the addresses of its
-/// link, and on the node's own addresses those at the node ports in its sets.
+/// IPVS does not record the creator of a virtual server. kube-proxy's are those on the addresses of its
+/// link, and those on the node's own addresses at the node ports in its sets.
 struct KubeProxyServers {
-    /// An address of the link, with its length of prefix.
-    struct BoundAddress: Hashable {
-        var address: IPAddress
-        var length: Int
-    }
-
     private(set) var servers: [VirtualServer.Key] = []
-    private(set) var addresses: [BoundAddress] = []
-    /// There is a dummy link of the name.
+    private(set) var addresses: [RoutingSocket.BoundAddress] = []
+    /// kube-proxy's dummy link exists.
     private(set) var hasLink = false
 
     private let family: IPFamily
 
-    /// `sets` are kube-proxy's. Virtual servers of `ownership` are none of them.
+    /// `sets` are kube-proxy's. Virtual servers of `ownership` are left out.
     init(
         _ family: IPFamily,
         sets: [IPSetName: IPSet],
@@ -35,19 +29,16 @@ struct KubeProxyServers {
         var socket = try RoutingSocket(NetlinkTraffic())
         if let link = try socket.link(KubeProxyNames.link), link.kind == RoutingSocket.dummy {
             hasLink = true
-            addresses = try socket.addresses(family, of: link)
-                .filter { !$0.address.isLinkLocal }
-                .map { BoundAddress(address: $0.address, length: $0.length) }
+            addresses = try socket.addresses(family, of: link).filter(\.isAssigned)
         }
-        // Asking IPVS would load it, on a host that never had a use for it.
-        guard unsafe access("/proc/net/ip_vs", F_OK) == 0 else { return }
+        guard IPVSSocket.isLoaded else { return }
         let bound = Set(addresses.map(\.address))
         let nodePorts = NodePorts(family, sets)
         guard !bound.isEmpty || !nodePorts.isEmpty else { return }
         let local = Set(try LocalAddresses.observe().map(\.address))
-        servers = try IPVSSocket().services().filter { service in
+        servers = try IPVSSocket().virtualServers().filter { service in
             guard case .frontend(let socket, let transport) = service.key,
-                service.key.family == family, !service.flags.bear(ownership)
+                service.key.family == family, !service.flags.haveSignature(of: ownership)
             else { return false }
             return bound.contains(socket.address)
                 || local.contains(socket.address) && nodePorts.contains(socket, transport)
@@ -59,15 +50,18 @@ struct KubeProxyServers {
     func remove() throws(DataplaneError) -> ApplyReport {
         var report = ApplyReport()
         if !servers.isEmpty {
-            let failures = try IPVSSocket().carryOut(servers.map { .deleteService($0) })
+            let failures = try IPVSSocket().carryOut(servers.map { .deleteVirtualServer($0) })
                 .map(\.error).filter { $0.errno != ESRCH }
             report += ApplyReport(operations: servers.count - failures.count, failures: failures)
         }
         guard hasLink else { return report }
         var socket = try RoutingSocket(NetlinkTraffic())
-        let refused = try socket.remove(addresses, from: KubeProxyNames.link, family)
-        report += ApplyReport(operations: addresses.count - refused.count, failures: refused)
-        if try socket.removeDummyWithoutAddresses(KubeProxyNames.link) { report.operations += 1 }
+        let name = KubeProxyNames.link
+        if !addresses.isEmpty, let link = try socket.link(name) {
+            let refused = try socket.remove(addresses, from: link, name)
+            report += ApplyReport(operations: addresses.count - refused.count, failures: refused)
+        }
+        if try socket.removeDummyIfUnused(name, evenIfDown: true) { report.operations += 1 }
         return report
     }
 }
@@ -95,40 +89,5 @@ private struct NodePorts {
         case .udp: udp.contains(socket.port)
         case .sctp: sctp.contains(socket)
         }
-    }
-}
-
-extension RoutingSocket {
-    /// Removes addresses, and returns what the kernel refused but for what is gone already.
-    fileprivate mutating func remove(
-        _ addresses: [KubeProxyServers.BoundAddress],
-        from name: String,
-        _ family: IPFamily
-    ) throws(DataplaneError) -> [DataplaneError] {
-        guard !addresses.isEmpty, let link = try link(name) else { return [] }
-        var batch = NetlinkBatch(reserving: 48 * addresses.count)
-        for bound in addresses {
-            batch.beginAddress(RTM_DELADDR, family, link: link.index, length: bound.length)
-            batch.bareAddress(IFA_LOCAL, bound.address)
-            batch.bareAddress(IFA_ADDRESS, bound.address)
-        }
-        return try transact(&batch)
-            .filter { ![EADDRNOTAVAIL, ENODEV, ENOENT].contains($0.errno) }
-            .map {
-                let subject = "address \(addresses[$0.index].address) on \(name)"
-                return .system("RTM_DELADDR", subject, $0.errno)
-            }
-    }
-
-    /// Removes a dummy link on which no address was put; false if it stays.
-    fileprivate mutating func removeDummyWithoutAddresses(
-        _ name: String
-    ) throws(DataplaneError) -> Bool {
-        guard let link = try link(name), link.kind == Self.dummy else { return false }
-        for family in IPFamily.allCases {
-            let addresses = try addresses(family, of: link)
-            guard addresses.allSatisfy({ $0.address.isLinkLocal }) else { return false }
-        }
-        return try remove(link, name)
     }
 }

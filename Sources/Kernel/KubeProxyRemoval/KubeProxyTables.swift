@@ -6,12 +6,10 @@ import HostFacts
 import NFTables
 import Netlink
 
-/// What kube-proxy has in nftables in one family: its own table, and chains in the tables in which
-/// iptables-nft keeps what it is told, with the rules of base chains that lead there.
-///
-/// What those rules match does not matter, and the kernel may call it what it likes.
+/// kube-proxy's objects in nftables in one family: its own table, and its chains in the tables of
+/// iptables-nft, with the rules of base chains that jump to them, whatever those match.
 struct KubeProxyTables {
-    /// An object, in the order in which they have to go.
+    /// An object; the cases are in the order of removal.
     enum Object: Hashable {
         /// The rule with this handle in a base chain.
         case jump(table: String, chain: String, handle: UInt64, target: String)
@@ -25,7 +23,7 @@ struct KubeProxyTables {
     /// The tables of iptables-nft that kube-proxy writes to.
     private static let compatTables: Set = ["filter", "nat", "mangle"]
 
-    /// Nothing where the kernel has no nftables.
+    /// Without objects if the kernel has no nftables.
     static func observe(_ family: IPFamily) throws(DataplaneError) -> KubeProxyTables {
         let names = try NFTablesTables.names([family]).map(\.name)
         var found = KubeProxyTables()
@@ -45,7 +43,7 @@ struct KubeProxyTables {
         var rules: [Object] = []
         var chains: [Object] = []
         for message in try connection.chains() {
-            let attributes = message.payload.dropFirst(4)
+            let attributes = message.attributes
             guard let table = attributes.text(NFTA_CHAIN_TABLE), compatTables.contains(table),
                 let chain = attributes.text(NFTA_CHAIN_NAME)
             else { continue }
@@ -66,13 +64,12 @@ struct KubeProxyTables {
     ) throws(DataplaneError) -> [Object] {
         let messages = try connection.dump(
             NFT_MSG_GETRULE,
-            "NFT_MSG_GETRULE",
             table: table,
             chain: chain
         )
         return messages.compactMap { message in
-            let attributes = message.payload.dropFirst(4)
-            // The kernel may give other chains' rules too.
+            let attributes = message.attributes
+            // Kernels may ignore the limit to a chain.
             guard attributes.text(NFTA_RULE_TABLE) == table,
                 attributes.text(NFTA_RULE_CHAIN) == chain,
                 let handle = attributes.long(NFTA_RULE_HANDLE),
@@ -85,11 +82,13 @@ struct KubeProxyTables {
 
     // MARK: - Removing
 
-    /// How often what is there is read anew because somebody changed it meanwhile.
+    /// How often removal is tried while other programs change the tables.
     private static let attempts = 5
 
-    /// Removes all of it in one transaction. A chain that somebody else's rule leads to is emptied
-    /// and left, and reported in `failures`.
+    /// Removes all objects in one transaction. A chain to which a foreign rule jumps is emptied and left,
+    /// and reported in `failures`.
+    ///
+    /// - Throws: the kernel's refusal if there is another reason for it.
     func remove(_ family: IPFamily) throws(DataplaneError) -> ApplyReport {
         var report = ApplyReport()
         var present = self
@@ -133,7 +132,7 @@ struct KubeProxyTables {
             if refusal.errno == EBUSY {
                 error.kind = .other
                 error.message =
-                    "a rule that is not kube-proxy's still leads to this chain, which stays, but empty"
+                    "a rule that is not kube-proxy's still jumps to this chain, which stays, but empty"
             }
             return (object, error)
         }
@@ -141,7 +140,7 @@ struct KubeProxyTables {
 }
 
 extension KubeProxyTables.Object {
-    /// What is in a chain, which goes with it.
+    /// The rules of a chain, which are not counted or listed apart from it.
     fileprivate var isContent: Bool { if case .rules = self { true } else { false } }
 
     fileprivate var isDeletion: Bool { if case .chain = self { true } else { false } }

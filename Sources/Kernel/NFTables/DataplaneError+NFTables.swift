@@ -6,7 +6,7 @@ import HostFacts
 package import Netlink
 
 extension DataplaneError {
-    /// A question that the kernel did not answer.
+    /// A refused request for data.
     package static func nftables(
         _ operation: String,
         _ subject: String,
@@ -15,7 +15,7 @@ extension DataplaneError {
         var explained = error
         explained.operation = operation
         explained.subject = subject
-        // EINVAL is nfnetlink's word for a subsystem that it does not have.
+        // nfnetlink answers EINVAL for a subsystem that it does not have.
         if error.errno == EINVAL || error.errno == EOPNOTSUPP {
             explained.kind = .unsupported
             explained.message = Self.absence
@@ -26,8 +26,7 @@ extension DataplaneError {
     private static let absence =
         "the kernel has no nftables: \(Cure.missing("nf_tables", "CONFIG_NF_TABLES"))"
 
-    /// A transaction of which the kernel refused something: the first refusal, with the object it
-    /// is about.
+    /// A refused transaction: its first refusal, with the object that was refused.
     package static func nftables(
         _ refusals: [NetlinkSocket.Refusal],
         _ transaction: NFTTransaction
@@ -41,26 +40,26 @@ extension DataplaneError {
         case ENOENT where culprit.isUnknownExpression:
             kind = .unsupported
             message = "the kernel has no expression \(culprit.expression ?? "of that name")"
-        // What is there differs from what was last observed or written.
+        // The table differs from what was last observed or written.
         case ENOENT, EEXIST, EBUSY: kind = .conflict
         default: break
         }
         if refusals.count > 1 { message += ", and \(refusals.count - 1) more were refused" }
-        return DataplaneError(
+        return .system(
+            culprit.operation,
+            culprit.subject,
+            refusal.errno,
             kind: kind,
-            operation: culprit.operation,
-            subject: culprit.subject,
-            errno: refusal.errno,
             message: message
         )
     }
 }
 
-/// What a refused message of a transaction is about.
+/// The object in a transaction that the kernel refused.
 package struct NFTCulprit {
     private(set) var operation = "transaction"
     private(set) var subject: String
-    /// The expression of a rule that is to blame.
+    /// The refused expression of a rule.
     private(set) var expression: String?
     /// The message's type, without the subsystem.
     let type: UInt32
@@ -75,7 +74,7 @@ package struct NFTCulprit {
             return
         }
         type = UInt32(head & 0xff)
-        operation = Self.names[type] ?? "NFT_MSG \(type)"
+        operation = nf_tables_msg_types(rawValue: type).name
         let attributes = bytes.dropFirst(16 + 4)
         switch nf_tables_msg_types(rawValue: type) {
         case NFT_MSG_NEWCHAIN, NFT_MSG_DELCHAIN:
@@ -101,18 +100,18 @@ package struct NFTCulprit {
         }
     }
 
-    /// ENOENT for an expression means that the kernel has none of that name; but a lookup may miss
-    /// its set.
+    /// ENOENT for an expression means that the kernel does not have it, except where it refers to a set
+    /// or chain, which may be what is missing.
     var isUnknownExpression: Bool {
         expression.map { $0 != "lookup" && $0 != "dynset" && $0 != "immediate" } ?? false
     }
 
-    /// It would have deleted a chain or a set.
+    /// The message deletes a chain or a set.
     var isDeletion: Bool {
         type == NFT_MSG_DELCHAIN.rawValue || type == NFT_MSG_DELSET.rawValue
     }
 
-    /// How many rules for the chain stand in the transaction up to this one.
+    /// The number of the rule among those for the chain in the transaction, from 1.
     private static func place(of index: Int, in chain: String, _ batch: NetlinkBatch) -> Int {
         let type = UInt16(NFNL_SUBSYS_NFTABLES) << 8 | UInt16(NFT_MSG_NEWRULE.rawValue)
         return (0...index).count { other in
@@ -122,7 +121,7 @@ package struct NFTCulprit {
         }
     }
 
-    /// The attribute that the kernel points at, if it is an item of a list.
+    /// The attribute that the kernel rejected, if it is an item of a list.
     private static func item(
         _ refusal: NetlinkSocket.Refusal,
         _ message: NetlinkBytes
@@ -130,7 +129,7 @@ package struct NFTCulprit {
         refusal.offset.flatMap { message.dropFirst($0).attribute(NFTA_LIST_ELEM) }
     }
 
-    /// The element that the kernel points at or into.
+    /// The element that the kernel rejected, or a part of it.
     private static func element(
         _ refusal: NetlinkSocket.Refusal,
         _ attributes: NetlinkBytes,
@@ -148,17 +147,17 @@ package struct NFTCulprit {
         guard let found, let key = NFTElementReader(shape, family).key(found) else { return nil }
         return NFTablesRenderer(family: family).render(NFTElement(key), of: shape)
     }
+}
 
-    private static let names: [UInt32: String] = [
-        NFT_MSG_NEWTABLE.rawValue: "NFT_MSG_NEWTABLE",
-        NFT_MSG_DELTABLE.rawValue: "NFT_MSG_DELTABLE",
-        NFT_MSG_NEWCHAIN.rawValue: "NFT_MSG_NEWCHAIN",
-        NFT_MSG_DELCHAIN.rawValue: "NFT_MSG_DELCHAIN",
-        NFT_MSG_NEWRULE.rawValue: "NFT_MSG_NEWRULE",
-        NFT_MSG_DELRULE.rawValue: "NFT_MSG_DELRULE",
-        NFT_MSG_NEWSET.rawValue: "NFT_MSG_NEWSET",
-        NFT_MSG_DELSET.rawValue: "NFT_MSG_DELSET",
-        NFT_MSG_NEWSETELEM.rawValue: "NFT_MSG_NEWSETELEM",
-        NFT_MSG_DELSETELEM.rawValue: "NFT_MSG_DELSETELEM",
-    ]
+extension nf_tables_msg_types {
+    /// The name in the kernel's header; only of messages that are sent.
+    var name: String {
+        // NEW, GET and DEL follow each other for each sort of object.
+        let objects = ["TABLE", "CHAIN", "RULE", "SET", "SETELEM"]
+        let (object, verb) = Int(rawValue).quotientAndRemainder(dividingBy: 3)
+        if objects.indices.contains(object) {
+            return "NFT_MSG_\(["NEW", "GET", "DEL"][verb])\(objects[object])"
+        }
+        return self == NFT_MSG_GETGEN ? "NFT_MSG_GETGEN" : "NFT_MSG \(rawValue)"
+    }
 }

@@ -4,8 +4,7 @@ package import DataplaneModel
 import Glibc
 package import Netlink
 
-/// A conversation with nf_tables about our table of one family, in the network namespace of the
-/// thread that began it.
+/// A socket for nf_tables and one family, in the network namespace of the thread that opened it.
 package final class NFTConnection {
     let family: IPFamily
     private var socket: NetlinkSocket
@@ -17,98 +16,83 @@ package final class NFTConnection {
     package init(_ family: IPFamily) throws(DataplaneError) {
         self.family = family
         let opened = try NetlinkSocket(NETLINK_NETFILTER, name: "nf_tables")
-        // Else the kernel gives it its number with the first message.
+        // Otherwise it would have no port number before its first message.
         try opened.bind()
         socket = consume opened
     }
 
-    /// The number that notifications of what this connection does bear.
+    /// The port number in notifications of what this connection changes.
     func port() throws(DataplaneError) -> UInt32 { try socket.port() }
 
     // MARK: - Reading
 
-    /// A number that each transaction of the namespace advances by one, whosever it is.
+    /// A number that each transaction in the namespace, by any program, increases by one.
     package func generation() throws(DataplaneError) -> UInt32 {
-        var batch = NetlinkBatch()
-        batch.begin(NFT_MSG_GETGEN, family)
-        let answers = try ask(&batch, "NFT_MSG_GETGEN", "generation")
-        return answers.lazy.compactMap { $0.payload.dropFirst(4).number(NFTA_GEN_ID) }.first ?? 0
+        let answers = try ask(NFT_MSG_GETGEN, "generation")
+        return answers.lazy.compactMap { $0.attributes.number(NFTA_GEN_ID) }.first ?? 0
     }
 
-    /// The flags of a table; nil if there is none.
+    /// The flags of a table; nil if there is no such table.
     func flags(of table: String) throws(DataplaneError) -> UInt32? {
-        var batch = NetlinkBatch()
-        batch.begin(NFT_MSG_GETTABLE, family)
-        batch.text(NFTA_TABLE_NAME, table)
         do throws(DataplaneError) {
-            let answers = try ask(&batch, "NFT_MSG_GETTABLE", "table")
-            return answers.first?.payload.dropFirst(4).number(NFTA_TABLE_FLAGS) ?? 0
+            let answers = try ask(NFT_MSG_GETTABLE, "table") { $0.text(NFTA_TABLE_NAME, table) }
+            return answers.first?.attributes.number(NFTA_TABLE_FLAGS) ?? 0
         } catch {
             guard error.errno == ENOENT else { throw error }
             return nil
         }
     }
 
-    /// All messages of a dump of what is in a table; `chain` limits a
-    /// dump of rules.
+    /// All messages of a dump of a table's objects; `chain` limits a dump of rules.
     ///
-    /// It does not matter that somebody changes other tables meanwhile, though the kernel calls it
-    /// an interruption; whether ours was changed is for a monitor to tell.
+    /// A change of any table makes the kernel report an interrupted dump, which is ignored here; changes
+    /// of our own table are noticed by a monitor.
+    ///
+    /// - Throws: `.notFound` if the table or set is gone; `.unsupported` if the kernel has no nftables.
     package func dump(
         _ message: nf_tables_msg_types,
-        _ name: String,
         table: String,
         set: String? = nil,
         chain: String? = nil
     ) throws(DataplaneError) -> [NetlinkMessage] {
-        var batch = NetlinkBatch()
-        batch.begin(message, family, flags: UInt16(NLM_F_DUMP))
-        // The attribute of the table's name is the first of every message's.
-        batch.text(NFTA_TABLE_NAME, table)
-        if let chain { batch.text(NFTA_RULE_CHAIN, chain) }
-        if let set { batch.text(NFTA_SET_ELEM_LIST_SET, set) }
-        return try ask(
-            &batch,
-            name,
-            set.map { "set \($0)" } ?? "table",
-            unlessChanged: false
-        )
-    }
-
-    /// The chains of all tables of the family: the kernel gives them only together, and then may
-    /// leave some out if it is interrupted. `.conflict` if it is time and again.
-    package func chains() throws(DataplaneError) -> [NetlinkMessage] {
-        var attempt = 1
-        while true {
-            var batch = NetlinkBatch()
-            batch.begin(NFT_MSG_GETCHAIN, family, flags: UInt16(NLM_F_DUMP))
-            do throws(DataplaneError) {
-                return try ask(&batch, "NFT_MSG_GETCHAIN", "chains")
-            } catch {
-                guard error.kind == .conflict, attempt < Self.attempts else { throw error }
-                attempt += 1
-            }
+        let subject = set.map { "set \($0)" } ?? "table"
+        return try ask(message, subject, isDump: true, unlessChanged: false) { batch in
+            // The attribute of the table's name is the first of every message's.
+            batch.text(NFTA_TABLE_NAME, table)
+            if let chain { batch.text(NFTA_RULE_CHAIN, chain) }
+            if let set { batch.text(NFTA_SET_ELEM_LIST_SET, set) }
         }
     }
 
-    private static let attempts = 20
+    /// The chains of all tables of the family: the kernel cannot limit their dump to a table, and may
+    /// leave some out if it is interrupted.
+    ///
+    /// - Throws: `.conflict` if each of many attempts was interrupted.
+    package func chains() throws(DataplaneError) -> [NetlinkMessage] {
+        try ask(NFT_MSG_GETCHAIN, "chains", isDump: true, attempts: 20)
+    }
 
     private func ask(
-        _ batch: inout NetlinkBatch,
-        _ operation: String,
+        _ message: nf_tables_msg_types,
         _ subject: String,
-        unlessChanged: Bool = true
+        isDump: Bool = false,
+        unlessChanged: Bool = true,
+        attempts: Int = 1,
+        _ attributes: (inout NetlinkBatch) -> Void = { _ in }
     ) throws(DataplaneError) -> [NetlinkMessage] {
+        var batch = NetlinkBatch()
+        batch.begin(message, family, flags: isDump ? UInt16(NLM_F_DUMP) : 0)
+        attributes(&batch)
         do throws(DataplaneError) {
-            return try socket.request(&batch, unlessChanged: unlessChanged)
+            return try socket.request(&batch, unlessChanged: unlessChanged, attempts: attempts)
         } catch {
-            throw .nftables(operation, "\(family.rawValue) nftables \(subject)", error)
+            throw .nftables(message.name, "\(family.rawValue) nftables \(subject)", error)
         }
     }
 
     // MARK: - Changing
 
-    /// Carries out all of a transaction, or nothing, and returns what was refused.
+    /// Carries out all of a transaction or, if anything is refused, nothing; returns the refusals.
     package func commit(
         _ transaction: inout NFTTransaction
     ) throws(DataplaneError) -> [NetlinkSocket.Refusal] {
@@ -116,8 +100,8 @@ package final class NFTConnection {
         return try socket.commit(&transaction.batch)
     }
 
-    /// Lets the kernel look at a transaction that it then drops, having no end, and returns what it
-    /// would have refused.
+    /// Lets the kernel check a transaction, which it discards as it has no end; returns what it would
+    /// have refused.
     package func rehearse(
         _ transaction: inout NFTTransaction
     ) throws(DataplaneError) -> [NetlinkSocket.Refusal] {

@@ -3,7 +3,7 @@ import CNetlink
 import DataplaneModel
 import Netlink
 
-/// Reads what the elements of a set have counted from the kernel's messages.
+/// Reads the counters of a set's elements from the kernel's messages.
 struct NFTCountReader {
     private let keys: NFTElementReader
     private(set) var counts: [NFTValue: NFTCount] = [:]
@@ -12,16 +12,13 @@ struct NFTCountReader {
         keys = NFTElementReader(shape, family)
     }
 
-    /// Takes the elements of an answer to `NFT_MSG_GETSETELEM`; those without a counter are left
-    /// out.
+    /// Adds the elements of an answer to `NFT_MSG_GETSETELEM`, except those without a counter.
     mutating func read(_ message: NetlinkMessage) {
-        let attributes = message.payload.dropFirst(4)
-        var found: [NFTValue: NFTCount] = [:]
-        attributes.attribute(NFTA_SET_ELEM_LIST_ELEMENTS)?.forEachAttribute { _, item in
+        let list = message.attributes.attribute(NFTA_SET_ELEM_LIST_ELEMENTS)
+        list?.forEachAttribute { _, item in
             guard let key = keys.element(item)?.key, let count = Self.count(item) else { return }
-            found[key] = count
+            counts[key] = count
         }
-        counts.merge(found) { $1 }
     }
 
     private static func count(_ item: NetlinkBytes) -> NFTCount? {

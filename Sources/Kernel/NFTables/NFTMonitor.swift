@@ -6,9 +6,9 @@ import Netlink
 
 /// Counts the changes that other programs make to our tables of both families.
 ///
-/// One for all stores of a namespace: while anybody listens, the kernel builds a notification for
-/// each element that is written, of whichever family, and holds all of them until the transaction
-/// commits. Opens its socket when it is first asked, in the namespace of the calling thread.
+/// The stores of a namespace share one: while any program listens, the kernel builds a notification for
+/// each element written in any family, and keeps all of them until the transaction commits. Opens its
+/// socket at its first use, in the namespace of the calling thread.
 package final class NFTMonitor {
     private var socket: NetlinkSocket?
     /// Netlink ports of our own connections.
@@ -23,69 +23,56 @@ package final class NFTMonitor {
 
     var isListening: Bool { socket != nil }
 
-    /// What comes from this netlink port is our own doing.
-    func disregard(port: UInt32) { ownPorts.insert(port) }
+    /// Changes from this netlink port are our own.
+    func ignore(port: UInt32) { ownPorts.insert(port) }
 
-    /// Listens from here on, if it does not already.
+    /// Starts to listen, if it does not yet.
     func open() throws(DataplaneError) {
         guard socket == nil else { return }
-        let opened = try NetlinkSocket(NETLINK_NETFILTER, name: "nf_tables notifications")
-        try opened.bind()
-        try opened.listen(Self.group, true)
-        socket = consume opened
+        socket = try NetlinkSocket.listening(NETLINK_NETFILTER, to: [Self.group])
     }
 
-    /// Listens no more, until it is asked again: what happens until then counts as a change.
+    /// Stops listening until the next call of `changes`. Counts as one change, as any may be missed.
     func close() {
         guard socket != nil else { return }
         socket = nil
         missed()
     }
 
-    /// Leaves the group while much of our own is written.
+    /// Stops listening during a large change of our own.
     func pause() throws(DataplaneError) { try socket?.listen(Self.group, false) }
 
     func resume() throws(DataplaneError) { try socket?.listen(Self.group, true) }
 
-    /// Somebody else may have changed either table without being heard.
+    /// Counts a change of both tables, as there may have been one without a notification.
     func missed() {
         for family in IPFamily.allCases { counts[family, default: 0] += 1 }
     }
 
-    /// How often other programs changed our table of the family since the first call. If more
-    /// happened than the kernel keeps for us, they may have, so then it counts.
+    /// How often other programs changed our table of the family since the first call. Lost notifications
+    /// count as a change, as they may have been about one.
     func changes(of family: IPFamily) throws(DataplaneError) -> Int {
         try open()
-        try receive()
+        while try socket?.receiveNotifications({ count($0) }) == false { missed() }
         return counts[family] ?? 0
     }
 
-    private func receive() throws(DataplaneError) {
-        while true {
-            do throws(DataplaneError) {
-                guard let messages = try socket?.arrived() else { return }
-                for message in messages where !ownPorts.contains(message.port) {
-                    if let family = message.family(ofTable: table) {
-                        counts[family, default: 0] += 1
-                    }
-                }
-            } catch {
-                guard error.errno == ENOBUFS else { throw error }
-                missed()
-            }
+    private func count(_ message: NetlinkMessage) {
+        guard !ownPorts.contains(message.port), let family = message.family(ofTable: table) else {
+            return
         }
+        counts[family, default: 0] += 1
     }
 }
 
 extension NetlinkMessage {
-    /// The family of the table that the notification is about; nil if it is about anything else.
+    /// The family whose table of that name the notification is about; nil for other notifications.
     fileprivate func family(ofTable table: String) -> IPFamily? {
         guard type >> 8 == UInt16(NFNL_SUBSYS_NFTABLES),
             type & 0xff != UInt16(NFT_MSG_NEWGEN.rawValue),
             // The attribute of the table's name is the first of every message's.
-            payload.dropFirst(4).text(NFTA_TABLE_NAME) == table
+            attributes.text(NFTA_TABLE_NAME) == table
         else { return nil }
-        let number = payload.number(UInt8.self)
-        return IPFamily.allCases.first { $0.protocolFamily == number }
+        return IPFamily(protocolFamily: payload.number(UInt8.self))
     }
 }

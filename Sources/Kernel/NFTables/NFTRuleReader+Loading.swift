@@ -4,7 +4,7 @@ import CNetlink
 import DataplaneModel
 import Netlink
 
-// Expressions that put something into a register.
+// Expressions that load a register.
 extension NFTRuleReader {
     mutating func readPayload(_ data: NetlinkBytes) -> Bool {
         guard let base = data.number(NFTA_PAYLOAD_BASE),
@@ -99,7 +99,7 @@ extension NFTRuleReader {
         )
     }
 
-    /// nft 1.0.6 turns the bytes of a protocol's number, which has one, in keys of interval sets.
+    /// nft 1.0.6 swaps the bytes of a protocol number, which has one byte, in keys of interval sets.
     mutating func readByteOrder(_ data: NetlinkBytes) -> Bool {
         guard data.number(NFTA_BYTEORDER_LEN) == 1,
             case .expression(.transport)? = content(NFTA_BYTEORDER_SREG, data)

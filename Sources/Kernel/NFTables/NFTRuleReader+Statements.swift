@@ -5,7 +5,7 @@ import DataplaneModel
 import Glibc
 import Netlink
 
-// Expressions that decide, or change something.
+// Expressions that decide about a packet, or change something.
 extension NFTRuleReader {
     private mutating func add(_ statement: NFTStatement?) -> Bool {
         guard let statement else { return false }
@@ -32,7 +32,7 @@ extension NFTRuleReader {
         switch source {
         case .expression(.transport):
             guard !inverted, bytes.count == 1,
-                let transport = TransportProtocol.allCases.first(where: { $0.number == bytes[0] })
+                let transport = TransportProtocol(number: bytes[0])
             else { return nil }
             return .transports([transport])
         case .inInterface:
@@ -60,7 +60,7 @@ extension NFTRuleReader {
         return .inInterface(InterfaceMatch(name, isPrefix: isPrefix, inverted: inverted))
     }
 
-    /// An address, or its first bytes, under a mask or not.
+    /// An address or its first bytes, with or without a mask.
     private func address(_ source: Content, _ bytes: [UInt8], inverted: Bool) -> NFTStatement? {
         var length = 8 * bytes.count
         var loaded = source
@@ -85,7 +85,7 @@ extension NFTRuleReader {
         return .address(side, prefix, inverted: inverted)
     }
 
-    /// How many leading bits are set; nil if others are.
+    /// How many leading bits are set; nil if other bits are set as well.
     private static func leadingBits(_ mask: [UInt8]) -> Int? {
         let ones = mask.prefix { $0 == 0xff }.count
         guard ones < mask.count else { return 8 * ones }
@@ -97,7 +97,7 @@ extension NFTRuleReader {
         return 8 * ones + count
     }
 
-    /// A lookup is a condition, ends the rule with a verdict, or fills a register.
+    /// A lookup is a condition, returns a verdict, or loads a register.
     mutating func readLookup(_ data: NetlinkBytes) -> Bool {
         guard let name = data.text(NFTA_LOOKUP_SET), let source = register(NFTA_LOOKUP_SREG, data)
         else { return false }

@@ -3,12 +3,11 @@ import CNetlink
 import DataplaneModel
 import Netlink
 
-/// Reads the kernel's expressions back into statements.
+/// Translates the kernel's expressions back to statements.
 ///
-/// Follows what each register holds, so that it does not matter in which registers whoever wrote
-/// the rule has put things.
+/// Tracks the content of each register, so it does not matter which registers the rule's author used.
 struct NFTRuleReader {
-    /// What a register holds.
+    /// The content of a register.
     indirect enum Content {
         case expression(NFTExpression)
         /// The first bytes of an address.
@@ -21,14 +20,14 @@ struct NFTRuleReader {
         case constant([UInt8])
         case masked(Content, mask: [UInt8], xor: [UInt8])
         case found([NFTExpression], NFTSetName)
-        /// A later word of what begins in an earlier register.
+        /// A later part of what begins in an earlier register.
         case continued
     }
 
     let family: IPFamily
-    /// What the named sets are like, by name.
+    /// The shapes of the named sets.
     let shapes: [String: NFTSetShape]
-    /// The protocols in anonymous sets.
+    /// The protocols in anonymous sets, by name.
     let transports: [String: [TransportProtocol]]
 
     var registers: [NFTRegister: Content] = [:]
@@ -44,7 +43,7 @@ struct NFTRuleReader {
         self.transports = transports
     }
 
-    /// The rule that the list of expressions makes; opaque if there are no words for it.
+    /// The rule with these expressions; opaque if the model cannot express it.
     mutating func rule(_ expressions: NetlinkBytes) -> NFTRule {
         registers = [:]
         statements = []
@@ -59,7 +58,7 @@ struct NFTRuleReader {
         return NFTRule(statements)
     }
 
-    /// False if there are no words for it.
+    /// False if the model cannot express it.
     private mutating func read(_ name: String, _ data: NetlinkBytes) -> Bool {
         switch name {
         case "payload": readPayload(data)
@@ -83,11 +82,12 @@ struct NFTRuleReader {
 
     // MARK: - Registers
 
-    /// Puts something that takes `words` words into the register that an attribute names.
-    mutating func put<Attribute: RawRepresentable<UInt32>>(
+    /// Records the content of the `words` registers from the one that an attribute names; false if it
+    /// names none.
+    mutating func put(
         _ content: Content,
         words: Int = 1,
-        _ attribute: Attribute,
+        _ attribute: some RawRepresentable<UInt32>,
         of data: NetlinkBytes
     ) -> Bool {
         guard let register = register(attribute, data) else { return false }
@@ -97,21 +97,21 @@ struct NFTRuleReader {
         return true
     }
 
-    func register<Attribute: RawRepresentable<UInt32>>(
-        _ attribute: Attribute,
+    func register(
+        _ attribute: some RawRepresentable<UInt32>,
         _ data: NetlinkBytes
     ) -> NFTRegister? {
         data.number(attribute).flatMap { NFTRegister(number: $0) }
     }
 
-    func content<Attribute: RawRepresentable<UInt32>>(
-        _ attribute: Attribute,
+    func content(
+        _ attribute: some RawRepresentable<UInt32>,
         _ data: NetlinkBytes
     ) -> Content? {
         register(attribute, data).flatMap { registers[$0] }
     }
 
-    /// The expressions that stand in `words` words of registers; nil if something else does.
+    /// The expressions in `words` words of registers; nil if their content is anything else.
     func key(from register: NFTRegister, words: Int) -> [NFTExpression]? {
         var key: [NFTExpression] = []
         var used = 0
@@ -134,7 +134,7 @@ struct NFTRuleReader {
 }
 
 extension [UInt8] {
-    /// The first four bytes as the host keeps a number.
+    /// The first four bytes as a number in host order.
     package var hostNumber: UInt32 {
         prefix(4).enumerated().reduce(0) { $0 | UInt32($1.element) << (8 * UInt32($1.offset)) }
     }

@@ -6,17 +6,17 @@ import Netlink
 /// A set as the kernel describes it, without its elements.
 struct NFTSetHeader {
     var name: String
-    /// Nil if it is of a sort that this model has no words for.
+    /// Nil if the model cannot express it.
     var shape: NFTSetShape?
     var size: Int?
-    /// Made with a rule, for it alone.
+    /// Belongs to the rule that it was created with.
     var isAnonymous: Bool
     /// Anonymous, with protocols as its elements.
     var holdsTransports: Bool
 
     /// From an answer to `NFT_MSG_GETSET`; nil unless it is one, of the table.
     init?(_ message: NetlinkMessage, _ family: IPFamily, table: String) {
-        let attributes = message.payload.dropFirst(4)
+        let attributes = message.attributes
         guard attributes.text(NFTA_SET_TABLE) == table,
             let name = attributes.text(NFTA_SET_NAME)
         else { return nil }
@@ -39,7 +39,7 @@ struct NFTSetHeader {
         guard let keyType = attributes.number(NFTA_SET_KEY_TYPE),
             let key = NFTFieldList(typeNumber: keyType, family),
             attributes.number(NFTA_SET_KEY_LEN) == UInt32(key.length),
-            // A default time to live is none of ours.
+            // Fairlead never sets a default timeout.
             attributes.attribute(NFTA_SET_TIMEOUT) == nil,
             attributes.attribute(NFTA_SET_EXPRESSIONS) == nil
         else { return nil }
@@ -80,7 +80,7 @@ struct NFTElementReader {
     private let layout: NFTElementLayout
     private let mapping: NFTSetShape.Mapping
     private(set) var elements: [NFTValue: NFTData] = [:]
-    /// An element was seen that this model has no words for.
+    /// An element was read that the model cannot express.
     private(set) var hasOpaque = false
 
     init(_ shape: NFTSetShape, _ family: IPFamily) {
@@ -88,23 +88,19 @@ struct NFTElementReader {
         mapping = shape.mapping
     }
 
-    /// Takes the elements of an answer to `NFT_MSG_GETSETELEM`.
+    /// Adds the elements of an answer to `NFT_MSG_GETSETELEM`.
     mutating func read(_ message: NetlinkMessage) {
-        guard
-            let list = message.payload.dropFirst(4).attribute(NFTA_SET_ELEM_LIST_ELEMENTS)
-        else { return }
-        var found: [NFTElement] = []
-        var hasOpaque = false
-        list.forEachAttribute { _, item in
-            if let element = element(item) { found.append(element) } else { hasOpaque = true }
+        let list = message.attributes.attribute(NFTA_SET_ELEM_LIST_ELEMENTS)
+        list?.forEachAttribute { _, item in
+            if let element = element(item) {
+                elements[element.key] = element.data
+            } else {
+                hasOpaque = true
+            }
         }
-        for element in found { elements[element.key] = element.data }
-        if hasOpaque { self.hasOpaque = true }
     }
 
-    mutating func reserve(_ count: Int) { elements.reserveCapacity(count) }
-
-    /// One element of a list; nil if this model has no words for it.
+    /// One element of a list; nil if the model cannot express it.
     func element(_ item: NetlinkBytes) -> NFTElement? {
         var key: NFTValue?
         var end: NFTValue?
@@ -116,7 +112,7 @@ struct NFTElementReader {
             case NFTA_SET_ELEM_KEY_END.rawValue: end = value(content, layout.key)
             case NFTA_SET_ELEM_DATA.rawValue:
                 if let read = self.data(content) { data = read } else { isReadable = false }
-            // The beginning of a gap, or what all other keys have: nothing that we write.
+            // The end of an interval, or the catch-all element, neither of which Fairlead writes.
             case NFTA_SET_ELEM_FLAGS.rawValue:
                 if content.network(4) != 0 { isReadable = false }
             default: break

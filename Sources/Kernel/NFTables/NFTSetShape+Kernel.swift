@@ -3,7 +3,7 @@ import CNetlink
 import DataplaneModel
 
 extension NFTField {
-    /// nft's number for the type (`enum datatypes` of its source), which the kernel only stores.
+    /// nft's number of the type (`enum datatypes` in its source), which the kernel only stores.
     func typeNumber(_ family: IPFamily) -> UInt32 {
         switch self {
         case .address: family == .ipv4 ? 7 : 8
@@ -17,10 +17,10 @@ extension NFTField {
     /// Bytes, without padding.
     func length(_ family: IPFamily) -> Int { width(family) / 8 }
 
-    /// Words of a register; a field of a concatenation is padded to words in elements too.
+    /// In registers of 32 bits, to which the fields of a concatenation are padded in elements, too.
     func words(_ family: IPFamily) -> Int { (length(family) + 3) / 4 }
 
-    /// Kept as the host keeps a number, not in network order.
+    /// Stored in host order, not in network order.
     var isInHostOrder: Bool { self == .classID || self == .number }
 }
 
@@ -39,7 +39,7 @@ struct NFTFieldList {
         fields.reduce(0) { $0 << 6 | $1.typeNumber(family) }
     }
 
-    /// Fields from nft's number; nil if one of them is none of ours.
+    /// Fields from nft's number; nil if the model lacks one of them.
     init?(typeNumber: UInt32, _ family: IPFamily) {
         var rest = typeNumber
         var fields: [NFTField] = []

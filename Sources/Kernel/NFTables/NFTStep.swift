@@ -7,11 +7,11 @@ package enum NFTStep: Equatable {
     case deleteTable
     case makeSet(NFTSet)
     case makeChain(NFTChain)
-    /// In place of the rules it has.
+    /// Replaces the chain's rules.
     case fill(NFTChain)
     case remove([NFTElement], NFTSetName, NFTSetShape)
     case add([NFTElement], NFTSetName, NFTSetShape)
-    /// Its rules.
+    /// Deletes the chain's rules.
     case flush(NFTChainName)
     case deleteChain(NFTChainName)
     case deleteSet(NFTSetName)
@@ -42,17 +42,17 @@ extension NFTTransaction {
 }
 
 extension NFTablesDiff {
-    /// The transactions that make the change, in their order, each of at most the weight `limit`
-    /// where that does no harm.
+    /// The transactions that make the change, in order, each with a weight of at most `limit` where
+    /// that does no harm.
     ///
-    /// A small change is one transaction. Of a large one, what no packet finds yet comes
-    /// in advance and what none finds any more goes afterwards, in pieces, so that others who write
-    /// nftables do not wait for long; the change itself, if it alters where packets go that have a
-    /// way already, stays in one piece.
+    /// A small change is one transaction. A large one is split, so that other programs that write
+    /// nftables do not wait for long: objects that no packet reaches yet are made in advance, and those
+    /// that none reaches any more are removed afterwards. What changes the way of packets in between
+    /// stays one transaction.
     func transactions(limit: Int) -> [[NFTStep]] {
         if let rebuilt {
             let anew = NFTablesDiff(from: NFTablesState(), to: rebuilt)
-            // The table must be there to be deleted.
+            // Only an existing table can be deleted.
             return [[.makeTable, .deleteTable] + NFTStages(anew).inOne]
         }
         if table == .delete { return [[.deleteTable]] }
@@ -63,49 +63,49 @@ extension NFTablesDiff {
     }
 }
 
-/// The steps of a change, by when they may be done.
+/// The steps of a change, by when they can be done.
 private struct NFTStages {
-    /// Table, sets and chains that are new.
-    private var beginnings: [NFTStep] = []
+    /// New tables, sets and chains.
+    private var creations: [NFTStep] = []
     private var newRules: [NFTStep] = []
-    /// Elements that are new, in sets that packets find by way of others.
-    private var advance: [NFTStep] = []
+    /// New elements of sets that packets reach only through other elements.
+    private var indirectAdditions: [NFTStep] = []
     private var changedRules: [NFTStep] = []
-    private var taken: [NFTStep] = []
-    private var given: [NFTStep] = []
-    /// Elements of sets that packets find by way of others.
-    private var leftover: [NFTStep] = []
-    private var endings: [NFTStep] = []
+    private var removals: [NFTStep] = []
+    private var additions: [NFTStep] = []
+    /// Old elements of sets that packets reach only through other elements.
+    private var indirectRemovals: [NFTStep] = []
+    private var deletions: [NFTStep] = []
 
     init(_ diff: NFTablesDiff) {
-        if diff.table != nil { beginnings.append(.makeTable) }
+        if diff.table != nil { creations.append(.makeTable) }
         for change in diff.sets { add(change) }
         var flushes: [NFTStep] = []
-        var deletions: [NFTStep] = []
+        var chainDeletions: [NFTStep] = []
         for change in diff.chains {
             switch change {
             case .create(let chain):
-                beginnings.append(.makeChain(chain))
+                creations.append(.makeChain(chain))
                 if !chain.rules.isEmpty { newRules.append(.fill(chain)) }
             case .replace(_, let chain): changedRules.append(.fill(chain))
             case .delete(let chain):
                 flushes.append(.flush(chain.name))
-                deletions.append(.deleteChain(chain.name))
+                chainDeletions.append(.deleteChain(chain.name))
             }
         }
-        // Chains that go may lead to one another, and ask sets that go.
-        endings = flushes + deletions + endings
+        // Deleted chains may jump to each other, and use deleted sets.
+        deletions = flushes + chainDeletions + deletions
     }
 
     private mutating func add(_ change: NFTSetChange) {
         switch change {
         case .create(let set):
-            beginnings.append(.makeSet(set))
+            creations.append(.makeSet(set))
             let elements = set.sortedElements
             guard !elements.isEmpty else { return }
             let step = NFTStep.add(elements, set.name, set.shape)
-            if set.isDispatchMap { given.append(step) } else { advance.append(step) }
-        case .delete(let set): endings.append(.deleteSet(set.name))
+            if set.isDispatchMap { additions.append(step) } else { indirectAdditions.append(step) }
+        case .delete(let set): deletions.append(.deleteSet(set.name))
         case .update(let update): add(update)
         }
     }
@@ -117,31 +117,32 @@ private struct NFTStages {
                 ? [.add(elements, update.name, update.shape)]
                 : [.remove(elements, update.name, update.shape)]
         }
-        taken += step(update.replaced.map { NFTElement($0.key, $0.old) }, isAddition: false)
-        given += step(update.replaced.map { NFTElement($0.key, $0.new) }, isAddition: true)
-        // A range may be added only when one that it overlaps is gone.
+        removals += step(update.replaced.map { NFTElement($0.key, $0.old) }, isAddition: false)
+        additions += step(update.replaced.map { NFTElement($0.key, $0.new) }, isAddition: true)
+        // A range can only be added when the ranges that it overlaps are gone.
         if update.isDispatchMap || update.shape.isInterval {
-            taken += step(update.removed, isAddition: false)
-            given += step(update.added, isAddition: true)
+            removals += step(update.removed, isAddition: false)
+            additions += step(update.added, isAddition: true)
         } else {
-            leftover += step(update.removed, isAddition: false)
-            advance += step(update.added, isAddition: true)
+            indirectRemovals += step(update.removed, isAddition: false)
+            indirectAdditions += step(update.added, isAddition: true)
         }
     }
 
-    /// Rules stand before elements: binding a rule to a map walks through it.
+    /// Rules come before elements, as binding a rule to a map visits all its elements.
     var inOne: [NFTStep] {
-        beginnings + newRules + changedRules + taken + leftover + advance + given + endings
+        creations + newRules + changedRules + removals + indirectRemovals + indirectAdditions
+            + additions + deletions
     }
 
     func inPieces(_ limit: Int) -> [[NFTStep]] {
-        let isOnlyMore = changedRules.isEmpty && taken.isEmpty
-        return Self.pieces(beginnings + newRules, limit) + Self.pieces(advance, limit)
-            + (isOnlyMore ? Self.pieces(given, limit) : [changedRules + taken + given])
-            + Self.pieces(leftover, limit) + [endings]
+        let onlyAdds = changedRules.isEmpty && removals.isEmpty
+        return Self.pieces(creations + newRules, limit) + Self.pieces(indirectAdditions, limit)
+            + (onlyAdds ? Self.pieces(additions, limit) : [changedRules + removals + additions])
+            + Self.pieces(indirectRemovals, limit) + [deletions]
     }
 
-    /// The same, each of at most the weight `limit` unless one step alone has more.
+    /// Splits steps into pieces, each with a weight of at most `limit` unless one step alone has more.
     private static func pieces(_ steps: [NFTStep], _ limit: Int) -> [[NFTStep]] {
         var pieces: [[NFTStep]] = []
         var room = 0
@@ -163,7 +164,7 @@ private struct NFTStages {
 }
 
 extension NFTStep {
-    /// How much work it is for the kernel, in elements.
+    /// The kernel's work for it, in elements.
     var weight: Int {
         switch self {
         case .makeTable, .deleteTable: 0
@@ -180,7 +181,7 @@ extension NFTStep {
         }
     }
 
-    /// A step with the first `count` elements, and one with the others if there are more.
+    /// A step with the first `count` elements, and one with the others if there are any.
     fileprivate func split(_ count: Int) -> (NFTStep, NFTStep?) {
         switch self {
         case .add(let elements, let set, let shape) where elements.count > count:

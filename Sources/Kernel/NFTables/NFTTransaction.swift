@@ -5,14 +5,14 @@ import DataplaneModel
 import Glibc
 package import Netlink
 
-/// Messages that change our table of one family, all of them or, if one is refused, none.
+/// Messages that change a table of one family: all of them or, if one is refused, none.
 package struct NFTTransaction {
     package var batch: NetlinkBatch
     let family: IPFamily
     let table: String
-    /// What the sets are like whose elements it changes.
+    /// The shapes of the sets whose elements it changes.
     private(set) var shapes: [String: NFTSetShape] = [:]
-    /// Sets have a number within the transaction.
+    /// Sets are numbered within the transaction.
     private var setCount: UInt32 = 0
 
     package init(_ family: IPFamily, _ table: String, reserving capacity: Int = 4096) {
@@ -22,13 +22,13 @@ package struct NFTTransaction {
         batch.beginTransaction()
     }
 
-    /// It is carried out only if it has an end.
+    /// Appends the end, without which nothing is carried out.
     mutating func end() {
         batch.endTransaction()
         batch.close()
     }
 
-    /// Begins a message about our table or something in it.
+    /// Begins a message about the table or an object in it.
     mutating func begin(_ message: nf_tables_msg_types, flags: Int32 = 0) {
         batch.begin(message, family, flags: UInt16(flags))
         // The attribute of the table's name is the first of every message's.
@@ -37,13 +37,13 @@ package struct NFTTransaction {
 
     // MARK: - Table and chains
 
-    /// Nothing is amiss if it is there; its flags become none.
+    /// Creates the table, or clears the flags of an existing one.
     mutating func makeTable() {
         begin(NFT_MSG_NEWTABLE, flags: NLM_F_CREATE)
         batch.number(NFTA_TABLE_FLAGS, 0)
     }
 
-    /// With all that is in it.
+    /// With all its objects.
     mutating func deleteTable() { begin(NFT_MSG_DELTABLE) }
 
     /// Without rules.
@@ -59,7 +59,7 @@ package struct NFTTransaction {
         batch.text(NFTA_CHAIN_TYPE, hook.kind.rawValue)
     }
 
-    /// The chain must lead nowhere and nothing to it.
+    /// The chain must be empty, and no rule or element may jump to it.
     mutating func delete(_ chain: NFTChainName) {
         begin(NFT_MSG_DELCHAIN)
         batch.text(NFTA_CHAIN_NAME, chain.text)
@@ -71,7 +71,7 @@ package struct NFTTransaction {
         batch.text(NFTA_RULE_CHAIN, chain.text)
     }
 
-    /// Behind the rules that the chain has.
+    /// Behind the chain's present rules.
     mutating func append(_ rule: NFTRule, to chain: NFTChainName) {
         var sets: [UInt32] = []
         for case .transports(let transports) in rule.statements where transports.count > 1 {
@@ -97,13 +97,13 @@ package struct NFTTransaction {
         batch.append(set, family)
     }
 
-    /// No rule may ask it.
+    /// No rule may use it.
     mutating func delete(_ set: NFTSetName) {
         begin(NFT_MSG_DELSET)
         batch.text(NFTA_SET_NAME, set.text)
     }
 
-    /// Its number.
+    /// Returns the set's number within the transaction.
     private mutating func makeAnonymousSet(_ transports: [TransportProtocol]) -> UInt32 {
         setCount += 1
         begin(NFT_MSG_NEWSET, flags: NLM_F_CREATE)
@@ -127,12 +127,12 @@ package struct NFTTransaction {
         return setCount
     }
 
-    /// Elements that are not there.
+    /// Adds elements, which must be missing.
     mutating func add(_ elements: [NFTElement], to set: NFTSetName, _ shape: NFTSetShape) {
         write(elements, NFT_MSG_NEWSETELEM, flags: NLM_F_CREATE, set, shape)
     }
 
-    /// Elements that are there; only their keys matter.
+    /// Removes elements, which must exist; only their keys matter.
     mutating func remove(_ elements: [NFTElement], from set: NFTSetName, _ shape: NFTSetShape) {
         write(elements, NFT_MSG_DELSETELEM, flags: 0, set, shape)
     }

@@ -3,11 +3,11 @@ import CNetlink
 import DataplaneModel
 import Netlink
 
-/// What nft itself notes beside a set, and the kernel only keeps: byte orders, and for types that
-/// have no name an example of each field.
+/// The user data of a set, which the kernel only stores for nft: byte orders and, for types without a
+/// name, an example of each field.
 ///
-/// Without it `nft list` prints keys that it cannot read again. A list of notes: type, length and
-/// content, where a length is one byte and a content may be such a list again.
+/// Without it `nft list` prints keys that it cannot read again. It is a list of items, each with a type
+/// and a length of one byte, and a content that may be such a list again.
 struct NFTUserData {
     private(set) var bytes: [UInt8] = []
 
@@ -61,14 +61,14 @@ struct NFTUserData {
     private static let hostOrder: UInt32 = 1
     private static let networkOrder: UInt32 = 2
 
-    /// A concatenation, having several, has none.
+    /// None for a concatenation, which has several.
     private static func byteOrder(_ fields: [NFTField]) -> UInt32 {
         guard fields.count == 1 else { return 0 }
         if fields[0] == .transport { return 0 }
         return fields[0].isInHostOrder ? hostOrder : networkOrder
     }
 
-    /// A concatenation is noted in any case, without content where the type says it all.
+    /// A concatenation always has an item, without content if the type is sufficient.
     private mutating func note(
         _ type: UInt8,
         _ fields: [NFTField],

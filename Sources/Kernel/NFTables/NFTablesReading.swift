@@ -5,7 +5,7 @@ import DataplaneModel
 import Glibc
 import Netlink
 
-/// One reading of our table.
+/// Reads a table.
 struct NFTablesReading {
     private let connection: NFTConnection
     private let table: String
@@ -16,7 +16,9 @@ struct NFTablesReading {
         self.table = table
     }
 
-    /// The table; of different times if somebody changed it meanwhile.
+    /// The table. Its parts are of different times if another program changes it meanwhile.
+    ///
+    /// - Throws: `.notFound` if a set is deleted meanwhile; `.unsupported` if the kernel has no nftables.
     func state() throws(DataplaneError) -> NFTablesState {
         guard let flags = try connection.flags(of: table) else { return NFTablesState() }
         var state = NFTablesState(table: flags == 0 ? .active : .altered)
@@ -31,7 +33,7 @@ struct NFTablesReading {
     }
 
     private func headers() throws(DataplaneError) -> [NFTSetHeader] {
-        try connection.dump(NFT_MSG_GETSET, "NFT_MSG_GETSET", table: table)
+        try connection.dump(NFT_MSG_GETSET, table: table)
             .compactMap { NFTSetHeader($0, family, table: table) }
     }
 
@@ -45,7 +47,7 @@ struct NFTablesReading {
         return set
     }
 
-    /// What elements have counted, of all sets that count; none if there is no table.
+    /// The counters of elements, of all sets with counters; empty if there is no table.
     func counts() throws(DataplaneError) -> [NFTSetName: [NFTValue: NFTCount]] {
         guard try connection.flags(of: table) != nil else { return [:] }
         let headers = try headers()
@@ -62,7 +64,6 @@ struct NFTablesReading {
     private func elements(of header: NFTSetHeader) throws(DataplaneError) -> [NetlinkMessage] {
         try connection.dump(
             NFT_MSG_GETSETELEM,
-            "NFT_MSG_GETSETELEM",
             table: table,
             set: header.name
         )
@@ -73,11 +74,11 @@ struct NFTablesReading {
     private func chains() throws(DataplaneError) -> [NFTChainName: NFTChain] {
         var chains: [NFTChainName: NFTChain] = [:]
         for message in try connection.chains() {
-            let attributes = message.payload.dropFirst(4)
+            let attributes = message.attributes
             guard attributes.text(NFTA_CHAIN_TABLE) == table,
                 let name = attributes.text(NFTA_CHAIN_NAME)
             else { continue }
-            // The chain of a rule that holds one in braces goes with it.
+            // The chain of a rule that has one in braces belongs to that rule.
             let flags = attributes.number(NFTA_CHAIN_FLAGS) ?? 0
             if flags & NFT_CHAIN_BINDING.rawValue != 0 { continue }
             let chain = NFTChainName(name)
@@ -86,7 +87,7 @@ struct NFTablesReading {
         return chains
     }
 
-    /// Nil if the chain has none. One that this model has no words for equals none of ours.
+    /// Nil if the chain has none. A hook that the model cannot express differs from any planned one.
     private static func hook(_ attributes: NetlinkBytes) -> NFTHook? {
         guard let hook = attributes.attribute(NFTA_CHAIN_HOOK),
             let number = hook.number(NFTA_HOOK_HOOKNUM),
@@ -110,8 +111,8 @@ struct NFTablesReading {
             shapes: shapes(headers),
             transports: try transports(headers)
         )
-        for message in try connection.dump(NFT_MSG_GETRULE, "NFT_MSG_GETRULE", table: table) {
-            let attributes = message.payload.dropFirst(4)
+        for message in try connection.dump(NFT_MSG_GETRULE, table: table) {
+            let attributes = message.attributes
             guard attributes.text(NFTA_RULE_TABLE) == table,
                 let chain = attributes.text(NFTA_RULE_CHAIN)
             else { continue }
@@ -127,7 +128,7 @@ struct NFTablesReading {
         return shapes
     }
 
-    /// What stands in the anonymous sets of rules, as far as it is protocols.
+    /// The protocols in the anonymous sets of rules.
     private func transports(
         _ headers: [NFTSetHeader]
     ) throws(DataplaneError) -> [String: [TransportProtocol]] {
@@ -136,9 +137,7 @@ struct NFTablesReading {
             var reader = NFTElementReader(NFTSetShape([.transport]), family)
             for message in try elements(of: header) { reader.read(message) }
             let numbers = reader.elements.keys.sorted().map { UInt8($0.bits(at: 0, width: 8)) }
-            let known = numbers.compactMap { number in
-                TransportProtocol.allCases.first { $0.number == number }
-            }
+            let known = numbers.compactMap { TransportProtocol(number: $0) }
             guard known.count == numbers.count, !reader.hasOpaque else { continue }
             found[header.name] = known
         }

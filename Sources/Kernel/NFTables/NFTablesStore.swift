@@ -1,20 +1,21 @@
 package import Addressing
 package import DataplaneModel
 import Glibc
+import HostFacts
 import Netlink
 
-/// Our table of one family in nftables. The whole table is ours, and nothing else is looked at.
+/// Our nftables table of one family. The whole table is ours, and no other is read.
 ///
 /// Works in the network namespace of the calling thread, which must be the dataplane thread.
 package final class NFTablesStore: KernelStore {
     package let family: IPFamily
-    /// A transaction is no more work than so many elements, where that does no harm: all who write
-    /// nftables anywhere on the host wait while the kernel works on it.
+    /// The most elements of one transaction where splitting does no harm: all programs that write
+    /// nftables in any namespace wait while the kernel works on it.
     private let elementLimit: Int
     private let table: String
     private let monitor: NFTMonitor
     private var openConnection: NFTConnection?
-    /// Chains and sets that the kernel held to be in use when they were to be deleted.
+    /// Chains and sets that could not be deleted because the kernel considered them in use.
     private var leftovers: [Leftover] = []
 
     private struct Leftover {
@@ -39,8 +40,8 @@ package final class NFTablesStore: KernelStore {
         self.elementLimit = elementLimit
     }
 
-    /// Hears of changes no more until the table is observed or asked for changes again: while anybody
-    /// listens, all who write nftables on the host pay for it.
+    /// Receives no notifications until the next `observe` or `changes`: they cost all programs that write
+    /// nftables on the host.
     package func stopListening() { monitor.close() }
 
     /// Messages sent to the kernel so far, and the sends they took.
@@ -50,7 +51,7 @@ package final class NFTablesStore: KernelStore {
     private func connection() throws(DataplaneError) -> NFTConnection {
         if let openConnection { return openConnection }
         let opened = try NFTConnection(family)
-        monitor.disregard(port: try opened.port())
+        monitor.ignore(port: try opened.port())
         openConnection = opened
         return opened
     }
@@ -59,10 +60,13 @@ package final class NFTablesStore: KernelStore {
 // MARK: Observing
 
 extension NFTablesStore {
-    /// How often the table is read anew because somebody changed it meanwhile.
+    /// How often reading the table is tried while another program changes it.
     private static let attempts = 8
 
-    /// Reads the table. `.conflict` if somebody does not stop changing it.
+    /// Reads the table.
+    ///
+    /// - Throws: `.conflict` if other programs kept changing it; `.unsupported` if the kernel has no
+    ///   nftables.
     package func observe() throws(DataplaneError) -> Observation<NFTablesState> {
         let reading = NFTablesReading(try connection(), table: table)
         for _ in 0..<Self.attempts {
@@ -71,16 +75,16 @@ extension NFTablesStore {
                 let state = try reading.state()
                 if try mark() == before { return Observation(state, before) }
             } catch {
-                // A set was there when sets were listed, and is gone.
+                // A set has been deleted since the sets were listed.
                 let isChanged = try mark() != before
                 guard error.errno == ENOENT, isChanged else { throw error }
             }
         }
-        throw DataplaneError(
+        throw .system(
+            "NFT_MSG_GETRULE",
+            "\(family.rawValue) nftables table \(table)",
+            EAGAIN,
             kind: .conflict,
-            operation: "NFT_MSG_GETRULE",
-            subject: "\(family.rawValue) nftables table \(table)",
-            errno: EAGAIN,
             message: "changed while it was read"
         )
     }
@@ -99,8 +103,8 @@ extension NFTablesStore {
 // MARK: Counting
 
 extension NFTablesStore {
-    /// What elements have counted, of all sets that count, since they were added: each set at
-    /// another time.
+    /// The counters of elements since they were added, of all sets with counters, each read at another
+    /// time.
     package func counters() throws(DataplaneError) -> [NFTSetName: [NFTValue: NFTCount]] {
         try NFTablesReading(connection(), table: table).counts()
     }
@@ -109,34 +113,37 @@ extension NFTablesStore {
 // MARK: Applying
 
 extension NFTablesStore {
-    /// A change of so many objects is not worth hearing of element by element.
-    private static let loudChange = 500
+    /// From this many objects on the notifications of our own change are avoided.
+    private static let largeChange = 500
 
-    /// Makes the change in one transaction, or if it has very many elements in several.
+    /// Makes the change in one transaction, or in several if it has very many elements.
     ///
-    /// A refused transaction changes nothing; those before it hold.
+    /// A refused transaction changes nothing; those before it stay.
+    ///
+    /// - Throws: `.conflict` if the table differs from what was last observed; `.unsupported` if the
+    ///   kernel lacks an expression; else the first refusal, with the object.
     package func apply(_ diff: NFTablesDiff) throws(DataplaneError) -> ApplyReport {
         let transactions = diff.transactions(limit: elementLimit)
         leftovers.removeAll { leftover in diff.makesAnew(leftover.step) }
-        if monitor.isListening, diff.count > Self.loudChange {
-            try applyUnheard(transactions)
+        if monitor.isListening, diff.count > Self.largeChange {
+            try applyWithoutNotifications(transactions)
         } else {
             for steps in transactions { try commit(steps) }
         }
         return ApplyReport(operations: diff.count)
     }
 
-    /// The same without being told of each element; that nobody else changed anything meanwhile
-    /// shows in the generation, which is one for the tables of all families.
-    private func applyUnheard(_ transactions: [[NFTStep]]) throws(DataplaneError) {
+    /// The same without a notification for each element. Foreign changes meanwhile show in the
+    /// generation, which all tables share.
+    private func applyWithoutNotifications(_ transactions: [[NFTStep]]) throws(DataplaneError) {
         let connection = try connection()
-        // Heard before the socket leaves the group.
+        // Receives the notifications from before the pause.
         _ = try mark()
         try monitor.pause()
         do throws(DataplaneError) {
             let before = try connection.generation()
             for steps in transactions { try commit(steps) }
-            // Listening again comes before the look at the generation, so that there is no gap.
+            // Listening resumes before the generation is read, so that there is no gap.
             try monitor.resume()
             let after = try connection.generation()
             if Int(after &- before) != transactions.count { monitor.missed() }
@@ -156,14 +163,14 @@ extension NFTablesStore {
             refusal.errno == EBUSY && NFTCulprit(refusal, transaction).isDeletion
         }
         guard isInUse else { throw .nftables(refusals, transaction) }
-        // Kernels before 6.2 let go of a chain or set some time after the last element or rule
-        // that led to it is gone.
+        // Kernels before 6.2 release a chain or set some time after the last element or rule that
+        // refers to it is gone.
         let deletions = steps.filter(\.isDeletion)
         try commit(steps.filter { !$0.isDeletion })
         leftovers += deletions.map { Leftover(step: $0) }
     }
 
-    /// Deletes what was in use when it should have been deleted.
+    /// Deletes chains and sets that were still in use when they were to be deleted.
     package func performDueWork(
         expecting plan: NFTablesState?
     ) throws(DataplaneError) {
@@ -174,7 +181,7 @@ extension NFTablesStore {
             var transaction = NFTTransaction(family, table, [leftover.step])
             let refusals = try connection.commit(&transaction)
             leftover.attempts -= 1
-            // What stays in use shows when the table is observed.
+            // If it stays in use, the next observation finds it.
             guard refusals.contains(where: { $0.errno == EBUSY }), leftover.attempts > 0 else {
                 continue
             }
@@ -194,7 +201,7 @@ extension NFTStep {
 }
 
 extension NFTablesDiff {
-    /// Whether what a step deletes is wanted again, or gone with the table.
+    /// Whether the object that a step deletes is made again, or gone with the table.
     fileprivate func makesAnew(_ step: NFTStep) -> Bool {
         if rebuilt != nil || table == .delete { return true }
         return switch step {

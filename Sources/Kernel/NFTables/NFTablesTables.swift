@@ -4,9 +4,9 @@ package import DataplaneModel
 import Glibc
 import Netlink
 
-/// The names of nftables' tables, which tell whether iptables-nft keeps rules there.
+/// The names of all nftables tables, which show whether iptables-nft is in use.
 package enum NFTablesTables {
-    /// Asks for all tables; none where the kernel has no nftables.
+    /// Empty where the kernel has no nftables.
     package static func names(
         _ families: [IPFamily]
     ) throws(DataplaneError) -> [(family: IPFamily, name: String)] {
@@ -17,7 +17,7 @@ package enum NFTablesTables {
                 var batch = NetlinkBatch()
                 batch.begin(NFT_MSG_GETTABLE, family, flags: UInt16(NLM_F_DUMP))
                 found += try socket.request(&batch).compactMap { message in
-                    message.payload.dropFirst(4).text(NFTA_TABLE_NAME).map { (family, $0) }
+                    message.attributes.text(NFTA_TABLE_NAME).map { (family, $0) }
                 }
             }
         } catch {

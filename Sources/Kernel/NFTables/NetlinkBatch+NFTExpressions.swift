@@ -52,7 +52,7 @@ extension NetlinkBatch {
         }
     }
 
-    /// Of the connection as its first packet was before any translation.
+    /// From the connection's first packet before any translation.
     mutating func originalConnection(_ key: nft_ct_keys, to register: NFTRegister) {
         expression("ct") { batch in
             batch.number(NFTA_CT_DREG, register.number)
@@ -61,7 +61,7 @@ extension NetlinkBatch {
         }
     }
 
-    /// What kind of address it is (`RTN_LOCAL` and the like).
+    /// The type of an address (`RTN_LOCAL` and so on).
     mutating func addressType(_ side: NFTSide, to register: NFTRegister) {
         expression("fib") { batch in
             batch.number(NFTA_FIB_FLAGS, side.fibFlag)
@@ -196,7 +196,7 @@ extension NetlinkBatch {
         }
     }
 
-    /// Adds an element or begins its time anew; without a time, deletes it.
+    /// Adds an element or restarts its timeout; without `seconds` deletes it.
     mutating func update(
         _ set: NFTSetName,
         key: NFTRegister,
@@ -221,7 +221,7 @@ extension NFTSide {
         (self == .source ? NFTA_FIB_F_SADDR : NFTA_FIB_F_DADDR).rawValue
     }
 
-    /// Where the address stands in the network header.
+    /// The offset of the address in the network header.
     func addressOffset(_ family: IPFamily) -> Int {
         switch (family, self) {
         case (.ipv4, .source): 12
@@ -231,7 +231,7 @@ extension NFTSide {
         }
     }
 
-    /// Where the port stands in the transport header.
+    /// The offset of the port in the transport header.
     var portOffset: Int { self == .source ? 0 : 2 }
 }
 
@@ -244,7 +244,7 @@ extension IPFamily {
 }
 
 extension NFTVerdict {
-    /// `NF_DROP` and the like, or `enum nft_verdicts`.
+    /// `NF_DROP`, `NF_ACCEPT`, or of `enum nft_verdicts`.
     var code: Int32 {
         switch self {
         case .drop: NF_DROP
@@ -255,7 +255,7 @@ extension NFTVerdict {
         }
     }
 
-    /// Nil for a verdict that this model has no word for.
+    /// Nil for a verdict that the model lacks.
     package init?(code: Int32, chain: String?) {
         switch (code, chain) {
         case (NF_DROP, nil): self = .drop

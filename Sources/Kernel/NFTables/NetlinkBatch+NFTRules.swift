@@ -22,7 +22,7 @@ extension NetlinkBatch {
         case .inInterface(let match):
             meta(NFT_META_IIFNAME, to: .first)
             var name = Array(match.name.utf8)
-            // A name of full length matches itself alone, a shorter one all that begin so.
+            // A name of full length matches only itself, a shorter one all names that begin with it.
             if !match.isPrefix {
                 name += [UInt8](repeating: 0, count: max(0, Int(IFNAMSIZ) - name.count))
             }
@@ -118,7 +118,7 @@ extension NetlinkBatch {
 
     // MARK: - Keys
 
-    /// Loads a key into the first registers; how many words it takes.
+    /// Loads a key into the first registers; returns how many words it uses.
     @discardableResult
     private mutating func load(_ key: [NFTExpression], _ family: IPFamily) -> Int {
         var place = NFTRegister.first
@@ -129,7 +129,7 @@ extension NetlinkBatch {
         return place.word
     }
 
-    /// Loads a key and, where the registers begin anew behind it, a value; where that is.
+    /// Loads a key, and a value into the next register of four words; returns that register.
     private mutating func load(
         _ key: [NFTExpression],
         _ data: NFTExpression,
@@ -177,12 +177,12 @@ extension NetlinkBatch {
         }
     }
 
-    /// Behind the key that the hash is a part of.
+    /// Behind the key that the hash belongs to.
     private static let hashSource = NFTRegister(word: 8)
 }
 
 extension NFTExpression {
-    /// How many words of registers it takes.
+    /// How many 32-bit registers it uses.
     func words(_ family: IPFamily) -> Int {
         switch self {
         case .address, .originalDestination: NFTField.address.words(family)
@@ -192,7 +192,7 @@ extension NFTExpression {
 }
 
 extension IPFamily {
-    /// What names a connection's destination address.
+    /// The key of a connection's destination address.
     var destinationKey: nft_ct_keys { self == .ipv4 ? NFT_CT_DST_IP : NFT_CT_DST_IP6 }
 }
 

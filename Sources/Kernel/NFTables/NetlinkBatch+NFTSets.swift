@@ -3,7 +3,7 @@ import CNetlink
 package import DataplaneModel
 import Netlink
 
-/// How the elements of a set lie in messages.
+/// The layout of a set's elements in messages.
 struct NFTElementLayout {
     let key: NFTFieldList
     /// Nil unless the set maps to fields.
@@ -22,10 +22,10 @@ struct NFTElementLayout {
 }
 
 extension NetlinkBatch {
-    /// The name that makes the kernel find one.
+    /// A pattern for which the kernel chooses a number.
     static let anonymousSet = "__set%d"
 
-    /// What a set is like, behind its name.
+    /// The attributes of a set, behind its name.
     package mutating func append(_ set: NFTSet, _ family: IPFamily) {
         let shape = set.shape
         let key = NFTFieldList(shape.key, family)
@@ -58,7 +58,7 @@ extension NetlinkBatch {
         }
     }
 
-    /// `sizeof(struct nft_verdict)`, which the kernel wants to hear.
+    /// `sizeof(struct nft_verdict)`, which the kernel requires.
     private static let verdictLength: UInt32 = 16
 
     mutating func append(_ element: NFTElement, _ layout: NFTElementLayout, withData: Bool) {

@@ -38,8 +38,8 @@ extension NetlinkBatch {
     }
 
     /// `struct nft_data` with plain bytes.
-    package mutating func data<Attribute: RawRepresentable<UInt32>>(
-        _ attribute: Attribute,
+    package mutating func data(
+        _ attribute: some RawRepresentable<UInt32>,
         _ bytes: [UInt8]
     ) {
         nested(attribute.rawValue) { $0.attribute(NFTA_DATA_VALUE.rawValue, bytes) }

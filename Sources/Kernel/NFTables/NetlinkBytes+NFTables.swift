@@ -3,7 +3,7 @@ package import Netlink
 
 extension NetlinkBytes {
     /// The plain bytes of a `struct nft_data`.
-    package func data<Attribute: RawRepresentable<UInt32>>(_ type: Attribute) -> NetlinkBytes? {
+    package func data(_ type: some RawRepresentable<UInt32>) -> NetlinkBytes? {
         attribute(type)?.attribute(NFTA_DATA_VALUE)
     }
 }

@@ -17,21 +17,16 @@ extension NetlinkBatch {
     }
 }
 
-extension NetlinkMessage {
-    /// What a generic netlink message holds behind its header.
-    package var genericPayload: NetlinkBytes { payload.dropFirst(4) }
-}
-
 extension NetlinkSocket {
-    /// The number under which this kernel knows a generic netlink family; nil if it does not. The
-    /// kernel may load the family's module to tell. The request is `CTRL_CMD_GETFAMILY`.
+    /// This kernel's number of a generic netlink family, for which it may load a module; nil if it has
+    /// no such family. The request is `CTRL_CMD_GETFAMILY`.
     package mutating func genericFamily(_ name: String) throws(DataplaneError) -> UInt16? {
         var batch = NetlinkBatch()
         batch.begin(generic: UInt16(GENL_ID_CTRL), command: UInt8(CTRL_CMD_GETFAMILY))
         batch.attribute(CTRL_ATTR_FAMILY_NAME, name)
         do throws(DataplaneError) {
             let answers = try request(&batch)
-            return answers.first?.genericPayload.attribute(CTRL_ATTR_FAMILY_ID)?
+            return answers.first?.attributes.attribute(CTRL_ATTR_FAMILY_ID)?
                 .number(UInt16.self)
         } catch {
             guard error.errno == ENOENT else { throw error }

@@ -1,28 +1,28 @@
 // Attributes by the names that the kernel's headers give them.
 extension NetlinkBatch {
-    package mutating func number<Attribute: RawRepresentable<UInt32>>(
-        _ attribute: Attribute,
+    package mutating func number(
+        _ attribute: some RawRepresentable<UInt32>,
         _ value: UInt32
     ) {
         self.attribute(attribute.rawValue, bigEndian: value)
     }
 
-    package mutating func number<Attribute: RawRepresentable<UInt32>>(
-        _ attribute: Attribute,
+    package mutating func number(
+        _ attribute: some RawRepresentable<UInt32>,
         long value: UInt64
     ) {
         self.attribute(attribute.rawValue, bigEndian: value)
     }
 
-    package mutating func text<Attribute: RawRepresentable<UInt32>>(
-        _ attribute: Attribute,
+    package mutating func text(
+        _ attribute: some RawRepresentable<UInt32>,
         _ text: String
     ) {
         self.attribute(attribute.rawValue, text)
     }
 
-    package mutating func nested<Attribute: RawRepresentable<UInt32>>(
-        _ attribute: Attribute,
+    package mutating func nested(
+        _ attribute: some RawRepresentable<UInt32>,
         _ body: (inout NetlinkBatch) -> Void
     ) {
         nested(attribute.rawValue, body)
@@ -30,6 +30,6 @@ extension NetlinkBatch {
 }
 
 extension UInt32 {
-    /// As the hosts that we run on keep it: least significant byte first.
+    /// In host order: least significant byte first on all supported hosts.
     package var hostBytes: [UInt8] { (0..<4).map { UInt8(truncatingIfNeeded: self >> (8 * $0)) } }
 }

@@ -1,12 +1,12 @@
 import CNetlink
 
-/// Netlink messages one behind the other, as one send takes them.
+/// Netlink messages, one behind the other, for one or more sends.
 ///
 /// Numbers are in host order unless a method says otherwise; attributes are padded to four bytes
 /// (`NLMSG_ALIGN`, `NLA_ALIGN`).
 package struct NetlinkBatch {
-    /// The messages, and zeros behind them for those to come: room that need not be asked for at
-    /// each number is half of what encoding costs.
+    /// The messages, and zeros behind them for those to come: growing at each number would double the
+    /// cost of encoding.
     private var storage: [UInt8]
     private var end = 0
     /// Where each message begins.
@@ -66,8 +66,8 @@ package struct NetlinkBatch {
         _ type: some BinaryInteger,
         bigEndian value: Number
     ) {
-        // Netlink numbers are written least significant byte first above, as all hosts we run on
-        // keep them; so the swapped number comes out in network order.
+        // Numbers are stored least significant byte first, as on all supported hosts, so the swapped
+        // number comes out in network order.
         attribute(type, value.byteSwapped)
     }
 
@@ -86,7 +86,7 @@ package struct NetlinkBatch {
     }
 
     package mutating func appendNetwork(_ value: UInt128, width: Int) {
-        // All 16 bytes are written, and what does not belong there overwritten or zero again.
+        // Writes 16 bytes; those behind the first `width` are zeros, and overwritten by what follows.
         let place = advance(16)
         store((value << UInt128(128 - 8 * width)).byteSwapped, at: place)
         end = place + width
@@ -136,7 +136,7 @@ package struct NetlinkBatch {
         }
     }
 
-    /// Takes `count` more bytes of the room, and returns where they begin.
+    /// Reserves `count` more bytes, and returns where they begin.
     private mutating func advance(_ count: Int) -> Int {
         let place = end
         end += count
@@ -161,7 +161,7 @@ package struct NetlinkBatch {
         return flags & UInt16(NLM_F_DUMP) == UInt16(NLM_F_DUMP)
     }
 
-    /// Gives message `index` its number and more flags.
+    /// Sets the sequence number of message `index`, and adds flags.
     package mutating func stamp(_ index: Int, sequence: UInt32, flags: UInt16 = 0) {
         let start = starts[index]
         store(sequence, at: start + 8)

@@ -1,17 +1,21 @@
 import CNetlink
 
-/// One message of the kernel's, within a buffer of several.
+/// One message from the kernel, within a buffer of several.
 package struct NetlinkMessage {
     package let type: UInt16
     package let flags: UInt16
     package let sequence: UInt32
-    /// The socket whose request it answers or tells others of; 0 for what the kernel does itself.
+    /// The socket whose request it answers or reports; 0 for what the kernel did by itself.
     package let port: UInt32
-    /// Behind the netlink header.
+    /// What follows the netlink header.
     package let payload: NetlinkBytes
+
+    /// The attributes of a message of netfilter or generic netlink, behind the four bytes of
+    /// `struct nfgenmsg` or `struct genlmsghdr`.
+    package var attributes: NetlinkBytes { payload.dropFirst(4) }
 }
 
-/// A stretch of bytes that the kernel sent; reads beyond its end give zeros or nothing.
+/// A range of bytes from the kernel; reading beyond its end gives zeros or nil.
 package struct NetlinkBytes {
     package let storage: [UInt8]
     package let range: Range<Int>
@@ -52,8 +56,8 @@ package struct NetlinkBytes {
         String(decoding: storage[range].prefix { $0 != 0 }, as: UTF8.self)
     }
 
-    /// The attributes it is made of, with the kernel's flags taken off their types. Stops at one
-    /// whose length makes no sense.
+    /// Calls `body` for each attribute, without the flags in its type. Stops at an attribute with an
+    /// impossible length.
     package func forEachAttribute(_ body: (_ type: Int, _ value: NetlinkBytes) -> Void) {
         var place = range.lowerBound
         while place + 4 <= range.upperBound {
@@ -66,7 +70,7 @@ package struct NetlinkBytes {
         }
     }
 
-    /// The value of an attribute; the last one if there are several.
+    /// The value of an attribute, the last one if there are several; nil if there is none.
     package func attribute(_ wanted: some BinaryInteger) -> NetlinkBytes? {
         var found: NetlinkBytes?
         forEachAttribute { type, value in if type == Int(wanted) { found = value } }

@@ -5,8 +5,20 @@ import HostFacts
 import SystemCalls
 
 extension NetlinkSocket {
-    /// Takes a number by which others know this socket. Without one, as the kernel has it that a
-    /// notification goes to all but one number, it would be left out as number 0.
+    /// A socket that receives the notifications of some groups, from here on.
+    package static func listening(
+        _ protocolNumber: Int32,
+        to groups: [UInt32]
+    ) throws(DataplaneError) -> NetlinkSocket {
+        let subsystem = protocolNumber == NETLINK_ROUTE ? "rtnetlink" : "nfnetlink"
+        let socket = try NetlinkSocket(protocolNumber, name: "\(subsystem) notifications")
+        try socket.bind()
+        for group in groups { try socket.listen(group, true) }
+        return socket
+    }
+
+    /// Gives this socket its port number. The kernel sends a notification to all ports but one, and
+    /// without a number, as port 0, the socket would miss those that exclude port 0.
     package func bind() throws(DataplaneError) {
         var address = sockaddr_nl()
         address.nl_family = sa_family_t(AF_NETLINK)
@@ -19,7 +31,7 @@ extension NetlinkSocket {
         guard result == 0 else { throw error(errno, nil) }
     }
 
-    /// The number by which others know this socket; 0 before it is bound or has sent anything.
+    /// The socket's port number; 0 before it is bound or has sent anything.
     package func port() throws(DataplaneError) -> UInt32 {
         var address = sockaddr_nl()
         var length = socklen_t(MemoryLayout<sockaddr_nl>.size)
@@ -32,7 +44,7 @@ extension NetlinkSocket {
         return address.nl_pid
     }
 
-    /// Begins to listen to a group of notifications, or ends it.
+    /// Joins a group of notifications, or leaves it.
     package func listen(_ group: UInt32, _ isListening: Bool) throws(DataplaneError) {
         var number = Int32(group)
         let option = isListening ? NETLINK_ADD_MEMBERSHIP : NETLINK_DROP_MEMBERSHIP
@@ -42,9 +54,21 @@ extension NetlinkSocket {
         }
     }
 
-    /// Notifications that are there already; nil if none is. `ENOBUFS` if more came than the kernel
-    /// keeps.
-    package mutating func arrived() throws(DataplaneError) -> [NetlinkMessage]? {
-        try receive(flags: Int32(MSG_DONTWAIT))
+    /// Hands over the notifications that have arrived, without waiting for more.
+    ///
+    /// False if the kernel dropped some because more came than the socket's buffer holds; those
+    /// behind them are still to be received.
+    package mutating func receiveNotifications(
+        _ body: (NetlinkMessage) -> Void
+    ) throws(DataplaneError) -> Bool {
+        do throws(DataplaneError) {
+            while let messages = try receive(flags: Int32(MSG_DONTWAIT)) {
+                messages.forEach(body)
+            }
+            return true
+        } catch {
+            guard error.errno == ENOBUFS else { throw error }
+            return false
+        }
     }
 }

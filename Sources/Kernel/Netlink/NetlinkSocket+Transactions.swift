@@ -5,13 +5,15 @@ import HostFacts
 import SystemCalls
 
 extension NetlinkSocket {
-    /// Sends all messages at once, which the kernel carries out together or, if it refuses one, not
-    /// at all; returns what it refused.
+    /// Sends all messages in one send. The kernel carries out all of them or, if it refuses one, none;
+    /// returns the refusals.
     ///
-    /// That is how nfnetlink takes what stands between its marks for a transaction's begin and end.
-    /// It works through the send before the call returns. The one answer to wait for is that to the
-    /// last message before the end; kernels before 6.10 acknowledge no mark. Without an end, nothing
-    /// is carried out.
+    /// That is how nfnetlink treats messages between those that begin and end a transaction. It works
+    /// through the send before the call returns. The answer to wait for is that to the last message
+    /// before the end, as kernels before 6.10 do not acknowledge the end. Without an end nothing is
+    /// carried out.
+    ///
+    /// - Throws: the error of `send` or `recv`; `EPROTO` if the kernel does not answer.
     package mutating func commit(
         _ batch: inout NetlinkBatch,
         hasEnd: Bool = true
@@ -42,10 +44,10 @@ extension NetlinkSocket {
         throw error(EPROTO, "a transaction without an answer")
     }
 
-    /// Lets a send of so many bytes into the kernel.
+    /// Makes the socket's buffer large enough for a send of `size` bytes.
     private func makeRoom(for size: Int) {
         guard size > traffic.bytesPerSend else { return }
-        // The kernel doubles the number, for its own needs.
+        // The kernel doubles the number for its own bookkeeping.
         Self.set(file.number, SOL_SOCKET, SO_SNDBUFFORCE, Int32(clamping: size + 4096))
     }
 }

@@ -13,9 +13,9 @@ package struct NetlinkSocket: ~Copyable {
         /// Which message of the batch.
         package var index: Int
         package var errno: Int32
-        /// The kernel's own words (extended acknowledgement), where it has any.
+        /// The kernel's own explanation (extended acknowledgement), where it gives one.
         package var message: String?
-        /// Where in the message the attribute stands that the kernel took offence at, if it says.
+        /// The offset in the message of the attribute that the kernel rejected, if it says.
         package var offset: Int?
 
         package init(index: Int, errno: Int32, message: String? = nil, offset: Int? = nil) {
@@ -40,12 +40,12 @@ package struct NetlinkSocket: ~Copyable {
         _ traffic: NetlinkTraffic = NetlinkTraffic()
     ) throws(DataplaneError) {
         let file = try OwnedDescriptor.socket(AF_NETLINK, SOCK_RAW, protocolNumber, for: name)
-        // Refusals carry words where the kernel has them, and not the whole refused message.
+        // Refusals carry the kernel's explanation, and not the whole refused message.
         for option in [Int32(NETLINK_EXT_ACK), Int32(NETLINK_CAP_ACK)] {
             Self.set(file.number, SOL_NETLINK, option, 1)
         }
         // Room for a send, and for as many refusals as it has messages. Without CAP_NET_ADMIN the
-        // limits of the host hold, which no request of ours would get past anyway.
+        // host's limits hold, but then every request is refused anyway.
         Self.set(
             file.number,
             SOL_SOCKET,
@@ -63,8 +63,8 @@ package struct NetlinkSocket: ~Copyable {
         _ = unsafe setsockopt(file, level, option, &value, socklen_t(MemoryLayout<Int32>.size))
     }
 
-    /// From here on a dump holds only what its request asks for: without this the kernel looks at
-    /// no field of it but the family (`NETLINK_GET_STRICT_CHK`; kernels before 4.20 never do).
+    /// From now on a dump holds only what its request asks for: otherwise the kernel ignores all
+    /// fields of the request but the family (`NETLINK_GET_STRICT_CHK`; kernels before 4.20 always do).
     package func askStrictly() {
         Self.set(file.number, SOL_NETLINK, Int32(NETLINK_GET_STRICT_CHK), 1)
     }
@@ -73,7 +73,9 @@ package struct NetlinkSocket: ~Copyable {
     /// messages. The others have been carried out.
     ///
     /// Only the last message of a send asks for an acknowledgement: refusals come in any case, and
-    /// an answer for each message would cost as much as the message.
+    /// an answer to each message would cost as much as the message.
+    ///
+    /// - Throws: the error of `send` or `recv`.
     package mutating func transact(_ batch: inout NetlinkBatch) throws(DataplaneError) -> [Refusal]
     {
         batch.close()
@@ -122,25 +124,36 @@ package struct NetlinkSocket: ~Copyable {
         }
     }
 
-    /// Sends one message and returns its answers, of a dump all of them.
+    /// Sends one message and returns its answers: all of them if it asks for a dump.
     ///
-    /// `.conflict` if what was dumped changed meanwhile: ask again. For some subsystems anything
-    /// that changes counts, and with `unlessChanged` false it does not matter.
-    package mutating func request(
-        _ batch: inout NetlinkBatch,
-        unlessChanged: Bool = true
-    ) throws(DataplaneError) -> [NetlinkMessage] {
-        var answers: [NetlinkMessage] = []
-        try request(&batch, unlessChanged: unlessChanged) { answers.append($0) }
-        return answers
-    }
-
-    /// The same, with each answer handed over as it comes. After an error of `take` the rest of a
-    /// dump is still on its way, and the socket of no more use.
+    /// With `unlessChanged`, a change of what is dumped is an error after so many `attempts`. For some
+    /// subsystems a change of any object counts.
+    ///
+    /// - Throws: the kernel's refusal; `.conflict` if what is dumped changed during each attempt.
     package mutating func request(
         _ batch: inout NetlinkBatch,
         unlessChanged: Bool = true,
-        _ take: (NetlinkMessage) throws(DataplaneError) -> Void
+        attempts: Int = 1
+    ) throws(DataplaneError) -> [NetlinkMessage] {
+        var attempt = 1
+        while true {
+            var answers: [NetlinkMessage] = []
+            do throws(DataplaneError) {
+                try request(&batch, unlessChanged: unlessChanged) { answers.append($0) }
+                return answers
+            } catch {
+                guard error.kind == .conflict, attempt < attempts else { throw error }
+                attempt += 1
+            }
+        }
+    }
+
+    /// The same, with each answer handed over as it arrives. After an error of `body` the rest of the
+    /// dump is still to come, and the socket cannot be used any more.
+    package mutating func request(
+        _ batch: inout NetlinkBatch,
+        unlessChanged: Bool = true,
+        _ body: (NetlinkMessage) throws(DataplaneError) -> Void
     ) throws(DataplaneError) {
         batch.close()
         sequence &+= 1
@@ -165,7 +178,7 @@ package struct NetlinkSocket: ~Copyable {
                         throw error(EAGAIN, "changed while it was read")
                     }
                     return
-                default: try take(message)
+                default: try body(message)
                 }
             }
         }
@@ -194,11 +207,11 @@ package struct NetlinkSocket: ~Copyable {
         }
     }
 
-    /// What the kernel sent; nil if nothing is there and `flags` say not to wait.
+    /// What the kernel sent; nil if nothing has arrived and `flags` say not to wait.
     package mutating func receive(flags: Int32) throws(DataplaneError) -> [NetlinkMessage]? {
         while true {
             let count = unsafe buffer.withUnsafeMutableBytes {
-                // MSG_TRUNC makes the kernel tell the real length.
+                // With MSG_TRUNC recv returns the real length.
                 unsafe recv(file.number, $0.baseAddress, $0.count, Int32(MSG_TRUNC) | flags)
             }
             if count < 0, errno == EINTR { continue }
@@ -234,8 +247,8 @@ package struct NetlinkSocket: ~Copyable {
 }
 
 extension NetlinkSocket.Refusal {
-    /// From an answer `NLMSG_ERROR`: what stands behind the error number and the refused message's
-    /// header.
+    /// From an answer `NLMSG_ERROR`, which has its attributes behind the error number and the header
+    /// of the refused message.
     package init(_ index: Int, _ errno: Int32, _ answer: NetlinkMessage) {
         self.init(index: index, errno: errno)
         guard answer.flags & UInt16(NLM_F_ACK_TLVS) != 0 else { return }

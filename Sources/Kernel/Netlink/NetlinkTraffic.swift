@@ -1,17 +1,16 @@
-/// How a store packs what it tells the kernel over netlink, and how much it has told.
+/// How a store packs its netlink messages, and how many it has sent.
 package final class NetlinkTraffic {
-    /// Messages go together in a send up to so many bytes; a longer message goes alone. The kernel
-    /// works through all of a send before it returns, holding the subsystem's lock.
+    /// The most bytes of messages in one send; a longer message is sent alone. The kernel works
+    /// through a whole send before it returns, holding the subsystem's lock.
     package let bytesPerSend: Int
-    /// So many entries of a set go in a message.
+    /// The most entries of a set in one message.
     package let entriesPerMessage: Int
-    /// Messages sent so far, questions included.
+    /// Messages sent so far, requests for data included.
     package private(set) var messages = 0
-    /// The sends they took, each with one wait for its answers.
+    /// The sends so far, each with one wait for its answers.
     package private(set) var sends = 0
 
-    /// Packs tightly. An entry takes at most 88 bytes, and a list of entries, being one attribute,
-    /// 64 KiB.
+    /// Packs tightly. An entry has at most 88 bytes, and a list of entries, as one attribute, 64 KiB.
     package convenience init() {
         self.init(bytesPerSend: 128 << 10, entriesPerMessage: 600)
     }

@@ -5,7 +5,7 @@ import Glibc
 import HostFacts
 import Netlink
 
-/// Changes of addresses on their way into the kernel, and what became of them.
+/// Changes of addresses being made, and their outcome.
 struct AddressEdit {
     private let family: IPFamily
     private let ownership: Ownership
@@ -55,7 +55,7 @@ struct AddressEdit {
             scope: RT_SCOPE_HOST,
             flags: flags
         )
-        batch.bareAddress(RTA_DST.rawValue, range.address)
+        batch.attribute(RTA_DST.rawValue, range.address)
         batch.attribute(RTA_OIF.rawValue, Self.loopback)
     }
 
@@ -86,22 +86,14 @@ struct AddressEdit {
         var socket = try RoutingSocket(traffic)
         // Addresses go with their link.
         guard let found = try socket.link(link), found.kind == RoutingSocket.dummy else { return }
-        var batch = NetlinkBatch(reserving: 48 * addresses.count)
-        for address in addresses {
-            let length = family.bitWidth
-            batch.beginAddress(RTM_DELADDR, family, link: found.index, length: length)
-            batch.bareAddress(IFA_LOCAL, address)
-            batch.bareAddress(IFA_ADDRESS, address)
-        }
-        let link = link
-        let gone: Set = [EADDRNOTAVAIL, ENODEV, ENOENT]
-        try send(&batch, "RTM_DELADDR", "addresses on \(link)", allowing: gone) {
-            "address \(addresses[$0]) on \(link)"
-        }
+        let bound = addresses.map { RoutingSocket.BoundAddress($0, length: family.bitWidth) }
+        let errors = try socket.remove(bound, from: found, link)
+        report.operations += addresses.count - errors.count
+        report.fail(errors.map(explained), of: "addresses on \(link)")
     }
 
-    /// A host's own connections must not come from a Service's address unless they go to it: hence
-    /// the scope, and for IPv6, which has no choice of scope, a preferred lifetime of zero.
+    /// A host's own connections must not use a Service's address as their source unless they go to it:
+    /// hence the scope, and for IPv6, where the scope cannot be chosen, a preferred lifetime of zero.
     private func append(_ address: IPAddress, on link: UInt32, to batch: inout NetlinkBatch) {
         batch.beginAddress(
             RTM_NEWADDR,
@@ -111,13 +103,12 @@ struct AddressEdit {
             scope: RT_SCOPE_HOST,
             flags: UInt16(NLM_F_CREATE | NLM_F_EXCL)
         )
-        batch.bareAddress(IFA_LOCAL, address)
-        batch.bareAddress(IFA_ADDRESS, address)
+        batch.bareAddress(address)
         switch family {
         case .ipv4: batch.attribute(IFA_FLAGS, UInt32(IFA_F_NOPREFIXROUTE))
         case .ipv6:
             batch.attribute(IFA_FLAGS, UInt32(IFA_F_NODAD | IFA_F_NOPREFIXROUTE))
-            // struct ifa_cacheinfo: preferred, valid (for ever), and two times that are not set.
+            // struct ifa_cacheinfo: preferred and valid lifetime (unlimited), and two unused times.
             var lifetimes = [UInt8](repeating: 0, count: 16)
             for index in 4..<8 { lifetimes[index] = .max }
             batch.attribute(IFA_CACHEINFO, lifetimes)
@@ -126,7 +117,7 @@ struct AddressEdit {
 
     // MARK: - Both
 
-    /// Carries out all messages; `allowed` are the errors that mean that it is so already.
+    /// Sends all messages; `allowed` are the errors that mean that nothing was left to do.
     private mutating func send(
         _ batch: inout NetlinkBatch,
         _ operation: String,
@@ -138,16 +129,21 @@ struct AddressEdit {
         let count = batch.count
         let refusals = try socket.transact(&batch).filter { !allowed.contains($0.errno) }
         let errors = refusals.map { refusal in
-            var error = DataplaneError.system(operation, subject(refusal.index), refusal.errno)
-            if let words = refusal.message { error.message = words }
-            explain(&error)
-            return error
+            explained(
+                .system(
+                    operation,
+                    subject(refusal.index),
+                    refusal.errno,
+                    message: refusal.message
+                )
+            )
         }
         report.operations += count - errors.count
         report.fail(errors, of: whole)
     }
 
-    private func explain(_ error: inout DataplaneError) {
+    private func explained(_ error: DataplaneError) -> DataplaneError {
+        var error = error
         switch error.errno {
         case ENETDOWN:
             error.scope = .family
@@ -159,5 +155,6 @@ struct AddressEdit {
             error.message = "\(family.rawValue) is disabled"
         default: break
         }
+        return error
     }
 }

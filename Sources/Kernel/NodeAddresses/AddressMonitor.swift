@@ -4,11 +4,11 @@ import DataplaneModel
 import Glibc
 import Netlink
 
-/// Counts what other programs change of our bindings of one family, from the kernel's
-/// notifications: at rest it asks the kernel for nothing.
+/// Counts changes of other programs to our bindings of one family, from the kernel's notifications:
+/// while nothing changes it sends the kernel nothing.
 ///
-/// It knows what is bound, and so which notification is of something that it does not know yet. What
-/// we change ourselves is made known before it is done: an IPv6 address is told of some time later.
+/// It knows what is bound, and so which notifications are news. Our own changes are announced to it
+/// before they are made, as the notification of an IPv6 address arrives some time later.
 final class AddressMonitor {
     private let family: IPFamily
     private let ownership: Ownership
@@ -17,17 +17,17 @@ final class AddressMonitor {
     /// Our link; nil while there is none.
     private var link: RoutingSocket.Link?
     private var loopbackIsUp: Bool?
-    /// The single addresses on our link. The kernel tells of some addresses twice.
+    /// The single addresses on our link. The kernel sends two notifications for some of them.
     private var addresses: Set<IPAddress> = []
     private var ranges: Set<IPPrefix> = []
     private var count = 0
-    /// What was told of since the last call, and whether it was bound then.
+    /// What the notifications since the last call were about, and whether it was bound then.
     private var wereBound: [AddressChange: Bool] = [:]
 
     /// `LOOPBACK_IFINDEX`: the loopback interface is the first one of every namespace.
     private static let loopback: UInt32 = 1
 
-    /// Listens from here on, in the network namespace of the calling thread.
+    /// Listens from now on, in the network namespace of the calling thread.
     init(
         _ family: IPFamily,
         _ ownership: Ownership,
@@ -36,38 +36,28 @@ final class AddressMonitor {
         self.family = family
         self.ownership = ownership
         self.traffic = traffic
-        let socket = try NetlinkSocket(NETLINK_ROUTE, name: "rtnetlink notifications")
-        try socket.bind()
         let groups =
             family == .ipv4
             ? [RTNLGRP_LINK, RTNLGRP_IPV4_IFADDR, RTNLGRP_IPV4_ROUTE]
             : [RTNLGRP_LINK, RTNLGRP_IPV6_IFADDR, RTNLGRP_IPV6_ROUTE]
-        for group in groups { try socket.listen(UInt32(group.rawValue), true) }
-        self.socket = socket
+        socket = try NetlinkSocket.listening(NETLINK_ROUTE, to: groups.map(\.rawValue))
         try look()
     }
 
-    /// So many changes since the start; if more happened than the kernel keeps for us, one more, as
-    /// there may have been any. What came and went again between two calls is none: the kernel may
-    /// tell of an IPv6 address of ours when we have already removed it.
+    /// How many changes were noticed since the start. Lost notifications count as one, as they may have
+    /// been about anything. What came and went between two calls does not count: the notification of
+    /// an IPv6 address may arrive when we have already removed it.
     func changes() throws(DataplaneError) -> Int {
         wereBound = [:]
-        while true {
-            do throws(DataplaneError) {
-                guard let messages = try socket.arrived() else {
-                    if wereBound.contains(where: { isBound($0.key) != $0.value }) { count += 1 }
-                    return count
-                }
-                for message in messages { take(message) }
-            } catch {
-                guard error.errno == ENOBUFS else { throw error }
-                count += 1
-                try look()
-            }
+        while try !socket.receiveNotifications({ read($0) }) {
+            count += 1
+            try look()
         }
+        if wereBound.contains(where: { isBound($0.key) != $0.value }) { count += 1 }
+        return count
     }
 
-    /// Our own changes, right before they are made.
+    /// Announces our own changes, right before they are made.
     func expect(_ changes: [AddressChange]) throws(DataplaneError) {
         _ = try self.changes()
         for change in changes {
@@ -80,14 +70,14 @@ final class AddressMonitor {
         }
     }
 
-    /// The link carries addresses, so that adding one makes none.
+    /// The link exists and is up, so that adding an address does not create it.
     var hasLink: Bool { link?.isUp ?? false }
 
-    /// After our own change, where it also made the link, or where some of it was refused: looks at
-    /// what is bound now. What is `surprising` counts, which it is unless it was refused.
+    /// Reads what is bound now, after a change of our own that also made the link, or was refused in
+    /// part. A difference to what was announced counts if it is `surprising`: not after a refusal.
     func lookAgain(surprising: Bool) throws(DataplaneError) {
         let (before, expected) = (count, (addresses, ranges))
-        // What was told up to here is seen now.
+        // Notifications up to here are about what is read now.
         _ = try changes()
         count = before
         try look()
@@ -99,31 +89,27 @@ final class AddressMonitor {
         ranges = Set(try socket.localRanges(family, ownership.routeProtocol))
         link = try socket.link(ownership.link)
         addresses = []
-        guard let link else { return }
-        for (address, length) in try socket.addresses(family, of: link)
-        where length == family.bitWidth {
-            addresses.insert(address)
-        }
+        if let link { addresses = try socket.singleAddresses(family, of: link) }
     }
 
-    private func take(_ message: NetlinkMessage) {
+    private func read(_ message: NetlinkMessage) {
         let payload = message.payload
         switch Int(message.type) {
-        case Int(RTM_NEWLINK): takeLink(payload, isThere: true)
-        case Int(RTM_DELLINK): takeLink(payload, isThere: false)
-        case Int(RTM_NEWADDR): takeAddress(payload, isThere: true)
-        case Int(RTM_DELADDR): takeAddress(payload, isThere: false)
-        case Int(RTM_NEWROUTE): takeRange(payload, isThere: true)
-        case Int(RTM_DELROUTE): takeRange(payload, isThere: false)
+        case Int(RTM_NEWLINK): readLink(payload, isThere: true)
+        case Int(RTM_DELLINK): readLink(payload, isThere: false)
+        case Int(RTM_NEWADDR): readAddress(payload, isThere: true)
+        case Int(RTM_DELADDR): readAddress(payload, isThere: false)
+        case Int(RTM_NEWROUTE): readRange(payload, isThere: true)
+        case Int(RTM_DELROUTE): readRange(payload, isThere: false)
         default: break
         }
     }
 
-    private func takeLink(_ payload: NetlinkBytes, isThere: Bool) {
+    private func readLink(_ payload: NetlinkBytes, isThere: Bool) {
         let index = payload.number(UInt32.self, at: 4)
         let isUp = isThere && payload.number(UInt32.self, at: 8) & UInt32(IFF_UP) != 0
         if index == Self.loopback {
-            // IPv4 routes go with it without a word of their own.
+            // The kernel removes the IPv4 routes with it without notifications.
             if let loopbackIsUp, loopbackIsUp != isUp { count += 1 }
             if loopbackIsUp == nil, !isUp { count += 1 }
             loopbackIsUp = isUp
@@ -140,8 +126,8 @@ final class AddressMonitor {
         count += 1
     }
 
-    private func takeAddress(_ payload: NetlinkBytes, isThere: Bool) {
-        guard payload.number(UInt8.self) == family.number,
+    private func readAddress(_ payload: NetlinkBytes, isThere: Bool) {
+        guard payload.number(UInt8.self) == family.protocolFamily,
             payload.number(UInt32.self, at: 4) == link?.index,
             Int(payload.number(UInt8.self, at: 1)) == family.bitWidth
         else { return }
@@ -153,14 +139,14 @@ final class AddressMonitor {
         if isThere { addresses.insert(address) } else { addresses.remove(address) }
     }
 
-    private func takeRange(_ payload: NetlinkBytes, isThere: Bool) {
+    private func readRange(_ payload: NetlinkBytes, isThere: Bool) {
         let range = RoutingSocket.localRange(payload, family, ownership.routeProtocol)
         guard let range else { return }
         note(.addRange(range))
         if isThere { ranges.insert(range) } else { ranges.remove(range) }
     }
 
-    /// Keeps in mind whether something was bound before the kernel told of it.
+    /// Remembers whether something was bound before the notification.
     private func note(_ binding: AddressChange) {
         if wereBound[binding] == nil { wereBound[binding] = isBound(binding) }
     }

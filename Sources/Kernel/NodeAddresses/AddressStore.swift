@@ -4,8 +4,8 @@ package import DataplaneModel
 import Glibc
 package import Netlink
 
-/// What makes Service addresses of one family this host's own: addresses on our dummy link, and
-/// local routes for whole ranges.
+/// Binds Service addresses of one family to this host: single addresses on our dummy link, and local
+/// routes for whole ranges.
 ///
 /// Works in the network namespace of the calling thread, which must be the dataplane thread.
 package final class AddressStore {
@@ -25,10 +25,12 @@ package final class AddressStore {
         self.traffic = traffic
     }
 
-    /// The single addresses on our link, and the ranges with a route of ours.
+    /// The single addresses on our link, and the ranges of our routes.
     ///
-    /// Addresses on a link that is down do not count: their routes went when it was set down. Nor do
-    /// those of a range wider than /32 or /128, which somebody else put there.
+    /// Addresses on a link that is down are left out, as their routes went when it was set down, and so
+    /// are those with a range wider than /32 or /128, which another program assigned.
+    ///
+    /// - Throws: the kernel's refusal of a dump.
     package func observe() throws(DataplaneError) -> AddressBinding {
         var socket = try RoutingSocket(traffic)
         var binding = AddressBinding(
@@ -37,15 +39,12 @@ package final class AddressStore {
         if let found = try socket.link(ownership.link), found.kind == RoutingSocket.dummy,
             found.isUp
         {
-            for (address, length) in try socket.addresses(family, of: found)
-            where length == family.bitWidth {
-                binding.addresses.insert(address)
-            }
+            binding.addresses = try socket.singleAddresses(family, of: found)
         }
         return binding
     }
 
-    /// How often other programs changed our bindings since the first call. Asks the kernel for nothing
+    /// How often other programs changed our bindings since the first call. Sends the kernel nothing
     /// while nothing changes.
     package func changes() throws(DataplaneError) -> Int { try monitor().changes() }
 
@@ -56,7 +55,7 @@ package final class AddressStore {
         return monitor
     }
 
-    /// Runs an edit that makes `changes`, so that none of them counts as another program's.
+    /// Runs an edit that makes `changes`, so that none of them counts as a foreign change.
     private func edit(
         _ changes: [AddressChange],
         _ body: (inout AddressEdit) throws(DataplaneError) -> Void
@@ -71,11 +70,12 @@ package final class AddressStore {
         return edit.report
     }
 
-    /// Adds ranges and addresses, and makes our link for the first address. What is there already
-    /// is fine.
+    /// Adds ranges and addresses, and creates our link for the first address. It is fine if they exist.
     ///
     /// What the kernel refuses is in `failures`, and the rest is done; without a link that is one
     /// failure for all addresses.
+    ///
+    /// - Throws: `.notPermitted` if the link cannot be read or created without the capability.
     package func make(_ changes: [AddressChange]) throws(DataplaneError) -> ApplyReport {
         let ranges = changes.compactMap { if case .addRange(let range) = $0 { range } else { nil } }
         let addresses = changes.compactMap(\.added)
@@ -86,7 +86,7 @@ package final class AddressStore {
         }
     }
 
-    /// Removes addresses and ranges; what is gone already is fine. The link stays.
+    /// Removes addresses and ranges; it is fine if they are gone. The link stays.
     package func remove(_ changes: [AddressChange]) throws(DataplaneError) -> ApplyReport {
         let addresses = changes.compactMap(\.removed)
         let ranges = changes.compactMap {
@@ -99,10 +99,10 @@ package final class AddressStore {
         }
     }
 
-    /// Removes our link if no address of either family is left on it; whether it did.
+    /// Removes our link if it has no address of either family; false if it stays.
     @discardableResult
     package func removeLinkIfUnused() throws(DataplaneError) -> Bool {
         var socket = try RoutingSocket(traffic)
-        return try socket.removeDummyIfUnused(ownership.link)
+        return try socket.removeDummyIfUnused(ownership.link, evenIfDown: false)
     }
 }

@@ -50,8 +50,8 @@ package enum LocalAddresses {
     }
 }
 
-/// The same, read again only when the kernel tells of a change of addresses or interfaces: a node may
-/// have thousands, most of them Services'.
+/// The same, read again only after a notification of changed addresses or interfaces: a node may have
+/// thousands of addresses, most of them bound for Services.
 package final class LocalAddressWatch {
     private var socket: NetlinkSocket?
     private var known: [LocalAddress] = []
@@ -59,7 +59,7 @@ package final class LocalAddressWatch {
     /// Listens to nothing yet.
     package init() {}
 
-    /// As they are now, in the network namespace of the thread of the first call.
+    /// The present addresses, in the network namespace of the thread of the first call.
     package func addresses() throws(DataplaneError) -> [LocalAddress] {
         if try hasChanged() { known = try LocalAddresses.observe() }
         return known
@@ -67,25 +67,14 @@ package final class LocalAddressWatch {
 
     private func hasChanged() throws(DataplaneError) -> Bool {
         guard socket != nil else {
-            let opened = try NetlinkSocket(NETLINK_ROUTE, name: "rtnetlink notifications")
-            try opened.bind()
-            for group in [RTNLGRP_LINK, RTNLGRP_IPV4_IFADDR, RTNLGRP_IPV6_IFADDR] {
-                try opened.listen(UInt32(group.rawValue), true)
-            }
-            socket = consume opened
+            let groups = [RTNLGRP_LINK, RTNLGRP_IPV4_IFADDR, RTNLGRP_IPV6_IFADDR]
+            socket = try NetlinkSocket.listening(NETLINK_ROUTE, to: groups.map(\.rawValue))
             return true
         }
         var hasChanged = false
-        while true {
-            do throws(DataplaneError) {
-                guard try socket?.arrived() != nil else {
-                    return hasChanged
-                }
-            } catch {
-                // More happened than the kernel keeps for us.
-                guard error.errno == ENOBUFS else { throw error }
-            }
+        while try socket?.receiveNotifications({ _ in hasChanged = true }) == false {
             hasChanged = true
         }
+        return hasChanged
     }
 }

@@ -1,5 +1,5 @@
-package import Addressing
-package import CNetlink
+import Addressing
+import CNetlink
 import DataplaneModel
 import Glibc
 import Netlink
@@ -24,7 +24,7 @@ extension NetlinkBatch {
     }
 
     /// About addresses of a link (struct ifaddrmsg).
-    package mutating func beginAddress(
+    mutating func beginAddress(
         _ type: some BinaryInteger,
         _ family: IPFamily,
         link: UInt32,
@@ -33,11 +33,11 @@ extension NetlinkBatch {
         flags: UInt16 = 0
     ) {
         begin(UInt16(type), flags: flags)
-        append([family.number, UInt8(length), 0, UInt8(scope.rawValue)])
+        append([family.protocolFamily, UInt8(length), 0, UInt8(scope.rawValue)])
         append(link)
     }
 
-    /// About a route of ours in the table of local addresses (struct rtmsg).
+    /// About one of our routes in the table of local addresses (struct rtmsg).
     mutating func beginLocalRoute(
         _ type: some BinaryInteger,
         _ family: IPFamily,
@@ -48,19 +48,20 @@ extension NetlinkBatch {
     ) {
         begin(UInt16(type), flags: flags)
         append([
-            family.number, UInt8(length), 0, 0, UInt8(RT_TABLE_LOCAL.rawValue),
+            family.protocolFamily, UInt8(length), 0, 0, UInt8(RT_TABLE_LOCAL.rawValue),
             routeProtocol, UInt8(scope.rawValue), UInt8(RTN_LOCAL),
         ])
         append(UInt32(0))
     }
 
     /// As many bytes as the family's addresses have.
-    package mutating func bareAddress(_ type: some BinaryInteger, _ address: IPAddress) {
+    mutating func attribute(_ type: some BinaryInteger, _ address: IPAddress) {
         attribute(type, network: address.bits, width: address.family.bitWidth / 8)
     }
-}
 
-extension IPFamily {
-    /// `AF_INET` or `AF_INET6`.
-    var number: UInt8 { UInt8(self == .ipv4 ? AF_INET : AF_INET6) }
+    /// An address of a link without a peer, which the kernel wants in both places.
+    mutating func bareAddress(_ address: IPAddress) {
+        attribute(IFA_LOCAL, address)
+        attribute(IFA_ADDRESS, address)
+    }
 }

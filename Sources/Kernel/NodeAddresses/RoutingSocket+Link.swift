@@ -6,10 +6,13 @@ import HostFacts
 import Netlink
 
 extension RoutingSocket {
-    /// The kind of our link: it carries addresses and no packets.
+    /// The kind of our link: it has addresses and carries no packets.
     package static let dummy = "dummy"
 
-    /// Our link, set up; made if there is none. Another link of that name is an error.
+    /// Our link, created if there is none and set up.
+    ///
+    /// - Throws: `.other` if the link of that name is not a dummy link; `.unsupported` if the kernel has
+    ///   none; `.notPermitted` without CAP_NET_ADMIN.
     package mutating func requireDummy(_ name: String) throws(DataplaneError) -> Link {
         if try link(name) == nil { try createDummy(name) }
         guard let found = try link(name) else {
@@ -28,12 +31,12 @@ extension RoutingSocket {
 
     private static func foreign(_ name: String, _ link: Link) -> DataplaneError {
         let kind = link.kind.isEmpty ? "a device" : "of kind \(link.kind)"
-        return DataplaneError(
+        return .system(
+            "RTM_GETLINK",
+            "link \(name)",
+            EEXIST,
             kind: .other,
-            operation: "RTM_GETLINK",
-            subject: "link \(name)",
-            errno: EEXIST,
-            message: "it is \(kind) and no dummy link, so not ours and left alone: rename it"
+            message: "it is \(kind), not a dummy link, so Fairlead leaves it unchanged: rename it"
         )
     }
 
@@ -44,8 +47,8 @@ extension RoutingSocket {
         let info = batch.openNested(IFLA_LINKINFO)
         batch.attribute(IFLA_INFO_KIND, Self.dummy)
         batch.closeNested(info)
-        // A message of its own, since the kernel ignores this while it makes a link, and before the
-        // link goes up, since then it gets its link-local address.
+        // A separate message, as the kernel ignores this when it creates a link, and before the link
+        // goes up, as it gets its link-local address then.
         batch.beginLink(RTM_NEWLINK)
         batch.attribute(IFLA_IFNAME, name)
         let families = batch.openNested(IFLA_AF_SPEC)
@@ -55,8 +58,8 @@ extension RoutingSocket {
         batch.closeNested(ipv6)
         batch.closeNested(families)
         for refusal in try transact(&batch) where refusal.index == 0 {
-            // EEXIST: somebody was faster, which is looked at next. The second message fails where
-            // there is no IPv6, where there are no link-local addresses either.
+            // EEXIST: another program created it meanwhile, and its kind is checked next. The second
+            // message fails on hosts without IPv6, which have no link-local addresses.
             if refusal.errno == EEXIST { continue }
             var error = DataplaneError.system("RTM_NEWLINK", "link \(name)", refusal.errno)
             if error.kind == .unsupported {
@@ -67,31 +70,44 @@ extension RoutingSocket {
         }
     }
 
-    /// Removes our link unless an address of either family is on it that was put there; false if
-    /// it stays, or is not ours.
-    package mutating func removeDummyIfUnused(_ name: String) throws(DataplaneError) -> Bool {
+    /// Removes a dummy link unless it has an address of either family that was assigned to it, which
+    /// counts `evenIfDown` or only while the link is up; false if the link stays, or is not a dummy.
+    package mutating func removeDummyIfUnused(
+        _ name: String,
+        evenIfDown: Bool
+    ) throws(DataplaneError) -> Bool {
         guard let link = try link(name), link.kind == Self.dummy else { return false }
-        // What is on a link that is down is of no use to anybody.
-        if link.isUp {
-            let linkLocal = IPPrefix(
-                IPAddress(family: .ipv6, bits: UInt128(0xfe80) << 112),
-                length: 10
-            )
+        if link.isUp || evenIfDown {
             for family in IPFamily.allCases {
                 let addresses = try addresses(family, of: link)
-                guard addresses.allSatisfy({ linkLocal.contains($0.address) }) else { return false }
+                if addresses.contains(where: \.isAssigned) { return false }
             }
         }
-        return try remove(link, name)
-    }
-
-    /// Removes a link; it is fine if somebody else was faster.
-    package mutating func remove(_ link: Link, _ name: String) throws(DataplaneError) -> Bool {
         var batch = NetlinkBatch()
         batch.beginLink(RTM_DELLINK, index: link.index)
         if let refusal = try transact(&batch).first, refusal.errno != ENODEV {
             throw .system("RTM_DELLINK", "link \(name)", refusal.errno)
         }
         return true
+    }
+
+    /// Removes addresses from a link, and returns the errors but for addresses that are gone already.
+    package mutating func remove(
+        _ addresses: [BoundAddress],
+        from link: Link,
+        _ name: String
+    ) throws(DataplaneError) -> [DataplaneError] {
+        var batch = NetlinkBatch(reserving: 48 * addresses.count)
+        for bound in addresses {
+            let family = bound.address.family
+            batch.beginAddress(RTM_DELADDR, family, link: link.index, length: bound.length)
+            batch.bareAddress(bound.address)
+        }
+        return try transact(&batch)
+            .filter { ![EADDRNOTAVAIL, ENODEV, ENOENT].contains($0.errno) }
+            .map {
+                let subject = "address \(addresses[$0.index].address) on \(name)"
+                return .system("RTM_DELADDR", subject, $0.errno, message: $0.message)
+            }
     }
 }

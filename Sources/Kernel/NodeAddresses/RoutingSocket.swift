@@ -5,15 +5,28 @@ import Glibc
 import HostFacts
 package import Netlink
 
-/// A conversation with the kernel about links, addresses and routes, in the network namespace of
-/// the thread that began it.
+/// A socket for links, addresses and routes, in the network namespace of the thread that opened it.
 package struct RoutingSocket: ~Copyable {
-    /// A network interface, as far as it matters here.
+    /// The properties of a network interface that matter here.
     package struct Link: Equatable {
         package var index: UInt32
-        /// What sort of virtual link it is, such as `dummy`; empty for others.
+        /// The kind of a virtual link, such as `dummy`; empty for others.
         package var kind: String
         var isUp: Bool
+    }
+
+    /// An address of a link, with its prefix length.
+    package struct BoundAddress: Hashable {
+        package var address: IPAddress
+        package var length: Int
+
+        init(_ address: IPAddress, length: Int) {
+            self.address = address
+            self.length = length
+        }
+
+        /// False for IPv6 link-local addresses, which the kernel gives a link by itself.
+        package var isAssigned: Bool { address.family == .ipv4 || !address.isLinkLocal }
     }
 
     private var socket: NetlinkSocket
@@ -23,7 +36,7 @@ package struct RoutingSocket: ~Copyable {
         socket.askStrictly()
     }
 
-    /// Carries out all messages and returns the refusals.
+    /// Sends all messages, and returns the refusals.
     package mutating func transact(
         _ batch: inout NetlinkBatch
     ) throws(DataplaneError) -> [NetlinkSocket.Refusal] {
@@ -32,7 +45,7 @@ package struct RoutingSocket: ~Copyable {
 
     // MARK: - Reading
 
-    /// Nil if there is none of that name.
+    /// Nil if there is no link of that name.
     package mutating func link(_ name: String) throws(DataplaneError) -> Link? {
         var batch = NetlinkBatch()
         batch.beginLink(RTM_GETLINK)
@@ -53,11 +66,11 @@ package struct RoutingSocket: ~Copyable {
         )
     }
 
-    /// The addresses of a link, each with its length of prefix.
+    /// The addresses of a link.
     package mutating func addresses(
         _ family: IPFamily,
         of link: Link
-    ) throws(DataplaneError) -> [(address: IPAddress, length: Int)] {
+    ) throws(DataplaneError) -> [BoundAddress] {
         let messages = try dump("RTM_GETADDR") { batch in
             batch.beginAddress(
                 RTM_GETADDR,
@@ -68,19 +81,28 @@ package struct RoutingSocket: ~Copyable {
         }
         return messages.compactMap { message in
             let payload = message.payload
-            guard payload.number(UInt8.self) == family.number,
+            guard payload.number(UInt8.self) == family.protocolFamily,
                 payload.number(UInt32.self, at: 4) == link.index
             else { return nil }
             let attributes = payload.dropFirst(8)
-            // IPv4 has the own address in one, IPv6 in the other, unless there is a peer.
+            // Without a peer IPv4 has the address in the first, IPv6 in the second.
             let own = attributes.attribute(IFA_LOCAL) ?? attributes.attribute(IFA_ADDRESS)
             guard let own else { return nil }
             let address = IPAddress(family: family, bits: own.network(own.count))
-            return (address, Int(payload.number(UInt8.self, at: 1)))
+            return BoundAddress(address, length: Int(payload.number(UInt8.self, at: 1)))
         }
     }
 
-    /// The ranges that we made local.
+    /// The addresses of a link that stand for themselves alone: /32 or /128.
+    mutating func singleAddresses(
+        _ family: IPFamily,
+        of link: Link
+    ) throws(DataplaneError) -> Set<IPAddress> {
+        let all = try addresses(family, of: link)
+        return Set(all.lazy.filter { $0.length == family.bitWidth }.map(\.address))
+    }
+
+    /// The ranges of our local routes.
     package mutating func localRanges(
         _ family: IPFamily,
         _ routeProtocol: UInt8
@@ -96,13 +118,13 @@ package struct RoutingSocket: ~Copyable {
         return messages.compactMap { Self.localRange($0.payload, family, routeProtocol) }
     }
 
-    /// The range that a route of ours makes local; nil of any other route.
+    /// The range of a local route of that protocol; nil for any other route.
     static func localRange(
         _ payload: NetlinkBytes,
         _ family: IPFamily,
         _ routeProtocol: UInt8
     ) -> IPPrefix? {
-        guard payload.number(UInt8.self) == family.number,
+        guard payload.number(UInt8.self) == family.protocolFamily,
             payload.number(UInt8.self, at: 4) == UInt8(RT_TABLE_LOCAL.rawValue),
             payload.number(UInt8.self, at: 5) == routeProtocol,
             payload.number(UInt8.self, at: 7) == UInt8(RTN_LOCAL),
@@ -112,27 +134,18 @@ package struct RoutingSocket: ~Copyable {
         return IPPrefix(address, length: Int(payload.number(UInt8.self, at: 1)))
     }
 
-    /// How often a dump is asked for again because something changed meanwhile.
-    private static let attempts = 8
-
     private mutating func dump(
         _ operation: String,
         _ request: (inout NetlinkBatch) -> Void
     ) throws(DataplaneError) -> [NetlinkMessage] {
-        var attempt = 1
-        while true {
-            var batch = NetlinkBatch()
-            request(&batch)
-            do throws(DataplaneError) {
-                return try socket.request(&batch)
-            } catch {
-                // ENODEV: the link is gone; ENOENT: there is no such table yet.
-                if error.errno == ENODEV || error.errno == ENOENT { return [] }
-                guard error.kind == .conflict, attempt < Self.attempts else {
-                    throw .system(operation, "rtnetlink", error.errno)
-                }
-                attempt += 1
-            }
+        var batch = NetlinkBatch()
+        request(&batch)
+        do throws(DataplaneError) {
+            return try socket.request(&batch, attempts: 8)
+        } catch {
+            // ENODEV: the link is gone; ENOENT: there is no such table yet.
+            if error.errno == ENODEV || error.errno == ENOENT { return [] }
+            throw .system(operation, "rtnetlink", error.errno)
         }
     }
 }

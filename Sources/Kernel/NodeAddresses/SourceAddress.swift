@@ -5,11 +5,11 @@ import SystemCalls
 import SystemPackage
 
 extension LocalAddresses {
-    /// The address this node would speak from to the outside world; nil without a route there.
+    /// The source address of this node's connections to the outside; nil without a route there.
     ///
-    /// Asks the routing table by connecting a datagram socket, which sends nothing.
+    /// Connects a datagram socket, which looks up the route and sends nothing.
     package static func primary(_ family: IPFamily) -> IPAddress? {
-        // Toward addresses that are nobody's (RFC 5737, RFC 3849); port 9 is `discard`.
+        // To addresses reserved for documentation (RFC 5737, RFC 3849); port 9 is `discard`.
         let (domain, target) =
             switch family {
             case .ipv4: (AF_INET, IPAddress(ipv4: 0xc000_0201))

@@ -1,13 +1,12 @@
 package import SystemPackage
 
-/// Why a file could not be read or written. Names no path: the caller has the one that means
-/// something to its reader.
+/// Why a file could not be read or written. Does not name the path, which the caller knows.
 package enum FileError: Error, Hashable, CustomStringConvertible {
     case call(String, Errno)
     case notRegular
     case larger(than: Int)
 
-    /// The number behind it, if a system call failed.
+    /// The error number, if a system call failed.
     package var errno: Errno? {
         if case .call(_, let errno) = self { errno } else { nil }
     }

@@ -3,13 +3,13 @@ package import SystemPackage
 
 /// An open file or socket that is closed with its owner.
 ///
-/// SystemPackage's `FileDescriptor` is a number that anyone may copy and nobody has to close.
+/// SystemPackage's `FileDescriptor` is only a number, which can be copied and is never closed.
 package struct OwnedDescriptor: ~Copyable {
     package let file: FileDescriptor
 
     package var number: Int32 { file.rawValue }
 
-    /// Takes over `number`, which must be open.
+    /// Becomes the owner of `number`, which must be open.
     package init(owning number: Int32) {
         file = FileDescriptor(rawValue: number)
     }
@@ -22,7 +22,7 @@ package struct OwnedDescriptor: ~Copyable {
         permissions: FilePermissions? = nil
     ) throws(Errno) {
         file = try Errno.only {
-            // The pointer is good for as long as the call that it is passed to.
+            // The pointer is valid during the call that it is passed to.
             try unsafe path.withCString {
                 try unsafe FileDescriptor.open(
                     $0,
@@ -48,7 +48,7 @@ package struct OwnedDescriptor: ~Copyable {
     }
 
     deinit {
-        // The number is gone whatever close says, so there is nothing to do about an error.
+        // The number is invalid whatever close returns, so an error cannot be handled.
         _ = close(number)
     }
 
@@ -63,13 +63,13 @@ package struct OwnedDescriptor: ~Copyable {
     package func read(upTo count: Int) throws(Errno) -> [UInt8] {
         try Errno.only {
             try unsafe [UInt8](unsafeUninitializedCapacity: count) { buffer, filled in
-                // The buffer is good for as long as the call that it is passed to.
+                // The buffer is valid during the call that it is passed to.
                 filled = try unsafe file.read(into: UnsafeMutableRawBufferPointer(buffer))
             }
         }
     }
 
-    /// What is left to read; more than `limit` bytes are an error.
+    /// All remaining bytes; more than `limit` are an error.
     package func readAll(limit: Int) throws(FileError) -> [UInt8] {
         var content: [UInt8] = []
         while true {
@@ -80,7 +80,7 @@ package struct OwnedDescriptor: ~Copyable {
         }
     }
 
-    /// Writes everything, in as many calls as that takes.
+    /// Writes all bytes, in as many calls as that needs.
     package func writeAll(_ bytes: some Sequence<UInt8>) throws(FileError) {
         _ = try FileError.in("write") { () throws(Errno) in
             try Errno.only { try file.writeAll(bytes) }

@@ -2,7 +2,7 @@ package import Addressing
 package import Glibc
 package import SystemPackage
 
-/// An address in the form that the socket calls take.
+/// An address in the form that the socket calls use.
 package struct SystemAddress {
     private var storage = sockaddr_storage()
     private var length = socklen_t(MemoryLayout<sockaddr_storage>.size)
@@ -30,8 +30,8 @@ package struct SystemAddress {
         }
     }
 
-    /// A Unix socket's path; with a leading `@` a name in the abstract name space. Nil for what is
-    /// longer than the name of a socket can be.
+    /// A Unix socket's path; with a leading `@` a name in the abstract name space. Nil if it is too
+    /// long for a socket's name.
     package init?(unix path: String) {
         var address = sockaddr_un()
         address.sun_family = sa_family_t(AF_UNIX)
@@ -42,7 +42,7 @@ package struct SystemAddress {
         if isAbstract { bytes[0] = 0 }
         unsafe withUnsafeMutableBytes(of: &address.sun_path) { unsafe $0.copyBytes(from: bytes) }
         set(address)
-        // An abstract name ends where the length says, and not at a NUL.
+        // An abstract name ends with the length, not with a NUL.
         length = socklen_t(MemoryLayout<sa_family_t>.size + bytes.count + (isAbstract ? 0 : 1))
     }
 
@@ -59,7 +59,8 @@ package struct SystemAddress {
         unsafe passed { address, _ in unsafe Self.ip(address) }
     }
 
-    /// Of as many bytes as the family's address has; nil for other families than IPv4 and IPv6.
+    /// Nil for other families than IPv4 and IPv6. There must be as many bytes as the family's address
+    /// has.
     package static func ip(_ address: UnsafePointer<sockaddr>) -> IPAddress? {
         let bytes = unsafe UnsafeRawPointer(address)
         switch Int32(unsafe address.pointee.sa_family) {
@@ -76,7 +77,7 @@ package struct SystemAddress {
         }
     }
 
-    /// Calls with the address as C has it, good until `body` returns.
+    /// Calls `body` with the address in C's form, which is valid until it returns.
     private func passed<Result>(to body: (UnsafePointer<sockaddr>, socklen_t) -> Result) -> Result {
         unsafe withUnsafePointer(to: storage) { pointer in
             // Every family's address begins as a sockaddr does, and sockaddr_storage is aligned
@@ -99,7 +100,7 @@ extension SystemAddress {
         guard unsafe passed(to: { unsafe Glibc.connect(number, $0, $1) }) == 0 else { throw .last }
     }
 
-    /// Sends a datagram here, with `MSG_NOSIGNAL`; false unless it went at once and whole.
+    /// Sends a datagram to this address, with `MSG_NOSIGNAL`; false unless all of it was sent at once.
     package func send(
         _ bytes: [UInt8],
         through socket: borrowing OwnedDescriptor,
@@ -111,7 +112,7 @@ extension SystemAddress {
         return sent == bytes.count
     }
 
-    /// The address that a socket has itself.
+    /// The local address of a socket.
     package static func own(of socket: borrowing OwnedDescriptor) throws(Errno) -> SystemAddress {
         var address = SystemAddress()
         var length = address.length

@@ -1,10 +1,10 @@
 import Glibc
 package import SystemPackage
 
-/// Files that are read and written in one go.
+/// Files that are read and written as a whole.
 package enum WholeFile {
-    /// The bytes of a file. One of more than `limit` bytes is an error, and so is with
-    /// `regularOnly` a directory, pipe or device; the kernel's files in /proc count as regular.
+    /// The bytes of a file. More than `limit` bytes are an error, and with `regularOnly` so is a
+    /// directory, pipe or device; files in /proc count as regular.
     package static func read(
         _ path: String,
         limit: Int,
@@ -25,8 +25,7 @@ package enum WholeFile {
         return try file.readAll(limit: limit)
     }
 
-    /// Writes to a file that is there, such as one of the kernel's in /proc, in one call where the
-    /// kernel takes it all.
+    /// Writes to an existing file, such as one in /proc, in one call unless the kernel splits it.
     package static func write(_ bytes: [UInt8], to path: String) throws(FileError) {
         let file = try FileError.in("open") { () throws(Errno) in
             try OwnedDescriptor(opening: path, .writeOnly)
@@ -34,11 +33,11 @@ package enum WholeFile {
         try file.writeAll(bytes)
     }
 
-    /// Gives a path new content whole or not at all, even if the machine stops in between: the
-    /// content is on the disk before it takes the name, and the name before this returns.
+    /// Replaces a file's content atomically, even if the machine stops meanwhile: the content is on the
+    /// disk before it gets the name, and the name before this returns.
     ///
-    /// After an error the old content stays. It is written to `path` + `suffix` first, which is not
-    /// followed if it is a link; what another writer left there is overwritten.
+    /// After an error the old content stays. The new one is written to `path` + `suffix` first, where
+    /// a link is not followed and the remains of another writer are overwritten.
     package static func replace(
         _ path: String,
         with bytes: [UInt8],
@@ -62,8 +61,8 @@ package enum WholeFile {
             unsafe unlink(temporary)
             throw error
         }
-        // Without this a power cut could bring back the old name. A directory that cannot be
-        // synchronized loses nothing that was there.
+        // Without this a power cut could bring back the old content. If the directory cannot be
+        // synchronized, nothing else is lost.
         let directory = path.lastIndex(of: "/").map { path[...$0] } ?? "."
         if let parent = try? OwnedDescriptor(
             opening: String(directory),

@@ -1,7 +1,7 @@
 import Addressing
 import CIPTables
 
-/// Where the fields of a rule's header are: the one thing in which the families differ throughout.
+/// The offsets of the fields in a rule's header, which differ between the families.
 package struct EntryLayout: Sendable {
     package var size: Int
     package var targetOffset: Int
@@ -12,21 +12,31 @@ package struct EntryLayout: Sendable {
     /// Packets, then bytes, 8 bytes each.
     var counters: Int
     var addressWidth: Int
-    var source: Int
-    var sourceMask: Int
-    var destination: Int
-    var destinationMask: Int
-    var inInterface: Int
-    var inInterfaceMask: Int
-    var outInterface: Int
-    var outInterfaceMask: Int
+    var source: Masked
+    var destination: Masked
+    var inInterface: Masked
+    var outInterface: Masked
     var transport: Int
     var flags: Int
     var inversions: Int
     /// The flag for `-g`.
     var gotoFlag: UInt8
-    /// The flag without which ip6_tables does not look at the protocol; ip_tables has none.
+    /// The flag without which ip6_tables ignores the protocol; ip_tables has no such flag.
     var transportFlag: UInt8
+
+    /// A field that is compared under a mask.
+    struct Masked {
+        var place: Int
+        var mask: Int
+        /// The bit of `invflags` that inverts the comparison; the families use the same ones.
+        var inversion: UInt8
+
+        init(_ place: some BinaryInteger, _ mask: some BinaryInteger, _ inversion: Int32) {
+            self.place = Int(place)
+            self.mask = Int(mask)
+            self.inversion = UInt8(inversion)
+        }
+    }
 
     static func of(_ family: IPFamily) -> EntryLayout {
         switch family {
@@ -43,14 +53,10 @@ package struct EntryLayout: Sendable {
         origin: Int(ipt_entry_comefrom),
         counters: Int(ipt_entry_counters),
         addressWidth: 4,
-        source: Int(ipt_ip_src),
-        sourceMask: Int(ipt_ip_smsk),
-        destination: Int(ipt_ip_dst),
-        destinationMask: Int(ipt_ip_dmsk),
-        inInterface: Int(ipt_ip_iniface),
-        inInterfaceMask: Int(ipt_ip_iniface_mask),
-        outInterface: Int(ipt_ip_outiface),
-        outInterfaceMask: Int(ipt_ip_outiface_mask),
+        source: Masked(ipt_ip_src, ipt_ip_smsk, IPT_INV_SRCIP),
+        destination: Masked(ipt_ip_dst, ipt_ip_dmsk, IPT_INV_DSTIP),
+        inInterface: Masked(ipt_ip_iniface, ipt_ip_iniface_mask, IPT_INV_VIA_IN),
+        outInterface: Masked(ipt_ip_outiface, ipt_ip_outiface_mask, IPT_INV_VIA_OUT),
         transport: Int(ipt_ip_proto),
         flags: Int(ipt_ip_flags),
         inversions: Int(ipt_ip_invflags),
@@ -66,14 +72,10 @@ package struct EntryLayout: Sendable {
         origin: Int(ip6t_entry_comefrom),
         counters: Int(ip6t_entry_counters),
         addressWidth: 16,
-        source: Int(ip6t_ip6_src),
-        sourceMask: Int(ip6t_ip6_smsk),
-        destination: Int(ip6t_ip6_dst),
-        destinationMask: Int(ip6t_ip6_dmsk),
-        inInterface: Int(ip6t_ip6_iniface),
-        inInterfaceMask: Int(ip6t_ip6_iniface_mask),
-        outInterface: Int(ip6t_ip6_outiface),
-        outInterfaceMask: Int(ip6t_ip6_outiface_mask),
+        source: Masked(ip6t_ip6_src, ip6t_ip6_smsk, IPT_INV_SRCIP),
+        destination: Masked(ip6t_ip6_dst, ip6t_ip6_dmsk, IPT_INV_DSTIP),
+        inInterface: Masked(ip6t_ip6_iniface, ip6t_ip6_iniface_mask, IPT_INV_VIA_IN),
+        outInterface: Masked(ip6t_ip6_outiface, ip6t_ip6_outiface_mask, IPT_INV_VIA_OUT),
         transport: Int(ip6t_ip6_proto),
         flags: Int(ip6t_ip6_flags),
         inversions: Int(ip6t_ip6_invflags),

@@ -2,32 +2,32 @@ package import Addressing
 package import DataplaneModel
 import Glibc
 
-/// Our chains and jumps in legacy tables of one family.
+/// Our chains in legacy tables of one family, and the rules that jump to them.
 ///
 /// Works in the network namespace of the calling thread, which must be the dataplane thread.
 package final class IPTablesStore: KernelStore {
     package let family: IPFamily
-    /// The tables it looks into.
+    /// The tables to read.
     private let tables: [TableName]
     private let owns: (String) -> Bool
     private let askSets: (() throws(DataplaneError) -> SetIndexes)?
     private var lock: XTablesLock
     private let lockWatch: XTablesLockWatch?
-    /// The tables as they were last seen or left; those not looked into yet are missing.
+    /// The tables as they were last read or written; those not read yet are missing.
     private var fingerprints: [TableName: TableFingerprint] = [:]
     private var mark = ChangeMark()
-    /// Refilled for every rule that is written, compared or read.
+    /// Reused for every rule that is written, compared or read.
     private var entry = RuleEntry()
     private var scratch = RuleEntry()
 
-    /// `owns` says by its name whether a chain is ours; nothing else is ever changed but rules of
-    /// built-in chains that lead into such a chain.
+    /// `owns` is true for the names of our chains; nothing else is ever changed but rules of built-in
+    /// chains that jump to them.
     ///
-    /// Changes that keep a table's size show by `lockWatch` alone, which the stores of both families
-    /// may share.
+    /// Only `lockWatch` notices changes that keep a table's size; the stores of both families may share
+    /// it.
     ///
-    /// `sets` tells the numbers of the sets that rules may ask, anew at each call of the store's;
-    /// without it no rule can ask any.
+    /// `sets` returns the numbers of the sets that rules may use, and is called at each use of the
+    /// store; without it rules cannot use sets.
     package init(
         family: IPFamily,
         tables: [TableName] = [.filter, .nat],
@@ -49,8 +49,10 @@ package final class IPTablesStore: KernelStore {
         return try askSets()
     }
 
-    /// Reads the tables, without the lock: a commit replaces a table at once, so that a reader
-    /// sees all of it or nothing.
+    /// Reads the tables, without the lock: a commit replaces a table as a whole, so a reader sees all of
+    /// it or nothing.
+    ///
+    /// - Throws: `.unsupported` if the kernel lacks a table; `.notPermitted` without CAP_NET_RAW.
     package func observe() throws(DataplaneError) -> Observation<IPTablesState> {
         let mark = try notice()
         var state = IPTablesState()
@@ -66,7 +68,7 @@ package final class IPTablesStore: KernelStore {
         try notice().changes(since: mark)
     }
 
-    /// Takes in what other programs did up to here.
+    /// What other programs were seen to do up to now.
     package func notice() throws(DataplaneError) -> ChangeMark {
         if let lockWatch { mark.possible = try lockWatch.releases() }
         for table in tables { try notice(table) }
@@ -81,8 +83,11 @@ package final class IPTablesStore: KernelStore {
 
     /// Changes table after table, each in one transaction under the lock.
     ///
-    /// Rules that stay in place keep their counters, foreign ones always. A chain to delete that
-    /// somebody else's rule leads to is emptied and left, and reported in `failures`.
+    /// Rules that stay keep their counters, foreign rules always. A chain to delete to which a foreign
+    /// rule jumps is emptied and left, and reported in `failures`.
+    ///
+    /// - Throws: `.busy` if the lock was held for too long; `.conflict` if programs that ignore it kept
+    ///   changing the table; `.invalid` or `.unsupported` for a rule that the kernel refuses.
     package func apply(_ diff: IPTablesDiff) throws(DataplaneError) -> ApplyReport {
         var report = ApplyReport()
         if diff.tables.isEmpty { return report }
@@ -100,6 +105,13 @@ package final class IPTablesStore: KernelStore {
 // MARK: Observing
 
 extension IPTablesStore {
+    /// The change that removes all our chains and jumps.
+    ///
+    /// - Throws: as `observe`.
+    package func removal() throws(DataplaneError) -> IPTablesDiff {
+        IPTablesDiff(from: try observe().state, to: IPTablesState())
+    }
+
     private func observe(_ table: borrowing IPTablesTable, _ codec: RuleCodec) -> OwnedTable {
         let (builtin, own) = table.chainNames()
         var owned = OwnedTable()
@@ -107,7 +119,7 @@ extension IPTablesStore {
             guard let chain = BuiltinChain(rawValue: name) else { continue }
             for rule in table.rules(of: ChainLabel(name)) where owns(table.targetName(of: rule)) {
                 table.read(rule, into: &entry)
-                // An extension of that name would be no chain, however it is called.
+                // A target extension of that name is not a chain.
                 guard entry.hasVerdict else { continue }
                 owned.jumps.append(Jump(from: chain, rule: codec.decode(entry, scratch: &scratch)))
             }
@@ -127,7 +139,7 @@ extension IPTablesStore {
 // MARK: Applying
 
 extension IPTablesStore {
-    /// How often a table is written anew because somebody who ignores the lock changed it.
+    /// How often writing a table is tried while programs that ignore the lock change it.
     private static let attempts = 5
 
     private func apply(
@@ -138,7 +150,7 @@ extension IPTablesStore {
             var conflicts = 0
             while true {
                 do throws(DataplaneError) {
-                    // Under the lock, so that all that differs afterwards is our own doing.
+                    // Under the lock, so that all later differences are our own changes.
                     if tables.contains(diff.table) { try notice(diff.table) }
                     var edit = TableEdit(diff, family, sets: sets)
                     var report = try edit.run(&entry, &scratch)

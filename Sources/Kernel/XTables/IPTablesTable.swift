@@ -4,8 +4,8 @@ package import DataplaneModel
 import Glibc
 import HostFacts
 
-/// One transaction on a legacy table: a private copy of all its rules, ours and foreign ones,
-/// written back by `commit()`.
+/// One transaction on a legacy table: a private copy of all its rules, foreign ones included, that
+/// `commit()` writes back.
 ///
 /// Must be used on the dataplane thread: libiptc keeps its last call in a process-wide static.
 @safe
@@ -17,6 +17,8 @@ package struct IPTablesTable: ~Copyable {
     private let codec: RuleCodec
 
     /// Reads the whole table. The corresponding C function is `iptc_init`.
+    ///
+    /// - Throws: `.unsupported` if the kernel lacks the table; `.notPermitted` without CAP_NET_RAW.
     package init(_ name: TableName, _ family: IPFamily) throws(DataplaneError) {
         isIPv6 = family == .ipv6
         errno = 0
@@ -33,19 +35,22 @@ package struct IPTablesTable: ~Copyable {
         unsafe xtables_free(isIPv6, handle)
     }
 
-    /// Writes the table back as one transaction, if anything was changed; `.conflict` if its
-    /// number of rules changed since it was read. The corresponding C function is `iptc_commit`.
+    /// Writes the table back as one transaction, if anything was changed. The corresponding C function
+    /// is `iptc_commit`.
     ///
-    /// Counters of rules and policies stay, to within what is counted while this runs.
+    /// Counters of rules and policies stay, except for what is counted while this runs.
+    ///
+    /// - Throws: `.conflict` if the number of rules changed since the table was read; else the kernel's
+    ///   refusal, which names neither chain nor rule.
     consuming func commit() throws(DataplaneError) {
         var next = unsafe xtables_first_chain(isIPv6, handle)
         while let chain = unsafe next {
-            // libiptc alone would write the counters of a policy back as zeroes.
+            // libiptc would set the counters of a policy to zero.
             var counters = xt_counters()
             if unsafe xtables_builtin(isIPv6, chain, handle) != 0,
                 let policy = unsafe xtables_get_policy(isIPv6, chain, &counters, handle)
             {
-                // Fails for no chain that libiptc itself calls built-in.
+                // Never fails for a built-in chain.
                 _ = unsafe xtables_set_policy(isIPv6, chain, policy, &counters, handle)
             }
             unsafe next = xtables_next_chain(isIPv6, handle)
@@ -57,7 +62,7 @@ package struct IPTablesTable: ~Copyable {
 // MARK: Reading
 
 extension IPTablesTable {
-    /// Names of all chains: built-in ones, then the others as the kernel has them.
+    /// The names of all chains: the built-in ones, and the others in the kernel's order.
     package func chainNames() -> (builtin: [String], own: [String]) {
         var builtin: [String] = []
         var own: [String] = []
@@ -78,7 +83,7 @@ extension IPTablesTable {
         unsafe xtables_is_chain(isIPv6, chain.characters, handle) != 0
     }
 
-    /// Whether a built-in chain drops what none of its rules decides about.
+    /// Whether the policy of a built-in chain is DROP.
     package func drops(_ chain: ChainLabel) -> Bool {
         var counters = xt_counters()
         let policy = unsafe xtables_get_policy(isIPv6, chain.characters, &counters, handle)
@@ -86,7 +91,7 @@ extension IPTablesTable {
         return unsafe String(cString: policy) == "DROP"
     }
 
-    /// The rules of a chain; good until the next change of that chain.
+    /// The rules of a chain; valid until the next change of that chain.
     package func rules(of chain: ChainLabel) -> [RuleReference] {
         var found: [RuleReference] = []
         var next = unsafe xtables_first_rule(isIPv6, chain.characters, handle)
@@ -97,13 +102,13 @@ extension IPTablesTable {
         return found
     }
 
-    /// The name of the target: a verdict, a chain, an extension, or nothing.
+    /// The name of the target: a verdict, a chain or an extension; empty if there is no target.
     package func targetName(of rule: RuleReference) -> String {
         guard let label = unsafe xtables_get_target(isIPv6, rule.pointer, handle) else { return "" }
         return unsafe String(cString: label)
     }
 
-    /// Copies a rule in the normal form in which it can be compared with an encoded one.
+    /// Copies a rule in normal form, so that it can be compared with an encoded one.
     package func read(_ rule: RuleReference, into entry: inout RuleEntry) {
         let offsets = codec.layout
         let size = unsafe rule.pointer.loadUnaligned(
@@ -113,7 +118,7 @@ extension IPTablesTable {
         // The kernel checked the entry's sizes, and libiptc holds that many bytes of it.
         let bytes = unsafe UnsafeRawBufferPointer(start: rule.pointer, count: Int(size))
         unsafe entry.replace(with: bytes.bytes)
-        // An entry that is odd all the same stays as it is and equals nothing.
+        // An inconsistent entry stays as it is and equals no encoded one.
         _ = codec.normalize(&entry, label: targetName(of: rule))
     }
 }
@@ -124,7 +129,7 @@ package struct RuleReference {
     fileprivate let pointer: UnsafeRawPointer
 }
 
-/// A chain's name as C wants it.
+/// A chain's name as a C string.
 package struct ChainLabel {
     let name: String
     fileprivate let characters: [CChar]
@@ -150,7 +155,7 @@ extension IPTablesTable {
         if done == 0 { throw failure("append_entry", chain) }
     }
 
-    /// Before the rule that is number `index` now, the first being 0.
+    /// Before the rule that is now at `index`.
     func insert(
         _ entry: borrowing RuleEntry,
         into chain: ChainLabel,
@@ -184,14 +189,16 @@ extension IPTablesTable {
         try check(done, "flush_entries", chain)
     }
 
-    /// libiptc keeps chains sorted: in the order of names this costs least, as it then always adds
-    /// at the end.
+    /// libiptc keeps chains sorted: creating them in the order of their names is fastest, as each is
+    /// added at the end.
     func createChain(_ chain: ChainLabel) throws(DataplaneError) {
         let done = unsafe xtables_create_chain(isIPv6, chain.characters, handle)
         try check(done, "create_chain", chain)
     }
 
-    /// The chain must be empty; errno `EMLINK` if a rule still leads to it.
+    /// The chain must be empty.
+    ///
+    /// - Throws: with errno `EMLINK` if a rule still jumps to it.
     func deleteChain(_ chain: ChainLabel) throws(DataplaneError) {
         let done = unsafe xtables_delete_chain(isIPv6, chain.characters, handle)
         try check(done, "delete_chain", chain)
@@ -213,11 +220,10 @@ extension IPTablesTable {
         let number = errno
         var subject = Self.subject(name, family)
         if let chain { subject += "/\(chain.name)" }
-        return DataplaneError(
-            kind: DataplaneError.Kind(errno: number),
-            operation: "\(Self.prefix(family))_\(function)",
-            subject: subject,
-            errno: number,
+        return .system(
+            "\(Self.prefix(family))_\(function)",
+            subject,
+            number,
             message: Self.message(number, family)
         )
     }
@@ -244,18 +250,17 @@ extension IPTablesTable {
         _ family: IPFamily,
         _ number: Int32
     ) -> DataplaneError {
-        var error = DataplaneError(
-            kind: DataplaneError.Kind(errno: number),
-            operation: "\(prefix(family))_init",
-            subject: subject(table, family),
-            errno: number,
+        var error = DataplaneError.system(
+            "\(prefix(family))_init",
+            subject(table, family),
+            number,
             message: message(number, family)
         )
         if number == ENOENT || number == ENOPROTOOPT {
             error.kind = .unsupported
             error.message = LegacyTables.absence(table, family)
         } else if number == EPERM {
-            error.message = "this needs the capability CAP_NET_ADMIN and CAP_NET_RAW"
+            error.message = "this needs the capabilities CAP_NET_ADMIN and CAP_NET_RAW"
         }
         return error
     }

@@ -4,7 +4,7 @@ import Glibc
 import HostFacts
 import SystemCalls
 
-/// What the kernel calls its legacy tables, and what to say where they are missing.
+/// Which legacy tables are in use, and how to get missing ones.
 package enum LegacyTables {
     /// `iptable_nat`, `ip6table_filter` and so on.
     static func module(_ table: TableName, _ family: IPFamily) -> String {
@@ -14,8 +14,8 @@ package enum LegacyTables {
         }
     }
 
-    /// The tables that somebody has used in this thread's network namespace. To look into another
-    /// one would make it. The corresponding file is `/proc/net/ip_tables_names`.
+    /// The tables that were used in this thread's network namespace since it exists; reading another one
+    /// would create it. The corresponding file is `/proc/net/ip_tables_names`.
     package static func used(_ family: IPFamily) -> [TableName] {
         let file = family == .ipv4 ? "ip_tables_names" : "ip6_tables_names"
         let path = "/proc/thread-self/net/\(file)"
@@ -25,7 +25,7 @@ package enum LegacyTables {
         return TableName.allCases.filter { names.contains(Substring($0.rawValue)) }
     }
 
-    /// Why there is no such table, and what to do.
+    /// Why a table is missing, and how to get it.
     static func absence(_ table: TableName, _ family: IPFamily) -> String {
         let module = module(table, family)
         return """

@@ -2,7 +2,7 @@ import Addressing
 import DataplaneModel
 import Glibc
 
-/// Finds words for a commit that the kernel refused: it names a number, and no chain or rule.
+/// Explains a refused commit, for which the kernel gives an error number, but neither chain nor rule.
 struct RefusedCommit {
     let diff: TableDiff
     let family: IPFamily
@@ -27,7 +27,7 @@ struct RefusedCommit {
         return explained
     }
 
-    /// The first new rule that leads to a chain which is neither in the kernel nor created.
+    /// The first new rule that jumps to a chain which neither exists nor is created.
     private func danglingRule() -> (chain: String, rule: Rule, target: ChainName)? {
         // An error here would only hide the one that is being explained.
         guard let names = try? existingChains() else { return nil }

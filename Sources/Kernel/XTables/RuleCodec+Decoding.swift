@@ -2,14 +2,14 @@ import Addressing
 import CIPTables
 import DataplaneModel
 
-// Fields are taken for what they seem to be: whether nothing else was said is proved by encoding
-// the result again, in `decode`.
+// Reads the fields that it knows; `decode` proves that nothing was overlooked by encoding the result
+// again.
 extension RuleCodec {
     /// Makes an entry of the kernel comparable with an encoded one: names its target if that is a
-    /// verdict, and zeroes counters, kernel-private fields and what is behind the end of names
-    /// (the kernel copies names up to their end only, so that libiptc's memory shows through).
+    /// verdict, and zeroes counters, kernel-private fields and the bytes behind the end of names
+    /// (the kernel copies names only up to their end, and old bytes of libiptc's memory follow).
     ///
-    /// False if the entry's own sizes don't add up.
+    /// False if the entry's sizes are inconsistent.
     func normalize(_ entry: inout RuleEntry, label: String) -> Bool {
         guard entry.count >= layout.size,
             Int(entry.uint16(at: layout.nextOffset)) == entry.count
@@ -48,11 +48,7 @@ extension RuleCodec {
 
     func parse(_ entry: RuleEntry) -> Rule? {
         let target = Int(entry.uint16(at: layout.targetOffset))
-        var transport: TransportProtocol?
-        let number = entry.uint16(at: layout.transport)
-        if number != 0 {
-            transport = TransportProtocol.allCases.first { UInt16($0.number) == number }
-        }
+        let number = UInt8(exactly: entry.uint16(at: layout.transport))
         var matches: [Match] = []
         var place = layout.size
         while place < target {
@@ -62,41 +58,21 @@ extension RuleCodec {
         }
         guard let parsed = parseTarget(at: target, entry) else { return nil }
         return Rule(
-            source: parsePrefix(layout.source, layout.sourceMask, Inversion.source, entry),
-            destination: parsePrefix(
-                layout.destination,
-                layout.destinationMask,
-                Inversion.destination,
-                entry
-            ),
-            inInterface: parseInterface(
-                layout.inInterface,
-                layout.inInterfaceMask,
-                Inversion.inInterface,
-                entry
-            ),
-            outInterface: parseInterface(
-                layout.outInterface,
-                layout.outInterfaceMask,
-                Inversion.outInterface,
-                entry
-            ),
-            transport: transport,
+            source: parsePrefix(layout.source, entry),
+            destination: parsePrefix(layout.destination, entry),
+            inInterface: parseInterface(layout.inInterface, entry),
+            outInterface: parseInterface(layout.outInterface, entry),
+            transport: number.flatMap { TransportProtocol(number: $0) },
             matches: matches,
             target: parsed
         )
     }
 
-    private func parsePrefix(
-        _ address: Int,
-        _ mask: Int,
-        _ inversion: UInt8,
-        _ entry: RuleEntry
-    ) -> PrefixMatch? {
-        let bits = entry.networkOrder(at: mask, width: layout.addressWidth)
-        let inverted = entry.bytes[layout.inversions] & inversion != 0
+    private func parsePrefix(_ field: EntryLayout.Masked, _ entry: RuleEntry) -> PrefixMatch? {
+        let bits = entry.networkOrder(at: field.mask, width: layout.addressWidth)
+        let inverted = entry.bytes[layout.inversions] & field.inversion != 0
         if bits == 0, !inverted { return nil }
-        let value = entry.networkOrder(at: address, width: layout.addressWidth)
+        let value = entry.networkOrder(at: field.place, width: layout.addressWidth)
         let prefix = IPPrefix(
             IPAddress(family: family, bits: value),
             length: bits.nonzeroBitCount
@@ -104,21 +80,17 @@ extension RuleCodec {
         return PrefixMatch(prefix, inverted: inverted)
     }
 
-    private func parseInterface(
-        _ name: Int,
-        _ mask: Int,
-        _ inversion: UInt8,
-        _ entry: RuleEntry
-    ) -> InterfaceMatch? {
+    private func parseInterface(_ field: EntryLayout.Masked, _ entry: RuleEntry) -> InterfaceMatch?
+    {
         let size = Int(IFNAMSIZ)
-        let masked = entry.bytes[mask..<(mask + size)].prefix { $0 == .max }.count
+        let masked = entry.bytes[field.mask..<(field.mask + size)].prefix { $0 == .max }.count
         if masked == 0 { return nil }
-        let text = entry.text(at: name, limit: size)
+        let text = entry.text(at: field.place, limit: size)
         let isPrefix = text.utf8.count >= masked
         return InterfaceMatch(
-            isPrefix ? entry.text(at: name, limit: masked) : text,
+            isPrefix ? entry.text(at: field.place, limit: masked) : text,
             isPrefix: isPrefix,
-            inverted: entry.bytes[layout.inversions] & inversion != 0
+            inverted: entry.bytes[layout.inversions] & field.inversion != 0
         )
     }
 

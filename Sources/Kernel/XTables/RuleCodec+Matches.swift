@@ -34,7 +34,7 @@ extension RuleCodec {
             // Mode 0 is random. The kernel's own pointer behind it stays zero.
             let data = entry.appendExtension("statistic", size: Int(xt_statistic_info_size))
             entry.store(probability.units, at: data + Int(xt_statistic_info_probability))
-            // Unused in this mode; iptables computes it anyway, and equal rules are equal bytes.
+            // Unused in this mode, but set by iptables, and equal rules have equal bytes.
             entry.store(probability.units, at: data + Int(xt_statistic_info_count))
         case .recent(let recent): try encode(recent, into: &entry)
         case .bpf(let program): try encode(program, into: &entry)
@@ -67,8 +67,8 @@ extension RuleCodec {
             destination = data + Int(xt_udp_dpts)
         case .sctp:
             let data = entry.appendExtension("sctp", size: Int(xt_sctp_info_size))
-            // Not looked at without XT_SCTP_CHUNK_TYPES; iptables sets them so, and it compares
-            // all bytes when it is asked to delete a rule.
+            // Ignored without XT_SCTP_CHUNK_TYPES; iptables sets them so, and compares all bytes when it
+            // deletes a rule.
             for index in 0..<Int(XT_NUM_SCTP_FLAGS) {
                 let info = Int(xt_sctp_info_flag_info) + index * Int(xt_sctp_flag_info_size)
                 entry.store(UInt8.max, at: data + info)

@@ -2,8 +2,8 @@ import CIPTables
 import CNetlink
 import DataplaneModel
 
-// What asks ipset and IPVS. The revisions are the newest that the kernel has, since iptables picks
-// those and compares all bytes when it is asked for a rule.
+// Matches and targets of ipset and IPVS. The revisions are the newest that the kernel has, since
+// iptables uses those and compares all bytes when it looks for a rule.
 extension RuleCodec {
     func encode(
         _ name: IPSetName,
@@ -38,7 +38,7 @@ extension RuleCodec {
         try store(name, dimensions, inverted: false, at: place, in: &entry)
         let flags = UInt32(IPSET_FLAG_MAP_SKBMARK.rawValue)
         entry.store(flags, at: data + Int(xt_set_info_target_v3_flags))
-        // What iptables leaves there when nothing is added.
+        // What iptables stores there when nothing is added.
         entry.store(UInt32.max, at: data + Int(xt_set_info_target_v3_timeout))
     }
 

@@ -29,7 +29,7 @@ extension RuleCodec {
         case .markFromSet(let name, let dimensions):
             try encodeMark(from: name, dimensions, into: &entry)
         case .reject: encodeReject(into: &entry)
-        case .opaque: throw UnencodableRule("it was only ever seen, and not understood")
+        case .opaque: throw UnencodableRule("it was read from the kernel and not understood")
         }
     }
 
@@ -44,7 +44,7 @@ extension RuleCodec {
         }
         let size = Int(xt_standard_target_size) - Int(xt_entry_match_size)
         let data = entry.appendExtension("", size: size)
-        // libiptc looks up the name and puts the verdict or the chain's offset in its place.
+        // libiptc replaces the name with the verdict or the chain's offset.
         entry.store(label, at: data - Int(xt_entry_match_size) + Int(xt_entry_match_name))
         entry.hasVerdict = true
     }

@@ -2,57 +2,41 @@ package import Addressing
 import CIPTables
 package import DataplaneModel
 
-/// Rules as the kernel's bytes and back; pure.
+/// Translates rules to the kernel's bytes and back, without I/O.
 ///
-/// Extension revisions are those that iptables 1.8.9 uses itself (so that it can print them) and
-/// that kernels 6.1 to 6.18 take.
+/// Extension revisions are those that iptables 1.8.9 uses itself, so that it can print them, and that
+/// kernels 6.1 to 6.18 accept.
 package struct RuleCodec: Sendable {
     package let family: IPFamily
     package let layout: EntryLayout
-    /// Rules name sets, and the kernel's bytes number them.
+    /// Rules have the names of sets, and the kernel's bytes their numbers.
     let sets: SetIndexes
 
-    /// A rule that asks a set which is not in `sets` cannot be encoded, and decodes as opaque.
+    /// A rule that uses a set which is not in `sets` cannot be encoded, and decodes as opaque.
     package init(family: IPFamily, sets: SetIndexes = SetIndexes()) {
         self.family = family
         self.sets = sets
         layout = EntryLayout.of(family)
     }
 
-    /// Fills `entry` with the rule as libiptc wants it: a jump names its chain in the target.
+    /// Fills `entry` with the rule in libiptc's form, in which a jump has its chain's name in the target.
+    ///
+    /// - Throws: the reason why the rule has no such form.
     package func encode(
         _ rule: Rule,
         into entry: inout RuleEntry
     ) throws(UnencodableRule) {
         entry.reset(to: layout.size)
-        try encode(rule.source, layout.source, layout.sourceMask, Inversion.source, &entry)
-        try encode(
-            rule.destination,
-            layout.destination,
-            layout.destinationMask,
-            Inversion.destination,
-            &entry
-        )
-        try encode(
-            rule.inInterface,
-            layout.inInterface,
-            layout.inInterfaceMask,
-            Inversion.inInterface,
-            &entry
-        )
-        try encode(
-            rule.outInterface,
-            layout.outInterface,
-            layout.outInterfaceMask,
-            Inversion.outInterface,
-            &entry
-        )
+        try encode(rule.source, layout.source, &entry)
+        try encode(rule.destination, layout.destination, &entry)
+        try encode(rule.inInterface, layout.inInterface, &entry)
+        try encode(rule.outInterface, layout.outInterface, &entry)
         if let transport = rule.transport {
             entry.store(UInt16(transport.number), at: layout.transport)
             entry.store(entry.bytes[layout.flags] | layout.transportFlag, at: layout.flags)
         }
         for match in rule.matches { try encode(match, of: rule, into: &entry) }
-        // Both offsets are 16 bits wide, and a target takes at most 80 bytes.
+        // Both offsets are 16 bits wide, and a target has at most 80 bytes.
         guard entry.count < 65_000 else { throw UnencodableRule("it takes more than 64 KiB") }
         entry.store(UInt16(entry.count), at: layout.targetOffset)
         try encode(rule.target, of: rule, into: &entry)
@@ -65,19 +49,19 @@ package struct RuleCodec: Sendable {
         return decode(entry, scratch: &again)
     }
 
-    /// The same with storage for a second encoding, which proves that nothing was overlooked.
+    /// The same with storage for the second encoding, which proves that nothing was overlooked.
     func decode(_ entry: RuleEntry, scratch: inout RuleEntry) -> Rule {
         if let rule = parse(entry) {
             do throws(UnencodableRule) {
                 try encode(rule, into: &scratch)
                 if scratch == entry { return rule }
-            } catch {}  // such as a mark of several extensions at once: no rule of ours
+            } catch {}  // such as a combination of extensions that Fairlead never writes
         }
         return Rule(target: .opaque(entry.bytes))
     }
 }
 
-/// Why a rule has no form that the kernel and iptables-restore would both take.
+/// Why a rule has no form that both the kernel and iptables-restore accept.
 package struct UnencodableRule: Error, Sendable, Equatable {
     package var reason: String
 
@@ -86,20 +70,10 @@ package struct UnencodableRule: Error, Sendable, Equatable {
     }
 }
 
-/// Bits of `invflags`; the families use the same ones.
-enum Inversion {
-    static let inInterface = UInt8(IPT_INV_VIA_IN)
-    static let outInterface = UInt8(IPT_INV_VIA_OUT)
-    static let source = UInt8(IPT_INV_SRCIP)
-    static let destination = UInt8(IPT_INV_DSTIP)
-}
-
 extension RuleCodec {
     private func encode(
         _ match: PrefixMatch?,
-        _ address: Int,
-        _ mask: Int,
-        _ inversion: UInt8,
+        _ field: EntryLayout.Masked,
         _ entry: inout RuleEntry
     ) throws(UnencodableRule) {
         guard let match else { return }
@@ -115,19 +89,17 @@ extension RuleCodec {
         entry.store(
             networkOrder: prefix.address.bits,
             width: layout.addressWidth,
-            at: address
+            at: field.place
         )
-        entry.store(networkOrder: bits, width: layout.addressWidth, at: mask)
-        if match.inverted { invert(inversion, &entry) }
+        entry.store(networkOrder: bits, width: layout.addressWidth, at: field.mask)
+        if match.inverted { invert(field, &entry) }
     }
 
-    /// As iptables does it: a mask over the name and its terminating zero, or over the prefix
-    /// alone, where a `+` stays in the name's bytes.
+    /// As iptables does: a mask over the name and its terminating zero, or over the prefix alone, with a
+    /// `+` behind it in the name's bytes.
     private func encode(
         _ match: InterfaceMatch?,
-        _ name: Int,
-        _ mask: Int,
-        _ inversion: UInt8,
+        _ field: EntryLayout.Masked,
         _ entry: inout RuleEntry
     ) throws(UnencodableRule) {
         guard let match else { return }
@@ -138,17 +110,17 @@ extension RuleCodec {
         for byte in match.name.utf8 where byte <= 0x20 || byte == UInt8(ascii: "+") {
             throw UnencodableRule("interface name \(match.name) holds a blank or a plus sign")
         }
-        entry.store(match.name, at: name)
+        entry.store(match.name, at: field.place)
         if match.isPrefix, length + 1 < Int(IFNAMSIZ) {
-            entry.store(UInt8(ascii: "+"), at: name + length)
+            entry.store(UInt8(ascii: "+"), at: field.place + length)
         }
         for index in 0..<(match.isPrefix ? length : length + 1) {
-            entry.store(UInt8.max, at: mask + index)
+            entry.store(UInt8.max, at: field.mask + index)
         }
-        if match.inverted { invert(inversion, &entry) }
+        if match.inverted { invert(field, &entry) }
     }
 
-    private func invert(_ bit: UInt8, _ entry: inout RuleEntry) {
-        entry.store(entry.bytes[layout.inversions] | bit, at: layout.inversions)
+    private func invert(_ field: EntryLayout.Masked, _ entry: inout RuleEntry) {
+        entry.store(entry.bytes[layout.inversions] | field.inversion, at: layout.inversions)
     }
 }

@@ -1,14 +1,14 @@
 import CIPTables
 
-/// One rule as the bytes that libiptc takes: a `struct ipt_entry` or `ip6t_entry` with its matches
-/// and its target behind it.
+/// One rule in libiptc's form: a `struct ipt_entry` or `ip6t_entry`, with its matches and its target
+/// behind it.
 ///
-/// Made to be filled again and again: the storage stays, so that encoding allocates nothing.
-/// Numbers are in host order, addresses and NAT ports in network order.
+/// Meant to be reused: the storage stays, so that encoding allocates nothing. Numbers are in host
+/// order, addresses and NAT ports in network order.
 package struct RuleEntry: Sendable, Equatable {
     package private(set) var bytes: [UInt8] = []
-    /// The target is a verdict, or a jump to the chain whose name stands in the target; else it is
-    /// an extension. The kernel has an empty name there, which libiptc replaces.
+    /// The target is a verdict or a chain, and has its name; else it is an extension. In the kernel the
+    /// name is empty, and libiptc fills it in.
     package internal(set) var hasVerdict = false
 
     package init() {
@@ -17,7 +17,7 @@ package struct RuleEntry: Sendable, Equatable {
 
     package var count: Int { bytes.count }
 
-    /// Room for a zeroed entry header, and nothing else.
+    /// Resets the entry to a header of zeros.
     mutating func reset(to size: Int) {
         bytes.removeAll(keepingCapacity: true)
         hasVerdict = false
@@ -28,7 +28,7 @@ package struct RuleEntry: Sendable, Equatable {
         bytes.append(contentsOf: repeatElement(0, count: count))
     }
 
-    /// Takes over an entry of the kernel.
+    /// Copies an entry of the kernel.
     mutating func replace(with other: borrowing RawSpan) {
         bytes.removeAll(keepingCapacity: true)
         hasVerdict = false
@@ -64,7 +64,7 @@ extension RuleEntry {
         }
     }
 
-    /// The text without a terminator: what is behind it is zero already.
+    /// The text without a terminator, as the byte behind it is zero already.
     mutating func store(_ text: String, at offset: Int) {
         var index = offset
         for byte in text.utf8 {
@@ -98,8 +98,8 @@ extension RuleEntry {
 }
 
 extension RuleEntry {
-    /// Appends a zeroed match or target of a kernel extension; `size` is that of its own data, the
-    /// result the place of that data.
+    /// Appends a match or target of a kernel extension with `size` bytes of data, all zero, and returns
+    /// the offset of that data.
     mutating func appendExtension(
         _ name: StaticString,
         revision: UInt8 = 0,
@@ -119,7 +119,7 @@ extension RuleEntry {
 }
 
 extension RuleEntry {
-    /// The same with one bit changed, to show that nothing in an entry is overlooked.
+    /// A copy with one bit changed, for tests that nothing in an entry is overlooked.
     package func flippingBit(at index: Int) -> RuleEntry {
         var changed = self
         changed.bytes[index] ^= 1

@@ -7,7 +7,7 @@ package struct SetIndexes: Sendable, Equatable {
     private var indexes: [IPSetName: UInt16] = [:]
     private var names: [UInt16: IPSetName] = [:]
 
-    /// No sets at all.
+    /// No sets.
     package init() {}
 
     package init(_ indexes: [IPSetName: UInt16]) {

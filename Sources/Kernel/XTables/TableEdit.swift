@@ -1,11 +1,12 @@
 import Addressing
 import DataplaneModel
 import Glibc
+import HostFacts
 
-/// One diff on its way into one table.
+/// Writes one diff into one table.
 ///
-/// Make before break within the transaction too, though the kernel swaps the table as a whole:
-/// what is still referenced cannot be deleted, and what is not there cannot be referenced.
+/// Makes before it breaks within the transaction too, though the kernel replaces the table as a whole:
+/// libiptc neither deletes a chain to which rules jump nor accepts a jump to a missing chain.
 struct TableEdit {
     private let diff: TableDiff
     private let family: IPFamily
@@ -18,7 +19,7 @@ struct TableEdit {
         codec = RuleCodec(family: family, sets: sets)
     }
 
-    /// Reads the table, edits it and writes it back. The two entries are storage to be refilled.
+    /// Reads the table, edits it and writes it back. The two entries are storage to be reused.
     mutating func run(
         _ entry: inout RuleEntry,
         _ present: inout RuleEntry
@@ -40,7 +41,7 @@ struct TableEdit {
     private func createChains(
         in table: borrowing IPTablesTable
     ) throws(DataplaneError) {
-        // All before any rule, in the order of their names: libiptc then adds at the end of its
+        // All chains before the first rule, in the order of their names: libiptc then appends to its
         // list and index, and finds each by bisection afterwards.
         for change in diff.chains {
             switch change {
@@ -62,15 +63,15 @@ struct TableEdit {
             case .create(let chain), .replace(_, let chain):
                 try fill(chain, in: table, &entry, &present)
             case .delete(let chain):
-                // Emptied before any chain is deleted, since its rules may lead to others.
+                // All are emptied before any is deleted, as their rules may jump to each other.
                 let label = ChainLabel(chain.name)
                 if table.hasChain(label) { try table.flush(label) }
             }
         }
     }
 
-    /// Gives a chain its rules. Those at its beginning and end that are the same stay, and with
-    /// them their counters; what lies between is written anew.
+    /// Sets the rules of a chain. Equal rules at its beginning and end stay, and with them their
+    /// counters; those in between are rewritten.
     private func fill(
         _ chain: Chain,
         in table: borrowing IPTablesTable,
@@ -79,7 +80,7 @@ struct TableEdit {
     ) throws(DataplaneError) {
         let label = ChainLabel(chain.name)
         let old = table.rules(of: label)
-        // A span lends its rules; an array would copy each with all it refers to.
+        // A span lends its rules, where an array would copy each.
         let rules = chain.rules.span
         let shorter = min(old.count, rules.count)
         var head = 0
@@ -158,14 +159,11 @@ struct TableEdit {
             do throws(DataplaneError) {
                 try table.deleteChain(ChainLabel(chain.name))
             } catch {
-                // ENOENT means that somebody deleted it before, which is what we want.
+                // ENOENT: another program has deleted it already.
                 if error.errno == ENOENT { continue }
                 guard error.errno == EMLINK else { throw error }
-                var failure = error
-                failure.kind = .other
-                failure.message =
-                    "a rule that is not ours still leads to this chain, which stays, but empty"
-                report.failures.append(failure)
+                let reason = "a foreign rule still leads to this chain, which stays, but empty"
+                report.failures.append(error.explained(as: .other, reason))
             }
         }
     }
@@ -180,11 +178,11 @@ struct TableEdit {
             try codec.encode(rule, into: &entry)
         } catch {
             let text = IPTablesRenderer(family: family).render(rule)
-            throw DataplaneError(
+            throw .system(
+                "encode rule \(number + 1)",
+                "\(IPTablesTable.subject(diff.table, family))/\(chain)",
+                EINVAL,
                 kind: .invalid,
-                operation: "encode rule \(number + 1)",
-                subject: "\(IPTablesTable.subject(diff.table, family))/\(chain)",
-                errno: EINVAL,
                 message: "\(error.reason): \(text)"
             )
         }

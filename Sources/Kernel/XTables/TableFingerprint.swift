@@ -5,10 +5,9 @@ import Glibc
 import HostFacts
 import SystemCalls
 
-/// A legacy table's measures, by which most changes of other programs show at next to no cost.
+/// The sizes and offsets of a legacy table, in which most foreign changes show at next to no cost.
 ///
-/// A change that keeps the size, such as another address in a rule, does not show:
-/// `XTablesLockWatch` hears of those.
+/// A change that keeps them, such as another address in a rule, only shows in `XTablesLockWatch`.
 package struct TableFingerprint: Sendable, Equatable {
     /// Bytes of all entries.
     package var size: UInt32
@@ -19,8 +18,10 @@ package struct TableFingerprint: Sendable, Equatable {
     /// Where the policy of each hook is, as five offsets.
     package var underflows: [UInt32]
 
-    /// Asks the kernel in this thread's network namespace. The corresponding request is
-    /// `IPT_SO_GET_INFO`, or `IP6T_SO_GET_INFO`.
+    /// Of the table in this thread's network namespace. The corresponding request is `IPT_SO_GET_INFO`,
+    /// or `IP6T_SO_GET_INFO`.
+    ///
+    /// - Throws: `.unsupported` if the kernel lacks the table; `.notPermitted` without CAP_NET_RAW.
     package init(of table: TableName, _ family: IPFamily) throws(DataplaneError) {
         let socket = try XTablesSocket(family)
         // One layout serves both families: struct ip6t_getinfo has the same fields.
@@ -32,11 +33,11 @@ package struct TableFingerprint: Sendable, Equatable {
             unsafe socket.get(Int32(IPT_SO_GET_INFO), $0)
         }
         if failure == ENOENT || failure == ENOPROTOOPT {
-            throw DataplaneError(
+            throw .system(
+                "IPT_SO_GET_INFO",
+                "\(family.rawValue) \(table.rawValue)",
+                failure,
                 kind: .unsupported,
-                operation: "IPT_SO_GET_INFO",
-                subject: "\(family.rawValue) \(table.rawValue)",
-                errno: failure,
                 message: LegacyTables.absence(table, family)
             )
         }
@@ -55,7 +56,7 @@ package struct TableFingerprint: Sendable, Equatable {
     }
 }
 
-/// A raw socket: what xtables takes its options from.
+/// A raw socket, through which xtables and IPVS answer socket options.
 package struct XTablesSocket: ~Copyable {
     private let file: OwnedDescriptor
     private let level: Int32
@@ -73,7 +74,7 @@ package struct XTablesSocket: ~Copyable {
         isIPv4 = family == .ipv4
     }
 
-    /// Reads an option in place; 0, or the error's number.
+    /// Reads an option into `value`; returns 0 or the error number.
     package func get(_ option: Int32, _ value: UnsafeMutableRawBufferPointer) -> Int32 {
         var length = socklen_t(value.count)
         return unsafe getsockopt(file.number, level, option, value.baseAddress, &length) == 0

@@ -4,10 +4,10 @@ import HostFacts
 import SystemCalls
 import SystemPackage
 
-/// The lock that all programs hold while they change legacy tables, as iptables itself does.
+/// The lock that programs hold while they change legacy tables, as iptables does.
 ///
-/// The file stays open from the first use on: opening and closing it for each change would look
-/// to `XTablesLockWatch` as if some other program had been there.
+/// The file stays open from the first use on: closing it after each change would look to
+/// `XTablesLockWatch` like another program.
 package struct XTablesLock: ~Copyable {
     /// Where the lock is and how long to wait for it.
     package struct Configuration: Sendable, Equatable {
@@ -28,19 +28,22 @@ package struct XTablesLock: ~Copyable {
         self.configuration = configuration
     }
 
-    /// Runs `body` under the lock; an error of kind `.busy` if it stays taken beyond the timeout.
+    /// Runs `body` under the lock.
+    ///
+    /// - Throws: `.busy` if other programs hold the lock until the timeout; the error of `open`; and
+    ///   what `body` throws.
     package mutating func withLock<Result>(
         _ body: () throws(DataplaneError) -> Result
     ) throws(DataplaneError) -> Result {
         let number = try acquire()
         defer {
-            // Cannot fail for a lock that we hold.
+            // Cannot fail for a lock that is held.
             _ = flock(number, LOCK_UN)
         }
         return try body()
     }
 
-    /// Opens the file, made if need be with mode 0600; never through a symbolic link.
+    /// Opens the file, never through a symbolic link; creates it with mode 0600 if it is missing.
     static func open(_ path: String) throws(DataplaneError) -> OwnedDescriptor {
         try OwnedDescriptor.open(
             path,
@@ -56,8 +59,7 @@ package struct XTablesLock: ~Copyable {
         while true {
             let number = try openedNumber()
             if flock(number, LOCK_EX | LOCK_NB) == 0 {
-                // Somebody may have removed the file before we had it locked; then the others
-                // lock another one.
+                // If the file was removed before it was locked, other programs lock another one.
                 if try isCurrent(number) { return number }
                 file = nil
                 continue
@@ -82,24 +84,24 @@ package struct XTablesLock: ~Copyable {
         return number
     }
 
-    /// True if the path still leads to the file that we have open.
+    /// Whether the open file is still the one at the path.
     private func isCurrent(_ number: Int32) throws(DataplaneError) -> Bool {
-        var ours = stat()
-        var theirs = stat()
-        guard unsafe fstat(number, &ours) == 0 else {
+        var opened = stat()
+        var present = stat()
+        guard unsafe fstat(number, &opened) == 0 else {
             throw .system("fstat", configuration.path, errno)
         }
-        guard unsafe lstat(configuration.path, &theirs) == 0 else { return false }
-        return ours.st_ino == theirs.st_ino && ours.st_dev == theirs.st_dev
+        guard unsafe lstat(configuration.path, &present) == 0 else { return false }
+        return opened.st_ino == present.st_ino && opened.st_dev == present.st_dev
     }
 
     private func busy(_ waited: Duration) -> DataplaneError {
         let tenths = waited / .milliseconds(100)
-        return DataplaneError(
+        return .system(
+            "flock",
+            configuration.path,
+            EWOULDBLOCK,
             kind: .busy,
-            operation: "flock",
-            subject: configuration.path,
-            errno: EWOULDBLOCK,
             message: "another program held the lock for \(Int(tenths) / 10).\(Int(tenths) % 10) s"
         )
     }

@@ -3,12 +3,12 @@ import Glibc
 import HostFacts
 import SystemCalls
 
-/// Counts how often other programs let go of the xtables lock: each time they may have changed a
-/// table, of either family, even if its size is the same.
+/// Counts how often other programs released the xtables lock: each time they may have changed a table
+/// of either family, even if its size is the same.
 ///
-/// Listens for *closing*: iptables holds the file open until it exits, which is after its commit.
-/// Our own stores keep the file open and so cause no events. A program that keeps it open like us
-/// goes unnoticed here; `TableFingerprint` and the periodic observation remain.
+/// Listens for *closing*: iptables keeps the file open until it exits, which is after its commit.
+/// Fairlead's stores keep the file open and so cause no events. A program that keeps it open, too, is
+/// not noticed here; `TableFingerprint` and the periodic observation remain.
 package final class XTablesLockWatch {
     private let path: String
     private var notifier: OwnedDescriptor?
@@ -20,12 +20,14 @@ package final class XTablesLockWatch {
         path = configuration.path
     }
 
-    /// So many times since the first call, which begins to listen and makes the lock file if there
-    /// is none. Never waits. The corresponding C function is `inotify_add_watch`.
+    /// How often that happened since the first call, which starts to listen and creates the lock file if
+    /// it is missing. Never waits. The corresponding C function is `inotify_add_watch`.
+    ///
+    /// - Throws: the error of inotify, or of opening the lock file.
     package func releases() throws(DataplaneError) -> Int {
         let number = try listen()
         var buffer = [UInt8](repeating: 0, count: 4096)
-        var heard = false
+        var wasReleased = false
         while true {
             let count = unsafe buffer.withUnsafeMutableBytes {
                 unsafe read(number, $0.baseAddress, $0.count)
@@ -33,14 +35,14 @@ package final class XTablesLockWatch {
             if count < 0, errno == EINTR { continue }
             if count < 0, errno == EAGAIN { break }
             guard count >= 0 else { throw .system("read", "inotify of \(path)", errno) }
-            heard = true
+            wasReleased = true
             if Self.isGone(watch, buffer[..<count]) {
-                // The kernel may have dropped the watch with the file already.
+                // The kernel may have removed the watch with the file.
                 _ = inotify_rm_watch(number, watch)
                 watch = try Self.add(path, to: number)
             }
         }
-        if heard { count += 1 }
+        if wasReleased { count += 1 }
         return count
     }
 
@@ -55,7 +57,7 @@ package final class XTablesLockWatch {
     }
 
     private static func add(_ path: String, to number: Int32) throws(DataplaneError) -> Int32 {
-        // Opened and closed before the watch begins, so this is no event.
+        // Opened and closed before the watch begins, so this does not cause an event.
         do {
             _ = try XTablesLock.open(path)
         }
@@ -65,10 +67,10 @@ package final class XTablesLockWatch {
         return watch
     }
 
-    /// True if an event says that the path leads elsewhere now. A deletion shows as a changed link
-    /// count (`IN_ATTRIB`) while a program, such as ours, has the file open.
+    /// Whether an event says that the path may now lead to another file. While a program such as this
+    /// one has the file open, its removal shows as a changed link count (`IN_ATTRIB`).
     ///
-    /// Only events of the present watch count: the end of an earlier one is an event too.
+    /// Only events of the present watch count, as the end of an earlier watch is an event, too.
     private static func isGone(_ watch: Int32, _ events: ArraySlice<UInt8>) -> Bool {
         // struct inotify_event before its name, which is empty in a file's own watch
         let header = 16

@@ -30,6 +30,12 @@ package enum TransportProtocol: String, Sendable, Hashable, CaseIterable, Compar
         }
     }
 
+    /// Nil for other protocols.
+    package init?(number: UInt8) {
+        guard let found = Self.allCases.first(where: { $0.number == number }) else { return nil }
+        self = found
+    }
+
     /// The name in rules and on the command line: `tcp`, `udp`, `sctp`.
     package var keyword: String {
         switch self {

@@ -162,7 +162,7 @@ struct CheckCommand: ParsableCommand {
             + KernelCapabilities.interceptions(
                 families,
                 nodePorts,
-                ownsChain: Ownership.fairlead.owns(chain:)
+                .fairlead
             )
     }
 }

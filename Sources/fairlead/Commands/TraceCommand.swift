@@ -75,14 +75,14 @@ struct TraceCommand: ParsableCommand {
 
     /// What other programs' rules do to the packet before Fairlead's rules, or instead of them.
     private static func neighbours(of packet: TracedPacket, _ locals: [IPAddress]) -> [String] {
-        var findings = KernelCapabilities.panics([packet.family])
+        var findings = KernelCapabilities.panics([packet.family], .fairlead)
         let own = locals.isEmpty ? NodeFacts.observe().localAddresses : locals
         if case .port(let socket, let transport) = packet.destination, own.contains(socket.address)
         {
             findings += KernelCapabilities.interceptions(
                 [packet.family],
                 [.init(transport, socket.port.value, owner: "this node")],
-                ownsChain: Ownership.fairlead.owns(chain:)
+                .fairlead
             )
         }
         return findings.map { "\($0.subject): \($0.detail)" }

@@ -2,19 +2,19 @@ import Addressing
 import CNetlink
 import DataplaneModel
 
-/// A message of IPv6's neighbour discovery on its way from one port of a bridge to another, as
-/// br_netfilter shows it to the forward chains.
+/// A message of IPv6 neighbour discovery between two ports of a bridge, as br_netfilter passes it to
+/// the forward chains.
 struct DiscoveryPacket {
     /// A solicitation and an advertisement (RFC 4861, 4.3 and 4.4).
     static let types: [UInt8] = [135, 136]
 
-    /// The link it comes in by and leaves by.
+    /// The link by which it arrives and leaves.
     var bridge: String
     var type: UInt8
 
     private static let protocolNumber: UInt8 = 58
 
-    /// What a field holds; nil if that is not known.
+    /// The value of a field; nil if it is not known.
     func value(_ field: NFTForeignRule.Field) -> [UInt8]? {
         switch field {
         case .meta(NFT_META_NFPROTO.rawValue): [UInt8(AF_INET6)]
@@ -33,11 +33,11 @@ struct DiscoveryPacket {
         }
     }
 
-    /// Whether a match of iptables' holds; nil if that is not known.
-    func meets(_ name: String, _ info: [UInt8]) -> Bool? {
+    /// Whether a match of iptables holds; nil if that is not known.
+    func satisfies(_ name: String, _ info: [UInt8]) -> Bool? {
         switch name {
         case "tcp", "udp", "sctp", "dccp", "multiport": false
-        case "conntrack": ConntrackMatch(info).map { $0.asks(for: .untracked) }
+        case "conntrack": ConntrackMatch(info).map { $0.matches(.untracked) }
         // struct ip6t_icmp: type, code[2], invflags.
         case "icmp6" where info.count >= 4 && info[3] == 0: info[0] == type
         case "comment": true
@@ -46,20 +46,20 @@ struct DiscoveryPacket {
     }
 }
 
-/// Whether a packet gets past somebody's chain, as far as can be told. Where a rule asks what is not
-/// known, both answers are followed: only what cannot get past counts as stopped.
+/// Whether a foreign chain lets a packet pass, as far as is known. Where the result of a condition is not
+/// known, both are followed: only a packet that cannot pass counts as stopped.
 enum ForeignOutcome: Equatable {
     case mayPass
     case stopped
-    /// The chain's end.
+    /// The end of the chain was reached.
     case end
 
-    /// Chains that one walk may enter; a ruleset that takes more is not judged.
+    /// The most chains that one walk enters; in a larger ruleset the packet may pass.
     static let maxVisits = 200
 }
 
 extension NFTForeignChains {
-    /// True if nothing lets the packet get past a base chain.
+    /// Whether the packet certainly does not pass a base chain.
     mutating func stops(_ packet: DiscoveryPacket, _ base: Base) throws(DataplaneError) -> Bool {
         var visits = 0
         switch try walk(packet, base.name, base, &visits) {
@@ -95,7 +95,7 @@ extension NFTForeignChains {
         return .end
     }
 
-    /// Whether the rule's conditions hold; nil if that is not known.
+    /// Whether the rule's conditions hold for the packet; nil if that is not known.
     private mutating func judge(
         _ rule: NFTForeignRule,
         _ packet: DiscoveryPacket,
@@ -117,7 +117,7 @@ extension NFTForeignChains {
                 }
                 continue
             case .compare(let equal, let wanted):
-                // A shorter one is the beginning of a name.
+                // A shorter value is compared with the beginning of a name.
                 holds = value.map { $0.starts(with: wanted) == equal }
             case .lookup(let set, let inverted):
                 guard let value, let keys = try keys(of: set, base) else {
@@ -125,7 +125,7 @@ extension NFTForeignChains {
                     break
                 }
                 holds = keys.contains(value) != inverted
-            case .match(let name, let info): holds = packet.meets(name, info)
+            case .match(let name, let info): holds = packet.satisfies(name, info)
             case .limit, .other, .target, .translate: holds = nil
             case .accept, .stop, .jump, .returnToCaller, .note: continue
             }
@@ -137,7 +137,7 @@ extension NFTForeignChains {
 }
 
 extension NFTForeignRule {
-    /// What becomes of the packet; nil if it goes on. Something that is not known may be anything.
+    /// The rule's decision; nil if the packet goes on to the next rule, `.other` if it is not known.
     fileprivate var action: Step? {
         for step in steps {
             switch step {
@@ -145,7 +145,7 @@ extension NFTForeignRule {
             default: break
             }
         }
-        // What a target or another expression does that has no verdict beside it.
+        // Without a verdict, targets and unknown expressions may still decide.
         let isPlain = steps.allSatisfy {
             switch $0 {
             case .target(let name, _): !["QUEUE", "NFQUEUE"].contains(name)

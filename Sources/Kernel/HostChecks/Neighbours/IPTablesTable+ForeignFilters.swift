@@ -3,7 +3,7 @@ import DataplaneModel
 import XTables
 
 extension IPTablesTable {
-    /// What INPUT and FORWARD do to packets that nobody accepts; of the table `filter`.
+    /// What INPUT and FORWARD do to packets that no rule accepts; of the table `filter`.
     func foreignFilters() -> [ForeignFilter] {
         let codec = RuleCodec(family: family)
         var entry = RuleEntry()
@@ -24,7 +24,7 @@ extension IPTablesTable {
 // MARK: - Neighbour discovery
 
 extension IPTablesTable {
-    /// True if nothing in FORWARD lets the packet get past it; of the table `filter` for IPv6.
+    /// Whether the packet certainly does not pass FORWARD; of the table `filter` for IPv6.
     func stops(_ packet: DiscoveryPacket) -> Bool {
         var visits = 0
         let chain = ChainLabel("FORWARD")
@@ -47,7 +47,7 @@ extension IPTablesTable {
         for reference in rules(of: chain) {
             read(reference, into: &entry)
             let rule = codec.decode(entry)
-            let holds = codec.isForAllPackets(entry) ? true : packet.meets(rule)
+            let holds = codec.isForAllPackets(entry) ? true : packet.satisfies(rule)
             if holds == false { continue }
             let target = targetName(of: reference)
             switch target {
@@ -69,7 +69,7 @@ extension IPTablesTable {
 
 extension DiscoveryPacket {
     /// Whether a rule's conditions hold; nil if that is not known.
-    fileprivate func meets(_ rule: Rule) -> Bool? {
+    fileprivate func satisfies(_ rule: Rule) -> Bool? {
         if case .opaque = rule.target { return nil }
         if rule.transport != nil { return false }
         for link in [rule.inInterface, rule.outInterface].compactMap({ $0 }) {
@@ -97,15 +97,15 @@ extension DiscoveryPacket {
 // MARK: - Ports
 
 extension IPTablesTable {
-    /// Ports whose connections others' rules send elsewhere, each with the chain; of the table
+    /// Ports whose connections foreign rules send elsewhere, each with the chain; of the table
     /// `nat`.
     func translatedPorts(
-        _ owns: (String) -> Bool
+        _ ownership: Ownership
     ) -> [(place: String, transport: TransportProtocol, ports: ClosedRange<UInt16>)] {
         let codec = RuleCodec(family: family)
         var entry = RuleEntry()
         var found: [(place: String, transport: TransportProtocol, ports: ClosedRange<UInt16>)] = []
-        for name in chainNames().own where !owns(name) {
+        for name in chainNames().own where !ownership.owns(chain: name) {
             for reference in rules(of: ChainLabel(name))
             where ["DNAT", "REDIRECT"].contains(targetName(of: reference)) {
                 read(reference, into: &entry)
@@ -119,7 +119,7 @@ extension IPTablesTable {
 }
 
 extension RuleCodec {
-    /// No address, interface, protocol or match is asked for. Also of rules that have no words.
+    /// The rule has no conditions. Also works for rules that cannot be decoded.
     fileprivate func isForAllPackets(_ entry: RuleEntry) -> Bool {
         entry.count > layout.size && Int(entry.uint16(at: layout.targetOffset)) == layout.size
             && entry.bytes[..<layout.targetOffset].allSatisfy { $0 == 0 }
@@ -127,9 +127,9 @@ extension RuleCodec {
 }
 
 extension ForeignFilter {
-    /// `target` is that of a rule for all packets.
+    /// Takes the rule into account; `target` is given for a rule without conditions.
     fileprivate mutating func note(_ rule: Rule, _ target: String?) {
-        lastWord = target == "DROP" || target == "REJECT" ? target : nil
+        finalVerdict = target == "DROP" || target == "REJECT" ? target : nil
         if target == "ACCEPT" { acceptsEverything = true }
         guard rule.target == .accept, rule.matches.count == 1,
             case .connectionState(let states, inverted: false) = rule.matches[0],

@@ -1,14 +1,14 @@
 package import Addressing
 import CIPTables
-import DataplaneModel
+package import DataplaneModel
 import XTables
 
 extension KernelCapabilities {
-    /// A node port of ours.
+    /// A node port of a Service.
     package struct NodePort: Sendable, Hashable {
         package var transport: TransportProtocol
         package var port: UInt16
-        /// Whose it is, for people: `shop/web`.
+        /// The Service, to be shown: `shop/web`.
         package var owner: String
 
         package init(_ transport: TransportProtocol, _ port: UInt16, owner: String) {
@@ -18,16 +18,16 @@ extension KernelCapabilities {
         }
     }
 
-    /// Others' rules that send connections to our node ports elsewhere, such as a hostPort of the
-    /// portmap plugin or a published port of Docker's. `ownsChain` tells our chains in the legacy
-    /// tables. Reads only; what cannot be read is not reported.
+    /// Foreign rules that send connections to node ports elsewhere, such as a hostPort of the
+    /// portmap plugin or a published port of Docker. Reads only; what cannot be read is not reported.
     package static func interceptions(
         _ families: [IPFamily],
         _ nodePorts: [NodePort],
-        ownsChain: (String) -> Bool
+        _ ownership: Ownership
     ) -> [Finding] {
         guard !nodePorts.isEmpty else { return [] }
-        let translations = legacyTranslations(families, ownsChain) + nftTranslations(families)
+        let translations =
+            legacyTranslations(families, ownership) + nftTranslations(families, ownership)
         return nodePorts.flatMap { nodePort in
             translations.filter {
                 $0.transport == nodePort.transport && $0.ports.contains(nodePort.port)
@@ -35,18 +35,18 @@ extension KernelCapabilities {
                 Finding(
                     .note,
                     "node port \(nodePort.port)/\(nodePort.transport.keyword)",
-                    "of \(nodePort.owner): \($0.place) sends connections to that port elsewhere, as for a hostPort or a published port; they go to whichever chain translates first, of two at one priority the one registered last: give one of them another port"
+                    "of \(nodePort.owner): \($0.place) sends connections to that port elsewhere, as for a hostPort or a published port; the chain that translates first wins, of two with the same priority the one registered last: change one of the ports"
                 )
             }
         }
     }
 
-    /// Somebody's rules that drop every packet, on purpose. Reads only, as `interceptions`.
-    package static func panics(_ families: [IPFamily]) -> [Finding] {
+    /// Foreign rules that drop every packet, on purpose. Reads only, as `interceptions`.
+    package static func panics(_ families: [IPFamily], _ ownership: Ownership) -> [Finding] {
         var capabilities = KernelCapabilities()
-        guard var reader = try? NFTForeignChains(families), let bases = try? reader.bases() else {
-            return []
-        }
+        guard var reader = try? NFTForeignChains(families, ownership),
+            let bases = try? reader.bases()
+        else { return [] }
         for base in bases { capabilities.checkPanic(base) }
         return capabilities.findings
     }
@@ -57,12 +57,12 @@ extension KernelCapabilities {
 
     private static func legacyTranslations(
         _ families: [IPFamily],
-        _ owns: (String) -> Bool
+        _ ownership: Ownership
     ) -> [Translation] {
         var found: [Translation] = []
         for family in families where LegacyTables.used(family).contains(.nat) {
             func ports() throws(DataplaneError) -> [Translation] {
-                try IPTablesTable(.nat, family).translatedPorts(owns)
+                try IPTablesTable(.nat, family).translatedPorts(ownership)
             }
             let program = family == .ipv4 ? "iptables-legacy" : "ip6tables-legacy"
             found += ((try? ports()) ?? []).map {
@@ -75,19 +75,20 @@ extension KernelCapabilities {
         return found
     }
 
-    private static func nftTranslations(_ families: [IPFamily]) -> [Translation] {
+    private static func nftTranslations(
+        _ families: [IPFamily],
+        _ ownership: Ownership
+    ) -> [Translation] {
         var found: [Translation] = []
         do throws(DataplaneError) {
-            var reader = try NFTForeignChains(families)
+            var reader = try NFTForeignChains(families, ownership)
             var seen: Set<[String]> = []
             for base in try reader.bases()
             where base.type == "nat" && base.hook == NF_INET_PRE_ROUTING.rawValue {
                 guard seen.insert([base.family, base.table]).inserted else { continue }
                 for (chain, rule) in try reader.allRules(base) {
                     guard let (number, port) = rule.translatedPort,
-                        let transport = TransportProtocol.allCases.first(where: {
-                            $0.number == number
-                        })
+                        let transport = TransportProtocol(number: number)
                     else { continue }
                     let names = [base.table, chain].map(NFTForeignChains.shown)
                     found.append(
@@ -99,7 +100,7 @@ extension KernelCapabilities {
                 }
             }
         } catch {
-            // The mode's own findings tell what cannot be read.
+            // The mode's own findings report what cannot be read.
         }
         return found
     }

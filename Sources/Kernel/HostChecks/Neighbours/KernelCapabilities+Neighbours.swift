@@ -1,12 +1,12 @@
 package import Addressing
-import DataplaneModel
+package import DataplaneModel
 import HostFacts
 import Netlink
 import NodeAddresses
 import XTables
 
 extension KernelCapabilities {
-    /// How a mode's packets meet other programs' filters on this host.
+    /// Which filters of other programs a mode's packets pass on this host.
     package struct Path: Sendable {
         /// Packets to Service addresses are delivered to the node itself first.
         package var passesInput: Bool
@@ -19,13 +19,17 @@ extension KernelCapabilities {
         }
     }
 
-    /// Rules and settings of others that stand in the way of Services, each with what to change.
-    /// Reads only; nothing that cannot be read is reported, as the mode's own findings tell that.
-    package static func neighbours(_ families: [IPFamily], _ path: Path) -> [Finding] {
+    /// Foreign rules and settings that interfere with Services, each with what to change. Reads only;
+    /// what cannot be read is left out, as the mode's own findings report that.
+    package static func neighbours(
+        _ families: [IPFamily],
+        _ path: Path,
+        _ ownership: Ownership
+    ) -> [Finding] {
         var capabilities = KernelCapabilities()
         let bridges = families.contains(.ipv6) ? filteredBridges() : []
         for family in families { capabilities.checkLegacyFilter(family, path, bridges) }
-        capabilities.checkForeignChains(families, path, bridges)
+        capabilities.checkForeignChains(families, path, bridges, ownership)
         if families.contains(.ipv4) { capabilities.checkReversePath() }
         capabilities.checkConntrackRoom()
         return capabilities.findings
@@ -38,11 +42,11 @@ extension KernelCapabilities {
         _ path: Path,
         _ bridges: [String]
     ) {
-        // To look into a table that nobody has used would make it.
+        // Reading a table that was never used would create it.
         guard LegacyTables.used(family).contains(.filter) else { return }
-        func look() throws(DataplaneError) -> (chains: [ForeignFilter], silent: [String]) {
+        func read() throws(DataplaneError) -> (chains: [ForeignFilter], silent: [String]) {
             let table = try IPTablesTable(.filter, family)
-            // IPv4 has no neighbour discovery that a filter could stop.
+            // IPv4 has no neighbour discovery that filters could stop.
             let silent =
                 family == .ipv4
                 ? []
@@ -53,7 +57,7 @@ extension KernelCapabilities {
                 }
             return (table.foreignFilters(), silent)
         }
-        guard let (chains, silent) = try? look() else { return }
+        guard let (chains, silent) = try? read() else { return }
         let program = family == .ipv4 ? "iptables-legacy" : "ip6tables-legacy"
         for filter in chains {
             let chain = ForeignChain(
@@ -69,12 +73,13 @@ extension KernelCapabilities {
     private mutating func checkForeignChains(
         _ families: [IPFamily],
         _ path: Path,
-        _ bridges: [String]
+        _ bridges: [String],
+        _ ownership: Ownership
     ) {
         var path = path
         path.acceptsForwarded = false
         do throws(DataplaneError) {
-            var reader = try NFTForeignChains(families)
+            var reader = try NFTForeignChains(families, ownership)
             let bases = try reader.bases()
             for base in bases {
                 checkPanic(base)
@@ -92,11 +97,11 @@ extension KernelCapabilities {
                 addDiscovery(chain, silent)
             }
         } catch {
-            // The mode's own findings tell what cannot be read.
+            // The mode's own findings report what cannot be read.
         }
     }
 
-    /// Has no rules, and policy drop.
+    /// A table whose chains have policy drop, and hardly any rules.
     private static let panicTable = "firewalld_policy_drop"
 
     mutating func checkPanic(_ base: NFTForeignChains.Base) {
@@ -123,22 +128,22 @@ extension KernelCapabilities {
             add(
                 .note,
                 chain.subject,
-                "\(obstacle) \(what) unless a rule before accepts them; to let them pass",
+                "\(obstacle) \(what) unless an earlier rule accepts them; to let them pass",
                 .acceptTranslated(in: chain)
             )
         case .input where path.passesInput:
             add(
                 .note,
                 chain.subject,
-                "\(obstacle) connections to Services unless a rule before accepts them: accept Service addresses, and node ports, there"
+                "\(obstacle) connections to Services unless an earlier rule accepts them: accept Service addresses, and node ports, there"
             )
         case .forward:
-            // Replies are all that is forwarded, and legacy FORWARD accepts them by our own rules.
+            // Only replies are forwarded, and in legacy FORWARD our own rules accept them.
             guard !path.acceptsForwarded, !filter.acceptsEstablished else { return }
             add(
                 .note,
                 chain.subject,
-                "\(obstacle) endpoints' replies unless a rule before accepts them: accept established connections there"
+                "\(obstacle) endpoints' replies unless an earlier rule accepts them: accept established connections there"
             )
         case .input: return
         }
@@ -146,14 +151,14 @@ extension KernelCapabilities {
 
     // MARK: - Neighbour discovery
 
-    /// Bridges with an IPv6 address that pods may have, where what is bridged meets the rules.
+    /// Bridges with an IPv6 address, which may have pods, if bridged packets pass the rules.
     private static func filteredBridges() -> [String] {
         guard (try? Sysctl.read("net.bridge.bridge-nf-call-ip6tables")) == "1",
             let addresses = try? LocalAddresses.observe(),
             var socket = try? RoutingSocket(NetlinkTraffic())
         else { return [] }
         let links = Set(addresses.filter { $0.isForPods }.map(\.interface))
-        return links.sorted().filter { ShellWord.isPlain($0) && socket.isBridge($0) }
+        return links.sorted().filter { ShellArgument.isPlain($0) && socket.isBridge($0) }
     }
 
     private mutating func addDiscovery(_ chain: ForeignChain, _ bridges: [String]) {
@@ -161,7 +166,7 @@ extension KernelCapabilities {
         add(
             .note,
             chain.subject,
-            "stops IPv6 neighbour discovery between ports of \(bridges.joined(separator: ", ")), as net.bridge.bridge-nf-call-ip6tables is 1: pods there do not find each other, and Services hang between them; to let it pass",
+            "stops IPv6 neighbour discovery between ports of \(bridges.joined(separator: ", ")), as net.bridge.bridge-nf-call-ip6tables is 1: pods there cannot find each other, and connections between them hang; to let it pass",
             .acceptDiscovery(in: chain, bridges: bridges)
         )
     }
@@ -183,13 +188,13 @@ extension KernelCapabilities {
         add(
             .note,
             "net.ipv4.conf.*.rp_filter",
-            "1 on \(shown): drops what comes in by another link than the way back, as pods behind a tunnel do that use a node port here; to let it pass",
+            "1 on \(shown): drops packets that arrive by another link than replies leave by, such as those from pods behind a tunnel to a node port here; to let them pass",
             .looseReversePath
         )
     }
 }
 
-/// A chain of somebody else's that may stop packets.
+/// A foreign chain that may stop packets.
 struct ForeignFilter: Equatable {
     enum Hook: Equatable {
         case input
@@ -199,29 +204,27 @@ struct ForeignFilter: Equatable {
     var name: String
     var hook: Hook
     var dropsByPolicy = false
-    /// `drop` or `reject`, where the last rule does that with everything.
-    var lastWord: String?
+    /// `drop` or `reject`, if the last rule does that to all packets.
+    var finalVerdict: String?
     /// A rule accepts connections whose destination was translated, without other conditions.
     var acceptsTranslated = false
     /// A rule accepts established connections.
     var acceptsEstablished = false
-    /// A rule accepts what gets as far as it.
+    /// A rule accepts all packets that reach it.
     var acceptsEverything = false
 
-    /// What happens to packets that no rule accepts, as a beginning of a sentence; nil if they
-    /// pass.
+    /// What stops packets that no rule accepts, as the beginning of a sentence; nil if they pass.
     var obstacle: String? {
         if acceptsEverything { return nil }
-        if let lastWord { return "its last rule (\(lastWord)) stops" }
+        if let finalVerdict { return "its last rule (\(finalVerdict)) stops" }
         return dropsByPolicy ? "its policy (drop) stops" : nil
     }
 }
 
 extension LocalAddress {
-    /// IPv6, and neither of the loopback interface nor link-local.
+    /// An IPv6 address that is neither link-local nor of the loopback interface.
     fileprivate var isForPods: Bool {
-        let linkLocal = IPPrefix(IPAddress(family: .ipv6, bits: UInt128(0xfe80) << 112), length: 10)
-        return address.family == .ipv6 && !isLoopback && !linkLocal.contains(address)
+        address.family == .ipv6 && !isLoopback && !address.isLinkLocal
     }
 }
 

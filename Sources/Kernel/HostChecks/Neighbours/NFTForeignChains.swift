@@ -7,8 +7,8 @@ import HostFacts
 import NFTables
 import Netlink
 
-/// Chains of other programs' nftables tables that see what passes the node: the host's own ruleset,
-/// firewalld's, and what iptables-nft keeps.
+/// Chains in other programs' nftables tables that packets through the node pass: those of the host's own
+/// ruleset, of firewalld and of iptables-nft.
 struct NFTForeignChains: ~Copyable {
     /// A chain that a hook calls.
     struct Base: Equatable {
@@ -33,28 +33,37 @@ struct NFTForeignChains: ~Copyable {
     }
 
     private let families: [IPFamily]
+    private let ownTable: String
     private var socket: NetlinkSocket
 
-    init(_ families: [IPFamily]) throws(DataplaneError) {
+    /// `ownership` names the table that is not foreign.
+    init(_ families: [IPFamily], _ ownership: Ownership) throws(DataplaneError) {
         self.families = families
+        ownTable = ownership.table
         socket = try NetlinkSocket(NETLINK_NETFILTER, name: "nf_tables")
     }
 
-    /// All base chains but ours. None where the kernel has no nftables.
+    /// All foreign base chains.
+    ///
+    /// - Throws: the kernel's refusal, EINVAL if it has no nftables.
     mutating func bases() throws(DataplaneError) -> [Base] {
         var bases: [Base] = []
         for number in families.map(\.protocolFamily) + [UInt8(NFPROTO_INET)] {
             var batch = NetlinkBatch()
             batch.begin(NFT_MSG_GETCHAIN, protocolFamily: number, flags: UInt16(NLM_F_DUMP))
             bases += try socket.request(&batch, unlessChanged: false).compactMap {
-                Self.base($0.payload.dropFirst(4), number)
+                Self.base($0.attributes, number, ownTable)
             }
         }
         return bases
     }
 
-    private static func base(_ chain: NetlinkBytes, _ number: UInt8) -> Base? {
-        guard let table = chain.text(NFTA_CHAIN_TABLE), table != Ownership.fairlead.table,
+    private static func base(
+        _ chain: NetlinkBytes,
+        _ number: UInt8,
+        _ ownTable: String
+    ) -> Base? {
+        guard let table = chain.text(NFTA_CHAIN_TABLE), table != ownTable,
             let name = chain.text(NFTA_CHAIN_NAME), let type = chain.text(NFTA_CHAIN_TYPE),
             let hook = chain.attribute(NFTA_CHAIN_HOOK),
             let place = hook.number(NFTA_HOOK_HOOKNUM)
@@ -98,7 +107,7 @@ struct NFTForeignChains: ~Copyable {
         batch.text(NFTA_RULE_TABLE, base.table)
         restrict(&batch)
         return try socket.request(&batch, unlessChanged: false).compactMap { message in
-            let rule = message.payload.dropFirst(4)
+            let rule = message.attributes
             guard let chain = rule.text(NFTA_RULE_CHAIN),
                 let expressions = rule.attribute(NFTA_RULE_EXPRESSIONS)
             else { return nil }
@@ -106,7 +115,7 @@ struct NFTForeignChains: ~Copyable {
         }
     }
 
-    /// The keys of a set in the table of `base`; nil if they are ranges.
+    /// The keys of a set in the table of `base`; nil if it has ranges.
     mutating func keys(of set: String, _ base: Base) throws(DataplaneError) -> Set<[UInt8]>? {
         var batch = NetlinkBatch()
         batch.begin(
@@ -119,7 +128,7 @@ struct NFTForeignChains: ~Copyable {
         var keys: Set<[UInt8]> = []
         var hasRanges = false
         for message in try socket.request(&batch, unlessChanged: false) {
-            let list = message.payload.dropFirst(4).attribute(NFTA_SET_ELEM_LIST_ELEMENTS)
+            let list = message.attributes.attribute(NFTA_SET_ELEM_LIST_ELEMENTS)
             list?.forEachAttribute { _, element in
                 let isEnd = (element.number(NFTA_SET_ELEM_FLAGS) ?? 0) & 1 != 0
                 if isEnd || element.attribute(NFTA_SET_ELEM_KEY_END) != nil { hasRanges = true }
@@ -131,8 +140,8 @@ struct NFTForeignChains: ~Copyable {
 
     // MARK: - Filters
 
-    /// What a chain at the hooks input and forward does to packets that nobody accepts; nil for
-    /// others.
+    /// What a chain at the hooks input and forward does to packets that no rule accepts; nil for other
+    /// chains.
     mutating func filter(_ base: Base) throws(DataplaneError) -> ForeignFilter? {
         guard base.type == "filter", let hook = ForeignFilter.Hook(base.hook) else { return nil }
         var filter = ForeignFilter(name: base.name, hook: hook)
@@ -141,7 +150,7 @@ struct NFTForeignChains: ~Copyable {
         return filter
     }
 
-    /// Who keeps the table of `base`.
+    /// The program that manages the table of `base`; `all` are the foreign base chains.
     mutating func manager(_ base: Base, _ all: [Base]) throws(DataplaneError) -> ForeignManager {
         if base.family == "inet" {
             return base.table.hasPrefix("firewalld") ? .firewalld : .nftables
@@ -165,19 +174,19 @@ struct NFTForeignChains: ~Copyable {
         )
     }
 
-    /// A name for a command line; people call tables what they like, and the kernel takes any bytes.
+    /// A name that is safe in a shell command: tables can have any name.
     static func shown(_ name: String) -> String {
-        if ShellWord.isPlain(name) { return name }
+        if ShellArgument.isPlain(name) { return name }
         let harmless = name.filter { $0.isASCII && $0 >= " " && !"'\"\\\u{7f}".contains($0) }
         return "'\"\(harmless)\"'"
     }
 }
 
-/// Words that a shell takes as they are, and no program for an option.
-enum ShellWord {
-    static func isPlain(_ word: String) -> Bool {
-        !word.isEmpty && !word.hasPrefix("-")
-            && word.utf8.allSatisfy {
+/// Arguments that a shell does not interpret, and no program takes for an option.
+enum ShellArgument {
+    static func isPlain(_ argument: String) -> Bool {
+        !argument.isEmpty && !argument.hasPrefix("-")
+            && argument.utf8.allSatisfy {
                 (UInt8(ascii: "0")...UInt8(ascii: "9")).contains($0)
                     || (UInt8(ascii: "A")...UInt8(ascii: "Z")).contains($0 & 0xdf)
                     || "_-./".utf8.contains($0)
@@ -186,7 +195,7 @@ enum ShellWord {
 }
 
 extension NFTForeignChains.Base {
-    /// One of the chains that iptables has by itself, where it has it.
+    /// One of iptables' built-in chains, at its usual hook and priority.
     fileprivate var isOfIPTables: Bool {
         let hooks: [String: UInt32] = [
             "PREROUTING": NF_INET_PRE_ROUTING.rawValue, "INPUT": NF_INET_LOCAL_IN.rawValue,
@@ -213,11 +222,11 @@ extension ForeignFilter.Hook {
 
 extension ForeignFilter {
     fileprivate mutating func note(_ rule: NFTForeignRule) {
-        lastWord = rule.isForAllPackets ? rule.stops : nil
+        finalVerdict = rule.isForAllPackets ? rule.stops : nil
         guard rule.accepts else { return }
         if rule.isForAllPackets { acceptsEverything = true }
-        guard rule.asksOneQuestion else { return }
-        if rule.asksForTranslated { acceptsTranslated = true }
-        if rule.asksForEstablished { acceptsEstablished = true }
+        guard rule.hasOneCondition else { return }
+        if rule.matchesTranslated { acceptsTranslated = true }
+        if rule.matchesEstablished { acceptsEstablished = true }
     }
 }

@@ -5,9 +5,9 @@ import Glibc
 import NFTables
 import Netlink
 
-/// As much of somebody's rule as tells whether Services' packets get past it.
+/// A foreign nftables rule, as far as it decides whether packets of Services pass.
 struct NFTForeignRule {
-    /// What a rule asks of a packet.
+    /// What a rule's condition is about.
     enum Field: Equatable {
         /// `NFT_META_…`.
         case meta(UInt32)
@@ -24,11 +24,11 @@ struct NFTForeignRule {
         case compare(equal: Bool, [UInt8])
         case mask([UInt8], flip: [UInt8])
         case lookup(set: String, inverted: Bool)
-        /// A match of iptables'.
+        /// A match of iptables.
         case match(name: String, info: [UInt8])
-        /// `dnat` or `redirect` of nft's.
+        /// `dnat` or `redirect` of nft.
         case translate
-        /// A target of iptables', other than a verdict.
+        /// A target of iptables, other than a verdict.
         case target(name: String, info: [UInt8])
         case accept
         /// `drop` or `reject`.
@@ -36,13 +36,13 @@ struct NFTForeignRule {
         case jump(String, isGoto: Bool)
         case returnToCaller
         case limit
-        /// Only counts or tells.
+        /// Only counts or logs.
         case note
         case other
     }
 
     private(set) var steps: [Step] = []
-    /// Every expression is one of those that iptables-nft writes and reads.
+    /// iptables-nft can read all expressions.
     private(set) var isReadableByIPTables = true
 
     init(_ expressions: NetlinkBytes) {
@@ -58,7 +58,7 @@ struct NFTForeignRule {
     }
 
     private static let notes: Set = ["counter", "log", "notrack"]
-    /// iptables 1.8.9 takes `lookup` as well, and shows the rule without that condition.
+    /// iptables 1.8.9 accepts `lookup` as well, and shows the rule without that condition.
     private static let readable: Set = [
         "bitwise", "cmp", "counter", "immediate", "limit", "log", "match", "meta", "payload",
         "target",
@@ -84,7 +84,7 @@ struct NFTForeignRule {
             else { return .other }
             return .mask(mask.array, flip: flip.array)
         case "lookup":
-            // With a register to put it in, it is a map.
+            // With a destination register it is a map.
             guard let set = data.text(NFTA_LOOKUP_SET), data.attribute(NFTA_LOOKUP_DREG) == nil
             else { return .other }
             return .lookup(set: set, inverted: (data.number(NFTA_LOOKUP_FLAGS) ?? 0) & 1 != 0)
@@ -137,20 +137,20 @@ extension NFTForeignRule {
     }
 
     var stops: String? {
-        for case .stop(let word) in steps { return word }
+        for case .stop(let verdict) in steps { return verdict }
         return nil
     }
 
-    /// Conditions and actions, without what only counts or tells. A question about the connection
-    /// is three expressions: load, mask, compare.
+    /// The number of conditions and actions, without what only counts or logs. A condition about the
+    /// connection is three expressions: load, mask, compare.
     private var parts: Int {
         var parts = 0
-        var asksConnection = false
+        var isAboutConnection = false
         for step in steps {
             switch step {
             case .note: break
-            case .load(.connection): asksConnection = true
-            case .mask where asksConnection: break
+            case .load(.connection): isAboutConnection = true
+            case .mask where isAboutConnection: break
             default: parts += 1
             }
         }
@@ -158,28 +158,28 @@ extension NFTForeignRule {
     }
 
     var isForAllPackets: Bool { parts == 1 }
-    /// Nothing but one question about the connection, and the answer.
-    var asksOneQuestion: Bool { parts == 2 }
+    /// Only one condition about the connection, and the action.
+    var hasOneCondition: Bool { parts == 2 }
 
-    /// Whether the connection's destination was translated.
-    var asksForTranslated: Bool {
-        asks(NFT_CT_STATUS.rawValue, UInt32(IPS_DST_NAT.rawValue), .dnat)
+    /// The condition holds for connections whose destination was translated.
+    var matchesTranslated: Bool {
+        matches(NFT_CT_STATUS.rawValue, UInt32(IPS_DST_NAT.rawValue), .dnat)
     }
 
-    var asksForEstablished: Bool {
+    var matchesEstablished: Bool {
         // NF_CT_STATE_BIT(IP_CT_ESTABLISHED)
-        asks(NFT_CT_STATE.rawValue, 2, .established)
+        matches(NFT_CT_STATE.rawValue, 2, .established)
     }
 
-    /// As a rule of nft's, or as `-m conntrack --ctstate` of iptables-nft.
-    private func asks(_ key: UInt32, _ bit: UInt32, _ state: ConnectionState) -> Bool {
+    /// As nft writes it, or as `-m conntrack --ctstate` of iptables-nft.
+    private func matches(_ key: UInt32, _ bit: UInt32, _ state: ConnectionState) -> Bool {
         var loaded: UInt32?
         for step in steps {
             switch step {
             case .load(.connection(let key)): loaded = key
             case .mask(let mask, _) where loaded == key: return mask.hostNumber & bit != 0
             case .match("conntrack", let info):
-                return ConntrackMatch(info)?.asks(for: state) ?? false
+                return ConntrackMatch(info)?.matches(state) ?? false
             default: break
             }
         }
@@ -190,8 +190,8 @@ extension NFTForeignRule {
 // MARK: - Ports
 
 extension NFTForeignRule {
-    /// The port whose connections the rule sends elsewhere: IP protocol number and port. Nil for
-    /// other rules, and where the port is one of many.
+    /// The IP protocol number and the port whose connections the rule sends elsewhere. Nil for other
+    /// rules, and for several ports.
     var translatedPort: (number: UInt8, port: UInt16)? {
         var translates = false
         var loaded: Field?
@@ -203,7 +203,7 @@ extension NFTForeignRule {
             case .compare(equal: true, let value):
                 if loaded == .meta(NFT_META_L4PROTO.rawValue) { number = value.first }
                 if loaded == .transport(offset: 2, length: 2) { port = value.networkPort }
-            // struct xt_tcp and xt_udp: two source ports, two destination ports.
+            // struct xt_tcp and xt_udp: ranges of source ports and of destination ports.
             case .match("tcp", let info), .match("udp", let info):
                 guard info.count >= 8, info[4...5].elementsEqual(info[6...7]) else { break }
                 port = UInt16(info[4]) | UInt16(info[5]) << 8
@@ -229,13 +229,13 @@ struct ConntrackMatch {
     private let isInverted: Bool
 
     init?(_ info: [UInt8]) {
-        // invert_flags, and state_mask behind it.
+        // invert_flags, then state_mask.
         guard info.count >= 152 else { return nil }
         isInverted = info[148] | info[149] != 0
         states = UInt16(info[150]) | UInt16(info[151]) << 8
     }
 
-    func asks(for state: ConnectionState) -> Bool {
+    func matches(_ state: ConnectionState) -> Bool {
         !isInverted && states & state.rawValue != 0
     }
 }

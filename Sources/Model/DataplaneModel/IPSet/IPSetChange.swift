@@ -7,6 +7,8 @@ package enum IPSetChange: Sendable, Equatable {
         package var added: [IPSetEntry]
         /// The marks of added entries; 0 in a set without marks.
         package var marks: [UInt32]
+        /// How many of the added entries exist and only get another mark.
+        package var remarked: Int
         /// Sorted.
         package var removed: [IPSetEntry]
 
@@ -14,11 +16,13 @@ package enum IPSetChange: Sendable, Equatable {
             name: IPSetName,
             added: [IPSetEntry],
             marks: [UInt32],
+            remarked: Int = 0,
             removed: [IPSetEntry]
         ) {
             self.name = name
             self.added = added
             self.marks = marks
+            self.remarked = remarked
             self.removed = removed
         }
     }
@@ -78,7 +82,13 @@ extension IPSetChange {
         let removed = old.keys.filter { new[$0] == nil }.sorted()
         if added.isEmpty, removed.isEmpty { return nil }
         return .update(
-            Update(name: name, added: added, marks: added.map { new[$0] ?? 0 }, removed: removed)
+            Update(
+                name: name,
+                added: added,
+                marks: added.map { new[$0] ?? 0 },
+                remarked: added.count { old[$0] != nil },
+                removed: removed
+            )
         )
     }
 }
@@ -89,12 +99,18 @@ extension IPSet {
     package mutating func replaceEntries(_ wanted: [IPSetEntry: UInt32?]) -> IPSetChange? {
         var added: [IPSetEntry] = []
         var removed: [IPSetEntry] = []
+        var remarked = 0
         if entries.isEmpty { entries.reserveCapacity(wanted.count) }
         for (entry, mark) in wanted {
             let present = entries[entry]
             guard present != mark else { continue }
             entries[entry] = mark
-            if mark == nil { removed.append(entry) } else { added.append(entry) }
+            guard mark != nil else {
+                removed.append(entry)
+                continue
+            }
+            added.append(entry)
+            if present != nil { remarked += 1 }
         }
         if added.isEmpty, removed.isEmpty { return nil }
         if entries.count > capacity {
@@ -107,6 +123,7 @@ extension IPSet {
                 name: name,
                 added: added,
                 marks: added.map { entries[$0] ?? 0 },
+                remarked: remarked,
                 removed: removed.sorted()
             )
         )

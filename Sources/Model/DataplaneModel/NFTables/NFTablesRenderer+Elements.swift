@@ -45,7 +45,7 @@ extension RuleText {
 
     /// By name if it is known here.
     private mutating func append(transportNumber number: UInt8) {
-        if let known = TransportProtocol.allCases.first(where: { $0.number == number }) {
+        if let known = TransportProtocol(number: number) {
             append(known.keyword)
         } else {
             append(decimal: UInt64(number))

@@ -11,10 +11,10 @@ struct IPVSCodecTests {
     private let frontend = VirtualServer.Key.frontend(address("10.96.0.10", 80), .tcp)
 
     @Test("IPVS_CMD_NEW_SERVICE, byte for byte")
-    func newService() throws {
+    func newVirtualServer() throws {
         var server = VirtualServer(frontend, scheduler: SchedulerName("rr"))
         #expect(
-            try message(.newService(ServiceRecord(server, .fairlead)))
+            try message(.newVirtualServer(VirtualServerRecord(server, .fairlead)))
                 == bytes(
                     """
                     68000000 2100 0100 00000000 00000000  01 01 0000
@@ -32,19 +32,19 @@ struct IPVSCodecTests {
         )
         server.persistenceSeconds = 10800
         server.hashesSourcePort = true
-        let record = ServiceRecord(server, .fairlead, goingAway: true)
+        let record = VirtualServerRecord(server, .fairlead, goingAway: true)
         #expect(record.flags.rawValue == 0xf1a1_0011)
         server.scheduler = SchedulerName("mh")
-        #expect(ServiceRecord(server, .fairlead).flags.rawValue == 0xf1a0_0019)
+        #expect(VirtualServerRecord(server, .fairlead).flags.rawValue == 0xf1a0_0019)
         #expect(record.timeout == 10800)
     }
 
     @Test("IPVS_CMD_NEW_DEST, byte for byte")
-    func newDestination() throws {
+    func newRealServer() throws {
         let key = VirtualServer.Key.frontend(address("fd00:96::a", 53), .udp)
         let server = RealServer(address("fd00:10::5", 5353), forwarding: .tunnel, weight: 3)
         #expect(
-            try message(.newDestination(key, DestinationRecord(server)))
+            try message(.newRealServer(key, RealServerRecord(server)))
                 == bytes(
                     """
                     8c000000 2100 0100 00000000 00000000  05 01 0000
@@ -70,9 +70,9 @@ struct IPVSCodecTests {
     func draining() throws {
         let server = RealServer(address("10.1.2.3", 8080), weight: 5)
         let deadline = DrainDeadline(seconds: 0x0102_0304)
-        let record = DestinationRecord(draining: server, until: deadline)
+        let record = RealServerRecord(draining: server, until: deadline)
         #expect(
-            try message(.setDestination(frontend, record)).suffix(32)
+            try message(.setRealServer(frontend, record)).suffix(32)
                 == bytes(
                     """
                     0800 0300 00000000
@@ -87,7 +87,7 @@ struct IPVSCodecTests {
 
     @Test("Only weight 0 with the high bit of the threshold is a drain")
     func noDrain() {
-        var record = DestinationRecord(RealServer(address("10.1.2.3", 8080), weight: 0))
+        var record = RealServerRecord(RealServer(address("10.1.2.3", 8080), weight: 0))
         #expect(record.drainDeadline == nil)
         record.upperThreshold = 0x7fff_ffff
         #expect(record.drainDeadline == nil)
@@ -100,7 +100,7 @@ struct IPVSCodecTests {
     @Test("Deletions hold identities only, and a mark stands alone")
     func deletions() throws {
         #expect(
-            try message(.deleteService(.mark(0x10000, .ipv4)))
+            try message(.deleteVirtualServer(.mark(0x10000, .ipv4)))
                 == bytes(
                     """
                     28000000 2100 0100 00000000 00000000  03 01 0000
@@ -111,7 +111,7 @@ struct IPVSCodecTests {
                 )
         )
         #expect(
-            try message(.deleteDestination(.mark(1, .ipv4), address("10.1.2.3", 8080)))
+            try message(.deleteRealServer(.mark(1, .ipv4), address("10.1.2.3", 8080)))
                 == bytes(
                     """
                     50000000 2100 0100 00000000 00000000  07 01 0000
@@ -129,22 +129,25 @@ struct IPVSCodecTests {
 
     @Test("Flags without our signature are foreign, whatever else is set")
     func ownership() {
-        #expect(ServiceFlags(rawValue: 0xf1a0_0000).bear(.fairlead))
-        #expect(ServiceFlags(rawValue: 0xf1a1_0013).bear(.fairlead))
-        #expect(!ServiceFlags(rawValue: 0x0000_0003).bear(.fairlead))
-        #expect(!ServiceFlags(rawValue: 0xf1b0_0000).bear(.fairlead))
-        #expect(!ServiceFlags(rawValue: 0xffff_ffff).bear(.fairlead))
+        #expect(VirtualServerFlags(rawValue: 0xf1a0_0000).haveSignature(of: .fairlead))
+        #expect(VirtualServerFlags(rawValue: 0xf1a1_0013).haveSignature(of: .fairlead))
+        #expect(!VirtualServerFlags(rawValue: 0x0000_0003).haveSignature(of: .fairlead))
+        #expect(!VirtualServerFlags(rawValue: 0xf1b0_0000).haveSignature(of: .fairlead))
+        #expect(!VirtualServerFlags(rawValue: 0xffff_ffff).haveSignature(of: .fairlead))
     }
 
     @Test("What the kernel refuses is named, with what to do about a scheduler")
     func errors() {
         let server = VirtualServer(frontend, scheduler: SchedulerName("wrr"))
-        let missing = IPVSRequest.newService(ServiceRecord(server, .fairlead)).error(2, nil)
+        let missing = IPVSRequest.newVirtualServer(VirtualServerRecord(server, .fairlead)).error(
+            2,
+            nil
+        )
         #expect(missing.kind == .unsupported)
         #expect(missing.subject == "10.96.0.10:80/tcp")
         #expect(missing.message?.contains("modprobe ip_vs_wrr") == true)
-        let real = DestinationRecord(RealServer(address("10.1.2.3", 8080)))
-        let refused = IPVSRequest.newDestination(frontend, real).error(22, nil)
+        let real = RealServerRecord(RealServer(address("10.1.2.3", 8080)))
+        let refused = IPVSRequest.newRealServer(frontend, real).error(22, nil)
         #expect(refused.kind == .invalid)
         #expect(refused.subject == "10.96.0.10:80/tcp → 10.1.2.3:8080")
         #expect(refused.operation == "IPVS_CMD_NEW_DEST")

@@ -143,7 +143,7 @@ struct NFTablesChangesByOthersTests {
     @Test("This kernel has all that nftables mode needs", arguments: IPFamily.allCases)
     func capabilities(_ family: IPFamily) throws {
         _ = try NFTFixture(family)
-        let findings = KernelCapabilities.nftables(families: [family])
+        let findings = KernelCapabilities.nftables(families: [family], .fairlead)
         #expect(findings.filter { $0.level == .failure } == [])
         let subject = "\(family.rawValue) nftables"
         #expect(findings.contains { $0.subject == subject && $0.level == .good })
@@ -157,7 +157,7 @@ struct NFTablesChangesByOthersTests {
 struct NFTablesMissingUMLTests {
     @Test("A kernel without a family's tables says so", arguments: IPFamily.allCases)
     func capabilities(_ family: IPFamily) throws {
-        let findings = KernelCapabilities.nftables(families: [family])
+        let findings = KernelCapabilities.nftables(families: [family], .fairlead)
         let failures = findings.filter { $0.level == .failure }.map(\.detail)
         #expect(failures.count == 1)
         #expect(failures.first?.contains("CONFIG_NF_TABLES_IPV") == true)

@@ -141,9 +141,9 @@ struct DrainUMLTests {
         expectToBeConnected(second, other)
         try fixture.base.apply([])
         #expect(try fixture.store.finishDrains().draining == 1)
-        let impatient = VirtualServerStore(family: .ipv4, drainTimeout: .zero)
-        #expect(try impatient.observe() == [:])
-        #expect(try impatient.finishDrains().finished == 1)
+        let neverDraining = VirtualServerStore(family: .ipv4, drainTimeout: .zero)
+        #expect(try neverDraining.observe() == [:])
+        #expect(try neverDraining.finishDrains().finished == 1)
         #expect(try fixture.base.ipvsadm("-Sn") == "")
     }
 

@@ -133,7 +133,7 @@ struct ConntrackStoreTests {
         #expect(refused.map(\.subject) == [maximum])
         #expect(
             refused.first?.message
-                == "it is \(before) and should be \(1 << 30), which can be set in the host's own network namespace only"
+                == "it is \(before) and should be \(1 << 30), which can only be set in the host's own network namespace"
         )
         #expect(try Sysctl.read(name + "tcp_timeout_established") == "15")
         #expect(try Sysctl.read(name + "tcp_timeout_close_wait") == "16")

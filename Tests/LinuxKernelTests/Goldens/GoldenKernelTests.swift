@@ -15,7 +15,7 @@ import XTables
 @KernelThread
 struct GoldenKernelTests {
     private nonisolated static let directory =
-        #filePath.split(separator: "/").dropLast(2).reduce("") { $0 + "/" + $1 }
+        #filePath.split(separator: "/").dropLast(3).reduce("") { $0 + "/" + $1 }
         + "/PlanningTests/Goldens"
     nonisolated static let scenarios = GoldenScenario.all(in: directory)
 

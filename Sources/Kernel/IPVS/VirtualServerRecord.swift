@@ -5,21 +5,21 @@ import Glibc
 import Netlink
 
 /// A virtual server as the kernel keeps it, without its real servers (`IPVS_SVC_ATTR_*`).
-package struct ServiceRecord {
+package struct VirtualServerRecord {
     package var key: VirtualServer.Key
     var scheduler: SchedulerName
-    package var flags: ServiceFlags
-    /// Of persistence, in seconds.
+    package var flags: VirtualServerFlags
+    /// The timeout of persistence, in seconds.
     var timeout: UInt32
     var traffic = TrafficCounters()
 }
 
-extension ServiceRecord {
-    /// What we give the kernel for `server`.
+extension VirtualServerRecord {
+    /// The record to write for `server`.
     init(_ server: VirtualServer, _ ownership: Ownership, goingAway: Bool = false) {
         key = server.key
         scheduler = server.scheduler
-        flags = ServiceFlags(rawValue: ownership.serverSignature)
+        flags = VirtualServerFlags(rawValue: ownership.serverSignature)
         if goingAway { flags.insert(.goingAway) }
         if server.hashesSourcePort { flags.insert(.hashesSourcePort) }
         if server.scheduler.hashesSources { flags.insert(.fallsBack) }
@@ -37,10 +37,10 @@ extension ServiceRecord {
         )
     }
 
-    /// From what `IPVS_CMD_GET_SERVICE` answers; nil for what we could not have made, such as a
+    /// From an answer to `IPVS_CMD_GET_SERVICE`; nil for what Fairlead never makes, such as a virtual
     /// server for all ports.
     init?(_ message: NetlinkMessage) {
-        guard let attributes = message.genericPayload.attribute(IPVS_CMD_ATTR_SERVICE) else {
+        guard let attributes = message.attributes.attribute(IPVS_CMD_ATTR_SERVICE) else {
             return nil
         }
         var family: UInt16 = 0
@@ -48,7 +48,7 @@ extension ServiceRecord {
         var address: NetlinkBytes?
         var port: UInt128 = 0
         var mark: UInt32?
-        var record = ServiceRecord(
+        var record = VirtualServerRecord(
             key: .mark(0, .ipv4),
             scheduler: SchedulerName(""),
             flags: [],
@@ -68,14 +68,13 @@ extension ServiceRecord {
             default: break
             }
         }
-        guard let family = IPFamily(addressFamily: family) else { return nil }
+        guard let family = IPFamily(protocolFamily: family) else { return nil }
         if let mark {
             record.key = .mark(mark, family)
         } else {
             guard let socket = SocketAddress(family, address, port),
-                let transport = TransportProtocol.allCases.first(where: {
-                    UInt16($0.number) == transport
-                })
+                let number = UInt8(exactly: transport),
+                let transport = TransportProtocol(number: number)
             else { return nil }
             record.key = .frontend(socket, transport)
         }

@@ -4,27 +4,27 @@ import DataplaneModel
 import Netlink
 
 /// A real server as the kernel keeps it (`IPVS_DEST_ATTR_*`).
-package struct DestinationRecord {
+package struct RealServerRecord {
     var key: RealServer.Key
     /// `IP_VS_CONN_F_*`.
     var forwarding: UInt32
     var weight: UInt32
-    /// So many connections make it take no more, 0 for no limit; or the end of its drain.
+    /// With this many connections it gets no new ones, 0 for no limit; or the end of its drain.
     var upperThreshold: UInt32 = 0
     var lowerThreshold: UInt32 = 0
     var activeConnections: UInt32 = 0
     var inactiveConnections: UInt32 = 0
 }
 
-extension DestinationRecord {
-    /// What we give the kernel for `server`.
+extension RealServerRecord {
+    /// The record to write for `server`.
     init(_ server: RealServer) {
         key = server.key
         forwarding = server.forwarding.rawValue
         weight = server.weight
     }
 
-    /// A real server that takes no new connections and is to be deleted at `end` at the latest.
+    /// A real server that gets no new connections and is deleted at `end` at the latest.
     init(draining server: RealServer, until end: DrainDeadline) {
         self.init(server)
         drain(until: end)
@@ -36,24 +36,24 @@ extension DestinationRecord {
         lowerThreshold = 0
     }
 
-    /// When its drain ends; nil if it is in use.
+    /// When its drain ends; nil if it is not draining.
     var drainDeadline: DrainDeadline? {
         weight == 0 ? DrainDeadline(threshold: upperThreshold) : nil
     }
 
-    /// Nil for a forwarding method that we do not use.
+    /// Nil for a forwarding method that Fairlead does not use.
     var realServer: RealServer? {
         ForwardingMethod(rawValue: forwarding).map {
             RealServer(key, forwarding: $0, weight: weight)
         }
     }
 
-    /// From what `IPVS_CMD_GET_DEST` answers; nil for what we could not have made.
+    /// From an answer to `IPVS_CMD_GET_DEST`; nil if it has no port, or an unknown address family.
     init?(_ message: NetlinkMessage, family: IPFamily) {
-        guard let attributes = message.genericPayload.attribute(IPVS_CMD_ATTR_DEST) else {
+        guard let attributes = message.attributes.attribute(IPVS_CMD_ATTR_DEST) else {
             return nil
         }
-        var addressFamily = family.addressFamily
+        var addressFamily = UInt16(family.protocolFamily)
         var address: NetlinkBytes?
         var port: UInt128 = 0
         var (forwarding, weight): (UInt32, UInt32) = (0, 0)
@@ -73,7 +73,7 @@ extension DestinationRecord {
             default: break
             }
         }
-        guard let family = IPFamily(addressFamily: addressFamily),
+        guard let family = IPFamily(protocolFamily: addressFamily),
             let key = SocketAddress(family, address, port)
         else { return nil }
         self.init(

@@ -117,7 +117,7 @@ struct LostSignatureUMLTests {
         "Beside another service proxy nothing is taken back",
         arguments: ["kube-ipvs0", "kube-dummy-if"]
     )
-    func rival(_ link: String) throws {
+    func knownProxy(_ link: String) throws {
         let fixture = try IPVSFixture(.ipv4)
         try Program.check(["ip", "link", "add", link, "type", "dummy"])
         let server = fixture.server(fixture.frontend(1), [1, 2])
