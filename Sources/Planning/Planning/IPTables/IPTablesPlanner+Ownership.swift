@@ -7,7 +7,7 @@ extension IPTablesPlanner {
         IPTablesOwnership(
             renderer: IPTablesRenderer(family: family),
             chainOwner: { chainOwners[$0] },
-            frontendOwner: { contests.winner(of: $0)?.owner }
+            frontendOwner: { claims.winner(of: $0)?.owner }
         )
         .differences(in: diff)
     }

@@ -42,21 +42,16 @@ private struct NFTablesOwnership {
     }
 
     func differences(in diff: NFTablesDiff) -> [ObjectDifference] {
-        var found: [ObjectDifference] = []
-        if diff.rebuilt != nil {
-            // One set of another shape, and no element of it can be compared.
-            found.append(ObjectDifference(.table, Ownership.fairlead.table, .different, owners: []))
-        }
+        // A set of another shape: none of its elements can be compared.
+        var tables: [ObjectDifference.State] = diff.rebuilt == nil ? [] : [.different]
         switch diff.table {
-        case .create:
-            found.append(ObjectDifference(.table, Ownership.fairlead.table, .missing, owners: []))
-        case .restore:
-            found.append(ObjectDifference(.table, Ownership.fairlead.table, .different, owners: []))
-        case .delete:
-            found.append(
-                ObjectDifference(.table, Ownership.fairlead.table, .unexpected, owners: [])
-            )
+        case .create: tables.append(.missing)
+        case .restore: tables.append(.different)
+        case .delete: tables.append(.unexpected)
         case nil: break
+        }
+        let found = tables.map {
+            ObjectDifference(.table, Ownership.fairlead.table, $0, owners: [])
         }
         return found + diff.chains.map(difference) + diff.sets.flatMap(differences)
     }

@@ -18,7 +18,7 @@ package struct NFTablesPlanner: Sendable {
         NameScheme.number(of: key.port) ^ (key.isLocal ? 0x5555_5555_5555_5555 : 0)
     }
     private var services: [ServiceName: PlannedService] = [:]
-    private var contests = FrontendContests<[TableElement]>()
+    private var claims = FrontendClaims<[TableElement]>()
     private var winners: [FrontendKey: FrontendClaim<[TableElement]>] = [:]
     /// How many of them are node ports.
     private var nodePortCount = 0
@@ -26,12 +26,10 @@ package struct NFTablesPlanner: Sendable {
     /// How often an address is needed as a hairpin besides the first time.
     private var moreHairpins: [IPAddress: Int] = [:]
     private var clusterAddresses = ReferenceCounts<IPAddress>()
-    private var serviceIssues: [ServiceName: [PlanIssue]] = [:]
 
     /// What a Service has in the plan, to take back when it changes.
     private struct PlannedService {
         var groups: [EndpointGroup]
-        var claims: [FrontendClaim<[TableElement]>]
         var clusterAddress: IPAddress?
     }
 
@@ -57,9 +55,7 @@ package struct NFTablesPlanner: Sendable {
     }
 
     /// What could not be planned, sorted.
-    package var issues: [PlanIssue] {
-        (serviceIssues.values.flatMap { $0 } + contests.issues).sorted()
-    }
+    package var issues: [PlanIssue] { claims.issues }
 
     /// Node ports are served on 127.0.0.1, which works only with `route_localnet` on.
     package var needsRouteLocalnet: Bool {
@@ -132,7 +128,7 @@ package struct NFTablesPlanner: Sendable {
         }
         services.reserveCapacity(names.count)
         winners.reserveCapacity(names.count)
-        contests.reserve(names.count)
+        claims.reserve(services: names.count, frontends: names.count)
         clusterAddresses.reserve(names.count)
         change.touched.reserveCapacity(names.count)
         for set in [TableSet.endpoints, .hairpin] { change.reserve(endpoints, in: set, of: &plan) }
@@ -160,17 +156,13 @@ package struct NFTablesPlanner: Sendable {
     }
 
     private mutating func withdraw(_ name: ServiceName, _ change: inout TableChange) {
-        serviceIssues[name] = nil
+        claims.withdraw(name, &change.touched)
         guard let planned = services.removeValue(forKey: name) else { return }
         for group in planned.groups {
             for (set, element) in group.elements { change.remove(element, from: set, of: &plan) }
             for chain in group.affinityChains { change.chains[chain.name] = .some(nil) }
             if let set = group.affinitySet { change.sets[set.name] = .some(nil) }
             release(group, &change)
-        }
-        for claim in planned.claims {
-            _ = contests.withdraw(claim)
-            change.touched.insert(claim.key)
         }
         if let address = planned.clusterAddress {
             release(address, &change)
@@ -184,24 +176,19 @@ package struct NFTablesPlanner: Sendable {
             settings: settings,
             numbers: numbers.numbers
         )
-        if !built.issues.isEmpty { serviceIssues[service.name] = built.issues }
         for group in built.groups {
             for (set, element) in group.elements { change.add(element, to: set, of: &plan) }
             for chain in group.affinityChains { change.chains[chain.name] = .some(chain) }
             if let set = group.affinitySet { change.sets[set.name] = .some(set) }
             retain(group, &change)
         }
-        for claim in built.claims {
-            _ = contests.enter(claim)
-            change.touched.insert(claim.key)
-        }
+        claims.enter(built.claims, of: service.name, issues: built.issues, &change.touched)
         let address = service.ports.first?.clusterIP
         if let address {
             retain(address, &change)
         }
         services[service.name] = PlannedService(
             groups: built.groups,
-            claims: built.claims,
             clusterAddress: address
         )
     }
@@ -209,7 +196,7 @@ package struct NFTablesPlanner: Sendable {
     /// Puts a frontend's winner in place of the one before.
     private mutating func decide(_ frontend: FrontendKey, _ change: inout TableChange) {
         let old = winners[frontend]
-        let new = contests.winner(of: frontend)
+        let new = claims.winner(of: frontend)
         guard old != new else { return }
         winners[frontend] = new
         if case .nodePort = frontend {

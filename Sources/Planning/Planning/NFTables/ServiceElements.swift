@@ -169,25 +169,6 @@ struct ServiceElements {
                 )
             )
         }
-        switch port.scheduler {
-        case nil, .rr, .wrr, .sh, .mh: break
-        case let scheduler?:
-            issues.append(
-                PlanIssue(
-                    port.name,
-                    reason:
-                        "scheduler \(scheduler.rawValue): mode nftables picks at random, by weight"
-                )
-            )
-        }
-        if port.forwarding != .nat {
-            issues.append(
-                PlanIssue(
-                    port.name,
-                    reason:
-                        "forwarding \(port.forwarding.rawValue): mode nftables translates addresses"
-                )
-            )
-        }
+        issues += port.unsupported(in: .nftables, schedulers: [.rr, .wrr, .sh, .mh])
     }
 }
