@@ -31,7 +31,7 @@ enum NFTKeyText {
         switch priority {
         case 0: "none"
         case .max: "root"
-        default: hex(priority >> 16) + ":" + hex(priority & 0xffff)
+        default: String(priority >> 16, radix: 16) + ":" + String(priority & 0xffff, radix: 16)
         }
     }
 
@@ -45,8 +45,6 @@ enum NFTKeyText {
         guard distinct.count > 1, let last = distinct.last else { return distinct.first ?? "" }
         return distinct.dropLast().joined(separator: ", ") + " or " + last
     }
-
-    static func hex(_ number: UInt32) -> String { String(number, radix: 16) }
 
     private static func address(_ side: NFTSide, _ packet: PacketState) -> IPAddress? {
         side == .source ? packet.source : packet.destination

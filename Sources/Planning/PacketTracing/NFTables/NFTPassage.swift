@@ -103,12 +103,12 @@ extension NFTPassage {
         _ flows: [Flow]
     ) -> [Flow] {
         var walk = NFTWalk(
-            chain,
-            context,
-            input,
+            base: chain,
+            context: context,
+            input: input,
             known: known,
-            learnt: learnt,
-            findings: draft.findings
+            findings: draft.findings,
+            learnt: learnt
         )
         walk.run(flows)
         draft.findings = walk.findings

@@ -77,14 +77,14 @@ extension PacketPassage {
     ) -> [Flow] {
         if flows.isEmpty || isSkipped(table, chain) { return flows }
         var walk = TableWalk(
-            HookContext(
+            hook: HookContext(
                 table: table,
                 chain: chain,
                 input: input,
                 network: network,
                 sets: state.sets
             ),
-            context,
+            context: context,
             findings: draft.findings
         )
         walk.run(flows)
