@@ -21,7 +21,7 @@ struct NamespaceLabTests {
             ]
         )
         #expect(try agent.connect(to: datagrams, in: lab.client) == ["pod1 \(client)"])
-        let stranger = LabAddresses.stranger(family)
+        let stranger = LabAddresses.otherClient(family)
         #expect(
             try agent.connect(to: server, from: stranger, in: lab.client) == ["pod1 \(stranger)"]
         )

@@ -6,7 +6,7 @@ import NamespaceLab
 struct ShowCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "show",
-        abstract: "Show who is in a lab, with which addresses."
+        abstract: "Show the nodes, pods and client of a lab with their addresses."
     )
 
     @OptionGroup var lab: LabNameArgument
