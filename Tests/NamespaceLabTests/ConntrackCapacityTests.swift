@@ -35,7 +35,7 @@ struct ConntrackCapacityTests {
         #expect(room.warning(before: 100, in: .routed) == nil)
     }
 
-    @Test("Zero is no limit")
+    @Test("Zero means no limit")
     func unlimited() {
         #expect(
             ConntrackCapacity(limit: 0, used: [1: 9]).warning(before: 1 << 20, in: .vxlan) == nil

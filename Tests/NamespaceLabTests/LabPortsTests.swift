@@ -27,7 +27,7 @@ struct LabPortsTests {
         }
     }
 
-    @Test("After the last port comes the first, and a spoiled file is no obstacle")
+    @Test("After the last port comes the first, also with a damaged file")
     func wrap() throws {
         try withPorts { ports, path in
             try "60990".write(toFile: path + "/pod1.port", atomically: true, encoding: .utf8)

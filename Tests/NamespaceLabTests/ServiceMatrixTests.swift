@@ -45,7 +45,7 @@ struct ServiceMatrixTests {
         #expect(try expectation("[fd00:96::2:4]:53/udp", from: .pod(3)) == .refused)
     }
 
-    @Test("A wrong endpoint, a wrong source and a missing answer are told")
+    @Test("A wrong endpoint, a wrong source and a missing answer are reported")
     func complaints() throws {
         let shape = try LabShape(nodes: 2)
         var connection = try #require(

@@ -168,7 +168,7 @@ import Testing
     }
 
     @Test("sh refuses the clients it hashes to a real server of weight 0")
-    func sourceHashToNobody() throws {
+    func sourceHashWithoutWeight() throws {
         let made = made(
             scheduler: "sh",
             .real("10.180.1.1:80", weight: 3),

@@ -35,7 +35,7 @@ package struct LabPlan: Sendable {
     // MARK: - Adding steps
 
     mutating func add(_ tool: LabStep.Tool, _ namespace: String?, _ words: String, _ why: String) {
-        steps.append(LabStep(tool, in: namespace, words, why))
+        steps.append(LabStep(namespace: namespace, tool: tool, words: words, why: why))
     }
 
     mutating func ip(_ namespace: String?, _ words: String, _ why: String) {

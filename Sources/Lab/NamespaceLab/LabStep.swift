@@ -14,13 +14,6 @@ package struct LabStep: Sendable, Equatable {
     package let words: String
     package let why: String
 
-    package init(_ tool: Tool, in namespace: String?, _ words: String, _ why: String) {
-        self.tool = tool
-        self.namespace = namespace
-        self.words = words
-        self.why = why
-    }
-
     /// As typed in a shell.
     package var command: String {
         switch (tool, namespace) {

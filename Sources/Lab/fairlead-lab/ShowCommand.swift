@@ -12,17 +12,13 @@ struct ShowCommand: ParsableCommand {
     @OptionGroup var lab: LabNameArgument
 
     func run() throws {
-        print(LabOverview(try lab.cluster()), terminator: "")
+        print(LabOverview(cluster: try lab.cluster()), terminator: "")
     }
 }
 
 /// A lab as a table of nodes and pods.
 struct LabOverview: CustomStringConvertible {
-    private let cluster: LabCluster
-
-    init(_ cluster: LabCluster) {
-        self.cluster = cluster
-    }
+    let cluster: LabCluster
 
     var description: String {
         let shape = cluster.shape

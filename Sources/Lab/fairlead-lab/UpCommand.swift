@@ -61,7 +61,7 @@ struct UpCommand: ParsableCommand {
             families: families
         )
         if explain {
-            print(LabExplanation(LabBuilder.plan(shape)), terminator: "")
+            print(LabExplanation(plan: LabBuilder.plan(shape)), terminator: "")
             return
         }
         // Before anything is built.
@@ -70,17 +70,13 @@ struct UpCommand: ParsableCommand {
         if let mode, let fairlead {
             try cluster.startProxies(fairlead: fairlead, mode: mode.rawValue)
         }
-        print(LabOverview(cluster), terminator: "")
+        print(LabOverview(cluster: cluster), terminator: "")
     }
 }
 
 /// A plan as a script with comments.
 struct LabExplanation: CustomStringConvertible {
-    private let plan: LabPlan
-
-    init(_ plan: LabPlan) {
-        self.plan = plan
-    }
+    let plan: LabPlan
 
     var description: String {
         var text = ""

@@ -8,11 +8,6 @@ package struct CheckTable: CustomStringConvertible {
         var name: String
         /// Printed above the row.
         var heading: String?
-
-        init(_ name: String, heading: String? = nil) {
-            self.name = name
-            self.heading = heading
-        }
     }
 
     private let title: String

@@ -44,7 +44,7 @@ package struct ConntrackCapacity: Sendable {
     /// entries is an upper bound: every connection at every node, and through a tunnel once more,
     /// as the packets around it are tracked too.
     package func warning(before connections: Int, in topology: LabShape.Topology) -> String? {
-        // Zero is no limit.
+        // Zero means no limit.
         guard limit > 0 else { return nil }
         let entries = topology == .vxlan ? 2 * connections : connections
         let tight = used.filter { $0.value + entries > Self.threshold(limit) }

@@ -43,7 +43,7 @@ package struct NetworkModel {
         CheckTable(
             title: "The network: who reaches which pod, seen with its own address",
             columns: shape.pods.map(\.name),
-            rows: clients.map { .init($0.name) },
+            rows: clients.map { .init(name: $0.name) },
             connections: connections,
             shape: shape,
             isTerse: true

@@ -86,7 +86,7 @@ package struct ServiceMatrix {
             rows: rows.map { row in
                 defer { last = row.service.title }
                 return .init(
-                    row.frontend.name,
+                    name: row.frontend.name,
                     heading: row.service.title == last ? nil : row.service.title
                 )
             },

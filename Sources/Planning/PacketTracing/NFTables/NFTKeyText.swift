@@ -17,12 +17,12 @@ enum NFTKeyText {
             rest = rest.dropFirst(2)
         }
         if rest == [.address(.source)], !text.isEmpty {
-            return "\(text) from \(word(.address(.source), packet))"
+            return "\(text) from \(part(.address(.source), packet))"
         }
         if rest == [.address(.source), .address(.destination)] {
-            return "\(word(rest[0], packet)) to \(word(rest[1], packet))"
+            return "\(part(rest[0], packet)) to \(part(rest[1], packet))"
         }
-        let words = (text.isEmpty ? [] : [text]) + rest.map { word($0, packet) }
+        let words = (text.isEmpty ? [] : [text]) + rest.map { part($0, packet) }
         return words.joined(separator: " . ")
     }
 
@@ -56,7 +56,7 @@ enum NFTKeyText {
         return "\(text)/\(packet.transportText)"
     }
 
-    private static func word(_ expression: NFTExpression, _ packet: PacketState) -> String {
+    private static func part(_ expression: NFTExpression, _ packet: PacketState) -> String {
         switch expression {
         case .address(let side): address(side, packet)?.description ?? "the masqueraded source"
         case .transport: packet.transportText

@@ -18,7 +18,7 @@ struct NFTPassage {
         self.input = input
         self.known = known
         learnt = known
-        draft = TraceDraft(of: packet)
+        draft = TraceDraft(packet: packet)
         draft.note("rules of other programs are not considered")
     }
 

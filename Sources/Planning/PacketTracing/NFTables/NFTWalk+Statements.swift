@@ -47,7 +47,7 @@ extension NFTWalk {
             run.end(.rejected, "rejected")
         case .verdict(let verdict):
             run.effects.append(text(verdict))
-            run.take(verdict)
+            run.decide(verdict)
         case .verdictMap(let key, let map): judge(key, map, &run, at: place)
         case .opaque:
             report(.undecidable, run, at: place, "not supported; treated as no match")

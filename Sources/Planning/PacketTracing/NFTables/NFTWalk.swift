@@ -59,7 +59,7 @@ struct NFTWalk {
                 live = []
                 break
             }
-            var run = NFTRuleRun(rule, index, live)
+            var run = NFTRuleRun(rule: rule, index: index, live: live)
             perform(&run, at: place)
             record(run, at: place)
             ended += run.ended

@@ -9,7 +9,7 @@ struct PacketPassage {
     init(of packet: TracedPacket, _ context: WalkContext<TracedState, Rule>) {
         self.context = context
         let unknown = context.state.servers == nil ? "rules" : "rules and virtual servers"
-        draft = TraceDraft(of: packet)
+        draft = TraceDraft(packet: packet)
         draft.note("\(unknown) of other programs, and chain policies, are not considered")
     }
 

@@ -3,11 +3,7 @@ import DataplaneModel
 
 /// All virtual servers of one family, and the choice between them.
 struct VirtualServerChoice {
-    private let servers: [VirtualServer.Key: VirtualServer]
-
-    init(among servers: [VirtualServer.Key: VirtualServer]) {
-        self.servers = servers
-    }
+    let servers: [VirtualServer.Key: VirtualServer]
 
     /// Nil if IPVS ignores the packet, as it does with all pings.
     func server(for packet: PacketState) -> VirtualServer? {

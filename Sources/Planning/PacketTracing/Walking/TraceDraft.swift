@@ -8,10 +8,6 @@ struct TraceDraft {
     var findings = TraceFindings()
     private(set) var notes: [String] = []
 
-    init(of packet: TracedPacket) {
-        self.packet = packet
-    }
-
     /// Adds a note once.
     mutating func note(_ text: String) {
         if !notes.contains(text) { notes.append(text) }

@@ -15,7 +15,7 @@ package struct IPVSPlanner: Sendable {
     private let nodePortAddresses: [IPAddress]
     private var marks: InternalMarks
     private var claims = FrontendClaims<FrontendServer>()
-    /// Whose servers and entries are in the plan.
+    /// The claims whose servers and entries are in the plan.
     private(set) var winners: [FrontendKey: FrontendClaim<FrontendServer>] = [:]
     /// How many frontends have an address.
     private var boundFrontends: [IPAddress: Int] = [:]
@@ -61,7 +61,7 @@ package struct IPVSPlanner: Sendable {
         plan.binding.addresses.reserveCapacity(services)
     }
 
-    /// Gives marks to the ports that need one now; the other Services whose marks that moves.
+    /// Gives marks to the ports that need one now; returns the other Services whose marks that moves.
     private mutating func updateMarks(
         _ names: [ServiceName],
         _ desired: DesiredState

@@ -2,7 +2,7 @@ import Addressing
 import DataplaneModel
 import ServiceModel
 
-/// The rules of ipvs mode: the same ones however many Services there are. They ask sets.
+/// The rules of ipvs mode: the same ones however many Services there are. They look up sets.
 struct IPVSRules {
     static let policy = chain("POLICY")
     static let ranges = chain("RANGES")
@@ -36,7 +36,7 @@ struct IPVSRules {
         )
     }
 
-    // MARK: - Asking sets
+    // MARK: - Sets
 
     private func set(_ role: NameScheme.SetRole) -> IPSetName { NameScheme.set(role, family) }
 
@@ -53,7 +53,7 @@ struct IPVSRules {
             Jump(from: .prerouting, rule: policy),
             // A tunnel's packet has the mark of the packet inside (skb_scrub_packet() of the kernel
             // leaves it within a namespace). IPVS would send it to that mark's endpoint, which is
-            // through the tunnel again: for ever.
+            // through the tunnel again, in an endless loop.
             Jump(
                 from: .output,
                 rule: Rule(

@@ -9,8 +9,8 @@ extension NFTablesPlanner {
     }
 }
 
-/// Says whose what changes in our table is: elements go by their keys, chains and sets for session
-/// affinity by their names. Everything else serves all.
+/// Attributes changes of Fairlead's table: elements by their keys, chains and sets for session
+/// affinity by their names. Everything else is for all Services.
 private struct NFTablesOwnership {
     private let planner: NFTablesPlanner
     private let renderer: NFTablesRenderer
@@ -97,7 +97,7 @@ private struct NFTablesOwnership {
         return ObjectDifference(.element, name, state, owners: owners(element.key, set))
     }
 
-    /// A slot that a group no longer has is still the group's.
+    /// A slot that a group no longer has still counts as the group's.
     private func owners(_ key: NFTValue, _ set: NFTSetName) -> Set<ServicePortName> {
         switch set {
         case TableSet.endpoints.name, TableSet.choices.name:

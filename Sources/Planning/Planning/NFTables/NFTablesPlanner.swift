@@ -27,7 +27,7 @@ package struct NFTablesPlanner: Sendable {
     private var moreHairpins: [IPAddress: Int] = [:]
     private var clusterAddresses = ReferenceCounts<IPAddress>()
 
-    /// What a Service has in the plan, to take back when it changes.
+    /// What a Service has in the plan, to remove when it changes.
     private struct PlannedService {
         var groups: [EndpointGroup]
         var clusterAddress: IPAddress?
@@ -62,17 +62,17 @@ package struct NFTablesPlanner: Sendable {
         nodePortCount > 0 && settings.servesLocalhost(family, .nftables)
     }
 
-    /// Every frontend that is served or refused, with whose it is.
+    /// Every frontend that is served or refused, with its owner.
     var frontends: some Collection<FrontendClaim<[TableElement]>> { winners.values }
 
-    /// Whose endpoints a packet goes to whose `meta priority` is `value`.
+    /// The Service port whose endpoints `value` of `meta priority` leads to; nil if no group has it.
     package func title(of value: UInt32) -> String? {
         numbers.key(of: GroupValue(rawValue: value).number).map {
             "\($0.port)\($0.isLocal ? ": endpoints on this node" : "")"
         }
     }
 
-    /// Whose endpoint group a value of `meta priority` stands for.
+    /// The owner of the endpoint group of a value of `meta priority`.
     func groupOwner(of value: UInt32) -> ServicePortName? {
         numbers.key(of: GroupValue(rawValue: value).number)?.port
     }
@@ -137,7 +137,7 @@ package struct NFTablesPlanner: Sendable {
         }
     }
 
-    /// Numbers the groups there are now; the other Services whose numbers that moves.
+    /// Numbers the present groups; returns the other Services whose numbers that moves.
     private mutating func updateNumbers(
         _ names: [ServiceName],
         _ desired: DesiredState
@@ -193,7 +193,7 @@ package struct NFTablesPlanner: Sendable {
         )
     }
 
-    /// Puts a frontend's winner in place of the one before.
+    /// Replaces what the frontend's former winner has in the plan by what the present one has.
     private mutating func decide(_ frontend: FrontendKey, _ change: inout TableChange) {
         let old = winners[frontend]
         let new = claims.winner(of: frontend)
@@ -247,7 +247,7 @@ package struct NFTablesPlanner: Sendable {
         change.remove(NFTElement(NFTValue(clusterAddress)), from: .clusterAddresses, of: &plan)
     }
 
-    /// Whether a chain is there follows from who needs it now.
+    /// A chain exists as long as a group needs it.
     private mutating func countBalancers(_ change: inout TableChange) {
         for balancer in change.balancers {
             let isNeeded = balancers.contains(balancer)
@@ -290,7 +290,7 @@ struct ReferenceCounts<Key: Hashable & Sendable>: Sendable {
         return increment(&counts[key, default: 0]) == 1
     }
 
-    /// Whether it is not needed any more.
+    /// Whether it is no longer needed.
     @discardableResult
     mutating func remove(_ key: Key) -> Bool {
         let count = (counts[key] ?? 0) - 1
