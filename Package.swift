@@ -362,7 +362,12 @@ let package = Package(
 
         // A small network in namespaces, for the demo, the tests and the benchmarks.
         room(.lab, "NamespaceLab", ["Addressing", "CSpawn"], unsafe),
-        room(.lab, "LabTraffic", ["Addressing", argumentParser], unsafe),
+        room(
+            .lab,
+            "LabTraffic",
+            ["Addressing", "SystemCalls", systemPackage, argumentParser],
+            unsafe
+        ),
         room(.lab, "LabCluster", ["Addressing", "PrintableText", "NamespaceLab"]),
         program(
             "fairlead-lab",

@@ -4,7 +4,7 @@ import KubernetesTestServer
 import ServiceModel
 
 /// An API server with a workload and a few Services to probe, in a network namespace that ends with
-/// this process. Every endpoint is one server of ours.
+/// this process. Every endpoint is a server of this process.
 final class BenchCluster {
     /// Endpoints that change at once in a burst.
     static let burst = 200

@@ -7,7 +7,7 @@ struct ChainLayout {
     let workload: Workload
 
     /// So many Services are loaded at a time: the kernel goes through all of a transaction for each
-    /// anonymous map in it, holding everybody up for minutes when there are thousands.
+    /// anonymous map in it, which blocks every writer for minutes when there are thousands.
     private static let pieceSize = 250
 
     private static let table = "ip services"

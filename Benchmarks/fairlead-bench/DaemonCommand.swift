@@ -62,7 +62,7 @@ struct DaemonSizeCommand: ParsableCommand {
     @Argument var rest: Int
 
     func run() throws {
-        guard let workload = Workload(size) else { throw BenchFailure("\(size) is no size") }
+        guard let workload = Workload(size) else { throw BenchFailure("\(size) is not a size") }
         let cluster = try BenchCluster(workload)
         defer { cluster.remove() }
         var figures = DaemonFigures()

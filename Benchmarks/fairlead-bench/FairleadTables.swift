@@ -29,8 +29,8 @@ struct FairleadTables: FairleadPasses {
         dataplane = ModeDataplane(Mode.self, .ipv4, settings, store, localnet: nil)
     }
 
-    /// The benchmark's own lock, where iptables looks for it too: the host's tables are nobody's
-    /// business here. scripts/bench sets it.
+    /// The benchmark's own lock, where iptables looks for it too: the host's tables are not
+    /// touched here. scripts/bench sets it.
     private static var lockFile: String {
         getenv("XTABLES_LOCKFILE").map { String(cString: $0) } ?? "/tmp/fairlead-bench.lock"
     }

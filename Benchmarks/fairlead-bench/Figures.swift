@@ -28,7 +28,7 @@ struct Figures {
         case fullSystem, listen
     }
 
-    /// A figure that is no time.
+    /// A figure that is not a time.
     enum Number: String {
         case peakMiB, peakReadingMiB, natBytes, filterBytes
         /// Netlink messages, and the sends they took.

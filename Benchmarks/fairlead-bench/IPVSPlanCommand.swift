@@ -13,7 +13,7 @@ struct IPVSPlanCommand: ParsableCommand {
 
     @Argument var size: String
     func run() throws {
-        guard let workload = Workload(size) else { throw BenchFailure("\(size) is no size") }
+        guard let workload = Workload(size) else { throw BenchFailure("\(size) is not a size") }
         var figures = Figures()
         let update = workload.full
         let settings = IPVSTables.settings(bindsRange: false)

@@ -20,7 +20,7 @@ struct IPVSSizeCommand: ParsableCommand {
     @Argument var size: String
 
     func run() throws {
-        guard let workload = Workload(size) else { throw BenchFailure("\(size) is no size") }
+        guard let workload = Workload(size) else { throw BenchFailure("\(size) is not a size") }
         var figures = Figures()
         let update = workload.full
         try measureMemory(workload, update, &figures)

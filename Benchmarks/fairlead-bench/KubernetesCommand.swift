@@ -74,7 +74,7 @@ struct KubernetesDecodeCommand: ParsableCommand {
     @Argument var type: String
 
     func run() throws {
-        guard let workload = Workload(size) else { throw BenchFailure("\(size) is no size") }
+        guard let workload = Workload(size) else { throw BenchFailure("\(size) is not a size") }
         let bodies = APIBodies(services: workload.services, endpoints: workload.endpoints)
         let mediaType = type == "json" ? APIMediaType.json : .protobuf
         var store = KubernetesStore(nodeName: "node", startTime: APITime(seconds: 0))

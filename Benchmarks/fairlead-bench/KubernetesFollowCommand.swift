@@ -18,7 +18,7 @@ struct KubernetesFollowCommand: ParsableCommand {
     @Argument var type: String
 
     func run() throws {
-        guard let workload = Workload(size) else { throw BenchFailure("\(size) is no size") }
+        guard let workload = Workload(size) else { throw BenchFailure("\(size) is not a size") }
         var settings = KubernetesSource.Settings(
             logger: Logger(label: "bench") { _ in SwiftLogNoOpLogHandler() }
         )

@@ -14,7 +14,7 @@ struct KubernetesServeCommand: ParsableCommand {
     @Argument var size: String
 
     func run() throws {
-        guard let workload = Workload(size) else { throw BenchFailure("\(size) is no size") }
+        guard let workload = Workload(size) else { throw BenchFailure("\(size) is not a size") }
         let cluster = TestCluster()
         cluster.put((0..<workload.services).map { .service(workload.service($0)) })
         cluster.put(

@@ -22,7 +22,7 @@ struct NFTablesSizeCommand: ParsableCommand {
     @Flag var fairleadOnly = false
 
     func run() throws {
-        guard let workload = Workload(size) else { throw BenchFailure("\(size) is no size") }
+        guard let workload = Workload(size) else { throw BenchFailure("\(size) is not a size") }
         var figures = Figures()
         let update = workload.full
         try measureLife(workload, update, &figures)

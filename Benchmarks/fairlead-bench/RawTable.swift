@@ -2,8 +2,8 @@ import CIPTables
 import DataplaneModel
 import Glibc
 
-/// An IPv4 table as the kernel holds it, to be handed back unchanged: what remains of programming
-/// it when nobody plans, encodes or reads anything.
+/// An IPv4 table as the kernel holds it, to be handed back unchanged: what programming
+/// costs without planning, encoding and reading.
 struct RawTable {
     private let name: TableName
     /// `struct ipt_replace`, complete but for the counters.

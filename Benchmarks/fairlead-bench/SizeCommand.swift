@@ -14,7 +14,7 @@ struct SizeCommand: ParsableCommand {
     @Flag var fairleadOnly = false
 
     func run() throws {
-        guard let workload = Workload(size) else { throw BenchFailure("\(size) is no size") }
+        guard let workload = Workload(size) else { throw BenchFailure("\(size) is not a size") }
         var figures = Figures()
         let update = workload.full
         try measureFairlead(workload, update, &figures)

@@ -23,7 +23,7 @@ struct Workload: Sendable {
     /// For the arguments of commands.
     static func requireSizes(_ texts: [String]) throws {
         for text in texts where Workload(text) == nil {
-            throw ValidationError("\(text) is no size such as 5000x10")
+            throw ValidationError("\(text) is not a size such as 5000x10")
         }
     }
 

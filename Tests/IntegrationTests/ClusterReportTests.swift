@@ -29,7 +29,7 @@ struct ClusterReportTests {
         return report
     }
 
-    @Test("A Service's issues are told when there is a new one, all in one event")
+    @Test("A Service's issues are reported when there is a new one, all in one Event")
     func issues() {
         var state = ClusterReport()
         func notes(_ reasons: [String], _ origin: ServiceOrigin = .cluster) -> [String] {
@@ -44,7 +44,7 @@ struct ClusterReportTests {
         #expect(notes(["b"]) == ["port http: b"])
     }
 
-    @Test("Passes that fail are told from the third in a row on")
+    @Test("Failed passes are reported from the third in a row on")
     func failures() {
         var state = ClusterReport()
         func reasons(_ error: String?) -> [String] {

@@ -67,7 +67,7 @@ struct ConfigurationCommandTests {
     }
 
     @Test(
-        "A file that cannot be used keeps nobody from asking the daemon, at the default socket",
+        "With a file that cannot be used the daemon is still asked, at the default socket",
         arguments: ["status", "confirm"]
     )
     func unusableFile(_ command: String) throws {
@@ -81,7 +81,7 @@ struct ConfigurationCommandTests {
         }
     }
 
-    @Test("A file that cannot be read or written is told with the system's reason")
+    @Test("A file that cannot be read or written is reported with the system's reason")
     func files() throws {
         let read = try fairlead("config", "convert", "-c", "/tmp")
         #expect(read.output.contains("Error: /tmp: cannot be read: Is a directory"))

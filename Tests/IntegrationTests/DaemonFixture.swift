@@ -220,6 +220,22 @@ final class DaemonFixture {
         throw LabError("not applied in time; still:\n\(last)\nlog:\n\(log)")
     }
 
+    /// The sum of a metric's samples.
+    func metric(_ name: String) throws -> Double {
+        let page = try LabCommand.run(
+            ["curl", "-sf", "http://127.0.0.1:10249/metrics"],
+            in: lab.node
+        )
+        return page.split(separator: "\n")
+            .filter { $0.hasPrefix(name + "{") || $0.hasPrefix(name + " ") }
+            .reduce(0) { $0 + (Double($1.split(separator: " ").last ?? "") ?? 0) }
+    }
+
+    /// Waits until `condition` holds; throws with the log if that takes a minute.
+    func wait(for what: String, _ condition: () throws -> Bool) throws {
+        guard try eventually(condition) else { throw LabError("no \(what)\nlog:\n\(log)") }
+    }
+
     /// Runs a program in the node's namespace. If it is iptables, it shares the daemon's lock and
     /// leaves the host's alone.
     @discardableResult

@@ -126,7 +126,7 @@ extension KernelSuites {
             print("API: at most \(slowest) s from a deletion to the end of its rules")
             #expect(slowest < Self.limit)
             #expect(!fixture.log.contains("Removal guard"))
-            // As many go while nobody looks: the list that follows lacks them.
+            // As many go while the watch is broken: the list that follows lacks them.
             let many = Self.lasting..<(Self.lasting + Self.passing)
             cluster.put(many.flatMap(Self.content))
             _ = try time(fixture) { try isServed(many.upperBound - 1, fixture) }

@@ -7,7 +7,7 @@ import ServiceModel
 import Testing
 
 extension KernelSuites {
-    /// What goes wrong on a node, told at the objects that it is about.
+    /// Events at the objects that a problem of a node concerns.
     @Suite("Events of the daemon")
     struct EventTests {
         private static func service(_ name: String, healthPort: Bool = false) -> ClusterContent {
@@ -35,7 +35,9 @@ extension KernelSuites {
             """
         }
 
-        @Test("Taken ports, contested addresses and repaired rules are told at Services and Node")
+        @Test(
+            "Ports in use, contested addresses and repaired rules are reported at Services and Node"
+        )
         func wholeDaemon() async throws {
             let cluster = TestCluster()
             let addresses = [IPAddress(LabAddresses.node(.ipv4))].compactMap { $0 }
@@ -63,7 +65,7 @@ extension KernelSuites {
                 in: fixture.lab.node
             )
             try fixture.start()
-            try told(
+            try reported(
                 [
                     ["\"reason\":\"Starting\"", "\"name\":\"node-a\"", "mode iptables"],
                     ["\"reason\":\"FailedToStartProxierHealthcheck\"", "\"name\":\"node-a\""],
@@ -82,7 +84,11 @@ extension KernelSuites {
                 #expect(event.json.contains("\"uid\":\""))
             }
             try fixture.iptables("-t", "nat", "-F", "PREROUTING")
-            try told([["\"reason\":\"RulesRepaired\"", "\"name\":\"node-a\""]], server, fixture)
+            try reported(
+                [["\"reason\":\"RulesRepaired\"", "\"name\":\"node-a\""]],
+                server,
+                fixture
+            )
             let metrics = try LabCommand.run(
                 ["curl", "-s", "http://127.0.0.1:10249/metrics"],
                 in: fixture.lab.node
@@ -95,7 +101,7 @@ extension KernelSuites {
         }
 
         /// Waits until there is an event with each of these groups of pieces.
-        private func told(
+        private func reported(
             _ wanted: [[String]],
             _ server: KubernetesTestServer,
             _ fixture: DaemonFixture

@@ -1,7 +1,7 @@
 import Glibc
 import NamespaceLab
 
-/// Asks until it is so, and says whether it became so in time.
+/// Checks until the condition holds; false if it does not within the limit, which is that of a hang.
 func eventually(
     within limit: Duration = .seconds(60),
     _ check: () throws -> Bool

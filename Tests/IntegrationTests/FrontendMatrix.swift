@@ -216,7 +216,7 @@ struct FrontendMatrix {
         let vip = Addresses(family: family).external(20)
         let (lab, bridge) = (fixture.lab, LabAddresses.bridge(family))
         try expect(answers(bridge, 1), from: lab.client, vip)
-        let stranger = LabAddresses.stranger(family)
+        let stranger = LabAddresses.otherClient(family)
         try expect(["timeout"], from: lab.client, vip, source: stranger, count: 1)
     }
 

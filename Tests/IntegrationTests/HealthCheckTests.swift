@@ -8,9 +8,6 @@ extension KernelSuites {
     /// them.
     @Suite("Health checks")
     struct HealthCheckTests {
-        /// What three failures and a hung one take, and time for a pass on a busy machine.
-        private static let fallTime = Duration.seconds(4 * 0.3 + 20)
-
         private static func manifest(_ check: String) -> String {
             """
             services:
@@ -42,14 +39,8 @@ extension KernelSuites {
         }
 
         private func wait(for endpoints: [Int], _ fixture: DaemonFixture) throws {
-            let deadline = Deadline(in: Self.fallTime)
-            while try programmed(fixture) != endpoints {
-                guard !deadline.hasPassed else {
-                    throw LabError(
-                        "not \(endpoints) but \(try programmed(fixture))\n\(fixture.log)"
-                    )
-                }
-                usleep(50_000)
+            try fixture.wait(for: "rules for endpoints \(endpoints)") {
+                try programmed(fixture) == endpoints
             }
         }
 
@@ -66,7 +57,10 @@ extension KernelSuites {
             try fixture.write(Self.manifest("tcp: {}"))
             try fixture.start()
             try fixture.waitUntilApplied()
-            usleep(1_500_000)
+            // More rounds than an endpoint that fails would stay for.
+            try fixture.wait(for: "five rounds of probes") {
+                try fixture.metric("fairlead_health_check_probes_total") >= 10
+            }
             #expect(try programmed(fixture) == [1, 2])
             servers[1] = nil
             try wait(for: [2], fixture)
@@ -81,7 +75,7 @@ extension KernelSuites {
             servers[1] = try serve(fixture, 1)
             try wait(for: [1, 2], fixture)
             #expect(try LifeScript.answers(fixture) == ["pod1", "pod2"])
-            // Panic: with nobody left both are kept, and the first to come back is used alone.
+            // Without a healthy endpoint both are kept, and the first to come back is used alone.
             servers[1] = nil
             try wait(for: [2], fixture)
             servers[2] = nil

@@ -32,7 +32,7 @@ extension KernelSuites {
             status: {socket: \(directory)/sock}
 
             """.write(toFile: directory + "/fairlead.yaml", atomically: true, encoding: .utf8)
-            // The limit is one of the user namespace: nobody else's counts.
+            // The limit is one of the user namespace, without the watches of other ones.
             let daemon = try LabProcess([
                 "unshare", "--user", "--map-root-user", "--net", "sh", "-c",
                 "echo 0 >/proc/sys/user/max_inotify_instances && exec \"$0\" run -c \"$1\" >\"$2\" 2>&1",

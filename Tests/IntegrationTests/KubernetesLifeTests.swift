@@ -134,28 +134,26 @@ extension KernelSuites {
             #expect(rules.contains { $0.contains("10.181.0.0/24") })
             #expect(!rules.contains { $0.contains(LabAddresses.podRanges[0]) })
             #expect(fixture.log.contains("Node object changed"))
-            // A Node that is gone takes nothing with it.
+            // A Node that is gone leaves zone and ranges as they were.
+            func changes() -> Int {
+                fixture.log.components(separatedBy: "Node object changed").count
+            }
+            let before = changes()
             cluster.deleteNode()
-            usleep(700_000)
+            try fixture.wait(for: "report of the missing Node") {
+                try fixture.fairlead("status").output.contains("no Node ")
+            }
             #expect(try LifeScript.answers(fixture) == ["pod2"])
+            #expect(changes() == before)
             #expect(try fixture.stop() == 0)
             await server.stop()
         }
 
         /// Waits until just these answer.
-        private func answered(
-            by pods: Set<String>,
-            _ fixture: DaemonFixture,
-            within limit: Duration = .seconds(60)
-        ) throws {
-            let deadline = Deadline(in: limit)
-            var last: Set<String> = []
-            while !deadline.hasPassed {
-                last = try LifeScript.answers(fixture)
-                if last == pods { return }
-                usleep(50_000)
+        private func answered(by pods: Set<String>, _ fixture: DaemonFixture) throws {
+            try fixture.wait(for: "answers of \(pods.sorted())") {
+                try LifeScript.answers(fixture) == pods
             }
-            throw LabError("answers: \(last), not \(pods); log:\n\(fixture.log)")
         }
     }
 }

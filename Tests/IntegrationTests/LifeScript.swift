@@ -27,7 +27,7 @@ enum LifeScript {
 
         """
 
-    /// Services that nobody calls, to keep a pass busy.
+    /// Services without clients, to keep a pass busy.
     static func ballast(_ count: Int) -> String {
         "services:\n"
             + (0..<count).map { index in
@@ -42,7 +42,7 @@ enum LifeScript {
             .joined()
     }
 
-    /// Who answers a pod that is no endpoint.
+    /// The names that answer a pod that is not an endpoint.
     static func answers(_ fixture: DaemonFixture, count: Int = 30) throws -> Set<String> {
         let lines = try fixture.agent.connect(
             to: "\(vip):80/tcp",

@@ -23,7 +23,7 @@ extension KernelSuites {
             try fixture.write(LifeScript.web())
             try fixture.waitUntilApplied()
             #expect(try LifeScript.answers(fixture, count: 1) == ["refused"])
-            // A mistake takes nothing away, and is reported with its place.
+            // A mistake removes nothing, and is reported with its place.
             try fixture.write(LifeScript.web(1))
             try fixture.waitUntilApplied()
             try fixture.write("services:\n  - {name: shop/web, ports: [}\n")
@@ -87,7 +87,7 @@ extension KernelSuites {
             try fixture.stop()
         }
 
-        @Test("What others flush, delete or edit is put back within seconds")
+        @Test("What other programs flush, delete or edit is put back")
         func repair() throws {
             let fixture = try DaemonFixture()
             try fixture.write(LifeScript.web(1, 2))
@@ -95,11 +95,11 @@ extension KernelSuites {
             try fixture.waitUntilApplied()
             let before = try fixture.rules(.ipv4)
             try fixture.iptables("-t", "nat", "-F")
-            try fixture.waitUntilApplied(.seconds(5))
+            try fixture.waitUntilApplied()
             #expect(try fixture.rules(.ipv4) == before)
             #expect(try LifeScript.answers(fixture) == ["pod1", "pod2"])
             try fixture.iptables("-t", "filter", "-D", "FORWARD", "1")
-            try fixture.waitUntilApplied(.seconds(5))
+            try fixture.waitUntilApplied()
             #expect(try fixture.rules(.ipv4) == before)
             // An edit that keeps the table's size.
             try fixture.iptables(
@@ -119,7 +119,7 @@ extension KernelSuites {
                 "-j",
                 "ACCEPT"
             )
-            try fixture.waitUntilApplied(.seconds(5))
+            try fixture.waitUntilApplied()
             #expect(try LifeScript.answers(fixture) == ["pod1", "pod2"])
             try fixture.stop()
         }
@@ -134,7 +134,7 @@ extension KernelSuites {
             try fixture.iptables("-P", "FORWARD", "ACCEPT")
             // Something to count.
             _ = try fixture.agent.connect(to: "127.0.0.1:9/tcp", in: fixture.lab.node)
-            // iptables-save is silent about tables that nobody has opened yet.
+            // iptables-save leaves out tables that no program has opened yet.
             for table in ["nat", "filter"] {
                 try fixture.run(["ip6tables-legacy", "-t", table, "-L"])
             }
@@ -149,7 +149,7 @@ extension KernelSuites {
                 !$0.contains("FAIRLEAD-")
             }
             #expect(during == before[0])
-            // Added while we run, by somebody who does not know us.
+            // Added while the daemon runs, by a program that does not know it.
             try fixture.iptables("-I", "INPUT", "-p", "udp", "--dport", "7", "-j", "DROP")
             try fixture.write(LifeScript.web(1, 2))
             try fixture.waitUntilApplied()

@@ -7,7 +7,7 @@ import NamespaceLab
 import Testing
 
 extension KernelSuites {
-    /// Node ports on 127.0.0.1: for the node itself, and for nobody else.
+    /// Node ports on 127.0.0.1: for the node itself only.
     @Suite("Localhost")
     struct LocalhostTests {
         static let modes = ["iptables", "nftables"]

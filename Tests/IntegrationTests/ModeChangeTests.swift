@@ -5,7 +5,7 @@ import NamespaceLab
 import Testing
 
 extension KernelSuites {
-    /// What another mode left goes as soon as the present one serves, whatever else fails.
+    /// What another mode left is removed as soon as the present one serves, whatever else fails.
     @Suite("Change of mode")
     struct ModeChangeTests {
         /// With a node port, for which iptables mode wants to set a parameter of the host.
@@ -26,19 +26,6 @@ extension KernelSuites {
                 .contains("fairlead")
         }
 
-        private func eventually(
-            _ what: String,
-            _ fixture: DaemonFixture,
-            _ condition: () throws -> Bool
-        ) throws {
-            let deadline = Deadline(in: .seconds(30))
-            while !deadline.hasPassed {
-                if try condition() { return }
-                usleep(50_000)
-            }
-            throw LabError("\(what) did not come true\n\(fixture.log)")
-        }
-
         @Test("With a read-only /proc/sys the old mode's table goes, and new endpoints count")
         func readOnlySettings() throws {
             let fixture = try DaemonFixture(mode: "nftables")
@@ -51,12 +38,12 @@ extension KernelSuites {
             try fixture.changeMode("iptables")
             try fixture.startWithReadOnlySettings()
             try fixture.waitUntilApplied()
-            try eventually("the removal of the table", fixture) { try !hasTable(fixture) }
-            // What could not be set is said all the same.
+            try fixture.wait(for: "removal of the table") { try !hasTable(fixture) }
+            // What could not be set is still reported.
             for words in [
                 "node ports do not answer on 127.0.0.1", "Removed objects of another mode",
             ] {
-                try eventually("\(words) in the log", fixture) { fixture.log.contains(words) }
+                try fixture.wait(for: "\(words) in the log") { fixture.log.contains(words) }
             }
             let status = try fixture.fairlead("status")
             #expect(status.output.contains("node ports do not answer"), "\(status.output)")
@@ -67,7 +54,9 @@ extension KernelSuites {
             try fixture.stop()
         }
 
-        @Test("As long as the new mode cannot serve, the old one does, and everybody says so")
+        @Test(
+            "As long as the new mode cannot serve, the old one does, and log and status report it"
+        )
         func blocked() throws {
             let fixture = try DaemonFixture(mode: "nftables")
             try fixture.write(Self.web(1))
@@ -92,7 +81,7 @@ extension KernelSuites {
             ])
             try fixture.start()
             let remains = "table fairlead of nftables: needed until the mode in use has programmed"
-            try eventually("a word on the old table", fixture) {
+            try fixture.wait(for: "report of the old table") {
                 fixture.log.contains(remains)
             }
             #expect(fixture.log.contains("Objects of another mode remain"))
@@ -101,7 +90,7 @@ extension KernelSuites {
             #expect(try LifeScript.answers(fixture, count: 10) == ["pod1"])
             lock.signal(SIGKILL)
             _ = try lock.finish()
-            try eventually("the removal of the table", fixture) { try !hasTable(fixture) }
+            try fixture.wait(for: "removal of the table") { try !hasTable(fixture) }
             try fixture.waitUntilApplied()
             #expect(try LifeScript.answers(fixture, count: 10) == ["pod1"])
             let equal = try fixture.fairlead("verify")
@@ -109,7 +98,7 @@ extension KernelSuites {
             try fixture.stop()
         }
 
-        @Test("apply with another mode takes the old one away, and says what failed")
+        @Test("apply with another mode removes the old one")
         func apply() throws {
             let fixture = try DaemonFixture(mode: "iptables", servers: false)
             try fixture.write(Self.web(1))

@@ -107,7 +107,7 @@ extension KernelSuites {
                 fixture,
                 "198.51.100.20:53/udp",
                 from: lab.client,
-                source: LabAddresses.stranger(.ipv4),
+                source: LabAddresses.otherClient(.ipv4),
                 count: 1,
                 answer: "timeout"
             )

@@ -38,7 +38,7 @@ extension KernelSuites {
         func portmapOfNodePort(_ mode: String) throws {
             let node = try NeighbourNode(mode)
             #expect(try node.findings("node port") == [])
-            // After ours: of two chains at one priority, the kernel lets that translate which was
+            // After Fairlead's: of two chains at one priority, the kernel lets that translate which was
             // registered last.
             try node.iptables(Neighbours.portmap(30080), program: "iptables-nft")
             if mode == "nftables" {

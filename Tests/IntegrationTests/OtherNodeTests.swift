@@ -6,7 +6,7 @@ import NamespaceLab
 import ServiceModel
 import Testing
 
-/// Services that claim another node's address, as far as commands tell; what becomes of packets is
+/// Services that claim another node's address, in the output of commands; what becomes of packets is
 /// looked at in User-mode Linux.
 @Suite("Another node's address")
 struct OtherNodeTests {

@@ -17,7 +17,9 @@ extension KernelSuites {
             try fixture.rules(.ipv4).contains { $0.contains(address) }
         }
 
-        @Test("Most Services missing at once stay until somebody confirms; others change meanwhile")
+        @Test(
+            "Most Services missing at once stay until they are confirmed; others change meanwhile"
+        )
         func confirmation() throws {
             let fixture = try DaemonFixture()
             try fixture.write(Self.many)

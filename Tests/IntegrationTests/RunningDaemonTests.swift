@@ -73,8 +73,8 @@ extension KernelSuites {
             )
             await server.stop()
             let output = result.output
-            let told = "configuration: that of the running daemon (process "
-            #expect(output.contains(told), "\(output)")
+            let source = "configuration: that of the running daemon (process "
+            #expect(output.contains(source), "\(output)")
             for line in ["verify: 0", "plan: 0", "elsewhere: 1", "daemon: 0"] {
                 #expect(
                     output.contains("\n\(line)\n") || output.hasSuffix("\n\(line)\n"),

@@ -4,7 +4,7 @@ import NamespaceLab
 import Testing
 
 extension KernelSuites {
-    /// What systemd is told, by a daemon that has a socket in systemd's place.
+    /// The messages to systemd of a daemon that has a socket in systemd's place.
     @Suite("Service manager")
     struct ServiceManagerTests {
         @Test("Ready at once, with what is waited for; alive while waiting; healthy after a pass")
@@ -95,10 +95,10 @@ extension KernelSuites {
             try fixture.stop()
         }
 
-        @Test("A service manager that takes no messages keeps nobody from serving or ending")
+        @Test("A service manager that reads no messages delays neither serving nor ending")
         func deaf() throws {
             let fixture = try DaemonFixture(mode: "nftables", servers: false)
-            // Has room for ten messages or so (net.unix.max_dgram_qlen), and nobody reads them.
+            // Has room for ten messages or so (net.unix.max_dgram_qlen), and none is read.
             let manager = try NotifySocket(fixture.directory + "/notify")
             try fixture.write(LifeScript.web(1))
             try fixture.start(environment: manager.environment)

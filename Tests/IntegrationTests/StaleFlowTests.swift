@@ -41,21 +41,20 @@ struct StaleFlowScript {
         return String((lines.first ?? "").prefix { $0 != " " })
     }
 
-    /// Asks until `expected` answers. That takes less than a second, but not on a machine that does
-    /// much else; without a flow's deletion it never comes, as each datagram keeps the flow alive.
+    /// Sends until `expected` answers. Without the deletion of the flow it never does, as each
+    /// datagram keeps the flow alive.
     private func expect(
         _ expected: String,
         _ endpoint: String? = nil,
         sourceLocation: SourceLocation = #_sourceLocation
     ) throws {
-        let deadline = Deadline(in: .seconds(10))
         var last = ""
-        repeat {
+        let answered = try eventually {
             last = try answer(endpoint)
-            if last == expected { return }
-            usleep(20_000)
-        } while !deadline.hasPassed
-        Issue.record(
+            return last == expected
+        }
+        #expect(
+            answered,
             "\(last) answered, not \(expected)\n\(fixture.log)",
             sourceLocation: sourceLocation
         )
@@ -81,7 +80,7 @@ struct StaleFlowScript {
     private func insertOthers() throws {
         let (client, node) = (LabAddresses.client(family), LabAddresses.node(family))
         let stranger = family == .ipv4 ? "203.0.113.9" : "2001:db8:113::9"
-        // A node port's number, at somebody else's address and from here to there.
+        // A node port's number at an address of another host, from this node to there.
         try insert("-p udp -s \(node) -d \(stranger) --sport 7001 --dport \(Self.nodePort)")
         try insert("-p udp -s \(client) -d \(stranger) --sport 7002 --dport 53")
         // Another port of the Service's address, and TCP at its own.
@@ -133,7 +132,7 @@ struct StaleFlowScript {
         try fixture.write(manifest(1, 2, 3))
         try waitUntilCleaned(1)
         #expect(try answer(timeout: .seconds(2)) == "pod2")
-        // Without an endpoint nobody answers, not the former one either.
+        // Without an endpoint there is no answer, not from the former one either.
         try fixture.write(manifest())
         try expect("refused")
         try fixture.write(manifest(3))

@@ -4,7 +4,7 @@ import NamespaceLab
 import Testing
 
 extension KernelSuites {
-    /// What a running daemon tells load balancers, Prometheus and people.
+    /// Health checks, metrics and status of a running daemon.
     @Suite("Health, metrics and status")
     struct TelemetryTests {
         private static func manifest(ready: Bool = true, port: Int = 32100) -> String {
@@ -34,7 +34,7 @@ extension KernelSuites {
             """
         }
 
-        /// Status, headers and body of a request from a namespace; nil if nobody answers.
+        /// Status, headers and body of a request from a namespace; nil without an answer.
         private func get(
             _ url: String,
             in namespace: String,
@@ -76,8 +76,8 @@ extension KernelSuites {
             try fixture.stop()
         }
 
-        @Test("A health check port that somebody else has is reported, and taken when it is free")
-        func takenPort() throws {
+        @Test("A health check port that is in use is reported, and served when it is free")
+        func portInUse() throws {
             let fixture = try DaemonFixture(mode: "nftables", servers: false)
             let squatter = try fixture.agent.serve(
                 ["0.0.0.0:32100/tcp"],
@@ -173,11 +173,10 @@ extension KernelSuites {
             )
             for round in 1...10 {
                 try fixture.write(Self.crowd(500, round: round))
-                usleep(200_000)
+                try fixture.waitUntilApplied()
             }
             let (output, code) = try client.finish(Deadline(in: .seconds(120)))
             #expect(code == 0 && output == "1000 answers\n", "\(output)")
-            try fixture.waitUntilApplied()
             try fixture.stop()
         }
 

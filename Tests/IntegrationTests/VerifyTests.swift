@@ -4,7 +4,7 @@ import NamespaceLab
 import Testing
 
 extension KernelSuites {
-    /// `fairlead verify` and the log name the Service whose objects somebody damaged.
+    /// `fairlead verify` and the log name the Service whose objects were damaged.
     @Suite("Verify")
     struct VerifyTests {
         @Test("iptables: a damaged chain is named with its Service, and repaired in its name")

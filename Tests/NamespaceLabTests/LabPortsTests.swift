@@ -17,24 +17,24 @@ struct LabPortsTests {
             var used: Set<Int> = []
             // As many checks of two nodes as the range has room for.
             for _ in 0..<49 {
-                let first = try ports.take(1200, of: "pod1")
+                let first = try ports.reserve(1200, for: "pod1")
                 let taken = Set(first..<first + 1200)
                 #expect(used.isDisjoint(with: taken))
                 used.formUnion(taken)
             }
             #expect(used.allSatisfy(LabPorts.range.contains))
-            #expect(try ports.take(10, of: "client") == 1024)
+            #expect(try ports.reserve(10, for: "client") == 1024)
         }
     }
 
-    @Test("After the last port comes the first, and a spoiled file is no obstacle")
+    @Test("After the last port comes the first, also with a damaged file")
     func wrap() throws {
         try withPorts { ports, path in
             try "60990".write(toFile: path + "/pod1.port", atomically: true, encoding: .utf8)
-            #expect(try ports.take(20, of: "pod1") == 60_990)
-            #expect(try ports.take(1, of: "pod1") == 1024 + (60_990 + 36 - 61_000))
+            #expect(try ports.reserve(20, for: "pod1") == 60_990)
+            #expect(try ports.reserve(1, for: "pod1") == 1024 + (60_990 + 36 - 61_000))
             try "nonsense".write(toFile: path + "/pod1.port", atomically: true, encoding: .utf8)
-            #expect(try ports.take(1, of: "pod1") == 1024)
+            #expect(try ports.reserve(1, for: "pod1") == 1024)
         }
     }
 }

@@ -21,7 +21,7 @@ struct LostConnectionTests {
         }
     }
 
-    @Test("Silence that is due is no loss, and neither is a wrong answer")
+    @Test("Neither expected silence nor a wrong answer is a loss")
     func none() throws {
         var connections = try answered()
         #expect(LostConnections(connections).count == 0)

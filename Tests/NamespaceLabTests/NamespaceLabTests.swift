@@ -8,7 +8,7 @@ import Testing
 struct NamespaceLabTests {
     private let agent = LabAgent(BuiltProgram.agent)
 
-    @Test("Everybody reaches everybody, in both families", arguments: IPFamily.allCases)
+    @Test("All members reach all others, in both families", arguments: IPFamily.allCases)
     func connectivity(_ family: IPFamily) throws {
         let lab = try NamespaceLab(name: "t\(getpid())")
         let server = endpoint(LabAddresses.pod(1, family), "8080/tcp")
@@ -21,7 +21,7 @@ struct NamespaceLabTests {
             ]
         )
         #expect(try agent.connect(to: datagrams, in: lab.client) == ["pod1 \(client)"])
-        let stranger = LabAddresses.stranger(family)
+        let stranger = LabAddresses.otherClient(family)
         #expect(
             try agent.connect(to: server, from: stranger, in: lab.client) == ["pod1 \(stranger)"]
         )
@@ -75,7 +75,7 @@ struct NamespaceLabTests {
             #expect(access("/run/netns/\(lab.node)", F_OK) == 0)
             #expect(access("/run/netns/fl-\(name)-pod9", F_OK) != 0)
         }
-        // Whoever runs the tests may ignore SIGTERM, and so do programs then.
+        // A runner of tests may ignore SIGTERM, which its programs inherit.
         #expect([128 + SIGTERM, 128 + SIGKILL].contains(try sleeper.finish().status))
         #expect(LabBuilder.namespaces(of: name) == [])
         // Another lab, whose name only begins so, is not touched.

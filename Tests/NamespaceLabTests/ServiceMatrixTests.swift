@@ -45,7 +45,7 @@ struct ServiceMatrixTests {
         #expect(try expectation("[fd00:96::2:4]:53/udp", from: .pod(3)) == .refused)
     }
 
-    @Test("A wrong endpoint, a wrong source and a missing answer are told")
+    @Test("A wrong endpoint, a wrong source and a missing answer are reported")
     func complaints() throws {
         let shape = try LabShape(nodes: 2)
         var connection = try #require(
@@ -54,12 +54,12 @@ struct ServiceMatrixTests {
             }
         )
         connection.outcomes = [String](repeating: "pod4 192.0.2.100", count: 12)
-        #expect(connection.complaint(in: shape) == nil)
+        #expect(connection.mismatch(in: shape) == nil)
         for wrong in ["pod1 192.0.2.100", "pod4 192.0.2.2", "timeout", "refused"] {
             connection.outcomes[5] = wrong
-            #expect(connection.complaint(in: shape)?.contains("1 of 12: \(wrong)") == true)
+            #expect(connection.mismatch(in: shape)?.contains("1 of 12: \(wrong)") == true)
         }
         connection.outcomes = ["pod4 192.0.2.100"]
-        #expect(connection.complaint(in: shape) == "1 outcomes of 12 connections")
+        #expect(connection.mismatch(in: shape) == "1 outcomes of 12 connections")
     }
 }

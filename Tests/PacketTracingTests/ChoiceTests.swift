@@ -130,7 +130,7 @@ import Testing
         #expect(try made.mismatches("10.244.1.7 -> 10.96.0.10:80/tcp = \(list)").count == 1)
         let trace = try made.trace("10.244.1.7", to: "10.96.0.10:80/tcp")
         #expect(trace.affinity?.timeoutSeconds == 10800)
-        #expect(trace.path[0].steps.filter { $0.clients == .returning }.count == 3)
+        #expect(trace.path[0].steps.filter { $0.returningClientsOnly }.count == 3)
     }
 
     @Test("An endpoint chain may hold the list and the DNAT for both ways")

@@ -66,7 +66,7 @@ import Testing
         arguments: [
             ("10.1.1.1 10.2.2.2:80/tcp = DROP", "write: FROM"),
             ("10.1.1.1 -> 10.2.2.2:80/tcp DROP", "write: FROM"),
-            ("10.1.1 -> 10.2.2.2:80/tcp = DROP", "'10.1.1' is no address"),
+            ("10.1.1 -> 10.2.2.2:80/tcp = DROP", "'10.1.1' is not an address"),
             ("10.1.1.1 by x -> 10.2.2.2:80/tcp = DROP", "left of '->'"),
             ("10.1.1.1 -> 10.2.2.2:80 = DROP", "'10.2.2.2:80' is neither"),
             ("10.1.1.1 -> [fd00::1]:80/tcp = DROP", "different families"),
@@ -83,13 +83,13 @@ import Testing
             ("10.1.1.1 -> 10.2.2.2:80/tcp = 10.0.0.1:1 0%", "'0%' behind"),
             ("10.1.1.1 -> 10.2.2.2:80/tcp = 10.0.0.1:1 sticky", "write '; sticky'"),
             ("10.1.1.1 -> 10.2.2.2:80/tcp = 10.0.0.1:1; stick", "'stick' behind ';'"),
-            ("10.1.1.1 -> 10.2.2.2:80/tcp = DROP @ebpf", "'ebpf' is no mode"),
-            ("10.1.1.1 -> 10.2.2.2:80/tcp = DROP @", "'' is no mode"),
+            ("10.1.1.1 -> 10.2.2.2:80/tcp = DROP @ebpf", "'ebpf' is not a mode"),
+            ("10.1.1.1 -> 10.2.2.2:80/tcp = DROP @", "'' is not a mode"),
             ("10.1.1.1 -> 10.2.2.2:80/tcp = DROP !ipvs", "behind the outcome"),
             ("10.1.1.1 -> 10.2.2.2:80/tcp = DROP !ipvs()", "needs a reason"),
             ("10.1.1.1 -> 10.2.2.2:80/tcp = DROP @ipvs @ipvs", "more than one"),
-            ("local 10.0.0", "'10.0.0' is no address"), ("link cni0", "write: link"),
-            ("link cni0 10.0.0.0/33", "no address range"),
+            ("local 10.0.0", "'10.0.0' is not an address"), ("link cni0", "write: link"),
+            ("link cni0 10.0.0.0/33", "not an address range"),
         ]
     )
     func faults(line: String, message: String) throws {

@@ -42,7 +42,7 @@ import Testing
         #expect(step.destinations == ["10.180.1.1:80"])
         #expect(
             step.reasons.last
-                == "the BPF program says yes: source and destination are 10.180.1.1"
+                == "the BPF program matches: source and destination are 10.180.1.1"
         )
     }
 

@@ -1,8 +1,9 @@
 import Addressing
 import DataplaneModel
-import PacketTracing
 import TestSupport
 import Testing
+
+@testable import PacketTracing
 
 @Suite struct IPVSHookTests {
     /// A frontend on 10.96.0.10, and rules in mangle's two hooks so that they show.
@@ -185,8 +186,11 @@ import Testing
         let trace = try made.trace("127.0.0.1", to: "10.96.0.10:80/tcp")
         #expect(
             trace.outcomes == [
-                FlowOutcome(FlowResult(.delivered(socket("192.0.2.1:8080"))), probability: 0.25),
-                FlowOutcome(FlowResult(.dropped), probability: 0.75),
+                FlowOutcome(
+                    result: FlowResult(.delivered(socket("192.0.2.1:8080"))),
+                    probability: 0.25
+                ),
+                FlowOutcome(result: FlowResult(.dropped), probability: 0.75),
             ]
         )
         #expect(trace.reason == "IPVS does not send packets from a loopback address to other hosts")

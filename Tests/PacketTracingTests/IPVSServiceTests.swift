@@ -154,7 +154,7 @@ import Testing
         #expect(try Self.services.mismatches(flows) == [])
     }
 
-    @Test("Source ranges drop everybody else, before IPVS")
+    @Test("Source ranges drop all other clients, before IPVS")
     func sourceRanges() throws {
         let flows = """
             203.0.114.9 -> 198.51.100.7:80/tcp = DROP

@@ -44,7 +44,7 @@ import Testing
         let trace = try made.trace("10.244.1.7", to: Self.frontend)
         #expect(trace.affinity?.timeoutSeconds == 10800)
         #expect(trace.title == "default/web:http")
-        let returning = trace.path.flatMap(\.steps).filter { $0.clients == .returning }
+        let returning = trace.path.flatMap(\.steps).filter { $0.returningClientsOnly }
         #expect(returning.map(\.chain) == ["affinity-5", "known-5", "known-5", "known-5"])
     }
 

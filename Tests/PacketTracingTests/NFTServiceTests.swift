@@ -120,7 +120,7 @@ import Testing
         #expect(try layout.made.mismatches(flows) == [])
     }
 
-    @Test("Source ranges drop everybody else, before translation")
+    @Test("Source ranges drop all other clients, before translation")
     func sourceRanges() throws {
         var layout = Self.web
         layout.allow("198.51.100.6:80", from: "203.0.113.0/24", "203.0.113.128/25", "192.0.2.1/32")

@@ -149,7 +149,7 @@ import Testing
     @Test("Reasons name what was asked, the set, and what it is for")
     func reasons() throws {
         var made = HandMadeIPVS()
-        made.set("DROPS", .frontend, title: "nobody here", [.at("192.0.2.1:80")])
+        made.set("DROPS", .frontend, title: "none here", [.at("192.0.2.1:80")])
         made.set("RANGES", .frontendSource, [.at("192.0.2.1:80", from: "10.0.0.0/8")])
         made.set("PORTS", .port, [.port(port(80))])
         made.set("HOSTS", .address, [])
@@ -170,7 +170,7 @@ import Testing
         )
         let trace = try made.trace("203.0.113.9", to: "192.0.2.1:80/tcp", .everything)
         let reasons = [
-            "192.0.2.1:80/tcp is in DROPS (nobody here)",
+            "192.0.2.1:80/tcp is in DROPS (none here)",
             "192.0.2.1:80/tcp from 203.0.113.9 is not in RANGES", "port 80 is in PORTS",
         ]
         let steps = trace.steps("filter INPUT")
@@ -244,7 +244,7 @@ import Testing
         }
     }
 
-    @Test("A mark from the client's port cannot be told")
+    @Test("A mark from the client's port is undecidable")
     func unknown() throws {
         var made = made(dropping: 0x10001)
         made.rules.state.mangle.jumps[0].rule.target = .mark(from: "MARKS", .destination, .source)

@@ -1,8 +1,9 @@
 import Addressing
 import DataplaneModel
-import PacketTracing
 import TestSupport
 import Testing
+
+@testable import PacketTracing
 
 @Suite struct VirtualServerTests {
     private static let list = "10.244.1.7 -> 10.96.0.10:80/tcp = "
@@ -167,7 +168,7 @@ import Testing
     }
 
     @Test("sh refuses the clients it hashes to a real server of weight 0")
-    func sourceHashToNobody() throws {
+    func sourceHashWithoutWeight() throws {
         let made = made(
             scheduler: "sh",
             .real("10.180.1.1:80", weight: 3),
@@ -176,8 +177,11 @@ import Testing
         let trace = try made.trace("10.244.1.7", to: "10.96.0.10:80/tcp")
         #expect(
             trace.outcomes == [
-                FlowOutcome(FlowResult(.delivered(socket("10.180.1.1:80"))), probability: 0.75),
-                FlowOutcome(FlowResult(.rejected), probability: 0.25),
+                FlowOutcome(
+                    result: FlowResult(.delivered(socket("10.180.1.1:80"))),
+                    probability: 0.75
+                ),
+                FlowOutcome(result: FlowResult(.rejected), probability: 0.25),
             ]
         )
         #expect(

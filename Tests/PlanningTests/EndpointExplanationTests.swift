@@ -56,7 +56,7 @@ struct EndpointExplanationTests {
         return endpoint
     }
 
-    @Test("Each reason is told from the others")
+    @Test("The reasons are distinct")
     func reasons() throws {
         let seen = try explain([
             endpoint(1),
@@ -102,7 +102,7 @@ struct EndpointExplanationTests {
             unhealthy: Dictionary(uniqueKeysWithValues: reasons.map { ($0, "Connection refused") })
         )
         #expect(seen[1]?.cluster == .unhealthy("Connection refused"))
-        #expect(seen[1]?.local.words == "unhealthy: Connection refused")
+        #expect(seen[1]?.local.text == "unhealthy: Connection refused")
         #expect(seen[2]?.cluster == .chosen && seen[3]?.cluster == .withoutWeight)
     }
 

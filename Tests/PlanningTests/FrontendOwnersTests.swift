@@ -28,7 +28,7 @@ struct FrontendOwnersTests {
                     let owner = owners.owner(of: key)
                     #expect(
                         owner.map { server.title?.hasPrefix("\($0): ") == true } == true,
-                        "\(key): \(server.title ?? "") is not \(owner.map { "\($0)" } ?? "nobody")"
+                        "\(key): \(server.title ?? "") is not \(owner.map { "\($0)" } ?? "none")"
                     )
                 }
             }

@@ -44,7 +44,7 @@ struct IPVSPlannerTests {
         }
     }
 
-    @Test("What other nodes have is served and not bound, and that is told once a Service")
+    @Test("What other nodes have is served and not bound, and that is reported once a Service")
     func otherNodes() throws {
         let addresses = try ["203.0.113.8", "203.0.113.9"].map { try #require(IPAddress($0)) }
         var settings = PlannerSettings(node: NodeIdentity(name: "node-a"))
@@ -77,7 +77,7 @@ struct IPVSPlannerTests {
         #expect(issue.description.contains("as other nodes have them: 203.0.113.9 of node-b;"))
     }
 
-    @Test("Every frontend has a server, an entry and, if it is no node port, its address")
+    @Test("Every frontend has a server, an entry and, unless it is a node port, its address")
     func integrity() {
         walk.walk(seed: 5) { step in
             let plan = step.planner.plan

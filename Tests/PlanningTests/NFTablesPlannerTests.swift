@@ -17,7 +17,7 @@ struct NFTablesPlannerTests {
         walk.checkSufficiency(seed: seed)
     }
 
-    @Test("The plan is the same where nobody asks what changes", arguments: 1...4)
+    @Test("The plan is the same where changes are not asked for", arguments: 1...4)
     func loading(_ seed: Int) {
         walk.checkLoading(seed: seed)
     }

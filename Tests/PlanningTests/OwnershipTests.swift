@@ -33,7 +33,7 @@ struct OwnershipTests {
             let missing = planner.differences(
                 in: Mode.ModePlanner.Diff(from: nothing, to: planner.plan)
             )
-            #expect(missing.allSatisfy { $0.state == .missing && $0.owner != .nobody })
+            #expect(missing.allSatisfy { $0.state == .missing && $0.owner != .noService })
             let owners = Set(missing.flatMap(\.services))
             let issues = Set(planner.issues.map(\.servicePort.service))
             let wanted = Set(family.desired.services.filter { $0.value.hasFrontend }.keys)
@@ -100,10 +100,10 @@ struct OwnershipTests {
             ChainName("FAIRLEAD-Xold"),
             rules: []
         )
-        #expect(differences(planner, damaged).map(\.owner) == [.nobody])
+        #expect(differences(planner, damaged).map(\.owner) == [.noService])
         damaged = planner.plan
         damaged.nat.jumps.removeFirst()
-        #expect(differences(planner, damaged).map(\.owner) == [.everybody])
+        #expect(differences(planner, damaged).map(\.owner) == [.allServices])
     }
 
     private static let webPort = ServicePortName(service: web, port: "", transport: .tcp)
@@ -133,7 +133,7 @@ struct OwnershipTests {
         damaged = planner.plan
         let stranger = NFTValue(try #require(IPAddress("10.96.0.99")))
         damaged.sets[NFTSetName("cluster-addresses")]?.elements[stranger] = NFTData.none
-        #expect(differences(planner, damaged).map(\.owner) == [.nobody])
+        #expect(differences(planner, damaged).map(\.owner) == [.noService])
         damaged.sets[NFTSetName("cluster-addresses")]?.elements[stranger] = nil
         damaged.sets[NFTSetName("cluster-addresses")]?.elements[
             NFTValue(try #require(IPAddress("10.96.0.10")))
@@ -163,7 +163,7 @@ struct OwnershipTests {
             .tcp
         )
         damaged.servers[stranger] = VirtualServer(stranger, scheduler: SchedulerName("rr"))
-        #expect(differences(planner, damaged).map(\.owner) == [.nobody])
+        #expect(differences(planner, damaged).map(\.owner) == [.noService])
     }
 }
 

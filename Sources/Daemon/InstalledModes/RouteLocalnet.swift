@@ -18,7 +18,7 @@ package final class RouteLocalnet: LocalnetRouting {
         kind: .sysctl,
         name: "\(name) = 1",
         state: .different,
-        owner: .everybody
+        owner: .allServices
     )
 
     /// Where it is noted; nil is nowhere, so that only this process knows.

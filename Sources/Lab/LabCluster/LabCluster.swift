@@ -1,8 +1,8 @@
-import Addressing
+package import Addressing
 import Glibc
 package import NamespaceLab
 
-/// A lab that lives on when its maker ends: a network, a server on each pod, and on request a
+/// A lab that outlives the program that made it: a network, a server on each pod, and on request a
 /// Fairlead for each node.
 package struct LabCluster {
     package static let port = 8080
@@ -19,7 +19,8 @@ package struct LabCluster {
         self.home = home
     }
 
-    /// Builds everything but the daemons, in place of what an earlier lab of this name left.
+    /// Builds everything but the daemons, in place of what an earlier lab of this name left. Throws
+    /// if a step fails or a server does not start, and then leaves nothing.
     package static func up(_ shape: LabShape) throws(LabError) -> LabCluster {
         try LabBuilder.remove(shape.name)
         let cluster = LabCluster(try LabHome.make(for: shape))
@@ -33,7 +34,8 @@ package struct LabCluster {
         }
     }
 
-    /// Takes a lab away, whole or not. Returns what there was of it.
+    /// Removes a lab, complete or not, and returns the names of what it removed. Throws for a name
+    /// that no lab can have, and if something cannot be removed.
     @discardableResult
     package static func down(_ name: String) throws(LabError) -> [String] {
         try LabShape.check(name: name)
@@ -42,19 +44,20 @@ package struct LabCluster {
     }
 
     /// `10.0.0.1:80/tcp` or `[fd00::1]:80/tcp`.
-    package static func endpoint(_ address: String, _ port: Int, _ transport: String) -> String {
-        (address.contains(":") ? "[\(address)]" : address) + ":\(port)/\(transport)"
+    package static func endpoint(
+        _ address: String,
+        _ port: Int,
+        _ transport: TransportProtocol
+    ) -> String {
+        (address.contains(":") ? "[\(address)]" : address) + ":\(port)/\(transport.keyword)"
     }
 
     private func startServers() throws(LabError) {
         for pod in shape.pods {
             let endpoints = shape.families.map(pod.address).flatMap {
-                [
-                    Self.endpoint($0, Self.port, "tcp"),
-                    Self.endpoint($0, Self.datagramPort, "udp"),
-                ]
+                [Self.endpoint($0, Self.port, .tcp), Self.endpoint($0, Self.datagramPort, .udp)]
             }
-            try agent.serveOn(
+            try agent.serveDetached(
                 endpoints,
                 as: pod.name,
                 in: shape.pod(pod.number),
@@ -65,7 +68,9 @@ package struct LabCluster {
         for pod in shape.pods {
             while !home.logged(by: pod.name).contains("ready\n") {
                 guard !deadline.hasPassed else {
-                    throw LabError("\(pod.name): does not serve:\n\(home.logged(by: pod.name))")
+                    throw LabError(
+                        "\(pod.name): server did not start:\n\(home.logged(by: pod.name))"
+                    )
                 }
                 usleep(5000)
             }
@@ -74,7 +79,8 @@ package struct LabCluster {
 
     // MARK: - Daemons
 
-    /// Starts a Fairlead for each node, in place of those that run, and waits until they serve.
+    /// Starts a Fairlead for each node, in place of running ones, and waits until they have applied
+    /// the manifests. Throws if one cannot be started, or not in time.
     package func startProxies(fairlead: String, mode: String) throws(LabError) {
         stopProxies()
         try home.write(fairlead, to: "fairlead")
@@ -93,26 +99,27 @@ package struct LabCluster {
     package func stopProxies() {
         guard !fairlead.isEmpty else { return }
         for node in shape.nodeNumbers {
-            LabResidents([shape.node(node)], running: [fairlead, "run"]).end()
+            NamespaceProcesses([shape.node(node)], running: [fairlead, "run"]).end()
         }
     }
 
-    /// What the daemons are configured with.
+    /// The configured mode; `unknown` before daemons were started.
     package var mode: String {
         let file = home.read("node1.yaml")
         let line = file.split(separator: "\n").first { $0.hasPrefix("mode: ") }
         return line.map { String($0.dropFirst(6)) } ?? "unknown"
     }
 
-    /// Whether the nodes have daemons, all of them.
+    /// Whether a daemon runs on every node.
     package var hasProxies: Bool {
         !fairlead.isEmpty
             && shape.nodeNumbers.allSatisfy {
-                !LabResidents([shape.node($0)], running: [fairlead, "run"]).pids.isEmpty
+                !NamespaceProcesses([shape.node($0)], running: [fairlead, "run"]).pids.isEmpty
             }
     }
 
-    /// Waits until every node's kernel holds what the manifests ask for.
+    /// Waits until every node's kernel holds what the manifests ask for; throws after `limit`, with
+    /// the difference and the log.
     package func waitUntilApplied(_ limit: Duration = .seconds(60)) throws(LabError) {
         let deadline = Deadline(in: limit)
         for node in shape.nodeNumbers {

@@ -2,8 +2,8 @@ import Addressing
 import Foundation
 package import NamespaceLab
 
-/// The files of a lab, in a directory of its own under /run: its shape, what each node's daemon is
-/// configured with, and what everybody logs.
+/// The files of a lab, in a directory of its own under /run: its shape, the
+/// configuration of each node's daemon, and all logs.
 package struct LabHome: Sendable {
     private static let root = "/run/fairlead-lab"
 
@@ -23,7 +23,7 @@ package struct LabHome: Sendable {
         self.shape = shape
     }
 
-    /// Makes the directory, in place of one that may have been left.
+    /// Creates the directory, in place of one that was left. Throws if the system refuses.
     package static func make(for shape: LabShape) throws(LabError) -> LabHome {
         try remove(shape.name)
         let home = LabHome(shape)
@@ -33,13 +33,13 @@ package struct LabHome: Sendable {
                 withIntermediateDirectories: true
             )
         } catch {
-            throw LabError("\(home.services): cannot be made: \(systemReason(error))")
+            throw LabError("\(home.services): cannot be created: \(systemReason(error))")
         }
         try home.write("\(shape)\n", to: "shape")
         return home
     }
 
-    /// That of a lab that is up.
+    /// The files of a lab that is up. Throws if there is no such lab, or only part of one.
     package static func find(_ name: String) throws(LabError) -> LabHome {
         try LabShape.check(name: name)
         guard !LabBuilder.namespaces(of: name).isEmpty else {
@@ -56,7 +56,7 @@ package struct LabHome: Sendable {
         return LabHome(shape)
     }
 
-    /// Whether there was one.
+    /// Whether there was one. Throws if it cannot be removed.
     @discardableResult
     package static func remove(_ name: String) throws(LabError) -> Bool {
         try LabShape.check(name: name)
@@ -70,7 +70,7 @@ package struct LabHome: Sendable {
         }
     }
 
-    /// Written beside, then renamed: nobody reads half of it.
+    /// Replaces a file as a whole. Throws if it cannot be written.
     package func write(_ text: String, to file: String) throws(LabError) {
         do {
             try text.write(toFile: "\(directory)/\(file)", atomically: true, encoding: .utf8)
@@ -91,7 +91,7 @@ package struct LabHome: Sendable {
     package func logged(by member: String) -> String { read("\(member).log") }
 }
 
-/// The system's words, which Foundation keeps beneath its own.
+/// The text of the system's error, which Foundation's error wraps.
 private func systemReason(_ error: any Error) -> String {
     guard let system = (error as? CocoaError)?.underlying as? POSIXError else { return "\(error)" }
     return String(cString: strerror(system.code.rawValue))

@@ -1,7 +1,7 @@
 import Foundation
 package import NamespaceLab
 
-/// Source ports of a lab's clients, handed out in turn: no client uses a port again before it has
+/// Source ports of a lab's clients, reserved in turn: no client uses a port again before it has
 /// used all others.
 ///
 /// A port that comes back too soon meets what is left of its earlier connection: in IPVS's table,
@@ -9,7 +9,7 @@ package import NamespaceLab
 package struct LabPorts: Sendable {
     /// As in `LabTraffic.PortCycle`.
     package static let range: ClosedRange<Int> = 1024...60_999
-    /// A client passes over ports that its own servers have.
+    /// A client skips ports of its own servers.
     private static let spare = 16
 
     private let directory: String
@@ -21,7 +21,7 @@ package struct LabPorts: Sendable {
     /// the last port of the range comes the first one again.
     ///
     /// Throws if the file with the client's next port cannot be locked or written.
-    package func take(_ count: Int, of client: String) throws(LabError) -> Int {
+    package func reserve(_ count: Int, for client: String) throws(LabError) -> Int {
         let path = "\(directory)/\(client).port"
         let file = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0o644)
         guard file >= 0 else { throw LabError("\(path): cannot be opened (errno \(errno))") }
@@ -51,7 +51,7 @@ extension LabCluster {
         from member: String
     ) throws(LabError) -> LabBatch {
         let count = requests.reduce(0) { $0 + $1.count }
-        let port = try LabPorts(directory: home.directory).take(count, of: member)
+        let port = try LabPorts(directory: home.directory).reserve(count, for: member)
         return try agent.batch(requests, fromPort: port, in: shape.namespace(member))
     }
 }

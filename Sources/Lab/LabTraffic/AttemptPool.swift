@@ -1,5 +1,7 @@
 package import Addressing
 import Glibc
+import SystemCalls
+import SystemPackage
 
 /// One connection to make, or one datagram to send.
 package struct Attempt: Sendable {
@@ -23,8 +25,8 @@ package struct Attempt: Sendable {
     }
 }
 
-/// Makes connections, several at a time in one thread, and tells what became of each: the server's
-/// line, `refused`, `unreachable`, `forbidden`, `closed` or `timeout`.
+/// Makes connections, several at a time in one thread. The outcome of each is the server's line,
+/// `refused`, `unreachable`, `forbidden`, `closed` or `timeout`.
 package struct AttemptPool {
     /// How many are under way at the same time.
     private let width: Int
@@ -45,9 +47,10 @@ package struct AttemptPool {
         var underway: [Run] = []
         while !waiting.isEmpty || !underway.isEmpty {
             while underway.count < width, let index = waiting.popLast() {
-                switch Run.begin(attempts[index], index, &ports) {
-                case .success(let run): underway.append(run)
-                case .failure(let outcome): report(index, outcome.word)
+                do throws(Errno) {
+                    underway.append(try Run(attempts[index], index, &ports))
+                } catch {
+                    report(index, Run.outcome(error))
                 }
             }
             wait(for: underway)
@@ -70,9 +73,9 @@ package struct AttemptPool {
 
 /// Source ports one after the other, from `PortCycle.range`, which begins again after its end.
 ///
-/// IPVS tells replies apart by the client's port and the real server only. A client that uses a
-/// port for a frontend and then for the endpoint itself, while IPVS still knows of the first use
-/// (300 s for UDP), never gets its answer.
+/// IPVS distinguishes replies by the client's port and the real server only. A client that uses a
+/// port for a frontend and then for the endpoint itself, while IPVS still has the first use in its
+/// table (300 s for UDP), never gets its answer.
 package struct PortCycle {
     package static let range: ClosedRange<UInt16> = 1024...60_999
 
@@ -83,20 +86,21 @@ package struct PortCycle {
         next = min(max(first, Self.range.lowerBound), Self.range.upperBound)
     }
 
-    /// Takes the next port that nobody has.
-    mutating func bind(_ socket: borrowing Socket, to address: IPAddress) throws {
+    /// Binds to the next port that is free. Throws what bind(2) failed with, `addressInUse` after a
+    /// hundred ports.
+    mutating func bind(
+        _ socket: borrowing OwnedDescriptor,
+        to address: IPAddress
+    ) throws(Errno) {
         var attempts = 0
         while true {
             let port = next
             next = port == Self.range.upperBound ? Self.range.lowerBound : port + 1
             attempts += 1
-            do {
-                try socket.bind(to: address, port)
-                return
-            } catch let failure as SystemFailure
-                where failure.number == EADDRINUSE && attempts < 100
-            {
-                continue
+            do throws(Errno) {
+                return try socket.bind(to: address, port)
+            } catch {
+                guard error == .addressInUse, attempts < 100 else { throw error }
             }
         }
     }
@@ -104,60 +108,45 @@ package struct PortCycle {
 
 /// An attempt under way; its socket is closed with it.
 private final class Run {
-    /// How one ended before it began.
-    struct Failure: Error {
-        var word: String
-    }
-
     let index: Int
     private let attempt: Attempt
-    private let socket: Socket
+    private let socket: OwnedDescriptor
     private var deadline: ContinuousClock.Instant
-    /// When a datagram is sent again: one may be lost on a busy machine, and nobody else repeats it.
+    /// When a datagram is sent again: one may be lost on a busy machine.
     private var repetition: ContinuousClock.Instant?
     private var isConnected = false
 
     var number: Int32 { socket.number }
     var events: Int16 { Int16(isConnected ? POLLIN : POLLOUT) }
 
-    private init(_ index: Int, _ attempt: Attempt, _ socket: consuming Socket) {
+    /// When something is to be done though nothing came.
+    var wakeUp: ContinuousClock.Instant { min(deadline, repetition ?? deadline) }
+
+    /// Begins to connect. Throws what socket(2), bind(2) or connect(2) failed with.
+    init(_ attempt: Attempt, _ index: Int, _ ports: inout PortCycle?) throws(Errno) {
+        let (endpoint, transport) = (attempt.endpoint.socket, attempt.endpoint.transport)
+        let socket = try OwnedDescriptor(endpoint.address.family, transport)
+        if ports != nil {
+            let wildcard = IPAddress(family: endpoint.address.family, bits: 0)
+            try ports?.bind(socket, to: attempt.source ?? wildcard)
+        } else if let source = attempt.source {
+            // A port that was asked for is bound in TIME_WAIT, too.
+            socket.setOption(SOL_SOCKET, SO_REUSEADDR, attempt.sourcePort == 0 ? 0 : 1)
+            try socket.bind(to: source, attempt.sourcePort)
+        }
+        socket.setNonBlocking()
+        do throws(Errno) {
+            try socket.connect(to: endpoint)
+        } catch {
+            guard error == .nowInProgress else { throw error }
+        }
         self.index = index
         self.attempt = attempt
         self.socket = socket
         deadline = .now + .milliseconds(Int64(attempt.timeout))
     }
 
-    /// When something is to be done though nothing came.
-    var wakeUp: ContinuousClock.Instant { min(deadline, repetition ?? deadline) }
-
-    static func begin(
-        _ attempt: Attempt,
-        _ index: Int,
-        _ ports: inout PortCycle?
-    ) -> Result<Run, Failure> {
-        let (endpoint, transport) = (attempt.endpoint.socket, attempt.endpoint.transport)
-        do {
-            let socket = try Socket(endpoint.address.family, transport)
-            let wildcard = IPAddress(family: endpoint.address.family, bits: 0)
-            if ports != nil {
-                try ports?.bind(socket, to: attempt.source ?? wildcard)
-            } else if let source = attempt.source {
-                // A port that is wanted is wanted in TIME_WAIT, too.
-                socket.setOption(SOL_SOCKET, SO_REUSEADDR, attempt.sourcePort == 0 ? 0 : 1)
-                try socket.bind(to: source, attempt.sourcePort)
-            }
-            socket.setNonBlocking()
-            let error = socket.connect(to: endpoint)
-            guard error == 0 || error == EINPROGRESS else { return .failure(failure(error)) }
-            return .success(Run(index, attempt, socket))
-        } catch {
-            return .failure(Failure(word: "\(error)"))
-        }
-    }
-
-    private static func failure(_ error: Int32) -> Failure { Failure(word: word(for: error)) }
-
-    /// The outcome, if it is there.
+    /// The outcome; nil before there is one.
     func advance() -> String? {
         guard socket.wait(for: Int32(events), milliseconds: 0) else {
             if deadline <= .now { return "timeout" }
@@ -165,8 +154,7 @@ private final class Run {
             return nil
         }
         if isConnected { return answer() }
-        let error = socket.error
-        guard error == 0 else { return Self.word(for: error) }
+        if let error = socket.pendingError { return Self.outcome(error) }
         isConnected = true
         deadline = .now + .milliseconds(Int64(attempt.timeout))
         return attempt.endpoint.transport == .tcp ? nil : ask()
@@ -175,24 +163,27 @@ private final class Run {
     /// Sends a datagram; the outcome if that fails.
     private func ask() -> String? {
         repetition = .now + .seconds(1)
-        return unsafe write(number, "?\n", 2) == 2 ? nil : Self.word(for: errno)
+        return unsafe write(number, "?\n", 2) == 2 ? nil : Self.outcome(.last)
     }
 
     private func answer() -> String {
-        var buffer = [UInt8](repeating: 0, count: 2048)
-        let count = unsafe read(number, &buffer, buffer.count)
-        guard count > 0 else { return count == 0 ? "closed" : Self.word(for: errno) }
-        return String(decoding: buffer[..<count].prefix { $0 != UInt8(ascii: "\n") }, as: UTF8.self)
+        do throws(Errno) {
+            let bytes = try socket.read(upTo: 2048)
+            if bytes.isEmpty { return "closed" }
+            return String(decoding: bytes.prefix { $0 != UInt8(ascii: "\n") }, as: UTF8.self)
+        } catch {
+            return Self.outcome(error)
+        }
     }
 
-    private static func word(for error: Int32) -> String {
+    static func outcome(_ error: Errno) -> String {
         switch error {
-        case ECONNREFUSED: "refused"
-        case ENETUNREACH, EHOSTUNREACH, EACCES: "unreachable"
-        // A rule of the sender's own host would not let the packet go.
-        case EPERM: "forbidden"
-        case ETIMEDOUT: "timeout"
-        default: unsafe String(cString: strerror(error))
+        case .connectionRefused: "refused"
+        case .networkUnreachable, .noRouteToHost, .permissionDenied: "unreachable"
+        // A rule of the sender's own host did not let the packet go.
+        case .notPermitted: "forbidden"
+        case .timedOut: "timeout"
+        default: "\(error)"
         }
     }
 }

@@ -40,7 +40,7 @@ package struct ConnectCommand: ParsableCommand {
 extension IPAddress {
     fileprivate init(source text: String) throws {
         guard let address = IPAddress(text) else {
-            throw ValidationError("--from: \(text) is no address")
+            throw ValidationError("--from: \(text) is not an address")
         }
         self = address
     }

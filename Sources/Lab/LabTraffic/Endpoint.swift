@@ -1,6 +1,5 @@
 package import Addressing
 import ArgumentParser
-import Glibc
 
 /// `10.0.0.1:80/tcp` or `[fd00::1]:53/udp` on the command line.
 package struct Endpoint: ExpressibleByArgument {
@@ -15,14 +14,4 @@ package struct Endpoint: ExpressibleByArgument {
         self.socket = socket
         self.transport = transport
     }
-}
-
-/// A failed system call.
-struct SystemFailure: Error, CustomStringConvertible {
-    var call: String
-    var number = errno
-
-    init(_ call: String) { self.call = call }
-
-    var description: String { unsafe "\(call): \(String(cString: strerror(number)))" }
 }

@@ -1,8 +1,10 @@
 import Addressing
 package import ArgumentParser
 import Glibc
+import SystemCalls
+import SystemPackage
 
-/// Keeps one TCP connection open: every line it reads goes there, and what comes back is printed.
+/// Keeps one TCP connection open: sends each line it reads, and prints each answer.
 package struct HoldCommand: ParsableCommand {
     package static let configuration = CommandConfiguration(
         commandName: "hold",
@@ -15,31 +17,27 @@ package struct HoldCommand: ParsableCommand {
     package init() {}
 
     package func run() throws {
-        let socket = try Socket(endpoint.socket.address.family, .tcp)
-        let error = socket.connect(to: endpoint.socket)
-        guard error == 0 else {
-            print(unsafe "lost: \(String(cString: strerror(error)))")
+        let socket = try OwnedDescriptor(endpoint.socket.address.family, .tcp)
+        do throws(Errno) {
+            try socket.connect(to: endpoint.socket)
+        } catch {
+            print("lost: \(error)")
             throw ExitCode(1)
         }
         try printAnswer(socket)
         while let line = readLine(strippingNewline: false) {
-            let bytes = Array(line.utf8)
-            guard unsafe write(socket.number, bytes, bytes.count) == bytes.count else {
-                throw SystemFailure("write")
-            }
+            try socket.writeAll(line.utf8)
             try printAnswer(socket)
         }
     }
 
-    private func printAnswer(_ socket: borrowing Socket) throws {
-        var buffer = [UInt8](repeating: 0, count: 4096)
+    private func printAnswer(_ socket: borrowing OwnedDescriptor) throws {
         let isThere = socket.wait(for: POLLIN, milliseconds: 5000)
-        let count = unsafe isThere ? read(socket.number, &buffer, buffer.count) : 0
-        guard count > 0 else {
+        guard isThere, let bytes = try? socket.read(upTo: 4096), !bytes.isEmpty else {
             print("lost: no answer")
             throw ExitCode(1)
         }
-        print(String(decoding: buffer[..<count], as: UTF8.self), terminator: "")
+        print(String(decoding: bytes, as: UTF8.self), terminator: "")
         fflush(nil)
     }
 }

@@ -1,15 +1,17 @@
 import Addressing
 package import ArgumentParser
 import Glibc
+import SystemCalls
+import SystemPackage
 
-/// Answers on TCP and UDP with its own name and the client's address.
+/// Answers on TCP and UDP with its name and the client's address.
 package struct ServeCommand: ParsableCommand {
     package static let configuration = CommandConfiguration(
         commandName: "serve",
         abstract: "Answer connections with `NAME CLIENT-ADDRESS`, and echo the lines that follow."
     )
 
-    @Option(help: "Who to say it is.")
+    @Option(help: "The name to answer with.")
     var name: String
 
     @Argument(help: "Where to listen: 10.0.0.1:80/tcp …")
@@ -41,12 +43,14 @@ private struct EchoServer {
     init(name: String) { self.name = name }
 
     mutating func listen(on endpoint: Endpoint) throws {
-        let socket = try Socket(endpoint.socket.address.family, endpoint.transport)
+        let socket = try OwnedDescriptor(endpoint.socket.address.family, endpoint.transport)
         socket.setOption(SOL_SOCKET, SO_REUSEADDR, 1)
-        try socket.bind(to: endpoint.socket.address, endpoint.socket.port.value)
-        if endpoint.transport == .tcp, Glibc.listen(socket.number, 1024) != 0 {
-            throw SystemFailure("listen")
+        do throws(Errno) {
+            try socket.bind(to: endpoint.socket.address, endpoint.socket.port.value)
+        } catch {
+            throw ValidationError("cannot listen on \(endpoint.socket): \(error)")
         }
+        if endpoint.transport == .tcp, Glibc.listen(socket.number, 1024) != 0 { throw Errno.last }
         roles[socket.release()] = endpoint.transport == .tcp ? .listener : .datagrams
     }
 
@@ -54,7 +58,7 @@ private struct EchoServer {
         while true {
             var waiting = roles.keys.map { pollfd(fd: $0, events: Int16(POLLIN), revents: 0) }
             guard unsafe poll(&waiting, nfds_t(waiting.count), -1) >= 0 || errno == EINTR else {
-                throw SystemFailure("poll")
+                throw Errno.last
             }
             for ready in waiting where ready.revents != 0 { handle(ready.fd) }
         }
@@ -70,23 +74,22 @@ private struct EchoServer {
     }
 
     private mutating func accept(_ listener: Int32) {
-        var peer = sockaddr_storage()
-        let connection = unsafe withPeer(&peer) { unsafe Glibc.accept(listener, $0, $1) }
-        guard connection >= 0 else { return }
-        roles[connection] = .connection
-        let line = Array("\(name) \(address(in: peer))\n".utf8)
-        _ = unsafe write(connection, line, line.count)
+        unsafe withPeer { peer, size in
+            let connection = unsafe Glibc.accept(listener, peer, size)
+            guard connection >= 0 else { return }
+            roles[connection] = .connection
+            let line = unsafe greeting(peer)
+            _ = unsafe write(connection, line, line.count)
+        }
     }
 
     private func answer(_ number: Int32) {
-        var peer = sockaddr_storage()
         var buffer = [UInt8](repeating: 0, count: 2048)
-        let count = unsafe withPeer(&peer) {
-            unsafe recvfrom(number, &buffer, buffer.count, 0, $0, $1)
+        unsafe withPeer { peer, size in
+            guard unsafe recvfrom(number, &buffer, buffer.count, 0, peer, size) >= 0 else { return }
+            let line = unsafe greeting(peer)
+            _ = unsafe sendto(number, line, line.count, 0, peer, size.pointee)
         }
-        guard count >= 0 else { return }
-        let line = Array("\(name) \(address(in: peer))\n".utf8)
-        _ = unsafe withPeer(&peer) { unsafe sendto(number, line, line.count, 0, $0, $1.pointee) }
     }
 
     private mutating func echo(_ connection: Int32) {
@@ -97,17 +100,19 @@ private struct EchoServer {
         close(connection)
     }
 
-    private func withPeer<Result>(
-        _ peer: inout sockaddr_storage,
-        _ body: (UnsafeMutablePointer<sockaddr>?, UnsafeMutablePointer<socklen_t>) -> Result
-    ) -> Result {
-        let isIPv4 = peer.ss_family == sa_family_t(AF_INET)
-        var size = socklen_t(
-            isIPv4 ? MemoryLayout<sockaddr_in>.size : MemoryLayout<sockaddr_in6>.size
-        )
-        if peer.ss_family == 0 { size = socklen_t(MemoryLayout<sockaddr_storage>.size) }
-        return unsafe withUnsafeMutableBytes(of: &peer) { bytes in
-            unsafe body(bytes.assumingMemoryBound(to: sockaddr.self).baseAddress, &size)
-        }
+    private func greeting(_ peer: UnsafePointer<sockaddr>) -> [UInt8] {
+        Array("\(name) \(unsafe SystemAddress.ip(peer).map { "\($0)" } ?? "unknown")\n".utf8)
+    }
+}
+
+/// Room for the address of a peer, good until `body` returns.
+private func withPeer(
+    _ body: (UnsafeMutablePointer<sockaddr>, UnsafeMutablePointer<socklen_t>) -> Void
+) {
+    var storage = sockaddr_storage()
+    var size = socklen_t(MemoryLayout<sockaddr_storage>.size)
+    unsafe withUnsafeMutablePointer(to: &storage) { pointer in
+        // sockaddr_storage is aligned for the address of every family.
+        unsafe pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) { unsafe body($0, &size) }
     }
 }

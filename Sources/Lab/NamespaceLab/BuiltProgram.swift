@@ -1,4 +1,4 @@
-import Glibc
+import Foundation
 
 /// Programs of the build that the running program belongs to.
 package enum BuiltProgram {
@@ -7,26 +7,22 @@ package enum BuiltProgram {
     package static var lab: String { path("fairlead-lab") }
     package static var fairlead: String { path("fairlead") }
 
-    /// The program `fairlead`: beside the running one, else the first in PATH, else nil.
+    /// The program `fairlead`: beside the running one, else the first in PATH; nil without one.
     package static func findFairlead() -> String? {
-        let directories = unsafe getenv("PATH").map { unsafe String(cString: $0) } ?? ""
+        let directories = ProcessInfo.processInfo.environment["PATH"] ?? ""
         let others = directories.split(separator: ":").map { "\($0)/fairlead" }
-        return ([fairlead] + others).first { unsafe $0.hasPrefix("/") && access($0, X_OK) == 0 }
+        return ([fairlead] + others).first {
+            $0.hasPrefix("/") && FileManager.default.isExecutableFile(atPath: $0)
+        }
     }
 
-    /// The path of the running one.
+    /// The path of the running one; empty without /proc.
     package static var own: String {
-        var buffer = [CChar](repeating: 0, count: 4096)
-        let count = unsafe readlink("/proc/self/exe", &buffer, buffer.count)
-        return String(
-            decoding: buffer[..<max(0, count)].map { UInt8(bitPattern: $0) },
-            as: UTF8.self
-        )
+        (try? FileManager.default.destinationOfSymbolicLink(atPath: "/proc/self/exe")) ?? ""
     }
 
     /// In the directory of the running one.
     private static func path(_ name: String) -> String {
-        let directory = own.split(separator: "/", omittingEmptySubsequences: false).dropLast()
-        return (directory + [Substring(name)]).joined(separator: "/")
+        (own as NSString).deletingLastPathComponent + "/\(name)"
     }
 }

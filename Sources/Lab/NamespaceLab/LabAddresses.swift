@@ -1,6 +1,6 @@
 package import Addressing
 
-/// Who has which address in the lab. Documentation ranges (RFC 5737, RFC 3849) stand for the
+/// The addresses of a lab. Documentation ranges (RFC 5737, RFC 3849) stand for the
 /// network outside. Nodes and the pods of a node count from 1.
 package enum LabAddresses {
     package static let pods = 3
@@ -35,7 +35,7 @@ package enum LabAddresses {
         onPodNetwork(2, family, node)
     }
 
-    /// The node as the outside knows it.
+    /// The node on the network of nodes and client.
     package static func node(_ family: IPFamily, _ number: Int = 1) -> String {
         family == .ipv4 ? "192.0.2.\(number)" : "2001:db8::\(number)"
     }
@@ -45,11 +45,11 @@ package enum LabAddresses {
     }
 
     /// A second address of the client, for source ranges.
-    package static func stranger(_ family: IPFamily) -> String {
+    package static func otherClient(_ family: IPFamily) -> String {
         family == .ipv4 ? "192.0.2.200" : "2001:db8::200"
     }
 
-    /// All that a node may be seen as.
+    /// All addresses that a node may be seen with.
     package static func ofNode(_ number: Int, _ family: IPFamily) -> Set<String> {
         [node(family, number), bridge(family, node: number), tunnel(family, node: number)]
     }

@@ -8,8 +8,8 @@ package struct LabAgent: Sendable {
     /// For `fairlead-lab` itself, whatever its file is called.
     package static var ofThisProgram: LabAgent { LabAgent([BuiltProgram.own, "agent"]) }
 
-    /// A server that answers on `endpoints` (`10.0.0.1:80/tcp`) with its name and whom it sees;
-    /// listening when this returns.
+    /// A server that answers on `endpoints` (`10.0.0.1:80/tcp`) with its name and the client's
+    /// address. It listens when this returns; throws if it does not in time.
     package func serve(
         _ endpoints: [String],
         as name: String,
@@ -23,8 +23,9 @@ package struct LabAgent: Sendable {
         return process
     }
 
-    /// The same, to stay when we end; not listening yet. What it says goes into a file.
-    package func serveOn(
+    /// The same for a server that outlives this program, with its output in a file. It may not
+    /// listen yet when this returns. Throws if it cannot be started.
+    package func serveDetached(
         _ endpoints: [String],
         as name: String,
         in namespace: String,
@@ -37,8 +38,8 @@ package struct LabAgent: Sendable {
         )
     }
 
-    /// What became of `count` connections from a namespace: `NAME SOURCE`, `refused`,
-    /// `unreachable` or `timeout` for each. A `port` to come from needs a `source`.
+    /// The outcomes of `count` connections from a namespace: `NAME SOURCE`, `refused`, `unreachable`
+    /// or `timeout` for each. A source `port` needs a `source`. Throws if the client fails.
     package func connect(
         to endpoint: String,
         from source: String? = nil,
@@ -74,8 +75,8 @@ package struct LabAgent: Sendable {
         }
     }
 
-    /// Starts to make many connections side by side, each from a port of its own, counted up from
-    /// `port`; `LabBatch.outcomes` waits for them.
+    /// Starts many connections in parallel, each from a port of its own, counted up from `port`;
+    /// `LabBatch.outcomes` waits for them. Throws if the client cannot be started.
     package func batch(
         _ requests: [Request],
         fromPort port: Int,
@@ -91,7 +92,7 @@ package struct LabAgent: Sendable {
         return LabBatch(process, size: requests.count)
     }
 
-    /// A connection that stays, and the first line its server sent.
+    /// A connection that stays open, after the first line from its server. Throws without one.
     package func hold(
         _ endpoint: String,
         in namespace: String
@@ -112,7 +113,8 @@ package struct LabBatch {
         self.size = size
     }
 
-    /// Those of each request, in the order of requests.
+    /// The outcomes of each request, in the order of requests. Throws if the client fails or does
+    /// not end by the deadline.
     package func outcomes(_ deadline: Deadline) throws(LabError) -> [[String]] {
         let (output, status) = try process.finish(deadline)
         guard status == 0 else { throw LabError("\(process.name): status \(status)\n\(output)") }
@@ -120,7 +122,7 @@ package struct LabBatch {
         for line in output.split(separator: "\n") {
             let words = line.split(separator: " ", maxSplits: 1)
             guard words.count == 2, let index = Int(words[0]), index < size else {
-                throw LabError("\(process.name): said \(line)")
+                throw LabError("\(process.name): unexpected output \(line)")
             }
             outcomes[index].append(String(words[1]))
         }
@@ -130,7 +132,7 @@ package struct LabBatch {
 
 /// A TCP connection that stays open.
 package final class LabConnection {
-    /// `NAME SOURCE`, as the server said it.
+    /// `NAME SOURCE`, from the server.
     package let greeting: String
     private let process: LabProcess
     private var count = 0

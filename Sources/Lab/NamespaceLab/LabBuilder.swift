@@ -1,10 +1,10 @@
-import Glibc
+import Foundation
 
-/// Runs a lab's plan, and takes a lab away by its name alone.
+/// Runs a lab's plan, and removes a lab by its name alone.
 package enum LabBuilder {
     private static let directory = "/run/netns"
 
-    /// Runs the steps in order, as few programs as they allow. Needs root.
+    /// Runs the steps in order, with as few programs as possible. Needs root. Throws if one fails.
     package static func build(_ shape: LabShape) throws(LabError) {
         let plan = plan(shape)
         var batch: ArraySlice<LabStep> = []
@@ -21,7 +21,8 @@ package enum LabBuilder {
 
     /// The plan for a shape on this host.
     package static func plan(_ shape: LabShape) -> LabPlan {
-        unsafe LabPlan(shape, loadsBridgeNetfilter: access("/proc/sys/net/bridge", F_OK) != 0)
+        let isLoaded = FileManager.default.fileExists(atPath: "/proc/sys/net/bridge")
+        return LabPlan(shape, loadsBridgeNetfilter: !isLoaded)
     }
 
     private static func run(_ steps: ArraySlice<LabStep>) throws(LabError) {
@@ -41,15 +42,15 @@ package enum LabBuilder {
         }
     }
 
-    // MARK: - Taking away
+    // MARK: - Removing
 
-    /// The namespaces of a lab that are there, whatever became of the lab, by name.
+    /// The existing namespaces of a lab, complete or not, by name.
     package static func namespaces(of name: String) -> [String] {
         let prefix = LabShape.prefix(name)
         return files(directory).filter { $0.hasPrefix(prefix) }.sorted()
     }
 
-    /// Names of all labs of which something is there.
+    /// Names of all labs with a namespace.
     package static func labs() -> [String] {
         let names = files(directory).compactMap { file -> String? in
             let words = file.split(separator: "-", maxSplits: 2, omittingEmptySubsequences: false)
@@ -60,27 +61,18 @@ package enum LabBuilder {
         return Set(names).sorted()
     }
 
-    /// Ends what runs in a lab's namespaces and removes them, all their links with them. Returns
-    /// what was there.
+    /// Ends all processes in a lab's namespaces, removes the namespaces with their links, and returns
+    /// their names. Throws if `ip` fails.
     @discardableResult
     package static func remove(_ name: String) throws(LabError) -> [String] {
         let found = namespaces(of: name)
         guard !found.isEmpty else { return [] }
-        LabResidents(found).end()
+        NamespaceProcesses(found).end()
         try LabCommand.run(["ip", "-batch", "-"], input: found.map { "netns delete \($0)" })
         return found
     }
 
     static func files(_ directory: String) -> [String] {
-        guard let stream = unsafe opendir(directory) else { return [] }
-        defer { unsafe closedir(stream) }
-        var names: [String] = []
-        while let entry = unsafe readdir(stream) {
-            let name = unsafe withUnsafeBytes(of: entry.pointee.d_name) { bytes in
-                unsafe String(decoding: bytes.prefix { $0 != 0 }, as: UTF8.self)
-            }
-            if name != ".", name != ".." { names.append(name) }
-        }
-        return names
+        (try? FileManager.default.contentsOfDirectory(atPath: directory)) ?? []
     }
 }

@@ -1,6 +1,7 @@
 /// Runs short programs to their end.
 package enum LabCommand {
-    /// The output of a program that has to succeed.
+    /// The output of a program that has to succeed. Throws if it cannot be started, does not end by
+    /// the deadline or fails.
     @discardableResult
     package static func run(
         _ arguments: [String],
@@ -15,7 +16,8 @@ package enum LabCommand {
         return output
     }
 
-    /// The output and the exit status, whatever that is. `input` are lines for it to read.
+    /// The output and the exit status. `input` are lines for it to read. Throws if it cannot be
+    /// started or does not end by the deadline.
     package static func result(
         _ arguments: [String],
         in namespace: String? = nil,

@@ -1,4 +1,4 @@
-/// What went wrong in the lab, in words.
+/// A failure in the lab: what failed, and why.
 package struct LabError: Error, CustomStringConvertible {
     package let description: String
 

@@ -30,7 +30,7 @@ extension LabPlan {
         )
         for pod in shape.pods(onNode: number) {
             let link = "veth-\(pod.name)"
-            let why = "A cable from the bridge to \(pod.name)."
+            let why = "A veth pair from the bridge to \(pod.name)."
             ip(
                 node,
                 "link add \(link) type veth peer name eth0 netns \(shape.pod(pod.number))",
@@ -52,7 +52,7 @@ extension LabPlan {
         var settings: [String] = []
         for pod in shape.pods(onNode: number) {
             let link = "veth-\(pod.name)"
-            let why = "A cable from node\(number) to \(pod.name)."
+            let why = "A veth pair from node\(number) to \(pod.name)."
             ip(
                 node,
                 "link add \(link) type veth peer name eth0 netns \(shape.pod(pod.number))",
@@ -76,14 +76,18 @@ extension LabPlan {
             ]
         }
         guard shape.families.contains(.ipv4) else { return }
-        sysctl(node, settings, "The node answers whoever looks for the gateway, which nobody has.")
+        sysctl(
+            node,
+            settings,
+            "The node answers ARP requests for the gateway, an address that no host has."
+        )
     }
 
     // MARK: - A tunnel between the nodes
 
     mutating func addTunnel(_ number: Int) {
         let node = shape.node(number)
-        // Outside the tunnel the nodes speak one family.
+        // The outer packets are of one family.
         let outer = shape.families[0]
         let why = "One end of the tunnel to all other nodes."
         ip(
@@ -103,11 +107,11 @@ extension LabPlan {
             )
         }
         for other in shape.nodeNumbers where other != number {
-            addWay(to: other, from: node, outer)
+            addRoute(to: other, from: node, outer)
         }
     }
 
-    private mutating func addWay(to other: Int, from node: String, _ outer: IPFamily) {
+    private mutating func addRoute(to other: Int, from node: String, _ outer: IPFamily) {
         let mac = Self.tunnelMAC(other)
         add(
             .bridge,
@@ -120,7 +124,7 @@ extension LabPlan {
                 node,
                 "neighbour add \(LabAddresses.tunnel(family, node: other)) lladdr \(mac) "
                     + "dev vxlan0 nud permanent",
-                "Nobody asks for neighbours through the tunnel: they are known."
+                "Neighbours behind the tunnel are permanent: nothing is resolved through it."
             )
         }
         for family in shape.families {
@@ -154,14 +158,14 @@ extension LabPlan {
                     "Everything beyond the bridge is behind the node."
                 )
             case (true, .ipv4):
-                let why = "A gateway that is nobody's address: the node answers for it."
+                let why = "A gateway address that no host has: the node answers for it."
                 ip(namespace, "route add 169.254.1.1 dev eth0 scope link", why)
                 ip(namespace, "route add default via 169.254.1.1", why)
             case (true, .ipv6):
                 ip(
                     namespace,
                     "route add default via fe80::1 dev eth0",
-                    "The node's end of the cable."
+                    "The node's end of the veth pair."
                 )
             }
         }

@@ -1,7 +1,7 @@
 import Addressing
 
 /// The commands that make a lab of a shape, in order. Pure: `fairlead-lab up --explain` prints what
-/// everything else runs.
+/// the other commands run.
 ///
 ///     client ──┐            ┌─ pod1
 ///              net ── node1 ┼─ pod2
@@ -25,17 +25,17 @@ package struct LabPlan: Sendable {
         for namespace in shape.namespaces {
             ip(nil, "netns add \(namespace)", "A network stack of its own for each.")
         }
-        for namespace in shape.namespaces.dropFirst() { addQuiet(namespace) }
+        for namespace in shape.namespaces.dropFirst() { addCommonSettings(namespace) }
         addSwitch()
         for node in shape.nodeNumbers { addNode(node) }
         for pod in shape.pods { addPod(pod) }
         addClient()
     }
 
-    // MARK: - Writing steps down
+    // MARK: - Adding steps
 
     mutating func add(_ tool: LabStep.Tool, _ namespace: String?, _ words: String, _ why: String) {
-        steps.append(LabStep(tool, in: namespace, words, why))
+        steps.append(LabStep(namespace: namespace, tool: tool, words: words, why: why))
     }
 
     mutating func ip(_ namespace: String?, _ words: String, _ why: String) {
@@ -54,14 +54,14 @@ package struct LabPlan: Sendable {
         _ why: String,
         _ more: String = ""
     ) {
-        // No waiting for duplicates: nobody else is in here.
+        // Without duplicate address detection: no other host is in here.
         let noWait = address.contains(":") ? " nodad" : ""
         ip(namespace, "address add \(address)/\(length) dev \(link)\(noWait)\(more)", why)
     }
 
-    // MARK: - Everybody
+    // MARK: - Every namespace
 
-    private mutating func addQuiet(_ namespace: String) {
+    private mutating func addCommonSettings(_ namespace: String) {
         var settings: [String] = []
         if shape.families.contains(.ipv6) {
             settings += ["net.ipv6.conf.all.accept_dad=0", "net.ipv6.conf.default.accept_dad=0"]
@@ -70,7 +70,7 @@ package struct LabPlan: Sendable {
         where shape.families.contains(family) {
             settings += ["all", "default"].map { "net.\(name).conf.\($0).accept_redirects=0" }
         }
-        sysctl(namespace, settings, "Addresses serve at once, and nobody is told of shorter ways.")
+        sysctl(namespace, settings, "Addresses can be used at once, and redirects are ignored.")
     }
 
     mutating func addLoopback(_ namespace: String) {
@@ -80,11 +80,11 @@ package struct LabPlan: Sendable {
     // MARK: - The network of nodes and client
 
     private mutating func addSwitch() {
-        let why = "The switch that the nodes and the client are plugged into."
+        let why = "The switch of the nodes and the client."
         ip(shape.network, "link add lan0 type bridge", why)
         ip(shape.network, "link set lan0 up", why)
         for member in shape.nodeNumbers.map({ "node\($0)" }) + ["client"] {
-            let why = "A cable from \(member) to the switch."
+            let why = "A veth pair from \(member) to the switch."
             ip(
                 shape.network,
                 "link add \(member) type veth peer name eth0 netns \(shape.namespace(member))",
@@ -105,9 +105,9 @@ package struct LabPlan: Sendable {
             address(
                 client,
                 "eth0",
-                LabAddresses.stranger(family),
+                LabAddresses.otherClient(family),
                 length,
-                "A second address, to be a stranger with.",
+                "A second client address, for source ranges.",
                 " preferred_lft 0"
             )
             // With a source, as the kernel might pick the second address otherwise.
@@ -123,7 +123,7 @@ package struct LabPlan: Sendable {
                 ip(
                     client,
                     "route add \(range) via \(LabAddresses.node(family)) src \(own)",
-                    "Service addresses are nobody's: any node can translate them."
+                    "No host has a Service address: any node can translate it."
                 )
             }
         }
@@ -170,7 +170,7 @@ package struct LabPlan: Sendable {
         if shape.families.contains(.ipv6) {
             settings += ["net.ipv6.conf.all.forwarding=1", "net.ipv6.icmp.ratelimit=0"]
         }
-        sysctl(node, settings, "The node is a router, and says no to everybody who asks at once.")
+        sysctl(node, settings, "The node is a router, and does not limit the rate of ICMP errors.")
     }
 
     private mutating func addRoutesOverTheNetwork(_ number: Int) {
@@ -186,9 +186,9 @@ package struct LabPlan: Sendable {
         }
     }
 
-    /// A way out of the node that leads nowhere. What the node itself sends to a Service needs a
-    /// route before it is translated. Through the client it must not lead: the node would tell the
-    /// client of a shorter way, and such messages count against those of refused connections.
+    /// A default route that leads nowhere. What the node itself sends to a Service needs a route
+    /// before it is translated. It must not lead through the client: the node would send redirects,
+    /// which count towards the same rate limit as the errors for refused connections.
     private mutating func addUplink(_ node: String) {
         let why = "What the node sends to a Service needs some route before it is translated."
         ip(node, "link add uplink type veth peer name nowhere", why)

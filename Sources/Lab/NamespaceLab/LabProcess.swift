@@ -1,9 +1,8 @@
 import CSpawn
 import Glibc
 
-/// A program that runs in a namespace, with its input and output in our hands. It ends with its
-/// owner. By hand, as swift-subprocess ends programs with the task that started them, and the callers
-/// here are no tasks.
+/// A program that runs in a namespace, with pipes for its input and output. It ends with its owner.
+/// swift-subprocess ends a program with the task that started it; the callers here are synchronous.
 package final class LabProcess {
     package let pid: Int32
     /// What was called, for messages.
@@ -13,7 +12,8 @@ package final class LabProcess {
     private var unread: [UInt8] = []
     private var ended: Int32?
 
-    /// Starts a program, found by PATH. Its output is both streams together.
+    /// Starts a program, found by PATH. Its output is both streams together. Throws if it cannot be
+    /// started.
     package init(_ arguments: [String], in namespace: String? = nil) throws(LabError) {
         let call = namespace.map { ["ip", "netns", "exec", $0] + arguments } ?? arguments
         let started = try Self.start(call)
@@ -38,7 +38,7 @@ package final class LabProcess {
         unsafe posix_spawn_file_actions_adddup2(&actions, childInput, 0)
         unsafe posix_spawn_file_actions_adddup2(&actions, childOutput, 1)
         unsafe posix_spawn_file_actions_adddup2(&actions, childOutput, 2)
-        // A socket of ours that it kept open would keep its port taken.
+        // An inherited socket would keep its port in use.
         unsafe posix_spawn_file_actions_addclosefrom_np(&actions, 3)
         do throws(LabError) {
             return unsafe (try spawn(call, &actions), ownInput, ownOutput)
@@ -49,8 +49,8 @@ package final class LabProcess {
         }
     }
 
-    /// Starts a program that stays when we end, in a session of its own; its output goes into a
-    /// file.
+    /// Starts a program that outlives this one, in a session of its own, with its output in a file.
+    /// Throws if it cannot be started.
     package static func detach(
         _ arguments: [String],
         in namespace: String,
@@ -96,7 +96,7 @@ package final class LabProcess {
     private static func pipe() throws(LabError) -> (read: Int32, write: Int32) {
         var ends: [Int32] = [0, 0]
         guard unsafe Glibc.pipe(&ends) == 0 else { throw LabError("pipe: errno \(errno)") }
-        // Else a program started meanwhile would keep them open.
+        // Otherwise a program started meanwhile would keep them open.
         for end in ends { _ = fcntl(end, F_SETFD, FD_CLOEXEC) }
         return (ends[0], ends[1])
     }
@@ -111,21 +111,22 @@ package final class LabProcess {
         close(output)
     }
 
-    /// Nothing more is written to it.
+    /// Closes its input.
     package func closeInput() {
         if input >= 0 { close(input) }
         input = -1
     }
 
-    /// Writes a line to its input.
+    /// Writes a line to its input. Throws if it has closed that.
     package func writeLine(_ text: String) throws(LabError) {
         let bytes = Array((text + "\n").utf8)
         guard unsafe write(input, bytes, bytes.count) == bytes.count else {
-            throw LabError("\(name): takes no input (errno \(errno))")
+            throw LabError("\(name): cannot be written to (errno \(errno))")
         }
     }
 
-    /// The next line of its output, without its end; nil when there are no more.
+    /// The next line of its output, without the line break; nil at the end. Throws if none comes by
+    /// the deadline.
     package func readLine(_ deadline: Deadline) throws(LabError) -> String? {
         while true {
             if let end = unread.firstIndex(of: UInt8(ascii: "\n")) {
@@ -139,7 +140,8 @@ package final class LabProcess {
         }
     }
 
-    /// Reads on to the first line that contains `text`.
+    /// Reads on to the first line that contains `text`. Throws if none comes by the deadline, or
+    /// the output ends.
     @discardableResult
     package func waitForLine(
         containing text: String,
@@ -153,8 +155,8 @@ package final class LabProcess {
         throw LabError("\(name): ended without \"\(text)\"\n\(seen.joined(separator: "\n"))")
     }
 
-    /// All the output up to the end of the program, and its exit status; 128 and the signal's number
-    /// if one ended it.
+    /// All unread output up to the end of the program, and its exit status: 128 plus the signal's
+    /// number if a signal ended it. Throws if it does not end by the deadline.
     package func finish(
         _ deadline: Deadline = Deadline(in: .seconds(60))
     ) throws(LabError) -> (output: String, status: Int32) {
@@ -177,7 +179,7 @@ package final class LabProcess {
         if ready < 0, errno == EINTR { return true }
         guard ready > 0 else {
             let said = String(decoding: unread, as: UTF8.self)
-            throw LabError("\(name): nothing more came in time; last: \(said)")
+            throw LabError("\(name): no output in time; last: \(said)")
         }
         var chunk = [UInt8](repeating: 0, count: 65536)
         let count = unsafe read(output, &chunk, chunk.count)

@@ -1,7 +1,7 @@
 package import Addressing
 
-/// What a lab is to look like. Its name is in every object's name, so that what is its own can be
-/// told from everything else by that alone.
+/// The layout of a lab. The lab's name is in the name of each of its objects, so that these can be
+/// recognized by their names alone.
 package struct LabShape: Sendable, Equatable {
     /// How a node's pods are attached, and how nodes reach each other's.
     package enum Topology: String, Sendable, CaseIterable {
@@ -24,8 +24,8 @@ package struct LabShape: Sendable, Equatable {
     /// At least one, IPv4 first.
     package let families: [IPFamily]
 
-    /// Refuses what has no room: names longer than twelve letters and digits, more than four nodes
-    /// or sixteen pods on each.
+    /// Throws for a name that `check` refuses, no family, and numbers of nodes or pods beyond the
+    /// limits.
     package init(
         name: String = Self.defaultName,
         topology: Topology = .bridge,
@@ -48,15 +48,15 @@ package struct LabShape: Sendable, Equatable {
         self.families = families.sorted()
     }
 
-    /// A name is up to twelve small letters and digits; without a dash none is the beginning of
-    /// another's prefix.
+    /// Throws unless a name is one to twelve lower-case letters and digits. Without a dash no name's
+    /// prefix begins another's.
     package static func check(name: String) throws(LabError) {
         let isPlain = name.utf8.allSatisfy {
             (UInt8(ascii: "a")...UInt8(ascii: "z")).contains($0)
                 || (UInt8(ascii: "0")...UInt8(ascii: "9")).contains($0)
         }
         guard isPlain, (1...12).contains(name.utf8.count) else {
-            throw LabError("\"\(name)\" is no name for a lab: 1 to 12 of a-z and 0-9")
+            throw LabError("\"\(name)\" is not a name for a lab: 1 to 12 of a-z and 0-9")
         }
     }
 
@@ -73,7 +73,7 @@ package struct LabShape: Sendable, Equatable {
 
     package var client: String { namespace("client") }
 
-    /// The switch that nodes and client are plugged into.
+    /// The switch of the nodes and the client.
     package var network: String { namespace("net") }
 
     package var nodeNumbers: ClosedRange<Int> { 1...nodes }
@@ -89,7 +89,7 @@ package struct LabShape: Sendable, Equatable {
 
     package func pods(onNode node: Int) -> [LabPod] { pods.filter { $0.node == node } }
 
-    /// Everybody but the switch, as a person names them.
+    /// All but the switch, as commands name them.
     package var members: [String] {
         nodeNumbers.map { "node\($0)" } + pods.map(\.name) + ["client"]
     }

@@ -10,18 +10,11 @@ package struct LabStep: Sendable, Equatable {
     /// The namespace it works in; nil for the host's own.
     package let namespace: String?
     package let tool: Tool
-    /// No word has a blank or another character that means something to a shell or to `ip -batch`.
+    /// Without characters that are special to a shell or to `ip -batch`.
     package let words: String
     package let why: String
 
-    package init(_ tool: Tool, in namespace: String?, _ words: String, _ why: String) {
-        self.tool = tool
-        self.namespace = namespace
-        self.words = words
-        self.why = why
-    }
-
-    /// As a person would type it.
+    /// As typed in a shell.
     package var command: String {
         switch (tool, namespace) {
         case (.ip, let namespace?), (.bridge, let namespace?):

@@ -1,4 +1,4 @@
-/// A lab that goes with its owner. Needs root and iproute2.
+/// A lab that is removed with its owner. Needs root and iproute2.
 package final class NamespaceLab {
     package let shape: LabShape
 
@@ -9,14 +9,15 @@ package final class NamespaceLab {
     /// Pods count from 1.
     package func pod(_ number: Int) -> String { shape.pod(number) }
 
-    /// Builds the network, in place of what an earlier lab of the same name may have left.
+    /// Builds the network, in place of what an earlier lab of the same name left. Throws if a step
+    /// fails.
     package init(_ shape: LabShape) throws(LabError) {
         self.shape = shape
         try LabBuilder.remove(shape.name)
         do {
             try LabBuilder.build(shape)
         } catch {
-            // What this leaves is taken away by the next lab of this name.
+            // The next lab of this name removes what this leaves.
             _ = try? LabBuilder.remove(shape.name)
             throw error
         }
@@ -28,7 +29,7 @@ package final class NamespaceLab {
     }
 
     deinit {
-        // A namespace that stays behind is taken away by the next lab of this name.
+        // The next lab of this name removes a namespace that is left.
         _ = try? LabBuilder.remove(shape.name)
     }
 }

@@ -6,7 +6,7 @@ import NamespaceLab
 struct ConnectCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "connect",
-        abstract: "Make connections from somewhere in a lab, and count who answers.",
+        abstract: "Make connections from a member of a lab, and count the answers.",
         discussion: "fairlead-lab connect client 192.0.2.1:30080/tcp --count 100"
     )
 
@@ -35,13 +35,23 @@ struct ConnectCommand: ParsableCommand {
             from: cluster.member(member)
         )
         let outcomes = try batch.outcomes(Deadline(in: .seconds(10 + count)))[0]
-        var counts: [String: Int] = [:]
-        for outcome in outcomes { counts[outcome, default: 0] += 1 }
-        for (outcome, count) in counts.sorted(by: { $0.key < $1.key }) {
-            let words = outcome.split(separator: " ")
-            let text = words.count == 2 ? "\(words[0]), which saw \(words[1])" : outcome
+        for (count, text) in OutcomeCounts(outcomes).rows {
             let number = String(repeating: " ", count: max(0, 5 - "\(count)".count)) + "\(count)"
             print("\(number) \(text)")
+        }
+    }
+}
+
+/// How often connections ended in which way.
+struct OutcomeCounts {
+    /// `pod1, which saw 10.0.0.1` or `timeout`, by outcome.
+    let rows: [(count: Int, text: String)]
+
+    init(_ outcomes: [String]) {
+        let counts = Dictionary(outcomes.map { ($0, 1) }, uniquingKeysWith: +)
+        rows = counts.sorted { $0.key < $1.key }.map { outcome, count in
+            let words = outcome.split(separator: " ")
+            return (count, words.count == 2 ? "\(words[0]), which saw \(words[1])" : outcome)
         }
     }
 }

@@ -7,7 +7,7 @@ import NamespaceLab
 struct DemoCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "demo",
-        abstract: "Show the daemon at work in a lab, then take everything away."
+        abstract: "Show the daemon at work in a lab, then remove everything."
     )
 
     @OptionGroup var program: FairleadOption
@@ -26,7 +26,7 @@ struct DemoCommand: ParsableCommand {
     }
 }
 
-/// What the demo plays on.
+/// The lab, servers and daemon of the demo.
 private final class DemoStage {
     let lab: NamespaceLab
     private let fairlead: String
@@ -57,7 +57,7 @@ private final class DemoStage {
         self.pods = pods
         try write(configuration, to: "fairlead.yaml")
         try writeService(pods: [1, 2, 3])
-        // iptables and the daemon share this lock, and leave the host's alone.
+        // iptables and the daemon share this lock instead of the host's.
         setenv("XTABLES_LOCKFILE", "\(directory)/xtables.lock", 1)
     }
 
@@ -97,7 +97,7 @@ private final class DemoStage {
         try text.write(toFile: "\(directory)/\(file)", atomically: true, encoding: .utf8)
     }
 
-    // MARK: - Acts
+    // MARK: - Steps
 
     func showPlan() throws {
         Self.title("The Service, and what Fairlead would program")
@@ -118,13 +118,8 @@ private final class DemoStage {
     }
 
     private func showSpread(in namespace: String, to target: String) throws {
-        var counts: [String: Int] = [:]
-        for answer in try agent.connect(to: target, in: namespace, count: 100) {
-            counts[answer, default: 0] += 1
-        }
-        for (answer, count) in counts.sorted(by: { $0.key < $1.key }) {
-            let words = answer.split(separator: " ")
-            let text = words.count == 2 ? "\(words[0]), which saw \(words[1])" : answer
+        let answers = try agent.connect(to: target, in: namespace, count: 100)
+        for (count, text) in OutcomeCounts(answers).rows {
             let number = String(repeating: " ", count: max(0, 3 - "\(count)".count)) + "\(count)"
             print("  \(number) \(String(repeating: "▇", count: (count + 1) / 2)) \(text)")
         }
@@ -140,11 +135,11 @@ private final class DemoStage {
 
     func showEndpointChanges() throws {
         let connection = try agent.hold(Self.vip, in: lab.client)
-        Self.title("pod2 is taken out of the file, while a connection is open")
+        Self.title("pod2 is removed from the file, while a connection is open")
         try writeService(pods: [1, 3])
         show(try daemon?.waitForLine(containing: "Pass done") ?? "")
         try showSpread(in: lab.pod(3), to: Self.vip)
-        Self.title("and put back")
+        Self.title("pod2 is back in the file")
         try writeService(pods: [1, 2, 3])
         show(try daemon?.waitForLine(containing: "Pass done") ?? "")
         try showSpread(in: lab.pod(3), to: Self.vip)

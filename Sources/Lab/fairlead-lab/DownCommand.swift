@@ -5,10 +5,10 @@ import NamespaceLab
 struct DownCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "down",
-        abstract: "Take a lab away, with everything that runs in it.",
+        abstract: "Remove a lab, with everything that runs in it.",
         discussion: """
-            Finds it by the prefix of its namespaces, so that what a crash left goes too; nothing \
-            else does.
+            Removes all namespaces with the lab's prefix, also those that a crash left, and nothing \
+            else.
             """
     )
 

@@ -6,23 +6,19 @@ import NamespaceLab
 struct ShowCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "show",
-        abstract: "Show who is in a lab, with which addresses."
+        abstract: "Show the nodes, pods and client of a lab with their addresses."
     )
 
     @OptionGroup var lab: LabNameArgument
 
     func run() throws {
-        print(LabOverview(try lab.cluster()), terminator: "")
+        print(LabOverview(cluster: try lab.cluster()), terminator: "")
     }
 }
 
 /// A lab as a table of nodes and pods.
 struct LabOverview: CustomStringConvertible {
-    private let cluster: LabCluster
-
-    init(_ cluster: LabCluster) {
-        self.cluster = cluster
-    }
+    let cluster: LabCluster
 
     var description: String {
         let shape = cluster.shape

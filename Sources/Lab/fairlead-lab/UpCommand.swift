@@ -11,8 +11,8 @@ struct UpCommand: ParsableCommand {
         discussion: """
             Topologies: bridge has a bridge on each node and routes between the nodes; routed has \
             a route for each pod and no bridge; vxlan has bridges and a tunnel between the nodes. \
-            Pods answer on 8080/tcp and 5353/udp with their name and whom they see. Takes the \
-            place of a lab of the same name.
+            Pods answer on 8080/tcp and 5353/udp with their name and the client's address. \
+            Replaces a lab of the same name.
             """
     )
 
@@ -35,7 +35,7 @@ struct UpCommand: ParsableCommand {
 
     @OptionGroup var program: FairleadOption
 
-    @Flag(help: "Print the commands and the reasons for them, and do nothing.")
+    @Flag(help: "Print the commands with a reason for each, without running them.")
     var explain = false
 
     private var families: [IPFamily] {
@@ -61,7 +61,7 @@ struct UpCommand: ParsableCommand {
             families: families
         )
         if explain {
-            print(LabExplanation(LabBuilder.plan(shape)), terminator: "")
+            print(LabExplanation(plan: LabBuilder.plan(shape)), terminator: "")
             return
         }
         // Before anything is built.
@@ -70,17 +70,13 @@ struct UpCommand: ParsableCommand {
         if let mode, let fairlead {
             try cluster.startProxies(fairlead: fairlead, mode: mode.rawValue)
         }
-        print(LabOverview(cluster), terminator: "")
+        print(LabOverview(cluster: cluster), terminator: "")
     }
 }
 
 /// A plan as a script with comments.
 struct LabExplanation: CustomStringConvertible {
-    private let plan: LabPlan
-
-    init(_ plan: LabPlan) {
-        self.plan = plan
-    }
+    let plan: LabPlan
 
     var description: String {
         var text = ""

@@ -15,8 +15,8 @@ package enum TraceDetail: Sendable, Hashable {
     case everything
 }
 
-/// How a packet ends.
-package enum FlowVerdict: Sendable, Hashable {
+/// How a packet ends; in the order of output.
+package enum FlowVerdict: Sendable, Hashable, Comparable {
     /// It reaches this endpoint, usually as its new destination.
     case delivered(SocketAddress)
     /// It continues to its original destination.
@@ -48,26 +48,8 @@ package struct FlowResult: Sendable, Hashable, Comparable {
 
     /// Endpoints first, by address and port.
     package static func < (left: FlowResult, right: FlowResult) -> Bool {
-        switch (left.verdict, right.verdict) {
-        case (.delivered(let one), .delivered(let other)) where one != other:
-            return one < other
-        default:
-            let (one, other) = (left.verdict.rank, right.verdict.rank)
-            return one == other ? !left.masqueraded && right.masqueraded : one < other
-        }
-    }
-}
-
-extension FlowVerdict {
-    /// Sort order in output.
-    var rank: Int {
-        switch self {
-        case .delivered: 0
-        case .untouched: 1
-        case .rejected: 2
-        case .dropped: 3
-        case .undecided: 4
-        }
+        left.verdict == right.verdict
+            ? !left.masqueraded && right.masqueraded : left.verdict < right.verdict
     }
 }
 
@@ -76,11 +58,6 @@ package struct FlowOutcome: Sendable, Hashable {
     package var result: FlowResult
     /// In 0...1; the outcomes of a trace add up to 1.
     package var probability: Double
-
-    package init(_ result: FlowResult, probability: Double) {
-        self.result = result
-        self.probability = probability
-    }
 }
 
 /// A client keeps its endpoint (Kubernetes session affinity `ClientIP`).
@@ -89,79 +66,37 @@ package struct FlowAffinity: Sendable, Hashable {
     package var timeoutSeconds: UInt32
     /// Results for returning clients, sorted.
     package var returning: [FlowResult]
-
-    package init(timeoutSeconds: UInt32, returning: [FlowResult]) {
-        self.timeoutSeconds = timeoutSeconds
-        self.returning = returning
-    }
 }
 
 /// One rule on the way, or its equivalent in other modes, as text.
-package struct TraceStep: Sendable, Hashable {
-    /// The connections of the step.
-    package enum Clients: Sendable, Hashable {
-        case all
-        /// Only clients that session affinity remembers.
-        case returning
-    }
-
+package struct TraceStep: Sendable, Hashable, Encodable {
     /// The chain or its equivalent.
     package var chain: String
     package var chainTitle: String?
     /// Nesting below the hook, 0 for the hook itself.
-    package var depth: Int
+    package var depth = 0
     /// 1-based position in the chain; in a built-in chain, among Fairlead's rules only.
     package var ruleIndex: Int?
     package var rule: String
-    package var matched: Bool
+    package var matched = true
     /// What happened: `goes to FAIRLEAD-X`, `DNAT to 10.0.0.1:80`.
     package var effect: String
     /// Why it matched or not, if the rule's text does not show it.
-    package var reasons: [String]
+    package var reasons: [String] = []
     /// Share of the connections of new clients that take this step; nil for all that reached this
     /// hook.
     package var share: Double?
-    package var clients: Clients
+    /// Only clients that session affinity remembers take this step.
+    package var returningClientsOnly = false
     /// The destinations of the packets in this step; empty for all that reached this hook.
-    package var destinations: [String]
-
-    package init(
-        chain: String,
-        chainTitle: String? = nil,
-        depth: Int = 0,
-        ruleIndex: Int? = nil,
-        rule: String,
-        matched: Bool = true,
-        effect: String,
-        reasons: [String] = [],
-        share: Double? = nil,
-        clients: Clients = .all,
-        destinations: [String] = []
-    ) {
-        self.chain = chain
-        self.chainTitle = chainTitle
-        self.depth = depth
-        self.ruleIndex = ruleIndex
-        self.rule = rule
-        self.matched = matched
-        self.effect = effect
-        self.reasons = reasons
-        self.share = share
-        self.clients = clients
-        self.destinations = destinations
-    }
+    package var destinations: [String] = []
 }
 
 /// The steps at one hook.
-package struct TraceHook: Sendable, Hashable {
+package struct TraceHook: Sendable, Hashable, Encodable {
     /// `nat PREROUTING`.
     package var name: String
     package var steps: [TraceStep]
-
-    package init(name: String, steps: [TraceStep] = []) {
-        self.name = name
-        self.steps = steps
-    }
 }
 
 /// Where a packet goes and why.
@@ -175,29 +110,9 @@ package struct PacketTrace: Sendable, Hashable {
     /// Why it was rejected or dropped, if the rules say.
     package var reason: String?
     /// In the kernel's order.
-    package var path: [TraceHook]
+    package var path: [TraceHook] = []
     /// Problems that make the result unreliable.
-    package var problems: [TraceProblem]
+    package var problems: [TraceProblem] = []
     /// Remarks that are not problems.
-    package var notes: [String]
-
-    package init(
-        packet: TracedPacket,
-        outcomes: [FlowOutcome] = [],
-        affinity: FlowAffinity? = nil,
-        title: String? = nil,
-        reason: String? = nil,
-        path: [TraceHook] = [],
-        problems: [TraceProblem] = [],
-        notes: [String] = []
-    ) {
-        self.packet = packet
-        self.outcomes = outcomes
-        self.affinity = affinity
-        self.title = title
-        self.reason = reason
-        self.path = path
-        self.problems = problems
-        self.notes = notes
-    }
+    package var notes: [String] = []
 }

@@ -1,7 +1,7 @@
 /// Why part of a trace is unreliable.
-package struct TraceProblem: Sendable, Hashable, CustomStringConvertible {
+package struct TraceProblem: Sendable, Hashable, Encodable, CustomStringConvertible {
     /// The kind of problem; names are stable for programs.
-    package enum Kind: String, Sendable, Hashable {
+    package enum Kind: String, Sendable, Hashable, Encodable {
         /// A rule leads to a chain that does not exist.
         case missingChain
         /// A rule uses a set that does not exist; the kernel rejects such a rule.

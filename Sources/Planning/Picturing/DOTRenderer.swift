@@ -48,7 +48,7 @@ private struct DOTWriter {
         for list in lane.lists {
             let isServed = list.outcome == .served
             lists[list.policy] = node(
-                [lane.port, "\(lane.family.rawValue) · \(list.words)"],
+                [lane.port, "\(lane.family.rawValue) · \(list.summary)"],
                 isServed ? "style=\"rounded,bold\"" : "style=\"rounded,dashed\", color=\"#b34700\""
             )
         }

@@ -3,7 +3,7 @@ import ServiceModel
 
 extension EndpointList {
     /// `any node · 3 endpoints`.
-    var words: String {
+    var summary: String {
         switch outcome {
         case .served:
             "\(policy == .local ? "this node" : "any node") · \(count) endpoint\(count == 1 ? "" : "s")"
@@ -47,10 +47,10 @@ extension PicturedEndpoint {
     /// Why it gets no connections, or why it gets some while terminating; nil in the normal case.
     var reason: String? {
         if cluster == .lastResort || local == .lastResort {
-            return EndpointExplanation.Verdict.lastResort.words
+            return EndpointExplanation.Verdict.lastResort.text
         }
         if isChosen { return nil }
-        return (cluster == .unused ? local : cluster).words
+        return (cluster == .unused ? local : cluster).text
     }
 
     var fullText: String {

@@ -56,7 +56,7 @@ package struct SVGRenderer: Sendable {
         height: Int,
         _ content: (inout SVGWriter) -> Void
     ) -> String {
-        let legend = Legend(at: Self.margin, height + 8)
+        let legend = Legend(x: Self.margin, y: height + 8)
         let size = (width: ServiceCard.width + 2 * Self.margin, height: legend.bottom + 20)
         var svg = SVGWriter()
         svg.begin(
@@ -100,17 +100,12 @@ extension ServiceGraph {
 
 /// The legend of symbols and lines, in columns.
 private struct Legend {
-    private let x: Int
-    private let y: Int
+    let x: Int
+    let y: Int
     private static let column = 240
     private static let row = 22
 
     var bottom: Int { y + 3 * Self.row }
-
-    init(at x: Int, _ y: Int) {
-        self.x = x
-        self.y = y
-    }
 
     private static let lines: [(style: String, width: Double, meaning: String)] = [
         ("edge edge-any", 3, "policy Cluster; thickness is share"),

@@ -189,7 +189,7 @@ struct ServiceCard {
         to svg: inout SVGWriter
     ) {
         let family = lane.family.rawValue
-        let words = "\(family) · \(list?.words ?? "no frontend")"
+        let words = "\(family) · \(list?.summary ?? "no frontend")"
         svg.begin("g", title: "\(service.name) \(lane.port), \(words)")
         let style =
             switch list?.outcome {

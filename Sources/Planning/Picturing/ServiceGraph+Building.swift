@@ -27,20 +27,29 @@ extension ServiceGraph {
                 state.services[name].map { (state.family, $0) }
             }
             let ports = states.flatMap { family, state in
-                state.ports.map { LaneBuilder(family, $0, state, slices, node, spreading($0)) }
+                state.ports.map {
+                    LaneBuilder(
+                        family: family,
+                        port: $0,
+                        service: state,
+                        slices: slices,
+                        node: node,
+                        spreading: spreading($0)
+                    )
+                }
             }
             return PicturedService(
                 name: name,
                 kind: service.kind,
                 remarks: Self.remarks(service),
                 lanes: ports.sorted { $0.order < $1.order }.map(\.lane),
-                issues: (reasons[name] ?? []).map(Self.words).unique
+                issues: (reasons[name] ?? []).map(Self.text).unique
             )
         }
     }
 
     /// The Service's name is already shown above.
-    private static func words(_ issue: PlanIssue) -> String {
+    private static func text(_ issue: PlanIssue) -> String {
         let port = issue.servicePort.port
         return port.isEmpty ? issue.reason : "\(port): \(issue.reason)"
     }
@@ -75,22 +84,6 @@ private struct LaneBuilder {
     let slices: [EndpointSlice]
     let node: NodeIdentity
     let spreading: Spreading
-
-    init(
-        _ family: IPFamily,
-        _ port: ServicePortState,
-        _ service: ServiceState,
-        _ slices: [EndpointSlice],
-        _ node: NodeIdentity,
-        _ spreading: Spreading
-    ) {
-        self.family = family
-        self.port = port
-        self.service = service
-        self.slices = slices
-        self.node = node
-        self.spreading = spreading
-    }
 
     var order: (ServicePortName, Int) { (port.name, family == .ipv4 ? 0 : 1) }
 

@@ -1,14 +1,15 @@
 package import ServiceModel
 
-/// One object in which the kernel differs from the plan, and whose it is.
+/// One object in which the kernel differs from the plan, and its owner.
 package struct ObjectDifference: Sendable, Hashable {
-    package enum Kind: String, Sendable, Hashable {
+    /// In the order in which they build on each other.
+    package enum Kind: String, Sendable, Hashable, CaseIterable {
         case table
+        /// From a built-in chain into one of Fairlead's.
+        case jump
         case chain
         /// Of a chain that Services share.
         case rule
-        /// From a chain of the kernel's own into ours.
-        case jump
         case set
         case element
         case virtualServer = "virtual server"
@@ -32,9 +33,9 @@ package struct ObjectDifference: Sendable, Hashable {
         /// Sorted; more than one share the object. Never none.
         case services([ServiceName], port: ServicePortName?)
         /// All Services need it.
-        case everybody
-        /// Ours by its name, and nobody wants it.
-        case nobody
+        case allServices
+        /// Fairlead's by its name, and not wanted by any Service.
+        case noService
         /// Of a mode that does not serve any more; it may win over what is wanted.
         case otherMode
     }
@@ -65,7 +66,7 @@ extension ObjectDifference {
         self.init(kind, name, state, owners: owner.map { [$0] } ?? [])
     }
 
-    /// Of some Service ports; if of none, everybody's or nobody's.
+    /// Of some Service ports; without any, of all Services, or of none if unexpected.
     init(_ kind: Kind, _ name: String, _ state: State, owners: Set<ServicePortName>) {
         self.init(kind, name, state, services: Set(owners.map(\.service)))
         if owners.count == 1, let port = owners.first {
@@ -73,16 +74,16 @@ extension ObjectDifference {
         }
     }
 
-    /// Of some Services as a whole; if of none, everybody's or nobody's.
+    /// Of some Services as a whole; without any, of all Services, or of none if unexpected.
     init(_ kind: Kind, _ name: String, _ state: State, services: Set<ServiceName>) {
-        let nobodys: Owner = state == .unexpected ? .nobody : .everybody
-        let owner: Owner = services.isEmpty ? nobodys : .services(services.sorted(), port: nil)
+        let without: Owner = state == .unexpected ? .noService : .allServices
+        let owner: Owner = services.isEmpty ? without : .services(services.sorted(), port: nil)
         self.init(kind: kind, name: name, state: state, owner: owner)
     }
 }
 
 extension ObjectDifference: Comparable {
-    /// By name within a kind, kinds in the order in which they build on each other.
+    /// By kind, then by name.
     package static func < (left: ObjectDifference, right: ObjectDifference) -> Bool {
         (left.kind.rank, left.name, left.state.rawValue)
             < (right.kind.rank, right.name, right.state.rawValue)
@@ -90,19 +91,5 @@ extension ObjectDifference: Comparable {
 }
 
 extension ObjectDifference.Kind {
-    fileprivate var rank: Int {
-        switch self {
-        case .table: 0
-        case .jump: 1
-        case .chain: 2
-        case .rule: 3
-        case .set: 4
-        case .element: 5
-        case .virtualServer: 6
-        case .realServer: 7
-        case .address: 8
-        case .route: 9
-        case .sysctl: 10
-        }
-    }
+    fileprivate var rank: Int { Self.allCases.firstIndex(of: self) ?? 0 }
 }

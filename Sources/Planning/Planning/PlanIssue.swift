@@ -1,3 +1,4 @@
+import DataplaneModel
 package import ServiceModel
 
 /// Something in one Service that cannot be planned as it stands; the rest of the plan holds.
@@ -25,6 +26,23 @@ package struct PlanIssue: Sendable, Hashable, Comparable, CustomStringConvertibl
 
     package static func < (left: PlanIssue, right: PlanIssue) -> Bool {
         (left.servicePort, left.reason) < (right.servicePort, right.reason)
+    }
+}
+
+extension ServicePortState {
+    /// What the Service asks for and a mode that always translates cannot do; `schedulers` are those
+    /// that it has besides choosing at random.
+    func unsupported(in mode: ProxyMode, schedulers: Set<Scheduler> = []) -> [PlanIssue] {
+        var reasons: [String] = []
+        if let scheduler, !schedulers.contains(scheduler) {
+            let name = scheduler.rawValue
+            reasons.append("scheduler \(name): mode \(mode.rawValue) picks at random, by weight")
+        }
+        if forwarding != .nat {
+            let name = forwarding.rawValue
+            reasons.append("forwarding \(name): mode \(mode.rawValue) translates addresses")
+        }
+        return reasons.map { PlanIssue(name, reason: $0) }
     }
 }
 

@@ -23,7 +23,7 @@ package protocol Planner: Sendable {
     /// The same without the difference, for when the kernel is compared with the whole plan.
     mutating func load(_ names: [ServiceName], of desired: DesiredState)
 
-    /// Whose each change is of a `diff` that leads to the plan, in no order.
+    /// The owner of each change in a `diff` that leads to the plan, unordered.
     func differences(in diff: Diff) -> [ObjectDifference]
 }
 

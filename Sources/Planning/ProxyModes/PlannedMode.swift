@@ -18,7 +18,7 @@ package protocol PlannedMode: Sendable {
         planner: ModePlanner?
     ) -> any FlowTracer
 
-    /// The plan has node ports on 127.0.0.1, which takes the host's setting `route_localnet`.
+    /// The plan has node ports on 127.0.0.1, which needs the host's setting `route_localnet`.
     static func needsRouteLocalnet(_ planner: ModePlanner) -> Bool
 
     /// Planned rules by legacy table; empty where their number does not depend on Services.

@@ -56,8 +56,8 @@ struct VerifyCommand: ParsableCommand {
     ) -> Bool {
         switch difference.owner {
         case .services(let owners, _): owners.contains(where: names.contains)
-        case .everybody: true
-        case .nobody: false
+        case .allServices: true
+        case .noService: false
         case .otherMode: true
         }
     }

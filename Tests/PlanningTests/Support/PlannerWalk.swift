@@ -4,7 +4,7 @@ import ServiceModel
 import TestSupport
 import Testing
 
-/// Leads a planner through random changes and checks what must hold for every mode.
+/// Drives a planner through random changes and checks what must hold for every mode.
 struct PlannerWalk<P: Planner> where P.Diff: Equatable {
     let make: (IPFamily, PlannerSettings) -> P
 
@@ -78,7 +78,7 @@ struct PlannerWalk<P: Planner> where P.Diff: Equatable {
         }
     }
 
-    /// Where nobody asks what changes, the plan becomes the same.
+    /// Without the difference, the plan becomes the same.
     func checkLoading(seed: Int) {
         var random = RandomSnapshots(seed: UInt64(seed))
         var desired = DesiredState(family: .ipv4, settings: Self.settings)

@@ -157,8 +157,8 @@ extension ServiceStatus.Port {
                 node: one.endpoint.nodeName,
                 zone: one.endpoint.zone,
                 weight: one.endpoint.weight,
-                cluster: one.cluster.words,
-                local: one.local.words,
+                cluster: one.cluster.text,
+                local: one.local.text,
                 health: health[one.address].map { .init($0, at: now) }
             )
         }

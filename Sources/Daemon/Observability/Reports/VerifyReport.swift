@@ -52,8 +52,8 @@ extension VerifyReport.Row {
         case .services(_, let port):
             owner = "service"
             self.port = port.map { "\($0)/\($0.transport.keyword)" }
-        case .everybody: owner = "everybody"
-        case .nobody: owner = "nobody"
+        case .allServices: owner = "everybody"
+        case .noService: owner = "nobody"
         case .otherMode: owner = "otherMode"
         }
     }

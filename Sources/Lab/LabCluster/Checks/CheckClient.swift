@@ -1,13 +1,13 @@
 package import Addressing
 package import NamespaceLab
 
-/// Somebody who connects.
+/// A client of a check.
 package enum CheckClient: Sendable, Hashable {
     case pod(Int)
     case node(Int)
     case outside
 
-    /// As a person names it.
+    /// As commands name it.
     package var name: String {
         switch self {
         case .pod(let number): "pod\(number)"
@@ -16,7 +16,7 @@ package enum CheckClient: Sendable, Hashable {
         }
     }
 
-    /// All that a server may see it as, when nobody changes that.
+    /// All addresses that a server may see it with, without masquerading.
     package func addresses(_ family: IPFamily, in shape: LabShape) -> Set<String> {
         switch self {
         case .pod(let number): [shape.pods[number - 1].address(family)]
@@ -25,7 +25,7 @@ package enum CheckClient: Sendable, Hashable {
         }
     }
 
-    /// Whose address this is.
+    /// The name of the client with this address; the address itself without one.
     static func named(_ address: String, _ family: IPFamily, in shape: LabShape) -> String {
         let all =
             shape.pods.map { CheckClient.pod($0.number) }

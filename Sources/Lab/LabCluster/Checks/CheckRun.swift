@@ -1,9 +1,11 @@
 import NamespaceLab
 
 extension LabCluster {
-    /// Makes all the connections, the clients' side by side, and notes what became of them: each as
-    /// often as it says itself, or as often as `counts` says at its place. `patience` multiplies
-    /// every time limit.
+    /// Makes all connections, those of different clients in parallel, and returns them with their
+    /// outcomes. Each is made `count` times, or as often as `counts` has it at the same index.
+    /// `patience` multiplies every time limit.
+    ///
+    /// Throws if a client's ports cannot be reserved, or its program fails or exceeds the limit.
     func run(
         _ connections: [CheckedConnection],
         counts: [Int]? = nil,

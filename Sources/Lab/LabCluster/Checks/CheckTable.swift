@@ -2,17 +2,12 @@ import Addressing
 import NamespaceLab
 import PrintableText
 
-/// What a check saw, as a table for people. A cell stands for all families and protocols.
+/// The outcomes of a check as a table. A cell stands for all families and protocols.
 package struct CheckTable: CustomStringConvertible {
     struct Row {
         var name: String
         /// Printed above the row.
         var heading: String?
-
-        init(_ name: String, heading: String? = nil) {
-            self.name = name
-            self.heading = heading
-        }
     }
 
     private let title: String
@@ -20,7 +15,7 @@ package struct CheckTable: CustomStringConvertible {
     private let rows: [Row]
     private let cells: [CheckedConnection.Cell: String]
 
-    /// Terse: `yes` in place of who was seen.
+    /// Terse: `yes` in place of the addresses seen.
     init(
         title: String,
         columns: [String],
@@ -33,14 +28,14 @@ package struct CheckTable: CustomStringConvertible {
         self.columns = columns
         self.rows = rows
         cells = Dictionary(grouping: connections, by: \.cell).mapValues { connections in
-            guard connections.allSatisfy({ $0.complaint(in: shape) == nil }) else {
+            guard connections.allSatisfy({ $0.mismatch(in: shape) == nil }) else {
                 return "✗ " + Self.text(connections, shape)
             }
             return isTerse ? "yes" : Self.text(connections, shape)
         }
     }
 
-    /// `1,2 ← pod3, 1 ← node1`, by whom was seen.
+    /// `1,2 ← pod3, 1 ← node1`, by the client that was seen.
     private static func text(_ connections: [CheckedConnection], _ shape: LabShape) -> String {
         var pods: [String: Set<Int>] = [:]
         var other: Set<String> = []

@@ -1,9 +1,9 @@
 package import Addressing
 package import NamespaceLab
 
-/// Several connections from one client to one place, what has to become of them, and what did.
+/// Several connections from one client to one target, with expected and actual outcomes.
 package struct CheckedConnection: Sendable {
-    /// What has to happen.
+    /// The expected outcome.
     package enum Expectation: Sendable, Equatable {
         /// One of these pods answers, and sees this client.
         case answers(pods: [Int], sees: CheckClient)
@@ -11,7 +11,7 @@ package struct CheckedConnection: Sendable {
         case silence
     }
 
-    /// The place in the table.
+    /// The cell of the table.
     package struct Cell: Sendable, Hashable {
         package var row: Int
         package var column: Int
@@ -43,12 +43,12 @@ package struct CheckedConnection: Sendable {
         expectation == .silence ? .milliseconds(1200 * factor) : .milliseconds(5000 * factor)
     }
 
-    // MARK: - What became of it
+    // MARK: - Outcomes
 
-    /// Who answered, by number, and whom it saw, as `pod1 ← client`; or what else happened.
+    /// The number of the pod that answered and the client that it saw; or another outcome.
     func seen(in shape: LabShape) -> [(pod: Int?, text: String)] {
         outcomes.map { outcome in
-            if outcome == "forbidden", isToldBySend { return (nil, lostWord) }
+            if outcome == "forbidden", seesSendErrors { return (nil, lostOutcome) }
             let words = outcome.split(separator: " ").map(String.init)
             guard words.count == 2, words[0].hasPrefix("pod"), let pod = Int(words[0].dropFirst(3))
             else { return (nil, outcome) }
@@ -56,11 +56,11 @@ package struct CheckedConnection: Sendable {
         }
     }
 
-    /// What is wrong, in words; nil if nothing is.
-    package func complaint(in shape: LabShape) -> String? {
+    /// The difference from what was expected; nil if there is none.
+    package func mismatch(in shape: LabShape) -> String? {
         let wrong = zip(outcomes, seen(in: shape)).filter { !isRight($0.1) }.map(\.0)
         if let first = wrong.first {
-            return "\(wrong.count) of \(outcomes.count): \(first), not \(wish)"
+            return "\(wrong.count) of \(outcomes.count): \(first), not \(expected)"
         }
         guard outcomes.count == count else {
             return "\(outcomes.count) outcomes of \(count) connections"
@@ -73,28 +73,28 @@ package struct CheckedConnection: Sendable {
         switch expectation {
         case .answers(let pods, let client):
             guard let pod = seen.pod, pods.contains(pod) else { return false }
-            return seen.text == sight(of: client, by: pod).name
+            return seen.text == seenClient(of: client, by: pod).name
         case .refused: return seen.text == "refused"
         case .silence: return seen.text == "timeout"
         }
     }
 
-    /// Who sends datagrams through rules of its own host is told at once that they were not let go,
-    /// and not whether by a refusal or in silence.
-    private var isToldBySend: Bool {
+    /// A sender of datagrams learns at once that rules of its own host stopped them, but not whether
+    /// they rejected or dropped.
+    private var seesSendErrors: Bool {
         guard transport == .udp, let translator else { return false }
         return client == .node(translator)
     }
 
-    private var lostWord: String { expectation == .silence ? "timeout" : "refused" }
+    private var lostOutcome: String { expectation == .silence ? "timeout" : "refused" }
 
     /// An endpoint that reaches itself sees its node: from its own address it could not answer.
-    private func sight(of client: CheckClient, by pod: Int) -> CheckClient {
+    private func seenClient(of client: CheckClient, by pod: Int) -> CheckClient {
         guard client == .pod(pod), let translator else { return client }
         return .node(translator)
     }
 
-    private var wish: String {
+    private var expected: String {
         switch expectation {
         case .answers(let pods, let client):
             "one of \(pods.map { "pod\($0)" }.joined(separator: ", ")), which sees \(client.name)"

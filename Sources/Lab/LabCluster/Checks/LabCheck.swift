@@ -6,7 +6,7 @@ package struct LabCheck {
     private let cluster: LabCluster
     /// Multiplies time limits, for slow machines.
     private let patience: Int
-    /// How many mismatches are told about one by one.
+    /// How many mismatches are explained one by one.
     private let limit = 8
 
     private static let manifest = "services.d/fairlead-lab-check.yaml"
@@ -18,7 +18,7 @@ package struct LabCheck {
 
     private var shape: LabShape { cluster.shape }
 
-    /// Prints the table and what is wrong; true if nothing is.
+    /// Prints the table and the mismatches; true if there are none.
     package func checkNetwork() throws(LabError) -> Bool {
         let model = NetworkModel(shape)
         let connections = try run(model.connections)
@@ -26,7 +26,7 @@ package struct LabCheck {
         return try report(connections)
     }
 
-    /// The same for Services, which are there for that time only.
+    /// The same for Services, which exist only during the check.
     package func checkServices() throws(LabError) -> Bool {
         let matrix = ServiceMatrix(shape)
         try cluster.home.write(matrix.manifest, to: Self.manifest)
@@ -38,12 +38,12 @@ package struct LabCheck {
         return try report(connections)
     }
 
-    /// Makes the connections, after a warning if the host cannot keep track of so many.
+    /// Makes the connections, after a warning if connection tracking has no room for them.
     private func run(
         _ connections: [CheckedConnection]
     ) throws(LabError) -> [CheckedConnection] {
         let count = connections.reduce(0) { $0 + $1.count }
-        let room = try ConntrackRoom.observe(shape)
+        let room = try ConntrackCapacity.observe(shape)
         if let warning = room?.warning(before: count, in: shape.topology) { print(warning) }
         return try cluster.run(connections, patience: patience)
     }
@@ -54,13 +54,13 @@ package struct LabCheck {
         let lost = LostConnections(connections)
         guard lost.mayBeClashes else { return connections }
         print(
-            "note: \(lost.count) lost, perhaps to a clash of ports that IPVS cannot tell; once more\n"
+            "note: \(lost.count) lost, perhaps to a clash of ports in IPVS; repeating them\n"
         )
         return try lost.repeated(connections, on: cluster, patience: patience)
     }
 
     private func report(_ connections: [CheckedConnection]) throws(LabError) -> Bool {
-        let wrong = connections.filter { $0.complaint(in: shape) != nil }
+        let wrong = connections.filter { $0.mismatch(in: shape) != nil }
         let total = connections.reduce(0) { $0 + $1.outcomes.count }
         let kinds = shape.families.map(\.rawValue).joined(separator: " and ")
         print("\(total) connections over \(kinds), TCP and UDP: \(wrong.count) mismatches\n")
@@ -69,10 +69,10 @@ package struct LabCheck {
         return wrong.isEmpty
     }
 
-    /// What is wrong, and where the rules of the node lead.
+    /// Prints the mismatch and the trace of the node's rules.
     private func explain(_ connection: CheckedConnection) throws(LabError) {
-        let complaint = connection.complaint(in: shape) ?? ""
-        print("✗ \(connection.client.name) → \(connection.target): \(complaint)")
+        let mismatch = connection.mismatch(in: shape) ?? ""
+        print("✗ \(connection.client.name) → \(connection.target): \(mismatch)")
         guard let node = connection.translator else { return }
         let addresses = connection.client.addresses(connection.family, in: shape)
         guard let source = addresses.sorted().first else { return }

@@ -1,14 +1,14 @@
 import NamespaceLab
 
-/// Connections of a check in ipvs mode that a clash of ports may have cost, made once more.
+/// Connections of a check in ipvs mode that a clash of ports may have cost, and their repetition.
 ///
 /// A reply that passes a node is taken for that of a virtual server if its client's address and
 /// port and the endpoint are in the node's IPVS table (docs/ipvs-layout.md, "A client's port"). A
 /// node masquerades from random ports, and has used some of them for node ports of another node. Of
-/// a check's 5616 connections that costs one now and then. A fault costs the second one, too, and
-/// whatever loses more than a few is no such clash.
+/// a check's 5616 connections that costs one now and then. A fault also costs the second attempt,
+/// and whatever loses more than a few is not such a clash.
 package struct LostConnections {
-    /// What an attempt ends with that got no answer where one was due.
+    /// Outcomes without an expected answer.
     private static let losses: Set<String> = ["timeout", "Connection reset by peer", "closed"]
 
     /// For each connection the places of its lost outcomes.
@@ -31,8 +31,7 @@ package struct LostConnections {
     /// Whether a clash of ports may be why: some, but at most one in a thousand.
     package var mayBeClashes: Bool { count > 0 && count * 1000 <= max(1000, total) }
 
-    /// Makes each lost one once more, with other ports, and puts the new outcomes into the places
-    /// of the old ones.
+    /// Repeats each lost connection with other ports and replaces its outcome.
     func repeated(
         _ connections: [CheckedConnection],
         on cluster: LabCluster,

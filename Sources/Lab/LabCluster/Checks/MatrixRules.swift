@@ -1,7 +1,7 @@
 import NamespaceLab
 
-/// What Kubernetes says must become of a connection to a Service. Written down from its rules, not
-/// from what Fairlead plans.
+/// The outcome that Kubernetes requires of a connection to a Service: from its rules, not from what
+/// Fairlead plans.
 struct MatrixRules {
     let shape: LabShape
     let service: MatrixService
@@ -11,7 +11,7 @@ struct MatrixRules {
     /// The node where the packet first meets rules for its destination.
     var translator: Int {
         switch (frontend, client) {
-        // A node port is a matter of the node whose address it is.
+        // The node that has the address.
         case (.nodePort(let node), _): node
         case (_, .pod(let number)): shape.pods[number - 1].node
         case (_, .node(let node)): node

@@ -51,13 +51,13 @@ struct MatrixService {
         return transport == .tcp ? 80 : 53
     }
 
-    /// The four that make every policy show: endpoints everywhere, with either policy; on one node
+    /// Four that show every policy: endpoints everywhere, with either policy; on one node
     /// only; nowhere.
     static func all(in shape: LabShape) -> [MatrixService] {
         func endpoints(_ perNode: Int) -> [Endpoint] {
             shape.pods.filter { $0.index <= perNode }.map { Endpoint(pod: $0, node: $0.node) }
         }
-        // Where there is one node, endpoints elsewhere are a matter of what the manifest says.
+        // With a single node, the manifest says that the endpoint is on another one.
         let first = shape.pods(onNode: 1).prefix(1)
         let elsewhere = first.map { Endpoint(pod: $0, node: shape.nodes == 1 ? 2 : 1) }
         return [

@@ -1,7 +1,7 @@
 import Addressing
 package import NamespaceLab
 
-/// What Kubernetes demands of a network: every pod has an address of its own, reaches all pods on
+/// What Kubernetes requires of a network: every pod has an address of its own, reaches all pods on
 /// all nodes and is seen by that address, and so do the nodes.
 package struct NetworkModel {
     package let shape: LabShape
@@ -28,7 +28,7 @@ package struct NetworkModel {
                             target: LabCluster.endpoint(
                                 pod.address(family),
                                 transport == .tcp ? LabCluster.port : LabCluster.datagramPort,
-                                transport == .tcp ? "tcp" : "udp"
+                                transport
                             ),
                             translator: nil,
                             expectation: .answers(pods: [pod.number], sees: client)
@@ -43,7 +43,7 @@ package struct NetworkModel {
         CheckTable(
             title: "The network: who reaches which pod, seen with its own address",
             columns: shape.pods.map(\.name),
-            rows: clients.map { .init($0.name) },
+            rows: clients.map { .init(name: $0.name) },
             connections: connections,
             shape: shape,
             isTerse: true

@@ -22,8 +22,8 @@ package struct ServiceMatrix {
         }
     }
 
-    /// An endpoint, a pod that is none if there are three, the same on another node, nodes, and the
-    /// client outside.
+    /// An endpoint, a pod that is not one (if there are three), the same on another node, nodes, and
+    /// the client outside.
     package var clients: [CheckClient] {
         var clients: [CheckClient] = []
         for node in shape.nodeNumbers.prefix(2) {
@@ -34,7 +34,7 @@ package struct ServiceMatrix {
         return clients + shape.nodeNumbers.prefix(2).map(CheckClient.node) + [.outside]
     }
 
-    /// The Services that have to be there.
+    /// The Services of the check.
     package var manifest: String {
         "services:\n"
             + MatrixService.all(in: shape).map { $0.manifest(shape.families) }.joined()
@@ -69,7 +69,7 @@ package struct ServiceMatrix {
                     target: LabCluster.endpoint(
                         row.service.address(row.frontend, family),
                         row.service.port(row.frontend, transport),
-                        transport == .tcp ? "tcp" : "udp"
+                        transport
                     ),
                     translator: rules.translator,
                     expectation: rules.expectation
@@ -81,12 +81,12 @@ package struct ServiceMatrix {
     package func table(_ connections: [CheckedConnection], mode: String) -> CheckTable {
         var last = ""
         return CheckTable(
-            title: "Services, mode \(mode): which pods answer ← whom they see",
+            title: "Services, mode \(mode): which pods answer ← the client they see",
             columns: clients.map(\.name),
             rows: rows.map { row in
                 defer { last = row.service.title }
                 return .init(
-                    row.frontend.name,
+                    name: row.frontend.name,
                     heading: row.service.title == last ? nil : row.service.title
                 )
             },

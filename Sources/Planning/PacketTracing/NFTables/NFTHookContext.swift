@@ -50,7 +50,7 @@ struct NFTHookContext {
             "\(text(side, packet)) is \(inverted ? "not " : "")an address of this node"
         case .inInterface: input.text("input")
         case .translated: "the destination was translated"
-        case .mark: "the mark is 0x\(NFTKeyText.hex(packet.mark))"
+        case .mark: "the mark is \(packet.mark.hexadecimal)"
         default: nil
         }
     }
@@ -65,7 +65,7 @@ struct NFTHookContext {
         case .transports: "protocol is \(packet.transport?.keyword ?? "icmp")"
         case .connectionState: "the connection is new"
         case .translated: "the destination was not translated"
-        case .mark: "the mark is 0x\(NFTKeyText.hex(packet.mark))"
+        case .mark: "the mark is \(packet.mark.hexadecimal)"
         default: "it is not supported"
         }
     }

@@ -17,12 +17,12 @@ enum NFTKeyText {
             rest = rest.dropFirst(2)
         }
         if rest == [.address(.source)], !text.isEmpty {
-            return "\(text) from \(word(.address(.source), packet))"
+            return "\(text) from \(part(.address(.source), packet))"
         }
         if rest == [.address(.source), .address(.destination)] {
-            return "\(word(rest[0], packet)) to \(word(rest[1], packet))"
+            return "\(part(rest[0], packet)) to \(part(rest[1], packet))"
         }
-        let words = (text.isEmpty ? [] : [text]) + rest.map { word($0, packet) }
+        let words = (text.isEmpty ? [] : [text]) + rest.map { part($0, packet) }
         return words.joined(separator: " . ")
     }
 
@@ -31,7 +31,7 @@ enum NFTKeyText {
         switch priority {
         case 0: "none"
         case .max: "root"
-        default: hex(priority >> 16) + ":" + hex(priority & 0xffff)
+        default: String(priority >> 16, radix: 16) + ":" + String(priority & 0xffff, radix: 16)
         }
     }
 
@@ -46,8 +46,6 @@ enum NFTKeyText {
         return distinct.dropLast().joined(separator: ", ") + " or " + last
     }
 
-    static func hex(_ number: UInt32) -> String { String(number, radix: 16) }
-
     private static func address(_ side: NFTSide, _ packet: PacketState) -> IPAddress? {
         side == .source ? packet.source : packet.destination
     }
@@ -58,7 +56,7 @@ enum NFTKeyText {
         return "\(text)/\(packet.transportText)"
     }
 
-    private static func word(_ expression: NFTExpression, _ packet: PacketState) -> String {
+    private static func part(_ expression: NFTExpression, _ packet: PacketState) -> String {
         switch expression {
         case .address(let side): address(side, packet)?.description ?? "the masqueraded source"
         case .transport: packet.transportText

@@ -18,7 +18,7 @@ struct NFTPassage {
         self.input = input
         self.known = known
         learnt = known
-        draft = TraceDraft(of: packet)
+        draft = TraceDraft(packet: packet)
         draft.note("rules of other programs are not considered")
     }
 
@@ -103,12 +103,12 @@ extension NFTPassage {
         _ flows: [Flow]
     ) -> [Flow] {
         var walk = NFTWalk(
-            chain,
-            context,
-            input,
+            base: chain,
+            context: context,
+            input: input,
             known: known,
-            learnt: learnt,
-            findings: draft.findings
+            findings: draft.findings,
+            learnt: learnt
         )
         walk.run(flows)
         draft.findings = walk.findings

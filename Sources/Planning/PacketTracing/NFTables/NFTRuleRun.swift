@@ -21,12 +21,6 @@ struct NFTRuleRun {
     /// Why the first flow left.
     var failure: String?
 
-    init(_ rule: NFTRule, _ index: Int, _ flows: [Flow]) {
-        self.rule = rule
-        self.index = index
-        live = flows
-    }
-
     /// Flows that reached the end of the rule.
     var completed: [Flow] { live + verdicts.flatMap(\.flows) + ended.map(\.flow) }
 
@@ -59,7 +53,7 @@ struct NFTRuleRun {
     }
 
     /// Gives all remaining flows a verdict.
-    mutating func take(_ verdict: NFTVerdict) {
+    mutating func decide(_ verdict: NFTVerdict) {
         verdicts.append((verdict, live))
         live = []
     }

@@ -32,9 +32,9 @@ extension NFTWalk {
         case .maskPriority(let mask): maskPriority(mask, &run)
         case .setPriorityFromMap(let key, let map): setPriority(key, map, &run, at: place)
         case .setMarkBits(let bits):
-            run.change("mark bits 0x\(NFTKeyText.hex(bits)) are set") { $0.mark |= bits }
+            run.change("mark bits \(bits.hexadecimal) are set") { $0.mark |= bits }
         case .clearMarkBits(let bits):
-            run.change("mark bits 0x\(NFTKeyText.hex(bits)) are cleared") { $0.mark &= ~bits }
+            run.change("mark bits \(bits.hexadecimal) are cleared") { $0.mark &= ~bits }
         case .update(let map, let key, let data, let seconds):
             remember(map, key, data, seconds, &run, at: place)
         case .delete(let map, let key, _): forget(map, key, &run, at: place)
@@ -47,7 +47,7 @@ extension NFTWalk {
             run.end(.rejected, "rejected")
         case .verdict(let verdict):
             run.effects.append(text(verdict))
-            run.take(verdict)
+            run.decide(verdict)
         case .verdictMap(let key, let map): judge(key, map, &run, at: place)
         case .opaque:
             report(.undecidable, run, at: place, "not supported; treated as no match")

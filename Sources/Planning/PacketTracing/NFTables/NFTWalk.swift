@@ -31,22 +31,6 @@ struct NFTWalk {
     private(set) var ended: [(flow: Flow, ending: WalkEnding)] = []
     private(set) var scope = StepScope([])
 
-    init(
-        _ base: NFTChain,
-        _ context: NFTHookContext,
-        _ input: WalkContext<NFTablesState, NFTRule>,
-        known: DynamicElements,
-        learnt: DynamicElements,
-        findings: TraceFindings
-    ) {
-        self.base = base
-        self.context = context
-        self.input = input
-        self.known = known
-        self.learnt = learnt
-        self.findings = findings
-    }
-
     /// Runs the chain and then its policy; `ended` holds all flows afterwards.
     mutating func run(_ flows: [Flow]) {
         let entering = flows.merged()
@@ -75,7 +59,7 @@ struct NFTWalk {
                 live = []
                 break
             }
-            var run = NFTRuleRun(rule, index, live)
+            var run = NFTRuleRun(rule: rule, index: index, live: live)
             perform(&run, at: place)
             record(run, at: place)
             ended += run.ended
@@ -90,13 +74,7 @@ struct NFTWalk {
 
     /// False if the trace has to stop early.
     mutating func count(_ tests: Int) -> Bool {
-        let (sum, overflow) = findings.tests.addingReportingOverflow(tests)
-        findings.tests = overflow ? .max : sum
-        if findings.tests <= input.limits.tests { return true }
-        findings.report(
-            TraceProblem(.limit, "the trace stopped after \(input.limits.tests) tests")
-        )
-        return false
+        findings.count(tests, limit: input.limits.tests)
     }
 
     /// The result continues with the next rule.
@@ -125,30 +103,25 @@ struct NFTWalk {
         _ run: NFTRuleRun,
         from place: Place
     ) -> [Flow] {
-        let problem: TraceProblem
-        let here = text(place, run.index)
-        if place.stack.contains(name) {
-            let path = (place.stack + [name]).map(\.text).joined(separator: " → ")
-            problem = TraceProblem(.loop, at: here, "chain loop: \(path)")
-        } else if place.depth >= input.limits.depth {
-            problem = TraceProblem(
-                .limit,
-                at: here,
-                "the kernel allows no more than \(input.limits.depth) nested chains"
-            )
-        } else if let chain = input.state.chains[name] {
-            let said = run.setReasons.joined(separator: "; ")
-            let below = Place(
-                chain: chain,
-                stack: place.stack + [name],
-                reason: said.isEmpty ? place.reason : said
-            )
-            return walk(below, flows)
-        } else {
-            problem = TraceProblem(.missingChain, at: here, "there is no chain \(name)")
+        let chain = input.state.chains[name]
+        let obstacle = input.obstacle(
+            to: name,
+            exists: chain != nil,
+            stack: place.stack,
+            depth: place.depth,
+            at: text(place, run.index)
+        )
+        guard let chain, obstacle == nil else {
+            if let obstacle { findings.report(obstacle) }
+            end(flows, .undecided)
+            return []
         }
-        findings.report(problem)
-        end(flows, .undecided)
-        return []
+        let said = run.setReasons.joined(separator: "; ")
+        let below = Place(
+            chain: chain,
+            stack: place.stack + [name],
+            reason: said.isEmpty ? place.reason : said
+        )
+        return walk(below, flows)
     }
 }

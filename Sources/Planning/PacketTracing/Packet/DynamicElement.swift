@@ -10,6 +10,6 @@ struct DynamicElement: Hashable {
 
     var key: Key
     var value: UInt32
-    /// It stands for something that was there when the element was made, and is no more.
+    /// What it stands for has been removed since.
     var isStale = false
 }

@@ -53,3 +53,8 @@ struct PacketState: Hashable {
         port.map { SocketAddress(destination, $0).description } ?? destination.description
     }
 }
+
+extension UInt32 {
+    /// `0x4000`.
+    var hexadecimal: String { "0x" + String(self, radix: 16) }
+}

@@ -8,8 +8,8 @@ extension PacketPassage {
     ) -> (stayed: [Flow], left: [Flow]) {
         guard let servers = state.servers, !flows.isEmpty else { return (flows, []) }
         var walk = BalancingWalk(
-            chain,
-            servers,
+            chain: chain,
+            choice: servers,
             network: context.network,
             detail: context.detail,
             findings: draft.findings

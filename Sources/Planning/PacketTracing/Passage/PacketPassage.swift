@@ -9,7 +9,7 @@ struct PacketPassage {
     init(of packet: TracedPacket, _ context: WalkContext<TracedState, Rule>) {
         self.context = context
         let unknown = context.state.servers == nil ? "rules" : "rules and virtual servers"
-        draft = TraceDraft(of: packet)
+        draft = TraceDraft(packet: packet)
         draft.note("\(unknown) of other programs, and chain policies, are not considered")
     }
 
@@ -77,14 +77,14 @@ extension PacketPassage {
     ) -> [Flow] {
         if flows.isEmpty || isSkipped(table, chain) { return flows }
         var walk = TableWalk(
-            HookContext(
+            hook: HookContext(
                 table: table,
                 chain: chain,
                 input: input,
                 network: network,
                 sets: state.sets
             ),
-            context,
+            context: context,
             findings: draft.findings
         )
         walk.run(flows)

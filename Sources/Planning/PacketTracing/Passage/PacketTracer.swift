@@ -6,48 +6,10 @@ package import DataplaneModel
 ///
 /// Only Fairlead's rules are considered; others, and the policies of built-in chains, are unknown.
 package struct PacketTracer: FlowTracer {
-    private let state: TracedState
-    private let network: NodeNetwork
-    private let maximumTests: Int
-    private let ruleText: (Rule, IPFamily) -> String
-
-    /// `state` is desired or observed; `ruleText` renders a rule for the steps. A trace stops early
-    /// when flows times rules exceed `maximumTests`.
-    package init(
-        _ state: IPTablesState,
-        network: NodeNetwork,
-        maximumTests: Int = 20_000_000,
-        ruleText: @escaping (Rule, IPFamily) -> String
-    ) {
-        self.init(TracedState(iptables: state), network, maximumTests, ruleText)
-    }
-
-    /// The same for ipvs mode; bound addresses are local without being in `network`.
-    package init(
-        _ state: IPVSState,
-        network: NodeNetwork,
-        maximumTests: Int = 20_000_000,
-        ruleText: @escaping (Rule, IPFamily) -> String
-    ) {
-        let traced = TracedState(
-            iptables: state.iptables,
-            sets: state.sets,
-            servers: VirtualServerChoice(among: state.servers)
-        )
-        self.init(traced, network.adding(state.binding), maximumTests, ruleText)
-    }
-
-    private init(
-        _ state: TracedState,
-        _ network: NodeNetwork,
-        _ maximumTests: Int,
-        _ ruleText: @escaping (Rule, IPFamily) -> String
-    ) {
-        self.state = state
-        self.network = network
-        self.maximumTests = maximumTests
-        self.ruleText = ruleText
-    }
+    fileprivate let state: TracedState
+    fileprivate let network: NodeNetwork
+    fileprivate let maximumTests: Int
+    fileprivate let ruleText: (Rule, IPFamily) -> String
 
     package func trace(_ packet: TracedPacket, detail: TraceDetail = .matches) -> PacketTrace {
         if let impossible = PacketTrace(impossible: packet) { return impossible }
@@ -62,5 +24,39 @@ package struct PacketTracer: FlowTracer {
         var passage = PacketPassage(of: packet, context)
         passage.run()
         return passage.draft.trace()
+    }
+}
+
+extension PacketTracer {
+    /// `state` is desired or observed; `ruleText` renders a rule for the steps. A trace stops early
+    /// when flows times rules exceed `maximumTests`.
+    package init(
+        _ state: IPTablesState,
+        network: NodeNetwork,
+        maximumTests: Int = 20_000_000,
+        ruleText: @escaping (Rule, IPFamily) -> String
+    ) {
+        self.init(
+            state: TracedState(iptables: state),
+            network: network,
+            maximumTests: maximumTests,
+            ruleText: ruleText
+        )
+    }
+
+    /// The same for ipvs mode; bound addresses are local without being in `network`.
+    package init(
+        _ state: IPVSState,
+        network: NodeNetwork,
+        maximumTests: Int = 20_000_000,
+        ruleText: @escaping (Rule, IPFamily) -> String
+    ) {
+        let servers = VirtualServerChoice(servers: state.servers)
+        self.init(
+            state: TracedState(iptables: state.iptables, sets: state.sets, servers: servers),
+            network: network.adding(state.binding),
+            maximumTests: maximumTests,
+            ruleText: ruleText
+        )
     }
 }

@@ -29,35 +29,6 @@ package struct TraceDocument: Sendable, Encodable {
         package let returning: [Result]
     }
 
-    /// The steps at one hook.
-    package struct Hook: Sendable, Encodable {
-        package let name: String
-        package let steps: [Step]
-    }
-
-    /// One rule on the way.
-    package struct Step: Sendable, Encodable {
-        package let chain: String
-        package let chainTitle: String?
-        package let depth: Int
-        package let ruleIndex: Int?
-        package let rule: String
-        package let matched: Bool
-        package let effect: String
-        package let reasons: [String]
-        package let share: Double?
-        package let returningClientsOnly: Bool
-        package let destinations: [String]
-    }
-
-    /// A problem that makes the result unreliable.
-    package struct Problem: Sendable, Encodable {
-        /// One of `TraceProblem.Kind`.
-        package let kind: String
-        package let place: String?
-        package let message: String
-    }
-
     package let packet: Packet
     /// One of `TraceSummary.Kind`.
     package let answer: String
@@ -66,8 +37,8 @@ package struct TraceDocument: Sendable, Encodable {
     package let reason: String?
     package let outcomes: [Result]
     package let affinity: Affinity?
-    package let path: [Hook]
-    package let problems: [Problem]
+    package let path: [TraceHook]
+    package let problems: [TraceProblem]
     package let notes: [String]
 }
 
@@ -92,10 +63,8 @@ extension TraceDocument {
                 returning: $0.returning.map { Result($0, probability: nil) }
             )
         }
-        path = trace.path.map { Hook(name: $0.name, steps: $0.steps.map(Step.init)) }
-        problems = trace.problems.map {
-            Problem(kind: $0.kind.rawValue, place: $0.place, message: $0.message)
-        }
+        path = trace.path
+        problems = trace.problems
         notes = trace.notes
     }
 }
@@ -113,21 +82,5 @@ extension TraceDocument.Result {
         endpoint = result.endpoint?.description
         self.probability = probability
         masqueraded = result.masqueraded
-    }
-}
-
-extension TraceDocument.Step {
-    fileprivate init(_ step: TraceStep) {
-        chain = step.chain
-        chainTitle = step.chainTitle
-        depth = step.depth
-        ruleIndex = step.ruleIndex
-        rule = step.rule
-        matched = step.matched
-        effect = step.effect
-        reasons = step.reasons
-        share = step.share
-        returningClientsOnly = step.clients == .returning
-        destinations = step.destinations
     }
 }

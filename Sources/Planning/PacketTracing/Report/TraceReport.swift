@@ -95,7 +95,7 @@ extension TraceReport {
         func kind(_ step: TraceStep) -> Substring { step.effect.prefix { $0 != " " } }
         let next = steps[start...].firstIndex {
             $0.chain != first.chain || $0.depth != first.depth || $0.matched != first.matched
-                || kind($0) != kind(first) || $0.clients != first.clients
+                || kind($0) != kind(first) || $0.returningClientsOnly != first.returningClientsOnly
         }
         return next ?? steps.count
     }
@@ -104,7 +104,7 @@ extension TraceReport {
         let number = step.ruleIndex.map { "\($0): " } ?? ""
         var effect = step.effect
         if let share = step.share { effect += ", \(ShareText(share)) of new clients" }
-        if step.clients == .returning { effect += ", returning clients only" }
+        if step.returningClientsOnly { effect += ", returning clients only" }
         if !step.destinations.isEmpty {
             let shown = step.destinations.prefix(isComplete ? step.destinations.count : 3)
             let rest = step.destinations.count - shown.count

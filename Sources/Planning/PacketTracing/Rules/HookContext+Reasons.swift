@@ -20,7 +20,7 @@ extension HookContext {
                             + (packet.destinationChanged ? " and translated" : "")
                     )
                 }
-            case .mark: reasons.append("the mark is \(hex(packet.mark))")
+            case .mark: reasons.append("the mark is \(packet.mark.hexadecimal)")
             case .sourceIsLocal(let inverted):
                 let address = packet.source?.description ?? "the masqueraded source"
                 reasons.append("\(address) is \(inverted ? "not " : "")an address of this node")
@@ -46,8 +46,8 @@ extension HookContext {
 
     private func reasonOfProgram(_ packet: PacketState) -> String {
         packet.source == packet.destination
-            ? "the BPF program says yes: source and destination are \(packet.destination)"
-            : "the BPF program says yes"
+            ? "the BPF program matches: source and destination are \(packet.destination)"
+            : "the BPF program matches"
     }
 
     /// The first condition that fails.
@@ -71,13 +71,14 @@ extension HookContext {
             case .connectionState:
                 return "the connection is new"
                     + (packet.destinationChanged ? " and translated" : "")
-            case .mark: return "the mark is \(hex(packet.mark))"
+            case .mark: return "the mark is \(packet.mark.hexadecimal)"
             case .sourceIsLocal(let inverted):
                 return "the source is \(inverted ? "" : "not ")an address of this node"
             case .destinationIsLocal(let inverted):
                 return "the destination is \(inverted ? "" : "not ")an address of this node"
             case .bpf:
-                return answer == .fails ? "the BPF program says no" : "the BPF program is unclear"
+                return answer == .fails
+                    ? "the BPF program does not match" : "the BPF program is undecided"
             case .set(let name, let sides, let inverted):
                 if case .unknown(let why) = answer { return why }
                 return text(of: name, sides, packet, isMember: inverted)
@@ -111,6 +112,4 @@ extension HookContext {
         }
         return reasons.isEmpty ? nil : reasons.joined(separator: "; ")
     }
-
-    private func hex(_ mark: UInt32) -> String { "0x" + String(mark, radix: 16) }
 }

@@ -51,17 +51,15 @@ extension TableWalk {
         guard let question = hook.question(to: name, sides, packet) else {
             return "undecided"
         }
-        if let mark = question.mark { return "mark becomes \(hex(mark)) (from \(name))" }
+        if let mark = question.mark { return "mark becomes \(mark.hexadecimal) (from \(name))" }
         let reason =
             switch question.answer {
             case .member: "\(name) carries no marks"
             case .absent: hook.text(of: name, sides, packet, isMember: false)
             case .unknown(let why): why
             }
-        return "mark stays \(hex(packet.mark)): \(reason)"
+        return "mark stays \(packet.mark.hexadecimal): \(reason)"
     }
-
-    private func hex(_ mark: UInt32) -> String { "0x" + String(mark, radix: 16) }
 }
 
 extension SetQuestion {

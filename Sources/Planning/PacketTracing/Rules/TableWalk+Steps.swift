@@ -58,8 +58,8 @@ extension TableWalk {
     }
 
     private func effect(of mark: PacketMark) -> String {
-        let value = "0x" + String(mark.value, radix: 16)
-        let mask = "0x" + String(mark.mask, radix: 16)
+        let value = mark.value.hexadecimal
+        let mask = mark.mask.hexadecimal
         if mark.value == 0 { return "mark bits \(mask) are cleared" }
         if mark.value == mark.mask { return "mark bits \(value) are set" }
         return mark.mask == 0

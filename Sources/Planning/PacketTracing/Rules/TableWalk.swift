@@ -17,23 +17,13 @@ struct TableWalk {
 
     let hook: HookContext
     let context: WalkContext<TracedState, Rule>
-    let owned: OwnedTable
     /// Findings of earlier hooks and of this one.
     var findings: TraceFindings
     var steps: [TraceStep] = []
     private(set) var ended: [(flow: Flow, ending: WalkEnding)] = []
     private(set) var scope = StepScope([])
 
-    init(
-        _ hook: HookContext,
-        _ context: WalkContext<TracedState, Rule>,
-        findings: TraceFindings
-    ) {
-        self.hook = hook
-        self.context = context
-        self.findings = findings
-        owned = context.state.iptables[hook.table]
-    }
+    var owned: OwnedTable { context.state.iptables[hook.table] }
 
     /// Runs the rules of the built-in chain; `ended` holds all flows afterwards.
     mutating func run(_ flows: [Flow]) {
@@ -54,14 +44,7 @@ struct TableWalk {
         var live = flows
         var returned: [Flow] = []
         for (index, rule) in rules.enumerated() where !live.isEmpty {
-            findings.tests += live.count
-            guard findings.tests <= context.limits.tests else {
-                findings.report(
-                    TraceProblem(
-                        .limit,
-                        "the trace was cut short after \(context.limits.tests) tests"
-                    )
-                )
+            guard findings.count(live.count, limit: context.limits.tests) else {
                 end(live, .undecided)
                 live = []
                 break
@@ -136,34 +119,26 @@ struct TableWalk {
         _ index: Int,
         _ flows: [Flow]
     ) -> [Flow] {
-        let problem: TraceProblem
-        if place.stack.contains(name) {
-            let path = (place.stack + [name]).map(\.text).joined(separator: " → ")
-            problem = TraceProblem(.loop, at: text(place, index), "chain loop: \(path)")
-        } else if place.stack.count >= context.limits.depth {
-            problem = TraceProblem(
-                .limit,
-                at: text(place, index),
-                "more than \(context.limits.depth) chains within one another"
-            )
-        } else if let chain = owned.chains[name] {
-            let below = Place(
-                chain: name.text,
-                title: chain.title,
-                depth: place.depth + 1,
-                stack: place.stack + [name]
-            )
-            return walk(chain.rules, at: below, flows)
-        } else {
-            problem = TraceProblem(
-                .missingChain,
-                at: text(place, index),
-                "there is no chain \(name)"
-            )
+        let chain = owned.chains[name]
+        let obstacle = context.obstacle(
+            to: name,
+            exists: chain != nil,
+            stack: place.stack,
+            depth: place.depth,
+            at: text(place, index)
+        )
+        guard let chain, obstacle == nil else {
+            if let obstacle { findings.report(obstacle) }
+            end(flows, .undecided)
+            return []
         }
-        findings.report(problem)
-        end(flows, .undecided)
-        return []
+        let below = Place(
+            chain: name.text,
+            title: chain.title,
+            depth: place.depth + 1,
+            stack: place.stack + [name]
+        )
+        return walk(chain.rules, at: below, flows)
     }
 
     /// Whether the kernel allows the target here; it rejects a table that breaks this.

@@ -29,20 +29,6 @@ struct BalancingWalk {
     private(set) var notes: [String] = []
     private(set) var scope = StepScope([])
 
-    init(
-        _ chain: BuiltinChain,
-        _ choice: VirtualServerChoice,
-        network: NodeNetwork,
-        detail: TraceDetail,
-        findings: TraceFindings
-    ) {
-        self.chain = chain
-        self.choice = choice
-        self.network = network
-        self.detail = detail
-        self.findings = findings
-    }
-
     /// `IPVS INPUT`.
     var name: String { "IPVS \(chain.rawValue)" }
 

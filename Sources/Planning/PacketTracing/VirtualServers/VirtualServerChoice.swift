@@ -3,11 +3,7 @@ import DataplaneModel
 
 /// All virtual servers of one family, and the choice between them.
 struct VirtualServerChoice {
-    private let servers: [VirtualServer.Key: VirtualServer]
-
-    init(among servers: [VirtualServer.Key: VirtualServer]) {
-        self.servers = servers
-    }
+    let servers: [VirtualServer.Key: VirtualServer]
 
     /// Nil if IPVS ignores the packet, as it does with all pings.
     func server(for packet: PacketState) -> VirtualServer? {
@@ -30,10 +26,10 @@ struct VirtualServerChoice {
     func reasons(for packet: PacketState) -> [String] {
         if packet.port == nil { return ["IPVS does not balance pings"] }
         if packet.mark == 0 { return [] }
-        if marked(packet) == nil { return ["no virtual server has the mark \(hex(packet.mark))"] }
+        if marked(packet) == nil {
+            return ["no virtual server has the mark \(packet.mark.hexadecimal)"]
+        }
         guard let other = addressed(packet) else { return [] }
         return ["the mark wins over \(other.key)"]
     }
-
-    private func hex(_ mark: UInt32) -> String { "0x" + String(mark, radix: 16) }
 }

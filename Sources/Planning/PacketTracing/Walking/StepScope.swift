@@ -14,7 +14,7 @@ struct StepScope {
         let here = flows.totalShare
         let returning = flows.allSatisfy { $0.isReturning || $0.share == 0 }
         if step.matched, !returning, here < share - 1e-12 { step.share = here }
-        if returning { step.clients = .returning }
+        step.returningClientsOnly = returning
         if destinations > 1 {
             let texts = Set(flows.map(\.packet.destinationText))
             if texts.count < destinations { step.destinations = texts.sorted() }

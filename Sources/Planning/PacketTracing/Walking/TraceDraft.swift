@@ -8,10 +8,6 @@ struct TraceDraft {
     var findings = TraceFindings()
     private(set) var notes: [String] = []
 
-    init(of packet: TracedPacket) {
-        self.packet = packet
-    }
-
     /// Adds a note once.
     mutating func note(_ text: String) {
         if !notes.contains(text) { notes.append(text) }
@@ -68,7 +64,7 @@ extension TraceDraft {
             case .new: shares[result, default: 0] += flow.share
             }
         }
-        let outcomes = shares.map { FlowOutcome($0.key, probability: $0.value) }
+        let outcomes = shares.map { FlowOutcome(result: $0.key, probability: $0.value) }
         return PacketTrace(
             packet: packet,
             outcomes: outcomes.sorted { $0.result < $1.result },
@@ -132,7 +128,7 @@ extension PacketTrace {
             .impossiblePacket,
             "\(packet.source) and \(packet.destination.address) are of different families"
         )
-        let outcome = FlowOutcome(FlowResult(.undecided), probability: 1)
+        let outcome = FlowOutcome(result: FlowResult(.undecided), probability: 1)
         self.init(packet: packet, outcomes: [outcome], problems: [problem])
     }
 }

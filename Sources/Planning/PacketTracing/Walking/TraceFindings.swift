@@ -6,10 +6,19 @@ struct TraceFindings {
     var reason: String?
     var affinitySeconds: UInt32?
     /// Flows times rules so far.
-    var tests = 0
+    private var tests = 0
 
     /// Adds a problem once.
     mutating func report(_ problem: TraceProblem) {
         if known.insert(problem).inserted { problems.append(problem) }
+    }
+
+    /// Counts tests; false, and a problem, once there are more than `limit`.
+    mutating func count(_ more: Int, limit: Int) -> Bool {
+        let (sum, overflow) = tests.addingReportingOverflow(more)
+        tests = overflow ? .max : sum
+        if tests <= limit { return true }
+        report(TraceProblem(.limit, "the trace stopped after \(limit) tests"))
+        return false
     }
 }

@@ -1,7 +1,7 @@
 package import Addressing
 package import ServiceModel
 
-/// One endpoint of a Service port, and what becomes of it on this node.
+/// One endpoint of a Service port, and how this node uses it.
 package struct EndpointExplanation: Sendable, Equatable {
     /// Whether frontends of one traffic policy use it.
     package enum Verdict: Sendable, Hashable {
@@ -10,13 +10,13 @@ package struct EndpointExplanation: Sendable, Equatable {
         case lastResort
         /// Other endpoints would be chosen first, and there are some.
         case terminating
-        /// It does not answer any more.
+        /// It no longer answers.
         case terminated
-        /// Not ready, and not even answering.
+        /// Neither ready nor answering.
         case notReady
         /// Its health checks fail, for this reason.
         case unhealthy(String)
-        /// Weight 0 takes no new connections.
+        /// Weight 0: no new connections.
         case withoutWeight
         /// Topology hints keep it for these zones, or nodes.
         case hintedElsewhere([String])
@@ -27,8 +27,8 @@ package struct EndpointExplanation: Sendable, Equatable {
 
         package var isInList: Bool { self == .chosen || self == .lastResort }
 
-        /// For a person; nil if no frontend asks.
-        package var words: String? {
+        /// For output; nil without a frontend of that policy.
+        package var text: String? {
             switch self {
             case .chosen: "chosen"
             case .lastResort: "last resort"
@@ -54,9 +54,9 @@ package struct EndpointExplanation: Sendable, Equatable {
 }
 
 extension ServicePortState {
-    /// Every endpoint the slices have for this port, sorted by address; `slices` and `node` are
-    /// those that the port's selection was made from. `unhealthy` says why health checks took
-    /// endpoints out of the slices.
+    /// Every endpoint of this port in the slices, sorted by address; `slices` and `node` are
+    /// those that the port's selection was made from. `unhealthy` has the reasons of failing
+    /// health checks.
     package func explainEndpoints(
         _ slices: [EndpointSlice],
         family: IPFamily,
@@ -96,14 +96,14 @@ extension ServicePortState {
 extension EndpointSelection.Candidate {
     fileprivate func verdict(
         isChosen: Bool,
-        _ ailment: String?,
+        _ unhealthyReason: String?,
         _ hints: EndpointSelection.Hints?
     ) -> EndpointExplanation.Verdict {
         if isChosen { return isReady ? .chosen : .lastResort }
         if endpoint.weight == 0 { return .withoutWeight }
         if isDraining { return .terminating }
         if !isReady {
-            if let ailment { return .unhealthy(ailment) }
+            if let unhealthyReason { return .unhealthy(unhealthyReason) }
             return endpoint.terminating ? .terminated : .notReady
         }
         // Ready ones are left out for their hints alone.

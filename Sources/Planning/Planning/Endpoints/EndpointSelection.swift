@@ -45,7 +45,7 @@ package struct EndpointSelection: Sendable, Equatable {
     ) {
         let all = Self.candidates(portName, transport, slices, node)
         if transport == .udp { serving = all.filter(\.answers).map(\.address) }
-        // Weight 0 takes no new connections, and an endpoint that takes none is not offered.
+        // An endpoint of weight 0 gets no new connections, so it is not offered.
         let candidates = all.filter { $0.endpoint.weight > 0 }
         for candidate in candidates where candidate.endpoint.weight != EndpointWeight.standard {
             weights[candidate.address] = candidate.endpoint.weight
@@ -122,7 +122,7 @@ package struct EndpointSelection: Sendable, Equatable {
     }
 
     /// The ready endpoints whose hints name this node, or else this zone. Hints of a kind count
-    /// only if every endpoint has them and at least one names us; nil when no kind counts.
+    /// only if every endpoint has them and at least one names this node or zone; nil when no kind counts.
     private static func hinted(_ ready: [Candidate], _ node: NodeIdentity) -> [Candidate]? {
         switch hints(ready, node) {
         case .nodes: ready.filter { $0.endpoint.nodeHints.contains(node.name) }
@@ -134,7 +134,7 @@ package struct EndpointSelection: Sendable, Equatable {
     /// Which kind of hints counts.
     enum Hints {
         case nodes
-        /// With ours.
+        /// With this node's zone.
         case zones(String)
     }
 

@@ -2,14 +2,14 @@ package import Addressing
 package import ServiceModel
 
 /// One Service as this node offers it in one family: frontends and the endpoints behind them.
-/// No kernel words in it.
+/// Independent of kernel interfaces.
 package struct ServiceState: Sendable, Equatable {
     package var name: ServiceName
     package var ports: [ServicePortState]
     /// Kind LoadBalancer with external policy Local asks for a health check server here.
     package var healthCheckNodePort: PortNumber?
     /// Distinct addresses of ready endpoints on this node, over all ports; counted only where there
-    /// is a health check to tell it.
+    /// is a health check to report it.
     package var readyHere = 0
     /// External IPs that `allowedExternalIPs` forbids.
     package var refusedExternalIPs: [IPAddress]
@@ -124,7 +124,7 @@ private struct Frontends {
         loadBalancerAddresses = Set(service.loadBalancerAddresses)
             .filter { $0.family == family }.sorted()
         let ranges = service.loadBalancerSourceRanges.filter { $0.family == family }
-        // A range of everything is no restriction, whatever stands beside it.
+        // A range of all addresses allows all, whatever the other ranges are.
         sourceRanges = ranges.contains { $0.length == 0 } ? [] : Set(ranges).sorted()
         let nodeAddresses = settings.node.addresses.filter { $0.family == family }
         sourceRangesIncludeNode = ranges.contains { nodeAddresses.contains(where: $0.contains) }

@@ -23,20 +23,12 @@ package struct ServiceTally: Sendable, Equatable {
 
         package init() {}
 
-        static func += (left: inout Counts, right: Counts) {
-            left.services += right.services
-            left.ports += right.ports
-            left.endpoints += right.endpoints
-            left.internalWithoutLocal += right.internalWithoutLocal
-            left.externalWithoutLocal += right.externalWithoutLocal
-        }
-
-        static func -= (left: inout Counts, right: Counts) {
-            left.services -= right.services
-            left.ports -= right.ports
-            left.endpoints -= right.endpoints
-            left.internalWithoutLocal -= right.internalWithoutLocal
-            left.externalWithoutLocal -= right.externalWithoutLocal
+        fileprivate mutating func add(_ other: Counts, times factor: Int = 1) {
+            services += factor * other.services
+            ports += factor * other.ports
+            endpoints += factor * other.endpoints
+            internalWithoutLocal += factor * other.internalWithoutLocal
+            externalWithoutLocal += factor * other.externalWithoutLocal
         }
     }
 
@@ -49,14 +41,14 @@ package struct ServiceTally: Sendable, Equatable {
     /// Counts the named Services anew. Work grows with the change.
     package mutating func count(_ names: [ServiceName], of desired: DesiredState) {
         for name in names {
-            if let old = counted.removeValue(forKey: name) { total -= old }
+            if let old = counted.removeValue(forKey: name) { total.add(old, times: -1) }
             guard let service = desired.services[name] else {
                 healthChecks[name] = nil
                 continue
             }
             let counts = Counts(service)
             counted[name] = counts
-            total += counts
+            total.add(counts)
             let check = service.healthCheckNodePort.map {
                 HealthCheck(port: $0, readyHere: service.readyHere)
             }

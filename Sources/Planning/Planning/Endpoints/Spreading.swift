@@ -1,7 +1,7 @@
-/// What decides how many connections an endpoint gets.
+/// How connections are spread over endpoints.
 package enum Spreading: Sendable {
     case byWeight
     case evenly
-    /// What the endpoints do meanwhile: the connections they have, for instance.
+    /// By the load of the endpoints, for instance the connections that they have.
     case byLoad
 }

@@ -1,6 +1,6 @@
-/// Why a frontend belongs to a Service; the lower value wins a contest, so that no Service takes a
-/// ClusterIP away by naming it as an external IP (CVE-2020-8554).
-package enum FrontendKind: Int, Comparable, Sendable {
+/// Why a frontend belongs to a Service; the first in this order wins a contest, so that no Service
+/// gets a ClusterIP by naming it as an external IP (CVE-2020-8554).
+package enum FrontendKind: Comparable, Sendable {
     case clusterIP
     case loadBalancer
     case externalIP
@@ -8,10 +8,6 @@ package enum FrontendKind: Int, Comparable, Sendable {
     case healthCheck
     /// The rest of a ClusterIP's ports.
     case remainder
-
-    package static func < (left: FrontendKind, right: FrontendKind) -> Bool {
-        left.rawValue < right.rawValue
-    }
 
     package var noun: String {
         switch self {

@@ -37,7 +37,7 @@ struct DispatchTree {
     }
 
     /// The root of an empty tree, which is there from the start.
-    var initialChains: [Chain] { [chain(Node(0..<0, isRoot: true), of: [])] }
+    var initialChains: [Chain] { [chain(Node(range: 0..<0, isRoot: true), of: [])] }
 
     /// Sets (or with nil removes) rules and returns every chain that may differ now; nil for those
     /// that are gone.
@@ -50,11 +50,12 @@ struct DispatchTree {
         keys = Self.merge(old, changed) { rules[$0] != nil }
 
         var result: [ChainName: Chain?] = [:]
-        visit(Node(0..<keys.count, isRoot: true), of: keys, other: old, changed: changed) {
+        visit(Node(range: 0..<keys.count, isRoot: true), of: keys, other: old, changed: changed) {
             let chain = chain($0, of: keys)
             result[chain.name] = .some(chain)
         }
-        visit(Node(0..<old.count, isRoot: true), of: old, other: keys, changed: changed) { node in
+        visit(Node(range: 0..<old.count, isRoot: true), of: old, other: keys, changed: changed) {
+            node in
             let name = name(node, of: old)
             guard result[name] == nil else { return }
             // An old node that was not visited in the new tree is gone, or stands there unchanged.
@@ -68,12 +69,7 @@ struct DispatchTree {
     /// A range of the key array that has a chain.
     private struct Node {
         var range: Range<Int>
-        var isRoot: Bool
-
-        init(_ range: Range<Int>, isRoot: Bool = false) {
-            self.range = range
-            self.isRoot = isRoot
-        }
+        var isRoot = false
 
         var isLeaf: Bool { range.count <= DispatchTree.leafCapacity }
     }
@@ -124,18 +120,18 @@ struct DispatchTree {
             guard
                 all || rootMoved || changed.count(from: range.lowest, to: range.highest) > 0
             else { continue }
-            visit(Node(group), of: keys, other: other, changed: changed, all: all, body)
+            visit(Node(range: group), of: keys, other: other, changed: changed, all: all, body)
         }
     }
 
     /// The node of the present tree that has the same chain as `node` of an earlier key array.
     private func find(_ node: Node, from old: [DispatchKey]) -> Node? {
-        if node.isRoot { return Node(0..<keys.count, isRoot: true) }
+        if node.isRoot { return Node(range: 0..<keys.count, isRoot: true) }
         let wanted = levels.bounds(
             old[node.range.lowerBound],
             length: levels.cuts[cut(node, of: old)]
         )
-        var current = Node(0..<keys.count, isRoot: true)
+        var current = Node(range: 0..<keys.count, isRoot: true)
         while !current.isLeaf {
             let next = groups(current, of: keys).first { group in
                 let range = levels.bounds(
@@ -145,7 +141,7 @@ struct DispatchTree {
                 return range.lowest <= wanted.lowest && wanted.highest <= range.highest
             }
             guard let next, next.count > 1 else { return nil }
-            current = Node(next)
+            current = Node(range: next)
             let present = levels.bounds(
                 keys[next.lowerBound],
                 length: levels.cuts[cut(current, of: keys)]
@@ -193,7 +189,7 @@ struct DispatchTree {
         let returns = node.isRoot || levels.cuts[cut(node, of: keys)] >= levels.addressWidth
         return groups(node, of: keys).map { group in
             if group.count == 1 { return entryRule(keys[group.lowerBound], returns: returns) }
-            let child = Node(group)
+            let child = Node(range: group)
             var rule = rangeRule(child, of: keys)
             let name = name(child, of: keys)
             rule.target = returns ? .jump(name) : .goto(name)

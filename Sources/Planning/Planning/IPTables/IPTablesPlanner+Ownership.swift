@@ -7,14 +7,14 @@ extension IPTablesPlanner {
         IPTablesOwnership(
             renderer: IPTablesRenderer(family: family),
             chainOwner: { chainOwners[$0] },
-            frontendOwner: { contests.winner(of: $0)?.owner }
+            frontendOwner: { claims.winner(of: $0)?.owner }
         )
         .differences(in: diff)
     }
 }
 
-/// Says whose what changes in legacy tables is. Chains of a Service port go by their names; in
-/// chains that Services share each rule goes by its frontend, or the chain it leads to.
+/// Attributes changes of legacy tables to Service ports: chains of a port by their names, and in
+/// chains that Services share each rule by its frontend, or the chain it leads to.
 struct IPTablesOwnership {
     let renderer: IPTablesRenderer
     let chainOwner: (ChainName) -> ServicePortName?
@@ -72,7 +72,7 @@ struct IPTablesOwnership {
         }
     }
 
-    /// What each list of rules has that the other has not.
+    /// The rules of each list that the other lacks.
     private static func unmatched(
         _ old: [Rule],
         _ new: [Rule]

@@ -5,23 +5,18 @@ import ServiceModel
 extension PlannerSettings {
     /// Rules that send packets from local pods to `target`; none without a detector.
     func localPodRules(_ family: IPFamily, target: Target) -> [Rule] {
-        switch detector {
-        case .absent: []
-        case .sources(let prefixes):
-            Set(prefixes).filter { $0.family == family }.sorted().map {
-                Rule(source: PrefixMatch($0), target: target)
+        localPodSources(family).map { source in
+            switch source {
+            case .range(let range): Rule(source: PrefixMatch(range), target: target)
+            case .interface(let match): Rule(inInterface: match, target: target)
             }
-        case .interface(let name):
-            [Rule(inInterface: InterfaceMatch(name), target: target)]
-        case .interfacePrefix(let prefix):
-            [Rule(inInterface: InterfaceMatch(prefix, isPrefix: true), target: target)]
         }
     }
 
-    /// Whether some ClusterIP traffic has its source rewritten. Without a detector none has: there
-    /// is no telling pods from the rest.
+    /// Whether some ClusterIP traffic has its source rewritten. Without a detector none has: pods
+    /// cannot be distinguished from other clients.
     func masqueradesClusterIPs(_ family: IPFamily) -> Bool {
-        masqueradeAll || !localPodRules(family, target: .returnToCaller).isEmpty
+        masqueradeAll || !localPodSources(family).isEmpty
     }
 
     /// The destinations on which NodePorts answer, as rule templates: every condition is set and

@@ -2,14 +2,7 @@ import Addressing
 import DataplaneModel
 import ServiceModel
 
-/// What one Service contributes to the plan: chains of its own, and claims on frontends.
-struct ServiceFragment {
-    var natChains: [PortChain] = []
-    var filterChains: [PortChain] = []
-    var claims: [FrontendClaim<DispatchRules>] = []
-}
-
-/// The rules that stand in the dispatch trees for a frontend.
+/// The rules for a frontend in the dispatch trees.
 struct DispatchRules: Equatable {
     var nat: Rule?
     var filter: Rule?
@@ -17,17 +10,19 @@ struct DispatchRules: Equatable {
 
 /// A chain and the Service port that it is for.
 struct PortChain {
+    var table = TableName.nat
     var port: ServicePortName
     var chain: Chain
 }
 
-/// Builds the fragment of one Service in the lean layout: a chain per Service port whose rules
-/// translate directly.
+/// Builds what one Service contributes to the plan: claims on frontends, and a chain per Service
+/// port whose rules translate directly.
 struct ServiceChains {
     let family: IPFamily
     let settings: PlannerSettings
     let service: ServiceState
-    private(set) var fragment = ServiceFragment()
+    private(set) var chains: [PortChain] = []
+    private(set) var claims: [FrontendClaim<DispatchRules>] = []
 
     init(_ service: ServiceState, family: IPFamily, settings: PlannerSettings) {
         self.family = family
@@ -99,7 +94,7 @@ struct ServiceChains {
     }
 
     /// What comes for a ClusterIP on a port no Service has is refused, so that a wrong port is
-    /// noticed at once. Never on an address the node itself has: a person's ssh goes there.
+    /// noticed at once. Never on an address of the node itself, where its sshd listens.
     private mutating func buildRemainder() {
         guard let owner = service.ports.first, let address = owner.clusterIP else { return }
         let rule = Rule(
@@ -107,7 +102,8 @@ struct ServiceChains {
             matches: [.destinationIsLocal(inverted: true)],
             target: .reject
         )
-        claim(.remainder, .remainder(address), owner, DispatchRules(filter: rule))
+        let frontend = Frontend(kind: .remainder, key: .remainder(address))
+        claims.append(FrontendClaim(frontend, owner, DispatchRules(filter: rule)))
     }
 
     private mutating func buildHealthCheck() {
@@ -115,7 +111,8 @@ struct ServiceChains {
             return
         }
         let rule = portRule(nil, .tcp, port, target: .accept)
-        claim(.healthCheck, .healthCheck(port), owner, DispatchRules(filter: rule))
+        let frontend = Frontend(kind: .healthCheck, key: .healthCheck(port))
+        claims.append(FrontendClaim(frontend, owner, DispatchRules(filter: rule)))
     }
 
     private mutating func claim(
@@ -135,18 +132,7 @@ struct ServiceChains {
             }
         }
         let rules = DispatchRules(nat: rule(nat), filter: rule(filter))
-        fragment.claims.append(FrontendClaim(frontend, port, rules))
-    }
-
-    private mutating func claim(
-        _ kind: FrontendKind,
-        _ key: FrontendKey,
-        _ owner: ServicePortState,
-        _ rules: DispatchRules
-    ) {
-        fragment.claims.append(
-            FrontendClaim(Frontend(kind: kind, key: key), owner, rules)
-        )
+        claims.append(FrontendClaim(frontend, port, rules))
     }
 
     private func portRule(
@@ -190,7 +176,7 @@ struct ServiceChains {
             title:
                 "\(port.name): from outside, policy \(port.externalPolicyIsLocal ? "Local" : "Cluster")"
         )
-        fragment.natChains.append(PortChain(port: port.name, chain: chain))
+        chains.append(PortChain(port: port.name, chain: chain))
     }
 
     /// With endpoints: lets the source ranges through to translation (nat). Without any: refuses
@@ -204,12 +190,13 @@ struct ServiceChains {
         }
         let title = "\(port.name): load-balancer source ranges"
         if !port.endpoints.hasAny { rules.append(Rule(target: .drop)) }
-        let chain = PortChain(port: port.name, chain: Chain(name, rules: rules, title: title))
-        if port.endpoints.hasAny {
-            fragment.natChains.append(chain)
-        } else {
-            fragment.filterChains.append(chain)
-        }
+        chains.append(
+            PortChain(
+                table: port.endpoints.hasAny ? .nat : .filter,
+                port: port.name,
+                chain: Chain(name, rules: rules, title: title)
+            )
+        )
     }
 
     /// The name of the chain that spreads over `endpoints`; nil if there are none.
@@ -229,13 +216,13 @@ struct ServiceChains {
                 )
             )
         }
-        let chains = BalancingChains(
+        let balancing = BalancingChains(
             port: port.name,
             role: role,
             affinityTimeoutSeconds: port.affinityTimeoutSeconds,
             weight: port.endpoints.weight(of:)
         ).chains(over: endpoints, head: head)
-        fragment.natChains += chains.map { PortChain(port: port.name, chain: $0) }
-        return chains.first?.name
+        chains += balancing.map { PortChain(port: port.name, chain: $0) }
+        return balancing.first?.name
     }
 }

@@ -27,28 +27,71 @@ struct StaticChains {
         ChainName(NameScheme.chainPrefix + text)
     }
 
-    // MARK: - nat
+    // MARK: - Dispatch
 
-    var natTree: DispatchTree {
-        DispatchTree(
-            family: family,
-            hasAddresses: true,
-            root: .init(
-                name: Self.services,
-                title: "every Service address, then node ports",
-                epilogue: nodePortRules
+    /// The trees by destination.
+    enum Tree: CaseIterable {
+        case nat
+        case natNodePorts
+        case filter
+        case filterNodePorts
+        case healthChecks
+
+        var table: TableName {
+            switch self {
+            case .nat, .natNodePorts: .nat
+            case .filter, .filterNodePorts, .healthChecks: .filter
+            }
+        }
+    }
+
+    /// Without Services.
+    func tree(_ kind: Tree) -> DispatchTree {
+        func tree(_ label: String?, _ name: ChainName, _ title: String, _ last: [Rule] = [])
+            -> DispatchTree
+        {
+            DispatchTree(
+                family: family,
+                hasAddresses: label == nil,
+                label: label ?? "",
+                root: .init(name: name, title: title, epilogue: last)
             )
-        )
+        }
+        return switch kind {
+        case .nat: tree(nil, Self.services, "every Service address, then node ports", nodePortRules)
+        case .natNodePorts: tree("NP", Self.nodePorts, "node ports")
+        case .filter:
+            tree(
+                nil,
+                Self.services,
+                "what no endpoint took: refuse or drop",
+                unallocated + nodePortRules
+            )
+        case .filterNodePorts: tree("NP", Self.nodePorts, "node ports without endpoints")
+        case .healthChecks: tree("HC", Self.healthChecks, "health check node ports")
+        }
     }
 
-    var natNodePortTree: DispatchTree {
-        DispatchTree(
-            family: family,
-            hasAddresses: false,
-            label: "NP",
-            root: .init(name: Self.nodePorts, title: "node ports")
-        )
+    private var nodePortRules: [Rule] {
+        settings.nodePortRules(family).map {
+            var rule = $0
+            rule.target = .jump(Self.nodePorts)
+            return rule
+        }
     }
+
+    /// Drops what goes to ClusterIPs that no Service has.
+    var unallocated: [Rule] {
+        settings.serviceCIDRs(family).map {
+            Rule(
+                destination: PrefixMatch($0),
+                matches: [.destinationIsLocal(inverted: true)],
+                target: .drop
+            )
+        }
+    }
+
+    // MARK: - nat
 
     var natChains: [Chain] {
         var chains = [postroutingChain]
@@ -62,14 +105,6 @@ struct StaticChains {
             Jump(from: .output, rule: Rule(target: .jump(Self.services))),
             Jump(from: .postrouting, rule: Rule(target: .jump(Self.postrouting))),
         ]
-    }
-
-    private var nodePortRules: [Rule] {
-        settings.nodePortRules(family).map {
-            var rule = $0
-            rule.target = .jump(Self.nodePorts)
-            return rule
-        }
     }
 
     private var masqueradeMark: PacketMark { PacketMark(bit: settings.masqueradeBit) }
@@ -113,44 +148,6 @@ struct StaticChains {
     }
 
     // MARK: - filter
-
-    var filterTree: DispatchTree {
-        let dropUnallocated = Set(settings.serviceCIDRs).filter { $0.family == family }.sorted()
-            .map {
-                Rule(
-                    destination: PrefixMatch($0),
-                    matches: [.destinationIsLocal(inverted: true)],
-                    target: .drop
-                )
-            }
-        return DispatchTree(
-            family: family,
-            hasAddresses: true,
-            root: .init(
-                name: Self.services,
-                title: "what no endpoint took: refuse or drop",
-                epilogue: dropUnallocated + nodePortRules
-            )
-        )
-    }
-
-    var filterNodePortTree: DispatchTree {
-        DispatchTree(
-            family: family,
-            hasAddresses: false,
-            label: "NP",
-            root: .init(name: Self.nodePorts, title: "node ports without endpoints")
-        )
-    }
-
-    var healthCheckTree: DispatchTree {
-        DispatchTree(
-            family: family,
-            hasAddresses: false,
-            label: "HC",
-            root: .init(name: Self.healthChecks, title: "health check node ports")
-        )
-    }
 
     /// `guardsLocalhost`: some NodePort is served on 127.0.0.1.
     func filterChains(guardsLocalhost: Bool) -> [Chain] {

@@ -26,7 +26,7 @@ struct FrontendHandling: Equatable {
     var internalMark: UInt32?
     /// New connections are dropped: all endpoints are elsewhere.
     var isDropped = false
-    /// The only sources that may connect; nil lets everybody.
+    /// The only sources that may connect; nil allows all.
     var allowedSources: [IPPrefix]?
 }
 

@@ -4,7 +4,7 @@ import ServiceModel
 
 extension IPVSPlanner {
     package func differences(in diff: IPVSDiff) -> [ObjectDifference] {
-        // The rules are a constant number, and serve all.
+        // The rules are the same for all Services.
         let rules = IPTablesOwnership(
             renderer: IPTablesRenderer(family: family),
             chainOwner: { _ in nil },
@@ -47,7 +47,7 @@ extension IPVSPlanner {
         }
     }
 
-    /// Whose each entry of each set is.
+    /// The owners of each entry of each set.
     private var entryOwners: [IPSetName: [IPSetEntry: Set<ServicePortName>]] {
         var owners: [NameScheme.SetRole: [IPSetEntry: Set<ServicePortName>]] = [:]
         for claim in winners.values {

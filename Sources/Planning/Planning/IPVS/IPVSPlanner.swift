@@ -14,13 +14,11 @@ package struct IPVSPlanner: Sendable {
 
     private let nodePortAddresses: [IPAddress]
     private var marks: InternalMarks
-    private var claims: [ServiceName: [FrontendClaim<FrontendServer>]] = [:]
-    private var contests = FrontendContests<FrontendServer>()
-    /// Whose servers and entries are in the plan.
+    private var claims = FrontendClaims<FrontendServer>()
+    /// The claims whose servers and entries are in the plan.
     private(set) var winners: [FrontendKey: FrontendClaim<FrontendServer>] = [:]
     /// How many frontends have an address.
     private var boundFrontends: [IPAddress: Int] = [:]
-    private var serviceIssues: [ServiceName: [PlanIssue]] = [:]
 
     /// A plan without Services.
     package init(family: IPFamily, settings: PlannerSettings) {
@@ -35,15 +33,12 @@ package struct IPVSPlanner: Sendable {
             sets: Dictionary(uniqueKeysWithValues: sets.map { ($0.name, $0) })
         )
         if settings.bindsServiceRanges {
-            plan.binding.ranges = Set(settings.serviceCIDRs.filter { $0.family == family })
+            plan.binding.ranges = Set(settings.serviceCIDRs(family))
         }
     }
 
     /// What could not be planned, sorted.
-    package var issues: [PlanIssue] {
-        // A contest over a node port takes place on each address.
-        Set(serviceIssues.values.flatMap { $0 } + contests.issues).sorted()
-    }
+    package var issues: [PlanIssue] { claims.issues }
 
     /// Plans the named Services anew and returns what that changes.
     package mutating func plan(_ names: [ServiceName], of desired: DesiredState) -> IPVSDiff {
@@ -52,22 +47,21 @@ package struct IPVSPlanner: Sendable {
         var touched: Set<FrontendKey> = []
         touched.reserveCapacity(names.count + moved.count)
         for name in names + moved {
-            withdraw(name, &touched)
+            claims.withdraw(name, &touched)
             if let service = desired.services[name] { place(service, &touched) }
         }
         return commit(touched)
     }
 
     private mutating func reserve(_ services: Int) {
-        claims.reserveCapacity(services)
+        claims.reserve(services: services, frontends: services)
         winners.reserveCapacity(services)
-        contests.reserve(services)
         plan.servers.reserveCapacity(services)
         boundFrontends.reserveCapacity(services)
         plan.binding.addresses.reserveCapacity(services)
     }
 
-    /// Gives marks to the ports that need one now; the other Services whose marks that moves.
+    /// Gives marks to the ports that need one now; returns the other Services whose marks that moves.
     private mutating func updateMarks(
         _ names: [ServiceName],
         _ desired: DesiredState
@@ -75,7 +69,7 @@ package struct IPVSPlanner: Sendable {
         var old: Set<ServicePortName> = []
         var new: Set<ServicePortName> = []
         for name in names {
-            for claim in claims[name] ?? [] where claim.content.handling.internalMark != nil {
+            for claim in claims.claims(of: name) where claim.content.handling.internalMark != nil {
                 old.insert(claim.owner)
             }
             for port in desired.services[name]?.ports ?? [] where port.separatesInternalClients {
@@ -87,17 +81,6 @@ package struct IPVSPlanner: Sendable {
         return Set(moved).subtracting(names).sorted()
     }
 
-    private mutating func withdraw(
-        _ name: ServiceName,
-        _ touched: inout Set<FrontendKey>
-    ) {
-        serviceIssues[name] = nil
-        for claim in claims.removeValue(forKey: name) ?? [] {
-            _ = contests.withdraw(claim)
-            touched.insert(claim.key)
-        }
-    }
-
     private mutating func place(
         _ service: ServiceState,
         _ touched: inout Set<FrontendKey>
@@ -107,14 +90,9 @@ package struct IPVSPlanner: Sendable {
             family: family,
             settings: settings,
             nodePortAddresses: nodePortAddresses,
-            marks: marks.marks
+            marks: marks
         )
-        if !servers.issues.isEmpty { serviceIssues[service.name] = servers.issues }
-        for claim in servers.claims {
-            _ = contests.enter(claim)
-            touched.insert(claim.key)
-        }
-        claims[service.name] = servers.claims
+        claims.enter(servers.claims, of: service.name, issues: servers.issues, &touched)
     }
 
     /// Puts the winners of the touched frontends into the plan and returns what really differs.
@@ -122,7 +100,7 @@ package struct IPVSPlanner: Sendable {
         var change = PlanChange(expecting: touched.count)
         for frontend in touched {
             let old = winners[frontend]
-            let new = contests.winner(of: frontend)
+            let new = claims.winner(of: frontend)
             guard old != new else {
                 // Equal for the kernel, but its title may be new.
                 if let server = new?.content.server {
@@ -140,7 +118,7 @@ package struct IPVSPlanner: Sendable {
         return apply(change)
     }
 
-    /// What a pass wants to be different, keyed so that the last word counts.
+    /// What a pass wants to be different, keyed so that the last value counts.
     private struct PlanChange {
         var servers: [VirtualServer.Key: [VirtualServerChange]] = [:]
         var entries: [NameScheme.SetRole: [IPSetEntry: UInt32?]] = [:]

@@ -2,9 +2,8 @@ import Addressing
 import DataplaneModel
 import ServiceModel
 
-/// The rules of ipvs mode: the same ones however many Services there are. They ask sets.
+/// The rules of ipvs mode: the same ones however many Services there are. They look up sets.
 struct IPVSRules {
-    static let services = chain("SERVICES")
     static let policy = chain("POLICY")
     static let ranges = chain("RANGES")
     static let internalClients = chain("INSIDE")
@@ -16,15 +15,17 @@ struct IPVSRules {
     /// The bits that marks of clients inside have.
     let internalField: UInt32
 
+    private var statics: StaticChains { StaticChains(family: family, settings: settings) }
+
     private static func chain(_ text: String) -> ChainName {
         ChainName(NameScheme.chainPrefix + text)
     }
 
     var state: IPTablesState {
         IPTablesState(
-            filter: table(filterChains, filterJumps),
+            filter: table(filterChains, statics.filterJumps(guardsLocalhost: false)),
             mangle: table(mangleChains, mangleJumps),
-            nat: table(natChains, natJumps)
+            nat: table(natChains, statics.natJumps)
         )
     }
 
@@ -35,7 +36,7 @@ struct IPVSRules {
         )
     }
 
-    // MARK: - Asking sets
+    // MARK: - Sets
 
     private func set(_ role: NameScheme.SetRole) -> IPSetName { NameScheme.set(role, family) }
 
@@ -52,7 +53,7 @@ struct IPVSRules {
             Jump(from: .prerouting, rule: policy),
             // A tunnel's packet has the mark of the packet inside (skb_scrub_packet() of the kernel
             // leaves it within a namespace). IPVS would send it to that mark's endpoint, which is
-            // through the tunnel again: for ever.
+            // through the tunnel again, in an endless loop.
             Jump(
                 from: .output,
                 rule: Rule(
@@ -117,16 +118,7 @@ struct IPVSRules {
 
     // MARK: - nat
 
-    private var natJumps: [Jump] {
-        [
-            Jump(from: .prerouting, rule: Rule(target: .jump(Self.services))),
-            Jump(from: .output, rule: Rule(target: .jump(Self.services))),
-            Jump(from: .postrouting, rule: Rule(target: .jump(StaticChains.postrouting))),
-        ]
-    }
-
     private var natChains: [Chain] {
-        let statics = StaticChains(family: family, settings: settings)
         let mark = PacketMark(bit: settings.masqueradeBit)
         var rules = [Rule(matches: [frontend(.masqueraded)], target: .mark(mark))]
         var chains: [Chain] = []
@@ -140,12 +132,16 @@ struct IPVSRules {
             chains.append(statics.clusterMasqueradeChain)
         }
         chains.append(
-            Chain(Self.services, rules: rules, title: "whose source becomes the node's address")
+            Chain(
+                StaticChains.services,
+                rules: rules,
+                title: "whose source becomes the node's address"
+            )
         )
-        return chains + [postroutingChain(statics)]
+        return chains + [postroutingChain]
     }
 
-    private func postroutingChain(_ statics: StaticChains) -> Chain {
+    private var postroutingChain: Chain {
         let balanced = Match.ipvs()
         return Chain(
             StaticChains.postrouting,
@@ -174,18 +170,6 @@ struct IPVSRules {
 
     // MARK: - filter
 
-    private var filterJumps: [Jump] {
-        var jumps = [Jump(from: .input, rule: Rule(target: .jump(StaticChains.healthChecks)))]
-        jumps += [BuiltinChain.input, .forward, .output].map {
-            Jump(
-                from: $0,
-                rule: Rule(matches: [.connectionState(.new)], target: .jump(Self.services))
-            )
-        }
-        jumps.append(Jump(from: .forward, rule: Rule(target: .jump(StaticChains.forward))))
-        return jumps
-    }
-
     private var filterChains: [Chain] {
         [
             Chain(
@@ -200,7 +184,7 @@ struct IPVSRules {
                 title: "health check node ports"
             ),
             Chain(
-                Self.services,
+                StaticChains.services,
                 rules: [Rule(matches: [frontend(.services)], target: .returnToCaller)]
                     + refusals + unallocated,
                 title: "ports of Service addresses that no Service has, and addresses nobody has"
@@ -231,16 +215,8 @@ struct IPVSRules {
     }
 
     private var unallocated: [Rule] {
-        let ranges = Set(settings.serviceCIDRs).filter { $0.family == family }.sorted()
-        guard settings.bindsServiceRanges else {
-            return ranges.map {
-                Rule(
-                    destination: PrefixMatch($0),
-                    matches: [.destinationIsLocal(inverted: true)],
-                    target: .drop
-                )
-            }
-        }
+        guard settings.bindsServiceRanges else { return statics.unallocated }
+        let ranges = settings.serviceCIDRs(family)
         // All of a bound range is local, so the node's own addresses have to be named.
         let own = Set(settings.localAddresses).filter { address in
             ranges.contains { $0.contains(address) }

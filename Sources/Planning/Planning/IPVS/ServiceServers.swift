@@ -9,7 +9,7 @@ struct ServiceServers {
     let settings: PlannerSettings
     /// Addresses that accept node ports.
     let nodePortAddresses: [IPAddress]
-    let marks: [ServicePortName: UInt32]
+    let marks: InternalMarks
     private(set) var claims: [FrontendClaim<FrontendServer>] = []
     private(set) var issues: [PlanIssue] = []
 
@@ -18,7 +18,7 @@ struct ServiceServers {
         family: IPFamily,
         settings: PlannerSettings,
         nodePortAddresses: [IPAddress],
-        marks: [ServicePortName: UInt32]
+        marks: InternalMarks
     ) {
         self.family = family
         self.settings = settings

@@ -44,7 +44,7 @@ extension EndpointGroup {
     private var knownChainName: NFTChainName { NFTChainName("known-\(number)") }
     private var clientsName: NFTSetName { NFTSetName("clients-\(number)") }
 
-    /// Who has which endpoint; the kernel fills it.
+    /// The clients and the numbers of their endpoints; the kernel fills it.
     var affinitySet: NFTSet? {
         guard affinityTimeoutSeconds != nil else { return nil }
         return NFTSet(

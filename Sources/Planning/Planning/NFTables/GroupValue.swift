@@ -47,7 +47,7 @@ struct Balancer: Hashable, Sendable {
     /// The part of a `GroupValue`.
     var rawValue: UInt32 { kind.rawValue << 12 | slots }
 
-    var chainName: NFTChainName { NFTChainName("\(kind.word)-\(slots)") }
+    var chainName: NFTChainName { NFTChainName("\(kind.prefix)-\(slots)") }
 
     /// Where packets with this balancer in their `meta priority` are sent.
     var element: NFTElement { NFTElement(NFTValue(rawValue), .verdict(.goto(chainName))) }
@@ -78,7 +78,7 @@ struct Balancer: Hashable, Sendable {
 
 extension Balancer.Kind {
     /// The beginning of its chains' names.
-    fileprivate var word: String {
+    fileprivate var prefix: String {
         switch self {
         case .random: "random"
         case .roundRobin: "rr"

@@ -9,8 +9,8 @@ extension NFTablesPlanner {
     }
 }
 
-/// Says whose what changes in our table is: elements go by their keys, chains and sets for session
-/// affinity by their names. Everything else serves all.
+/// Attributes changes of Fairlead's table: elements by their keys, chains and sets for session
+/// affinity by their names. Everything else is for all Services.
 private struct NFTablesOwnership {
     private let planner: NFTablesPlanner
     private let renderer: NFTablesRenderer
@@ -42,21 +42,16 @@ private struct NFTablesOwnership {
     }
 
     func differences(in diff: NFTablesDiff) -> [ObjectDifference] {
-        var found: [ObjectDifference] = []
-        if diff.rebuilt != nil {
-            // One set of another shape, and no element of it can be compared.
-            found.append(ObjectDifference(.table, Ownership.fairlead.table, .different, owners: []))
-        }
+        // A set of another shape: none of its elements can be compared.
+        var tables: [ObjectDifference.State] = diff.rebuilt == nil ? [] : [.different]
         switch diff.table {
-        case .create:
-            found.append(ObjectDifference(.table, Ownership.fairlead.table, .missing, owners: []))
-        case .restore:
-            found.append(ObjectDifference(.table, Ownership.fairlead.table, .different, owners: []))
-        case .delete:
-            found.append(
-                ObjectDifference(.table, Ownership.fairlead.table, .unexpected, owners: [])
-            )
+        case .create: tables.append(.missing)
+        case .restore: tables.append(.different)
+        case .delete: tables.append(.unexpected)
         case nil: break
+        }
+        let found = tables.map {
+            ObjectDifference(.table, Ownership.fairlead.table, $0, owners: [])
         }
         return found + diff.chains.map(difference) + diff.sets.flatMap(differences)
     }
@@ -102,7 +97,7 @@ private struct NFTablesOwnership {
         return ObjectDifference(.element, name, state, owners: owners(element.key, set))
     }
 
-    /// A slot that a group no longer has is still the group's.
+    /// A slot that a group no longer has still counts as the group's.
     private func owners(_ key: NFTValue, _ set: NFTSetName) -> Set<ServicePortName> {
         switch set {
         case TableSet.endpoints.name, TableSet.choices.name:

@@ -18,7 +18,7 @@ package struct NFTablesPlanner: Sendable {
         NameScheme.number(of: key.port) ^ (key.isLocal ? 0x5555_5555_5555_5555 : 0)
     }
     private var services: [ServiceName: PlannedService] = [:]
-    private var contests = FrontendContests<[TableElement]>()
+    private var claims = FrontendClaims<[TableElement]>()
     private var winners: [FrontendKey: FrontendClaim<[TableElement]>] = [:]
     /// How many of them are node ports.
     private var nodePortCount = 0
@@ -26,12 +26,10 @@ package struct NFTablesPlanner: Sendable {
     /// How often an address is needed as a hairpin besides the first time.
     private var moreHairpins: [IPAddress: Int] = [:]
     private var clusterAddresses = ReferenceCounts<IPAddress>()
-    private var serviceIssues: [ServiceName: [PlanIssue]] = [:]
 
-    /// What a Service has in the plan, to take back when it changes.
+    /// What a Service has in the plan, to remove when it changes.
     private struct PlannedService {
         var groups: [EndpointGroup]
-        var claims: [FrontendClaim<[TableElement]>]
         var clusterAddress: IPAddress?
     }
 
@@ -57,26 +55,24 @@ package struct NFTablesPlanner: Sendable {
     }
 
     /// What could not be planned, sorted.
-    package var issues: [PlanIssue] {
-        (serviceIssues.values.flatMap { $0 } + contests.issues).sorted()
-    }
+    package var issues: [PlanIssue] { claims.issues }
 
     /// Node ports are served on 127.0.0.1, which works only with `route_localnet` on.
     package var needsRouteLocalnet: Bool {
         nodePortCount > 0 && settings.servesLocalhost(family, .nftables)
     }
 
-    /// Every frontend that is served or refused, with whose it is.
+    /// Every frontend that is served or refused, with its owner.
     var frontends: some Collection<FrontendClaim<[TableElement]>> { winners.values }
 
-    /// Whose endpoints a packet goes to whose `meta priority` is `value`.
+    /// The Service port whose endpoints `value` of `meta priority` leads to; nil if no group has it.
     package func title(of value: UInt32) -> String? {
         numbers.key(of: GroupValue(rawValue: value).number).map {
             "\($0.port)\($0.isLocal ? ": endpoints on this node" : "")"
         }
     }
 
-    /// Whose endpoint group a value of `meta priority` stands for.
+    /// The owner of the endpoint group of a value of `meta priority`.
     func groupOwner(of value: UInt32) -> ServicePortName? {
         numbers.key(of: GroupValue(rawValue: value).number)?.port
     }
@@ -132,7 +128,7 @@ package struct NFTablesPlanner: Sendable {
         }
         services.reserveCapacity(names.count)
         winners.reserveCapacity(names.count)
-        contests.reserve(names.count)
+        claims.reserve(services: names.count, frontends: names.count)
         clusterAddresses.reserve(names.count)
         change.touched.reserveCapacity(names.count)
         for set in [TableSet.endpoints, .hairpin] { change.reserve(endpoints, in: set, of: &plan) }
@@ -141,7 +137,7 @@ package struct NFTablesPlanner: Sendable {
         }
     }
 
-    /// Numbers the groups there are now; the other Services whose numbers that moves.
+    /// Numbers the present groups; returns the other Services whose numbers that moves.
     private mutating func updateNumbers(
         _ names: [ServiceName],
         _ desired: DesiredState
@@ -160,17 +156,13 @@ package struct NFTablesPlanner: Sendable {
     }
 
     private mutating func withdraw(_ name: ServiceName, _ change: inout TableChange) {
-        serviceIssues[name] = nil
+        claims.withdraw(name, &change.touched)
         guard let planned = services.removeValue(forKey: name) else { return }
         for group in planned.groups {
             for (set, element) in group.elements { change.remove(element, from: set, of: &plan) }
             for chain in group.affinityChains { change.chains[chain.name] = .some(nil) }
             if let set = group.affinitySet { change.sets[set.name] = .some(nil) }
             release(group, &change)
-        }
-        for claim in planned.claims {
-            _ = contests.withdraw(claim)
-            change.touched.insert(claim.key)
         }
         if let address = planned.clusterAddress {
             release(address, &change)
@@ -184,32 +176,27 @@ package struct NFTablesPlanner: Sendable {
             settings: settings,
             numbers: numbers.numbers
         )
-        if !built.issues.isEmpty { serviceIssues[service.name] = built.issues }
         for group in built.groups {
             for (set, element) in group.elements { change.add(element, to: set, of: &plan) }
             for chain in group.affinityChains { change.chains[chain.name] = .some(chain) }
             if let set = group.affinitySet { change.sets[set.name] = .some(set) }
             retain(group, &change)
         }
-        for claim in built.claims {
-            _ = contests.enter(claim)
-            change.touched.insert(claim.key)
-        }
+        claims.enter(built.claims, of: service.name, issues: built.issues, &change.touched)
         let address = service.ports.first?.clusterIP
         if let address {
             retain(address, &change)
         }
         services[service.name] = PlannedService(
             groups: built.groups,
-            claims: built.claims,
             clusterAddress: address
         )
     }
 
-    /// Puts a frontend's winner in place of the one before.
+    /// Replaces what the frontend's former winner has in the plan by what the present one has.
     private mutating func decide(_ frontend: FrontendKey, _ change: inout TableChange) {
         let old = winners[frontend]
-        let new = contests.winner(of: frontend)
+        let new = claims.winner(of: frontend)
         guard old != new else { return }
         winners[frontend] = new
         if case .nodePort = frontend {
@@ -260,7 +247,7 @@ package struct NFTablesPlanner: Sendable {
         change.remove(NFTElement(NFTValue(clusterAddress)), from: .clusterAddresses, of: &plan)
     }
 
-    /// Whether a chain is there follows from who needs it now.
+    /// A chain exists as long as a group needs it.
     private mutating func countBalancers(_ change: inout TableChange) {
         for balancer in change.balancers {
             let isNeeded = balancers.contains(balancer)
@@ -303,7 +290,7 @@ struct ReferenceCounts<Key: Hashable & Sendable>: Sendable {
         return increment(&counts[key, default: 0]) == 1
     }
 
-    /// Whether it is not needed any more.
+    /// Whether it is no longer needed.
     @discardableResult
     mutating func remove(_ key: Key) -> Bool {
         let count = (counts[key] ?? 0) - 1

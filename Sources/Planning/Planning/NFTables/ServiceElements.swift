@@ -138,7 +138,7 @@ struct ServiceElements {
         guard let sources = port.allowedSources else { return }
         claim.enter(.sourceRestricted)
         if settings.countsTraffic { claim.enter(.notAllowed) }
-        // One range within another is no second element: the kernel takes no overlaps.
+        // A range within another is left out: the kernel refuses overlaps.
         let ranges = Set(sources)
         for range in ranges.sorted()
         where !ranges.contains(where: { $0 != range && $0.contains(range) }) {
@@ -169,25 +169,6 @@ struct ServiceElements {
                 )
             )
         }
-        switch port.scheduler {
-        case nil, .rr, .wrr, .sh, .mh: break
-        case let scheduler?:
-            issues.append(
-                PlanIssue(
-                    port.name,
-                    reason:
-                        "scheduler \(scheduler.rawValue): mode nftables picks at random, by weight"
-                )
-            )
-        }
-        if port.forwarding != .nat {
-            issues.append(
-                PlanIssue(
-                    port.name,
-                    reason:
-                        "forwarding \(port.forwarding.rawValue): mode nftables translates addresses"
-                )
-            )
-        }
+        issues += port.unsupported(in: .nftables, schedulers: [.rr, .wrr, .sh, .mh])
     }
 }

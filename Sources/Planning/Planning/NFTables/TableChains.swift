@@ -38,16 +38,11 @@ struct TableChains {
     }
 
     private func rules(forLocalPods statements: NFTStatement...) -> [NFTRule] {
-        switch settings.detector {
-        case .absent: []
-        case .sources(let prefixes):
-            Set(prefixes).filter { $0.family == family }.sorted().map {
-                NFTRule([.address(.source, $0)] + statements)
+        settings.localPodSources(family).map { source in
+            switch source {
+            case .range(let range): NFTRule([.address(.source, range)] + statements)
+            case .interface(let match): NFTRule([.inInterface(match)] + statements)
             }
-        case .interface(let name):
-            [NFTRule([.inInterface(InterfaceMatch(name))] + statements)]
-        case .interfacePrefix(let prefix):
-            [NFTRule([.inInterface(InterfaceMatch(prefix, isPrefix: true))] + statements)]
         }
     }
 
@@ -305,8 +300,7 @@ struct TableChains {
     }
 
     private var refusals: [NFTChain] {
-        let ranges = Set(settings.serviceCIDRs).filter { $0.family == family }.sorted()
-        return [
+        [
             NFTChain(
                 name("refuse"),
                 rules: [
@@ -324,14 +318,14 @@ struct TableChains {
                         .setPriorityFromMap(Self.addressKey, TableSet.externalIPs.name),
                         .verdict(.drop)
                     ),
-                    // Never on an address that the node itself has: a person's ssh goes there.
+                    // Never on an address of the node itself, where its sshd listens.
                     NFTRule(
                         .contained([.address(.destination)], in: TableSet.clusterAddresses.name),
                         .isLocal(.destination, inverted: true),
                         .reject
                     ),
                 ]
-                    + ranges.map {
+                    + settings.serviceCIDRs(family).map {
                         NFTRule(
                             .address(.destination, $0),
                             .isLocal(.destination, inverted: true),

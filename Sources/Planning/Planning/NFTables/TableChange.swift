@@ -1,7 +1,7 @@
 import DataplaneModel
 
-/// What a pass makes different: elements at once, in sets taken out of the plan until the end, and
-/// the rest keyed so that the last word counts.
+/// The changes of a pass: elements at once, in sets moved out of the plan until the end, and the
+/// rest keyed so that the last value counts.
 struct TableChange {
     var chains: [NFTChainName: NFTChain?] = [:]
     var sets: [NFTSetName: NFTSet?] = [:]
@@ -9,7 +9,7 @@ struct TableChange {
     var balancers: Set<Balancer> = []
     /// Whether it matters what was there before.
     private let isNoting: Bool
-    /// Those sets that have been taken, in the order of all cases.
+    /// The sets that are being edited, in the order of all cases.
     private var edits = [NFTSetEdit?](repeating: nil, count: TableSet.allCases.count)
 
     init(isNoting: Bool) {
@@ -23,26 +23,26 @@ struct TableChange {
         to set: TableSet,
         of plan: inout NFTablesState
     ) -> Bool {
-        take(set, of: &plan)
+        beginEdit(set, of: &plan)
         return edits[set.rawValue]?.set(element.key, element.data) == nil
     }
 
     mutating func remove(_ element: NFTElement, from set: TableSet, of plan: inout NFTablesState) {
-        take(set, of: &plan)
+        beginEdit(set, of: &plan)
         edits[set.rawValue]?.set(element.key, nil)
     }
 
     mutating func reserve(_ count: Int, in set: TableSet, of plan: inout NFTablesState) {
-        take(set, of: &plan)
+        beginEdit(set, of: &plan)
         edits[set.rawValue]?.reserve(count)
     }
 
-    private mutating func take(_ set: TableSet, of plan: inout NFTablesState) {
+    private mutating func beginEdit(_ set: TableSet, of plan: inout NFTablesState) {
         guard edits[set.rawValue] == nil else { return }
         edits[set.rawValue] = plan.sets[set.name]?.beginEdit(isNoting: isNoting)
     }
 
-    /// Puts back what was taken, and returns what changed if that was noted.
+    /// Puts the edited sets back, and returns what changed if that was noted.
     mutating func finishElements(of plan: inout NFTablesState) -> [NFTSetChange.Update] {
         TableSet.allCases.compactMap { set in
             guard let edit = edits[set.rawValue] else { return nil }

@@ -1,7 +1,7 @@
 /// Gives each key a number of its own in 1...`count`, close to one that follows from the key.
 ///
-/// Who has which number depends on the keys alone, not on the order in which they came, and a key
-/// that comes or goes moves few others: an ordered hash table with linear probing, where of two
+/// The numbers depend on the keys alone, not on their order of arrival, and a key that comes or
+/// goes moves few others: an ordered hash table with linear probing, where of two
 /// keys that want one place the lesser stays (Amble and Knuth, Ordered hash tables, 1974).
 struct NumberTable<Key: Hashable & Comparable & Sendable>: Sendable {
     private let count: UInt32
@@ -14,11 +14,11 @@ struct NumberTable<Key: Hashable & Comparable & Sendable>: Sendable {
         self.home = home
     }
 
-    /// Who has a number.
+    /// The key with a number; nil if it is free.
     func key(of number: UInt32) -> Key? { keys[number] }
 
     /// Removes and adds keys and returns those whose number is another one now, or is gone. When
-    /// all numbers are taken, keys go without.
+    /// all numbers are in use, further keys get none.
     mutating func update(removing old: Set<Key>, adding new: Set<Key>) -> Set<Key> {
         var before: [Key: UInt32?] = [:]
         for key in old.subtracting(new).sorted() { remove(key, &before) }

@@ -1,4 +1,4 @@
-/// SHA-256 (FIPS 180-4), for names that nobody can make collide on purpose.
+/// SHA-256 (FIPS 180-4), for names that cannot be made to collide on purpose.
 ///
 /// Planning imports no library, so it has its own; names are short and each is hashed once.
 struct SHA256 {
@@ -37,7 +37,7 @@ struct SHA256 {
         return state.indices.map { state[$0] }
     }
 
-    /// Takes in the 64 bytes at `start`.
+    /// Updates `state` with the 64 bytes at `start`.
     private static func compress(
         _ message: [UInt8],
         at start: Int,

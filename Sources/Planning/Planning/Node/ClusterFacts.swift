@@ -1,7 +1,7 @@
 package import Addressing
 
-/// What the cluster's API says about this node and itself. A part is absent as long as it is
-/// unknown, and counts only where the configuration names nothing.
+/// Facts about this node and the cluster from the Kubernetes API. A fact is absent as long as it is
+/// unknown, and counts only where the configuration does not set it.
 package struct ClusterFacts: Equatable, Sendable {
     /// The node's own addresses, at most one a family (`status.addresses` of the Node).
     package var addresses: [IPAddress]

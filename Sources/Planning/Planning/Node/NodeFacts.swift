@@ -1,6 +1,6 @@
 package import Addressing
 
-/// What the node itself says about itself, in one network namespace, and the cluster about it.
+/// Facts about the node: from one network namespace, and from the cluster.
 package struct NodeFacts: Equatable, Sendable {
     package var hostName: String
     /// Addresses on interfaces.

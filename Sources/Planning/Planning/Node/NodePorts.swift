@@ -52,7 +52,7 @@ extension PlannerSettings {
         return Set(local).filter { $0.family == family && (loopback || !$0.isLoopback) }
     }
 
-    /// True where a client on the node reaches node ports on 127.0.0.1, which takes the sysctl
+    /// True where a client on the node reaches node ports on 127.0.0.1, which needs the sysctl
     /// `route_localnet` and a guard against neighbours who would use it too (CVE-2020-8558).
     package func servesLocalhost(_ family: IPFamily, _ mode: ProxyMode) -> Bool {
         nodePortDestinations(family, mode).contains { destination in

@@ -2,8 +2,8 @@ package import Addressing
 package import DataplaneModel
 import ServiceModel
 
-/// Which UDP flows to some frontends of one family have to be forgotten, because the endpoint that
-/// they go to is none any more.
+/// Which UDP flows to some frontends of one family have to be deleted, because the endpoint that
+/// they go to was removed.
 package struct FlowCheck: Sendable, Equatable {
     /// Frontends, each with all endpoints to which flows may go on; none if none may.
     package var frontends: [SocketAddress: Set<SocketAddress>] = [:]
@@ -14,13 +14,14 @@ package struct FlowCheck: Sendable, Equatable {
 
     package var isEmpty: Bool { frontends.isEmpty && nodePorts.isEmpty }
 
-    /// Adds a check made later, which knows better about what both are about.
+    /// Adds a later check, which replaces this one where both have a frontend.
     package mutating func merge(_ later: FlowCheck) {
         frontends.merge(later.frontends) { $1 }
         nodePorts.merge(later.nodePorts) { $1 }
     }
 
-    /// Whether a flow has to go; `acceptsNodePorts` says it of this node's addresses.
+    /// Whether a flow has to be deleted; `acceptsNodePorts` is whether an address of this node accepts
+    /// node ports.
     package func isStale(
         _ flow: UDPFlow,
         acceptsNodePorts: (IPAddress) -> Bool

@@ -19,8 +19,8 @@ package struct StaleFlowRules: Sendable {
     /// Without Services.
     package init() {}
 
-    /// Takes over the state of the named Services and returns what has to be looked at. Work grows
-    /// with those Services, not with the cluster.
+    /// Updates the named Services and returns which flows have to be checked. Work grows with those
+    /// Services, not with the cluster.
     package mutating func update(_ names: [ServiceName], of desired: DesiredState) -> FlowCheck {
         var touched: Set<FrontendKey> = []
         for name in names {

@@ -1,7 +1,7 @@
 import Addressing
 import ServiceModel
 
-/// The metadata of an object, with some that nobody needs, as in a real cluster.
+/// The metadata of an object, with fields that clients do not need, as in a real cluster.
 struct ObjectMetadata {
     /// What controllers leave behind; the bulk of many objects.
     static let managedFields =

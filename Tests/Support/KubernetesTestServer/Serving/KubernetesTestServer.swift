@@ -28,8 +28,8 @@ package final class KubernetesTestServer: Sendable {
         state = Mutex(State(options: options))
     }
 
-    /// Listens, on a port that is free if it is 0; the port. It stays free for this server while
-    /// nobody listens.
+    /// Listens on a port, a free one if it is 0, and returns it. The port stays reserved while the
+    /// server is stopped. Throws if the port is in use.
     @discardableResult
     package func start(port: Int = 0) async throws -> Int {
         let (tls, servesHTTP2) = state.withLock { ($0.options.tls, $0.options.servesHTTP2) }

@@ -9,8 +9,8 @@ final class ListPages: Sendable {
 
     private static let limit = 32
 
-    /// A token of another server, or of this one's life before, is none of ours: it would give the
-    /// rest of another list.
+    /// A token of another server, or from before a restart, is refused: it would give the rest of
+    /// another list.
     private let id = UInt64.random(in: 0 ... .max)
     private let state = Mutex<(rests: [Int: Rest], next: Int)>(([:], 1))
 

@@ -22,7 +22,7 @@ package struct ServerOptions: Sendable {
     package var tls: TLSConfiguration?
     /// HTTP/2 by ALPN; needs TLS.
     package var servesHTTP2 = false
-    /// Values of `Authorization` that are let in; nil lets in everybody.
+    /// Values of `Authorization` that are let in; nil accepts all.
     package var authorizations: Set<String>?
 
     package init() {}

@@ -35,7 +35,7 @@ extension FlowExpectation {
             throw FlowSyntaxError("left of '->' write: FROM [via INTERFACE]")
         }
         guard let source = IPAddress(String(from[0])) else {
-            throw FlowSyntaxError("'\(from[0])' is no address")
+            throw FlowSyntaxError("'\(from[0])' is not an address")
         }
         guard let destination = PacketDestination(String(to)) else {
             throw FlowSyntaxError("'\(to)' is neither ADDRESS:PORT/PROTOCOL nor ADDRESS/icmp")
@@ -83,7 +83,7 @@ extension FlowExpectation {
     private static func mode(_ name: Substring) throws(FlowSyntaxError) -> ProxyMode {
         guard let mode = ProxyMode(rawValue: String(name)) else {
             let known = ProxyMode.allCases.map(\.rawValue).joined(separator: ", ")
-            throw FlowSyntaxError("'\(name)' is no mode; modes are \(known)")
+            throw FlowSyntaxError("'\(name)' is not a mode; modes are \(known)")
         }
         return mode
     }

@@ -54,7 +54,7 @@ package struct FlowFile: Sendable, Hashable {
             try requireHeader()
             for word in words.dropFirst() {
                 guard let address = IPAddress(String(word)) else {
-                    throw FlowSyntaxError("'\(word)' is no address")
+                    throw FlowSyntaxError("'\(word)' is not an address")
                 }
                 network.localAddresses.insert(address)
             }
@@ -63,7 +63,7 @@ package struct FlowFile: Sendable, Hashable {
             guard words.count > 2 else { throw FlowSyntaxError("write: link NAME PREFIX …") }
             for word in words.dropFirst(2) {
                 guard let prefix = IPPrefix(String(word)) else {
-                    throw FlowSyntaxError("'\(word)' is no address range")
+                    throw FlowSyntaxError("'\(word)' is not an address range")
                 }
                 network.attachments.append(
                     NodeNetwork.Attachment(prefix, interface: String(words[1]))

@@ -3,10 +3,10 @@ import NamespaceLab
 import Testing
 
 @Suite("Room in connection tracking")
-struct ConntrackRoomTests {
+struct ConntrackCapacityTests {
     @Test("A table of a machine with 1 GB is too small for two nodes and a tunnel")
     func tunnel() throws {
-        let room = ConntrackRoom(limit: 8192, used: [1: 10, 2: 0])
+        let room = ConntrackCapacity(limit: 8192, used: [1: 10, 2: 0])
         let warning = try #require(room.warning(before: 5616, in: .vxlan))
         #expect(
             warning == """
@@ -22,17 +22,23 @@ struct ConntrackRoomTests {
     @Test("The kernel's threshold of 95 % counts, and what the fullest node has")
     func threshold() {
         // 8192 / 100 * 95 in whole numbers.
-        #expect(ConntrackRoom(limit: 8192, used: [1: 0]).warning(before: 7695, in: .bridge) == nil)
-        #expect(ConntrackRoom(limit: 8192, used: [1: 0]).warning(before: 7696, in: .bridge) != nil)
-        let room = ConntrackRoom(limit: 65536, used: [1: 100, 2: 62_000])
+        #expect(
+            ConntrackCapacity(limit: 8192, used: [1: 0]).warning(before: 7695, in: .bridge) == nil
+        )
+        #expect(
+            ConntrackCapacity(limit: 8192, used: [1: 0]).warning(before: 7696, in: .bridge) != nil
+        )
+        let room = ConntrackCapacity(limit: 65536, used: [1: 100, 2: 62_000])
         #expect(
             room.warning(before: 300, in: .routed)?.hasPrefix("note: node2 has 62000 of") == true
         )
         #expect(room.warning(before: 100, in: .routed) == nil)
     }
 
-    @Test("Zero is no limit")
+    @Test("Zero means no limit")
     func unlimited() {
-        #expect(ConntrackRoom(limit: 0, used: [1: 9]).warning(before: 1 << 20, in: .vxlan) == nil)
+        #expect(
+            ConntrackCapacity(limit: 0, used: [1: 9]).warning(before: 1 << 20, in: .vxlan) == nil
+        )
     }
 }

@@ -1,12 +1,12 @@
 package import NamespaceLab
 
-/// Whether the nodes' connection tracking has room for a check.
+/// Whether the nodes' connection tracking has room for the connections of a check.
 ///
 /// At 95 % of `nf_conntrack_max` the kernel begins to drop entries of connections that are being
 /// opened (`gc_worker` and `early_drop` of nf_conntrack_core.c). The rest of such a connection is
 /// translated anew, to another source port or endpoint, which resets it. A table that is full of
 /// established ones lets no new connection in.
-package struct ConntrackRoom: Sendable {
+package struct ConntrackCapacity: Sendable {
     /// Entries that a namespace may have; the same for all.
     package let limit: Int
     /// What a node has before the check, by its number.
@@ -20,8 +20,8 @@ package struct ConntrackRoom: Sendable {
     /// Rounded as the kernel does.
     private static func threshold(_ limit: Int) -> Int { limit / 100 * 95 }
 
-    /// As the kernel tells it; nil where it tracks no connections.
-    static func observe(_ shape: LabShape) throws(LabError) -> ConntrackRoom? {
+    /// From the sysctls of each node; nil where the kernel tracks no connections.
+    static func observe(_ shape: LabShape) throws(LabError) -> ConntrackCapacity? {
         var limit: Int?
         var used: [Int: Int] = [:]
         for node in shape.nodeNumbers {
@@ -37,14 +37,14 @@ package struct ConntrackRoom: Sendable {
             limit = numbers[0]
             used[node] = numbers[1]
         }
-        return limit.map { ConntrackRoom(limit: $0, used: used) }
+        return limit.map { ConntrackCapacity(limit: $0, used: used) }
     }
 
-    /// What to say before so many connections through the lab, nil if there is room. The number of
+    /// A warning before so many connections through the lab; nil if there is room. The number of
     /// entries is an upper bound: every connection at every node, and through a tunnel once more,
     /// as the packets around it are tracked too.
     package func warning(before connections: Int, in topology: LabShape.Topology) -> String? {
-        // Zero is no limit.
+        // Zero means no limit.
         guard limit > 0 else { return nil }
         let entries = topology == .vxlan ? 2 * connections : connections
         let tight = used.filter { $0.value + entries > Self.threshold(limit) }
