@@ -506,9 +506,8 @@ let package = Package(
             "IntegrationTests",
             [
                 "Addressing", "ServiceModel", "DataplaneModel", "Planning", "HostFacts",
-                "XTables", "NFTables", "IPVS", "Dataplane", "AnnotatedYAML", "KubernetesClient",
-                "KubernetesTestServer", "Observability", "NamespaceLab", "LabCluster", "fairlead",
-                "fairlead-lab",
+                "XTables", "NFTables", "IPVS", "AnnotatedYAML", "KubernetesTestServer",
+                "NamespaceLab", "LabCluster", "fairlead", "fairlead-lab",
             ]
         ),
     ]

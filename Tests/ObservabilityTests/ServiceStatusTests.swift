@@ -79,5 +79,13 @@ struct ServiceStatusTests {
         let status = try #require(await daemon.view.status(of: Self.web))
         let shown = status.ports.flatMap(\.frontends).map { "\($0.kind) \($0.address)" }
         #expect(shown == ["ClusterIP 10.96.0.1:80/tcp", "external IP 192.0.2.7:80/tcp"])
+        let lines = status.text.split(separator: "\n", omittingEmptySubsequences: false)
+        #expect(
+            lines.prefix(6) == [
+                "shop/web, LoadBalancer, from files", "", "IPv4",
+                "  ClusterIP 10.96.0.1:80/tcp, policy Cluster",
+                "  external IP 192.0.2.7:80/tcp, policy Cluster", "  no endpoints",
+            ]
+        )
     }
 }
