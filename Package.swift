@@ -234,7 +234,7 @@ let package = Package(
             "HostChecks",
             [
                 "Addressing", "DataplaneModel", "HostFacts", "Netlink", "NodeAddresses",
-                "XTables", "NFTables", "IPVS", "CIPTables", "CNetlink", "SystemCalls",
+                "XTables", "IPSets", "NFTables", "IPVS", "CIPTables", "CNetlink", "SystemCalls",
             ],
             unsafe
         ),

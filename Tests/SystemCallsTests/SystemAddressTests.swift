@@ -35,7 +35,7 @@ struct SystemAddressTests {
         #expect(!isSentAgain)
     }
 
-    @Test("A path that leaves no room for its end is no name of a socket")
+    @Test("A path that leaves no room for its end cannot name a socket")
     func length() {
         #expect(SystemAddress(unix: "/" + String(repeating: "x", count: 106)) != nil)
         #expect(SystemAddress(unix: "/" + String(repeating: "x", count: 107)) == nil)

@@ -90,7 +90,7 @@ struct WholeFileTests {
         }
     }
 
-    @Test("A pipe that nobody writes to does not hold up a reader of regular files")
+    @Test("A pipe without a writer does not block a reader of regular files")
     func pipe() throws {
         try inDirectory { directory in
             #expect(mkfifo("\(directory)/pipe", 0o600) == 0)

@@ -221,6 +221,6 @@ extension XTablesSocket {
             isIPv4
             ? (target ? IPT_SO_GET_REVISION_TARGET : IPT_SO_GET_REVISION_MATCH)
             : (target ? IP6T_SO_GET_REVISION_TARGET : IP6T_SO_GET_REVISION_MATCH)
-        return unsafe withUnsafeMutableBytes(of: &request) { unsafe get(Int32(option), $0) } == 0
+        return get(Int32(option), into: &request) == 0
     }
 }

@@ -19,12 +19,11 @@ struct IPSetHeader {
     private var flags: UInt32 = 0
     private var firstPort: UInt16 = 0
     private var lastPort: UInt16 = 0
-    /// Options that Fairlead never sets.
-    private var unexpected: [String] = []
+    /// There is an option that Fairlead never sets.
+    private var hasUnexpectedOption = false
 
     /// Nil for a message that only continues the entries of the one before.
     init?(_ message: NetlinkMessage) {
-        // struct nfgenmsg
         let attributes = message.attributes
         guard let name = attributes.attribute(IPSET_ATTR_SETNAME)?.text,
             let typeName = attributes.attribute(IPSET_ATTR_TYPENAME)?.text
@@ -36,7 +35,6 @@ struct IPSetHeader {
             self.index = UInt16(truncatingIfNeeded: index.network(2))
         }
         if let options = attributes.attribute(IPSET_ATTR_DATA) { read(options) }
-        readFlags()
     }
 
     private mutating func read(_ options: NetlinkBytes) {
@@ -51,30 +49,16 @@ struct IPSetHeader {
             case IPSET_ATTR_HASHSIZE, IPSET_ATTR_BUCKETSIZE, IPSET_ATTR_INITVAL,
                 IPSET_ATTR_REFERENCES, IPSET_ATTR_MEMSIZE:
                 break
-            case IPSET_ATTR_TIMEOUT: unexpected.append("timeout")
-            case IPSET_ATTR_NETMASK: unexpected.append("netmask")
-            default: unexpected.append("option \(type)")
+            default: hasUnexpectedOption = true
             }
         }
     }
 
-    private mutating func readFlags() {
-        let used = UInt32(IPSET_FLAG_WITH_SKBINFO.rawValue)
-        let names = [
-            (IPSET_FLAG_WITH_COUNTERS, "counters"), (IPSET_FLAG_WITH_COMMENT, "comment"),
-            (IPSET_FLAG_WITH_FORCEADD, "forceadd"),
-        ]
-        var rest = flags & ~used
-        for (flag, name) in names where rest & UInt32(flag.rawValue) != 0 {
-            unexpected.append(name)
-            rest &= ~UInt32(flag.rawValue)
-        }
-        if rest != 0 { unexpected.append("flags 0x\(String(rest, radix: 16))") }
-    }
-
     var kind: IPSetKind? { IPSetKind(rawValue: typeName) }
 
-    var carriesMarks: Bool { flags & UInt32(IPSET_FLAG_WITH_SKBINFO.rawValue) != 0 }
+    private static let marksFlag = UInt32(IPSET_FLAG_WITH_SKBINFO.rawValue)
+
+    var carriesMarks: Bool { flags & Self.marksFlag != 0 }
 
     var capacity: Int {
         switch kind {
@@ -86,18 +70,15 @@ struct IPSetHeader {
 
     /// The set without its entries; `family` is for a set without addresses.
     func set(_ family: IPFamily) -> IPSet {
-        var all = unexpected
-        if kind == nil { all.insert("type \(typeName)", at: 0) }
-        if kind == .port, firstPort != 0 || lastPort != UInt16.max {
-            all.append("range \(firstPort)-\(lastPort)")
-        }
+        let isPartOfPorts = kind == .port && (firstPort != 0 || lastPort != UInt16.max)
         return IPSet(
             IPSetName(name),
             kind: kind ?? .address,
             family: IPFamily(protocolFamily: self.family) ?? family,
             carriesMarks: carriesMarks,
             capacity: capacity,
-            oddity: all.isEmpty ? nil : all.joined(separator: ", ")
+            hasUnexpectedProperty: kind == nil || hasUnexpectedOption || isPartOfPorts
+                || flags & ~Self.marksFlag != 0
         )
     }
 }

@@ -29,7 +29,7 @@ package final class IPSetStore {
     }
 
     /// Our sets with all their entries. One that Fairlead would not create that way, as another
-    /// program did, has an `oddity`.
+    /// program did, has `hasUnexpectedProperty`.
     ///
     /// - Throws: `.unsupported` if the kernel has no ipset.
     package func observe() throws(DataplaneError) -> [IPSetName: IPSet] {
@@ -184,9 +184,7 @@ extension XTablesSocket {
         unsafe withUnsafeMutableBytes(of: &request.set) { bytes in
             for (index, byte) in name.utf8.enumerated() { unsafe bytes[index] = byte }
         }
-        let failure = unsafe withUnsafeMutableBytes(of: &request) {
-            unsafe get(Int32(SO_IP_SET), $0)
-        }
+        let failure = get(Int32(SO_IP_SET), into: &request)
         guard failure == 0 else { throw .system("IP_SET_OP_GET_BYNAME", "set \(name)", failure) }
         let index = unsafe request.set.index
         return index == UInt16(IPSET_INVALID_ID) ? nil : index

@@ -301,7 +301,7 @@ extension IPSetEntry {
 }
 
 extension IPTablesDiff {
-    /// There are chains of ours that the wanted state does not have.
+    /// It deletes chains, which the wanted state does not have.
     fileprivate var deletesChains: Bool {
         tables.contains { table in
             table.chains.contains { change in

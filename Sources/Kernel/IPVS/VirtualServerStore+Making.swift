@@ -66,7 +66,7 @@ extension VirtualServerStore {
     }
 
     /// Creates and edits the virtual servers themselves. Returns those that were refused. Of those that
-    /// existed, foreign ones are reported, and ours are reused, for which `realServers` gets requests.
+    /// existed, foreign ones are reported, and our own are reused, for which `realServers` gets requests.
     private func makeVirtualServers(
         _ changes: [VirtualServerChange],
         _ socket: IPVSSocket,
@@ -114,7 +114,7 @@ extension VirtualServerStore {
         return error
     }
 
-    /// Changes an existing virtual server to the wanted one, if it is ours or was before it lost its
+    /// Changes an existing virtual server to the wanted one, if it was made by Fairlead, even if it lost its
     /// signature.
     private func reuse(
         _ server: VirtualServer,

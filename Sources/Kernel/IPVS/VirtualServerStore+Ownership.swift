@@ -7,7 +7,7 @@ import NodeAddresses
 
 // A virtual server loses our signature when `ipvsadm -E` edits it, or `ipvsadm -R` restores it from a
 // dump: ipvsadm drops flags that it does not know. It is reused if a Service wants its frontend, and
-// there is evidence that it was ours:
+// there is evidence that Fairlead made it:
 //
 // - all its real servers are endpoints of the Service or have our drain deadline, and there is one; or
 // - this store created it or saw its signature, and it has no real servers or one of the Service.
@@ -52,7 +52,7 @@ extension VirtualServerStore {
     }
 
     /// Why a virtual server without our signature in the place of `wanted` is not reused, with the cure;
-    /// nil if it was ours.
+    /// nil if Fairlead made it.
     func objection(
         to realServers: [RealServerRecord],
         inPlaceOf wanted: VirtualServer

@@ -208,9 +208,7 @@ extension VirtualServerStore {
         guard family == .ipv4 else { return nil }
         var info = ip_vs_getinfo()
         let socket = try XTablesSocket(family)
-        let failure = unsafe withUnsafeMutableBytes(of: &info) {
-            unsafe socket.get(infoOption, $0)
-        }
+        let failure = socket.get(infoOption, into: &info)
         guard failure == 0 else { throw .system("IP_VS_SO_GET_INFO", "IPVS", failure) }
         return Int(info.num_services)
     }

@@ -183,18 +183,13 @@ extension NFTStep {
 
     /// A step with the first `count` elements, and one with the others if there are any.
     fileprivate func split(_ count: Int) -> (NFTStep, NFTStep?) {
+        guard elements.count > count else { return (self, nil) }
+        let (head, tail) = (Array(elements.prefix(count)), Array(elements.dropFirst(count)))
         switch self {
-        case .add(let elements, let set, let shape) where elements.count > count:
-            (
-                .add(Array(elements.prefix(count)), set, shape),
-                .add(Array(elements.dropFirst(count)), set, shape)
-            )
-        case .remove(let elements, let set, let shape) where elements.count > count:
-            (
-                .remove(Array(elements.prefix(count)), set, shape),
-                .remove(Array(elements.dropFirst(count)), set, shape)
-            )
-        default: (self, nil)
+        case .add(_, let set, let shape): return (.add(head, set, shape), .add(tail, set, shape))
+        case .remove(_, let set, let shape):
+            return (.remove(head, set, shape), .remove(tail, set, shape))
+        default: return (self, nil)
         }
     }
 }

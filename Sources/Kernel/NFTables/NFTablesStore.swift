@@ -4,7 +4,7 @@ import Glibc
 import HostFacts
 import Netlink
 
-/// Our nftables table of one family. The whole table is ours, and no other is read.
+/// Our nftables table of one family. Fairlead owns the whole table, and no other is read.
 ///
 /// Works in the network namespace of the calling thread, which must be the dataplane thread.
 package final class NFTablesStore: KernelStore {

@@ -29,9 +29,7 @@ package struct TableFingerprint: Sendable, Equatable {
         unsafe withUnsafeMutableBytes(of: &info.name) { name in
             for (index, byte) in table.rawValue.utf8.enumerated() { unsafe name[index] = byte }
         }
-        let failure = unsafe withUnsafeMutableBytes(of: &info) {
-            unsafe socket.get(Int32(IPT_SO_GET_INFO), $0)
-        }
+        let failure = socket.get(Int32(IPT_SO_GET_INFO), into: &info)
         if failure == ENOENT || failure == ENOPROTOOPT {
             throw .system(
                 "IPT_SO_GET_INFO",
@@ -74,10 +72,11 @@ package struct XTablesSocket: ~Copyable {
         isIPv4 = family == .ipv4
     }
 
-    /// Reads an option into `value`; returns 0 or the error number.
-    package func get(_ option: Int32, _ value: UnsafeMutableRawBufferPointer) -> Int32 {
-        var length = socklen_t(value.count)
-        return unsafe getsockopt(file.number, level, option, value.baseAddress, &length) == 0
-            ? 0 : errno
+    /// Reads an option into `value`, an imported C struct; returns 0 or the error number.
+    package func get<Value>(_ option: Int32, into value: inout Value) -> Int32 {
+        var length = socklen_t(MemoryLayout<Value>.size)
+        return unsafe withUnsafeMutableBytes(of: &value) {
+            unsafe getsockopt(file.number, level, option, $0.baseAddress, &length) == 0 ? 0 : errno
+        }
     }
 }

@@ -14,7 +14,7 @@ struct ForeignNamesTests {
     }
 
     @Test(
-        "Whatever a name holds, a shell takes it for one word and runs nothing",
+        "Whatever a name contains, a shell reads it as one argument and runs nothing",
         arguments: [
             "a;id", "$(id)", "`id`", "a'$(id)'", "a\"; id; \"", "a\nid", "a b", "\\'$(id)", "", "ä",
             "-f",

@@ -106,7 +106,7 @@ struct IPSetReplacementTests {
         #expect(try fixture.store.observe() == [good.name: good])
     }
 
-    @Test("Many refused entries are told in few words")
+    @Test("Many refused entries are reported briefly")
     func manyRefusedEntries() throws {
         let fixture = try SetFixture(.ipv6)
         let other = SetCatalogue(family: .ipv4)
@@ -161,7 +161,10 @@ struct IPSetReplacementTests {
         (["hash:ip", "skbinfo"], "10.0.0.9 skbprio 1:1"),
     ]
 
-    @Test("A set that somebody else made otherwise is seen, replaced and destroyed", arguments: odd)
+    @Test(
+        "A set that another program made differently is observed, replaced and destroyed",
+        arguments: odd
+    )
     func oddities(_ odd: (create: [String], add: String)) throws {
         let fixture = try SetFixture(.ipv4)
         var lines = "create TEST-ADDRESS \(odd.create.joined(separator: " "))\n"
@@ -172,7 +175,7 @@ struct IPSetReplacementTests {
         #expect(Array(seen.keys) == [name])
         let wanted = IPSet(name, kind: .address, family: .ipv4)
         #expect(seen != [name: wanted])
-        #expect(seen[name]?.oddity != nil || odd.create.contains("inet6"))
+        #expect(seen[name]?.hasUnexpectedProperty == true || odd.create.contains("inet6"))
         #expect(try fixture.apply([name: wanted]) == ApplyReport(operations: 1))
         #expect(try fixture.store.observe() == [name: wanted])
         try fixture.apply([:])

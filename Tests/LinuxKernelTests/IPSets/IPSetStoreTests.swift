@@ -156,7 +156,7 @@ struct IPSetStoreTests {
         #expect(indexes[0] == nil)
     }
 
-    @Test("Counts are told without reading")
+    @Test("Counts are known without reading entries")
     func occupancy() throws {
         let fixture = try SetFixture(.ipv6)
         try fixture.ipset("create", "OTHER", "hash:ip")

@@ -154,7 +154,7 @@ struct IPVSCodecTests {
     }
 
     @Test(
-        "A kernel's release tells its version",
+        "A kernel's version is read from its release",
         arguments: [
             ("6.1.0-13-amd64", KernelVersion(6, 1)), ("5.8-rc1", KernelVersion(5, 8)),
             ("4.19.0", KernelVersion(4, 19)), ("linux", nil),

@@ -78,7 +78,7 @@ struct IPVSFixture {
         Dictionary(uniqueKeysWithValues: servers.map { ($0.key, $0) })
     }
 
-    /// Makes these the only virtual servers that are ours, and expects no refusals.
+    /// Makes these our only virtual servers, and expects no refusals.
     @discardableResult
     func apply(
         _ servers: [VirtualServer],
@@ -94,7 +94,7 @@ struct IPVSFixture {
         return report
     }
 
-    /// What is ours equals `servers`; differences show as changes.
+    /// Our virtual servers equal `servers`; differences show as changes.
     func expect(
         _ servers: [VirtualServer],
         sourceLocation: SourceLocation = #_sourceLocation

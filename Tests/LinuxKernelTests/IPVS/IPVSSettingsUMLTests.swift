@@ -68,8 +68,8 @@ struct IPVSSettingsUMLTests {
         #expect(findings.filter { $0.level == .failure } == [])
         let text = findings.map { "\($0.subject): \($0.detail)" }
         #expect(text.contains("IPVS: version 1.2.1"))
-        #expect(text.contains("scheduler wrr: there"))
-        #expect(text.contains("dummy links: there"))
+        #expect(text.contains("scheduler wrr: present"))
+        #expect(text.contains("dummy links: present"))
         #expect(text.contains("\(family.rawValue) legacy tables: filter, mangle, nat"))
         #expect(
             text.contains(

@@ -101,7 +101,7 @@ struct LostSignatureUMLTests {
         try fixture.expect([server])
     }
 
-    @Test("What was seen to be gone is not taken back on the word of the past")
+    @Test("A virtual server that was seen to be gone is not reused on old evidence")
     func forgotten() throws {
         let fixture = try IPVSFixture(.ipv4)
         let server = fixture.server(fixture.frontend(1), [1, 2])

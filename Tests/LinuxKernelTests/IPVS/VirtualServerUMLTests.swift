@@ -157,7 +157,7 @@ struct VirtualServerUMLTests {
         #expect(try fixture.store.remove(servers.map { .delete($0) }).failures == [])
     }
 
-    @Test("Counters of all that is ours are read")
+    @Test("Counters of all our virtual servers are read")
     func statistics() throws {
         let fixture = try IPVSFixture(.ipv4)
         try fixture.ipvsadm("-A -t 10.0.0.1:80 -s rr")

@@ -9,7 +9,7 @@ struct KubeProxyLayout {
     private var target: String { family == .ipv4 ? "\(pod):8080" : "[\(pod)]:8080" }
     private var foreign: String { family == .ipv4 ? "203.0.113.9" : "2001:db8:113::9" }
 
-    /// What has to stay: rules of kubelet and kube-router, and some of nobody's we know.
+    /// What has to stay: rules of kubelet and kube-router, and some of unknown programs.
     var neighbours: String {
         """
         *mangle

@@ -78,7 +78,7 @@ struct KubeProxyRulesTests {
     }
 
     @Test(
-        "A chain that somebody else's rule leads to stays, empty, and all others go",
+        "A chain to which a foreign rule jumps stays, empty, and all others go",
         arguments: Backend.allCases
     )
     func foreignReference(_ backend: Backend) throws {

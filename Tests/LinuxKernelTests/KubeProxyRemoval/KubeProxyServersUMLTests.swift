@@ -6,7 +6,9 @@ import Testing
 @Suite("kube-proxy's virtual servers", .enabled(if: isUML))
 @KernelThread
 struct KubeProxyServersUMLTests {
-    @Test("Virtual servers on kube-ipvs0's addresses and at node ports go; others' and ours stay")
+    @Test(
+        "Virtual servers on kube-ipvs0's addresses and at node ports go; foreign ones and our own stay"
+    )
     func removal() throws {
         let fixture = try IPVSFixture(.ipv4)
         try fixture.apply([fixture.server(fixture.frontend(1), [1])])
@@ -47,7 +49,7 @@ struct KubeProxyServersUMLTests {
         #expect(try Program.check(["ipset", "list", "-n"]) == "")
     }
 
-    @Test("A link of that name that is no dummy link is somebody else's")
+    @Test("A link of that name that is not a dummy link is foreign")
     func foreignLink() throws {
         let fixture = try IPVSFixture(.ipv4)
         try Program.check(["ip", "link", "add", "kube-ipvs0", "type", "bridge"])

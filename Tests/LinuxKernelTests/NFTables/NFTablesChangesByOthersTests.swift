@@ -69,7 +69,7 @@ struct NFTablesChangesByOthersTests {
         #expect(!isNoticed)
     }
 
-    @Test("A large change of ours is not noticed, and what others do meanwhile is")
+    @Test("A large own change is not a foreign one, and a foreign change meanwhile is noticed")
     func largeChange() throws {
         let load = NFTLoad(family: .ipv4, services: 400, endpoints: 3)
         let fixture = try fixture(load)
@@ -89,7 +89,7 @@ struct NFTablesChangesByOthersTests {
         }
     }
 
-    @Test("Stores of both families share one listener, and each tells what concerns its table")
+    @Test("Stores of both families share one listener, and each reports changes of its own table")
     func sharedListener() throws {
         try NetworkNamespace.enterNew()
         let monitor = NFTMonitor()
@@ -110,7 +110,7 @@ struct NFTablesChangesByOthersTests {
         #expect(try changes() == [.none, .certain])
         for store in stores { store.stopListening() }
         #expect(try listeners() == 0)
-        // What happened while nobody listened may have been anything.
+        // Anything may have happened while no program listened.
         #expect(try changes() == [.certain, .certain])
     }
 

@@ -20,7 +20,10 @@ struct NFTablesCounterTests {
         return NFTablesState(chains: [], sets: [set])
     }
 
-    @Test("What elements have counted is read, and is no difference", arguments: IPFamily.allCases)
+    @Test(
+        "Counters of elements are read, and do not count as a difference",
+        arguments: IPFamily.allCases
+    )
     func reading(_ family: IPFamily) throws {
         let fixture = try NFTFixture(family)
         let wanted = counting(family, true)
@@ -86,7 +89,10 @@ struct NFTablesCounterTests {
         }
     }
 
-    @Test("A set whose elements do something else is none of ours", arguments: IPFamily.allCases)
+    @Test(
+        "A set whose elements have another expression is not one that Fairlead makes",
+        arguments: IPFamily.allCases
+    )
     func foreignExpression(_ family: IPFamily) throws {
         let fixture = try NFTFixture(family)
         let wanted = counting(family, true)

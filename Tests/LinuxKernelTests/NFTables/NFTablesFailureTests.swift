@@ -135,7 +135,7 @@ struct NFTablesFailureTests {
         #expect(!ruleset.contains("10.1.1.1"))
     }
 
-    @Test("A map that somebody gave another type is replaced with its table")
+    @Test("A map that another program gave another type is replaced with its table")
     func changedType() throws {
         let fixture = try NFTFixture(.ipv4)
         let state = load.state

@@ -114,7 +114,7 @@ struct NFTablesStoreTests {
         #expect(try fixture.store.observe().state == NFTablesState())
     }
 
-    /// Tables of somebody else, one with our name in another family and one with names like ours.
+    /// Foreign tables: one with our name in another family, and one with similar names.
     private static let foreign = """
         table inet fairlead {
             map endpoints { type ipv4_addr : verdict; elements = { 10.0.0.1 : drop } }
@@ -130,7 +130,7 @@ struct NFTablesStoreTests {
         }
         """
 
-    @Test("Foreign tables stay as they are while ours changes", arguments: IPFamily.allCases)
+    @Test("Foreign tables stay unchanged while our table changes", arguments: IPFamily.allCases)
     func foreignTables(_ family: IPFamily) throws {
         let fixture = try NFTFixture(family)
         try fixture.load(Self.foreign)
@@ -148,7 +148,7 @@ struct NFTablesStoreTests {
         #expect(try fixture.nft("-a", "list", "ruleset") == before)
     }
 
-    @Test("Others who keep changing their tables do not keep us from reading ours")
+    @Test("Programs that keep changing their own tables do not prevent an observation")
     func busyHost() throws {
         let fixture = try NFTFixture(.ipv4)
         let state = NFTLoad(family: .ipv4, services: 300, endpoints: 5).state

@@ -128,7 +128,7 @@ struct AddressStoreTests {
         #expect(report.failures.map(\.message) == ["the loopback interface is down"])
     }
 
-    @Test("The first address makes a dummy link, or tells how to get one")
+    @Test("The first address creates the dummy link, or the error says how to get one")
     func firstAddress() throws {
         let fixture = try AddressFixture(.ipv4)
         let hasDummy = try Program.run(["ip", "link", "add", "probe", "type", "dummy"]).status == 0

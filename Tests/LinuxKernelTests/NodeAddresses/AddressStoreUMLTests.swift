@@ -36,11 +36,11 @@ struct AddressStoreUMLTests {
         try fixture.apply(AddressBinding(addresses: [fixture.address(1)]))
         let shown = try Program.check(["ip", "-d", "-o", "addr", "show", "fairlead0"])
             .split(separator: "\n").map(String.init)
-        let ours = shown.filter { $0.contains(" inet") }
-        #expect(ours.count == 1)
-        #expect(ours.first?.contains(" \(fixture.address(1))/\(family.bitWidth) ") == true)
-        #expect(ours.first?.contains("noprefixroute") == true)
-        #expect(ours.first?.contains("tentative") == false)
+        let assigned = shown.filter { $0.contains(" inet") }
+        #expect(assigned.count == 1)
+        #expect(assigned.first?.contains(" \(fixture.address(1))/\(family.bitWidth) ") == true)
+        #expect(assigned.first?.contains("noprefixroute") == true)
+        #expect(assigned.first?.contains("tentative") == false)
         let routes = try fixture.ip("route", "show", "dev", "fairlead0")
         #expect(routes.isEmpty)
         let link = try Program.check(["ip", "-d", "link", "show", "fairlead0"])
@@ -100,7 +100,7 @@ struct AddressStoreUMLTests {
     }
 
     @Test(
-        "A wider address on our link is somebody else's, and keeps it",
+        "A wider address on our link is foreign, and keeps the link",
         arguments: IPFamily.allCases
     )
     func widerAddress(_ family: IPFamily) throws {
@@ -116,14 +116,14 @@ struct AddressStoreUMLTests {
         #expect(try fixture.ip("addr", "show", "fairlead0").contains(wider))
     }
 
-    @Test("A dummy link that somebody else made serves as well")
+    @Test("A dummy link made by another program is used")
     func presentLink() throws {
         let fixture = try AddressFixture(.ipv6)
         try Program.check(["ip", "link", "add", "fairlead0", "type", "dummy"])
         try Program.check(["ip", "link", "set", "fairlead0", "up"])
         let wanted = AddressBinding(addresses: [fixture.address(1)])
         #expect(try fixture.apply(wanted) == ApplyReport(operations: 1))
-        // It has a link-local address, which is not ours.
+        // It has a link-local address, which Fairlead did not assign.
         #expect(try fixture.ip("addr", "show", "fairlead0").contains("fe80::"))
         #expect(try fixture.store.observe() == wanted)
         try fixture.apply(AddressBinding())
@@ -140,7 +140,7 @@ struct AddressStoreUMLTests {
         #expect(try fixture.store.observe().isEmpty)
     }
 
-    @Test("Disabled IPv6 is told in few words")
+    @Test("Disabled IPv6 is reported briefly")
     func disabledIPv6() throws {
         let fixture = try AddressFixture(.ipv6)
         try Sysctl.write("1", to: "net.ipv6.conf.default.disable_ipv6")
@@ -186,7 +186,7 @@ struct AddressStoreUMLTests {
         let sent = traffic.messages
         for _ in 0..<10 { #expect(try more() == 0) }
         #expect(traffic.messages == sent)
-        // Others' links, addresses and routes are nobody's concern.
+        // Foreign links, addresses and routes do not count.
         try ip("link add other0 type dummy")
         try ip("link set other0 up")
         try ip("address add \(catalogue.address(9)) dev other0")

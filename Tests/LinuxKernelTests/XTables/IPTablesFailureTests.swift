@@ -111,7 +111,7 @@ struct IPTablesFailureTests {
         try lock.withLock {}
     }
 
-    @Test("A symbolic link is no lock file")
+    @Test("A symbolic link is not accepted as the lock file")
     func linkedLock() throws {
         let path = "\(TestDirectory.path)/link"
         let nowhere = "\(TestDirectory.path)/nowhere"
@@ -140,7 +140,7 @@ struct IPTablesFailureTests {
         #expect(try watch.releases() == 3)
     }
 
-    @Test("Others' changes count, whether they show by size or not, and ours never do")
+    @Test("Foreign changes count, whether they change the size or not, and own changes never do")
     func changes() throws {
         let fixture = try StoreFixture(.ipv4)
         let watch = XTablesLockWatch(fixture.lock)
@@ -166,7 +166,7 @@ struct IPTablesFailureTests {
         try apply(wanted(1))
         var mark = try store.observe().mark
         #expect(try store.changes(since: mark) == .none)
-        // Ours: a rule of the same size, then of another.
+        // Own changes: a rule of the same size, then of another.
         _ = try store.apply(IPTablesDiff(from: wanted(1), to: wanted(2)))
         #expect(try store.changes(since: mark) == .none)
         _ = try store.apply(IPTablesDiff(from: wanted(2), to: IPTablesState()))

@@ -165,7 +165,7 @@ struct IPTablesStoreTests {
         #expect(try fixture.save("-c") == before)
     }
 
-    /// Rules of somebody else, with counters and policies, before and behind where ours go.
+    /// Foreign rules with counters and policies, before and behind our own.
     private static let foreign = """
         *filter
         :INPUT ACCEPT [8:800]
@@ -238,7 +238,10 @@ struct IPTablesStoreTests {
         #expect(try fixture.store.observe().state == state)
     }
 
-    @Test("A rule without words in the model is opaque, and goes", arguments: IPFamily.allCases)
+    @Test(
+        "A rule that the model cannot express is opaque, and is removed",
+        arguments: IPFamily.allCases
+    )
     func opaqueRules(_ family: IPFamily) throws {
         let fixture = try StoreFixture(family)
         let wanted = RuleCatalogue(family: family).state

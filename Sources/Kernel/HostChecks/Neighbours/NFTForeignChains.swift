@@ -49,13 +49,23 @@ struct NFTForeignChains: ~Copyable {
     mutating func bases() throws(DataplaneError) -> [Base] {
         var bases: [Base] = []
         for number in families.map(\.protocolFamily) + [UInt8(NFPROTO_INET)] {
-            var batch = NetlinkBatch()
-            batch.begin(NFT_MSG_GETCHAIN, protocolFamily: number, flags: UInt16(NLM_F_DUMP))
-            bases += try socket.request(&batch, unlessChanged: false).compactMap {
-                Self.base($0.attributes, number, ownTable)
+            bases += try dump(NFT_MSG_GETCHAIN, number).compactMap {
+                Self.base($0, number, ownTable)
             }
         }
         return bases
+    }
+
+    /// The attributes of each message, though other programs change tables meanwhile.
+    private mutating func dump(
+        _ message: nf_tables_msg_types,
+        _ protocolFamily: UInt8,
+        _ restrict: (inout NetlinkBatch) -> Void = { _ in }
+    ) throws(DataplaneError) -> [NetlinkBytes] {
+        var batch = NetlinkBatch()
+        batch.begin(message, protocolFamily: protocolFamily, flags: UInt16(NLM_F_DUMP))
+        restrict(&batch)
+        return try socket.request(&batch, unlessChanged: false).map(\.attributes)
     }
 
     private static func base(
@@ -98,16 +108,11 @@ struct NFTForeignChains: ~Copyable {
         _ base: Base,
         _ restrict: (inout NetlinkBatch) -> Void
     ) throws(DataplaneError) -> [(chain: String, rule: NFTForeignRule)] {
-        var batch = NetlinkBatch()
-        batch.begin(
-            NFT_MSG_GETRULE,
-            protocolFamily: base.protocolFamily,
-            flags: UInt16(NLM_F_DUMP)
-        )
-        batch.text(NFTA_RULE_TABLE, base.table)
-        restrict(&batch)
-        return try socket.request(&batch, unlessChanged: false).compactMap { message in
-            let rule = message.attributes
+        try dump(NFT_MSG_GETRULE, base.protocolFamily) { batch in
+            batch.text(NFTA_RULE_TABLE, base.table)
+            restrict(&batch)
+        }
+        .compactMap { rule in
             guard let chain = rule.text(NFTA_RULE_CHAIN),
                 let expressions = rule.attribute(NFTA_RULE_EXPRESSIONS)
             else { return nil }
@@ -117,19 +122,14 @@ struct NFTForeignChains: ~Copyable {
 
     /// The keys of a set in the table of `base`; nil if it has ranges.
     mutating func keys(of set: String, _ base: Base) throws(DataplaneError) -> Set<[UInt8]>? {
-        var batch = NetlinkBatch()
-        batch.begin(
-            NFT_MSG_GETSETELEM,
-            protocolFamily: base.protocolFamily,
-            flags: UInt16(NLM_F_DUMP)
-        )
-        batch.text(NFTA_SET_ELEM_LIST_TABLE, base.table)
-        batch.text(NFTA_SET_ELEM_LIST_SET, set)
+        let messages = try dump(NFT_MSG_GETSETELEM, base.protocolFamily) { batch in
+            batch.text(NFTA_SET_ELEM_LIST_TABLE, base.table)
+            batch.text(NFTA_SET_ELEM_LIST_SET, set)
+        }
         var keys: Set<[UInt8]> = []
         var hasRanges = false
-        for message in try socket.request(&batch, unlessChanged: false) {
-            let list = message.attributes.attribute(NFTA_SET_ELEM_LIST_ELEMENTS)
-            list?.forEachAttribute { _, element in
+        for message in messages {
+            message.attribute(NFTA_SET_ELEM_LIST_ELEMENTS)?.forEachAttribute { _, element in
                 let isEnd = (element.number(NFTA_SET_ELEM_FLAGS) ?? 0) & 1 != 0
                 if isEnd || element.attribute(NFTA_SET_ELEM_KEY_END) != nil { hasRanges = true }
                 if let key = element.data(NFTA_SET_ELEM_KEY) { keys.insert(key.array) }

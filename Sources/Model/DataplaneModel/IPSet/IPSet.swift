@@ -74,13 +74,12 @@ package struct IPSet: Sendable {
     /// The purpose of the set; shown in plans but not stored in the kernel, so not part of
     /// equality.
     package var title: String?
-    /// A property this model cannot represent: a type other than `kind`, which is then a
-    /// placeholder, an option such as a timeout, or an entry of another type. Nil for all other
-    /// sets.
+    /// It has a property that this model cannot represent: a type other than `kind`, which is then a
+    /// placeholder, an option such as a timeout, or an entry of another type.
     ///
     /// Only in observed sets: such a set differs from every planned one, and so is replaced or
     /// destroyed.
-    package var oddity: String?
+    package var hasUnexpectedProperty: Bool
 
     /// `capacity` defaults to one that fits the entries, with room to grow.
     package init(
@@ -91,7 +90,7 @@ package struct IPSet: Sendable {
         entries: [IPSetEntry: UInt32] = [:],
         capacity: Int? = nil,
         title: String? = nil,
-        oddity: String? = nil
+        hasUnexpectedProperty: Bool = false
     ) {
         self.name = name
         self.kind = kind
@@ -100,7 +99,7 @@ package struct IPSet: Sendable {
         self.entries = entries
         self.capacity = capacity ?? Self.capacity(for: entries.count)
         self.title = title
-        self.oddity = oddity
+        self.hasUnexpectedProperty = hasUnexpectedProperty
     }
 
     /// A power of two, at least twice the present need, so that growing is rare.
@@ -121,6 +120,6 @@ extension IPSet: Equatable {
     /// Whether one can become the other entry by entry: same kind, any content.
     package func isAlike(_ other: IPSet) -> Bool {
         kind == other.kind && family == other.family && carriesMarks == other.carriesMarks
-            && oddity == other.oddity
+            && hasUnexpectedProperty == other.hasUnexpectedProperty
     }
 }
