@@ -125,9 +125,7 @@ extension KernelSuites {
 
         @Test("Nothing is left between ipvs mode and any other", arguments: others)
         func change(_ other: ProxyMode) throws {
-            withKnownIssue("The empty link fairlead0 stays until cleanup") {
-                try EveryModeScript(.ipvs).change(from: .ipvs, to: other)
-            }
+            try EveryModeScript(.ipvs).change(from: .ipvs, to: other)
             try EveryModeScript(other).change(from: other, to: .ipvs)
         }
 

@@ -162,7 +162,11 @@ package final class IPVSStore: KernelStore {
         var bound = try addresses.observe()
         draining = servers.drainingAddresses.intersection(bound.addresses)
         bound.addresses.subtract(draining)
-        return try addresses.remove(AddressChange.changes(from: bound, to: AddressBinding()))
+        let report = try addresses.remove(
+            AddressChange.changes(from: bound, to: AddressBinding())
+        )
+        try addresses.removeLinkIfUnused()
+        return report
     }
 
     package func statistics() throws(DataplaneError)
@@ -179,7 +183,10 @@ package final class IPVSStore: KernelStore {
     /// Ends what has drained, and unbinds addresses that nothing waits for any more. Then looks at some
     /// virtual servers and their real servers: no number shows when those change.
     package func performDueWork(expecting plan: IPVSState?) throws(DataplaneError) {
-        if servers.hasDrains || !draining.isEmpty { try endDrains() }
+        if servers.hasDrains || !draining.isEmpty {
+            try endDrains()
+            if plan == nil { try addresses.removeLinkIfUnused() }
+        }
         guard let plan, try servers.differs(from: plan.servers) else { return }
         mark.certain += 1
     }
