@@ -62,12 +62,7 @@ extension KernelSuites {
             _ fixture: DaemonFixture,
             until condition: (DaemonFixture) throws -> Bool
         ) throws {
-            let deadline = Deadline(in: .seconds(30))
-            while !deadline.hasPassed {
-                if try condition(fixture) { return }
-                usleep(50_000)
-            }
-            throw LabError("not in time; log:\n\(fixture.log)")
+            try fixture.wait(for: "effect of the change") { try condition(fixture) }
         }
     }
 }

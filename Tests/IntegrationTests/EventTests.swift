@@ -106,7 +106,7 @@ extension KernelSuites {
             _ server: KubernetesTestServer,
             _ fixture: DaemonFixture
         ) throws {
-            let deadline = Deadline(in: .seconds(20))
+            let deadline = Deadline(in: .seconds(60))
             while !deadline.hasPassed {
                 let texts = server.events.map(\.json)
                 let isTold = wanted.allSatisfy { pieces in

@@ -46,13 +46,7 @@ extension KernelSuites {
 
         /// Waits for the sysctl, which follows the rules.
         private func wait(_ fixture: DaemonFixture, until value: String) throws {
-            let deadline = Deadline(in: .seconds(30))
-            while try sysctl(fixture) != value {
-                if deadline.hasPassed {
-                    throw LabError("route_localnet is not \(value)\n\(fixture.log)")
-                }
-                usleep(20_000)
-            }
+            try fixture.wait(for: "route_localnet \(value)") { try sysctl(fixture) == value }
         }
 
         private func answers(

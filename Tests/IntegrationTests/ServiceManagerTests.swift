@@ -149,12 +149,7 @@ extension KernelSuites {
         }
 
         private func wait(_ fixture: DaemonFixture, until isThere: (String) -> Bool) throws {
-            let deadline = Deadline(in: .seconds(30))
-            while !deadline.hasPassed {
-                if isThere(fixture.log) { return }
-                usleep(50_000)
-            }
-            throw LabError("not in time; log:\n\(fixture.log)")
+            try fixture.wait(for: "such a message") { isThere(fixture.log) }
         }
     }
 }

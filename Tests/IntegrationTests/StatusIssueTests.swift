@@ -44,9 +44,8 @@ extension KernelSuites {
             )
             #expect(try !fixture.fairlead("status").output.contains("not reloaded"))
             try write(good, fixture)
-            let deadline = Deadline(in: .seconds(30))
-            while try fixture.status().contains("configuration:") {
-                guard !deadline.hasPassed else { throw LabError("the issue stays") }
+            try fixture.wait(for: "end of the issue") {
+                try !fixture.status().contains("configuration:")
             }
             try fixture.stop()
         }
@@ -56,13 +55,7 @@ extension KernelSuites {
         }
 
         private func status(_ fixture: DaemonFixture, has text: String) throws {
-            let deadline = Deadline(in: .seconds(30))
-            var output = ""
-            while !deadline.hasPassed {
-                output = try fixture.status()
-                if output.contains(text) { return }
-            }
-            throw LabError("no \(text) in\n\(output)\nlog:\n\(fixture.log)")
+            try fixture.wait(for: "status with \(text)") { try fixture.status().contains(text) }
         }
     }
 }

@@ -99,10 +99,8 @@ private enum VerifyScript {
         try fixture.start()
         try fixture.waitUntilApplied()
         try damage()
-        let deadline = Deadline(in: .seconds(30))
-        while !fixture.log.contains("Repaired objects changed by another program") {
-            guard !deadline.hasPassed else { break }
-            usleep(50_000)
+        try fixture.wait(for: "report of the repair") {
+            fixture.log.contains("Repaired objects changed by another program")
         }
         let line = fixture.log.split(separator: "\n").first { $0.contains("Repaired") }
         #expect(line?.hasSuffix("objects=1 services=shop/web") == true)

@@ -165,7 +165,11 @@ package final class IPVSStore: KernelStore {
         var bound = try addresses.observe()
         draining = servers.drainingAddresses.intersection(bound.addresses)
         bound.addresses.subtract(draining)
-        return try addresses.remove(AddressChange.changes(from: bound, to: AddressBinding()))
+        let report = try addresses.remove(
+            AddressChange.changes(from: bound, to: AddressBinding())
+        )
+        try addresses.removeLinkIfUnused()
+        return report
     }
 
     package func statistics() throws(DataplaneError)
@@ -182,7 +186,10 @@ package final class IPVSStore: KernelStore {
     /// Deletes drained servers, and unbinds their addresses. Then compares some virtual servers and their
     /// real servers with the plan, as the counts do not show all changes.
     package func performDueWork(expecting plan: IPVSState?) throws(DataplaneError) {
-        if servers.hasDrains || !draining.isEmpty { try endDrains() }
+        if servers.hasDrains || !draining.isEmpty {
+            try endDrains()
+            if plan == nil { try addresses.removeLinkIfUnused() }
+        }
         guard let plan, try servers.differs(from: plan.servers) else { return }
         mark.certain += 1
     }

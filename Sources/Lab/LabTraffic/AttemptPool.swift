@@ -62,7 +62,7 @@ package struct AttemptPool {
         }
     }
 
-    /// Until something can be done for one of them.
+    /// Waits until one of them can be advanced.
     private func wait(for runs: [Run]) {
         guard let first = runs.map(\.wakeUp).min() else { return }
         var waiting = runs.map { pollfd(fd: $0.number, events: $0.events, revents: 0) }
@@ -119,7 +119,7 @@ private final class Run {
     var number: Int32 { socket.number }
     var events: Int16 { Int16(isConnected ? POLLIN : POLLOUT) }
 
-    /// When something is to be done though nothing came.
+    /// When to go on though nothing was received.
     var wakeUp: ContinuousClock.Instant { min(deadline, repetition ?? deadline) }
 
     /// Begins to connect. Throws what socket(2), bind(2) or connect(2) failed with.

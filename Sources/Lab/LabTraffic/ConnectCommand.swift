@@ -9,8 +9,16 @@ package struct ConnectCommand: ParsableCommand {
         abstract: "Connect, and print the answer, or refused, unreachable or timeout."
     )
 
-    @Option(help: "The source address.")
-    var from: String?
+    @Option(
+        help: "The source address.",
+        transform: { text in
+            guard let address = IPAddress(text) else {
+                throw ValidationError("\(text) is not an address")
+            }
+            return address
+        }
+    )
+    var from: IPAddress?
 
     @Option(help: "The source port; needs --from. (default: any)")
     var fromPort: UInt16 = 0
@@ -27,21 +35,11 @@ package struct ConnectCommand: ParsableCommand {
     package init() {}
 
     package func run() throws {
-        let source = try from.map { try IPAddress(source: $0) }
-        let attempt = Attempt(endpoint, from: source, port: fromPort, timeout: timeout)
+        let attempt = Attempt(endpoint, from: from, port: fromPort, timeout: timeout)
         let attempts = [Attempt](repeating: attempt, count: count)
         AttemptPool(width: 1).run(attempts) { _, outcome in
             print(outcome)
             fflush(nil)
         }
-    }
-}
-
-extension IPAddress {
-    fileprivate init(source text: String) throws {
-        guard let address = IPAddress(text) else {
-            throw ValidationError("--from: \(text) is not an address")
-        }
-        self = address
     }
 }

@@ -4,7 +4,7 @@ import SystemCalls
 import SystemPackage
 
 extension OwnedDescriptor {
-    /// A TCP or UDP socket.
+    /// A TCP or UDP socket. Throws what socket(2) failed with.
     init(_ family: IPFamily, _ transport: TransportProtocol) throws(Errno) {
         try self.init(
             socket: family == .ipv4 ? AF_INET : AF_INET6,

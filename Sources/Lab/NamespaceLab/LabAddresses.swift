@@ -7,10 +7,9 @@ package enum LabAddresses {
     /// Of the first node's pods.
     package static let podRanges = IPFamily.allCases.map { podRange($0, node: 1) }
     /// What the client sends to a node, besides the nodes' own network.
-    package static let serviceRanges: [IPFamily: [String]] = [
-        .ipv4: ["10.96.0.0/12", "198.51.100.0/24"],
-        .ipv6: ["fd00:96::/108", "2001:db8:51::/64"],
-    ]
+    static func serviceRanges(_ family: IPFamily) -> [String] {
+        [clusterRange(family), family == .ipv4 ? "198.51.100.0/24" : "2001:db8:51::/64"]
+    }
 
     /// The range ClusterIPs come from.
     package static func clusterRange(_ family: IPFamily) -> String {

@@ -119,7 +119,7 @@ package struct LabPlan: Sendable {
                     "The pods of node\(node) are behind it."
                 )
             }
-            for range in LabAddresses.serviceRanges[family] ?? [] {
+            for range in LabAddresses.serviceRanges(family) {
                 ip(
                     client,
                     "route add \(range) via \(LabAddresses.node(family)) src \(own)",

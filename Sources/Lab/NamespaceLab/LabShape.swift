@@ -115,7 +115,7 @@ package struct LabPod: Sendable, Equatable {
 }
 
 extension LabShape: CustomStringConvertible, LosslessStringConvertible {
-    /// All of it on one line: `lab bridge 2 3 IPv4 IPv6`.
+    /// The shape on one line: `lab bridge 2 3 IPv4 IPv6`.
     package var description: String {
         ([name, topology.rawValue, "\(nodes)", "\(podsPerNode)"] + families.map(\.rawValue))
             .joined(separator: " ")

@@ -14,64 +14,44 @@ enum PictureStyle {
             .edge { fill: none; stroke-linecap: round; }
             .dashed { stroke-dasharray: 5 4; }
 
-        """ + theme(light, indent: "    ") + "    @media (prefers-color-scheme: dark) {\n"
-        + theme(dark, indent: "      ") + "    }\n"
+        """ + theme(\.light, indent: "    ") + "    @media (prefers-color-scheme: dark) {\n"
+        + theme(\.dark, indent: "      ") + "    }\n"
 
-    private struct Colours {
-        var page: String
-        var card: String
-        var line: String
-        var text: String
-        var muted: String
-        var any: String
-        var here: String
-        var warning: String
-        var tint: String
+    private struct Colour {
+        var light: String
+        var dark: String
     }
 
-    private static let light = Colours(
-        page: "#f3f5f8",
-        card: "#ffffff",
-        line: "#cfd6df",
-        text: "#18202b",
-        muted: "#586575",
-        any: "#0067a3",
-        here: "#00795a",
-        warning: "#b34700",
-        tint: "#f7f9fb"
-    )
-    private static let dark = Colours(
-        page: "#0f141a",
-        card: "#18202a",
-        line: "#37424f",
-        text: "#e9eef5",
-        muted: "#9eabbb",
-        any: "#6fbcf0",
-        here: "#4fd6ad",
-        warning: "#ffa261",
-        tint: "#1e2833"
-    )
+    private static let page = Colour(light: "#f3f5f8", dark: "#0f141a")
+    private static let card = Colour(light: "#ffffff", dark: "#18202a")
+    private static let line = Colour(light: "#cfd6df", dark: "#37424f")
+    private static let text = Colour(light: "#18202b", dark: "#e9eef5")
+    private static let muted = Colour(light: "#586575", dark: "#9eabbb")
+    private static let any = Colour(light: "#0067a3", dark: "#6fbcf0")
+    private static let here = Colour(light: "#00795a", dark: "#4fd6ad")
+    private static let warning = Colour(light: "#b34700", dark: "#ffa261")
+    private static let tint = Colour(light: "#f7f9fb", dark: "#1e2833")
 
-    private static func theme(_ colours: Colours, indent: String) -> String {
+    private static func theme(_ shade: (Colour) -> String, indent: String) -> String {
         let rules = [
-            ".page { fill: \(colours.page); }",
-            ".card { fill: \(colours.card); stroke: \(colours.line); }",
-            ".box { fill: \(colours.tint); stroke: \(colours.line); }",
-            ".box-any { fill: \(colours.tint); stroke: \(colours.any); stroke-width: 1.5; }",
-            ".box-here { fill: \(colours.tint); stroke: \(colours.here); stroke-width: 1.5; }",
-            ".box-warning { fill: \(colours.tint); stroke: \(colours.warning); stroke-width: 1.5; }",
-            ".text { fill: \(colours.text); }",
-            ".muted { fill: \(colours.muted); }",
-            ".any { fill: \(colours.any); }",
-            ".here { fill: \(colours.here); }",
-            ".warning { fill: \(colours.warning); }",
-            ".edge-any { stroke: \(colours.any); }",
-            ".edge-here { stroke: \(colours.here); }",
-            ".edge-warning { stroke: \(colours.warning); }",
-            ".ring { fill: none; stroke: \(colours.muted); stroke-width: 1.5; }",
-            ".ring-any { fill: none; stroke: \(colours.any); stroke-width: 1.5; }",
-            ".ring-here { fill: none; stroke: \(colours.here); stroke-width: 1.5; }",
-            ".ring-warning { fill: none; stroke: \(colours.warning); stroke-width: 1.5; }",
+            ".page { fill: \(shade(page)); }",
+            ".card { fill: \(shade(card)); stroke: \(shade(line)); }",
+            ".box { fill: \(shade(tint)); stroke: \(shade(line)); }",
+            ".box-any { fill: \(shade(tint)); stroke: \(shade(any)); stroke-width: 1.5; }",
+            ".box-here { fill: \(shade(tint)); stroke: \(shade(here)); stroke-width: 1.5; }",
+            ".box-warning { fill: \(shade(tint)); stroke: \(shade(warning)); stroke-width: 1.5; }",
+            ".text { fill: \(shade(text)); }",
+            ".muted { fill: \(shade(muted)); }",
+            ".any { fill: \(shade(any)); }",
+            ".here { fill: \(shade(here)); }",
+            ".warning { fill: \(shade(warning)); }",
+            ".edge-any { stroke: \(shade(any)); }",
+            ".edge-here { stroke: \(shade(here)); }",
+            ".edge-warning { stroke: \(shade(warning)); }",
+            ".ring { fill: none; stroke: \(shade(muted)); stroke-width: 1.5; }",
+            ".ring-any { fill: none; stroke: \(shade(any)); stroke-width: 1.5; }",
+            ".ring-here { fill: none; stroke: \(shade(here)); stroke-width: 1.5; }",
+            ".ring-warning { fill: none; stroke: \(shade(warning)); stroke-width: 1.5; }",
         ]
         return rules.map { "\(indent)\($0)\n" }.joined()
     }

@@ -20,7 +20,8 @@ package struct ConntrackCapacity: Sendable {
     /// Rounded as the kernel does.
     private static func threshold(_ limit: Int) -> Int { limit / 100 * 95 }
 
-    /// From the sysctls of each node; nil where the kernel tracks no connections.
+    /// From the sysctls of each node; nil where the kernel tracks no connections. Throws if `sysctl`
+    /// cannot be run.
     static func observe(_ shape: LabShape) throws(LabError) -> ConntrackCapacity? {
         var limit: Int?
         var used: [Int: Int] = [:]

@@ -18,7 +18,7 @@ package struct LabCheck {
 
     private var shape: LabShape { cluster.shape }
 
-    /// Prints the table and the mismatches; true if there are none.
+    /// Prints the table and the mismatches; true if there are none. Throws if a client cannot be run.
     package func checkNetwork() throws(LabError) -> Bool {
         let model = NetworkModel(shape)
         let connections = try run(model.connections)
@@ -26,7 +26,8 @@ package struct LabCheck {
         return try report(connections)
     }
 
-    /// The same for Services, which exist only during the check.
+    /// The same for Services, which exist only during the check. Throws also if they are not applied
+    /// in time.
     package func checkServices() throws(LabError) -> Bool {
         let matrix = ServiceMatrix(shape)
         try cluster.home.write(matrix.manifest, to: Self.manifest)

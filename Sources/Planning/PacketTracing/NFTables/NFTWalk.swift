@@ -74,7 +74,7 @@ struct NFTWalk {
 
     /// False if the trace has to stop early.
     mutating func count(_ tests: Int) -> Bool {
-        findings.count(tests, limit: input.limits.tests)
+        findings.count(tests, limit: input.testLimit)
     }
 
     /// The result continues with the next rule.

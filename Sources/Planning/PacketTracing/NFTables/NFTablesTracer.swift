@@ -44,7 +44,8 @@ package struct NFTablesTracer: FlowTracer {
             state: state,
             network: network,
             detail: detail,
-            limits: WalkLimits(depth: Self.maximumDepth, tests: maximumTests),
+            depthLimit: Self.maximumDepth,
+            testLimit: maximumTests,
             ruleText: { [ruleText] in ruleText($0, family) },
             title: title
         )

@@ -18,7 +18,8 @@ package struct PacketTracer: FlowTracer {
             state: state,
             network: network,
             detail: detail,
-            limits: WalkLimits(depth: 100, tests: maximumTests),
+            depthLimit: 100,
+            testLimit: maximumTests,
             ruleText: { [ruleText] in ruleText($0, family) }
         )
         var passage = PacketPassage(of: packet, context)

@@ -71,14 +71,8 @@ extension TraceDocument {
 
 extension TraceDocument.Result {
     fileprivate init(_ result: FlowResult, probability: Double?) {
-        verdict =
-            switch result.verdict {
-            case .delivered: "delivered"
-            case .untouched: "untouched"
-            case .rejected: "rejected"
-            case .dropped: "dropped"
-            case .undecided: "undecided"
-            }
+        let isDelivered = result.endpoint != nil
+        verdict = isDelivered ? "delivered" : TraceSummary.kind(of: result.verdict).rawValue
         endpoint = result.endpoint?.description
         self.probability = probability
         masqueraded = result.masqueraded

@@ -48,13 +48,11 @@ package struct TraceReport: Sendable, CustomStringConvertible {
         return lines
     }
 
-    static func name(of verdict: FlowVerdict) -> String {
+    private static func name(of verdict: FlowVerdict) -> String {
         switch verdict {
         case .delivered(let endpoint): endpoint.description
         case .untouched: "not translated"
-        case .rejected: "rejected"
-        case .dropped: "dropped"
-        case .undecided: "undecided"
+        case .rejected, .dropped, .undecided: TraceSummary.kind(of: verdict).rawValue
         }
     }
 }

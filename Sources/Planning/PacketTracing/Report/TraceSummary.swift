@@ -39,7 +39,7 @@ package struct TraceSummary: Sendable {
         line = "\(trace.packet) \(answer)\(doubt)"
     }
 
-    private static func kind(of verdict: FlowVerdict) -> Kind {
+    static func kind(of verdict: FlowVerdict) -> Kind {
         switch verdict {
         case .delivered: .endpoints
         case .untouched: .untouched

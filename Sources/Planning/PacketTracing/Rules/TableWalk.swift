@@ -44,7 +44,7 @@ struct TableWalk {
         var live = flows
         var returned: [Flow] = []
         for (index, rule) in rules.enumerated() where !live.isEmpty {
-            guard findings.count(live.count, limit: context.limits.tests) else {
+            guard findings.count(live.count, limit: context.testLimit) else {
                 end(live, .undecided)
                 live = []
                 break

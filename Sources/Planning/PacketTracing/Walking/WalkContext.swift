@@ -3,7 +3,10 @@ struct WalkContext<State, Rule> {
     let state: State
     let network: NodeNetwork
     let detail: TraceDetail
-    let limits: WalkLimits
+    /// The greatest number of nested chains.
+    let depthLimit: Int
+    /// The greatest number of flows times rules in the whole trace.
+    let testLimit: Int
     let ruleText: (Rule) -> String
     /// The Service whose endpoints a value of `meta priority` leads to.
     var title: (UInt32) -> String? = { _ in nil }
@@ -23,8 +26,8 @@ extension WalkContext {
             let path = (stack + [name]).map(\.description).joined(separator: " → ")
             return TraceProblem(.loop, at: place, "chain loop: \(path)")
         }
-        if depth >= limits.depth {
-            let message = "the kernel allows no more than \(limits.depth) nested chains"
+        if depth >= depthLimit {
+            let message = "the kernel allows no more than \(depthLimit) nested chains"
             return TraceProblem(.limit, at: place, message)
         }
         return exists ? nil : TraceProblem(.missingChain, at: place, "there is no chain \(name)")

@@ -5,11 +5,3 @@ enum WalkEnding: Hashable {
     case rejected
     case undecided
 }
-
-/// The limits of a walk.
-struct WalkLimits {
-    /// Nested chains.
-    var depth: Int
-    /// Flows times rules in the whole trace.
-    var tests: Int
-}
