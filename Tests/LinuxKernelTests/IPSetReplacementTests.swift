@@ -172,7 +172,7 @@ struct IPSetReplacementTests {
         #expect(Array(seen.keys) == [name])
         let wanted = IPSet(name, kind: .address, family: .ipv4)
         #expect(seen != [name: wanted])
-        #expect(seen[name]?.oddity != nil || odd.create.contains("inet6"))
+        #expect(seen[name]?.unexpectedProperty != nil || odd.create.contains("inet6"))
         #expect(try fixture.apply([name: wanted]) == ApplyReport(operations: 1))
         #expect(try fixture.store.observe() == [name: wanted])
         try fixture.apply([:])

@@ -20,7 +20,7 @@ struct IPSetHeader {
     private var firstPort: UInt16 = 0
     private var lastPort: UInt16 = 0
     /// Options that no set of ours has.
-    private var oddities: [String] = []
+    private var unexpectedProperties: [String] = []
 
     /// Nil for a message without a header: it goes on with the entries of the one before.
     init?(_ message: NetlinkMessage) {
@@ -51,9 +51,9 @@ struct IPSetHeader {
             case IPSET_ATTR_HASHSIZE, IPSET_ATTR_BUCKETSIZE, IPSET_ATTR_INITVAL,
                 IPSET_ATTR_REFERENCES, IPSET_ATTR_MEMSIZE:
                 break
-            case IPSET_ATTR_TIMEOUT: oddities.append("timeout")
-            case IPSET_ATTR_NETMASK: oddities.append("netmask")
-            default: oddities.append("option \(type)")
+            case IPSET_ATTR_TIMEOUT: unexpectedProperties.append("timeout")
+            case IPSET_ATTR_NETMASK: unexpectedProperties.append("netmask")
+            default: unexpectedProperties.append("option \(type)")
             }
         }
     }
@@ -66,10 +66,10 @@ struct IPSetHeader {
         ]
         var rest = flags & ~ours
         for (flag, name) in names where rest & UInt32(flag.rawValue) != 0 {
-            oddities.append(name)
+            unexpectedProperties.append(name)
             rest &= ~UInt32(flag.rawValue)
         }
-        if rest != 0 { oddities.append("flags 0x\(String(rest, radix: 16))") }
+        if rest != 0 { unexpectedProperties.append("flags 0x\(String(rest, radix: 16))") }
     }
 
     var kind: IPSetKind? { IPSetKind(rawValue: typeName) }
@@ -86,7 +86,7 @@ struct IPSetHeader {
 
     /// The set without its entries; `family` is for a set without addresses.
     func set(_ family: IPFamily) -> IPSet {
-        var all = oddities
+        var all = unexpectedProperties
         if kind == nil { all.insert("type \(typeName)", at: 0) }
         if kind == .port, firstPort != 0 || lastPort != UInt16.max {
             all.append("range \(firstPort)-\(lastPort)")
@@ -103,7 +103,7 @@ struct IPSetHeader {
             family: own,
             carriesMarks: carriesMarks,
             capacity: capacity,
-            oddity: all.isEmpty ? nil : all.joined(separator: ", ")
+            unexpectedProperty: all.isEmpty ? nil : all.joined(separator: ", ")
         )
     }
 }

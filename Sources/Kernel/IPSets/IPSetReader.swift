@@ -25,8 +25,8 @@ struct IPSetReader {
                 let mark = parts.wholeMark(set.carriesMarks)
             {
                 set.entries[entry] = mark
-            } else if set.oddity == nil {
-                set.oddity = "an entry of another shape"
+            } else if set.unexpectedProperty == nil {
+                set.unexpectedProperty = "an entry of another shape"
             }
         }
     }

@@ -30,7 +30,7 @@ package final class IPSetStore {
 
     /// Our sets with all their entries; `.unsupported` if the kernel has no ipset.
     ///
-    /// A set of ours that we would not make so, as somebody else made it, has an `oddity`.
+    /// A set of Fairlead's name that Fairlead would not create like this has an `unexpectedProperty`.
     package func observe() throws(DataplaneError) -> [IPSetName: IPSet] {
         var connection = try IPSetConnection(family, traffic)
         var sets: [IPSetName: IPSet] = [:]

@@ -26,37 +26,13 @@ package enum IPSetKind: String, Sendable, Hashable, CaseIterable {
     case port = "bitmap:port"
 }
 
-/// One entry of a set; each case belongs to one kind of set.
+/// One entry of a set; each case belongs to one kind of set, whose entries are ordered part by part.
 package enum IPSetEntry: Sendable, Hashable, Comparable {
     case address(IPAddress)
     case frontend(SocketAddress, TransportProtocol)
     /// A source range at a frontend; never /0, which the kernel's set type cannot hold.
     case frontendSource(SocketAddress, TransportProtocol, IPPrefix)
     case port(PortNumber)
-
-    package static func < (left: IPSetEntry, right: IPSetEntry) -> Bool {
-        switch (left, right) {
-        case (.address(let one), .address(let other)): one < other
-        case (.port(let one), .port(let other)): one < other
-        case (.frontend(let one, let transport), .frontend(let other, let otherTransport)):
-            (one, transport) < (other, otherTransport)
-        case (
-            .frontendSource(let one, let transport, let range),
-            .frontendSource(let other, let otherTransport, let otherRange)
-        ):
-            (one, transport, range) < (other, otherTransport, otherRange)
-        default: left.rank < right.rank
-        }
-    }
-
-    private var rank: Int {
-        switch self {
-        case .address: 0
-        case .frontend: 1
-        case .frontendSource: 2
-        case .port: 3
-        }
-    }
 }
 
 /// A kernel set of addresses and ports that rules match against.
@@ -80,7 +56,7 @@ package struct IPSet: Sendable {
     ///
     /// Only in observed sets: such a set differs from every planned one, and so is replaced or
     /// destroyed.
-    package var oddity: String?
+    package var unexpectedProperty: String?
 
     /// `capacity` defaults to one that fits the entries, with room to grow.
     package init(
@@ -91,7 +67,7 @@ package struct IPSet: Sendable {
         entries: [IPSetEntry: UInt32] = [:],
         capacity: Int? = nil,
         title: String? = nil,
-        oddity: String? = nil
+        unexpectedProperty: String? = nil
     ) {
         self.name = name
         self.kind = kind
@@ -100,7 +76,7 @@ package struct IPSet: Sendable {
         self.entries = entries
         self.capacity = capacity ?? Self.capacity(for: entries.count)
         self.title = title
-        self.oddity = oddity
+        self.unexpectedProperty = unexpectedProperty
     }
 
     /// A power of two, at least twice the present need, so that growing is rare.
@@ -121,6 +97,6 @@ extension IPSet: Equatable {
     /// Whether one can become the other entry by entry: same kind, any content.
     package func isAlike(_ other: IPSet) -> Bool {
         kind == other.kind && family == other.family && carriesMarks == other.carriesMarks
-            && oddity == other.oddity
+            && unexpectedProperty == other.unexpectedProperty
     }
 }
