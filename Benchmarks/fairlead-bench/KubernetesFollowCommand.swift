@@ -1,5 +1,6 @@
 import ArgumentParser
 import Glibc
+import KubernetesAPI
 import KubernetesClient
 import Logging
 import PrintableText

@@ -178,7 +178,7 @@ struct DaemonConfigurationTests {
             #expect(try limit(mode, "addresses: [127.0.0.0/8]", both) == nil)
             #expect(try limit(mode, "\(named), localhost: false", both) == nil)
         }
-        let reason = "IPVS does not send on what comes from a loopback address"
+        let reason = "IPVS does not forward packets from a loopback address"
         #expect(
             try limit("ipvs", named, both)
                 == "node ports do not answer on 127.0.0.1 or ::1: \(reason)"

@@ -181,7 +181,7 @@ struct KubeProxyConfigurationTests {
         )
         #expect(
             quiet.warnings == [
-                "kp.yaml: not honoured: featureGates.KubeProxyIPVS (mode ipvs stays)"
+                "kp.yaml: not honoured: featureGates.KubeProxyIPVS (mode ipvs is always available)"
             ]
         )
         let loud = try load(
@@ -189,9 +189,9 @@ struct KubeProxyConfigurationTests {
         )
         try #require(loud.warnings.count == 1)
         for part in [
-            "featureGates.TopologyAwareHints (hints always count)",
+            "featureGates.TopologyAwareHints (hints are always honoured)",
             "featureGates.NFTablesNetlink (the kernel",
-            "featureGates.Nftablesnetlink (no feature gate that Kubernetes 1.37 documents)",
+            "featureGates.Nftablesnetlink (not a feature gate documented for Kubernetes 1.37)",
         ] {
             #expect(loud.warnings[0].contains(part), "\(loud.warnings[0])")
         }
@@ -250,9 +250,9 @@ struct KubeProxyConfigurationTests {
             loaded.warnings == [
                 "kp.yaml:3: mode: given again below; the last one is used",
                 "kp.yaml:4: iptables.masqueradeAll: given again below; the last one is used",
-                "kp.yaml:4: iptables.a: unknown field, which does not count",
+                "kp.yaml:4: iptables.a: unknown field, ignored",
                 "kp.yaml:5: mode: given again below; the last one is used",
-                "kp.yaml:6: udpIdleTimeout: unknown field, which does not count",
+                "kp.yaml:6: udpIdleTimeout: unknown field, ignored",
             ]
         )
     }

@@ -1,7 +1,8 @@
 import Addressing
-import DaemonConfiguration
 import DataplaneModel
 import Testing
+
+@testable import DaemonConfiguration
 
 @Suite("kube-proxy's flags")
 struct KubeProxyFlagTests {

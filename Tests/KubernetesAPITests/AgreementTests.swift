@@ -1,8 +1,9 @@
-import KubernetesAPI
 import ServiceModel
 import ServiceSources
 import TestSupport
 import Testing
+
+@testable import KubernetesAPI
 
 /// Protobuf, JSON and YAML decode to the same values.
 @Suite("Forms of objects agree")

@@ -1,8 +1,9 @@
 import Addressing
-import KubernetesAPI
 import ServiceModel
 import TestSupport
 import Testing
+
+@testable import KubernetesAPI
 
 @Suite("KubernetesStore")
 struct KubernetesStoreTests {

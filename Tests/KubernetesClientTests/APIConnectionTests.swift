@@ -123,7 +123,9 @@ extension NetworkSuites {
                 let headers = server.requests.first?.headers
                 #expect(headers?["authorization"] == "Basic bWU6cHc=")
                 #expect(headers?["user-agent"] == "fairlead/1.2.3")
-                #expect(headers?["accept"] == APIMediaType.acceptList)
+                #expect(
+                    headers?["accept"] == "application/vnd.kubernetes.protobuf,application/json"
+                )
                 #expect(headers?["host"] == address.authority)
             }
         }

@@ -197,14 +197,14 @@ struct ExecPluginTests {
             }
             let text = try String(contentsOfFile: "\(directory)/child", encoding: .utf8)
             let child = try #require(Int32(text.trimmingCharacters(in: .whitespacesAndNewlines)))
-            // It is no child of ours, and ends when the kernel has delivered the signal.
+            // Not a child of this process; it ends when the kernel has delivered the signal.
             let deadline = ContinuousClock.now + .seconds(10)
             while isRunning(child), ContinuousClock.now < deadline { await Task.yield() }
             #expect(!isRunning(child))
         }
     }
 
-    /// Neither gone nor a zombie that nobody has collected.
+    /// Neither gone nor a zombie.
     private func isRunning(_ process: Int32) -> Bool {
         guard let status = try? String(contentsOfFile: "/proc/\(process)/stat", encoding: .utf8)
         else { return false }

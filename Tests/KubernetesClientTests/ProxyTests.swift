@@ -305,7 +305,7 @@ extension NetworkSuites {
                 let count = read(reader, &buffer, buffer.count)
                 guard count > 0 else { return total }
                 total += count
-                // Slower than the bytes come, so that they wait on the way.
+                // Slower than the sender, so that bytes have to wait in the tunnel.
                 usleep(200)
             }
         }
@@ -318,7 +318,7 @@ extension NetworkSuites {
             return address
         }
 
-        /// What asking comes to, which is a failure.
+        /// The reason for which a request fails.
         private func failure(_ access: ClusterAccess) async throws -> String {
             var text = ""
             try await withConnection(access) { connection in

@@ -157,9 +157,9 @@ extension NetworkSuites {
 
         @Test(
             "Very many Services with 10 endpoints each come through a socket",
-            arguments: [(APIContentType.protobuf, 10_000), (.json, 1000)]
+            arguments: [(APIMediaType.protobuf, 10_000), (.json, 1000)]
         )
-        func large(contentType: APIContentType, count: Int) async throws {
+        func large(contentType: APIMediaType, count: Int) async throws {
             let cluster = SourceScript.cluster(count, endpoints: 10)
             try await withServer(cluster) { _, address in
                 try await withSource([address], settings: { $0.contentType = contentType }) {

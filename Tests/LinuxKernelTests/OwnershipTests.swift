@@ -1,8 +1,8 @@
 import Addressing
-import DataplaneModel
 import HostFacts
 import Testing
 
+@testable import DataplaneModel
 @testable import IPVS
 @testable import NFTables
 @testable import NodeAddresses
@@ -10,7 +10,7 @@ import Testing
 @Suite("Ownership")
 @KernelThread
 struct OwnershipTests {
-    /// Another program of the same make.
+    /// Another program that names its objects in the same way.
     private static let other = Ownership(
         chainPrefix: "OTHER-",
         setPrefix: "OTHER-",

@@ -1,4 +1,5 @@
 import DaemonConfiguration
+import KubernetesAPI
 import KubernetesClient
 import Logging
 import Reconciling

@@ -1,31 +1,30 @@
 import AnnotatedYAML
 
-/// A field of the configuration file, or a section of fields. The tree below `root` is all there is
-/// to know about fields: files are read and written by it, and reloads and kube-proxy's
-/// configuration follow it.
+/// A field of the configuration file, or a section of fields. The tree below `root` defines all fields
+/// for parsing and writing files, for reloads and for kube-proxy's configuration.
 package struct ConfigurationField: Sendable {
-    /// What a change of the file does.
+    /// When a change of the file takes effect.
     package enum Reload: Sendable {
-        /// It takes effect at once.
+        /// At once.
         case live
-        /// It takes effect at the next start.
+        /// At the next start.
         case restart
     }
 
-    /// As in the file, without the sections around it.
+    /// The name in the file, without sections.
     package let name: String
-    /// What it is for, in lines of a comment.
+    /// Its purpose, as lines of a comment.
     package private(set) var summary: String
-    /// What it may hold, and the unit; empty for a section.
+    /// The permitted values and the unit, for people; empty for a section.
     package let values: String
     package let reload: Reload
     /// The fields of a section, in the order of the example; empty for a value.
     package let fields: [ConfigurationField]
-    /// Set for a section that changes something by being there.
+    /// For a section whose presence has a meaning.
     private let presence: (any WritableKeyPath<DaemonConfiguration, Bool> & Sendable)?
     private let access: Access?
 
-    /// How a value is reached.
+    /// Access to a value.
     private struct Access: Sendable {
         let read: @Sendable (Fields, Notation, inout DaemonConfiguration) throws(FieldError) -> Void
         let value: @Sendable (DaemonConfiguration) -> ConfigurationValue
@@ -33,8 +32,7 @@ package struct ConfigurationField: Sendable {
         let copy: @Sendable (DaemonConfiguration, inout DaemonConfiguration) -> Void
     }
 
-    /// A value whose change takes effect at once. What `format` reads replaces the default, which is a
-    /// new configuration's.
+    /// A value whose change takes effect at once. Its default is that of a new configuration.
     static func live<Value: Equatable & Sendable>(
         _ name: String,
         _ keyPath: any WritableKeyPath<DaemonConfiguration, Value> & Sendable,
@@ -52,7 +50,7 @@ package struct ConfigurationField: Sendable {
         Self(name, keyPath, format, .restart)
     }
 
-    /// With a description, in lines of a comment.
+    /// The same field with a description, as lines of a comment.
     func about(_ summary: String) -> Self {
         var field = self
         field.summary = summary
@@ -82,7 +80,7 @@ package struct ConfigurationField: Sendable {
         )
     }
 
-    /// A section. With `presence` it is optional, and whether it is there takes a restart.
+    /// A section. With `presence` it is optional, and adding or removing it needs a restart.
     init(
         section name: String,
         _ summary: String = "",
@@ -98,11 +96,11 @@ package struct ConfigurationField: Sendable {
         access = nil
     }
 
-    /// True for a section that may be left out, with a meaning.
+    /// Whether it is a section whose absence has a meaning.
     package var isOptionalSection: Bool { presence != nil }
     package var isSection: Bool { access == nil }
 
-    /// Itself and what is in it, with whole paths.
+    /// The field and all fields in it, with complete paths.
     package func paths(below section: String = "") -> [(path: String, field: ConfigurationField)] {
         let path = section.isEmpty ? name : "\(section).\(name)"
         return (path.isEmpty ? [] : [(path, self)]) + fields.flatMap { $0.paths(below: path) }
@@ -110,8 +108,8 @@ package struct ConfigurationField: Sendable {
 
     // MARK: - Values
 
-    /// Puts what `fields`, those around it, hold of it into `configuration`. Throws for a value that
-    /// can't be used and for a field of a section that is none.
+    /// Copies the field from `fields`, those of its section, into `configuration`. Throws for an
+    /// unusable value or an unknown field.
     func read(
         _ fields: Fields,
         into configuration: inout DaemonConfiguration
@@ -123,8 +121,7 @@ package struct ConfigurationField: Sendable {
         for field in self.fields { try field.read(nested, into: &configuration) }
     }
 
-    /// As `read`, from kube-proxy's configuration, where some fields have the same names: only those
-    /// whose path is in `paths`.
+    /// As `read`, from kube-proxy's configuration: only the fields in `paths`, which both have.
     func readShared(
         _ paths: Set<String>,
         _ fields: Fields,
@@ -142,7 +139,7 @@ package struct ConfigurationField: Sendable {
         }
     }
 
-    /// Null for an optional section that is not there.
+    /// Null for an absent optional section.
     package func value(in configuration: DaemonConfiguration) -> ConfigurationValue {
         if let access { return access.value(configuration) }
         if let presence, !configuration[keyPath: presence] { return .null }
@@ -151,7 +148,7 @@ package struct ConfigurationField: Sendable {
         )
     }
 
-    /// Whether its own value, or being there, is another in `other`.
+    /// Whether its value, or the presence of a section, differs.
     package func differs(_ one: DaemonConfiguration, _ other: DaemonConfiguration) -> Bool {
         if let access { return access.differs(one, other) }
         guard let presence else { return false }
@@ -163,8 +160,8 @@ package struct ConfigurationField: Sendable {
         if let presence { target[keyPath: presence] = source[keyPath: presence] }
     }
 
-    /// What a daemon that runs with `old` does by `new`: the values that take a restart stay, and
-    /// `waiting` are the paths of those that are others in `new`.
+    /// The configuration of a daemon that runs with `old` and reloads `new`. Fields that need a restart
+    /// keep their values; `waiting` has the paths of those that differ.
     static func reload(
         _ old: DaemonConfiguration,
         _ new: DaemonConfiguration
@@ -181,8 +178,7 @@ package struct ConfigurationField: Sendable {
 }
 
 extension DaemonConfiguration {
-    /// Takes over `new` but for the fields that are only read at the start; the paths of those that
-    /// differ.
+    /// Adopts `new`, except for fields that need a restart; returns the paths of those that differ.
     package mutating func reload(_ new: DaemonConfiguration) -> [String] {
         let (configuration, waiting) = ConfigurationField.reload(self, new)
         self = configuration

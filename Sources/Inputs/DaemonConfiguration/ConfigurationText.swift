@@ -1,6 +1,6 @@
 import AnnotatedYAML
 
-/// What is wrong with a configuration file, ready to print.
+/// An error in a configuration file or flag, printable.
 package struct ConfigurationError: Error, Sendable, Equatable, CustomStringConvertible {
     /// `file:line: field: reason`.
     package var description: String
@@ -11,8 +11,8 @@ package struct ConfigurationError: Error, Sendable, Equatable, CustomStringConve
 }
 
 extension DaemonConfiguration {
-    /// Reads a configuration file's text. Fields left out keep their defaults; unknown ones are
-    /// refused, so that a misspelt field never silently does nothing.
+    /// Parses Fairlead's own form. Missing fields have their defaults. Throws for the first unknown
+    /// field or unusable value; the error names file, line and field.
     package init(text: String, file: String) throws(ConfigurationError) {
         self.init()
         do throws(FieldError) {
@@ -35,10 +35,10 @@ extension DaemonConfiguration {
         }
     }
 
-    /// The configuration as the text of a file: the fields that differ from the defaults, below
-    /// `comments`. It reads back as the same configuration.
+    /// The text of a file with this configuration: `comments`, then the fields that differ from the
+    /// defaults.
     package func text(comments: [String] = []) -> String {
-        // A comment stays on its line.
+        // A line break would end the comment.
         let comments = comments.map { "# " + String($0.map { $0.isNewline ? " " : $0 }) }
         let fields = ConfigurationField.root.fields.flatMap { $0.lines(self, indent: "") }
         return (comments + fields).map { "\($0)\n" }.joined()
@@ -65,7 +65,7 @@ extension DaemonConfiguration {
 }
 
 extension ConfigurationField {
-    /// What differs from the defaults.
+    /// The fields that differ from the defaults.
     fileprivate func lines(_ configuration: DaemonConfiguration, indent: String) -> [String] {
         let isChanged = differs(configuration, DaemonConfiguration())
         guard isSection else {
@@ -83,7 +83,7 @@ extension ConfigurationField {
             let mark = reload == .restart ? " # restart" : ""
             return comments + ["\(indent)\(name): \(value)\(mark)"]
         }
-        // A section that means something by being there is a comment as a whole.
+        // The presence of an optional section has a meaning, so it is commented out.
         let isComment = isOptionalSection
         let lines = ["\(name):"] + fields.flatMap { $0.example(indent: "  ") }
         return comments + lines.map { "\(indent)\(isComment ? "#" : "")\($0)" }
@@ -91,8 +91,7 @@ extension ConfigurationField {
 }
 
 extension Fields {
-    /// An error about a field somewhere in this mapping, on its line or that of the section that
-    /// lacks it.
+    /// An error about a nested field, on its line or that of the innermost section that exists.
     fileprivate func error(
         _ path: ArraySlice<String>,
         _ reason: String

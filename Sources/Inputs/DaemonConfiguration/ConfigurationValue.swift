@@ -1,11 +1,11 @@
 import AnnotatedYAML
 
-/// A field's value as it is written, in YAML and in JSON.
+/// A field's value, to be written as YAML or JSON.
 package enum ConfigurationValue: Sendable, Equatable {
     case null
     case boolean(Bool)
     case number(Int)
-    /// Text that YAML reads as text without quotes: a word or a time.
+    /// Text that YAML reads as text without quotes: a keyword or a duration.
     case word(String)
     case text(String)
     case list([ConfigurationValue])
@@ -16,9 +16,7 @@ package enum ConfigurationValue: Sendable, Equatable {
         package var value: ConfigurationValue
     }
 
-    static func text(_ text: String?) -> Self { .text(text ?? "") }
-
-    /// The shortest of the units `ms`, `s`, `m` and `h` that `duration` is a whole number of.
+    /// A duration in the largest unit of `ms`, `s`, `m` and `h` that it is a multiple of.
     static func time(_ duration: Duration) -> Self {
         let (seconds, attoseconds) = duration.components
         let milliseconds = seconds * 1000 + attoseconds / 1_000_000_000_000_000
@@ -52,7 +50,7 @@ package enum ConfigurationValue: Sendable, Equatable {
         }
     }
 
-    /// Whether YAML can read it as nothing but this text.
+    /// Whether YAML reads it, without quotes, as this text.
     private static func isPlain(_ text: String) -> Bool {
         text.first.map { $0.isASCII && ($0.isLetter || $0 == "/") } == true
             && text.unicodeScalars.allSatisfy {
@@ -63,8 +61,8 @@ package enum ConfigurationValue: Sendable, Equatable {
             } && PlainScalar(text) == .text
     }
 
-    /// In double quotes. Both languages know `\u`; beyond 16 bits they differ, so that such
-    /// characters stand as they are.
+    /// In double quotes. YAML and JSON share `\u` but differ beyond 16 bits, so such characters are
+    /// not escaped.
     private static func quoted(_ text: String) -> String {
         var result = "\""
         for scalar in text.unicodeScalars {

@@ -2,25 +2,25 @@ import Glibc
 import SystemCalls
 import SystemPackage
 
-/// Tells when a configuration file holds something new: written in place, renamed over, or behind a
-/// symbolic link that was turned, as Kubernetes does with a ConfigMap.
+/// Reports changes of a configuration file: written in place, replaced, or behind a symbolic link with
+/// a new target, as Kubernetes updates a ConfigMap.
 ///
-/// Looks at the file once in a while, which sees every way of changing it, through any number of
-/// links and mounts. A change is told when the file has kept still from one look to the next, so
-/// that none is read half written. A file that is gone is no change.
+/// The file is polled, which notices every kind of change through any number of links and mounts. A
+/// change is reported once the file stays the same from one check to the next, so that it is
+/// complete. The removal of the file is not a change.
 package struct ConfigurationWatch: Sendable {
     private let interval: Duration
     private let first: Observer
 
-    /// To be made before the file is read, so that no change falls in between.
+    /// Create it before the file is read, so that no change in between is missed.
     package init(path: String, interval: Duration = .seconds(1)) {
         self.interval = interval
         first = Observer(path: path)
     }
 
-    /// An element for each change since this was made, until its consumer ends.
+    /// An element for each change since the watch was created, until the consumer ends.
     package func changes() -> AsyncStream<Void> {
-        // Several changes that nobody has looked at yet are one.
+        // Changes that have not been consumed become one.
         let (stream, continuation) = AsyncStream.makeStream(
             of: Void.self,
             bufferingPolicy: .bufferingNewest(1)
@@ -36,12 +36,12 @@ package struct ConfigurationWatch: Sendable {
         return stream
     }
 
-    /// What was seen of the file.
+    /// The last seen state of the file.
     package struct Observer: Sendable {
         private let path: String
-        /// At the last look.
+        /// At the last check.
         private var stamp: Stamp?
-        /// When the file kept still for the last time.
+        /// When the file last was the same at two checks.
         private var settled: Stamp?
         private var content: [UInt8]?
 
@@ -52,7 +52,7 @@ package struct ConfigurationWatch: Sendable {
             content = Self.read(path)
         }
 
-        /// True if there is something new, and whole.
+        /// Checks the file; true if it has new and complete content.
         package mutating func look() -> Bool {
             let last = stamp
             stamp = Stamp(path)
@@ -64,7 +64,7 @@ package struct ConfigurationWatch: Sendable {
             return true
         }
 
-        /// Nil if it can't be read; nothing if it is larger than any configuration.
+        /// Nil if it cannot be read; empty if it is larger than any configuration.
         private static func read(_ path: String) -> [UInt8]? {
             do throws(FileError) {
                 return try WholeFile.read(path, limit: 1 << 24, options: .nonBlocking)
@@ -75,7 +75,7 @@ package struct ConfigurationWatch: Sendable {
         }
     }
 
-    /// What tells one content of a file from the next without reading it.
+    /// Detects a changed file without reading it.
     private struct Stamp: Sendable, Equatable {
         private let device: UInt64
         private let inode: UInt64
@@ -83,7 +83,7 @@ package struct ConfigurationWatch: Sendable {
         private let seconds: [Int]
         private let nanoseconds: [Int]
 
-        /// Of the file that the links lead to; nil if there is none.
+        /// Follows links; nil if there is no file.
         init?(_ path: String) {
             var status = stat()
             guard stat(path, &status) == 0 else { return nil }

@@ -3,7 +3,7 @@ package import Addressing
 extension DaemonConfiguration {
     /// One of the daemon's HTTP servers.
     package struct Server: Sendable, Equatable {
-        /// Where it listens; nil is nowhere.
+        /// The address to listen on; nil disables it.
         package var address: SocketAddress?
         package var bindFailure = BindFailure.retry
 
@@ -12,11 +12,11 @@ extension DaemonConfiguration {
             address = SocketAddress(parsing: "127.0.0.1:\(defaultPort)")
         }
 
-        /// What happens if an address is taken.
+        /// What happens if the address is in use.
         package enum BindFailure: String, Sendable, CaseIterable {
-            /// It is tried again, and Services are served all the while.
+            /// Listening is retried while Services are served.
             case retry
-            /// The daemon ends.
+            /// The daemon exits.
             case fatal
         }
 
@@ -48,9 +48,9 @@ extension DaemonConfiguration {
         )
     }
 
-    /// Where the daemon answers `fairlead status`.
+    /// The server for `fairlead status`.
     package struct Status: Sendable, Equatable {
-        /// A Unix socket; nil is none.
+        /// A Unix socket; nil for none.
         package var socket: String? = "/run/fairlead/fairlead.sock"
 
         static let section = ConfigurationField(
@@ -62,15 +62,14 @@ extension DaemonConfiguration {
         )
     }
 
-    /// Connection tracking: settings of the whole host, set at the start. Zero leaves one alone.
+    /// Connection tracking: settings of the whole host. Zero keeps the present value.
     package struct Conntrack: Sendable, Equatable {
         package var maxPerCore = 0
-        /// Room for at least so many. Counts only if `maxPerCore` does.
+        /// The minimum table size; used only with `maxPerCore`.
         package var min = 0
         package var tcpEstablishedTimeout = Duration.zero
         package var tcpCloseWaitTimeout = Duration.zero
-        /// Packets outside a connection's window are no reason to call them invalid. False leaves
-        /// the setting alone.
+        /// Packets outside a connection's window are not invalid. False keeps the present value.
         package var tcpBeLiberal = false
         package var udpTimeout = Duration.zero
         package var udpStreamTimeout = Duration.zero
@@ -110,10 +109,10 @@ extension DaemonConfiguration {
         )
     }
 
-    /// Probes of endpoints, for Services that ask for it.
+    /// Probes of endpoints, for Services with health checks.
     package struct HealthChecks: Sendable, Equatable {
         package var maxConcurrent = 64
-        /// PEM certificates that https checks trust in place of the system's; nil is the system's.
+        /// PEM certificates that https checks trust instead of the system's; nil for the system's.
         package var caFile: String?
 
         static let section = ConfigurationField(
@@ -131,7 +130,7 @@ extension DaemonConfiguration {
     }
 
     /// When the removal guard keeps Services that are missing from their source without having been
-    /// deleted, as a source that suddenly looks empty is more often broken than right.
+    /// deleted: a source that suddenly looks empty is more likely to be broken.
     package struct Removals: Sendable, Equatable {
         package var percent = 50
         package var minimum = 10
@@ -169,7 +168,7 @@ extension DaemonConfiguration {
         package var level = Level.info
         package var format = Format.auto
 
-        /// Lines below it are left out.
+        /// The lowest level that is logged.
         package enum Level: String, Sendable, CaseIterable {
             case debug
             case info
@@ -178,7 +177,7 @@ extension DaemonConfiguration {
             case error
         }
 
-        /// How lines look.
+        /// The format of lines.
         package enum Format: String, Sendable, CaseIterable {
             /// For journald under systemd, else text.
             case auto

@@ -78,7 +78,7 @@ extension DaemonConfiguration {
         package var scheduler = Choice.random
         package var counters = false
 
-        /// How a slot is chosen.
+        /// How an endpoint's slot is chosen.
         package enum Choice: String, Sendable, CaseIterable {
             case random
             case rr
@@ -119,11 +119,11 @@ extension DaemonConfiguration {
         package var drainTimeout = Duration.seconds(600)
         package var timeouts = Timeouts()
 
-        /// What makes the kernel deliver Service addresses to IPVS.
+        /// How the kernel is made to deliver packets for Service addresses to IPVS.
         package enum Binding: String, Sendable, CaseIterable {
             /// Each address on a dummy link.
             case addresses
-            /// `serviceCIDRs` as a whole, by local routes; other addresses one by one.
+            /// `serviceCIDRs` by local routes, other addresses one by one.
             case ranges
         }
 

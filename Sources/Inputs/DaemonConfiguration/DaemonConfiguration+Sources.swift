@@ -1,9 +1,9 @@
 package import Addressing
 
 extension DaemonConfiguration {
-    /// The node this is.
+    /// This node.
     package struct Node: Sendable, Equatable {
-        /// Compared with endpoints' node names; nil means the host name in lower case.
+        /// Compared with endpoints' node names; nil for the host name in lower case.
         package var name: String?
         package var zone: String?
         package var addresses: [IPAddress] = []
@@ -27,13 +27,13 @@ extension DaemonConfiguration {
         )
     }
 
-    /// Where Services come from.
+    /// The sources of Services.
     package struct Sources: Sendable, Equatable {
         package var filePath = "/etc/fairlead/services.d"
-        /// Copies of the last good state, for the next start; nil keeps none.
+        /// The directory for copies of the last good state, used by the next start; nil for none.
         package var stateDirectory: String? = "/var/lib/fairlead"
         package var serviceProxyName = ""
-        /// An API server; nil is none.
+        /// An API server; nil for none.
         package var kubernetes: Kubernetes?
 
         static let section = ConfigurationField(
@@ -63,26 +63,26 @@ extension DaemonConfiguration {
 
         /// Services and endpoints from a Kubernetes API server.
         package struct Kubernetes: Sendable, Equatable {
-            /// Nil means the service account of the daemon's pod. Absolute, but in kube-proxy's forms,
-            /// which may name one from the working directory.
+            /// An absolute path, or from kube-proxy's configuration also a relative one; nil for the
+            /// service account of the daemon's pod.
             package var kubeconfig: String?
-            /// A context of the kubeconfig; nil is its current one.
+            /// A context of the kubeconfig; nil for its current one.
             package var context: String?
-            /// API servers, tried in turn, in place of the kubeconfig's or the pod's; empty changes
-            /// nothing. Without a scheme they are https if the kubeconfig or the pod has what only
-            /// TLS needs, else http, as for client-go.
+            /// API servers, tried in turn, instead of the kubeconfig's or the pod's; empty for those.
+            /// Without a scheme they use https if the kubeconfig or the pod has a setting that only
+            /// TLS needs, otherwise http, as client-go does.
             package var servers: [String] = []
             package var contentType = ContentType.protobuf
             package var snapshotCache = true
-            /// Without any answer for so long the source is stale, and the daemon not healthy; zero
-            /// waits for ever.
+            /// After this time without an answer the source is stale and the daemon unhealthy; zero
+            /// for never.
             package var staleAfter = Duration.seconds(300)
 
             package init() {}
 
-            /// How objects travel.
+            /// The encoding of objects.
             package enum ContentType: String, Sendable, CaseIterable {
-                /// With JSON where the server has no protobuf.
+                /// JSON if the server has no protobuf.
                 case protobuf
                 case json
             }
@@ -96,7 +96,7 @@ extension DaemonConfiguration.Sources {
         set { kubernetes = newValue ? kubernetes ?? Kubernetes() : nil }
     }
 
-    /// The defaults, which can't be changed, where there is no section.
+    /// The defaults if there is no section; they cannot be changed then.
     fileprivate var kubernetesSection: Kubernetes {
         get { kubernetes ?? Kubernetes() }
         set { if kubernetes != nil { kubernetes = newValue } }
@@ -142,8 +142,8 @@ extension DaemonConfiguration.Sources.Kubernetes {
         ]
     )
 
-    /// A host, with or without a scheme and a port, and without credentials, which would end up in
-    /// logs.
+    /// Whether the text is a host, with or without scheme and port, and without credentials, which
+    /// would be logged.
     static func isServer(_ text: String) -> Bool {
         let scheme = ["https://", "http://"].first { text.hasPrefix($0) } ?? ""
         guard !scheme.isEmpty || !text.contains("://") else { return false }

@@ -2,7 +2,7 @@ package import Addressing
 package import ServiceModel
 
 extension DaemonConfiguration {
-    /// How traffic from the node's pods is recognised. Only what `mode` names counts.
+    /// How traffic from the node's pods is recognised. Only the fields of the mode are used.
     package struct DetectLocal: Sendable, Equatable {
         package var mode = Mode.clusterCIDR
         package var clusterCIDRs: [IPPrefix] = []
@@ -59,16 +59,16 @@ extension DaemonConfiguration {
         }
     }
 
-    /// The detector's ranges are `spec.podCIDRs` of the Node object; `localDetector` then holds none.
+    /// The detector's ranges are `spec.podCIDRs` of the Node object, and `localDetector` has none.
     package var takesPodRangesFromNode: Bool {
         detectLocal.mode == .nodeCIDR && detectLocal.nodeCIDRs.isEmpty
     }
 
-    /// Which of the node's addresses answer on node ports.
+    /// The node's addresses that accept node ports.
     package struct NodePorts: Sendable, Equatable {
         package var addresses = NodePortAddresses.all
-        /// On 127.0.0.0/8 too, where it is among the addresses; nil leaves it to the mode: in
-        /// iptables mode they do, in nftables mode where the addresses name loopback.
+        /// Also on 127.0.0.0/8, if `addresses` includes it; nil leaves it to the mode: yes in mode
+        /// iptables, in mode nftables if `addresses` names it.
         package var localhost: Bool?
 
         static let section = ConfigurationField(
@@ -93,7 +93,7 @@ extension DaemonConfiguration {
         )
     }
 
-    /// When connections get the node's address as their source.
+    /// Which connections get the node's address as their source.
     package struct Masquerade: Sendable, Equatable {
         package var all = false
         package var markBit = 14

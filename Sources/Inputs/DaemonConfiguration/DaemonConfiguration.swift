@@ -1,23 +1,22 @@
 package import Addressing
 package import DataplaneModel
 
-/// Everything an administrator can set, with its default. `config/fairlead.yaml` shows each field;
-/// `ConfigurationField.root` says how each is written and what a change of it does.
+/// The settings, with their defaults. `config/fairlead.yaml` shows each field, and
+/// `ConfigurationField.root` defines its notation and how it is reloaded.
 package struct DaemonConfiguration: Sendable, Equatable {
-    /// How the kernel is programmed; nil is `auto`: by nftables where the kernel has what that needs,
-    /// else by iptables.
+    /// Nil for `auto`: nftables if the kernel has what it needs, otherwise iptables.
     package var mode: ProxyMode? = .iptables
-    /// The families to serve; nil means those the kernel has tables for.
+    /// The families to serve; nil for those that the kernel has tables for.
     package var families: [IPFamily]?
     package var node = Node()
     package var sources = Sources()
-    /// A network namespace to work in: a name under /run/netns, or an absolute path; nil is the
+    /// The network namespace to work in: a name under /run/netns, or an absolute path; nil for the
     /// daemon's own.
     package var networkNamespace: String?
     package var detectLocal = DetectLocal()
     package var nodePorts = NodePorts()
     package var masquerade = Masquerade()
-    /// Ranges ClusterIPs come from; unallocated addresses in them are dropped.
+    /// The ranges of ClusterIPs; packets to unallocated addresses in them are dropped.
     package var serviceCIDRs: [IPPrefix] = []
     /// External IPs outside these ranges are refused; nil allows all.
     package var allowedExternalIPs: [IPPrefix]?
@@ -29,7 +28,7 @@ package struct DaemonConfiguration: Sendable, Equatable {
     package var health = Server(defaultPort: 10256)
     package var metrics = Server(defaultPort: 10249)
     package var status = Status()
-    /// -1000...1000; nil leaves it.
+    /// -1000...1000; nil keeps the present value.
     package var oomScoreAdjustment: Int?
     package var healthChecks = HealthChecks()
     package var removals = Removals()
@@ -37,13 +36,13 @@ package struct DaemonConfiguration: Sendable, Equatable {
 
     package init() {}
 
-    /// The mode; nftables as long as `auto` is not resolved.
+    /// The mode; nftables while `auto` is not resolved.
     package var chosenMode: ProxyMode { mode ?? .nftables }
 
-    /// As it is written: `auto`, `ipvs`.
+    /// As in the file: `auto`, `ipvs`.
     package var modeName: String { Mode(mode: mode).rawValue }
 
-    /// How the kernel is programmed, as it is written.
+    /// A mode as in the file.
     package struct Mode: RawRepresentable, Sendable, Hashable, CaseIterable {
         /// Nil for `auto`.
         package let mode: ProxyMode?
@@ -126,7 +125,7 @@ extension ConfigurationField {
 }
 
 extension DaemonConfiguration {
-    /// What fields have to do with each other: the field that is wrong, and why; nil if all is well.
+    /// The first field that does not fit the others, and why; nil if all do.
     var conflict: (path: [String], reason: String)? {
         if sources.filePath.isEmpty, sources.kubernetes == nil {
             return (["sources", "files"], "must not be empty without sources.kubernetes")

@@ -4,18 +4,18 @@ import DataplaneModel
 import PrintableText
 import ServiceModel
 
-/// Whose way of writing values.
+/// The notation of values in a file.
 enum Notation {
     case own
-    /// Go's times, of which those beyond a range count as its end.
+    /// Go's durations, clamped to the field's range.
     case kubernetes
 }
 
-/// How a field's value is written.
+/// How a field's value is read and written.
 struct FieldFormat<Value: Sendable>: Sendable {
-    /// What it may hold, and the unit.
+    /// The permitted values and the unit, for people.
     let values: String
-    /// Nil if the field is absent or null.
+    /// Nil if the field is absent or null; throws for any other value that is not permitted.
     let parse: @Sendable (Fields, String, Notation) throws(FieldError) -> Value?
     let render: @Sendable (Value) -> ConfigurationValue
 
@@ -154,24 +154,26 @@ private func isAbsolutePath(_ text: String) -> Bool {
     text.hasPrefix("/") && !text.utf8.contains(0)
 }
 
-extension FieldFormat<String?> {
-    /// Text for which empty stands for nil. `use` says what is taken of another; nil refuses it, as
-    /// `"x" is not <values>`.
-    private static func optional(
+extension FieldFormat {
+    /// Text that `parse` converts; it returns nil for text that is not `wanted`. Empty means nil.
+    private static func optional<Wrapped: CustomStringConvertible>(
         _ values: String,
-        _ use: @escaping @Sendable (String) -> String?
-    ) -> Self {
-        let render: @Sendable (String?) -> ConfigurationValue = { .text($0) }
+        wanted: String? = nil,
+        _ parse: @escaping @Sendable (String) -> Wrapped?
+    ) -> Self where Value == Wrapped? {
+        let render: @Sendable (Wrapped?) -> ConfigurationValue = { .text($0?.description ?? "") }
         return Self("\(values), or empty", render) { (fields, name) throws(FieldError) in
             guard let text = try fields.string(name) else { return nil }
             guard !text.isEmpty else { return .some(nil) }
-            guard let used = use(text) else {
-                throw fields.error(name, "\(quoted(text)) is not \(values)")
+            guard let value = parse(text) else {
+                throw fields.error(name, "\(quoted(text)) is not \(wanted ?? values)")
             }
-            return used
+            return value
         }
     }
+}
 
+extension FieldFormat<String?> {
     static var optionalText: Self { optional("text") { $0 } }
     static var lowercase: Self { optional("text, read in lower case") { $0.lowercased() } }
     static var optionalPath: Self {
@@ -190,31 +192,36 @@ extension FieldFormat<String?> {
 
 extension FieldFormat<SocketAddress?> {
     static var listener: Self {
-        let render: @Sendable (SocketAddress?) -> ConfigurationValue = { .text($0?.description) }
-        return Self("an IP address and a port, or empty", render) {
-            (fields, name) throws(FieldError) in
-            guard let text = try fields.string(name) else { return nil }
-            guard !text.isEmpty else { return .some(nil) }
-            guard let address = SocketAddress(parsing: text) else {
-                throw fields.error(
-                    name,
-                    "\(quoted(text)) is not of the form 127.0.0.1:10256 or [::1]:10256"
-                )
+        optional(
+            "an IP address and a port",
+            wanted: "of the form 127.0.0.1:10256 or [::1]:10256"
+        ) { SocketAddress(parsing: $0) }
+    }
+}
+
+extension FieldFormat {
+    /// A list of texts. Each must be `wanted`, or `parse` returns nil and its line is an error.
+    private static func list<Element: CustomStringConvertible>(
+        _ values: String,
+        of wanted: String,
+        _ parse: @escaping @Sendable (String) -> Element?
+    ) -> Self where Value == [Element] {
+        Self(
+            values,
+            { .list($0.map { .text($0.description) }) },
+            { (fields, name) throws(FieldError) in
+                fields.value(name) == nil ? nil : try fields.parsed(name, wanted, parse)
             }
-            return address
-        }
+        )
     }
 }
 
 extension FieldFormat<[IPPrefix]> {
+    /// CIDR ranges; a bare address is a range of one.
     static var ranges: Self {
-        Self(
-            "a list of address ranges",
-            { .list($0.map { .text($0.description) }) },
-            { (fields, name) throws(FieldError) in
-                fields.value(name) == nil ? nil : try fields.ranges(name)
-            }
-        )
+        list("a list of address ranges", of: "an address range such as 10.244.0.0/16") {
+            IPPrefix($0)
+        }
     }
 }
 
@@ -231,7 +238,8 @@ extension FieldFormat<[IPPrefix]?> {
             switch value.content {
             case .scalar("all", _): return .some(nil)
             case .scalar("none", _): return .some([])
-            case .sequence: return try fields.ranges(name)
+            case .sequence:
+                return try FieldFormat<[IPPrefix]>.ranges.parse(fields, name, .own)
             default: throw fields.error(name, "must be all, none or a list of ranges")
             }
         }
@@ -276,16 +284,9 @@ extension FieldFormat<[IPAddress]> {
 
 extension FieldFormat<[String]> {
     static var servers: Self {
-        Self(
-            "a list of URLs",
-            { .list($0.map { .text($0) }) },
-            { (fields, name) throws(FieldError) in
-                guard fields.value(name) != nil else { return nil }
-                return try fields.parsed(name, "a server such as https://192.0.2.1:6443") {
-                    DaemonConfiguration.Sources.Kubernetes.isServer($0) ? $0 : nil
-                }
-            }
-        )
+        list("a list of URLs", of: "a server such as https://192.0.2.1:6443") {
+            DaemonConfiguration.Sources.Kubernetes.isServer($0) ? $0 : nil
+        }
     }
 }
 
@@ -315,12 +316,7 @@ extension FieldFormat<NodePortAddresses> {
 }
 
 extension Fields {
-    /// CIDR ranges; a bare address is a range of one.
-    func ranges(_ name: String) throws(FieldError) -> [IPPrefix] {
-        try parsed(name, "an address range such as 10.244.0.0/16") { IPPrefix($0) }
-    }
-
-    /// A time in Kubernetes' form, zero or longer.
+    /// A duration in Go's notation, zero or longer; nil if absent.
     func kubernetesTime(_ name: String) throws(FieldError) -> Duration? {
         guard let text = try string(name) else { return nil }
         guard let time = GoDuration.parse(text) else {

@@ -1,11 +1,11 @@
-/// Times as Kubernetes writes them (Go's `time.ParseDuration`): `1h30m`, `1.5s`, `0`.
+/// Durations in Go's notation (`time.ParseDuration`): `1h30m`, `1.5s`, `0`.
 enum GoDuration {
     private static let units: [(String, nanoseconds: Double)] = [
         ("ns", 1), ("us", 1e3), ("µs", 1e3), ("μs", 1e3), ("ms", 1e6), ("s", 1e9), ("m", 60e9),
         ("h", 3600e9),
     ]
 
-    /// In whole milliseconds; what is more than nothing stays so. Nil if the text is no time.
+    /// In whole milliseconds, at least 1 unless it is zero; nil if the text is not a duration.
     static func parse(_ text: String) -> Duration? {
         var rest = text[...]
         let isNegative = rest.hasPrefix("-")

@@ -4,7 +4,7 @@ import DataplaneModel
 import PrintableText
 import ServiceModel
 
-/// The words that stand for some of a node's addresses, in kube-proxy's configuration and our own.
+/// The keywords for a node's addresses, in Fairlead's configuration and in kube-proxy's.
 enum NodePortWord: String, CaseIterable {
     case primary
     case localhost
@@ -12,7 +12,7 @@ enum NodePortWord: String, CaseIterable {
 }
 
 extension NodePortAddresses {
-    /// The union of words and ranges; everything is refused that is neither.
+    /// The union of keywords and ranges; throws for any other text.
     init(_ words: [(text: String, line: Int, path: String)]) throws(FieldError) {
         self.init()
         for (text, line, path) in words {
@@ -26,7 +26,7 @@ extension NodePortAddresses {
                         line: line,
                         path: path,
                         reason:
-                            "\(quoted(text)) is not one of primary, localhost, all, and no address range such as 192.0.2.0/24"
+                            "\(quoted(text)) is neither primary, localhost or all nor an address range such as 192.0.2.0/24"
                     )
                 }
                 ranges.append(range)
@@ -34,7 +34,7 @@ extension NodePortAddresses {
         }
     }
 
-    /// Its words and ranges, in the order in which they are written.
+    /// The keywords and ranges, in the order of the file.
     var words: [String] {
         let words: [(NodePortWord, Bool)] = [
             (.primary, includesPrimary), (.localhost, includesLocalhost), (.all, includesAll),
@@ -44,8 +44,8 @@ extension NodePortAddresses {
 }
 
 extension DaemonConfiguration {
-    /// Where node ports do not answer on loopback addresses though the configuration names them;
-    /// nil if they do, or are not asked to.
+    /// The loopback addresses that the configuration names but node ports do not accept, with the
+    /// reason, for people; nil if there is none.
     package func localhostLimit(_ families: [IPFamily]) -> String? {
         let support = chosenMode.localhost
         let asked = IPFamily.allCases.filter { family in
@@ -60,7 +60,7 @@ extension DaemonConfiguration {
         guard !unserved.isEmpty else { return nil }
         let reason =
             support == .never
-            ? "IPVS does not send on what comes from a loopback address"
+            ? "IPVS does not forward packets from a loopback address"
             : "the kernel has no route_localnet for IPv6"
         return
             "node ports do not answer on \(unserved.joined(separator: " or ")): \(reason)"

@@ -15,7 +15,7 @@ package actor KubernetesSource {
         package var context: String?
         /// API servers that replace those of the kubeconfig or pod, in the order to try.
         package var servers: [String] = []
-        package var contentType = APIContentType.protobuf
+        package var contentType = APIMediaType.protobuf
         /// Requests per second in the long run.
         package var qps = 5.0
         /// Requests in one burst.

@@ -5,7 +5,7 @@ import ServiceModel
 /// Converts the texts and numbers of fields, whatever their source. `path` is the position of the
 /// value, for errors.
 package enum FieldValues {
-    /// A required port number.
+    /// A required port number; throws if it is missing or out of range.
     package static func port(
         _ number: Int?,
         _ path: @autoclosure () -> FieldPath
@@ -17,7 +17,7 @@ package enum FieldValues {
         return port
     }
 
-    /// An optional port number; 0 and absent mean none.
+    /// An optional port number; nil if 0 or absent, throws if it is out of range.
     package static func optionalPort(
         _ number: Int?,
         _ path: @autoclosure () -> FieldPath
@@ -29,7 +29,7 @@ package enum FieldValues {
         return port
     }
 
-    /// TCP if absent.
+    /// TCP if absent or empty; throws for an unknown protocol.
     package static func transport(
         _ text: String?,
         _ path: @autoclosure () -> FieldPath
@@ -41,7 +41,7 @@ package enum FieldValues {
         return transport
     }
 
-    /// Why an endpoint can't have this address; nil if it can. As the API server validates
+    /// Why an endpoint cannot have this address; nil if it can. As the API server validates
     /// EndpointSlices (`ValidateEndpointIP`).
     package static func reasonAgainst(endpoint address: IPAddress) -> String? {
         let kind: String? =
@@ -57,7 +57,7 @@ package enum FieldValues {
         return kind.map { "\(address) is \($0), which an endpoint's address may not be" }
     }
 
-    /// Nil if absent or blank.
+    /// Nil if absent or blank; throws for any other text that is not an address.
     package static func address(
         _ text: String?,
         _ path: @autoclosure () -> FieldPath
@@ -67,7 +67,7 @@ package enum FieldValues {
         let trimmed = text.trimmed
         if trimmed.isEmpty { return nil }
         guard let address = IPAddress(trimmed) else {
-            throw ObjectError(path(), "\(quoted(text)) is not an IP address")
+            throw ObjectError(path(), "\(quoted(text)) is not \(addressNoun)")
         }
         return address
     }
@@ -78,58 +78,55 @@ package enum FieldValues {
         _ path: @autoclosure () -> FieldPath,
         _ leftOut: inout [ObjectError]
     ) -> [IPAddress] {
-        var result: [IPAddress] = []
-        for (index, text) in (texts ?? []).enumerated() {
-            do throws(ObjectError) {
-                let element = try address(text, path().appending(.element(index)))
-                if let element { result.append(element) }
-            } catch {
-                leftOut.append(error.adding("this address is left out"))
-            }
+        elements(texts, path, addressNoun, IPAddress.init) {
+            leftOut.append($0.adding("this address is left out"))
         }
-        return result
     }
 
-    /// Blank elements are skipped, as Kubernetes proxies do.
+    /// The addresses of a list. Blank elements are skipped, as Kubernetes proxies do; throws for any
+    /// other that is not an address.
     package static func addresses(
         _ texts: [String]?,
         _ path: @autoclosure () -> FieldPath
     ) throws(ObjectError) -> [IPAddress] {
-        var result: [IPAddress] = []
-        for (index, text) in (texts ?? []).enumerated() {
-            let element = try address(text, path().appending(.element(index)))
-            if let element { result.append(element) }
+        try elements(texts, path, addressNoun, IPAddress.init) { (error) throws(ObjectError) in
+            throw error
         }
-        return result
     }
 
-    /// CIDR ranges; blank elements are skipped.
+    /// The CIDR ranges of a list, as `addresses`.
     package static func prefixes(
         _ texts: [String]?,
         _ path: @autoclosure () -> FieldPath
     ) throws(ObjectError) -> [IPPrefix] {
-        var result: [IPPrefix] = []
-        for (index, text) in (texts ?? []).enumerated() {
-            let element = try prefix(text, path().appending(.element(index)))
-            if let element { result.append(element) }
+        try elements(texts, path, rangeNoun, IPPrefix.init) { (error) throws(ObjectError) in
+            throw error
         }
-        return result
     }
 
-    /// Nil if blank.
-    private static func prefix(
-        _ text: String,
-        _ path: @autoclosure () -> FieldPath
-    ) throws(ObjectError) -> IPPrefix? {
-        let trimmed = text.trimmed
-        guard !trimmed.isEmpty else { return nil }
-        guard let prefix = IPPrefix(trimmed) else {
-            throw ObjectError(
-                path(),
-                "\(quoted(text)) is not an address range such as 192.0.2.0/24"
-            )
+    /// The nouns of `"x" is not …`.
+    private static let addressNoun = "an IP address"
+    private static let rangeNoun = "an address range such as 192.0.2.0/24"
+
+    /// The elements of a list, without blank ones; `refuse` gets the error of each for which `parse`
+    /// returns nil.
+    private static func elements<Element, Failure: Error>(
+        _ texts: [String]?,
+        _ path: () -> FieldPath,
+        _ noun: String,
+        _ parse: (String) -> Element?,
+        _ refuse: (ObjectError) throws(Failure) -> Void
+    ) throws(Failure) -> [Element] {
+        var result: [Element] = []
+        for (index, text) in (texts ?? []).enumerated() {
+            if let element = parse(text) ?? parse(text.trimmed) {
+                result.append(element)
+            } else if !text.trimmed.isEmpty {
+                let path = path().appending(.element(index))
+                try refuse(ObjectError(path, "\(quoted(text)) is not \(noun)"))
+            }
         }
-        return prefix
+        return result
     }
 
     /// The clients admitted by source ranges; an empty list admits all. An invalid range admits
@@ -139,23 +136,16 @@ package enum FieldValues {
         _ path: @autoclosure () -> FieldPath,
         _ leftOut: inout [ObjectError]
     ) -> [IPPrefix] {
-        var result: [IPPrefix] = []
-        var isAllGood = true
-        for (index, text) in (texts ?? []).enumerated() {
-            do throws(ObjectError) {
-                let element = try prefix(text, path().appending(.element(index)))
-                if let element { result.append(element) }
-            } catch {
-                isAllGood = false
-                leftOut.append(error.adding("this range admits no client"))
-            }
+        let before = leftOut.count
+        let result = elements(texts, path, rangeNoun, IPPrefix.init) {
+            leftOut.append($0.adding("this range admits no client"))
         }
-        guard !isAllGood else { return result }
+        guard leftOut.count > before else { return result }
         let families = Set(result.map(\.family))
-        return result + IPPrefix.nobody.filter { !families.contains($0.family) }
+        return result + IPPrefix.unmatchable.filter { !families.contains($0.family) }
     }
 
-    /// One of a fixed set of words; nil if absent or empty.
+    /// One of a fixed set of words; nil if absent or empty, throws for any other text.
     package static func choice<Choice: RawRepresentable<String> & CaseIterable>(
         _ text: String?,
         of type: Choice.Type,

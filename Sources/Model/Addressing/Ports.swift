@@ -45,7 +45,7 @@ package enum TransportProtocol: String, Sendable, Hashable, CaseIterable, Compar
         }
     }
 
-    /// Case does not matter.
+    /// Ignores letter case; nil for other keywords.
     package init?(keyword: String) {
         guard let found = Self.allCases.first(where: { $0.keyword == keyword.lowercased() }) else {
             return nil

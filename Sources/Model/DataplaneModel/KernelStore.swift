@@ -1,36 +1,45 @@
 /// A part of the kernel's state that can be read, compared and changed.
 ///
-/// All calls block and must come from the dataplane thread. What a store changes itself never counts
-/// as a change, so no order of calls is better than another.
+/// All calls block and must come from the dataplane thread. A store's own changes are never reported
+/// by `changes(since:)`, whatever the order of calls.
 package protocol KernelStore {
-    /// What we own there; the same type serves as wanted and as observed state.
+    /// Fairlead's objects there, planned or observed.
     associatedtype State: Sendable & Equatable
-    /// What turns one state into another.
+    /// The changes from one state to another.
     associatedtype Diff: Sendable
 
-    /// Reads what we own, and nothing else. What other programs did before the mark is in the state,
-    /// what they do after it shows in `changes`; what they do while it is read is in either, or both.
+    /// Reads Fairlead's objects and no others. Other programs' changes before the mark are in the
+    /// state, later ones in `changes`, and those made during the read in at least one of the two.
+    ///
+    /// - Throws: if the kernel refuses the read.
     func observe() throws(DataplaneError) -> Observation<State>
 
-    /// Makes the changes. After an error the state is unknown: observe again.
+    /// Applies the changes. Objects that the kernel refuses alone are failures of the report.
+    ///
+    /// - Throws: if the rest was not applied either. The state is unknown then: observe again.
     func apply(_ diff: Diff) throws(DataplaneError) -> ApplyReport
 
-    /// What other programs did since the mark, at a cost that does not grow with what is there. The
-    /// answer stays the same for a mark until more happens.
+    /// Other programs' changes since the mark; the cost does not depend on the number of objects.
+    /// The answer for a mark only changes with further changes.
+    ///
+    /// - Throws: if the kernel refuses to answer.
     func changes(since mark: ChangeMark) throws(DataplaneError) -> ForeignChanges
 
-    /// Does what time brings, such as ending what has drained, and compares a small part of what is
-    /// there, another one at each call, with `plan` where numbers would not show a difference; one
-    /// that it finds is a certain change. Nil where the kernel is not known to hold any plan.
+    /// Does the work that has become due, such as removing drained real servers. Where counters do
+    /// not show every change, also compares a small part of the kernel's state with `plan`, another
+    /// part at each call; a difference is a certain change. `plan` is nil if the kernel is not known
+    /// to hold one.
+    ///
+    /// - Throws: if the kernel refuses the work or the comparison.
     func performDueWork(expecting plan: State?) throws(DataplaneError)
 }
 
 extension KernelStore {
-    /// Nothing ever becomes due, and whatever differs shows in `changes`.
+    /// Nothing becomes due, and `changes` shows every difference.
     package func performDueWork(expecting plan: State?) throws(DataplaneError) {}
 }
 
-/// What a store read, and when that was.
+/// A state that a store read, and the mark of that moment.
 package struct Observation<State: Sendable & Equatable>: Sendable, Equatable {
     package var state: State
     package var mark: ChangeMark
@@ -41,40 +50,38 @@ package struct Observation<State: Sendable & Equatable>: Sendable, Equatable {
     }
 }
 
-/// How many changes of other programs a store had noticed at some time.
+/// How many changes by other programs a store had noticed at one moment.
 package struct ChangeMark: Sendable, Equatable {
-    /// Times that what we own was seen to be other than it was left.
+    /// Changes of Fairlead's objects that were seen.
     package var certain = 0
-    /// Times that it may have been changed in a way that numbers would not show.
+    /// Occasions on which they may have been changed unseen.
     package var possible = 0
 
-    /// Nothing was noticed yet.
+    /// No change noticed.
     package init() {}
 
-    /// What was noticed between an earlier mark and this one.
+    /// The changes noticed between an earlier mark and this one.
     package func changes(since earlier: ChangeMark) -> ForeignChanges {
         if certain != earlier.certain { return .certain }
         return possible != earlier.possible ? .possible : .none
     }
 }
 
-/// What other programs did to what we own.
+/// Whether other programs changed Fairlead's objects.
 package enum ForeignChanges: Sendable {
     case none
-    /// It may have been changed, and only reading it can tell.
+    /// They may have; only a read shows it.
     case possible
-    /// It was changed.
     case certain
 }
 
-/// What an `apply` did.
+/// The result of an `apply`.
 package struct ApplyReport: Sendable, Equatable {
     /// Changed objects: chains, jumps, sets and their entries, servers, addresses.
     package var operations: Int
-    /// How often the work was done again because somebody else changed the table meanwhile.
+    /// How often the work was repeated because another program changed the table meanwhile.
     package var conflicts: Int
-    /// Objects that could not be changed although all the rest was; only in them does the kernel
-    /// differ from what was wanted.
+    /// Objects that could not be changed; the kernel differs from the plan in them alone.
     package var failures: [DataplaneError]
 
     package init(operations: Int = 0, conflicts: Int = 0, failures: [DataplaneError] = []) {

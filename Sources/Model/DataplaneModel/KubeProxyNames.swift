@@ -1,7 +1,7 @@
 package import Addressing
 
-/// What kube-proxy calls its objects in the kernel, which is all that tells them from those of
-/// others: kubelet, kube-router and network plugins have names that begin with `KUBE-` too.
+/// The names of kube-proxy's objects in the kernel. Only the whole name identifies one: kubelet,
+/// kube-router and network plugins also use names that begin with `KUBE-`.
 package enum KubeProxyNames {
     /// Its table in nftables mode, in the families ip and ip6.
     package static let table = "kube-proxy"
@@ -32,7 +32,7 @@ package enum KubeProxyNames {
         "KUBE-IPVS-FILTER", "KUBE-IPVS-OUT-FILTER",
     ]
 
-    /// Those of Service ports and endpoints; `KUBE-XLB-` until Kubernetes 1.23.
+    /// The prefixes of chains of Service ports and endpoints; `KUBE-XLB-` until Kubernetes 1.23.
     private static let hashedPrefixes = [
         "KUBE-SVC-", "KUBE-SVL-", "KUBE-EXT-", "KUBE-FW-", "KUBE-SEP-", "KUBE-XLB-",
     ]
@@ -44,7 +44,7 @@ package enum KubeProxyNames {
             || (UInt8(ascii: "2")...UInt8(ascii: "7")).contains(byte)
     }
 
-    /// What a set is for; the end of its name.
+    /// The purpose of a set, as the end of its name.
     package enum SetRole: String, CaseIterable {
         case nodePortsTCP = "NODE-PORT-TCP"
         case nodePortsUDP = "NODE-PORT-UDP"
@@ -65,7 +65,7 @@ package enum KubeProxyNames {
         case addresses = "IPVS-IPS"
     }
 
-    /// The kernel takes 31 bytes, to which kube-proxy cuts two names of IPv6.
+    /// The name of a set, at most 31 bytes, to which kube-proxy truncates two names of IPv6.
     package static func set(_ role: SetRole, _ family: IPFamily) -> String {
         let prefix = family == .ipv4 ? "KUBE-" : "KUBE-6-"
         return String((prefix + role.rawValue).prefix(31))

@@ -7,11 +7,11 @@ package protocol PlanRenderer {
 
     init(family: IPFamily)
 
-    /// In the dialects of the kernel's own tools.
+    /// As text in the languages of the kernel's tools.
     func render(_ state: State) -> String
     func render(_ diff: Diff) -> String
 
-    /// For JSON.
+    /// As a value to encode as JSON.
     func document(_ state: State) -> any Encodable
     func document(_ diff: Diff) -> any Encodable
 }

@@ -1,5 +1,5 @@
-/// How the kernel is programmed. What a mode does is said where it is planned (`PlannedMode`) and
-/// installed (`InstalledMode`).
+/// How the kernel is programmed; see `PlannedMode` for a mode's plans and `InstalledMode` for its
+/// stores.
 package enum ProxyMode: String, Sendable, Hashable, CaseIterable, Comparable {
     case iptables
     case ipvs
@@ -21,13 +21,13 @@ package enum ProxyMode: String, Sendable, Hashable, CaseIterable, Comparable {
     package var needsNodeAddresses: Bool { self == .ipvs }
 }
 
-/// What a mode can do about node ports on 127.0.0.1. None can on ::1, as the kernel has no
-/// `route_localnet` for IPv6.
+/// Whether node ports work on 127.0.0.1 in a mode. They work on ::1 in none, because the kernel has
+/// no `route_localnet` for IPv6.
 package enum LocalhostSupport: Sendable {
-    /// They answer there unless the settings say no (iptables, as with kube-proxy).
+    /// Unless the settings forbid it (iptables, as with kube-proxy).
     case unlessRefused
-    /// They answer there if the settings ask for it (nftables).
+    /// If the settings ask for it (nftables).
     case onRequest
-    /// They can't: IPVS does not forward packets from a loopback address.
+    /// Never: IPVS does not forward packets from a loopback address.
     case never
 }

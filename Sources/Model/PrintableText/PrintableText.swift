@@ -1,10 +1,10 @@
-/// `text` in quotes, truncated and without control characters: it may be hostile.
+/// `printable(text)` in quotes.
 package func quoted(_ text: String) -> String {
     "\"\(printable(text))\""
 }
 
-/// At most `limit` characters of `text`; control characters, and those that turn the reading direction
-/// or can't be seen, replaced.
+/// The first `limit` Unicode scalars of `text`, which may be hostile: control characters, invisible
+/// ones and those that change the reading direction become U+FFFD, and `…` marks the cut.
 package func printable(_ text: String, limit: Int = 80) -> String {
     var result = ""
     for scalar in text.unicodeScalars.prefix(limit) {

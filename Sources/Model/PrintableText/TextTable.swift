@@ -1,8 +1,8 @@
-/// Rows of cells whose columns stand below each other.
+/// Rows of cells in aligned columns.
 package struct TextTable: Sendable {
     /// Rows may have fewer cells than others.
     package var rows: [[String]]
-    /// Columns from here on hold numbers and are aligned to the right.
+    /// The first of the columns with numbers, which are aligned to the right.
     private let firstNumber: Int
 
     package init(_ rows: [[String]] = [], numbersFrom firstNumber: Int = .max) {

@@ -12,7 +12,7 @@ package struct ObjectIssue: Sendable, Hashable, Comparable, CustomStringConverti
     /// `namespace/name`, as far as known.
     package var object: String?
     package var reason: String
-    /// The Service that is not served as it is written for it; nil where that is not known.
+    /// The Service that is not served as written because of the issue; nil if that is not known.
     package var service: ServiceName?
 
     package init(

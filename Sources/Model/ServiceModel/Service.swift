@@ -30,8 +30,8 @@ package struct Service: Sendable, Hashable {
     package var forwarding: Forwarding
     /// Only on Services from files.
     package var healthCheck: HealthCheck?
-    /// Its source no longer has it, but the removal guard keeps it. It gets no frontend that
-    /// another Service claims.
+    /// Missing from its source and kept by the removal guard. It gets no frontend that another
+    /// Service claims.
     package var isHeld = false
 
     /// `families` defaults to those of `clusterIPs`.
@@ -78,10 +78,10 @@ package struct Service: Sendable, Hashable {
 }
 
 extension IPPrefix {
-    /// One range per family without any client, for a Service that admits none. The kernel drops
-    /// packets from the limited broadcast address (`ipv4_is_lbcast` in `ip_route_input`) and from
-    /// IPv6 multicast addresses (`ip6_rcv`).
-    package static let nobody: [IPPrefix] = [
+    /// For a Service that admits no client: a range of each family that cannot match a packet. The
+    /// kernel drops packets from the limited broadcast address (`ipv4_is_lbcast` in
+    /// `ip_route_input`) and from IPv6 multicast addresses (`ip6_rcv`).
+    package static let unmatchable: [IPPrefix] = [
         "255.255.255.255/32", "ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff/128",
     ].compactMap { IPPrefix($0) }
 }
@@ -90,13 +90,9 @@ extension IPPrefix {
 ///
 /// Ordered by precedence: if both have a Service of the same name, or two Services claim a frontend
 /// in the same role, the cluster's wins.
-package enum ServiceOrigin: Int, Sendable, Hashable, Comparable, CaseIterable {
+package enum ServiceOrigin: Sendable, Hashable, Comparable, CaseIterable {
     case cluster
     case files
-
-    package static func < (left: ServiceOrigin, right: ServiceOrigin) -> Bool {
-        left.rawValue < right.rawValue
-    }
 
     /// For messages: "from the cluster".
     package var noun: String {
@@ -110,13 +106,8 @@ package enum ServiceOrigin: Int, Sendable, Hashable, Comparable, CaseIterable {
 /// What decides between claims to a frontend, besides the kind of the frontend.
 package struct ClaimStanding: Sendable, Hashable {
     package var origin: ServiceOrigin
-    /// The source no longer has the Service: any other claim takes precedence.
+    /// Kept by the removal guard: any other claim takes precedence.
     package var isHeld: Bool
-
-    package init(origin: ServiceOrigin, isHeld: Bool = false) {
-        self.origin = origin
-        self.isHeld = isHeld
-    }
 }
 
 extension Service {

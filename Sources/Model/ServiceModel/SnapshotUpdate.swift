@@ -17,8 +17,8 @@ package struct SnapshotUpdate: Sendable {
         self.removals = removals
     }
 
-    /// Adds the update that came afterwards, as if both had come as one: what either changed is changed,
-    /// and how an object went stays what the update said by which it went, named or not.
+    /// Joins the next update to this one. The result names the changes of both, and for each removed
+    /// object how the update that removed it said it was removed, named or not.
     package mutating func join(_ later: SnapshotUpdate) {
         let unnamed = later.changed == .all ? Removals.Kind.missing : .deleted
         for name in later.changed.names(snapshot, later.snapshot) {

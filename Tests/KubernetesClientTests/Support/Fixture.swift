@@ -1,7 +1,8 @@
 import Foundation
-import KubernetesClient
 import KubernetesTestServer
 import Logging
+
+@testable import KubernetesClient
 
 /// A directory of its own, gone afterwards.
 func withDirectory(_ body: (String) async throws -> Void) async throws {

@@ -30,11 +30,11 @@ func withSource(
     await source.stop()
 }
 
-/// Asks until it is so, for a minute at least.
+/// Waits for the condition, for at least a minute; false if it did not become true.
 func eventually(_ condition: () async throws -> Bool) async rethrows -> Bool {
     for _ in 0..<30_000 {
         if try await condition() { return true }
-        // A cancelled test ends by its condition.
+        // Cancellation only shortens the waits: the condition decides.
         try? await Task.sleep(for: .milliseconds(2))
     }
     return false

@@ -1,7 +1,7 @@
-/// Kubernetes' feature gates, of which kube-proxy takes every one: the names in the documentation's
-/// table for 1.37, which has those of 1.36 too unless they went with it.
+/// Kubernetes' feature gates, all of which kube-proxy accepts: those documented for 1.37, which include
+/// those of 1.36 that it did not remove.
 package enum FeatureGates {
-    /// How far a gate has come, in the words of `kubernetes_feature_enabled`.
+    /// The stage of a gate, as in the metric `kubernetes_feature_enabled`.
     private enum Stage: String {
         case alpha = "ALPHA"
         case beta = "BETA"
@@ -11,8 +11,8 @@ package enum FeatureGates {
 
     private struct Gate {
         let stage: Stage
-        /// As what the gate counts however it is set, and why; nil if it counts as it is set or
-        /// changes nothing to be seen from outside.
+        /// The value that the gate always has here, and why; nil if it is used as set, or has no
+        /// visible effect.
         let fixed: (isOn: Bool, reason: String)?
 
         init(_ stage: Stage) {
@@ -20,62 +20,66 @@ package enum FeatureGates {
             fixed = nil
         }
 
-        init(_ stage: Stage, counts isOn: Bool, _ reason: String) {
+        init(_ stage: Stage, always isOn: Bool, _ reason: String) {
             self.stage = stage
             fixed = (isOn, reason)
         }
     }
 
-    /// The stage of a gate in Kubernetes 1.37, empty for one that is generally available, as there;
-    /// `UNKNOWN` for one of another component and for what is no gate.
+    /// The stage of a proxy's gate in Kubernetes 1.37, empty if it is generally available; `UNKNOWN`
+    /// for any other name.
     package static func stage(of name: String) -> String {
         proxy[name]?.stage.rawValue ?? "UNKNOWN"
     }
 
-    /// Why a gate does not count as it is set; nil if it does, or is none of a proxy's.
+    /// Why a gate is not used as set; nil if it is, or if it is another component's.
     static func reasonAgainst(_ name: String, _ isOn: Bool) -> String? {
         if let gate = proxy[name] {
             return gate.fixed.flatMap { $0.isOn == isOn ? nil : $0.reason }
         }
         return others.contains(name)
-            ? nil : "no feature gate that Kubernetes 1.37 documents"
+            ? nil : "not a feature gate documented for Kubernetes 1.37"
     }
 
-    /// Gates that a proxy has: those that change what it does, the collective ones, and those of its
+    /// The gates of a proxy: those that change its behaviour, the collective ones, and those of its
     /// log.
     private static let proxy: [String: Gate] = [
         "AllowServiceExternalIPs": Gate(.deprecated),
-        "KubeProxyIPVS": Gate(.deprecated, counts: true, "mode ipvs stays"),
+        "KubeProxyIPVS": Gate(.deprecated, always: true, "mode ipvs is always available"),
         "KubeProxyNFTablesLocalhostNodePorts": Gate(.alpha),
-        "NFTablesNetlink": Gate(.beta, counts: true, "the kernel is always spoken to over netlink"),
-        "NFTablesProxyMode": Gate(.stable, counts: true, "mode nftables is always there"),
+        "NFTablesNetlink": Gate(
+            .beta,
+            always: true,
+            "the kernel is always programmed over netlink"
+        ),
+        "NFTablesProxyMode": Gate(.stable, always: true, "mode nftables is always available"),
         "KubeProxyDrainingTerminatingNodes": Gate(
             .stable,
-            counts: true,
-            "a node about to go is always drained"
+            always: true,
+            "a node about to be removed is always drained"
         ),
-        "LoadBalancerIPMode": Gate(.stable, counts: true, "ipMode always counts"),
+        "LoadBalancerIPMode": Gate(.stable, always: true, "ipMode is always honoured"),
         "MultiCIDRServiceAllocator": Gate(
             .stable,
-            counts: true,
-            "ServiceCIDRs always count where there are any"
+            always: true,
+            "ServiceCIDRs are always used"
         ),
-        "PreferSameTrafficDistribution": Gate(.stable, counts: true, "hints always count"),
-        "ServiceTrafficDistribution": Gate(.stable, counts: true, "hints always count"),
-        "TopologyAwareHints": Gate(.stable, counts: true, "hints always count"),
+        "PreferSameTrafficDistribution": Gate(.stable, always: true, "hints are always honoured"),
+        "ServiceTrafficDistribution": Gate(.stable, always: true, "hints are always honoured"),
+        "TopologyAwareHints": Gate(.stable, always: true, "hints are always honoured"),
         "WatchListClient": Gate(
             .beta,
-            counts: true,
+            always: true,
             "lists are always streamed where the API server can"
         ),
-        "ClientsAllowCBOR": Gate(.alpha, counts: false, "contentType is protobuf or JSON"),
-        "ClientsPreferCBOR": Gate(.alpha, counts: false, "contentType is protobuf or JSON"),
+        "ClientsAllowCBOR": Gate(.alpha, always: false, "contentType is protobuf or JSON"),
+        "ClientsPreferCBOR": Gate(.alpha, always: false, "contentType is protobuf or JSON"),
         "ComponentFlagz": Gate(
             .beta,
-            counts: false,
+            always: false,
             "there is no /flagz; /configz shows the configuration"
         ),
-        "NativeHistograms": Gate(.alpha, counts: false, "histograms have fixed buckets"),
+        "NativeHistograms": Gate(.alpha, always: false, "histograms have fixed buckets"),
         "AllAlpha": Gate(.alpha),
         "AllBeta": Gate(.beta),
         "ContextualLogging": Gate(.beta),
@@ -83,7 +87,7 @@ package enum FeatureGates {
         "LoggingBetaOptions": Gate(.beta),
     ]
 
-    /// Gates of other components, and those that change nothing to be seen from outside.
+    /// The gates of other components, and those without a visible effect.
     private static let others = Set(
         """
         APIResponseCompression APIServerIdentity APIServerTracing

@@ -8,13 +8,13 @@ struct KubeProxyDocument {
     static let kind = "KubeProxyConfiguration"
 
     var value: YAMLValue
-    /// Keys given twice and documents left alone.
-    var oddities: [FieldError]
+    /// Repeated keys and ignored documents.
+    var warnings: [FieldError]
 
-    /// None if the text is something else, such as our own form. Throws if it is such a document and
-    /// cannot be parsed.
+    /// Those in a text; none in Fairlead's own form. Throws if the text may hold one and cannot be
+    /// parsed.
     static func all(in text: String) throws(FieldError) -> [Self] {
-        // Most texts are our own form, and need no second look.
+        // Most texts are Fairlead's own form.
         guard text.contains(kind) || text.contains("\(group)/") else { return [] }
         let (documents, overridden) = YAMLText.documentsTakingLastKeys(text)
         let lines = text.split(separator: "\n", omittingEmptySubsequences: false)
@@ -25,8 +25,8 @@ struct KubeProxyDocument {
         for value in values {
             guard let fields = try? Fields(value) else { continue }
             let kind = (try? fields.string("kind")) ?? nil
-            if isOurs(fields, kind) {
-                found.append(Self(value: value, oddities: []))
+            if isOne(fields, kind) {
+                found.append(Self(value: value, warnings: []))
             } else if kind == "ConfigMap" {
                 found += try inConfigMap(fields, lines: lines)
             } else {
@@ -34,18 +34,18 @@ struct KubeProxyDocument {
                     FieldError(
                         line: value.line,
                         path: "",
-                        reason: "left alone: a document of kind \(kind.map(quoted) ?? "none")"
+                        reason: "ignored: a document of kind \(kind.map(quoted) ?? "none")"
                     )
                 )
             }
         }
         guard !found.isEmpty else { return [] }
-        found[0].oddities += overridden + others
+        found[0].warnings += overridden + others
         return found
     }
 
-    /// What a list holds (`kubectl get -o yaml` of several objects), lists inside it too; anything
-    /// else is itself.
+    /// The items of a list (`kubectl get -o yaml` of several objects), nested lists included; for
+    /// anything else, the value itself.
     private static func items(of value: YAMLValue) throws(FieldError) -> [YAMLValue] {
         guard let fields = try? Fields(value), let kind = try? fields.string("kind"),
             ["List", "ConfigMapList"].contains(kind)
@@ -58,7 +58,7 @@ struct KubeProxyDocument {
                 found += try items(of: item)
                 continue
             }
-            // The items of a typed list come without a kind of their own.
+            // The items of a typed list have no kind.
             let kind = YAMLValue(line: item.line, content: .scalar("ConfigMap", isPlain: true))
             entries.append(YAMLValue.Entry(key: "kind", keyLine: item.line, value: kind))
             found.append(YAMLValue(line: item.line, content: .mapping(entries)))
@@ -66,12 +66,12 @@ struct KubeProxyDocument {
         return found
     }
 
-    private static func isOurs(_ fields: Fields, _ kind: String?) -> Bool {
+    private static func isOne(_ fields: Fields, _ kind: String?) -> Bool {
         let version = (try? fields.string("apiVersion")) ?? nil
         return kind == Self.kind || version?.hasPrefix("\(group)/") == true
     }
 
-    /// kubeadm and others keep the file in a ConfigMap, as the text of one of its keys.
+    /// kubeadm and others keep the file in a ConfigMap, as the value of a key.
     private static func inConfigMap(
         _ fields: Fields,
         lines: [Substring]
@@ -82,14 +82,14 @@ struct KubeProxyDocument {
             guard let text = (try? data.string(name)) ?? nil, let value = data.value(name) else {
                 continue
             }
-            // A block's text begins on the line after its sign; other text is on one line.
+            // A block scalar begins on the line after its indicator; other text is on one line.
             let first = value.line <= lines.count ? lines[value.line - 1] : ""
             let isBlock = first.last.map { "|>-+".contains($0) } ?? false
             let place = { (line: Int) in isBlock ? value.line + line : value.line }
             do throws(FieldError) {
                 for var document in try all(in: text) {
                     document.value = document.value.moved(place)
-                    document.oddities = document.oddities.map { $0.moved(place) }
+                    document.warnings = document.warnings.map { $0.moved(place) }
                     found.append(document)
                 }
             } catch {
@@ -101,7 +101,7 @@ struct KubeProxyDocument {
 }
 
 extension YAMLValue {
-    /// With other line numbers, all the way down.
+    /// The same value with other line numbers.
     fileprivate func moved(_ place: (Int) -> Int) -> YAMLValue {
         let content: Content =
             switch self.content {

@@ -4,21 +4,15 @@ import PrintableText
 /// The fields of `KubeProxyConfiguration` v1alpha1, as of Kubernetes 1.36 and those added since
 /// (`k8s.io/kube-proxy/config/v1alpha1`).
 enum KubeProxyFields {
-    /// What is done with a field.
+    /// How a field is treated.
     enum Treatment: Equatable {
         case honoured
-        /// Accepted for nothing, which is said unless the value is one of `harmless`: kube-proxy's
-        /// default and what stands for it.
+        /// Accepted without effect, with a warning unless the value is one of `harmless`:
+        /// kube-proxy's default and its other spellings.
         case unhonoured(reason: String, harmless: [String])
     }
 
-    private static let windows = Treatment.unhonoured(
-        reason: "kube-proxy does not honour it on Linux either",
-        harmless: ["", "false", "0"]
-    )
-
-    /// Fields that the table of fields (`ConfigurationField.root`) has too, at the same paths and with
-    /// the same meaning.
+    /// Fields with the same path and meaning in Fairlead's configuration (`ConfigurationField.root`).
     static let shared: Set = [
         "ipvs.excludeCIDRs", "ipvs.strictARP", "ipvs.tcpTimeout", "ipvs.tcpFinTimeout",
         "ipvs.udpTimeout", "oomScoreAdj", "conntrack.maxPerCore", "conntrack.min",
@@ -26,7 +20,7 @@ enum KubeProxyFields {
         "conntrack.tcpBeLiberal", "conntrack.udpTimeout", "conntrack.udpStreamTimeout",
     ]
 
-    /// By path. What is below a listed path belongs to it.
+    /// By path; a path includes everything below it.
     static let all: [(path: String, treatment: Treatment)] =
         [
             "apiVersion", "kind", "featureGates", "clientConnection.kubeconfig",
@@ -40,67 +34,50 @@ enum KubeProxyFields {
             "detectLocal.interfaceNamePrefix", "clusterCIDR", "nodePortAddresses",
         ].map { ($0, .honoured) } + shared.map { ($0, .honoured) }
         + [
-            (
+            ignored(
                 "clientConnection.acceptContentTypes",
-                .unhonoured(
-                    reason: "contentType decides, and JSON is always understood",
-                    harmless: [""]
-                )
+                "contentType decides, and JSON is always understood",
+                [""]
             ),
-            (
-                "clientConnection.qps",
-                .unhonoured(reason: "there is one watch a resource to limit", harmless: ["0", "5"])
-            ),
-            (
-                "clientConnection.burst",
-                .unhonoured(
-                    reason: "there is one watch a resource to limit",
-                    harmless: ["0", "10"]
-                )
-            ),
-            (
+            ignored("clientConnection.qps", "there is one watch for each resource", ["0", "5"]),
+            ignored("clientConnection.burst", "there is one watch for each resource", ["0", "10"]),
+            ignored(
                 "logging.flushFrequency",
-                .unhonoured(
-                    reason: "lines are written at once",
-                    harmless: ["0", "0s", "5s", "5000000000"]
-                )
+                "lines are written at once",
+                ["0", "0s", "5s", "5000000000"]
             ),
-            (
-                "logging.vmodule",
-                .unhonoured(reason: "levels are not set by source file", harmless: [""])
-            ),
-            (
+            ignored("logging.vmodule", "levels are not set by source file", [""]),
+            ignored(
                 "logging.options",
-                .unhonoured(
-                    reason: "lines are written at once, to one stream",
-                    harmless: ["", "0", "false"]
-                )
+                "lines are written at once, to one stream",
+                ["", "0", "false"]
             ),
-            (
+            ignored(
                 "iptables.snatNodeInternalIP",
-                .unhonoured(
-                    reason: "the source becomes the address of the interface taken",
-                    harmless: ["false"]
-                )
+                "the source becomes the address of the outgoing interface",
+                ["false"]
             ),
-            (
-                "enableProfiling",
-                .unhonoured(reason: "there is no profiler in it; use perf", harmless: ["false"])
-            ),
-            (
-                "showHiddenMetricsForVersion",
-                .unhonoured(reason: "no metric is hidden", harmless: [""])
-            ),
-            (
+            ignored("enableProfiling", "there is no built-in profiler; use perf", ["false"]),
+            ignored("showHiddenMetricsForVersion", "no metric is hidden", [""]),
+            ignored(
                 "configSyncPeriod",
-                .unhonoured(
-                    reason: "what was received is not handed on again",
-                    harmless: ["0", "0s", "15m", "15m0s"]
-                )
-            ), ("winkernel", windows), ("windowsRunAsService", windows), ("portRange", windows),
+                "every change is passed on at once and only once",
+                ["0", "0s", "15m", "15m0s"]
+            ),
         ]
+        + ["winkernel", "windowsRunAsService", "portRange"].map {
+            ignored($0, "kube-proxy does not honour it on Linux either", ["", "false", "0"])
+        }
 
-    /// Fields that kube-proxy would not know. It warns, and goes on without them.
+    private static func ignored(
+        _ path: String,
+        _ reason: String,
+        _ harmless: [String]
+    ) -> (path: String, treatment: Treatment) {
+        (path, .unhonoured(reason: reason, harmless: harmless))
+    }
+
+    /// Fields unknown to kube-proxy, which warns about them and continues.
     static func unknown(in value: YAMLValue, path: String = "") -> [FieldError] {
         guard case .mapping(let entries) = value.content else { return [] }
         return entries.flatMap { entry -> [FieldError] in
@@ -113,7 +90,7 @@ enum KubeProxyFields {
                 FieldError(
                     line: entry.keyLine,
                     path: printable(path),
-                    reason: "unknown field, which does not count"
+                    reason: "unknown field, ignored"
                 )
             ]
         }

@@ -1,10 +1,18 @@
 extension KubeProxyFlag {
-    /// The option that carries one flag, as `name=value`.
+    /// Parses `name=value`; nil for any other form, or if kube-proxy has no such flag.
+    package init?(parsing text: String) {
+        guard let equals = text.firstIndex(of: "=") else { return nil }
+        let name = String(text[..<equals])
+        guard Self.specification(name) != nil else { return nil }
+        self.init(name: name, value: String(text[text.index(after: equals)...]))
+    }
+
+    /// The option for one flag, as `name=value`.
     package static let option = "--kube-proxy-flag"
 
-    /// A command line with each of kube-proxy's flags turned into `option` and its value, so that
-    /// there need not be an option for each: `--masquerade-all`, `--proxy-mode=ipvs`,
-    /// `--proxy-mode ipvs` and, after `run`, `-v=2`, `-v 2` and `-v2`.
+    /// Replaces each of kube-proxy's flags in a command line by `option` and `name=value`, so that one
+    /// option is enough for all: `--masquerade-all`, `--proxy-mode=ipvs`, `--proxy-mode ipvs` and,
+    /// after `run`, `-v=2`, `-v 2` and `-v2`.
     package static func rewriting(_ arguments: [String]) -> [String] {
         var result: [String] = []
         var rest = arguments[...]
@@ -25,7 +33,7 @@ extension KubeProxyFlag {
             } else if let next = rest.popFirst() {
                 result += [option, "\(name)=\(next)"]
             } else {
-                // Without its value it is unknown, which is said about its own name.
+                // Left as it is, so that the error names the flag.
                 result.append(argument)
             }
         }

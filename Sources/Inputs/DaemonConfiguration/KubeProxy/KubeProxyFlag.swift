@@ -4,30 +4,17 @@ package struct KubeProxyFlag: Sendable, Equatable {
     package var name: String
     package var value: String
 
-    package init(name: String, value: String) {
-        self.name = name
-        self.value = value
-    }
-
-    /// Reads `name=value`; nil if it is none or kube-proxy has no such flag.
-    package init?(parsing text: String) {
-        guard let equals = text.firstIndex(of: "=") else { return nil }
-        let name = String(text[..<equals])
-        guard Self.specification(name) != nil else { return nil }
-        self.init(name: name, value: String(text[text.index(after: equals)...]))
-    }
-
-    /// What a flag does.
+    /// The effect of a flag.
     enum Meaning: Sendable {
         /// Sets these fields of `KubeProxyConfiguration`.
         case fields([String], Kind)
-        /// Names API servers in place of the kubeconfig's.
+        /// Replaces the kubeconfig's API servers.
         case master
-        /// Moves a server of ours, whose address is at this path, to another port; 0 ends it.
+        /// Sets the port of the server whose address is at this path; 0 disables the server.
         case port(String)
-        /// Accepted for nothing.
+        /// Accepted without effect.
         case unhonoured(reason: String)
-        /// Asks for something that is another command here.
+        /// Refused: another command of Fairlead does this.
         case otherCommand(String)
     }
 
@@ -35,17 +22,17 @@ package struct KubeProxyFlag: Sendable, Equatable {
     enum Kind: Sendable {
         case value
         case boolean
-        /// With commas between.
+        /// Separated by commas.
         case list
-        /// `name=true`, with commas between.
+        /// `name=true`, separated by commas.
         case gates
     }
 
-    /// A flag of kube-proxy's.
+    /// One of kube-proxy's flags.
     struct Specification: Sendable {
         var name: String
         var meaning: Meaning
-        /// It counts even beside a configuration file.
+        /// It is used even with a configuration file.
         var goesWithFile = false
 
         var isBoolean: Bool {
@@ -82,31 +69,29 @@ package struct KubeProxyFlag: Sendable, Equatable {
             field("detect-local-mode", "detectLocalMode"),
             field("pod-bridge-interface", "detectLocal.bridgeInterface"),
             field("pod-interface-name-prefix", "detectLocal.interfaceNamePrefix"),
-            field("nodeport-addresses", "nodePortAddresses", .list),
+            field("nodeport-addresses", "nodePortAddresses", kind: .list),
             field("bind-address", "bindAddress"),
-            field("bind-address-hard-fail", "bindAddressHardFail", .boolean),
+            field("bind-address-hard-fail", "bindAddressHardFail", kind: .boolean),
             field("healthz-bind-address", "healthzBindAddress"),
             field("metrics-bind-address", "metricsBindAddress"),
             Specification(name: "healthz-port", meaning: .port("healthzBindAddress")),
             Specification(name: "metrics-port", meaning: .port("metricsBindAddress")),
-            Specification(
-                name: "masquerade-all",
-                meaning: .fields(["iptables.masqueradeAll", "nftables.masqueradeAll"], .boolean)
-            ), field("iptables-masquerade-bit", "iptables.masqueradeBit"),
-            field("iptables-localhost-nodeports", "iptables.localhostNodePorts", .boolean),
-            // kube-proxy has no such flags for nftables, and takes these.
-            Specification(
-                name: "iptables-sync-period",
-                meaning: .fields(["iptables.syncPeriod", "nftables.syncPeriod"], .value)
+            field(
+                "masquerade-all",
+                "iptables.masqueradeAll",
+                "nftables.masqueradeAll",
+                kind: .boolean
             ),
-            Specification(
-                name: "iptables-min-sync-period",
-                meaning: .fields(["iptables.minSyncPeriod", "nftables.minSyncPeriod"], .value)
-            ), field("ipvs-sync-period", "ipvs.syncPeriod"),
+            field("iptables-masquerade-bit", "iptables.masqueradeBit"),
+            field("iptables-localhost-nodeports", "iptables.localhostNodePorts", kind: .boolean),
+            // For nftables, too, for which kube-proxy has no flags of its own.
+            field("iptables-sync-period", "iptables.syncPeriod", "nftables.syncPeriod"),
+            field("iptables-min-sync-period", "iptables.minSyncPeriod", "nftables.minSyncPeriod"),
+            field("ipvs-sync-period", "ipvs.syncPeriod"),
             field("ipvs-min-sync-period", "ipvs.minSyncPeriod"),
             field("ipvs-scheduler", "ipvs.scheduler"),
-            field("ipvs-exclude-cidrs", "ipvs.excludeCIDRs", .list),
-            field("ipvs-strict-arp", "ipvs.strictARP", .boolean),
+            field("ipvs-exclude-cidrs", "ipvs.excludeCIDRs", kind: .list),
+            field("ipvs-strict-arp", "ipvs.strictARP", kind: .boolean),
             field("ipvs-tcp-timeout", "ipvs.tcpTimeout"),
             field("ipvs-tcpfin-timeout", "ipvs.tcpFinTimeout"),
             field("ipvs-udp-timeout", "ipvs.udpTimeout"),
@@ -114,12 +99,12 @@ package struct KubeProxyFlag: Sendable, Equatable {
             field("conntrack-min", "conntrack.min"),
             field("conntrack-tcp-timeout-established", "conntrack.tcpEstablishedTimeout"),
             field("conntrack-tcp-timeout-close-wait", "conntrack.tcpCloseWaitTimeout"),
-            field("conntrack-tcp-be-liberal", "conntrack.tcpBeLiberal", .boolean),
+            field("conntrack-tcp-be-liberal", "conntrack.tcpBeLiberal", kind: .boolean),
             field("conntrack-udp-timeout", "conntrack.udpTimeout"),
             field("conntrack-udp-timeout-stream", "conntrack.udpStreamTimeout"),
             field("oom-score-adj", "oomScoreAdj"),
-            field("feature-gates", "featureGates", .gates),
-            field("profiling", "enableProfiling", .boolean),
+            field("feature-gates", "featureGates", kind: .gates),
+            field("profiling", "enableProfiling", kind: .boolean),
             field("show-hidden-metrics-for-version", "showHiddenMetricsForVersion"),
             field("config-sync-period", "configSyncPeriod"),
             field("proxy-port-range", "portRange"),
@@ -129,7 +114,7 @@ package struct KubeProxyFlag: Sendable, Equatable {
             field("log-flush-frequency", "logging.flushFrequency", goesWithFile: true),
         ]
         + ["boot-id-file", "machine-id-file"].map {
-            Specification(name: $0, meaning: .unhonoured(reason: "no such file is read"))
+            Specification(name: $0, meaning: .unhonoured(reason: "the file is not read"))
         }
         + [
             "log-json-info-buffer-size", "log-json-split-stream", "log-text-info-buffer-size",
@@ -152,17 +137,17 @@ package struct KubeProxyFlag: Sendable, Equatable {
             Specification(
                 name: "init-only",
                 meaning: .otherCommand(
-                    "nothing: the daemon sets up what it needs, so that the init container can go"
+                    "not needed: the daemon sets up what it needs, so the init container can be removed"
                 )
             ),
         ]
 
     private static func field(
         _ name: String,
-        _ path: String,
-        _ kind: Kind = .value,
+        _ paths: String...,
+        kind: Kind = .value,
         goesWithFile: Bool = false
     ) -> Specification {
-        Specification(name: name, meaning: .fields([path], kind), goesWithFile: goesWithFile)
+        Specification(name: name, meaning: .fields(paths, kind), goesWithFile: goesWithFile)
     }
 }

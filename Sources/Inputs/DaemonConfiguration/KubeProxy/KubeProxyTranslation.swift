@@ -4,14 +4,14 @@ import DataplaneModel
 import PrintableText
 import ServiceModel
 
-/// A `KubeProxyConfiguration` as a configuration of ours, with kube-proxy's defaults.
+/// Fairlead's configuration for a `KubeProxyConfiguration`, with kube-proxy's defaults.
 ///
-/// Each field is honoured or in `summary`. What kube-proxy refuses is refused.
+/// Each field is honoured or named in `summary`. Values that kube-proxy refuses are errors.
 struct KubeProxyTranslation {
     private(set) var configuration = DaemonConfiguration()
-    /// Fields kube-proxy does not know.
+    /// Fields that kube-proxy does not have.
     private(set) var unknown: [FieldError]
-    /// What is set and not honoured, each with its reason.
+    /// The fields that are set but not honoured, with reasons.
     private var unhonoured: [(path: String, reason: String)]
     private let fields: Fields
 
@@ -49,10 +49,12 @@ struct KubeProxyTranslation {
         try shared()
     }
 
-    /// The fields of a section, none if it is absent; mistakes are then on the line of `asker`.
-    private func section(_ name: String, asker: String = "kind") throws(FieldError) -> Fields {
+    /// The fields of a section. An absent section has no fields, and the line of `field`.
+    private func section(_ name: String, onLineOf field: String = "kind") throws(FieldError)
+        -> Fields
+    {
         if let section = try fields.fields(name) { return section }
-        let line = fields.line(of: asker)
+        let line = fields.line(of: field)
         return try Fields(YAMLValue(line: line, content: .mapping([])), path: name)
     }
 
@@ -101,7 +103,7 @@ struct KubeProxyTranslation {
             switch name {
             case "AllowServiceExternalIPs": configuration.allowedExternalIPs = isOn ? nil : []
             case "KubeProxyNFTablesLocalhostNodePorts":
-                // Without it kube-proxy answers there in no case; with it, where they are named.
+                // Without the gate, kube-proxy never accepts node ports on loopback addresses.
                 if !isOn, configuration.mode == .nftables {
                     configuration.nodePorts.localhost = false
                 }
@@ -114,7 +116,7 @@ struct KubeProxyTranslation {
         }
     }
 
-    /// All that are set, by name.
+    /// The feature gates that are set, by name.
     func featureGates() throws(FieldError) -> [String: Bool] {
         let gates = try section("featureGates")
         var values: [String: Bool] = [:]
@@ -134,7 +136,7 @@ struct KubeProxyTranslation {
     private func address(_ name: String) throws(FieldError) -> IPAddress? {
         guard let text = try fields.string(name), !text.isEmpty else { return nil }
         guard let address = IPAddress(text) else {
-            throw fields.error(name, "\(quoted(text)) is no IP address")
+            throw fields.error(name, "\(quoted(text)) is not an IP address")
         }
         return address
     }
@@ -151,7 +153,7 @@ struct KubeProxyTranslation {
         }
     }
 
-    /// An address with or without a port; port 0 is nowhere.
+    /// An address with or without a port; nil for port 0, which disables the server.
     private func listener(
         _ name: String,
         _ address: String,
@@ -173,7 +175,7 @@ struct KubeProxyTranslation {
 
     // MARK: - Rules
 
-    /// The periods, and what is masqueraded, are those of the mode's section.
+    /// The mode's section has the periods and the masquerading.
     private mutating func rules() throws(FieldError) {
         let iptables = try section("iptables")
         let nftables = try section("nftables")
@@ -184,7 +186,7 @@ struct KubeProxyTranslation {
             case .ipvs: (ipvs, iptables)
             default: (iptables, iptables)
             }
-        // As kube-proxy does, a field of another mode's section is checked for its type only.
+        // As in kube-proxy, fields of another mode's section only have to be well formed.
         for section in [iptables, nftables, ipvs] {
             _ = try section.kubernetesTime("syncPeriod")
             _ = try section.kubernetesTime("minSyncPeriod")
@@ -201,8 +203,8 @@ struct KubeProxyTranslation {
         try reconcile(periods)
     }
 
-    /// Zero is the same as unset. A pass costs less here than kube-proxy's, so that what is unset
-    /// keeps our own default: it is no slower.
+    /// Zero means unset. An unset period keeps Fairlead's default, which is at most kube-proxy's,
+    /// because a pass costs less here.
     private mutating func reconcile(_ section: Fields) throws(FieldError) {
         let period = try section.kubernetesTime("syncPeriod") ?? .zero
         let least = try section.kubernetesTime("minSyncPeriod") ?? .zero
@@ -223,13 +225,13 @@ struct KubeProxyTranslation {
             if let scheduler = Scheduler(rawValue: text) {
                 configuration.ipvs.scheduler = scheduler
             } else if configuration.mode == .ipvs {
-                throw ipvs.error("scheduler", "\(quoted(text)) is no scheduler of the kernel's")
+                throw ipvs.error("scheduler", "\(quoted(text)) is not an IPVS scheduler")
             }
         }
     }
 
     private mutating func detector() throws(FieldError) {
-        let detect = try section("detectLocal", asker: "detectLocalMode")
+        let detect = try section("detectLocal", onLineOf: "detectLocalMode")
         let text = try fields.string("detectLocalMode") ?? ""
         switch text {
         case "", "ClusterCIDR":
@@ -252,7 +254,7 @@ struct KubeProxyTranslation {
         }
     }
 
-    /// One range, or one of each family with a comma between.
+    /// One range, or one of each family separated by a comma.
     private func clusterCIDRs() throws(FieldError) -> [IPPrefix] {
         let text = (try fields.string("clusterCIDR") ?? "").filter { $0 != " " }
         guard !text.isEmpty else { return [] }
@@ -261,7 +263,7 @@ struct KubeProxyTranslation {
             guard part.contains("/"), let range = IPPrefix(String(part)) else {
                 throw fields.error(
                     "clusterCIDR",
-                    "\(quoted(String(part))) is no address range such as 10.244.0.0/16"
+                    "\(quoted(String(part))) is not an address range such as 10.244.0.0/16"
                 )
             }
             ranges.append(range)
@@ -272,8 +274,8 @@ struct KubeProxyTranslation {
         return ranges
     }
 
-    /// Ranges and words, in any mix: `primary`, which up to Kubernetes 1.36 stands alone, and from
-    /// 1.37 on `localhost` and `all`.
+    /// Ranges and keywords, in any mix: `primary`, alone up to Kubernetes 1.36, and since 1.37
+    /// `localhost` and `all`.
     private mutating func nodePorts() throws(FieldError) {
         let words = try fields.strings("nodePortAddresses")
         configuration.nodePorts.addresses =
@@ -281,7 +283,7 @@ struct KubeProxyTranslation {
             ? (configuration.mode == .nftables ? .primary : .all) : try NodePortAddresses(words)
     }
 
-    /// The fields that both configurations have, under the same names, with kube-proxy's defaults.
+    /// The fields that both configurations have under the same names, with kube-proxy's defaults.
     private mutating func shared() throws(FieldError) {
         configuration.oomScoreAdjustment = -999
         configuration.conntrack.maxPerCore = 32768
@@ -297,7 +299,7 @@ struct KubeProxyTranslation {
 }
 
 extension DaemonConfiguration.Log.Level {
-    /// klog's verbosity: from 4 on it is meant for finding mistakes.
+    /// For klog's verbosity, where 4 and more are meant for debugging.
     init(verbosity: Int) {
         self = verbosity >= 4 ? .debug : .info
     }

@@ -3,13 +3,14 @@ import AnnotatedYAML
 import PrintableText
 
 extension LoadedConfiguration {
-    /// True if these flags say what to do by themselves, in place of a file that nobody named: more
-    /// than what goes with a file is among them.
+    /// Whether the flags replace a configuration file: some are not among those that are also used
+    /// with a file.
     package static func isConfiguration(_ flags: [KubeProxyFlag]) -> Bool {
         flags.contains { KubeProxyFlag.specification($0.name)?.goesWithFile == false }
     }
 
-    /// What kube-proxy's flags say by themselves, with kube-proxy's defaults for the rest.
+    /// The configuration by kube-proxy's flags alone, with kube-proxy's defaults for the rest. The
+    /// error names the flag that cannot be used.
     package init(flags: [KubeProxyFlag]) throws(ConfigurationError) {
         var document = FlagDocument()
         for flag in flags { try document.add(flag) }
@@ -27,8 +28,8 @@ extension LoadedConfiguration {
         try applyMaster(flags)
     }
 
-    /// Puts those flags over a file's settings that go with a file, as kube-proxy does, and warns of
-    /// the others.
+    /// Overrides a file's settings by the flags that kube-proxy uses even with a file, and warns about
+    /// the others. Throws for a flag that cannot be used, or that another command replaces.
     package mutating func overlay(_ flags: [KubeProxyFlag]) throws(ConfigurationError) {
         guard !flags.isEmpty else { return }
         let honoured = flags.filter { KubeProxyFlag.specification($0.name)?.goesWithFile == true }
@@ -64,7 +65,7 @@ extension LoadedConfiguration {
         guard DaemonConfiguration.Sources.Kubernetes.isServer(text) else {
             throw ConfigurationError(
                 flag: "master",
-                reason: "\(quoted(text)) is no server such as https://192.0.2.1:6443"
+                reason: "\(quoted(text)) is not a server such as https://192.0.2.1:6443"
             )
         }
         var source = configuration.sources.kubernetes ?? .init()
@@ -93,7 +94,7 @@ extension ConfigurationError {
     }
 }
 
-/// kube-proxy's flags as the `KubeProxyConfiguration` that says the same.
+/// The `KubeProxyConfiguration` that is equivalent to kube-proxy's flags.
 private struct FlagDocument {
     private var entries: [YAMLValue.Entry] = []
     private(set) var isHealthServed = true
@@ -112,7 +113,7 @@ private struct FlagDocument {
             throw ConfigurationError(flag: flag.name, reason: "kube-proxy has no such flag")
         }
         switch specification.meaning {
-        // As a flag, unlike in the file, an empty address is nowhere.
+        // Unlike in the file, an empty address disables the server.
         case .fields(["healthzBindAddress"], _) where flag.value.isEmpty: isHealthServed = false
         case .fields(["metricsBindAddress"], _) where flag.value.isEmpty: isMetricsServed = false
         case .fields(let paths, let kind):
@@ -170,7 +171,7 @@ private struct FlagDocument {
         }
     }
 
-    /// As Go reads them.
+    /// As Go's `strconv.ParseBool`; nil for any other text.
     private static func boolean(_ text: String) -> Bool? {
         switch text {
         case "1", "t", "T", "true", "TRUE", "True": true
@@ -182,7 +183,7 @@ private struct FlagDocument {
     private mutating func setPort(_ flag: KubeProxyFlag, _ path: String) throws(ConfigurationError)
     {
         guard let number = Int(flag.value), (0...65535).contains(number) else {
-            throw ConfigurationError(flag: flag.name, reason: "\(quoted(flag.value)) is no port")
+            throw ConfigurationError(flag: flag.name, reason: "\(quoted(flag.value)) is not a port")
         }
         let isHealth = path == "healthzBindAddress"
         guard let port = PortNumber(number) else {

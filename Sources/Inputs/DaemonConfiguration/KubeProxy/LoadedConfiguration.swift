@@ -1,19 +1,19 @@
 import AnnotatedYAML
 
-/// A configuration with what was odd about its text.
+/// A configuration and the warnings about its text.
 package struct LoadedConfiguration: Sendable, Equatable {
     package var configuration: DaemonConfiguration
-    /// What does not count, and why; lines ready to print.
+    /// What is ignored, and why; one printable line each.
     package var warnings: [String] = []
-    /// kube-proxy's feature gates that are set, whether they change anything here or not.
+    /// kube-proxy's feature gates that are set, with or without effect here.
     package var featureGates: [String: Bool] = [:]
 
     package init(_ configuration: DaemonConfiguration = DaemonConfiguration()) {
         self.configuration = configuration
     }
 
-    /// Reads a configuration file's text: our own form, or a `KubeProxyConfiguration`, which may
-    /// stand beside other documents (kubeadm's) or in a ConfigMap.
+    /// Parses a configuration file: Fairlead's own form, or a `KubeProxyConfiguration`, also among
+    /// other documents (kubeadm's) or in a ConfigMap. The error names file, line and field.
     package init(text: String, file: String) throws(ConfigurationError) {
         let candidates: [KubeProxyDocument]
         do throws(FieldError) {
@@ -39,7 +39,7 @@ package struct LoadedConfiguration: Sendable, Equatable {
             let translation = try KubeProxyTranslation(document.value)
             self.init(translation.configuration)
             featureGates = try translation.featureGates()
-            warnings = (document.oddities + translation.unknown).sorted { $0.line < $1.line }
+            warnings = (document.warnings + translation.unknown).sorted { $0.line < $1.line }
                 .map { "\(file):\($0.line): \($0)" }
             if let summary = translation.summary { warnings.append("\(file): \(summary)") }
         } catch {

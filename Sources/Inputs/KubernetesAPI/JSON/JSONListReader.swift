@@ -15,7 +15,7 @@ struct JSONListReader: Sendable {
         var objects: [APIObject] = []
         let (resource, settings) = (resource, settings)
         try splitter.feed(bytes) { item in
-            objects.append(try resource.object(json: item, settings))
+            objects.append(try resource.object(json: item, isEvent: false, settings))
         }
         return objects
     }

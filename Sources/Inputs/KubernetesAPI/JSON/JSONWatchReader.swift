@@ -53,7 +53,7 @@ struct JSONEventDecoder: Sendable {
                 annotations: event.object.metadata?.annotations ?? [:]
             )
         }
-        return type.event(try resource.object(jsonEvent: bytes, settings))
+        return type.event(try resource.object(json: bytes, isEvent: true, settings))
     }
 
     private func decode<Value: Decodable>(

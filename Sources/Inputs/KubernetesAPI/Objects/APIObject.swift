@@ -9,11 +9,6 @@ package struct APIObject: Sendable, Hashable {
         package var namespace: String
         package var name: String
 
-        package init(namespace: String, name: String) {
-            self.namespace = namespace
-            self.name = name
-        }
-
         /// `namespace/name`, or `name` without a namespace.
         package var description: String { namespace.isEmpty ? name : "\(namespace)/\(name)" }
 
@@ -43,10 +38,4 @@ package struct APIObject: Sendable, Hashable {
     package var content: Content
     /// Unusable values that were left out; the reasons name the fields.
     package var leftOut: [String] = []
-
-    package init(key: Key, resourceVersion: String, content: Content) {
-        self.key = key
-        self.resourceVersion = resourceVersion
-        self.content = content
-    }
 }

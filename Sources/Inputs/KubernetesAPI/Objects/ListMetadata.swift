@@ -3,10 +3,5 @@ package struct ListMetadata: Sendable, Hashable {
     /// To watch from.
     package var resourceVersion: String
     /// To get the next page with; empty after the last one.
-    package var continueToken: String
-
-    package init(resourceVersion: String, continueToken: String = "") {
-        self.resourceVersion = resourceVersion
-        self.continueToken = continueToken
-    }
+    package var continueToken = ""
 }

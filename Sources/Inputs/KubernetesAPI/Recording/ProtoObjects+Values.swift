@@ -2,8 +2,7 @@ import Addressing
 import KubernetesObjects
 import ServiceModel
 
-// The way back from our values to the API's objects. Only what our values hold is written, so that
-// decoding gives equal values.
+// From the models' values back to the API's objects, so that decoding gives equal values.
 
 extension ProtoService {
     init(_ service: Service) {

@@ -69,14 +69,13 @@ struct ObjectIssues: Sendable {
 }
 
 extension Array {
-    /// The index of the first element for which `belongsToTheEnd` is true; all such elements must
-    /// be at the end.
-    func partitioningIndex(where belongsToTheEnd: (Element) -> Bool) -> Int {
+    /// The index of the first element of the second part; the elements in it are at the end.
+    func partitioningIndex(where isInSecondPart: (Element) -> Bool) -> Int {
         var low = 0
         var high = count
         while low < high {
             let middle = (low + high) / 2
-            if belongsToTheEnd(self[middle]) { high = middle } else { low = middle + 1 }
+            if isInSecondPart(self[middle]) { high = middle } else { low = middle + 1 }
         }
         return low
     }

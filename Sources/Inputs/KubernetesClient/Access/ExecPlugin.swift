@@ -8,29 +8,13 @@ package struct ExecPlugin: Sendable, Hashable {
     package var version: Version
     /// An absolute path, or a name looked up in `PATH`.
     package var command: String
-    package var arguments: [String]
+    package var arguments: [String] = []
     /// Added to this process's environment.
-    package var environment: [String: Secret]
+    package var environment: [String: Secret] = [:]
     /// The cluster, if the plugin asks for it (`provideClusterInfo`).
     package var cluster: ClusterInfo?
     /// Shown if the program is missing.
     package var installHint: String?
-
-    package init(
-        version: Version,
-        command: String,
-        arguments: [String] = [],
-        environment: [String: Secret] = [:],
-        cluster: ClusterInfo? = nil,
-        installHint: String? = nil
-    ) {
-        self.version = version
-        self.command = command
-        self.arguments = arguments
-        self.environment = environment
-        self.cluster = cluster
-        self.installHint = installHint
-    }
 
     /// `spec.cluster` of an ExecCredential.
     package struct ClusterInfo: Sendable, Hashable {

@@ -1,6 +1,6 @@
 import Addressing
 import AsyncHTTPClient
-import KubernetesAPI
+package import KubernetesAPI
 package import Logging
 import NIOCore
 import NIOHTTP1
@@ -10,7 +10,7 @@ import NIOSSL
 /// and timeouts.
 package actor APIConnection {
     package struct Settings: Sendable {
-        package var contentType = APIContentType.protobuf
+        package var contentType = APIMediaType.protobuf
         /// Requests per second in the long run.
         package var rate = 5.0
         /// Requests in one burst.

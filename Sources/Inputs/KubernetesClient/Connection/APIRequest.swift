@@ -1,5 +1,3 @@
-import KubernetesAPI
-
 /// A GET request, or with content a write.
 package struct APIRequest: Sendable {
     /// The body of a request.
@@ -26,31 +24,15 @@ package struct APIRequest: Sendable {
 
     package var path: String
     /// In order; values are escaped when sent.
-    package var query: [(name: String, value: String)]
-    package var isWatch: Bool
+    package var query: [(name: String, value: String)] = []
+    package var isWatch = false
     /// Requests the next page of a list. Exempt from the rate limit: the previous page sets the
     /// pace, and large lists would otherwise take disproportionately long.
-    package var continuesAnswer: Bool
+    package var continuesAnswer = false
     /// Nil for GET.
     package var content: Content?
     /// The server counts as dead after this time without a byte.
     package var idleLimit: Duration
-
-    package init(
-        path: String,
-        query: [(name: String, value: String)] = [],
-        isWatch: Bool = false,
-        continuesAnswer: Bool = false,
-        content: Content? = nil,
-        idleLimit: Duration
-    ) {
-        self.path = path
-        self.query = query
-        self.isWatch = isWatch
-        self.continuesAnswer = continuesAnswer
-        self.content = content
-        self.idleLimit = idleLimit
-    }
 
     /// Path and query as sent.
     var target: String {
@@ -75,21 +57,5 @@ package struct APIRequest: Sendable {
             }
         }
         return result
-    }
-}
-
-/// The encodings to accept.
-package enum APIContentType: String, Sendable, Hashable, CaseIterable {
-    /// Protobuf, or JSON if the server does not offer it.
-    case protobuf = "application/vnd.kubernetes.protobuf"
-    case json = "application/json"
-
-    func accept(isWatch: Bool) -> String {
-        switch (self, isWatch) {
-        case (.protobuf, false): APIMediaType.acceptList
-        case (.protobuf, true): APIMediaType.acceptWatch
-        case (.json, false): "application/json"
-        case (.json, true): "application/json;stream=watch"
-        }
     }
 }

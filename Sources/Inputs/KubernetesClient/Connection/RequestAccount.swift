@@ -4,7 +4,7 @@ import Synchronization
 final class RequestAccount: Sendable {
     private struct State {
         var code: UInt?
-        var isTold = false
+        var isReported = false
     }
 
     private let request: APIRequest
@@ -36,8 +36,8 @@ final class RequestAccount: Sendable {
 
     func close(receivedBytes: Int) {
         let code: UInt?? = state.withLock { state in
-            guard !state.isTold else { return nil }
-            state.isTold = true
+            guard !state.isReported else { return nil }
+            state.isReported = true
             return .some(state.code)
         }
         guard let code else { return }

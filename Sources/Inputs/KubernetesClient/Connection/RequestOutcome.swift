@@ -13,24 +13,4 @@ package struct RequestOutcome: Sendable, Hashable {
     /// Bytes of the bodies.
     package var sentBytes: Int
     package var receivedBytes: Int
-
-    package init(
-        server: String,
-        method: String,
-        isWatch: Bool,
-        code: Int?,
-        duration: Duration,
-        heldBack: Duration,
-        sentBytes: Int,
-        receivedBytes: Int
-    ) {
-        self.server = server
-        self.method = method
-        self.isWatch = isWatch
-        self.code = code
-        self.duration = duration
-        self.heldBack = heldBack
-        self.sentBytes = sentBytes
-        self.receivedBytes = receivedBytes
-    }
 }

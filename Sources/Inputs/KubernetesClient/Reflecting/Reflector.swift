@@ -20,7 +20,7 @@ package actor Reflector {
     }
 
     /// Consecutive rejections after which the log says that a resource is not available.
-    private static let refusalsToTell = 4
+    private static let refusalsToLog = 4
     /// Consecutive rejections after which a forbidden resource counts as absent.
     private static let refusalsToCount = 2
 
@@ -45,9 +45,9 @@ package actor Reflector {
     /// The objects of a watch-list that has not ended.
     private var initial: [APIObject]?
     /// The watch has delivered something, or has been open for a while.
-    private var hasBrought = false
+    private var hasWorked = false
     /// Waits until the watch has been open for a while.
-    private var standing: Task<Void, Never>?
+    private var steadyTimer: Task<Void, Never>?
 
     package init(
         _ resource: KubernetesResource,
@@ -141,7 +141,7 @@ package actor Reflector {
         // loaded its roles. A server that does not know the resource (404) is an old one.
         let isMissing = (error as? APIStatus)?.code == 404
         let isAnswer = isMissing || refusals >= Self.refusalsToCount
-        if refusals == Self.refusalsToTell {
+        if refusals == Self.refusalsToLog {
             logger.info(
                 "Resource not available from the API server, will check again",
                 metadata: metadata(reason)
@@ -288,9 +288,9 @@ package actor Reflector {
         query.append(("timeoutSeconds", "\(seconds)"))
         let quiet = Duration.seconds(seconds) + settings.watchSlack
         let began = time.now
-        hasBrought = false
+        hasWorked = false
         defer {
-            standing?.cancel()
+            steadyTimer?.cancel()
             watchDecoder = nil
         }
         do {
@@ -308,11 +308,11 @@ package actor Reflector {
                 }
                 try await self.endWatch()
             }
-        } catch let broken as BrokenStream where initial == nil && hasBrought {
+        } catch let broken as BrokenStream where initial == nil && hasWorked {
             return await cut(broken)
         }
         guard initial == nil else { throw Ending.beforeAllObjects }
-        if !hasBrought, time.now - began < settings.shortWatch { throw Ending.tooShort }
+        if !hasWorked, time.now - began < settings.shortWatch { throw Ending.tooShort }
     }
 
     private func beginWatch(_ body: APIBody) async {
@@ -322,7 +322,7 @@ package actor Reflector {
             settings: decoding
         )
         await answered(body, initial == nil ? .watching : .listing)
-        if initial == nil { awaitStanding() }
+        if initial == nil { awaitSteadyWatch() }
     }
 
     private func endWatch() throws {
@@ -339,11 +339,11 @@ package actor Reflector {
     }
 
     /// A watch of a quiet resource works although nothing arrives.
-    private func awaitStanding() {
-        standing = Task { [time, settings] in
+    private func awaitSteadyWatch() {
+        steadyTimer = Task { [time, settings] in
             guard (try? await time.sleep(for: settings.steadyWatch)) != nil, !Task.isCancelled
             else { return }
-            self.hasBrought = true
+            self.hasWorked = true
             await self.worked()
         }
     }
@@ -370,14 +370,14 @@ package actor Reflector {
         else { return false }
         let batch = EventBatch(events, initial: &initial)
         if let list = batch.list {
-            hasBrought = true
+            hasWorked = true
             await replace(list.objects, resourceVersion: list.resourceVersion)
             await note { $0.phase = .watching }
-            awaitStanding()
+            awaitSteadyWatch()
         }
         if !batch.changes.isEmpty { await sink.apply(batch.changes, to: resource) }
         if let version = batch.resourceVersion {
-            hasBrought = true
+            hasWorked = true
             plan.saw(version)
             state.lastEvent = .now
             await worked()

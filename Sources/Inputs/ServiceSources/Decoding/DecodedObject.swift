@@ -17,12 +17,6 @@ package struct DecodedObject: Sendable, Equatable {
         package var namespace: String
         package var name: String
 
-        package init(kind: String, namespace: String, name: String) {
-            self.kind = kind
-            self.namespace = namespace
-            self.name = name
-        }
-
         /// The Service it is or belongs to, as far as the name shows that.
         var service: ServiceName? {
             switch kind {
@@ -40,12 +34,6 @@ package struct DecodedObject: Sendable, Equatable {
     package var key: Key
     package var line: Int
     package var contents: [Content]
-
-    package init(key: Key, line: Int, contents: [Content]) {
-        self.key = key
-        self.line = line
-        self.contents = contents
-    }
 }
 
 /// An object that could not be used, or one of its values that was left out.
@@ -55,12 +43,6 @@ package struct BadObject: Sendable, Equatable {
     package var key: DecodedObject.Key?
     package var line: Int
     package var reason: String
-
-    package init(key: DecodedObject.Key?, line: Int, reason: String) {
-        self.key = key
-        self.line = line
-        self.reason = reason
-    }
 }
 
 /// Everything in one manifest, good and bad.

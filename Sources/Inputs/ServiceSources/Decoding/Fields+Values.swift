@@ -1,7 +1,6 @@
 import Addressing
 import AnnotatedYAML
 import KubernetesObjects
-import PrintableText
 import ServiceModel
 
 extension Fields {
@@ -19,47 +18,37 @@ extension Fields {
         try integer(name, in: 0...65535).flatMap { PortNumber($0) }
     }
 
-    /// TCP if absent.
-    func transport(ignoringCase: Bool = false) throws(FieldError) -> TransportProtocol {
-        guard let text = try string("protocol"), !text.isEmpty else { return .tcp }
-        let found =
-            ignoringCase
-            ? TransportProtocol(keyword: text) : TransportProtocol(rawValue: text)
-        guard let found else {
-            throw error("protocol", "\(quoted(text)) is not one of TCP, UDP, SCTP")
+    /// In any letter case; TCP if absent.
+    func transport() throws(FieldError) -> TransportProtocol {
+        let text = try string("protocol")
+        let known = text.flatMap { TransportProtocol(keyword: $0)?.rawValue }
+        return try located { () throws(ObjectError) in
+            try FieldValues.transport(known ?? text, FieldPath("protocol"))
         }
-        return found
     }
 
+    /// Nil if absent or blank.
     func address(_ name: String) throws(FieldError) -> IPAddress? {
-        guard let text = try string(name), !text.isEmpty else { return nil }
-        guard let address = IPAddress(text) else {
-            throw error(name, "\(quoted(text)) is not an IP address")
+        let text = try string(name)
+        return try located { () throws(ObjectError) in
+            try FieldValues.address(text, FieldPath(.field(name)))
         }
-        return address
     }
 
     /// The addresses of a list.
     func addresses(_ name: String) throws(FieldError) -> [IPAddress] {
-        try filled(name, "an IP address") { IPAddress($0) }
+        let texts = try strings(name).map(\.text)
+        return try located { () throws(ObjectError) in
+            try FieldValues.addresses(texts, FieldPath(.field(name)))
+        }
     }
 
     /// The CIDR ranges of a list.
     func prefixes(_ name: String) throws(FieldError) -> [IPPrefix] {
-        try filled(name, "an address range such as 192.0.2.0/24") { IPPrefix($0) }
-    }
-
-    /// As `parsed`. Blank elements are skipped, as Kubernetes proxies do.
-    private func filled<Value>(
-        _ name: String,
-        _ wanted: String,
-        _ parse: (String) -> Value?
-    ) throws(FieldError) -> [Value] {
-        let values = try parsed(name, wanted) { text -> Value?? in
-            let text = text.trimmed
-            return text.isEmpty ? .some(nil) : parse(text).map { .some($0) }
+        let texts = try strings(name).map(\.text)
+        return try located { () throws(ObjectError) in
+            try FieldValues.prefixes(texts, FieldPath(.field(name)))
         }
-        return values.compactMap(\.self)
     }
 
     /// The nested Kubernetes form of the affinity timeout; 10800 s if absent.
@@ -67,24 +56,20 @@ extension Fields {
         let seconds = try fields("clientIP")?.integer("timeoutSeconds", in: 1...86400)
         return .clientIP(timeoutSeconds: UInt32(seconds ?? 10800))
     }
-}
 
-extension Fields {
     func objectName(_ field: String) throws(FieldError) -> String {
-        let name = try requiredString(field)
-        guard ObjectNames.isObjectName(name) else {
-            throw error(field, "\(quoted(name)) is not a valid name")
+        let name = try string(field)
+        return try located { () throws(ObjectError) in
+            try ObjectNames.objectName(name, FieldPath(.field(field)))
         }
-        return name
     }
 
     /// A port's name; empty if absent.
     func portName() throws(FieldError) -> String {
-        guard let name = try string("name"), !name.isEmpty else { return "" }
-        guard ObjectNames.isLabel(name) else {
-            throw error("name", "\(quoted(name)) is not a valid port name")
+        let name = try string("name")
+        return try located { () throws(ObjectError) in
+            try ObjectNames.portName(name, FieldPath("name"))
         }
-        return name
     }
 
     /// Nil if absent or empty.

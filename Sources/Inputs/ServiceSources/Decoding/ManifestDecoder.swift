@@ -20,11 +20,7 @@ package struct ManifestDecoder: Sendable {
         for document in YAMLText.documents(text) {
             switch document {
             case .success(let value): decode(value, path: "", into: &manifest)
-            case .failure(let error):
-                manifest.isTorn = true
-                manifest.bad.append(
-                    BadObject(key: nil, line: error.line, reason: error.description)
-                )
+            case .failure(let error): manifest.refuse(nil, error)
             }
         }
         return manifest
@@ -48,10 +44,7 @@ package struct ManifestDecoder: Sendable {
             }
             decodeObject(fields, kind: kind, into: &manifest)
         } catch {
-            manifest.isTorn = true
-            manifest.bad.append(
-                BadObject(key: nil, line: error.line, reason: error.description)
-            )
+            manifest.refuse(nil, error)
         }
     }
 
@@ -107,10 +100,7 @@ package struct ManifestDecoder: Sendable {
                 )
             )
         } catch {
-            manifest.isTorn = manifest.isTorn || key == nil
-            manifest.bad.append(
-                BadObject(key: key, line: error.line, reason: error.description)
-            )
+            manifest.refuse(key, error)
         }
     }
 
@@ -145,10 +135,7 @@ package struct ManifestDecoder: Sendable {
                 BadObject(key: known, line: $0.line, reason: $0.description)
             }
         } catch {
-            manifest.isTorn = manifest.isTorn || key == nil
-            manifest.bad.append(
-                BadObject(key: key, line: error.line, reason: error.description)
-            )
+            manifest.refuse(key, error)
         }
     }
 
@@ -191,6 +178,12 @@ package struct ManifestDecoder: Sendable {
 }
 
 extension DecodedManifest {
+    /// Records an unusable object. Without a key, any object may be missing from the manifest.
+    fileprivate mutating func refuse(_ key: DecodedObject.Key?, _ error: FieldError) {
+        isTorn = isTorn || key == nil
+        bad.append(BadObject(key: key, line: error.line, reason: error.description))
+    }
+
     /// The first of two objects with the same key in a file wins.
     fileprivate mutating func add(_ object: DecodedObject) {
         if let first = lines[object.key] {

@@ -95,7 +95,7 @@ enum ShortForm {
             try entry.refuseUnknown(["name", "port", "targetPort", "protocol", "nodePort"])
             let port = ServicePort(
                 name: try entry.portName(),
-                transport: try entry.transport(ignoringCase: true),
+                transport: try entry.transport(),
                 port: try entry.requiredPort("port"),
                 nodePort: try entry.port("nodePort")
             )

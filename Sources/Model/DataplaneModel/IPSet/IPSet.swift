@@ -26,37 +26,13 @@ package enum IPSetKind: String, Sendable, Hashable, CaseIterable {
     case port = "bitmap:port"
 }
 
-/// One entry of a set; each case belongs to one kind of set.
+/// One entry of a set; each case belongs to one kind of set, whose entries are ordered part by part.
 package enum IPSetEntry: Sendable, Hashable, Comparable {
     case address(IPAddress)
     case frontend(SocketAddress, TransportProtocol)
     /// A source range at a frontend; never /0, which the kernel's set type cannot hold.
     case frontendSource(SocketAddress, TransportProtocol, IPPrefix)
     case port(PortNumber)
-
-    package static func < (left: IPSetEntry, right: IPSetEntry) -> Bool {
-        switch (left, right) {
-        case (.address(let one), .address(let other)): one < other
-        case (.port(let one), .port(let other)): one < other
-        case (.frontend(let one, let transport), .frontend(let other, let otherTransport)):
-            (one, transport) < (other, otherTransport)
-        case (
-            .frontendSource(let one, let transport, let range),
-            .frontendSource(let other, let otherTransport, let otherRange)
-        ):
-            (one, transport, range) < (other, otherTransport, otherRange)
-        default: left.rank < right.rank
-        }
-    }
-
-    private var rank: Int {
-        switch self {
-        case .address: 0
-        case .frontend: 1
-        case .frontendSource: 2
-        case .port: 3
-        }
-    }
 }
 
 /// A kernel set of addresses and ports that rules match against.

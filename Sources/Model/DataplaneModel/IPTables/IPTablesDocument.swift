@@ -6,8 +6,8 @@ package import Addressing
 ///       "jumps": [{"chain": "PREROUTING", "rule": "-j FAIRLEAD-SERVICES"}],
 ///       "chains": [{"name": "FAIRLEAD-SVC-X", "title": "default/web:http", "rules": ["…"]}]}]}
 ///
-/// Jumps stand in the order of the kernel, chains in that of their names. `title` is left out
-/// where there is none. Fields may be added, never renamed.
+/// Jumps are in the kernel's order, chains sorted by name. A missing `title` is left out. Fields may
+/// be added, never renamed.
 package struct IPTablesDocument: Sendable, Encodable {
     package struct Table: Sendable, Encodable {
         package var name: String
@@ -51,8 +51,8 @@ package struct IPTablesDocument: Sendable, Encodable {
 ///       "chains": [{"change": "replace", "name": "FAIRLEAD-SVC-X", "title": "default/web:http",
 ///                   "old": ["…"], "new": ["…"]}]}]}
 ///
-/// `change` of a chain is `create`, `replace` or `delete`, of a jump `insert` or `delete`. Only
-/// tables that change are there. `old` is empty for `create`, `new` for `delete`.
+/// `change` of a chain is `create`, `replace` or `delete`, of a jump `insert` or `delete`. Tables
+/// without a change are left out. `old` is empty for `create`, `new` for `delete`.
 package struct IPTablesDiffDocument: Sendable, Encodable {
     package struct Table: Sendable, Encodable {
         package var name: String
@@ -108,20 +108,12 @@ extension IPTablesDocument.Chain {
 
 extension IPTablesDiffDocument.Jump {
     fileprivate init(_ change: JumpChange, _ renderer: IPTablesRenderer) {
-        switch change {
-        case .insert(let jump):
-            self.init(
-                change: "insert",
-                chain: jump.from.rawValue,
-                rule: renderer.render(jump.rule)
-            )
-        case .delete(let jump):
-            self.init(
-                change: "delete",
-                chain: jump.from.rawValue,
-                rule: renderer.render(jump.rule)
-            )
-        }
+        let (word, jump) =
+            switch change {
+            case .insert(let jump): ("insert", jump)
+            case .delete(let jump): ("delete", jump)
+            }
+        self.init(change: word, chain: jump.from.rawValue, rule: renderer.render(jump.rule))
     }
 }
 

@@ -20,30 +20,12 @@ package struct IPTablesRenderer: Sendable {
 
     /// `-A CHAIN …`, as iptables-save prints it.
     package func render(_ rule: Rule, in chain: ChainName) -> String {
-        var text = RuleText()
-        append(rule, "-A ", chain.text, to: &text)
-        return text.string
+        line(rule, "-A ", chain.text)
     }
 
     /// `-A PREROUTING …`, as iptables-save prints it.
     package func render(_ jump: Jump) -> String {
-        var text = RuleText()
-        append(jump.rule, "-A ", jump.from.rawValue, to: &text)
-        return text.string
-    }
-
-    /// The chain's rules, one per line, after a comment with its title, if any.
-    package func render(_ chain: Chain) -> String {
-        var text = RuleText()
-        append(chain, to: &text)
-        return text.string
-    }
-
-    /// One table's block, from `*nat` to `COMMIT`; empty if Fairlead owns nothing in it.
-    package func render(_ table: OwnedTable, name: TableName) -> String {
-        var text = RuleText(reserving: Self.capacity(for: table))
-        append(table, name: name, to: &text)
-        return text.string
+        line(jump.rule, "-A ", jump.from.rawValue)
     }
 
     /// All tables: input of `iptables-legacy-restore --noflush` that creates this state on a kernel
@@ -61,22 +43,21 @@ package struct IPTablesRenderer: Sendable {
 }
 
 extension IPTablesRenderer {
+    /// One table's block, from `*nat` to `COMMIT`; nothing if Fairlead owns nothing in it.
     private func append(_ table: OwnedTable, name: TableName, to text: inout RuleText) {
         if table.chains.isEmpty, table.jumps.isEmpty { return }
         let chains = table.sortedChains
-        text.append("*")
-        text.append(name.rawValue)
-        text.append("\n")
-        for chain in chains {
-            text.append(":")
-            text.append(chain.name.text)
-            text.append(" - [0:0]\n")
+        text.append("*\(name.rawValue)\n")
+        for chain in chains { text.append(":\(chain.name) - [0:0]\n") }
+        for jump in table.jumps.reversed() {
+            append(jump.rule, "-I ", jump.from.rawValue + " 1", to: &text)
+            text.append("\n")
         }
-        for jump in table.jumps.reversed() { appendInsertion(jump, to: &text) }
         for chain in chains { append(chain, to: &text) }
         text.append("COMMIT\n")
     }
 
+    /// The chain's rules, one per line, after a comment with its title, if any.
     private func append(_ chain: Chain, to text: inout RuleText) {
         if chain.rules.isEmpty { return }
         if let title = chain.title {
@@ -90,17 +71,14 @@ extension IPTablesRenderer {
         }
     }
 
-    private func appendInsertion(_ jump: Jump, to text: inout RuleText) {
-        if case .opaque = jump.rule.target { text.append("# ") }
-        text.append("-I ")
-        text.append(jump.from.rawValue)
-        text.append(" 1")
-        text.append(jump.rule, family: family)
-        text.append("\n")
+    /// One rule as a command on its chain; a comment if it has no text.
+    func line(_ rule: Rule, _ command: StaticString, _ chain: String) -> String {
+        var text = RuleText()
+        append(rule, command, chain, to: &text)
+        return text.string
     }
 
-    /// One rule in its chain; a comment if it has no text.
-    func append(
+    private func append(
         _ rule: Rule,
         _ command: StaticString,
         _ chain: String,

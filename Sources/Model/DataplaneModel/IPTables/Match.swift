@@ -18,7 +18,7 @@ package enum Match: Sendable, Hashable {
     case recent(RecentMatch)
     /// `-m bpf`: a classic BPF program over the packet from its network header; non-zero matches.
     case bpf([BPFInstruction])
-    /// `-m set --match-set NAME dst,dst`: which parts of the packet make up the entry.
+    /// `-m set --match-set NAME dst,dst`: the parts of the packet that form the entry.
     case set(IPSetName, [SetDimension], inverted: Bool = false)
     /// `-m ipvs --ipvs`: IPVS has handled the packet.
     case ipvs(inverted: Bool = false)

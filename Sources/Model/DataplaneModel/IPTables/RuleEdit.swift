@@ -6,6 +6,16 @@ enum RuleEdit<Rule: Equatable> {
     /// A number of unchanged rules, too far from any change to be shown.
     case skip(Int)
 
+    /// A line of a unified diff.
+    func text(_ rule: (Rule) -> String) -> String {
+        switch self {
+        case .keep(let kept): " " + rule(kept)
+        case .remove(let old): "-" + rule(old)
+        case .add(let new): "+" + rule(new)
+        case .skip(let count): " # \(count) unchanged"
+        }
+    }
+
     /// How many unchanged rules are shown on either side of a change.
     static var context: Int { 2 }
 

@@ -1,7 +1,7 @@
 import Addressing
 
-/// Text of iptables rules under construction, byte by byte: a plan has tens of thousands of rules,
-/// and one growing array is many times cheaper than joining strings.
+/// Builds the text of rules as bytes: a plan has tens of thousands of rules, and one growing array is
+/// many times cheaper than joining strings.
 struct RuleText {
     private(set) var bytes: [UInt8] = []
 
@@ -102,7 +102,7 @@ extension RuleText {
 }
 
 extension RuleText {
-    /// A word as iptables-save writes it: bare if plain, otherwise in double quotes.
+    /// As iptables-save writes text: bare if it is plain, otherwise in double quotes.
     mutating func append(quoted text: String) {
         let plain = text.utf8.allSatisfy {
             switch $0 {
@@ -133,6 +133,14 @@ extension RuleText {
         for byte in title.utf8 {
             append(byte: (0x20...0x7e).contains(byte) ? byte : UInt8(ascii: "?"))
         }
+    }
+
+    /// The title after a heading: a blank and `append(title:)`, empty for nil.
+    static func tail(title: String?) -> String {
+        guard let title else { return "" }
+        var text = RuleText()
+        text.append(title: title)
+        return " " + text.string
     }
 
     /// The probability as C prints it with `%.11f`: the exact value, ties to even.

@@ -38,7 +38,7 @@ extension OwnedTable {
         chains.reserveCapacity(chains.count + wanted.count)
         for (name, new) in wanted {
             if let change = ChainChange(from: chains[name], to: new) { changes.append(change) }
-            // Of one that is equal for the kernel the title may be new.
+            // Even if the rules are equal, the title may differ.
             chains[name] = new
         }
         return changes.sorted { $0.name < $1.name }

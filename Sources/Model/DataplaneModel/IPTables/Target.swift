@@ -23,7 +23,7 @@ package enum Target: Sendable, Hashable {
     /// A whole rule that this model cannot represent, as the kernel's bytes (with the target's name
     /// in place and counters zeroed); all other fields of such a rule are empty.
     ///
-    /// Only in observed rules: it differs from every planned rule and so is replaced, and it cannot
-    /// be encoded. Another program wrote it, into one of Fairlead's chains or as a jump to one.
+    /// Only in rules that another program wrote into one of Fairlead's chains, or as a jump to one:
+    /// it differs from every planned rule and so is replaced, and it cannot be encoded.
     case opaque([UInt8])
 }

@@ -13,11 +13,6 @@ package struct AddressBinding: Sendable, Equatable {
     }
 
     package var isEmpty: Bool { addresses.isEmpty && ranges.isEmpty }
-
-    /// Whether packets to `address` are delivered locally because of this binding.
-    package func covers(_ address: IPAddress) -> Bool {
-        addresses.contains(address) || ranges.contains { $0.contains(address) }
-    }
 }
 
 /// A change to one binding.

@@ -10,7 +10,7 @@ package import Addressing
 ///          "forwarding": "masquerade", "weight": 1}]}],
 ///      "addresses": ["10.96.0.10"], "ranges": []}
 ///
-/// `tables` is that of `IPTablesDocument`; an entry's mark stands behind it as in `ipset save`.
+/// `tables` is as in `IPTablesDocument`; an entry's mark follows it as in `ipset save`.
 /// Fields may be added, never renamed.
 package struct IPVSDocument: Sendable, Encodable {
     package struct Set: Sendable, Encodable {

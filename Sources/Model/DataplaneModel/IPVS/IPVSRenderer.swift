@@ -3,8 +3,8 @@ package import Addressing
 /// Renders a state of ipvs mode as the tools for its four parts print it: `ipset save`,
 /// `iptables-legacy-save`, `ipvsadm -Sn`, and `ip -batch` for the addresses.
 ///
-/// Each part follows a comment that names the program that reads it. Titles are comments, which all
-/// of them except ipvsadm skip.
+/// A comment before each part names the program that reads it. Titles are comments, which all of
+/// these programs except ipvsadm skip.
 package struct IPVSRenderer: Sendable {
     private static let ownership = Ownership.fairlead
 

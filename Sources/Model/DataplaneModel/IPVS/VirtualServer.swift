@@ -13,7 +13,7 @@ package struct SchedulerName: Sendable, Hashable, CustomStringConvertible {
 
 /// A frontend balanced by IPVS, and its real servers (`ip_vs_service_user`).
 package struct VirtualServer: Sendable {
-    /// How packets for the virtual server are recognised.
+    /// How packets for the virtual server are recognised; orders frontends before marks.
     package enum Key: Sendable, Hashable, Comparable {
         /// By destination.
         case frontend(SocketAddress, TransportProtocol)
@@ -80,18 +80,6 @@ extension VirtualServer.Key {
     package var address: IPAddress? {
         guard case .frontend(let socket, _) = self else { return nil }
         return socket.address
-    }
-
-    /// Frontends by address, port and protocol, then marks.
-    package static func < (left: Self, right: Self) -> Bool {
-        switch (left, right) {
-        case (.frontend(let one, let transport), .frontend(let other, let otherTransport)):
-            (one, transport) < (other, otherTransport)
-        case (.mark(let one, let family), .mark(let other, let otherFamily)):
-            (family, one) < (otherFamily, other)
-        case (.frontend, .mark): true
-        case (.mark, .frontend): false
-        }
     }
 }
 

@@ -170,15 +170,6 @@ extension NFTValue {
         }
     }
 
-    /// Whether the interval element with this key contains `key`, which has the same fields.
-    package func covers(_ key: NFTValue) -> Bool {
-        if freeBits == 0 { return self == key }
-        var masked = key
-        masked.clearLowest(Int(freeBits))
-        masked.freeBits = freeBits
-        return masked == self
-    }
-
     /// The highest key of an interval element; the lowest is `lowest`.
     package var highest: NFTValue {
         var result = lowest

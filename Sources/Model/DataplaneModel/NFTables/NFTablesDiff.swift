@@ -14,7 +14,7 @@ package enum NFTChainChange: Sendable, Equatable {
 
 /// The changes of one family's table from one state to another.
 package struct NFTablesDiff: Sendable, Equatable {
-    package enum TableChange: Sendable, Equatable {
+    package enum TableChange: String, Sendable {
         case create
         /// Restores the table's flags.
         case restore
@@ -80,7 +80,7 @@ package struct NFTablesDiff: Sendable, Equatable {
         if !fits { self.init(rebuilding: new) }
     }
 
-    /// Adds what becomes of a set. False if it gets another shape or size, which takes a new table.
+    /// Adds the change of a set. False if it needs another shape or size, and so a new table.
     mutating func note(_ old: NFTSet?, _ new: NFTSet?) -> Bool {
         switch (old, new) {
         case (nil, let new?): sets.append(.create(new))
@@ -94,7 +94,7 @@ package struct NFTablesDiff: Sendable, Equatable {
         return true
     }
 
-    /// Adds what becomes of a chain. False if it gets another hook, which takes a new table.
+    /// Adds the change of a chain. False if it needs another hook, and so a new table.
     mutating func note(_ old: NFTChain?, _ new: NFTChain?) -> Bool {
         switch (old, new) {
         case (nil, let new?): chains.append(.create(new))

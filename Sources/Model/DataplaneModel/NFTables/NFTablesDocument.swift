@@ -9,8 +9,7 @@ package import Addressing
 ///      "chains": [{"name": "services", "title": "…", "hook": "type nat hook …",
 ///        "rules": ["…"]}]}
 ///
-/// `title` and `hook` are left out where there is none, `table` if there is no table. Fields may be
-/// added, never renamed.
+/// A missing `title`, `hook` or `table` is left out. Fields may be added, never renamed.
 package struct NFTablesDocument: Sendable, Encodable {
     package struct Set: Sendable, Encodable {
         package var name: String
@@ -64,7 +63,7 @@ package struct NFTablesDocument: Sendable, Encodable {
 ///      "chains": [{"name": "random-40", "change": "create", "lines": ["+…"]}]}
 ///
 /// `table` is `create`, `restore`, `delete`, `replace` or left out; `change` is `create`, `update`
-/// or `delete`. A replaced table has all sets and chains as created.
+/// or `delete`. A replaced table lists all sets and chains as created.
 package struct NFTablesDiffDocument: Sendable, Encodable {
     package struct Change: Sendable, Encodable {
         package var name: String
@@ -85,23 +84,13 @@ package struct NFTablesDiffDocument: Sendable, Encodable {
             shown = NFTablesDiff(from: NFTablesState(), to: rebuilt)
             table = "replace"
         } else {
-            table = diff.table?.word
+            table = diff.table?.rawValue
         }
         sets = shown.sets.map {
             Change(name: $0.name.text, change: $0.word, lines: renderer.lines($0))
         }
         chains = shown.chains.map {
             Change(name: $0.name.text, change: $0.word, lines: renderer.lines($0))
-        }
-    }
-}
-
-extension NFTablesDiff.TableChange {
-    fileprivate var word: String {
-        switch self {
-        case .create: "create"
-        case .restore: "restore"
-        case .delete: "delete"
         }
     }
 }

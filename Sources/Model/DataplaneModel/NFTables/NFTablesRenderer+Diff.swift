@@ -1,29 +1,14 @@
 extension NFTablesRenderer {
     /// The changes, sets before chains: `+` for added, `-` for removed.
     package func render(_ diff: NFTablesDiff) -> String {
-        var text = RuleText()
-        if let heading = heading(diff) {
-            text.append(heading)
-            text.append("\n")
-        }
+        var lines = [heading(diff)].compactMap(\.self)
         if let rebuilt = diff.rebuilt {
-            for line in render(rebuilt).split(separator: "\n", omittingEmptySubsequences: false)
-                .dropFirst(2).dropLast()
-            {
-                text.append("+\(line)\n")
-            }
+            lines += render(rebuilt).split(separator: "\n", omittingEmptySubsequences: false)
+                .dropFirst(2).dropLast().map { "+\($0)" }
         }
-        for change in diff.sets {
-            text.append(heading(change))
-            text.append("\n")
-            for line in lines(change) { text.append("\(line)\n") }
-        }
-        for change in diff.chains {
-            text.append(heading(change))
-            text.append("\n")
-            for line in lines(change) { text.append("\(line)\n") }
-        }
-        return text.string
+        for change in diff.sets { lines += [heading(change)] + self.lines(change) }
+        for change in diff.chains { lines += [heading(change)] + self.lines(change) }
+        return lines.map { $0 + "\n" }.joined()
     }
 
     /// The heading for the table itself; nil if only its content changes.
@@ -40,9 +25,9 @@ extension NFTablesRenderer {
     private func heading(_ change: NFTSetChange) -> String {
         switch change {
         case .create(let set):
-            "@@ create \(set.shape.keyword) \(set.name) @@" + Self.tail(set.title)
+            "@@ create \(set.shape.keyword) \(set.name) @@" + RuleText.tail(title: set.title)
         case .delete(let set):
-            "@@ delete \(set.shape.keyword) \(set.name) @@" + Self.tail(set.title)
+            "@@ delete \(set.shape.keyword) \(set.name) @@" + RuleText.tail(title: set.title)
         case .update(let update): "@@ change \(update.shape.keyword) \(update.name) @@"
         }
     }
@@ -70,10 +55,12 @@ extension NFTablesRenderer {
 
     private func heading(_ change: NFTChainChange) -> String {
         switch change {
-        case .create(let chain): "@@ create chain \(chain.name) @@" + Self.tail(chain.title)
-        case .delete(let chain): "@@ delete chain \(chain.name) @@" + Self.tail(chain.title)
+        case .create(let chain):
+            "@@ create chain \(chain.name) @@" + RuleText.tail(title: chain.title)
+        case .delete(let chain):
+            "@@ delete chain \(chain.name) @@" + RuleText.tail(title: chain.title)
         case .replace(let old, let new):
-            "@@ change chain \(new.name) @@" + Self.tail(new.title ?? old.title)
+            "@@ change chain \(new.name) @@" + RuleText.tail(title: new.title ?? old.title)
         }
     }
 
@@ -83,26 +70,12 @@ extension NFTablesRenderer {
         case .create(let chain): lines(chain, "+")
         case .delete(let chain): lines(chain, "-")
         case .replace(let old, let new):
-            RuleEdit.script(from: old.rules, to: new.rules).map { edit in
-                switch edit {
-                case .keep(let rule): " " + render(rule)
-                case .remove(let rule): "-" + render(rule)
-                case .add(let rule): "+" + render(rule)
-                case .skip(let count): " # \(count) unchanged"
-                }
-            }
+            RuleEdit.script(from: old.rules, to: new.rules).map { $0.text(render) }
         }
     }
 
     private func lines(_ chain: NFTChain, _ sign: String) -> [String] {
         (chain.hook.map { [line($0)] } ?? []).map { sign + $0 }
             + chain.rules.map { sign + render($0) }
-    }
-
-    private static func tail(_ title: String?) -> String {
-        guard let title else { return "" }
-        var text = RuleText()
-        text.append(title: title)
-        return " " + text.string
     }
 }

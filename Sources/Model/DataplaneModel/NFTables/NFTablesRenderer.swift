@@ -56,16 +56,8 @@ package struct NFTablesRenderer: Sendable {
 
     private func append(_ set: NFTSet, to text: inout RuleText) {
         append(title: set.title, to: &text)
-        text.append("\t")
-        text.append(set.shape.keyword)
-        text.append(" ")
-        text.append(set.name.text)
-        text.append(" {\n")
-        for line in lines(set) {
-            text.append("\t\t")
-            text.append(line)
-            text.append("\n")
-        }
+        text.append("\t\(set.shape.keyword) \(set.name) {\n")
+        for line in lines(set) { text.append("\t\t\(line)\n") }
         if set.isOpaque { text.append("\t\t# contains unsupported elements\n") }
         if !set.elements.isEmpty { append(set.sortedElements, of: set.shape, to: &text) }
         text.append("\t}\n")
@@ -136,14 +128,8 @@ package struct NFTablesRenderer: Sendable {
 
     private func append(_ chain: NFTChain, to text: inout RuleText) {
         append(title: chain.title, to: &text)
-        text.append("\tchain ")
-        text.append(chain.name.text)
-        text.append(" {\n")
-        if let hook = chain.hook {
-            text.append("\t\t")
-            text.append(line(hook))
-            text.append("\n")
-        }
+        text.append("\tchain \(chain.name) {\n")
+        if let hook = chain.hook { text.append("\t\t\(line(hook))\n") }
         for rule in chain.rules {
             if let title = rule.title {
                 text.append("\t\t# ")

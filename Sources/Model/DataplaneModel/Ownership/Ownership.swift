@@ -1,11 +1,11 @@
 package import Addressing
 
-/// What in the kernel belongs to this program, known by its names and marks: all that it may change
-/// and remove.
+/// How Fairlead recognises its objects in the kernel, by name or mark. It changes and removes no
+/// others.
 package struct Ownership: Sendable, Hashable {
-    /// Begins the name of every chain of legacy tables, and of every list of `xt_recent`.
+    /// The prefix of every chain in legacy tables, and of every list of `xt_recent`.
     package var chainPrefix: String
-    /// Begins the name of every ipset; the family's number and a dash follow.
+    /// The prefix of every ipset, before the family's number and a dash.
     package var setPrefix: String
     /// The nftables table, in either family.
     package var table: String
@@ -13,25 +13,8 @@ package struct Ownership: Sendable, Hashable {
     package var link: String
     /// The protocol of local routes (`rtm_protocol`).
     package var routeProtocol: UInt8
-    /// The twelve high bits of a virtual server's flags, which the kernel stores without looking at
-    /// them.
+    /// The twelve high bits of a virtual server's flags, which the kernel stores and ignores.
     package var serverSignature: UInt32
-
-    package init(
-        chainPrefix: String,
-        setPrefix: String,
-        table: String,
-        link: String,
-        routeProtocol: UInt8,
-        serverSignature: UInt32
-    ) {
-        self.chainPrefix = chainPrefix
-        self.setPrefix = setPrefix
-        self.table = table
-        self.link = link
-        self.routeProtocol = routeProtocol
-        self.serverSignature = serverSignature
-    }
 
     package static let fairlead = Ownership(
         chainPrefix: "FAIRLEAD-",
@@ -41,12 +24,10 @@ package struct Ownership: Sendable, Hashable {
         routeProtocol: 250,
         serverSignature: 0xf1a0_0000
     )
-}
 
-extension Ownership {
     package func owns(chain name: String) -> Bool { name.hasPrefix(chainPrefix) }
 
-    /// `FAIRLEAD-4-`; the families have sets of their own.
+    /// `FAIRLEAD-4-`: each family has its own sets.
     package func setPrefix(_ family: IPFamily) -> String {
         setPrefix + (family == .ipv4 ? "4-" : "6-")
     }
