@@ -1,9 +1,9 @@
 import DataplaneModel
 import Foundation
-import KubernetesClient
 import Telemetry
 import Testing
 
+@testable import KubernetesClient
 @testable import Observability
 
 @Suite("Metrics of the daemon")
