@@ -1,27 +1,35 @@
 // Attributes by the names that the kernel's headers give them.
 extension NetlinkBatch {
-    package mutating func number(
+    /// A number of four bytes in network order.
+    @inlinable
+    public mutating func number(
         _ attribute: some RawRepresentable<UInt32>,
         _ value: UInt32
     ) {
         self.attribute(attribute.rawValue, bigEndian: value)
     }
 
-    package mutating func number(
+    /// A number of eight bytes in network order.
+    @inlinable
+    public mutating func number(
         _ attribute: some RawRepresentable<UInt32>,
         long value: UInt64
     ) {
         self.attribute(attribute.rawValue, bigEndian: value)
     }
 
-    package mutating func text(
+    /// With a terminating zero.
+    @inlinable
+    public mutating func text(
         _ attribute: some RawRepresentable<UInt32>,
         _ text: String
     ) {
         self.attribute(attribute.rawValue, text)
     }
 
-    package mutating func nested(
+    /// An attribute that holds what `body` appends.
+    @inlinable
+    public mutating func nested(
         _ attribute: some RawRepresentable<UInt32>,
         _ body: (inout NetlinkBatch) -> Void
     ) {

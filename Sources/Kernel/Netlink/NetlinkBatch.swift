@@ -4,26 +4,31 @@ import CNetlink
 ///
 /// Numbers are in host order unless a method says otherwise; attributes are padded to four bytes
 /// (`NLMSG_ALIGN`, `NLA_ALIGN`).
-package struct NetlinkBatch {
+public struct NetlinkBatch {
     /// The messages, and zeros behind them for those to come: growing at each number would double the
     /// cost of encoding.
-    private var storage: [UInt8]
-    private var end = 0
+    @usableFromInline var storage: [UInt8]
+    @usableFromInline var end = 0
     /// Where each message begins.
-    private(set) var starts: [Int] = []
+    @usableFromInline private(set) var starts: [Int] = []
 
-    package var isEmpty: Bool { starts.isEmpty }
-    package var count: Int { starts.count }
+    /// There is no message.
+    @inlinable
+    public var isEmpty: Bool { starts.isEmpty }
+    /// The number of messages.
+    @inlinable
+    public var count: Int { starts.count }
 
     /// All messages.
-    package var bytes: ArraySlice<UInt8> { storage[..<end] }
+    public var bytes: ArraySlice<UInt8> { storage[..<end] }
 
-    package init(reserving capacity: Int = 1024) {
+    /// `capacity` is the number of bytes that fit before the buffer grows.
+    public init(reserving capacity: Int = 1024) {
         storage = [UInt8](repeating: 0, count: capacity)
     }
 
     /// Begins a message; the socket fills in its sequence number. `NLM_F_REQUEST` is implied.
-    package mutating func begin(_ type: UInt16, flags: UInt16 = 0) {
+    public mutating func begin(_ type: UInt16, flags: UInt16 = 0) {
         close()
         starts.append(end)
         append(UInt32(0))
@@ -34,7 +39,7 @@ package struct NetlinkBatch {
     }
 
     /// Ends the message that was begun last.
-    package mutating func close() {
+    public mutating func close() {
         guard let start = starts.last else { return }
         store(UInt32(end - start), at: start)
     }
@@ -42,17 +47,22 @@ package struct NetlinkBatch {
     // MARK: - Parts of a message
 
     /// A fixed header behind the netlink header, such as `struct genlmsghdr`.
-    package mutating func append(_ raw: [UInt8]) {
+    @inlinable
+    public mutating func append(_ raw: [UInt8]) {
         copy(raw)
         pad()
     }
 
-    package mutating func append<Number: FixedWidthInteger & BitwiseCopyable>(_ number: Number) {
+    /// A number in host order, without padding.
+    @inlinable
+    public mutating func append<Number: FixedWidthInteger & BitwiseCopyable>(_ number: Number) {
         let place = advance(Number.bitWidth / 8)
         store(number, at: place)
     }
 
-    package mutating func attribute<Number: FixedWidthInteger & BitwiseCopyable>(
+    /// A number in host order.
+    @inlinable
+    public mutating func attribute<Number: FixedWidthInteger & BitwiseCopyable>(
         _ type: some BinaryInteger,
         _ value: Number
     ) {
@@ -62,7 +72,8 @@ package struct NetlinkBatch {
     }
 
     /// A number in network order.
-    package mutating func attribute<Number: FixedWidthInteger & BitwiseCopyable>(
+    @inlinable
+    public mutating func attribute<Number: FixedWidthInteger & BitwiseCopyable>(
         _ type: some BinaryInteger,
         bigEndian value: Number
     ) {
@@ -71,21 +82,25 @@ package struct NetlinkBatch {
         attribute(type, value.byteSwapped)
     }
 
-    package mutating func attribute(_ type: some BinaryInteger, _ raw: [UInt8]) {
+    /// The bytes as they are.
+    @inlinable
+    public mutating func attribute(_ type: some BinaryInteger, _ raw: [UInt8]) {
         header(type, raw.count)
         copy(raw)
         pad()
     }
 
     /// The low `width` bytes of `value` in network order.
-    package mutating func attribute(_ type: some BinaryInteger, network value: UInt128, width: Int)
-    {
+    @inlinable
+    public mutating func attribute(_ type: some BinaryInteger, network value: UInt128, width: Int) {
         header(type, width)
         appendNetwork(value, width: width)
         pad()
     }
 
-    package mutating func appendNetwork(_ value: UInt128, width: Int) {
+    /// The low `width` bytes of `value` in network order, without padding.
+    @inlinable
+    public mutating func appendNetwork(_ value: UInt128, width: Int) {
         // Writes 16 bytes; those behind the first `width` are zeros, and overwritten by what follows.
         let place = advance(16)
         store((value << UInt128(128 - 8 * width)).byteSwapped, at: place)
@@ -93,7 +108,8 @@ package struct NetlinkBatch {
     }
 
     /// With its terminating zero.
-    package mutating func attribute(_ type: some BinaryInteger, _ text: String) {
+    @inlinable
+    public mutating func attribute(_ type: some BinaryInteger, _ text: String) {
         header(type, text.utf8.count + 1)
         copy(text.utf8)
         append(UInt8(0))
@@ -101,7 +117,8 @@ package struct NetlinkBatch {
     }
 
     /// An attribute that holds what `body` appends. The kernel takes at most 64 KiB in one.
-    package mutating func nested(_ type: some BinaryInteger, _ body: (inout NetlinkBatch) -> Void) {
+    @inlinable
+    public mutating func nested(_ type: some BinaryInteger, _ body: (inout NetlinkBatch) -> Void) {
         let start = openNested(type)
         body(&self)
         closeNested(start)
@@ -109,26 +126,33 @@ package struct NetlinkBatch {
 
     /// Opens an attribute that holds others, or with `isList` false bytes, to be closed with what
     /// this returns.
-    package mutating func openNested(_ type: some BinaryInteger, isList: Bool = true) -> Int {
+    @inlinable
+    public mutating func openNested(_ type: some BinaryInteger, isList: Bool = true) -> Int {
         let start = end
-        header(UInt16(truncatingIfNeeded: type) | (isList ? UInt16(NLA_F_NESTED) : 0), 0)
+        header(UInt16(truncatingIfNeeded: type) | (isList ? nestedFlag : 0), 0)
         return start
     }
 
-    package mutating func closeNested(_ start: Int) {
+    /// Closes the attribute that `openNested` returned.
+    @inlinable
+    public mutating func closeNested(_ start: Int) {
         let length = UInt16(truncatingIfNeeded: end - start)
         store(length, at: start)
     }
 
-    private mutating func header(_ type: some BinaryInteger, _ length: Int) {
+    @inlinable
+    mutating func header(_ type: some BinaryInteger, _ length: Int) {
         // Two numbers of two bytes, in one go.
         let length = UInt16(truncatingIfNeeded: length + 4)
         append(UInt32(length) | UInt32(UInt16(truncatingIfNeeded: type)) << 16)
     }
 
-    package mutating func pad() { _ = advance(-end & 3) }
+    /// Fills up to the next multiple of four bytes.
+    @inlinable
+    public mutating func pad() { _ = advance(-end & 3) }
 
-    private mutating func copy(_ bytes: some Collection<UInt8>) {
+    @inlinable
+    mutating func copy(_ bytes: some Collection<UInt8>) {
         var place = advance(bytes.count)
         for byte in bytes {
             storage[place] = byte
@@ -137,7 +161,8 @@ package struct NetlinkBatch {
     }
 
     /// Reserves `count` more bytes, and returns where they begin.
-    private mutating func advance(_ count: Int) -> Int {
+    @inlinable
+    mutating func advance(_ count: Int) -> Int {
         let place = end
         end += count
         if end > storage.count {
@@ -147,7 +172,7 @@ package struct NetlinkBatch {
     }
 
     /// A message with its header.
-    package func message(_ index: Int) -> NetlinkBytes {
+    public func message(_ index: Int) -> NetlinkBytes {
         let end = index + 1 < starts.count ? starts[index + 1] : self.end
         return NetlinkBytes(storage, starts[index]..<end)
     }
@@ -155,14 +180,14 @@ package struct NetlinkBatch {
     // MARK: - The socket's part
 
     /// The first message asks for a dump, which ends with a message of its own.
-    package var isDump: Bool {
+    public var isDump: Bool {
         guard !starts.isEmpty else { return false }
         let flags = UInt16(storage[6]) | UInt16(storage[7]) << 8
         return flags & UInt16(NLM_F_DUMP) == UInt16(NLM_F_DUMP)
     }
 
     /// Sets the sequence number of message `index`, and adds flags.
-    package mutating func stamp(_ index: Int, sequence: UInt32, flags: UInt16 = 0) {
+    public mutating func stamp(_ index: Int, sequence: UInt32, flags: UInt16 = 0) {
         let start = starts[index]
         store(sequence, at: start + 8)
         if flags != 0 {
@@ -171,7 +196,8 @@ package struct NetlinkBatch {
         }
     }
 
-    private mutating func store<Number: FixedWidthInteger & BitwiseCopyable>(
+    @inlinable
+    mutating func store<Number: FixedWidthInteger & BitwiseCopyable>(
         _ number: Number,
         at place: Int
     ) {
@@ -181,3 +207,6 @@ package struct NetlinkBatch {
         }
     }
 }
+
+/// Inlinable functions cannot use what CNetlink declares.
+@usableFromInline let nestedFlag = UInt16(NLA_F_NESTED)

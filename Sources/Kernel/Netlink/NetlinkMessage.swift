@@ -1,38 +1,54 @@
 import CNetlink
 
 /// One message from the kernel, within a buffer of several.
-package struct NetlinkMessage {
-    package let type: UInt16
-    package let flags: UInt16
-    package let sequence: UInt32
+public struct NetlinkMessage {
+    /// `nlmsg_type`.
+    public let type: UInt16
+    /// `nlmsg_flags`.
+    public let flags: UInt16
+    /// `nlmsg_seq`.
+    public let sequence: UInt32
     /// The socket whose request it answers or reports; 0 for what the kernel did by itself.
-    package let port: UInt32
+    public let port: UInt32
     /// What follows the netlink header.
-    package let payload: NetlinkBytes
+    public let payload: NetlinkBytes
 
     /// The attributes of a message of netfilter or generic netlink, behind the four bytes of
     /// `struct nfgenmsg` or `struct genlmsghdr`.
-    package var attributes: NetlinkBytes { payload.dropFirst(4) }
+    @inlinable
+    public var attributes: NetlinkBytes { payload.dropFirst(4) }
 }
 
 /// A range of bytes from the kernel; reading beyond its end gives zeros or nil.
-package struct NetlinkBytes {
-    package let storage: [UInt8]
-    package let range: Range<Int>
+///
+/// Public and inlinable, as `NetlinkBatch` is: Swift 6.3 specializes generic functions of another module
+/// only if they are public, and each element of a set passes through here.
+public struct NetlinkBytes {
+    /// The buffer that the range is a part of.
+    public let storage: [UInt8]
+    /// Places in `storage`, within it.
+    public let range: Range<Int>
 
-    package init(_ storage: [UInt8], _ range: Range<Int>) {
+    /// `range` is clamped to the buffer.
+    @inlinable
+    public init(_ storage: [UInt8], _ range: Range<Int>) {
         self.storage = storage
         self.range = range.clamped(to: 0..<storage.count)
     }
 
-    package var count: Int { range.count }
+    /// The number of bytes.
+    @inlinable
+    public var count: Int { range.count }
 
-    package func dropFirst(_ count: Int) -> NetlinkBytes {
+    /// What follows the first `count` bytes; empty if there are no more.
+    @inlinable
+    public func dropFirst(_ count: Int) -> NetlinkBytes {
         NetlinkBytes(storage, min(range.lowerBound + count, range.upperBound)..<range.upperBound)
     }
 
     /// In host order.
-    package func number<Number: FixedWidthInteger>(_ type: Number.Type, at place: Int = 0) -> Number
+    @inlinable
+    public func number<Number: FixedWidthInteger>(_ type: Number.Type, at place: Int = 0) -> Number
     {
         var result: Number = 0
         for index in 0..<(Number.bitWidth / 8) {
@@ -44,7 +60,8 @@ package struct NetlinkBytes {
     }
 
     /// The first `width` bytes as a number in network order.
-    package func network(_ width: Int, at place: Int = 0) -> UInt128 {
+    @inlinable
+    public func network(_ width: Int, at place: Int = 0) -> UInt128 {
         (0..<width).reduce(UInt128(0)) { sum, index in
             let position = range.lowerBound + place + index
             return sum << 8 | (position < range.upperBound ? UInt128(storage[position]) : 0)
@@ -52,13 +69,15 @@ package struct NetlinkBytes {
     }
 
     /// Up to the first zero byte.
-    package var text: String {
+    @inlinable
+    public var text: String {
         String(decoding: storage[range].prefix { $0 != 0 }, as: UTF8.self)
     }
 
     /// Calls `body` for each attribute, without the flags in its type. Stops at an attribute with an
     /// impossible length.
-    package func forEachAttribute(_ body: (_ type: Int, _ value: NetlinkBytes) -> Void) {
+    @inlinable
+    public func forEachAttribute(_ body: (_ type: Int, _ value: NetlinkBytes) -> Void) {
         var place = range.lowerBound
         while place + 4 <= range.upperBound {
             let head = NetlinkBytes(storage, place..<range.upperBound)
@@ -71,7 +90,8 @@ package struct NetlinkBytes {
     }
 
     /// The value of an attribute, the last one if there are several; nil if there is none.
-    package func attribute(_ wanted: some BinaryInteger) -> NetlinkBytes? {
+    @inlinable
+    public func attribute(_ wanted: some BinaryInteger) -> NetlinkBytes? {
         var found: NetlinkBytes?
         forEachAttribute { type, value in if type == Int(wanted) { found = value } }
         return found
@@ -79,4 +99,4 @@ package struct NetlinkBytes {
 }
 
 /// `NLA_TYPE_MASK`, which the header spells as a computation on flags that Swift does not import.
-private let attributeTypeMask = 0x3fff
+@usableFromInline let attributeTypeMask = 0x3fff
