@@ -51,7 +51,7 @@ extension KernelSuites {
             #expect(try eventually { try LifeScript.answers(fixture, count: 5) == ["pod3"] })
             let confirmed = try fixture.fairlead("confirm")
             #expect(confirmed.status == 0)
-            #expect(confirmed.output == "confirmed: 13 Services are let go\n")
+            #expect(confirmed.output == "confirmed: 13 Services are released\n")
             #expect(try eventually { try !hasRules(fixture, "10.97.0.5") })
             #expect(try hasRules(fixture, "10.96.0.77"))
             #expect(try LifeScript.answers(fixture, count: 5) == ["pod3"])
