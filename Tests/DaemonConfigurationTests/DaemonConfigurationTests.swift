@@ -161,6 +161,20 @@ struct DaemonConfigurationTests {
         #expect(again == configuration)
     }
 
+    @Test(
+        "A node has one address of each family at most",
+        arguments: [
+            ("[1.2.3.4, 1.2.3.5]", "node.addresses: at most one address of each family"),
+            ("[1.2.3.4, 0.0.0.0]", "node.addresses[1]: \"0.0.0.0\" is not a node's address"),
+        ]
+    )
+    func nodeAddresses(_ list: String, _ reason: String) throws {
+        let error = #expect(throws: ConfigurationError.self) {
+            try decode("node: {addresses: \(list)}")
+        }
+        #expect(error?.description.contains(reason) == true, "\(String(describing: error))")
+    }
+
     @Test("What no mode can do on loopback addresses is said in one line, if it was asked for")
     func localhostLimit() throws {
         func limit(_ mode: String, _ nodePorts: String, _ families: [IPFamily]) throws -> String? {

@@ -68,6 +68,9 @@ private enum VerifyScript {
         try fixture.write(LifeScript.web(1, 2))
         try fixture.write(LifeScript.ballast(1), to: "other.yaml")
         #expect(try fixture.fairlead("verify").status == 2)
+        #expect(try fixture.fairlead("plan", "--diff").status == 0)
+        // A daemon would take a lock file that was opened and closed for a change.
+        #expect(access(fixture.directory + "/xtables.lock", F_OK) != 0)
         #expect(try fixture.fairlead("apply").status == 0)
         let equal = try fixture.fairlead("verify")
         #expect(equal.output == "2 Services: the kernel holds what is wanted\n")

@@ -12,17 +12,26 @@ package struct Kernel {
     package let lock: XTablesLock.Configuration
     /// For the nftables stores of both families.
     package let nftMonitor = NFTMonitor()
-    /// For the stores of legacy tables of both families.
-    package let lockWatch: XTablesLockWatch
+    /// For the stores of legacy tables of both families; nil for one look, which does not touch the lock
+    /// file: a running daemon would take that for a change.
+    package let lockWatch: XTablesLockWatch?
 
     /// Enters the configured namespace for good. The calling thread must not be shared.
-    package init(_ configuration: DaemonConfiguration) throws(DataplaneError) {
+    ///
+    /// - Parameters:
+    ///   - configuration: names the namespace, the lock file and the mode.
+    ///   - watchesLock: the stores have to notice what other programs change.
+    /// - Throws: the error of entering the namespace.
+    package init(
+        _ configuration: DaemonConfiguration,
+        watchesLock: Bool = false
+    ) throws(DataplaneError) {
         self.configuration = configuration
         lock = XTablesLock.Configuration(
             path: configuration.iptables.lockFile,
             timeout: configuration.iptables.lockTimeout
         )
-        lockWatch = XTablesLockWatch(lock)
+        lockWatch = watchesLock ? XTablesLockWatch(lock) : nil
         if let namespace = configuration.networkNamespace {
             try NetworkNamespace.enter(namespace)
         }

@@ -34,14 +34,14 @@ private final class LinuxHost: DataplaneHost {
     ) throws(DataplaneError) -> (configuration: DaemonConfiguration, reason: String?) {
         var reason: String?
         self.configuration = try configuration.choosingMode { reason = $0.reason }
-        opened = try Kernel(self.configuration)
+        opened = try Kernel(self.configuration, watchesLock: true)
         return (self.configuration, reason)
     }
 
     /// Entered by `start`; before it, the namespace of the thread.
     private func kernel() throws(DataplaneError) -> Kernel {
         if let opened { return opened }
-        let kernel = try Kernel(configuration)
+        let kernel = try Kernel(configuration, watchesLock: true)
         opened = kernel
         return kernel
     }

@@ -272,11 +272,13 @@ extension FieldFormat<[IPAddress]> {
             { .list($0.map { .text($0.description) }) },
             { (fields, name) throws(FieldError) in
                 guard fields.value(name) != nil else { return nil }
-                var families: Set<IPFamily> = []
-                return try fields.parsed(name, "a node's address, the only one of its family") {
-                    guard let address = IPAddress($0), !address.isUnspecified else { return nil }
-                    return families.insert(address.family).inserted ? address : nil
+                let addresses = try fields.parsed(name, "a node's address") {
+                    IPAddress($0).flatMap { $0.isUnspecified ? nil : $0 }
                 }
+                guard Set(addresses.map(\.family)).count == addresses.count else {
+                    throw fields.error(name, "at most one address of each family")
+                }
+                return addresses
             }
         )
     }

@@ -204,11 +204,18 @@ extension VirtualServerStore {
 
     /// How many virtual servers there are, foreign ones included, at next to no cost. Nil for IPv6, for
     /// which the kernel has no number. The corresponding request is `IP_VS_SO_GET_INFO`.
+    ///
+    /// - Throws: `.unsupported` if the kernel has no IPVS.
     package func virtualServerCount() throws(DataplaneError) -> Int? {
         guard family == .ipv4 else { return nil }
         var info = ip_vs_getinfo()
         let socket = try XTablesSocket(family)
-        let failure = socket.get(infoOption, into: &info)
+        var failure = socket.get(infoOption, into: &info)
+        if failure == ENOPROTOOPT {
+            // The kernel loads IPVS for its netlink interface only.
+            _ = try IPVSSocket()
+            failure = socket.get(infoOption, into: &info)
+        }
         guard failure == 0 else { throw .system("IP_VS_SO_GET_INFO", "IPVS", failure) }
         return Int(info.num_services)
     }

@@ -4,7 +4,7 @@ import DaemonConfiguration
 struct ConfigCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "config",
-        abstract: "Convert configurations.",
+        abstract: "Work with configuration files.",
         subcommands: [ConfigConvertCommand.self]
     )
 }
