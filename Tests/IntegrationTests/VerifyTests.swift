@@ -72,6 +72,10 @@ private enum VerifyScript {
         // A daemon would take a lock file that was opened and closed for a change.
         #expect(access(fixture.directory + "/xtables.lock", F_OK) != 0)
         #expect(try fixture.fairlead("apply").status == 0)
+        if mode == "nftables" {
+            // It serves on hosts where that file cannot be made.
+            #expect(access(fixture.directory + "/xtables.lock", F_OK) != 0)
+        }
         let equal = try fixture.fairlead("verify")
         #expect(equal.output == "2 Services: the kernel holds what is wanted\n")
         #expect(equal.status == 0)

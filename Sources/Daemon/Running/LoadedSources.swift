@@ -108,11 +108,13 @@ package struct LoadedSources: Sendable {
         let mailbox = Mailbox()
         return await withTaskGroup(of: Void.self) { group in
             func wake(after duration: Duration) -> ContinuousClock.Instant {
+                // One instant for both: a wake that comes before the end would be the last event.
+                let end = ContinuousClock.now + duration
                 group.addTask {
-                    try? await Task.sleep(for: duration)
+                    try? await Task.sleep(until: end, clock: .continuous)
                     mailbox.send(.wake)
                 }
-                return .now + duration
+                return end
             }
             group.addTask { await feed.follow { mailbox.send(.arrived(.cluster($0))) } }
             var end = wake(after: patience)

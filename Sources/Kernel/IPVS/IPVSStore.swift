@@ -49,7 +49,7 @@ package final class IPVSStore: KernelStore {
     private let ownership: Ownership
     private let addressSet: IPSetName
     let sets: IPSetStore
-    private(set) lazy var rules = rules(in: TableName.allCases)
+    private(set) lazy var rules = rules(in: TableName.allCases, lockWatch)
     let servers: VirtualServerStore
     let addresses: AddressStore
     /// The messages of all parts but the rules, which do not use netlink.
@@ -94,8 +94,9 @@ package final class IPVSStore: KernelStore {
         addresses = AddressStore(family: family, ownership: ownership, traffic: traffic)
     }
 
-    /// Our chains in some tables.
-    func rules(in tables: [TableName]) -> IPTablesStore {
+    /// Our chains in some tables. Without a watch it does not touch the lock file until it writes, which
+    /// another mode's host need not have.
+    func rules(in tables: [TableName], _ lockWatch: XTablesLockWatch? = nil) -> IPTablesStore {
         IPTablesStore(
             family: family,
             tables: tables,
