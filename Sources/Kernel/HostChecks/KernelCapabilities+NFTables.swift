@@ -56,30 +56,46 @@ extension KernelCapabilities {
     }
 }
 
-/// The parts of nftables mode, which the kernel checks one by one.
-private struct NFTRehearsal {
+/// The parts of nftables mode, which the kernel checks together, and one by one if it lacks any of them.
+///
+/// Discarding a transaction takes the kernel an RCU grace period, 10 to 20 ms, whatever its size.
+package struct NFTRehearsal {
     private let family: IPFamily
     private let table: String
+    private let connection: NFTConnection
+
+    /// How often something was sent to the kernel.
+    package var sendCount: Int { connection.sendCount }
 
     /// A feature that a kernel may lack, and how to get it.
     private struct Part {
         var name: String
         var cure: String
+        /// Whether its rules use the maps that all parts have in common.
+        var usesMaps = false
         var steps: [NFTStep]
     }
 
-    init(_ family: IPFamily, _ ownership: Ownership) {
+    /// Opens a socket in the namespace of this thread.
+    ///
+    /// - Throws: `DataplaneError` if there is none to be had.
+    package init(_ family: IPFamily, _ ownership: Ownership) throws(DataplaneError) {
+        connection = try NFTConnection(family)
         self.family = family
         table = ownership.table
     }
 
     /// The features that the kernel lacks, each with its cure.
-    func missing() throws(DataplaneError) -> [String] {
-        let connection = try NFTConnection(family)
+    package func missing() throws(DataplaneError) -> [String] {
         _ = try connection.generation()
+        let parts = parts
+        let steps = parts.flatMap(\.steps)
+        var whole = NFTTransaction(family, table, [.makeTable] + Self.maps + steps)
+        guard try !connection.rehearse(&whole).isEmpty else { return [] }
         var missing: [String] = []
         for part in parts {
-            var transaction = NFTTransaction(family, table, [.makeTable] + part.steps)
+            let needed = part.usesMaps ? Self.maps : []
+            var transaction = NFTTransaction(family, table, [.makeTable] + needed + part.steps)
             let refusals = try connection.rehearse(&transaction)
             guard let refusal = refusals.first else { continue }
             let error = DataplaneError.nftables([refusal], transaction)
@@ -91,10 +107,10 @@ private struct NFTRehearsal {
         return missing
     }
 
+    private static let ranges = NFTSetName("probe-ranges")
     private static let map = NFTSetName("probe")
     private static let socketMap = NFTSetName("probe-sockets")
     private static let verdictMap = NFTSetName("probe-verdicts")
-    private static let chain = NFTChainName("probe")
 
     private var parts: [Part] {
         let suffix = family == .ipv4 ? "ipv4" : "ipv6"
@@ -109,16 +125,22 @@ private struct NFTRehearsal {
                 name: "sets of ranges in several fields",
                 cure: "kernel 5.6 or later",
                 steps: [
-                    .makeSet(NFTSet(Self.map, NFTSetShape([.port, .address], isInterval: true)))
+                    .makeSet(
+                        NFTSet(Self.ranges, NFTSetShape([.port, .address], isInterval: true))
+                    )
                 ]
             ),
             Part(
                 name: "maps that rules fill",
                 cure: "a kernel built with CONFIG_NF_TABLES",
-                steps: rules([
-                    .update(Self.map, key: [.priority], data: .priority, timeoutSeconds: 1),
-                    .delete(Self.map, key: [.priority], data: .priority),
-                ])
+                usesMaps: true,
+                steps: rules(
+                    "update",
+                    [
+                        .update(Self.map, key: [.priority], data: .priority, timeoutSeconds: 1),
+                        .delete(Self.map, key: [.priority], data: .priority),
+                    ]
+                )
             ),
             part("ct", "nft_ct", "CONFIG_NFT_CT", .connectionState(.new), .translated),
             part(
@@ -158,7 +180,7 @@ private struct NFTRehearsal {
                 [.destinationNAT([.priority], Self.socketMap)]
             ),
             part(
-                "lookup, meta, payload",
+                "lookup",
                 "nf_tables",
                 "CONFIG_NF_TABLES",
                 .mark(PacketMark(bit: 1)),
@@ -178,7 +200,8 @@ private struct NFTRehearsal {
         Part(
             name: name,
             cure: Cure.missing(module, option),
-            steps: rules(statements)
+            usesMaps: true,
+            steps: rules(name, statements)
         )
     }
 
@@ -194,21 +217,32 @@ private struct NFTRehearsal {
         return Part(
             name: name,
             cure: Cure.missing(module, option),
-            steps: rules(statements, hook)
+            usesMaps: true,
+            steps: rules(name, statements, hook)
         )
     }
 
-    /// Rules in a chain, and the maps that they may use.
-    private func rules(_ statements: [NFTStatement], _ hook: NFTHook? = nil) -> [NFTStep] {
+    private static let maps: [NFTStep] = {
         let numbers = NFTSetShape([.classID], mapping: .fields([.classID]), isDynamic: true)
         let sockets = NFTSetShape([.classID], mapping: .fields([.address, .port]))
         let chains = NFTSetShape([.classID], mapping: .verdict)
         return [
-            .makeSet(NFTSet(Self.map, numbers)),
-            .makeSet(NFTSet(Self.socketMap, sockets)),
-            .makeSet(NFTSet(Self.verdictMap, chains)),
-            .makeChain(NFTChain(Self.chain, hook: hook, rules: [])),
-            .fill(NFTChain(Self.chain, rules: statements.map { NFTRule($0) })),
+            .makeSet(NFTSet(map, numbers)),
+            .makeSet(NFTSet(socketMap, sockets)),
+            .makeSet(NFTSet(verdictMap, chains)),
+        ]
+    }()
+
+    /// Rules in a chain of their own.
+    private func rules(
+        _ name: String,
+        _ statements: [NFTStatement],
+        _ hook: NFTHook? = nil
+    ) -> [NFTStep] {
+        let chain = NFTChainName("probe-\(name)")
+        return [
+            .makeChain(NFTChain(chain, hook: hook, rules: [])),
+            .fill(NFTChain(chain, rules: statements.map { NFTRule($0) })),
         ]
     }
 }

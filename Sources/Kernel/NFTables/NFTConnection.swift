@@ -11,7 +11,7 @@ package final class NFTConnection {
 
     /// Messages sent so far, and the sends they took.
     var messageCount: Int { socket.traffic.messages }
-    var sendCount: Int { socket.traffic.sends }
+    package var sendCount: Int { socket.traffic.sends }
 
     package init(_ family: IPFamily) throws(DataplaneError) {
         self.family = family

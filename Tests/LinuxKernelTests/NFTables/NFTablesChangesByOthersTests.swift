@@ -150,6 +150,15 @@ struct NFTablesChangesByOthersTests {
         // Nothing is left behind.
         #expect(try Program.check(["nft", "list", "ruleset"]) == "")
     }
+
+    @Test("A kernel that has it all is asked once", arguments: IPFamily.allCases)
+    func oneRehearsal(_ family: IPFamily) throws {
+        _ = try NFTFixture(family)
+        let rehearsal = try NFTRehearsal(family, .fairlead)
+        #expect(try rehearsal.missing() == [])
+        // The generation, and one transaction.
+        #expect(rehearsal.sendCount == 2)
+    }
 }
 
 @Suite("nftables where it is missing", .enabled(if: isUML))
