@@ -13,11 +13,13 @@ struct ClusterRecordingTests {
         for _ in 0..<changes { _ = random.next() }
         var snapshot = random.snapshot
         // Services of a cluster have a ClusterIP in each of their families.
-        for (name, service) in snapshot.services
-        where Set(service.clusterIPs.map(\.family)) != service.families
-            || service.clusterIPs.isEmpty
-        {
-            snapshot.services[name] = nil
+        for (name, service) in snapshot.services {
+            let isComplete = Set(service.clusterIPs.map(\.family)) == service.families
+            guard isComplete, !service.clusterIPs.isEmpty else {
+                snapshot.services[name] = nil
+                continue
+            }
+            snapshot.services[name]?.origin = .cluster
         }
         return ClusterRecording(
             services: snapshot.services,

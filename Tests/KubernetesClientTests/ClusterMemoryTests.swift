@@ -26,6 +26,7 @@ struct ClusterMemoryTests {
             let name = ServiceName(namespace: "shop", name: "s\(index)")
             recording.services[name] = Service(
                 name: name,
+                origin: .cluster,
                 clusterIPs: [IPAddress(ipv4: 0x0a60_0001 + UInt32(index))]
             )
         }

@@ -8,8 +8,13 @@ struct SnapshotMergerTests {
     private static let web = ServiceName(namespace: "shop", name: "web")
     private static let db = ServiceName(namespace: "shop", name: "db")
 
-    private func service(_ name: ServiceName, _ port: Int) -> Service {
-        Service(name: name, ports: PortNumber(port).map { [ServicePort(port: $0)] } ?? [])
+    private func service(
+        _ name: ServiceName,
+        _ port: Int,
+        _ origin: ServiceOrigin = .files
+    ) -> Service {
+        let ports = PortNumber(port).map { [ServicePort(port: $0)] } ?? []
+        return Service(name: name, origin: origin, ports: ports)
     }
 
     private func slice(_ name: ServiceName, _ slice: String) -> EndpointSlice {
@@ -44,7 +49,7 @@ struct SnapshotMergerTests {
             slices: [Self.web: [slice(Self.web, "file")]]
         )
         _ = merger.take(SnapshotUpdate(snapshot: files, changed: .all), from: .files)
-        let cluster = ServiceSnapshot(services: [Self.web: service(Self.web, 80)])
+        let cluster = ServiceSnapshot(services: [Self.web: service(Self.web, 80, .cluster)])
         _ = merger.take(SnapshotUpdate(snapshot: cluster, changed: .all), from: .cluster)
         #expect(merger.snapshot.services[Self.web]?.origin == .cluster)
         // Not even its endpoints: they belong to the other Service.
@@ -78,7 +83,10 @@ struct SnapshotMergerTests {
     func removals() throws {
         var merger = merger()
         let both = ServiceSnapshot(
-            services: [Self.web: service(Self.web, 80), Self.db: service(Self.db, 81)],
+            services: [
+                Self.web: service(Self.web, 80, .cluster),
+                Self.db: service(Self.db, 81, .cluster),
+            ],
             slices: [Self.web: [slice(Self.web, "a")]]
         )
         let files = ServiceSnapshot(services: [Self.web: service(Self.web, 80)])
@@ -126,12 +134,17 @@ struct SnapshotMergerTests {
                 let name = names.randomElement(using: &random)!
                 let port = Int.random(in: 1...2, using: &random)
                 sources[origin]?.services[name] =
-                    Bool.random(using: &random) ? service(name, port) : nil
+                    Bool.random(using: &random) ? service(name, port, origin) : nil
                 sources[origin]?.slices[name] =
                     Bool.random(using: &random) ? [slice(name, "\(origin)\(port)")] : nil
+                var changed: Set = [name]
+                if Int.random(in: 0..<4, using: &random) == 0 {
+                    changed = Set(names)
+                    sources[origin] = ServiceSnapshot()
+                }
                 let before = merger.snapshot
                 let update = merger.take(
-                    SnapshotUpdate(snapshot: sources[origin]!, changed: .some([name])),
+                    SnapshotUpdate(snapshot: sources[origin]!, changed: .some(changed)),
                     from: origin
                 )
                 var whole = self.merger()

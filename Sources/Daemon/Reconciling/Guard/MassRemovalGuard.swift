@@ -228,6 +228,7 @@ package struct MassRemovalGuard: Sendable {
         _ changed: ChangedServices,
         _ now: Instant
     ) -> SnapshotUpdate {
+        if lost.isEmpty { return passAll(names, changed) }
         var differing: Set<ServiceName> = []
         for name in names {
             var (service, slices) = (wanted.services[name], wanted.slices[name])
@@ -244,6 +245,33 @@ package struct MassRemovalGuard: Sendable {
             if accepted.isCounted(name) { serving += 1 }
             differing.insert(name)
         }
+        return finish(differing, changed)
+    }
+
+    /// Nothing is held, so that what the sources have passes as it is: its maps exist once. `names` includes
+    /// all that differ.
+    private mutating func passAll(
+        _ names: Set<ServiceName>,
+        _ changed: ChangedServices
+    ) -> SnapshotUpdate {
+        let differing = names.filter { name in
+            guard
+                accepted.services[name] != wanted.services[name]
+                    || accepted.slices[name] != wanted.slices[name]
+            else { return false }
+            if accepted.isCounted(name) { serving -= 1 }
+            if wanted.isCounted(name) { serving += 1 }
+            return true
+        }
+        accepted.services = wanted.services
+        accepted.slices = wanted.slices
+        return finish(differing, changed)
+    }
+
+    private mutating func finish(
+        _ differing: Set<ServiceName>,
+        _ changed: ChangedServices
+    ) -> SnapshotUpdate {
         accepted.issues = wanted.issues
         accepted.revision += 1
         if hold == nil, changed == .all { return SnapshotUpdate(snapshot: accepted, changed: .all) }

@@ -85,7 +85,9 @@ package struct ClusterRecording: Sendable, Equatable {
         for event in try decoder.feed(bytes.span) {
             guard case .added(let object) = event else { continue }
             switch object.content {
-            case .service(let service): services[service.name] = service
+            case .service(var service):
+                service.origin = .cluster
+                services[service.name] = service
             case .slice(let slice, _): slices[slice.service, default: []].append(slice)
             case .node(let node): self.node = node
             case .serviceCIDR(let ranges): serviceCIDRs = ranges

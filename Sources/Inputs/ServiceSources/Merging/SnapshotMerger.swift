@@ -3,8 +3,8 @@ package import ServiceModel
 /// Merges the snapshots of several sources.
 ///
 /// If two sources have a Service of the same name, the whole Service, endpoints included, comes
-/// from the first source in order of `ServiceOrigin`; the other is reported as an issue. Each
-/// Service's `origin` is set here. Frontends claimed by Services of different names are resolved by
+/// from the first source in order of `ServiceOrigin`, which is also the `origin` that the source gave
+/// it; the other is reported as an issue. Frontends claimed by Services of different names are resolved by
 /// planning, in the same order.
 ///
 /// Pure. The cost of an update depends on what it changes, not on the size of the snapshots.
@@ -36,7 +36,7 @@ package struct SnapshotMerger: Sendable {
         let before = latest.updateValue(update.snapshot, forKey: origin) ?? ServiceSnapshot()
         guard missing.isEmpty else { return nil }
         guard wasComplete else {
-            rebuild(latest.values.reduce(into: []) { $0.formUnion($1.names) })
+            merge(latest.values.reduce(into: []) { $0.formUnion($1.names) })
             return SnapshotUpdate(snapshot: snapshot, changed: .all)
         }
         let candidates: Set<ServiceName> =
@@ -45,7 +45,7 @@ package struct SnapshotMerger: Sendable {
             case .some(let names): names
             }
         let removals = removals(in: update, over: before, candidates, from: origin)
-        let changed = rebuild(candidates)
+        let changed = merge(candidates)
         return SnapshotUpdate(snapshot: snapshot, changed: .some(changed), removals: removals)
     }
 
@@ -67,8 +67,29 @@ package struct SnapshotMerger: Sendable {
         }
     }
 
-    /// Rebuilds the named Services; returns those that differ.
+    /// The snapshot of the only source that has Services or slices; nil if several have. Its maps are then
+    /// used as they are, so that they exist once.
+    private var only: ServiceSnapshot? {
+        let filled = latest.values.filter { !$0.services.isEmpty || !$0.slices.isEmpty }
+        return filled.count > 1 ? nil : filled.first ?? ServiceSnapshot()
+    }
+
+    /// Merges the named Services, which include all that differ; returns those that do.
     @discardableResult
+    private mutating func merge(_ names: Set<ServiceName>) -> Set<ServiceName> {
+        guard let only else { return rebuild(names) }
+        let changed = names.filter {
+            snapshot.services[$0] != only.services[$0] || snapshot.slices[$0] != only.slices[$0]
+        }
+        clashes = []
+        snapshot.services = only.services
+        snapshot.slices = only.slices
+        snapshot.issues = latest.values.flatMap(\.issues).sorted()
+        if !changed.isEmpty { snapshot.revision += 1 }
+        return changed
+    }
+
+    /// Rebuilds the named Services; returns those that differ.
     private mutating func rebuild(_ names: Set<ServiceName>) -> Set<ServiceName> {
         let sources = ServiceOrigin.allCases.compactMap { origin in
             latest[origin].map { (origin: origin, snapshot: $0) }
@@ -79,8 +100,7 @@ package struct SnapshotMerger: Sendable {
                 $0.services[name] != nil || $0.slices[name] != nil
             }
             let owner = sources.first { $0.snapshot.services[name] != nil }
-            var service = owner?.snapshot.services[name]
-            if let owner { service?.origin = owner.origin }
+            let service = owner?.snapshot.services[name]
             let slices = (owner?.snapshot ?? holders.first)?.slices[name]
             guard snapshot.services[name] != service || snapshot.slices[name] != slices else {
                 return false
