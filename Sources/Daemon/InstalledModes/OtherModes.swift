@@ -47,7 +47,7 @@ package struct OtherModes: ModeLeftovers {
     }
 
     private func tableRemoval() throws(DataplaneError) -> NFTablesDiff {
-        // While anybody listens, all who write nftables on the host pay for it.
+        // While any program listens, every nftables writer on the host pays for it.
         defer { nftables.stopListening() }
         do throws(DataplaneError) {
             return NFTablesDiff(from: try nftables.observe().state, to: NFTablesState())

@@ -196,16 +196,20 @@ package final class IPVSStore: KernelStore {
     }
 
     private func endDrains() throws(DataplaneError) {
-        _ = try changing([]) { () throws(DataplaneError) in
-            _ = try servers.finishDrains()
-            return ApplyReport()
+        var report = try changing([]) { () throws(DataplaneError) in
+            ApplyReport(failures: try servers.finishDrains().failures)
         }
         let done = draining.subtracting(servers.drainingAddresses).sorted()
-        guard !done.isEmpty else { return }
+        if !done.isEmpty { report += try unbind(done) }
+        if let failure = report.failures.first { throw failure }
+    }
+
+    /// Removes addresses that have drained.
+    private func unbind(_ done: [IPAddress]) throws(DataplaneError) -> ApplyReport {
         let change = IPSetChange.update(
             .init(name: addressSet, added: [], marks: [], removed: done.map { .address($0) })
         )
-        _ = try changing([change]) { () throws(DataplaneError) in
+        return try changing([change]) { () throws(DataplaneError) in
             var report = try addresses.remove(done.map { .remove($0) })
             report += try sets.remove([change])
             draining.subtract(done)
@@ -253,7 +257,14 @@ extension IPVSStore {
         let made = servers.made
         let drained = draining
         counts = nil
-        let report = try body()
+        let report: ApplyReport
+        do throws(DataplaneError) {
+            report = try body()
+        } catch {
+            // The next counts are the first ones again, whatever other programs do until then.
+            mark.possible += 1
+            throw error
+        }
         let present = try currentCounts()
         counts = present
         guard report.failures.isEmpty else { return report }

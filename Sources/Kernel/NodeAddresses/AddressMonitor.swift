@@ -21,6 +21,8 @@ final class AddressMonitor {
     private var addresses: Set<IPAddress> = []
     private var ranges: Set<IPPrefix> = []
     private var count = 0
+    /// What is known is out of date: notifications were lost, or reading failed.
+    private var isStale = true
     /// What the notifications since the last call were about, and whether it was bound then.
     private var wereBound: [AddressChange: Bool] = [:]
 
@@ -51,8 +53,9 @@ final class AddressMonitor {
         wereBound = [:]
         while try !socket.receiveNotifications({ read($0) }) {
             count += 1
-            try look()
+            isStale = true
         }
+        if isStale { try look() }
         if wereBound.contains(where: { isBound($0.key) != $0.value }) { count += 1 }
         return count
     }
@@ -85,11 +88,13 @@ final class AddressMonitor {
     }
 
     private func look() throws(DataplaneError) {
+        isStale = true
         var socket = try RoutingSocket(traffic)
         ranges = Set(try socket.localRanges(family, ownership.routeProtocol))
         link = try socket.link(ownership.link)
         addresses = []
         if let link { addresses = try socket.singleAddresses(family, of: link) }
+        isStale = false
     }
 
     private func read(_ message: NetlinkMessage) {

@@ -55,26 +55,37 @@ package enum LocalAddresses {
 package final class LocalAddressWatch {
     private var socket: NetlinkSocket?
     private var known: [LocalAddress] = []
+    /// Something has changed since `known` was read.
+    private var isStale = true
 
-    /// Listens to nothing yet.
-    package init() {}
+    private let read: () throws(DataplaneError) -> [LocalAddress]
+
+    /// Listens to nothing yet. `read` is how to read the addresses.
+    package init(
+        read: @escaping () throws(DataplaneError) -> [LocalAddress] = LocalAddresses.observe
+    ) {
+        self.read = read
+    }
 
     /// The present addresses, in the network namespace of the thread of the first call.
     package func addresses() throws(DataplaneError) -> [LocalAddress] {
-        if try hasChanged() { known = try LocalAddresses.observe() }
+        try listen()
+        if isStale {
+            known = try read()
+            isStale = false
+        }
         return known
     }
 
-    private func hasChanged() throws(DataplaneError) -> Bool {
-        guard socket != nil else {
+    /// Marks what is known as stale if there are notifications. A read that fails is tried again by the
+    /// next call, which may get no further notification.
+    private func listen() throws(DataplaneError) {
+        if socket == nil {
             let groups = [RTNLGRP_LINK, RTNLGRP_IPV4_IFADDR, RTNLGRP_IPV6_IFADDR]
             socket = try NetlinkSocket.listening(NETLINK_ROUTE, to: groups.map(\.rawValue))
-            return true
         }
-        var hasChanged = false
-        while try socket?.receiveNotifications({ _ in hasChanged = true }) == false {
-            hasChanged = true
+        while try socket?.receiveNotifications({ _ in isStale = true }) == false {
+            isStale = true
         }
-        return hasChanged
     }
 }

@@ -91,7 +91,7 @@ extension RoutingSocket {
         return true
     }
 
-    /// Removes addresses from a link, and returns the errors but for addresses that are gone already.
+    /// Removes addresses from a link, and returns the errors except for addresses that are gone already.
     package mutating func remove(
         _ addresses: [BoundAddress],
         from link: Link,
