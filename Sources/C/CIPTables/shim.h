@@ -70,6 +70,24 @@ enum {
     xt_entry_match_name = offsetof(struct xt_entry_match, u.user.name),
     xt_entry_match_revision = offsetof(struct xt_entry_match, u.user.revision),
     FAIRLEAD_SIZE(xt_standard_target),
+    FAIRLEAD_FIELD(xt_standard_target, verdict),
+    FAIRLEAD_SIZE(xt_error_target),
+    FAIRLEAD_FIELD(xt_error_target, errorname),
+
+    /* Requests about whole tables; the structs of IPv6 have the same fields. */
+    FAIRLEAD_FIELD(ipt_get_entries, size),
+    FAIRLEAD_FIELD(ipt_get_entries, entrytable),
+    FAIRLEAD_FIELD(ipt_replace, valid_hooks),
+    FAIRLEAD_FIELD(ipt_replace, num_entries),
+    FAIRLEAD_FIELD(ipt_replace, size),
+    FAIRLEAD_FIELD(ipt_replace, hook_entry),
+    FAIRLEAD_FIELD(ipt_replace, underflow),
+    FAIRLEAD_FIELD(ipt_replace, num_counters),
+    FAIRLEAD_FIELD(ipt_replace, counters),
+    FAIRLEAD_FIELD(ipt_replace, entries),
+    FAIRLEAD_SIZE(xt_counters),
+    FAIRLEAD_FIELD(xt_counters_info, num_counters),
+    FAIRLEAD_FIELD(xt_counters_info, counters),
 
     FAIRLEAD_SIZE(xt_tcp),
     FAIRLEAD_FIELD(xt_tcp, spts),
@@ -132,6 +150,11 @@ enum {
 };
 #undef FAIRLEAD_FIELD
 #undef FAIRLEAD_SIZE
+_Static_assert(offsetof(struct ip6t_get_entries, entrytable) == ipt_get_entries_entrytable
+        && offsetof(struct ip6t_replace, entries) == ipt_replace_entries
+        && offsetof(struct ip6t_replace, counters) == ipt_replace_counters
+        && sizeof(struct ip6t_getinfo) == sizeof(struct ipt_getinfo),
+    "requests of both families have one layout");
 
 /* libiptc has every function twice, iptc_… and ip6tc_…, which differ in the type of their entries
    alone. Here is each once: with `ipv6` the second one is called. They return what it returns and

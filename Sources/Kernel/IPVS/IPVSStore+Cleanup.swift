@@ -77,7 +77,7 @@ extension IPVSStore {
     ///
     /// Where IPVS is not in the kernel, only removes rules.
     package func retire(rulesIn tables: [TableName]) throws(DataplaneError) -> ApplyReport {
-        let rules = rules(in: tables.filter { LegacyTables.used(family).contains($0) })
+        let rules = retiredRules(in: tables.filter { LegacyTables.used(family).contains($0) })
         var report = try rules.apply(rules.removal())
         guard IPVSSocket.isLoaded else { return report }
         let present = try servers.observe()

@@ -50,6 +50,8 @@ package final class IPVSStore: KernelStore {
     private let addressSet: IPSetName
     let sets: IPSetStore
     private(set) lazy var rules = rules(in: TableName.allCases, lockWatch)
+    /// The store of `retire`, and its tables.
+    private var retired: (tables: [TableName], store: IPTablesStore)?
     let servers: VirtualServerStore
     let addresses: AddressStore
     /// The messages of all parts but the rules, which do not use netlink.
@@ -105,6 +107,15 @@ package final class IPVSStore: KernelStore {
             sets: { [sets] () throws(DataplaneError) in try sets.indexes() },
             owns: ownership.owns(chain:)
         )
+    }
+
+    /// The store for rules of another mode. It is kept, and with it the open lock file: closing that would
+    /// look to the present mode's watch like a change by another program.
+    func retiredRules(in tables: [TableName]) -> IPTablesStore {
+        if let retired, retired.tables == tables { return retired.store }
+        let store = rules(in: tables)
+        retired = (tables, store)
+        return store
     }
 
     /// Reads everything except what drains.

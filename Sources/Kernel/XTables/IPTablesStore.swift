@@ -16,6 +16,7 @@ package final class IPTablesStore: KernelStore {
     /// The tables as they were last read or written; those not read yet are missing.
     private var fingerprints: [TableName: TableFingerprint] = [:]
     private var mark = ChangeMark()
+    private let access: TableAccess
     /// Reused for every rule that is written, compared or read.
     private var entry = RuleEntry()
     private var scratch = RuleEntry()
@@ -34,14 +35,24 @@ package final class IPTablesStore: KernelStore {
         lock: XTablesLock.Configuration = XTablesLock.Configuration(),
         lockWatch: XTablesLockWatch? = nil,
         sets: (() throws(DataplaneError) -> SetIndexes)? = nil,
+        access: TableAccess = .wholeTables,
         owns: @escaping (String) -> Bool
     ) {
         self.family = family
         self.tables = tables
         askSets = sets
         self.owns = owns
+        self.access = access
         self.lock = XTablesLock(lock)
         self.lockWatch = lockWatch
+    }
+
+    /// How the kernel's tables are read and written.
+    package enum TableAccess: Sendable {
+        /// As the kernel's bytes; by libiptc where these are not as expected.
+        case wholeTables
+        /// By libiptc alone; it gives the same results.
+        case libiptc
     }
 
     private func sets() throws(DataplaneError) -> SetIndexes {
@@ -58,8 +69,11 @@ package final class IPTablesStore: KernelStore {
         var state = IPTablesState()
         let codec = RuleCodec(family: family, sets: try sets())
         for name in tables {
-            let table = try IPTablesTable(name, family)
-            state[name] = observe(table, codec)
+            if access == .wholeTables, let image = try TableImage.read(name, family) {
+                state[name] = observe(image, codec)
+            } else {
+                state[name] = observe(try IPTablesTable(name, family), codec)
+            }
         }
         return Observation(state, mark)
     }
@@ -86,14 +100,16 @@ package final class IPTablesStore: KernelStore {
     /// Rules that stay keep their counters, foreign rules always. A chain to delete to which a foreign
     /// rule jumps is emptied and left, and reported in `failures`.
     ///
-    /// - Throws: `.busy` if the lock was held for too long; `.conflict` if programs that ignore it kept
+    /// - Throws: `.busy` if waiting for the lock took longer than its timeout, in all; `.conflict` if programs that ignore it kept
     ///   changing the table; `.invalid` or `.unsupported` for a rule that the kernel refuses.
     package func apply(_ diff: IPTablesDiff) throws(DataplaneError) -> ApplyReport {
         var report = ApplyReport()
         if diff.tables.isEmpty { return report }
         let sets = try sets()
+        // One for all tables, so that waits for each do not add up.
+        let deadline = lock.deadline
         for table in diff.tables {
-            let done = try apply(table, sets)
+            let done = try apply(table, sets, until: deadline)
             report.operations += done.operations
             report.conflicts += done.conflicts
             report.failures += done.failures
@@ -136,6 +152,41 @@ extension IPTablesStore {
     }
 }
 
+extension IPTablesStore {
+    private func observe(_ image: borrowing TableImage, _ codec: RuleCodec) -> OwnedTable {
+        var owned = OwnedTable()
+        let isOwned = image.chains.map { chain in
+            chain.hook == nil && owns(chain.name)
+                && chain.name.utf8.count <= ChainName.maximumLength
+        }
+        for index in image.chains.indices {
+            let chain = image.chains[index]
+            if chain.hook != nil {
+                guard let from = BuiltinChain(rawValue: chain.name) else { continue }
+                for rule in image.rules(of: chain) {
+                    guard let target = image.jumpTarget(ofRuleAt: rule),
+                        owns(image.chains[target].name)
+                    else { continue }
+                    image.read(rule, into: &entry)
+                    owned.jumps.append(
+                        Jump(from: from, rule: codec.decode(entry, scratch: &scratch))
+                    )
+                }
+            } else if isOwned[index] {
+                let name = ChainName(chain.name)
+                owned.chains[name] = Chain(
+                    name,
+                    rules: image.rules(of: chain).map { rule in
+                        image.read(rule, into: &entry)
+                        return codec.decode(entry, scratch: &scratch)
+                    }
+                )
+            }
+        }
+        return owned
+    }
+}
+
 // MARK: Applying
 
 extension IPTablesStore {
@@ -144,14 +195,23 @@ extension IPTablesStore {
 
     private func apply(
         _ diff: TableDiff,
-        _ sets: SetIndexes
+        _ sets: SetIndexes,
+        until deadline: ContinuousClock.Instant
     ) throws(DataplaneError) -> ApplyReport {
-        try lock.withLock { () throws(DataplaneError) -> ApplyReport in
+        try lock.withLock(until: deadline) { () throws(DataplaneError) -> ApplyReport in
             var conflicts = 0
             while true {
                 do throws(DataplaneError) {
                     // Under the lock, so that all later differences are our own changes.
                     if tables.contains(diff.table) { try notice(diff.table) }
+                    if access == .wholeTables {
+                        var rewrite = TableRewrite(diff, family, sets: sets)
+                        if var done = try rewrite.run(&entry, &scratch) {
+                            done.report.conflicts = conflicts
+                            fingerprints[diff.table] = done.fingerprint
+                            return done.report
+                        }
+                    }
                     var edit = TableEdit(diff, family, sets: sets)
                     var report = try edit.run(&entry, &scratch)
                     report.conflicts = conflicts

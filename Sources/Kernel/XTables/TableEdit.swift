@@ -162,8 +162,7 @@ struct TableEdit {
                 // ENOENT: another program has deleted it already.
                 if error.errno == ENOENT { continue }
                 guard error.errno == EMLINK else { throw error }
-                let reason = "a foreign rule still leads to this chain, which stays, but empty"
-                report.failures.append(error.explained(as: .other, reason))
+                report.failures.append(Self.referenced(chain.name.text, diff.table, family))
             }
         }
     }
@@ -174,17 +173,43 @@ struct TableEdit {
         in chain: String,
         _ entry: inout RuleEntry
     ) throws(DataplaneError) {
+        try Self.encode(rule, by: codec, number: number, in: chain, of: diff.table, &entry)
+    }
+
+    static func encode(
+        _ rule: Rule,
+        by codec: RuleCodec,
+        number: Int,
+        in chain: String,
+        of table: TableName,
+        _ entry: inout RuleEntry
+    ) throws(DataplaneError) {
         do throws(UnencodableRule) {
             try codec.encode(rule, into: &entry)
         } catch {
-            let text = IPTablesRenderer(family: family).render(rule)
+            let text = IPTablesRenderer(family: codec.family).render(rule)
             throw .system(
                 "encode rule \(number + 1)",
-                "\(IPTablesTable.subject(diff.table, family))/\(chain)",
+                "\(IPTablesTable.subject(table, codec.family))/\(chain)",
                 EINVAL,
                 kind: .invalid,
                 message: "\(error.reason): \(text)"
             )
         }
+    }
+
+    /// A chain to delete stays, since rules of other programs lead to it.
+    static func referenced(
+        _ chain: String,
+        _ table: TableName,
+        _ family: IPFamily
+    ) -> DataplaneError {
+        .system(
+            "delete chain",
+            "\(IPTablesTable.subject(table, family))/\(chain)",
+            EMLINK,
+            kind: .other,
+            message: "a foreign rule still leads to this chain, which stays, but empty"
+        )
     }
 }

@@ -28,14 +28,18 @@ package struct XTablesLock: ~Copyable {
         self.configuration = configuration
     }
 
+    /// Until when to wait for the lock from now on.
+    package var deadline: ContinuousClock.Instant { ContinuousClock.now + configuration.timeout }
+
     /// Runs `body` under the lock.
     ///
-    /// - Throws: `.busy` if other programs hold the lock until the timeout; the error of `open`; and
+    /// - Throws: `.busy` if other programs hold the lock until the deadline; the error of `open`; and
     ///   what `body` throws.
     package mutating func withLock<Result>(
+        until deadline: ContinuousClock.Instant? = nil,
         _ body: () throws(DataplaneError) -> Result
     ) throws(DataplaneError) -> Result {
-        let number = try acquire()
+        let number = try acquire(until: deadline ?? self.deadline)
         defer {
             // Cannot fail for a lock that is held.
             _ = flock(number, LOCK_UN)
@@ -52,7 +56,9 @@ package struct XTablesLock: ~Copyable {
         )
     }
 
-    private mutating func acquire() throws(DataplaneError) -> Int32 {
+    private mutating func acquire(
+        until deadline: ContinuousClock.Instant
+    ) throws(DataplaneError) -> Int32 {
         let clock = ContinuousClock()
         let start = clock.now
         var pause: useconds_t = 500
@@ -69,8 +75,8 @@ package struct XTablesLock: ~Copyable {
             guard failure == EWOULDBLOCK else {
                 throw .system("flock", configuration.path, failure)
             }
-            let waited = clock.now - start
-            guard waited < configuration.timeout else { throw busy(waited) }
+            let now = clock.now
+            guard now < deadline else { throw busy(now - start) }
             usleep(pause)
             pause = min(pause * 2, 20_000)
         }

@@ -14,6 +14,8 @@ package final class XTablesLockWatch {
     private var notifier: OwnedDescriptor?
     private var watch: Int32 = -1
     private var count = 0
+    /// The watch could not be renewed, so what happened since then went unnoticed.
+    private var isDeaf = false
 
     /// Listens to nothing yet.
     package init(_ configuration: XTablesLock.Configuration) {
@@ -27,23 +29,34 @@ package final class XTablesLockWatch {
     package func releases() throws(DataplaneError) -> Int {
         let number = try listen()
         var buffer = [UInt8](repeating: 0, count: 4096)
-        var wasReleased = false
+        var wasCounted = false
         while true {
-            let count = unsafe buffer.withUnsafeMutableBytes {
+            let length = unsafe buffer.withUnsafeMutableBytes {
                 unsafe read(number, $0.baseAddress, $0.count)
             }
-            if count < 0, errno == EINTR { continue }
-            if count < 0, errno == EAGAIN { break }
-            guard count >= 0 else { throw .system("read", "inotify of \(path)", errno) }
-            wasReleased = true
-            if Self.isGone(watch, buffer[..<count]) {
+            if length < 0, errno == EINTR { continue }
+            if length < 0, errno == EAGAIN { return count }
+            guard length >= 0 else { throw .system("read", "inotify of \(path)", errno) }
+            // Before anything can fail: the events are read, and come only once.
+            if !wasCounted { count += 1 }
+            wasCounted = true
+            if Self.isGone(watch, buffer[..<length]) {
                 // The kernel may have removed the watch with the file.
                 _ = inotify_rm_watch(number, watch)
-                watch = try Self.add(path, to: number)
+                try renew(number)
             }
         }
-        if wasReleased { count += 1 }
-        return count
+    }
+
+    private func renew(_ number: Int32) throws(DataplaneError) {
+        do throws(DataplaneError) {
+            watch = try Self.add(path, to: number)
+        } catch {
+            // Without a watch nothing would ever be heard again: the next call begins anew.
+            notifier = nil
+            isDeaf = true
+            throw error
+        }
     }
 
     private func listen() throws(DataplaneError) -> Int32 {
@@ -53,6 +66,8 @@ package final class XTablesLockWatch {
         let owned = OwnedDescriptor(owning: number)
         watch = try Self.add(path, to: number)
         notifier = consume owned
+        if isDeaf { count += 1 }
+        isDeaf = false
         return number
     }
 

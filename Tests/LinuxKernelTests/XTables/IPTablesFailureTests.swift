@@ -140,6 +140,44 @@ struct IPTablesFailureTests {
         #expect(try watch.releases() == 3)
     }
 
+    @Test("A watch that lost its file counts that, fails, and begins anew")
+    func renewedWatch() throws {
+        let directory = "\(TestDirectory.path)/watched"
+        let path = directory + "/xtables.lock"
+        mkdir(directory, 0o700)
+        defer {
+            unlink(path)
+            rmdir(directory)
+        }
+        let watch = XTablesLockWatch(XTablesLock.Configuration(path: path))
+        #expect(try watch.releases() == 0)
+        unlink(path)
+        rmdir(directory)
+        #expect(throws: DataplaneError.self) { try watch.releases() }
+        mkdir(directory, 0o700)
+        // Once for the removal, once for what went unnoticed until now.
+        #expect(try watch.releases() == 2)
+        close(open(path, O_RDONLY))
+        #expect(try watch.releases() == 3)
+    }
+
+    @Test("Waits for the lock of several tables share one deadline")
+    func sharedDeadline() throws {
+        let fixture = try StoreFixture(.ipv4)
+        var lock = XTablesLock(fixture.lock)
+        let deadline = lock.deadline
+        let held = open(fixture.lock.path, O_RDONLY | O_CREAT, 0o600)
+        defer { close(held) }
+        #expect(flock(held, LOCK_EX) == 0)
+        #expect(throws: DataplaneError.self) { try lock.withLock(until: deadline) {} }
+        // The deadline is over: the second wait is none.
+        let error = #expect(throws: DataplaneError.self) { try lock.withLock(until: deadline) {} }
+        #expect(error?.message == "another program held the lock for 0.0 s")
+        // A free lock is taken all the same.
+        flock(held, LOCK_UN)
+        try lock.withLock(until: deadline) {}
+    }
+
     @Test("Foreign changes count, whether they change the size or not, and own changes never do")
     func changes() throws {
         let fixture = try StoreFixture(.ipv4)

@@ -1,0 +1,261 @@
+import Addressing
+import DataplaneModel
+import Glibc
+import HostFacts
+import TestSupport
+import Testing
+import XTables
+
+/// The same changes in two namespaces, in one by the kernel's bytes and in the other by libiptc, must
+/// leave the same tables.
+@Suite("TableRewrite")
+@KernelThread
+struct TableRewriteTests {
+    /// What both ways left.
+    private struct Left: Equatable {
+        var reports: [ApplyReport] = []
+        var saved: [[String]] = []
+        var states: [IPTablesState] = []
+        var sizes: [[TableFingerprint]] = []
+    }
+
+    @Test(
+        "Random changes beside foreign rules end as with libiptc",
+        arguments: IPFamily.allCases,
+        [1, 2, 3, 4, 5, 6] as [UInt64]
+    )
+    func agreement(_ family: IPFamily, _ seed: UInt64) throws {
+        let direct = try run(family, seed, .wholeTables)
+        let libiptc = try run(family, seed, .libiptc)
+        #expect(direct.reports == libiptc.reports)
+        #expect(direct.sizes == libiptc.sizes)
+        for (ours, theirs) in zip(direct.saved, libiptc.saved) where ours != theirs {
+            Issue.record(Comment(rawValue: ours.difference(from: theirs).map { "\($0)" }.joined()))
+        }
+        #expect(direct.states == libiptc.states)
+        #expect(direct.saved.contains { $0.contains { $0.hasPrefix("[7:700] -A OTHER") } })
+    }
+
+    /// Steps of random states, with foreign changes between them.
+    private func run(
+        _ family: IPFamily,
+        _ seed: UInt64,
+        _ access: IPTablesStore.TableAccess
+    ) throws -> Left {
+        let fixture = try StoreFixture(family)
+        let store = IPTablesStore(
+            family: family,
+            tables: [.nat],
+            lock: fixture.lock,
+            access: access,
+            owns: RuleCatalogue.owns
+        )
+        var generator = SplitMix64(seed: seed)
+        var states = RandomTables(family: family, seed: seed)
+        try fixture.restore(Self.foreign, "--counters")
+        var left = Left()
+        var wanted = IPTablesState()
+        for step in 0..<8 {
+            wanted.nat = states.next(after: wanted.nat)
+            let observed = try store.observe().state
+            left.reports.append(try store.apply(IPTablesDiff(from: observed, to: wanted)))
+            if left.reports.last?.failures.isEmpty == true {
+                fixture.expectEqual(try store.observe().state, wanted)
+            }
+            left.states.append(try store.observe().state)
+            left.saved.append(try fixture.save("-c", "-t", "nat"))
+            left.sizes.append([try TableFingerprint(of: .nat, family)])
+            try foreignChange(step, fixture, &generator, wanted.nat)
+        }
+        return left
+    }
+
+    private func foreignChange(
+        _ step: Int,
+        _ fixture: StoreFixture,
+        _ generator: inout SplitMix64,
+        _ table: OwnedTable
+    ) throws {
+        switch step {
+        case 0:
+            // The same size as before: only the port is another.
+            try fixture.iptables(
+                "-t",
+                "nat",
+                "-R",
+                "ZZZ",
+                "1",
+                "-p",
+                "tcp",
+                "-j",
+                "REDIRECT",
+                "--to-ports",
+                "7"
+            )
+        case 1:
+            try fixture.iptables(
+                "-t",
+                "nat",
+                "-N",
+                "MIDDLE-\(Int.random(in: 0..<9, using: &generator))"
+            )
+        case 2:
+            guard let chain = table.sortedChains.first else { return }
+            try fixture.iptables("-t", "nat", "-A", "OTHER", "-j", chain.name.text)
+            try fixture.iptables("-t", "nat", "-I", "OUTPUT", "-j", chain.name.text)
+        case 4:
+            try fixture.iptables("-t", "nat", "-F", "OTHER")
+            guard let chain = table.sortedChains.last else { return }
+            try fixture.iptables(
+                "-t",
+                "nat",
+                "-A",
+                chain.name.text,
+                "-c",
+                "4",
+                "400",
+                "-j",
+                "RETURN"
+            )
+        case 5:
+            try fixture.iptables("-t", "nat", "-A", "ZZZ", "-c", "8", "800")
+        default: break
+        }
+    }
+
+    /// Chains before, between and behind those of the store, with counters, policies, and rules without
+    /// a target.
+    private static let foreign = """
+        *nat
+        :PREROUTING ACCEPT [11:1100]
+        :INPUT ACCEPT [0:0]
+        :OUTPUT DROP [12:1200]
+        :POSTROUTING ACCEPT [0:0]
+        :AAA - [0:0]
+        :OTHER - [0:0]
+        :TEST - [0:0]
+        :ZZZ - [0:0]
+        [1:100] -A PREROUTING -p tcp -m tcp --dport 1 -j ZZZ
+        [9:900] -A PREROUTING -p udp
+        [2:200] -A POSTROUTING -o eth9 -j MASQUERADE
+        [7:700] -A OTHER -m comment --comment "not \\"ours\\"" -g AAA
+        [5:500] -A TEST -j OTHER
+        [3:300] -A ZZZ -p tcp -j REDIRECT --to-ports 9
+        COMMIT
+
+        """
+
+    @Test(
+        "Jumps lead to their chains when what lies between changes its size",
+        arguments: IPFamily.allCases
+    )
+    func shiftedJumps(_ family: IPFamily) throws {
+        let fixture = try StoreFixture(family)
+        var wanted = IPTablesState()
+        // Rules that shift all that follows, first and last in the table.
+        for name in ["TEST-A", "TEST-M", "TEST-Z"] {
+            let chain = ChainName(name)
+            let next = ChainName(name == "TEST-Z" ? "TEST-END" : "TEST-Z")
+            wanted.nat.chains[chain] = Chain(chain, rules: [Rule(target: .jump(next))])
+        }
+        let end = ChainName("TEST-END")
+        wanted.nat.chains[end] = Chain(end, rules: [Rule(target: .accept)])
+        try fixture.apply(wanted)
+        #expect(try fixture.store.observe().state == wanted)
+        wanted.nat.chains[end]?.rules.insert(
+            Rule(transport: .tcp, matches: [.comment("longer")], target: .returnToCaller),
+            at: 0
+        )
+        wanted.nat.chains[ChainName("TEST-A")] = nil
+        try fixture.apply(wanted)
+        #expect(try fixture.store.observe().state == wanted)
+        // libiptc takes the table apart and finds nothing to do.
+        let names = try fixture.save("-t", "nat").filter { $0.hasPrefix(":TEST") }
+        #expect(names == names.sorted())
+        try fixture.iptables("-t", "nat", "-A", "TEST-M", "-j", "RETURN")
+        try fixture.iptables("-t", "nat", "-D", "TEST-M", "2")
+        #expect(try fixture.store.observe().state == wanted)
+    }
+}
+
+/// Tables of random chains that jump to each other without a circle.
+private struct RandomTables {
+    let family: IPFamily
+    private var generator: SplitMix64
+    private var rules: RandomRules
+
+    init(family: IPFamily, seed: UInt64) {
+        self.family = family
+        generator = SplitMix64(seed: seed &+ 100)
+        rules = RandomRules(family: family, seed: seed)
+    }
+
+    /// The table with some chains and jumps changed, added or gone.
+    mutating func next(after table: OwnedTable) -> OwnedTable {
+        var next = table
+        for _ in 0..<Int.random(in: 1...6, using: &generator) {
+            let number = Int.random(in: 0..<12, using: &generator)
+            let name = ChainName("TEST-\(number + 10)")
+            switch Int.random(in: 0..<4, using: &generator) {
+            case 0: next.chains[name] = nil
+            case 1:
+                let rule = newRule(number)
+                let count = next.chains[name]?.rules.count ?? 0
+                let place = Int.random(in: 0...count, using: &generator)
+                next.chains[name, default: Chain(name, rules: [])].rules.insert(rule, at: place)
+            default:
+                let count = Int.random(in: 0..<9, using: &generator)
+                next.chains[name] = Chain(name, rules: (0..<count).map { _ in newRule(number) })
+            }
+        }
+        // Rules whose chain is gone go, too.
+        let names = Set(next.chains.keys)
+        for name in names {
+            next.chains[name]?.rules.removeAll { rule in
+                switch rule.target {
+                case .jump(let target), .goto(let target): !names.contains(target)
+                default: false
+                }
+            }
+        }
+        next.jumps = next.sortedChains.prefix(3).enumerated().map { number, chain in
+            let matches: [Match] = number == 1 ? [.comment("services")] : []
+            return Jump(
+                from: number == 2 ? .postrouting : .prerouting,
+                rule: Rule(matches: matches, target: .jump(chain.name))
+            )
+        }
+        return next
+    }
+
+    /// A rule of chain `number`, which jumps to chains of higher numbers only.
+    private mutating func newRule(_ number: Int) -> Rule {
+        if number < 11, Bool.random(using: &generator) {
+            let target = ChainName(
+                "TEST-\(Int.random(in: (number + 1)..<12, using: &generator) + 10)"
+            )
+            return Rule(
+                transport: .udp,
+                matches: Bool.random(using: &generator) ? [.sourceIsLocal(inverted: false)] : [],
+                target: Bool.random(using: &generator) ? .jump(target) : .goto(target)
+            )
+        }
+        while true {
+            var rule = rules.next()
+            switch rule.target {
+            case .accept, .returnToCaller, .mark: break
+            default: rule.target = .accept
+            }
+            // The kernel refuses nonsense in these, which is tested elsewhere.
+            rule.matches.removeAll { match in
+                switch match {
+                case .bpf, .recent, .set, .ipvs, .connectionState: true
+                case .sourceIsLocal, .destinationIsLocal: true
+                default: false
+                }
+            }
+            // MARK is for mangle, but works in nat as well.
+            return rule
+        }
+    }
+}
