@@ -36,7 +36,10 @@ final class BenchCluster {
         try Self.makeNetwork()
         probe = try ServiceProbe()
         directory = try Self.makeDirectory()
-        server = KubernetesTestServer(cluster)
+        var options = ServerOptions()
+        // As often as API servers send them.
+        options.bookmarkInterval = .seconds(60)
+        server = KubernetesTestServer(cluster, options: options)
         cluster.put(.node(ClusterNode(name: "node", addresses: [IPAddress(ipv4: 0xc000_0201)])))
         cluster.put(.serviceCIDR(name: "kubernetes", [Workload.clusterIPs]))
         let all = 0..<workload.services

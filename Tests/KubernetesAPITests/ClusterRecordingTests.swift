@@ -35,31 +35,79 @@ struct ClusterRecordingTests {
         )
     }
 
-    @Test("What is recorded comes back equal", arguments: 1...20)
+    @Test("Records come back equal, and say what they are about", arguments: 1...20)
     func roundTrip(_ seed: Int) throws {
         let written = recording(seed: UInt64(seed), changes: 300)
         #expect(written.services.count > 3)
-        let bytes = try written.encoded(Self.settings)
-        #expect(try ClusterRecording(bytes, Self.settings) == written)
-        let nothing = ClusterRecording()
-        #expect(try ClusterRecording(nothing.encoded(Self.settings), Self.settings) == nothing)
+        var read = ClusterRecording()
+        let gone = ServiceName(namespace: "shop", name: "gone")
+        read.services[gone] = Service(name: gone)
+        read.slices[gone] = written.slices.values.first { _ in true }
+        let records =
+            written.names.map { written.record(of: $0) }
+            + [written.facts, .baseEnd, .service(gone, nil, [])]
+        for record in records {
+            var bytes: [UInt8] = [7]
+            let sum = try record.append(to: &bytes)
+            var again: [UInt8] = [7]
+            try record.append(to: &again)
+            #expect(again == bytes)
+            let header = ClusterRecord.header(bytes[1..<1 + ClusterRecord.headerLength])
+            let body = bytes.dropFirst(1 + ClusterRecord.headerLength)
+            #expect(header == (body.count, sum))
+            #expect(ClusterRecord.checksum(body) == sum)
+            #expect(try ClusterRecord.subject(of: body) == record.subject)
+            #expect(try ClusterRecord(body) == record)
+            read.apply(try ClusterRecord(body))
+        }
+        #expect(read == written)
     }
 
-    @Test("A damaged, cut or foreign recording is refused whole")
+    @Test("A body of another form is refused, wherever it is cut")
+    func bodies() throws {
+        let written = recording(seed: 3, changes: 60)
+        let name = try #require(written.slices.keys.first { written.services[$0] != nil })
+        var bytes: [UInt8] = []
+        try written.record(of: name).append(to: &bytes)
+        let body = bytes.dropFirst(ClusterRecord.headerLength)
+        var refused = 0
+        for length in 0..<body.count {
+            do {
+                // A cut between two fields is a record with fewer of them.
+                #expect(try ClusterRecord(body.prefix(length)).subject == .service(name))
+            } catch is APIDecodingError {
+                refused += 1
+            }
+        }
+        #expect(refused > body.count / 2)
+        #expect(throws: APIDecodingError.self) { try ClusterRecord([9, 1, 2, 3][...]) }
+    }
+
+    @Test("The first format is still read", arguments: 1...5)
+    func firstFormat(_ seed: Int) throws {
+        let written = recording(seed: UInt64(seed), changes: 300)
+        let bytes = try written.encodedInFirstFormat(Self.settings)
+        #expect(try ClusterRecording(firstFormat: bytes, Self.settings) == written)
+        let nothing = ClusterRecording()
+        let empty = try nothing.encodedInFirstFormat(Self.settings)
+        #expect(try ClusterRecording(firstFormat: empty, Self.settings) == nothing)
+    }
+
+    @Test("A damaged, cut or foreign file of the first format is refused whole")
     func damage() throws {
-        let bytes = try recording(seed: 1, changes: 60).encoded(Self.settings)
+        let bytes = try recording(seed: 1, changes: 60).encodedInFirstFormat(Self.settings)
         for length in stride(from: 0, to: bytes.count, by: max(1, bytes.count / 200)) {
             #expect(throws: APIDecodingError.self) {
-                try ClusterRecording(Array(bytes.prefix(length)), Self.settings)
+                try ClusterRecording(firstFormat: Array(bytes.prefix(length)), Self.settings)
             }
             var flipped = bytes
             flipped[length] ^= 0x10
             #expect(throws: APIDecodingError.self) {
-                try ClusterRecording(flipped, Self.settings)
+                try ClusterRecording(firstFormat: flipped, Self.settings)
             }
         }
         #expect(throws: APIDecodingError.self) {
-            try ClusterRecording(bytes, DecodingSettings())
+            try ClusterRecording(firstFormat: bytes, DecodingSettings())
         }
     }
 }

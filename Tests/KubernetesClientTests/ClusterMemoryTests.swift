@@ -16,7 +16,8 @@ struct ClusterMemoryTests {
         ClusterMemory(
             path: directory + "/state/cluster",
             settings: DecodingSettings(),
-            interval: interval
+            interval: interval,
+            retryInterval: interval
         )
     }
 
@@ -86,5 +87,182 @@ struct ClusterMemoryTests {
         #expect(await broken.recall() == nil)
         let problem = await broken.problem
         #expect(problem?.hasSuffix("not a recording of this version for this proxy name") == true)
+    }
+
+    private var path: String { directory + "/state/cluster" }
+
+    private func content() throws -> Data { try Data(contentsOf: URL(fileURLWithPath: path)) }
+
+    private func name(_ index: Int) -> ServiceName {
+        ServiceName(namespace: "shop", name: "s\(index)")
+    }
+
+    private func withDirectory(_ body: () async throws -> Void) async throws {
+        try FileManager.default.createDirectory(
+            atPath: directory,
+            withIntermediateDirectories: true
+        )
+        defer { try? FileManager.default.removeItem(atPath: directory) }
+        try await body()
+    }
+
+    @Test("A change appends what changed, whatever the size of the cluster")
+    func appending() async throws {
+        var grown: [Int] = []
+        for size in [10, 1000] {
+            try await withDirectory {
+                let memory = memory(interval: .seconds(3600))
+                var state = recording(size)
+                await memory.remember(state)
+                await memory.flush()
+                let base = try content()
+                state.services[name(3)]?.clusterIPs = [IPAddress(ipv4: 0x0a60_7777)]
+                state.services[name(4)] = nil
+                await memory.remember(state, changed: .some([name(3), name(4)]))
+                await memory.flush()
+                let file = try content()
+                #expect(file.starts(with: base))
+                grown.append(file.count - base.count)
+                state.serviceCIDRs = [IPPrefix(IPAddress(ipv4: 0x0a60_0000), length: 16)]
+                await memory.remember(state, changed: .some([]))
+                await memory.flush()
+                #expect(try content().count < file.count + 100)
+                #expect(await self.memory().recall() == state)
+                let facts = await self.memory().recall(services: false)
+                #expect(facts == ClusterRecording(serviceCIDRs: state.serviceCIDRs))
+            }
+        }
+        #expect(grown[0] == grown[1])
+    }
+
+    @Test("The first save after a restart writes only what differs from the file")
+    func restartWritesDifference() async throws {
+        try await withDirectory {
+            var state = recording(200)
+            let first = memory(interval: .seconds(3600))
+            await first.remember(state)
+            await first.flush()
+            let base = try content()
+            let same = memory(interval: .seconds(3600))
+            await same.remember(state)
+            await same.flush()
+            #expect(try content() == base)
+            state.services[name(7)] = nil
+            let other = memory(interval: .seconds(3600))
+            await other.remember(state)
+            await other.flush()
+            let grown = try content()
+            #expect(grown.starts(with: base))
+            #expect((1..<200).contains(grown.count - base.count))
+            #expect(await memory().recall() == state)
+            let again = memory(interval: .seconds(3600))
+            await again.remember(state)
+            await again.flush()
+            #expect(try content() == grown)
+        }
+    }
+
+    @Test("What a crash cut off is left out and named, and does not stay in the file")
+    func tornTail() async throws {
+        try await withDirectory {
+            let writer = memory(interval: .seconds(3600))
+            let before = recording(20)
+            await writer.remember(before)
+            await writer.flush()
+            let base = try content()
+            let after = recording(21)
+            await writer.remember(after, changed: .some([name(20)]))
+            await writer.flush()
+            let whole = try content()
+            for length in base.count + 1..<whole.count {
+                try whole.prefix(length).write(to: URL(fileURLWithPath: path))
+                let reader = memory()
+                #expect(await reader.recall() == before)
+                let problem = await reader.problem
+                let cut = length - base.count
+                #expect(problem?.contains("the last \(cut) bytes are incomplete") == true)
+            }
+            for index in [base.count, base.count + 13, whole.count - 1] {
+                var flipped = whole
+                flipped[index] ^= 4
+                try flipped.write(to: URL(fileURLWithPath: path))
+                #expect(await memory().recall() == before)
+            }
+            let next = memory(interval: .seconds(3600))
+            await next.remember(after)
+            await next.flush()
+            #expect(try content() == whole)
+        }
+    }
+
+    @Test("A damaged base is refused whole and written anew")
+    func damagedBase() async throws {
+        try await withDirectory {
+            let state = recording(20)
+            let writer = memory(interval: .seconds(3600))
+            await writer.remember(state)
+            await writer.flush()
+            let whole = try content()
+            for index in stride(from: 0, to: whole.count, by: 7) {
+                var flipped = whole
+                flipped[index] ^= 0x10
+                try flipped.write(to: URL(fileURLWithPath: path))
+                #expect(await memory().recall() == nil)
+                try whole.prefix(index).write(to: URL(fileURLWithPath: path))
+                #expect(await memory().recall() == nil)
+            }
+            let next = memory(interval: .seconds(3600))
+            await next.remember(state)
+            await next.flush()
+            #expect(await memory().recall() == state)
+        }
+    }
+
+    @Test("The file does not outgrow the state: it is written anew, and what it holds stays")
+    func compaction() async throws {
+        try await withDirectory {
+            var state = recording(50)
+            let writer = memory(interval: .seconds(3600))
+            await writer.remember(state)
+            await writer.flush()
+            let base = try content().count
+            var largest = 0
+            var shrunk = 0
+            var last = base
+            for round in 0..<400 {
+                for index in 0..<50 {
+                    let address = IPAddress(ipv4: 0x0a61_0000 + UInt32(round * 50 + index))
+                    state.services[name(index)]?.clusterIPs = [address]
+                }
+                await writer.remember(state, changed: .some(Set((0..<50).map(name))))
+                await writer.flush()
+                let size = try content().count
+                largest = max(largest, size)
+                if size < last { shrunk += 1 }
+                last = size
+            }
+            #expect(largest <= base + (1 << 20) + 1000)
+            #expect((1...4).contains(shrunk))
+            #expect(await memory().recall() == state)
+        }
+    }
+
+    @Test("A file that another program shortened is written anew by the next save")
+    func shortened() async throws {
+        try await withDirectory {
+            let state = recording(20)
+            let writer = memory(interval: .seconds(3600))
+            await writer.remember(state)
+            await writer.flush()
+            try content().prefix(50).write(to: URL(fileURLWithPath: path))
+            await writer.remember(state, changed: .some([name(1)]))
+            await writer.flush()
+            #expect(
+                await writer.problem?.hasSuffix("another program has shortened the file") == true
+            )
+            await writer.flush()
+            #expect(await writer.problem == nil)
+            #expect(await memory().recall() == state)
+        }
     }
 }

@@ -205,6 +205,27 @@ struct ExecPluginTests {
     }
 
     /// Neither gone nor a zombie.
+    @Test("Closing ends a run that hangs, and starts no other", .timeLimit(.minutes(1)))
+    func closing() async throws {
+        try await withDirectory { directory in
+            let plugin = try plugin("echo $$ > \(directory)/pid\nsleep 600", in: directory)
+            let provider = provider(plugin, timeout: .seconds(600))
+            let waiting = Task { try await provider.current() }
+            var process: Int32?
+            while process == nil {
+                try await Task.sleep(for: .milliseconds(5))
+                let text = try? String(contentsOfFile: directory + "/pid", encoding: .utf8)
+                process = text.flatMap { Int32($0.dropLast()) }
+            }
+            await provider.close()
+            await #expect(throws: ClientError.self) { try await waiting.value }
+            #expect(process.map(isRunning) == false)
+            try FileManager.default.removeItem(atPath: directory + "/pid")
+            await #expect(throws: ClientError.self) { try await provider.current() }
+            #expect(!FileManager.default.fileExists(atPath: directory + "/pid"))
+        }
+    }
+
     private func isRunning(_ process: Int32) -> Bool {
         guard let status = try? String(contentsOfFile: "/proc/\(process)/stat", encoding: .utf8)
         else { return false }

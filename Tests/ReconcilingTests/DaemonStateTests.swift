@@ -146,7 +146,11 @@ struct DaemonStateTests {
         let answered = harness.send(.arrived(.cluster(update)))
         #expect(answered.lines.contains { $0.message.hasPrefix("An API server answers") })
         let remembered = answered.contains {
-            if case .remember(let recording) = $0 { recording.services.count == 5 } else { false }
+            if case .remember(let recording, .all) = $0 {
+                recording.services.count == 5
+            } else {
+                false
+            }
         }
         #expect(remembered)
         // Too late to count.

@@ -266,4 +266,30 @@ import Testing
             }
         }
     }
+
+    @Test("Full passes that may read nothing do not put off the next resync")
+    func fullPassesAndResync() {
+        var scheduler = settled()
+        // A resync of one of two families is due every 300 s.
+        for second in stride(from: 10, to: 300, by: 10) {
+            let now = at(.seconds(second))
+            scheduler.request(at: now, full: true)
+            #expect(scheduler.due(at: now) == .full)
+            scheduler.completed(
+                .full,
+                at: now,
+                duration: .milliseconds(1),
+                outcome: .succeeded
+            )
+        }
+        #expect(scheduler.due(at: at(.milliseconds(300_009))) == nil)
+        #expect(scheduler.due(at: at(.milliseconds(300_010))) == .resync)
+        scheduler.completed(
+            .resync,
+            at: at(.seconds(301)),
+            duration: .milliseconds(1),
+            outcome: .succeeded
+        )
+        #expect(scheduler.nextWake == at(.seconds(601)))
+    }
 }

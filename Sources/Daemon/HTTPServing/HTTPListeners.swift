@@ -34,11 +34,13 @@ package actor HTTPListeners {
         self.open = open
     }
 
-    /// Serves exactly these from now on. Call from one task only.
+    /// Serves exactly these from now on, and opens sockets anew whose files were deleted. Call from one task
+    /// only.
     package func update(_ wanted: [Name: HTTPAnswer]) async {
-        for (name, listener) in listeners where wanted[name] == nil {
+        for (name, listener) in listeners where wanted[name] == nil || name.lacksFile {
             listeners[name] = nil
             await listener.close()
+            if wanted[name] == nil { name.removeFile() }
         }
         failures = failures.filter { wanted[$0.key] != nil }
         for (name, answer) in wanted where listeners[name] == nil {
@@ -53,11 +55,20 @@ package actor HTTPListeners {
 
     /// Stops listening and removes the sockets from the file system.
     package func close() async {
-        for name in names {
-            if case .unix(let path) = name.address { unlink(path) }
-        }
         await update([:])
     }
 
     package var names: Set<Name> { Set(listeners.keys) }
+}
+
+extension HTTPListeners.Name {
+    /// Its socket has been deleted from the file system, so that no client can find it.
+    fileprivate var lacksFile: Bool {
+        guard case .unix(let path) = address else { return false }
+        return access(path, F_OK) != 0 && errno == ENOENT
+    }
+
+    fileprivate func removeFile() {
+        if case .unix(let path) = address { unlink(path) }
+    }
 }

@@ -65,7 +65,7 @@ extension DaemonView {
         }
     }
 
-    /// Logs new failures to listen, and records Events for them.
+    /// Logs new failures to listen and their ends, and records Events for them.
     private func report(
         _ known: [HTTPListeners.Name: String],
         _ logger: Logger
@@ -77,6 +77,10 @@ extension DaemonView {
                 metadata: ["server": "\(name.purpose)", "reason": "\(reason)"]
             )
             if let events, let event = event(name, reason) { events.record(event) }
+        }
+        let names = await listeners.names
+        for name in known.keys where failures[name] == nil && names.contains(name) {
+            logger.notice("Listening again", metadata: ["server": "\(name.purpose)"])
         }
         return failures
     }

@@ -33,10 +33,17 @@ package struct Daemon: Sendable {
     package func run() async throws {
         // A client that disconnects must not end the daemon.
         signal(SIGPIPE, SIG_IGN)
+        let mailbox = Mailbox()
+        // Would end the daemon by default. A stop does so until the loop runs.
+        let hangup = Signals([SIGHUP], into: mailbox)
+        defer { hangup.cancel() }
         let loaded = try load()
         let settings = LogSettings(Self.logSettings(loaded.configuration.log, environment))
         let logger = Logger(label: "fairlead") { _ in DaemonLogHandler(settings) }
-        let mailbox = Mailbox()
+        // The start may fail, and with it what the loop would log.
+        for warning in loaded.warnings {
+            logger.warning("Configuration", metadata: ["problem": "\(warning)"])
+        }
         let (prepared, view, started) = try await prepare(loaded, mailbox, logger, settings)
         try await view.listen()
         var loop = prepared
@@ -45,7 +52,7 @@ package struct Daemon: Sendable {
             loaded.configuration,
             loop.serviceManager.watchdogInterval
         )
-        let signals = Signals(into: mailbox)
+        let signals = Signals([SIGTERM, SIGINT], into: mailbox)
         defer { signals.cancel() }
         await withDiscardingTaskGroup { group in
             group.addTask { await view.keepListening(logger) }

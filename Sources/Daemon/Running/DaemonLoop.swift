@@ -47,7 +47,8 @@ struct DaemonLoop {
         case .pass(let update, let kind, let explain):
             return .passed(await dataplane.pass(update, kind, explain: explain))
         case .probe(let targets): await checker.update(targets)
-        case .remember(let recording): await feeds.remember(recording)
+        case .remember(let recording, let changed):
+            await feeds.remember(recording, changed: changed)
         case .forgetMissing(let revision): feeds.forgetMissing(upTo: revision)
         case .rescan: feeds.rescan()
         case .answer(let id, let count): mailbox.answer(id, count)

@@ -94,13 +94,15 @@ extension Mailbox.State {
     fileprivate mutating func put(_ event: DaemonEvent) {
         guard let kind = Mailbox.Kind(event) else { return }
         if kind == .confirm, case .confirm(let id) = event { confirms.append(id) }
-        guard let unread = events[kind] else {
+        // Taken out, so that its content is changed in place and not copied for each event that joins it.
+        guard var unread = events.removeValue(forKey: kind) else {
             events[kind] = event
             // No further pass begins before a stop.
             order.insert(kind, at: kind == .stop ? 0 : order.endIndex)
             return
         }
-        events[kind] = unread.joined(by: event)
+        unread.join(event)
+        events[kind] = unread
     }
 
     /// Resumes the reader with the next event, if there are both. Call it without the lock.
@@ -141,21 +143,24 @@ extension Mailbox.Kind {
 }
 
 extension DaemonEvent {
-    /// This event and a later one of the same kind, as one.
-    fileprivate func joined(by later: DaemonEvent) -> DaemonEvent {
+    /// Makes this event and a later one of the same kind one.
+    fileprivate mutating func join(_ later: DaemonEvent) {
         switch (self, later) {
         case (.arrived(.files(var update)), .arrived(.files(let later))):
+            // The only owner of its content changes it in place.
+            self = .tick
             update.join(later)
-            return .arrived(.files(update))
+            self = .arrived(.files(update))
         case (.arrived(.cluster(var update)), .arrived(.cluster(let later))):
+            self = .tick
             update.join(later)
-            return .arrived(.cluster(update))
+            self = .arrived(.cluster(update))
         case (.probed(let changes), .probed(let later)):
             let targets = Set(later.map(\.target))
-            return .probed(changes.filter { !targets.contains($0.target) } + later)
+            self = .probed(changes.filter { !targets.contains($0.target) } + later)
         // A signal takes precedence over a change of the file.
-        case (.reload(.signal), .reload): return self
-        default: return later
+        case (.reload(.signal), .reload): break
+        default: self = later
         }
     }
 }

@@ -2,12 +2,12 @@ import Dispatch
 import Glibc
 import Reconciling
 
-/// Sends a reload for SIGHUP and a stop for SIGTERM and SIGINT, until cancelled.
+/// Sends a reload for SIGHUP and a stop for other signals, until cancelled.
 struct Signals {
     private let sources: [any DispatchSourceSignal]
 
-    init(into mailbox: Mailbox) {
-        sources = [SIGHUP, SIGTERM, SIGINT].map { number in
+    init(_ numbers: [Int32], into mailbox: Mailbox) {
+        sources = numbers.map { number in
             signal(number, SIG_IGN)
             let source = DispatchSource.makeSignalSource(signal: number, queue: .global())
             source.setEventHandler {

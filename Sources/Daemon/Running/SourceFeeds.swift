@@ -4,6 +4,7 @@ import KubernetesAPI
 package import KubernetesClient
 package import Logging
 import Reconciling
+import ServiceModel
 import ServiceSources
 
 /// The configured sources, followed by the daemon or read by a command.
@@ -50,7 +51,11 @@ package struct SourceFeeds: Sendable {
             if let memory {
                 group.addTask {
                     guard (try? await Task.sleep(for: Self.patience)) != nil else { return }
-                    if let recording = await memory.recall() {
+                    let state = await cluster?.look().state
+                    // Reading takes long, and an API server has answered for everything.
+                    if state?.hasServiceCIDRs == true, state?.isComplete == true { return }
+                    let recording = await memory.recall(services: state?.isComplete != true)
+                    if let recording {
                         mailbox.send(.arrived(.memory(recording)))
                     }
                 }
@@ -67,7 +72,9 @@ package struct SourceFeeds: Sendable {
         return (manifests, followed)
     }
 
-    func remember(_ recording: ClusterRecording) async { await memory?.remember(recording) }
+    func remember(_ recording: ClusterRecording, changed: ChangedServices) async {
+        await memory?.remember(recording, changed: changed)
+    }
 
     func forgetMissing(upTo revision: UInt64) { files?.forgetMissing(upTo: revision) }
 

@@ -149,9 +149,10 @@ package actor KubernetesSource {
         let running = tasks
         tasks = []
         for task in running { task.cancel() }
-        for task in running { await task.value }
+        // A request may wait for a credential plugin, which only this ends.
         await connection.close()
         await eventConnection.close()
+        for task in running { await task.value }
     }
 
     // MARK: - Updates

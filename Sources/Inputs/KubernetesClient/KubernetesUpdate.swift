@@ -43,6 +43,9 @@ package struct KubernetesSourceState: Sendable, Hashable {
     /// The resources that Services depend on.
     private static let needed: [KubernetesResource] = [.services, .endpointSlices]
 
+    /// ServiceCIDRs have been received once.
+    package var hasServiceCIDRs: Bool { (resources[.serviceCIDRs]?.lists ?? 0) > 0 }
+
     /// No failure since the last response, for the resources that Services depend on.
     package var isConnected: Bool {
         Self.needed.allSatisfy {

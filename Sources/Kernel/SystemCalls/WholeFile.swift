@@ -61,15 +61,6 @@ package enum WholeFile {
             unsafe unlink(temporary)
             throw error
         }
-        // Without this a power cut could bring back the old content. If the directory cannot be
-        // synchronized, nothing else is lost.
-        let directory = path.lastIndex(of: "/").map { path[...$0] } ?? "."
-        if let parent = try? OwnedDescriptor(
-            opening: String(directory),
-            .readOnly,
-            options: .directory
-        ) {
-            _ = fsync(parent.number)
-        }
+        synchronizeDirectory(of: path)
     }
 }

@@ -32,7 +32,7 @@ package struct SnapshotUpdate: Sendable {
         }
         removals.merge(later.removals)
         snapshot = later.snapshot
-        changed = changed.union(later.changed)
+        changed.formUnion(later.changed)
     }
 }
 
@@ -45,6 +45,18 @@ package enum ChangedServices: Sendable, Equatable {
     package func union(_ other: ChangedServices) -> ChangedServices {
         guard case .some(let mine) = self, case .some(let others) = other else { return .all }
         return .some(mine.union(others))
+    }
+
+    /// Adds those of `other`; the work grows with `other`.
+    package mutating func formUnion(_ other: ChangedServices) {
+        guard case .some(var mine) = self, case .some(let others) = other else {
+            self = .all
+            return
+        }
+        // The only owner of the set changes it in place.
+        self = .all
+        mine.formUnion(others)
+        self = .some(mine)
     }
 
     package var isEmpty: Bool { self == .some([]) }

@@ -91,6 +91,7 @@ package struct PassScheduler: Sendable {
         duration: Duration,
         outcome: PassOutcome
     ) {
+        let isFirst = !hasRunFirst
         earliest = now.advanced(by: max(minInterval, rest(after: duration, at: now)))
         requestedAt = nil
         if case .failed(let retry) = outcome {
@@ -107,7 +108,8 @@ package struct PassScheduler: Sendable {
         }
         failures = 0
         if kind == .full { wantsFull = false }
-        if kind != .incremental { resyncAt = now.advanced(by: resyncInterval) }
+        // Other full passes may have read nothing, or one family.
+        if kind == .resync || isFirst { resyncAt = now.advanced(by: resyncInterval) }
         guard outcome == .incomplete else {
             incompletes = 0
             retryAt = nil

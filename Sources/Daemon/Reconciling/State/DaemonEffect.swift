@@ -25,8 +25,8 @@ package enum DaemonEffect: Sendable {
     // MARK: Not answered
 
     case probe(TargetChanges)
-    /// Saves the cluster's state for the next start.
-    case remember(ClusterRecording)
+    /// Saves the cluster's state for the next start; the named Services have changed since the last time.
+    case remember(ClusterRecording, changed: ChangedServices)
     /// Manifests that are missing in updates up to this revision are not held.
     case forgetMissing(upTo: UInt64)
     /// Reads every manifest again.

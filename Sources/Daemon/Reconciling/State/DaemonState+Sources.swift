@@ -15,7 +15,9 @@ extension DaemonState {
             step = pipeline.take(update, from: .files, at: now)
         case .cluster(let update):
             turn.triggers += update.triggers.values.joined()
-            if let recording = cluster?.take(update) { perform(.remember(recording)) }
+            if let recording = cluster?.take(update) {
+                perform(.remember(recording, changed: update.update.changed))
+            }
             step = pipeline.take(update.update, from: .cluster, at: now)
         case .memory(let recording):
             step = cluster?.recall(recording).flatMap {

@@ -90,7 +90,6 @@ package struct DaemonState: Sendable {
         )
         nextLook = start
         turn = Turn(configuration)
-        for warning in loaded.warnings { log(.warning, "Configuration", ["problem": warning]) }
     }
 
     /// Handles what happened at `now`; returns what to do, in order.

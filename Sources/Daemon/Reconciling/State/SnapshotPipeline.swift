@@ -74,7 +74,7 @@ package struct SnapshotPipeline: Sendable {
     /// Applies changed verdicts of health checks; false if they change nothing.
     package mutating func take(_ changes: [HealthChange]) -> Bool {
         guard let update = health.apply(changes) else { return false }
-        changed = changed.union(update.changed)
+        changed.formUnion(update.changed)
         return true
     }
 
@@ -111,7 +111,7 @@ package struct SnapshotPipeline: Sendable {
     private mutating func pass(_ update: SnapshotUpdate) -> Step {
         let previous = snapshot
         let filtered = health.take(update)
-        changed = changed.union(filtered.update.changed)
+        changed.formUnion(filtered.update.changed)
         return Step(update: update, previous: previous, targets: filtered.targets)
     }
 }

@@ -2,5 +2,7 @@
 package struct APIDecodingError: Error, Sendable, Hashable, CustomStringConvertible {
     package var reason: String
 
+    package init(reason: String) { self.reason = reason }
+
     package var description: String { reason }
 }

@@ -20,24 +20,45 @@ package struct ClusterRecording: Sendable, Equatable {
         self.serviceCIDRs = serviceCIDRs
     }
 
-    /// Encodes a line with the version and the proxy name, then for each resource its length and a
-    /// recorded watch, then a checksum (FNV-1a, 64 bits) of everything before it. Numbers are
-    /// big-endian.
-    package func encoded(_ settings: DecodingSettings) throws -> [UInt8] {
-        var bytes = Self.head(settings)
-        for resource in KubernetesResource.allCases {
-            let watch = try recorded(resource)
-            bytes += Self.bigEndian(UInt64(watch.count))
-            bytes += watch
-        }
-        return bytes + Self.bigEndian(Self.checkSum(bytes[...]))
+    /// The state of one Service, or that it is gone.
+    package func record(of name: ServiceName) -> ClusterRecord {
+        .service(name, services[name], slices[name] ?? [])
     }
 
-    /// Decodes the output of `encoded` with the same settings. Throws `APIDecodingError` for
-    /// anything else.
-    package init(_ bytes: [UInt8], _ settings: DecodingSettings) throws {
+    /// What is known besides Services.
+    package var facts: ClusterRecord { .facts(node, serviceCIDRs: serviceCIDRs) }
+
+    /// The names of Services, and of those that only have slices.
+    package var names: some Sequence<ServiceName> {
+        [Array(services.keys), slices.keys.filter { services[$0] == nil }].joined()
+    }
+
+    /// Brings the state to what a record says.
+    package mutating func apply(_ record: ClusterRecord) {
+        switch record {
+        case .service(let name, let service, let newSlices):
+            services[name] = service
+            slices[name] = newSlices.isEmpty ? nil : newSlices
+        case .facts(let node, let ranges): (self.node, serviceCIDRs) = (node, ranges)
+        case .baseEnd: break
+        }
+    }
+
+    // MARK: - The first format
+
+    /// The line that a file of the first format begins with.
+    package static func firstHead(_ settings: DecodingSettings) -> [UInt8] {
+        Array("fairlead-cluster 1 \(settings.serviceProxyName)\n".utf8)
+    }
+
+    /// Decodes a file of the first format (until November 2026): a line with the version and the proxy
+    /// name, then for each resource its length and a recorded watch, then a checksum (FNV-1a, 64
+    /// bits) of everything before it. Numbers are big-endian.
+    ///
+    /// - Throws: `APIDecodingError` for anything else, and for another proxy name.
+    package init(firstFormat bytes: [UInt8], _ settings: DecodingSettings) throws {
         self.init()
-        let head = Self.head(settings)
+        let head = Self.firstHead(settings)
         guard bytes.starts(with: head) else {
             throw APIDecodingError(reason: "not a recording of this version for this proxy name")
         }
@@ -55,25 +76,6 @@ package struct ClusterRecording: Sendable, Equatable {
             try take(resource, rest.dropFirst(8).prefix(length))
             rest = rest.dropFirst(8 + length)
         }
-    }
-
-    private static func head(_ settings: DecodingSettings) -> [UInt8] {
-        Array("fairlead-cluster 1 \(settings.serviceProxyName)\n".utf8)
-    }
-
-    private func recorded(_ resource: KubernetesResource) throws -> [UInt8] {
-        var recorder = WatchRecorder(resource)
-        switch resource {
-        case .services:
-            for service in services.values { try recorder.add(ProtoService(service)) }
-        case .endpointSlices:
-            for slice in slices.values.joined() { try recorder.add(ProtoEndpointSlice(slice)) }
-        case .nodes:
-            if let node { try recorder.add(ProtoNode(node)) }
-        case .serviceCIDRs:
-            if !serviceCIDRs.isEmpty { try recorder.add(ProtoServiceCIDR(serviceCIDRs)) }
-        }
-        return recorder.bytes
     }
 
     private mutating func take(
@@ -96,10 +98,6 @@ package struct ClusterRecording: Sendable, Equatable {
             }
         }
         try decoder.finish()
-    }
-
-    private static func bigEndian(_ value: UInt64) -> [UInt8] {
-        unsafe withUnsafeBytes(of: value.bigEndian) { unsafe Array($0) }
     }
 
     private static func number(_ bytes: ArraySlice<UInt8>) -> UInt64 {

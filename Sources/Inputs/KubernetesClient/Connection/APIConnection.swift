@@ -113,6 +113,7 @@ package actor APIConnection {
     /// Cancels all requests; later ones fail.
     package func close() async {
         isClosed = true
+        await provider.close()
         for client in pool.removeAll() {
             // The only possible error is that it was shut down before.
             try? await client.shutdown()

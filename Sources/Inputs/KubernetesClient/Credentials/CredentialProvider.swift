@@ -24,6 +24,7 @@ actor CredentialProvider {
     private var lastGood: [PEMSource: Secret] = [:]
     private var pluginGave: ExecCredential?
     private var pluginRun: Task<Result<ExecCredential, ClientError>, Never>?
+    private var isClosed = false
 
     /// `environment` is this process's, for plugins; `now` is the wall clock.
     init(
@@ -108,9 +109,16 @@ actor CredentialProvider {
 
     // MARK: - Plugins
 
+    /// Ends a running plugin, for which all callers wait, and starts no other.
+    func close() {
+        isClosed = true
+        pluginRun?.cancel()
+    }
+
     /// One run at a time, shared by all callers.
     private func credential(of plugin: ExecPlugin) async throws(ClientError) -> ExecCredential {
         if let gave = pluginGave, gave.expiry.map({ now() < $0 }) ?? true { return gave }
+        guard !isClosed else { throw ClientError("the connection is closed") }
         let run: Task<Result<ExecCredential, ClientError>, Never>
         if let pluginRun {
             run = pluginRun

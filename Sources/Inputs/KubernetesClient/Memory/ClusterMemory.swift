@@ -1,25 +1,33 @@
-import Glibc
+import Addressing
+import Dispatch
 package import KubernetesAPI
-import NIOPosix
-import SystemCalls
-import SystemPackage
+package import ServiceModel
 
 /// The last known state of the cluster on disk, for a start while no API server is reachable.
 ///
-/// The file is replaced atomically, after the new content has been synced to disk. A write error does not
-/// stop the daemon; `problem` says why.
+/// What has changed is appended to the file, so that what is written grows with the changes. A write error
+/// does not stop the daemon; `problem` says why.
 package actor ClusterMemory {
-    /// A larger state is not saved.
-    package static let maximumBytes = 128 << 20
     /// Minimum time between two writes.
-    package static let interval = Duration.seconds(30)
+    package static let interval = Duration.seconds(3)
+    /// The same after a failure.
+    package static let retryInterval = Duration.seconds(60)
+    /// Encoding and writing take long, and tasks have few threads.
+    private static let queue = DispatchQueue(label: "fairlead.cluster-memory", qos: .utility)
 
-    private let path: String
-    private let settings: DecodingSettings
+    private let file: ClusterFile
     private let interval: Duration
+    private let retryInterval: Duration
+    /// The latest state, while the file does not hold it.
     private var unwritten: ClusterRecording?
+    /// The Services in which it differs from the file.
+    private var changed = ChangedServices.some([])
     private var isWaiting = false
     private var writing: Task<Void, Never>?
+    /// What the file holds besides Services; nil if unknown.
+    private var facts: ClusterRecord?
+    /// How far the file can be used; nil if unknown.
+    private var extent: ClusterFile.Extent?
     /// Why the file cannot be read or written; nil if it last could.
     package private(set) var problem: String?
 
@@ -27,86 +35,95 @@ package actor ClusterMemory {
     ///   - path: a file in Fairlead's state directory, which is created if absent.
     ///   - settings: saved with the state; a state saved with other settings is ignored.
     ///   - interval: minimum time between two writes.
+    ///   - retryInterval: the same after a failure.
     package init(
         path: String,
         settings: DecodingSettings,
-        interval: Duration = ClusterMemory.interval
+        interval: Duration = ClusterMemory.interval,
+        retryInterval: Duration = ClusterMemory.retryInterval
     ) {
-        self.path = path
-        self.settings = settings
+        file = ClusterFile(path, settings)
         self.interval = interval
+        self.retryInterval = retryInterval
     }
 
-    /// Saves a state soon; of several in quick succession, only the last.
-    package func remember(_ recording: ClusterRecording) {
+    /// Saves a state soon, of which `changed` have changed since the last call.
+    package func remember(_ recording: ClusterRecording, changed: ChangedServices = .all) {
         unwritten = recording
-        guard !isWaiting else { return }
+        self.changed.formUnion(changed)
+        if !isWaiting { flush(after: interval) }
+    }
+
+    private func flush(after delay: Duration) {
         isWaiting = true
         Task {
-            try? await Task.sleep(for: interval)
-            isWaiting = false
+            try? await Task.sleep(for: delay)
             await flush()
+            isWaiting = false
+            guard unwritten != nil else { return }
+            flush(after: extent == nil ? retryInterval : interval)
         }
     }
 
     /// Writes a state not written yet.
     package func flush() async {
         // One that is being written comes first: the file is to hold the latest.
-        await writing?.value
+        while let writing { await writing.value }
         guard let recording = unwritten else { return }
-        unwritten = nil
-        let task = Task { [path, settings] in
-            do {
-                try await Self.offThePool {
-                    let bytes = try recording.encoded(settings)
-                    guard bytes.count <= Self.maximumBytes else {
-                        throw ClientError(
-                            "\(bytes.count) bytes exceed the limit of \(Self.maximumBytes)"
-                        )
-                    }
-                    try Self.write(bytes, to: path)
-                }
-                problem = nil
-            } catch {
-                problem = "\(path): cannot save the cluster state for the next start: \(error)"
-            }
+        let changed = changed
+        (unwritten, self.changed) = (nil, .some([]))
+        let task = Task {
+            await write(recording, changed)
+            writing = nil
         }
         writing = task
         await task.value
     }
 
-    /// Encoding and writing take long, and tasks have few threads.
-    private static func offThePool<Value: Sendable>(
-        _ body: @escaping @Sendable () throws -> Value
-    ) async throws -> Value {
-        try await NIOThreadPool.singleton.runIfActive(body)
-    }
-
-    /// The saved state; nil if there is none, or it cannot be used.
-    package func recall() async -> ClusterRecording? {
+    private func write(_ recording: ClusterRecording, _ changed: ChangedServices) async {
+        let newFacts = recording.facts
+        let factsChange = newFacts != facts
         do {
-            return try await Self.offThePool { [path, settings] in
-                try Self.read(path).map { try ClusterRecording($0, settings) }
+            extent = try await Self.offThePool { [file, extent] in
+                guard let extent, case .some(let names) = changed else {
+                    return try file.synchronize(recording)
+                }
+                return try file.append(names, facts: factsChange, of: recording, to: extent)
             }
+            facts = newFacts
+            problem = nil
         } catch {
-            problem = "\(path): cannot use the saved cluster state: \(error)"
-            return nil
+            // What the file holds now is found out by the next write.
+            (extent, facts) = (nil, nil)
+            if unwritten == nil { unwritten = recording }
+            self.changed = .all
+            problem = "\(file.path): cannot save the cluster state for the next start: \(error)"
         }
     }
 
-    // MARK: - The file
-
-    private static func write(_ bytes: [UInt8], to path: String) throws {
-        mkdir(path.split(separator: "/").dropLast().reduce("") { $0 + "/" + $1 }, 0o700)
-        try WholeFile.replace(path, with: bytes)
+    private static func offThePool<Value: Sendable>(
+        _ body: @escaping @Sendable () throws -> Value
+    ) async throws -> Value {
+        try await withCheckedThrowingContinuation { continuation in
+            queue.async { continuation.resume(with: Result { try body() }) }
+        }
     }
 
-    private static func read(_ path: String) throws -> [UInt8]? {
-        do throws(FileError) {
-            return try WholeFile.read(path, limit: maximumBytes, options: .noFollow)
+    /// The saved state; nil if there is none, or it cannot be used. With `services` false, it has only
+    /// what is known besides Services.
+    package func recall(services: Bool = true) async -> ClusterRecording? {
+        do {
+            let saved = try await Self.offThePool { [file] in try file.read(services: services) }
+            guard let saved else { return nil }
+            if saved.torn > 0 {
+                problem =
+                    "\(file.path): the last \(saved.torn) bytes are incomplete; "
+                    + "using the cluster state before them"
+            }
+            return saved.recording
         } catch {
-            if error.errno == .noSuchFileOrDirectory { return nil }
-            throw error
+            problem = "\(file.path): cannot use the saved cluster state: \(error)"
+            return nil
         }
     }
 }

@@ -1,4 +1,7 @@
+import ServiceModel
 import SwiftProtobuf
+
+@testable import KubernetesAPI
 
 /// Encodes objects as a watch of their resource, to be read by `WatchDecoder`.
 struct WatchRecorder {
@@ -47,5 +50,38 @@ struct WatchRecorder {
             rest >>= 7
         } while rest > 0
         return bytes
+    }
+}
+
+extension ClusterRecording {
+    /// The first format of the file: the head, for each resource its length and a recorded watch, and a
+    /// checksum.
+    func encodedInFirstFormat(_ settings: DecodingSettings) throws -> [UInt8] {
+        var bytes = Self.firstHead(settings)
+        for resource in KubernetesResource.allCases {
+            let watch = try recorded(resource)
+            bytes += Self.bigEndian(UInt64(watch.count))
+            bytes += watch
+        }
+        return bytes + Self.bigEndian(ClusterRecord.checksum(bytes[...]))
+    }
+
+    private func recorded(_ resource: KubernetesResource) throws -> [UInt8] {
+        var recorder = WatchRecorder(resource)
+        switch resource {
+        case .services:
+            for service in services.values { try recorder.add(ProtoService(service)) }
+        case .endpointSlices:
+            for slice in slices.values.joined() { try recorder.add(ProtoEndpointSlice(slice)) }
+        case .nodes:
+            if let node { try recorder.add(ProtoNode(node)) }
+        case .serviceCIDRs:
+            if !serviceCIDRs.isEmpty { try recorder.add(ProtoServiceCIDR(serviceCIDRs)) }
+        }
+        return recorder.bytes
+    }
+
+    private static func bigEndian(_ value: UInt64) -> [UInt8] {
+        (0..<8).map { UInt8(truncatingIfNeeded: value >> (56 - 8 * $0)) }
     }
 }
