@@ -265,4 +265,23 @@ struct ClusterMemoryTests {
             #expect(await memory().recall() == state)
         }
     }
+
+    @Test("Ranges that no API server has reported yet do not replace those of an earlier run")
+    func unknownRanges() async throws {
+        try await withDirectory {
+            var known = recording(3)
+            known.serviceCIDRs = [IPPrefix(IPAddress(ipv4: 0x0a60_0000), length: 16)]
+            let first = memory(interval: .seconds(3600))
+            await first.remember(known)
+            await first.flush()
+            let second = memory(interval: .seconds(3600))
+            for _ in 0..<2 {
+                await second.remember(recording(4))
+                await second.flush()
+                let saved = await memory().recall()
+                #expect(saved?.services.count == 4)
+                #expect(saved?.serviceCIDRs == known.serviceCIDRs)
+            }
+        }
+    }
 }

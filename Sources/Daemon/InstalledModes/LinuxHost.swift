@@ -24,6 +24,7 @@ private final class LinuxHost: DataplaneHost {
     private var configuration: DaemonConfiguration
     private var opened: Kernel?
     private let addresses = LocalAddressWatch()
+    private let primary = PrimaryAddressWatch()
 
     init(_ configuration: DaemonConfiguration) {
         self.configuration = configuration
@@ -48,7 +49,9 @@ private final class LinuxHost: DataplaneHost {
 
     func families() throws(DataplaneError) -> [IPFamily] { try kernel().families() }
 
-    func facts() -> NodeFacts { NodeFacts.observe((try? addresses.addresses()) ?? []) }
+    func facts() -> NodeFacts {
+        NodeFacts.observe((try? addresses.addresses()) ?? [], primary.addresses())
+    }
 
     func shortcomings(_ families: [IPFamily]) -> [String] {
         configuration.chosenMode.installed.capabilities(families, configuration)

@@ -7,13 +7,15 @@ package import Planning
 
 extension NodeFacts {
     /// What can't be found out is taken as absent.
-    package static func observe() -> NodeFacts { observe((try? LocalAddresses.observe()) ?? []) }
+    package static func observe() -> NodeFacts {
+        observe((try? LocalAddresses.observe()) ?? [], PrimaryAddressWatch().addresses())
+    }
 
-    static func observe(_ addresses: [LocalAddress]) -> NodeFacts {
+    static func observe(_ addresses: [LocalAddress], _ primary: [IPAddress]) -> NodeFacts {
         NodeFacts(
             hostName: hostName(),
             localAddresses: own(addresses),
-            primaryAddresses: IPFamily.allCases.compactMap { LocalAddresses.primary($0) },
+            primaryAddresses: primary,
             tcpIsLiberal: (try? Sysctl.read("net.netfilter.nf_conntrack_tcp_be_liberal")) == "1"
         )
     }

@@ -72,18 +72,11 @@ struct DaemonLoop {
     private func look(forDrift: Bool) async -> Look {
         var look = Look()
         if forDrift {
-            do throws(DataplaneError) {
-                try await dataplane.attend()
-            } catch {
-                look.dueWorkError = error
-            }
-            do throws(DataplaneError) {
-                look.hasDrifted = try await dataplane.hasDrifted()
-            } catch {
-                look.driftError = error
-            }
+            let found = await dataplane.look()
+            (look.dueWorkError, look.driftError) = (found.dueWorkError, found.driftError)
+            look.hasDrifted = found.hasDrifted
+            look.addressesChanged = found.addressesChanged
             look.flowErrors = dataplane.conntrackCleaner.takeProblems()
-            look.addressesChanged = await dataplane.addressesChanged()
         } else {
             await dataplane.answer()
         }

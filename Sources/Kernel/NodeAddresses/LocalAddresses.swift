@@ -69,7 +69,9 @@ package final class LocalAddressWatch {
 
     /// The present addresses, in the network namespace of the thread of the first call.
     package func addresses() throws(DataplaneError) -> [LocalAddress] {
-        try listen()
+        let groups = [RTNLGRP_LINK, RTNLGRP_IPV4_IFADDR, RTNLGRP_IPV6_IFADDR]
+        if try Self.news(&socket, groups) { isStale = true }
+        // A read that fails is tried again by the next call, which may get no further notification.
         if isStale {
             known = try read()
             isStale = false
@@ -77,15 +79,43 @@ package final class LocalAddressWatch {
         return known
     }
 
-    /// Marks what is known as stale if there are notifications. A read that fails is tried again by the
-    /// next call, which may get no further notification.
-    private func listen() throws(DataplaneError) {
-        if socket == nil {
-            let groups = [RTNLGRP_LINK, RTNLGRP_IPV4_IFADDR, RTNLGRP_IPV6_IFADDR]
+    /// Whether notifications of these groups have come since the last call, or were lost. The first call
+    /// opens the socket and is true.
+    fileprivate static func news(
+        _ socket: inout NetlinkSocket?,
+        _ groups: [rtnetlink_groups]
+    ) throws(DataplaneError) -> Bool {
+        guard socket != nil else {
             socket = try NetlinkSocket.listening(NETLINK_ROUTE, to: groups.map(\.rawValue))
+            return true
         }
-        while try socket?.receiveNotifications({ _ in isStale = true }) == false {
-            isStale = true
+        var hasNews = false
+        while try socket?.receiveNotifications({ _ in hasNews = true }) == false {
+            hasNews = true
         }
+        return hasNews
+    }
+}
+
+/// The source addresses of this node's connections to the outside, looked up again only after a notification
+/// of changed addresses, interfaces, routes or rules.
+package final class PrimaryAddressWatch {
+    private static let groups = [
+        RTNLGRP_LINK, RTNLGRP_IPV4_IFADDR, RTNLGRP_IPV6_IFADDR, RTNLGRP_IPV4_ROUTE,
+        RTNLGRP_IPV6_ROUTE, RTNLGRP_IPV4_RULE, RTNLGRP_IPV6_RULE,
+    ]
+
+    private var socket: NetlinkSocket?
+    private var known: [IPAddress] = []
+
+    /// Listens to nothing yet.
+    package init() {}
+
+    /// The present addresses, one for each family that has a route, in the network namespace of the thread
+    /// of the first call. Without notifications each call looks them up.
+    package func addresses() -> [IPAddress] {
+        let hasNews = (try? LocalAddressWatch.news(&socket, Self.groups)) ?? true
+        if hasNews { known = IPFamily.allCases.compactMap { LocalAddresses.primary($0) } }
+        return known
     }
 }
