@@ -15,6 +15,12 @@ struct Bench: ParsableCommand {
             ConnectCommand.self,
         ]
     )
+
+    /// A line beside the results, on standard error.
+    static func note(_ text: String) {
+        let line = Array("\(text)\n".utf8)
+        _ = write(STDERR_FILENO, line, line.count)
+    }
 }
 
 /// A message for the user, in place of results.

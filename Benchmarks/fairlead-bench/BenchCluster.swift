@@ -6,22 +6,26 @@ import ServiceModel
 /// An API server with a workload and a few Services to probe, in a network namespace that ends with
 /// this process. Every endpoint is a server of this process.
 final class BenchCluster {
-    /// Endpoints that change at once in a burst.
-    static let burst = 200
-    /// Services of one endpoint each, which the changes are made to.
-    private static let probeCount = 10
+    /// The most endpoints that change at once in a burst.
+    static let largestBurst = 200
+    /// Services of one endpoint each, which the changes are made to in turn.
+    private static let probeCount = 100
+    /// The addresses that a probed Service's endpoint has, one after the other.
+    private static let addressCount = 250
 
     private let workload: Workload
     private let cluster = TestCluster()
     private let server: KubernetesTestServer
-    let probe: ServiceProbe
+    var probe: ServiceProbe
     /// Where the daemon's files are.
     let directory: String
     /// How often each probed Service has changed.
     private var generations: [Int]
+    /// The probed Service that is next.
+    private var next = 0
 
     /// ClusterIPs of the Services that changes are made to.
-    let probes: [IPAddress]
+    private let probes: [IPAddress]
     /// ClusterIPs from all over the workload.
     let landmarks: [IPAddress]
 
@@ -31,13 +35,13 @@ final class BenchCluster {
         probes = (0..<Self.probeCount).map { workload.clusterIP(workload.services + $0) }
         landmarks =
             [0, workload.services / 2, workload.services - 1].map { workload.clusterIP($0) }
-            + probes
+            + [probes[0], probes[Self.probeCount - 1]]
         try FairleadTables.enterNewNamespace()
         try Self.makeNetwork()
         probe = try ServiceProbe()
         directory = try Self.makeDirectory()
         var options = ServerOptions()
-        // As often as API servers send them.
+        // As API servers do it: a daemon at rest hears something once a minute.
         options.bookmarkInterval = .seconds(60)
         server = KubernetesTestServer(cluster, options: options)
         cluster.put(.node(ClusterNode(name: "node", addresses: [IPAddress(ipv4: 0xc000_0201)])))
@@ -68,45 +72,105 @@ final class BenchCluster {
 
     // MARK: - Changes
 
-    /// Gives a probed Service another endpoint in place of its only one; the new one.
-    func changeEndpoint(_ number: Int) -> IPAddress {
-        let index = number % Self.probeCount
-        generations[index] += 1
-        cluster.put(.slice(slice(index)))
-        return endpoint(index)
+    /// A change of one endpoint that was made.
+    struct Change {
+        fileprivate var index: Int
+        fileprivate var generation: Int
+        var began: Double
+    }
+
+    /// Gives a probed Service another endpoint in place of its only one.
+    func changeEndpoint() -> Change {
+        defer { next = (next + 1) % Self.probeCount }
+        generations[next] += 1
+        let began = Cost.seconds(CLOCK_MONOTONIC)
+        cluster.put(.slice(slice(next)))
+        return Change(index: next, generation: generations[next], began: began)
+    }
+
+    func waitUntilInForce(_ change: Change) throws {
+        try probe.wait(for: probes[change.index]) { reaches($0, change) }
+    }
+
+    /// Whether it is in force by now.
+    private func isInForce(_ change: Change) throws -> Bool {
+        try probe.connect(to: probes[change.index]).map { reaches($0, change) } ?? false
+    }
+
+    /// Whether a connection that arrived at `endpoint` shows that the change is in force, or a later one
+    /// of the same Service.
+    private func reaches(_ endpoint: IPAddress, _ change: Change) -> Bool {
+        let last = generations[change.index]
+        return (change.generation...last).contains { self.endpoint(change.index, $0) == endpoint }
     }
 
     /// The seconds until such a change is in force.
-    func timeChange(_ number: Int) throws -> Double {
-        let began = Cost.seconds(CLOCK_MONOTONIC)
-        let endpoint = changeEndpoint(number)
-        try probe.waitForAnswer(of: probes[number % Self.probeCount], from: endpoint)
-        return Cost.seconds(CLOCK_MONOTONIC) - began
+    func timeChange() throws -> Double {
+        let change = changeEndpoint()
+        try waitUntilInForce(change)
+        return Cost.seconds(CLOCK_MONOTONIC) - change.began
     }
+
+    /// The seconds until each of many changes is in force, made at a steady rate whether those before
+    /// are in force or not.
+    func timeChanges(_ count: Int, every interval: Double) throws -> [Double] {
+        var times: [Double] = []
+        var outstanding: [Change] = []
+        let began = Cost.seconds(CLOCK_MONOTONIC)
+        var checked = began
+        var made = 0
+        while made < count || !outstanding.isEmpty {
+            let now = Cost.seconds(CLOCK_MONOTONIC)
+            let due = made < count ? began + Double(made) * interval : .infinity
+            if now >= due {
+                outstanding.append(changeEndpoint())
+                made += 1
+                continue
+            }
+            if now > checked + 0.5 {
+                try probe.guardian()
+                checked = now
+            }
+            guard let oldest = outstanding.first else {
+                usleep(UInt32((due - now) * 1e6))
+                continue
+            }
+            if try isInForce(oldest) {
+                times.append(Cost.seconds(CLOCK_MONOTONIC) - oldest.began)
+                outstanding.removeFirst()
+            } else {
+                let pause = ServiceProbe.pause(after: now - oldest.began)
+                usleep(UInt32(min(Double(pause), max(0, due - now) * 1e6)))
+            }
+        }
+        return times
+    }
+
+    /// How many change at once in a burst.
+    var burst: Int { min(Self.largestBurst, workload.services) }
 
     /// The seconds until many changes in one go are in force, of which the probed one is the last.
     func timeBurst() throws -> Double {
-        let count = min(Self.burst, workload.services)
+        let count = burst
         let step = workload.services / count
         let began = Cost.seconds(CLOCK_MONOTONIC)
         for number in 1..<count {
             let members = max(1, workload.endpoints - 1)
             cluster.put(.slice(workload.slice(number * step, members: members)))
         }
-        let endpoint = changeEndpoint(0)
-        try probe.waitForAnswer(of: probes[0], from: endpoint)
+        try waitUntilInForce(changeEndpoint())
         return Cost.seconds(CLOCK_MONOTONIC) - began
     }
 
     private func slice(_ index: Int) -> EndpointSlice {
         var slice = workload.slice(workload.services + index, members: 0)
-        slice.endpoints = [Endpoint(address: endpoint(index))]
+        slice.endpoints = [Endpoint(address: endpoint(index, generations[index]))]
         return slice
     }
 
     /// 10.254.0.0, and on: the end of the endpoints' range, in turn.
-    private func endpoint(_ index: Int) -> IPAddress {
-        IPAddress(ipv4: 0x0afe_0000 + UInt32(index << 8 + generations[index] % 250))
+    private func endpoint(_ index: Int, _ generation: Int) -> IPAddress {
+        IPAddress(ipv4: 0x0afe_0000 + UInt32(index << 8 + generation % Self.addressCount))
     }
 
     // MARK: - Surroundings
@@ -130,7 +194,8 @@ final class BenchCluster {
     }
 
     private static func makeDirectory() throws -> String {
-        var path = Array("/tmp/fairlead-bench-XXXXXX".utf8CString)
+        // On a disk where `/tmp` is not.
+        var path = Array("/var/tmp/fairlead-bench-XXXXXX".utf8CString)
         guard mkdtemp(&path) != nil else { throw BenchFailure.system("mkdtemp") }
         return String(decoding: path.dropLast().map { UInt8(bitPattern: $0) }, as: UTF8.self)
     }

@@ -33,15 +33,19 @@ struct ChildProcess {
         self.id = id
     }
 
-    /// Waits for the end, which must be a success; the user and system time it took, in seconds.
+    /// Waits for the end, which must be a success or by this signal; the user and system time it took,
+    /// in seconds.
     @discardableResult
-    func wait() throws -> Double {
+    func wait(endedBy signal: Int32? = nil) throws -> Double {
         var status: Int32 = 0
         var usage = rusage()
         while wait4(id, &status, 0, &usage) < 0 {
             guard errno == EINTR else { throw BenchFailure.system("wait4") }
         }
-        guard status == 0 else { throw BenchFailure("a child ended with wait status \(status)") }
+        // The low seven bits are the signal.
+        guard status == 0 || status & 0x7f == signal else {
+            throw BenchFailure("a child ended with wait status \(status)")
+        }
         return [usage.ru_utime, usage.ru_stime].reduce(0) {
             $0 + Double($1.tv_sec) + Double($1.tv_usec) / 1e6
         }

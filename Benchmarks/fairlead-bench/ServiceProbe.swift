@@ -4,15 +4,14 @@ import Glibc
 
 /// A client of Services, and the server behind all endpoints.
 struct ServiceProbe {
-    /// Between two tries, so that the one who looks does not take the processor from the one who is
-    /// looked at.
-    private static let pause: UInt32 = 100
     /// How long to wait for an answer at one try, in ms: over loopback it is there at once or never.
     private static let patience: Int32 = 5
     /// In seconds.
-    private static let limit = 300.0
+    private static let limit = 1800.0
 
     private let listener: Int32
+    /// Throws if waiting is in vain.
+    var guardian: () throws -> Void = {}
 
     init() throws {
         listener = try Sockets.listen(Workload.targetPort.value)
@@ -20,18 +19,37 @@ struct ServiceProbe {
         _ = fcntl(listener, F_SETFD, FD_CLOEXEC)
     }
 
-    /// Waits until the Service at this address answers; `from` says which endpoint has to.
-    func waitForAnswer(of service: IPAddress, from endpoint: IPAddress? = nil) throws {
-        let end = Cost.seconds(CLOCK_MONOTONIC) + Self.limit
-        while Cost.seconds(CLOCK_MONOTONIC) < end {
-            if let found = try connect(to: service), endpoint == nil || found == endpoint { return }
-            usleep(Self.pause)
+    /// Waits until the Service at this address answers.
+    func waitForAnswer(of service: IPAddress) throws {
+        try wait(for: service) { _ in true }
+    }
+
+    /// Waits until the Service at this address answers from an endpoint that will do.
+    func wait(for service: IPAddress, until isRight: (IPAddress) -> Bool) throws {
+        let began = Cost.seconds(CLOCK_MONOTONIC)
+        var checked = began
+        while true {
+            if let found = try connect(to: service), isRight(found) { return }
+            let now = Cost.seconds(CLOCK_MONOTONIC)
+            guard now < began + Self.limit else {
+                throw BenchFailure("\(service) does not answer as it should")
+            }
+            if now > checked + 0.5 {
+                try guardian()
+                checked = now
+            }
+            usleep(Self.pause(after: now - began))
         }
-        throw BenchFailure("\(service) does not answer as it should")
+    }
+
+    /// Microseconds between two tries, after so many seconds of waiting: a fiftieth, so that the one
+    /// who looks does not take the processor from the one who is looked at.
+    static func pause(after waited: Double) -> UInt32 {
+        UInt32(min(max(waited / 50, 100e-6), 20e-3) * 1e6)
     }
 
     /// The endpoint that a connection arrives at; nil if there is none.
-    private func connect(to service: IPAddress) throws -> IPAddress? {
+    func connect(to service: IPAddress) throws -> IPAddress? {
         let port = Workload.port.value
         guard let client = try Sockets.attempt(UInt32(service.bits), port, Self.patience) else {
             return nil

@@ -44,6 +44,25 @@ import Testing
         .some([ServiceName(namespace: "default", name: "web")])
     }
 
+    @Test("Selecting is part of planning, and comparing is apart from reading")
+    func times() throws {
+        let settings = PlannerSettings(node: NodeIdentity(name: "node-a"))
+        var time = ContinuousClock.now
+        var reconciler = FamilyReconciler(
+            desired: DesiredState(family: .ipv4, settings: settings),
+            planner: IPTablesPlanner(family: .ipv4, settings: settings),
+            store: store,
+            now: {
+                time += .milliseconds(1)
+                return time
+            }
+        )
+        let report = try reconciler.pass(snapshot(2), observe: false)
+        #expect(report.selecting == .milliseconds(1) && report.planning == .milliseconds(2))
+        #expect(report.observing == .milliseconds(1) && report.diffing == .milliseconds(1))
+        #expect(report.applying == .milliseconds(1) && report.sendTimes == nil)
+    }
+
     @Test("The first pass observes and programs everything; a repetition writes nothing")
     func firstPassAndNoOp() throws {
         var reconciler = reconciler()

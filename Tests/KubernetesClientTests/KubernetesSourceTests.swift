@@ -74,6 +74,27 @@ extension NetworkSuites {
             }
         }
 
+        @Test("A change says when it was received; a list does not")
+        func times() async throws {
+            let cluster = SourceScript.cluster(1)
+            try await withServer(cluster) { _, address in
+                try await withSource([address]) { source in
+                    var updates = source.updates().makeAsyncIterator()
+                    var update = await updates.next()
+                    while let found = update, !found.unanswered.isEmpty {
+                        #expect(found.times == nil)
+                        update = await updates.next()
+                    }
+                    let before = ContinuousClock.now
+                    cluster.delete(.services, ClusterKey(namespace: "shop", name: "s0"))
+                    update = await updates.next()
+                    let times = try #require(update?.times)
+                    #expect(times.received > before && times.decoding > .zero)
+                    #expect(times.received + times.decoding < .now)
+                }
+            }
+        }
+
         @Test("A resource that the server does not have is answered for", arguments: [403, 404])
         func absent(code: Int) async throws {
             try await withServer(SourceScript.cluster(1)) { server, address in

@@ -17,10 +17,11 @@ struct ObservedDaemon {
     private let log = LogRecord()
     var turn: Turn
 
-    init(_ configuration: DaemonConfiguration) {
+    init(_ configuration: DaemonConfiguration, logLevel: Logger.Level = .trace) {
         view = DaemonView(configuration, families: [.ipv4])
         turn = Turn(configuration)
-        let logger = Logger(label: "test") { [log] _ in log.handler }
+        var logger = Logger(label: "test") { [log] _ in log.handler }
+        logger.logLevel = logLevel
         observer = TurnObserver(view, configuration, logger) { [log] settings in
             log.append("log: \(settings.level.rawValue)")
         }

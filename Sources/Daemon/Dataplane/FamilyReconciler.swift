@@ -60,6 +60,7 @@ where P.State == Store.State, P.Diff == Store.Diff {
         let began = now()
         let names = desired.select(update)
         changed.formUnion(names)
+        report.selecting = now() - began
         // An unknown state is compared with the whole plan.
         let planned: P.Diff?
         if mark != nil {
@@ -92,7 +93,9 @@ where P.State == Store.State, P.Diff == Store.Diff {
         let began = now()
         let observed = try store.observe()
         report.observing = now() - began
+        let read = now()
         let wanted = P.Diff(from: observed.state, to: planner.plan)
+        report.diffing = now() - read
         if let planned {
             // Another program caused what neither the plan's changes nor earlier failures explain.
             report.drift = max(0, wanted.count - planned.count - leftOver)
@@ -115,7 +118,9 @@ where P.State == Store.State, P.Diff == Store.Diff {
         let began = now()
         applied = diff
         willApply?(planner)
+        let sentBefore = store.sendTimes
         report.apply = try store.apply(diff)
+        if let sentBefore { report.sendTimes = store.sendTimes.map { $0 - sentBefore } }
         if !report.apply.failures.isEmpty {
             failures += report.apply.failures.filter { !failures.contains($0) }
             leftOver += diff.count
@@ -183,8 +188,14 @@ package struct FamilyPassReport: Sendable {
     package var operationLines: [String] = []
     /// Time for selecting and planning.
     package var planning = Duration.zero
+    /// Time for selecting alone.
+    package var selecting = Duration.zero
     package var observing = Duration.zero
+    /// Time for comparing what was observed with the plan. A change's own diff comes with its plan.
+    package var diffing = Duration.zero
     package var applying = Duration.zero
+    /// How much of that was sending; nil if the store does not measure it.
+    package var sendTimes: SendTimes?
 
     package init(
         changedServices: Int = 0,

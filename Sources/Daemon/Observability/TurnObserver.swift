@@ -17,6 +17,7 @@ package struct TurnObserver: Sendable {
     private var latencies = ProgrammingLatencies()
     /// When the oldest update of each source arrived that no pass has applied yet.
     private var waiting: [String: Moment] = [:]
+    private var changeTimes = ChangeTimes()
     private var problems = ProblemLog()
     private var sourceIssues: [ObjectIssue] = []
     private var withoutHealthyEndpoint: [ServicePortName] = []
@@ -78,6 +79,7 @@ package struct TurnObserver: Sendable {
         view.metrics.queued(view.snapshot.families, at: at)
         if arrival.isDue { view.health.queued(at: at) }
         waiting[arrival.source] = waiting[arrival.source] ?? at
+        if logger.logLevel <= .debug { changeTimes.add(arrival) }
     }
 
     private func publish(_ turn: Turn) {
@@ -140,6 +142,7 @@ package struct TurnObserver: Sendable {
         }
         observeLatencies(report, at: now)
         for line in report.lines { logger.log(line) }
+        if let line = changeTimes.take(report, at: now.instant) { logger.log(line) }
         if let events = view.events {
             for event in clusterReport.update(report, services) { events.record(event) }
         }

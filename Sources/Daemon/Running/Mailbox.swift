@@ -174,5 +174,6 @@ extension KubernetesUpdate {
         otherNodes = later.otherNodes
         triggers.merge(later.triggers, uniquingKeysWith: +)
         unanswered = later.unanswered
+        times = .joined(times, later.times)
     }
 }

@@ -43,6 +43,8 @@ package actor KubernetesSource {
     private var states: [KubernetesResource: ResourceState] = [:]
     private var tasks: [Task<Void, Never>] = []
     private var changes = KubernetesStore.Changes()
+    /// Of `changes`.
+    private var times: ArrivalTimes?
     /// Resources that the server reported as missing or forbidden, even if that has changed since.
     private var absent: Set<KubernetesResource> = []
     /// The unanswered resources of the last update.
@@ -183,13 +185,16 @@ package actor KubernetesSource {
         isFirst = false
         changes = KubernetesStore.Changes()
         reportedUnanswered = unanswered
-        return KubernetesUpdate(
+        defer { times = nil }
+        var new = KubernetesUpdate(
             update: update,
             node: store.node,
             serviceCIDRs: store.serviceCIDRs,
             triggers: store.takeTriggers(),
             unanswered: reportedUnanswered
         )
+        new.times = times
+        return new
     }
 
     private func merge(_ new: KubernetesStore.Changes) {
@@ -235,8 +240,13 @@ extension KubernetesSource: ReflectorSink {
         if hasNews { wake() }
     }
 
-    package func apply(_ events: [WatchEvent], to resource: KubernetesResource) {
+    package func apply(
+        _ events: [WatchEvent],
+        to resource: KubernetesResource,
+        times: ArrivalTimes
+    ) {
         for event in events { merge(store.apply(event, to: resource)) }
+        if !changes.services.isEmpty { self.times = .joined(self.times, times) }
         if hasNews { wake() }
     }
 

@@ -17,6 +17,8 @@ package struct KubernetesUpdate: Sendable {
     /// Watched resources whose state is unknown: neither listed, nor reported as missing or
     /// forbidden.
     package var unanswered: Set<KubernetesResource>
+    /// Of the changes in this update; nil if it is a list, or has none.
+    package var times: ArrivalTimes?
 
     package init(
         update: SnapshotUpdate,

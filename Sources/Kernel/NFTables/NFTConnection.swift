@@ -12,6 +12,8 @@ package final class NFTConnection {
     /// Messages sent so far, and the sends they took.
     var messageCount: Int { socket.traffic.messages }
     package var sendCount: Int { socket.traffic.sends }
+    /// What transactions have taken so far.
+    var transactionTimes: SendTimes { socket.traffic.transactionTimes }
 
     package init(_ family: IPFamily) throws(DataplaneError) {
         self.family = family

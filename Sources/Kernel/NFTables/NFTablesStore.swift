@@ -48,6 +48,8 @@ package final class NFTablesStore: KernelStore {
     package var messagesSent: Int { openConnection?.messageCount ?? 0 }
     package var sendsMade: Int { openConnection?.sendCount ?? 0 }
 
+    package var sendTimes: SendTimes? { openConnection?.transactionTimes ?? SendTimes() }
+
     private func connection() throws(DataplaneError) -> NFTConnection {
         if let openConnection { return openConnection }
         let opened = try NFTConnection(family)

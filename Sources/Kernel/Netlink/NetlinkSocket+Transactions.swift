@@ -28,7 +28,11 @@ extension NetlinkSocket {
             batch.stamp(index, sequence: sequence, flags: flags)
         }
         makeRoom(for: batch.bytes.count)
+        let began = ContinuousClock.now
         try send(batch.bytes[...], batch.count)
+        let sent = ContinuousClock.now
+        traffic.transactionTimes.sending += sent - began
+        defer { traffic.transactionTimes.acknowledging += .now - sent }
         var refusals: [Refusal] = []
         while let messages = try receive(flags: Int32(MSG_DONTWAIT)) {
             for message in messages where message.type == UInt16(NLMSG_ERROR) {

@@ -1,3 +1,5 @@
+package import DataplaneModel
+
 /// How a store packs its netlink messages, and how many it has sent.
 package final class NetlinkTraffic {
     /// The most bytes of messages in one send; a longer message is sent alone. The kernel works
@@ -9,6 +11,8 @@ package final class NetlinkTraffic {
     package private(set) var messages = 0
     /// The sends so far, each with one wait for its answers.
     package private(set) var sends = 0
+    /// What transactions have taken so far.
+    package internal(set) var transactionTimes = SendTimes()
 
     /// Packs tightly. An entry has at most 88 bytes, and a list of entries, as one attribute, 64 KiB.
     package convenience init() {

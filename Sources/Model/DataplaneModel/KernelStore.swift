@@ -32,11 +32,35 @@ package protocol KernelStore {
     ///
     /// - Throws: if the kernel refuses the work or the comparison.
     func performDueWork(expecting plan: State?) throws(DataplaneError)
+
+    /// How long sending changes has taken in all calls of `apply` so far; nil if the store does not
+    /// measure it.
+    var sendTimes: SendTimes? { get }
 }
 
 extension KernelStore {
     /// Nothing becomes due, and `changes` shows every difference.
     package func performDueWork(expecting plan: State?) throws(DataplaneError) {}
+
+    /// Not measured.
+    package var sendTimes: SendTimes? { nil }
+}
+
+/// How long it took to hand changes to the kernel.
+package struct SendTimes: Sendable, Equatable {
+    /// In the call that sends, in which the kernel makes the changes.
+    package var sending = Duration.zero
+    /// From there to the kernel's acknowledgement.
+    package var acknowledging = Duration.zero
+
+    package init() {}
+
+    package static func - (left: SendTimes, right: SendTimes) -> SendTimes {
+        var difference = left
+        difference.sending -= right.sending
+        difference.acknowledging -= right.acknowledging
+        return difference
+    }
 }
 
 /// A state that a store read, and the mark of that moment.

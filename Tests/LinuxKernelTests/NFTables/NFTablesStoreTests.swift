@@ -55,8 +55,11 @@ struct NFTablesStoreTests {
         let fixture = try NFTFixture(family)
         let wanted = NFTCatalogue(family: family).state
         let diff = NFTablesDiff(from: try fixture.store.observe().state, to: wanted)
+        #expect(fixture.store.sendTimes == SendTimes())
         let report = try fixture.store.apply(diff)
         #expect(report == ApplyReport(operations: diff.count))
+        let times = try #require(fixture.store.sendTimes)
+        #expect(times.sending > .zero && times.acknowledging > .zero)
         let observed = try fixture.store.observe().state
         fixture.expectEqual(observed, wanted)
         #expect(observed == wanted)

@@ -42,15 +42,15 @@ extension DaemonState {
             perform(.learn(facts))
         }
         guard let step else { return }
-        turn.arrivals.append(
-            Turn.Arrival(
-                source: update.source,
-                update: step.update,
-                previous: step.previous,
-                isDue: mayBegin(at: now),
-                at: now
-            )
+        var arrival = Turn.Arrival(
+            source: update.source,
+            update: step.update,
+            previous: step.previous,
+            isDue: mayBegin(at: now),
+            at: now
         )
+        if case .cluster(let update) = update { arrival.times = update.times }
+        turn.arrivals.append(arrival)
         go(step, at: now)
     }
 

@@ -2,6 +2,7 @@ package import DaemonConfiguration
 package import Dataplane
 package import HealthChecking
 package import KubernetesAPI
+package import KubernetesClient
 package import Logging
 package import ServiceModel
 package import Telemetry
@@ -21,6 +22,8 @@ package struct Turn: Sendable {
         /// Only the pass is still to come: the daemon waits for no other source.
         package var isDue: Bool
         package var at: Instant
+        /// What happened before; nil for what does not come as a change in a cluster.
+        package var times: ArrivalTimes?
     }
 
     /// When a source last showed that what is known of it is up to date.

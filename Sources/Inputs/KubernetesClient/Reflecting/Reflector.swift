@@ -366,8 +366,10 @@ package actor Reflector {
 
     /// True when the last of the initial objects has arrived.
     private func receivedEvents(_ chunk: ByteBuffer) async throws -> Bool {
+        let received = ContinuousClock.now
         guard let events = try watchDecoder?.feed(chunk.readableBytesUInt8Span), !events.isEmpty
         else { return false }
+        let times = ArrivalTimes(received: received, decoding: .now - received)
         let batch = EventBatch(events, initial: &initial)
         if let list = batch.list {
             hasWorked = true
@@ -375,7 +377,7 @@ package actor Reflector {
             await note { $0.phase = .watching }
             awaitSteadyWatch()
         }
-        if !batch.changes.isEmpty { await sink.apply(batch.changes, to: resource) }
+        if !batch.changes.isEmpty { await sink.apply(batch.changes, to: resource, times: times) }
         if let version = batch.resourceVersion {
             hasWorked = true
             plan.saw(version)

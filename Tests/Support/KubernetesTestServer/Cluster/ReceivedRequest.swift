@@ -23,5 +23,12 @@ package struct ReceivedRequest: Sendable {
         namespace.map { path.replacing("/namespaces/\($0)", with: "") } ?? path
     }
 
+    /// The name in a path to a single object; nil in that of a list.
+    func objectName(in resource: ServedResource) -> String? {
+        guard collection.hasPrefix(resource.path + "/") else { return nil }
+        let name = collection.dropFirst(resource.path.count + 1)
+        return name.isEmpty || name.contains("/") ? nil : String(name)
+    }
+
     var isForEvents: Bool { collection.hasPrefix("/apis/events.k8s.io/v1/events") }
 }

@@ -39,9 +39,26 @@ struct Answer {
         }
         if request.isWatch {
             try await watch()
+        } else if let name = request.objectName(in: resource) {
+            try await single(name)
         } else {
             try await list()
         }
+    }
+
+    private func single(_ name: String) async throws {
+        let key = ClusterKey(namespace: request.namespace ?? "", name: name)
+        guard let object = cluster.list(resource).objects.first(where: { $0.content.key == key })
+        else {
+            return try await sendStatus(
+                ServedStatus(code: 404, reason: "NotFound", message: "\(name) not found")
+            )
+        }
+        try await sendHead()
+        var body = BodyWriter(outbound, fault: fault)
+        try await body.write(encoder.object(object))
+        try await body.flush()
+        try await outbound.write(.end(nil))
     }
 
     // MARK: - Lists

@@ -33,14 +33,15 @@ struct AnswerEncoder: Sendable {
     }
 
     func event(_ kind: TestCluster.ChangeKind, _ object: ClusterObject) -> [UInt8] {
+        event(kind.rawValue, self.object(object))
+    }
+
+    /// With its kind.
+    func object(_ object: ClusterObject) -> [UInt8] {
         switch encoding {
-        case .protobuf:
-            event(kind.rawValue, enveloped(object.bytes(.protobuf), kind: resource.kind))
+        case .protobuf: enveloped(object.bytes(.protobuf), kind: resource.kind)
         case .json:
-            event(
-                kind.rawValue,
-                Array("{\(typeMembers(resource.kind)),".utf8) + object.bytes(.json).dropFirst()
-            )
+            Array("{\(typeMembers(resource.kind)),".utf8) + object.bytes(.json).dropFirst()
         }
     }
 

@@ -193,7 +193,9 @@ package final class KubernetesTestServer: Sendable {
             state.requests.append(request)
             return (state.options, state.fault)
         }
-        let resource = options.resources.first { $0.path == request.collection }
+        let resource = options.resources.first {
+            request.collection == $0.path || request.objectName(in: $0) != nil
+        }
         let encoder = AnswerEncoder(
             encoding: ServedEncoding(
                 accept: request.headers["accept"] ?? "",
