@@ -6,7 +6,7 @@ import HostFacts
 
 /// A legacy table as the kernel holds it: all entries one after the other, and where its chains are.
 ///
-/// Much cheaper than libiptc's lists, since nothing is copied or linked. Only tables in the layout that
+/// Takes less memory than libiptc's lists, since nothing is copied or linked. Only tables in the layout that
 /// libiptc writes have an image; any other is left to libiptc.
 struct TableImage: ~Copyable {
     let table: TableName
