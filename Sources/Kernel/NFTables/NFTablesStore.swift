@@ -139,9 +139,11 @@ extension NFTablesStore {
         let connection = try connection()
         // Receives the notifications from before the pause.
         _ = try mark()
+        // A change right before the pause has its notification or is counted here, or both: either is
+        // noticed.
+        let before = try connection.generation()
         try monitor.pause()
         do throws(DataplaneError) {
-            let before = try connection.generation()
             for steps in transactions { try commit(steps) }
             // Listening resumes before the generation is read, so that there is no gap.
             try monitor.resume()
