@@ -51,7 +51,7 @@ struct HandMadeNFT {
         state.sets[NFTSetName(name)] = NFTSet(
             NFTSetName(name),
             shape,
-            elements: Dictionary(uniqueKeysWithValues: elements.map { ($0.key, $0.data) }),
+            elements: NFTElements(uniqueKeysWithValues: elements.map { ($0.key, $0.data) }),
             title: title
         )
     }

@@ -39,8 +39,14 @@ package final class NFTMonitor {
         missed()
     }
 
-    /// Stops listening during a large change of our own.
-    func pause() throws(DataplaneError) { try socket?.listen(Self.group, false) }
+    /// Called as soon as a pause has begun. For tests, which let another program act then.
+    package var didPause: () -> Void = {}
+
+    /// Stops listening during a large change of our own. What has arrived stays to be received.
+    func pause() throws(DataplaneError) {
+        try socket?.listen(Self.group, false)
+        didPause()
+    }
 
     func resume() throws(DataplaneError) { try socket?.listen(Self.group, true) }
 

@@ -79,7 +79,7 @@ struct NFTSetHeader {
 struct NFTElementReader {
     private let layout: NFTElementLayout
     private let mapping: NFTSetShape.Mapping
-    private(set) var elements: [NFTValue: NFTData] = [:]
+    private(set) var elements = NFTElements()
     /// An element was read that the model cannot express.
     private(set) var hasOpaque = false
 
@@ -147,13 +147,13 @@ struct NFTElementReader {
         }
         var value = NFTValue()
         var place = 0
-        for field in list.fields {
-            let length = field.length(list.family)
+        for field in list.places {
             let bits =
                 field.isInHostOrder
-                ? UInt128(bytes.number(UInt32.self, at: place)) : bytes.network(length, at: place)
-            value = value.appending(bits, width: 8 * length)
-            place += 4 * field.words(list.family)
+                ? UInt128(bytes.number(UInt32.self, at: place))
+                : bytes.network(field.length, at: place)
+            value.append(bits, width: field.width)
+            place += field.paddedLength
         }
         return value
     }

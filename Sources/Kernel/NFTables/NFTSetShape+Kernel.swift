@@ -26,12 +26,39 @@ extension NFTField {
 
 /// One or more fields, as the kernel and nft describe them.
 struct NFTFieldList {
-    var fields: [NFTField]
-    var family: IPFamily
+    /// Where one field is in an element.
+    struct Place {
+        var width: Int
+        /// Bytes without padding, and with the padding of a concatenation.
+        var length: Int
+        var paddedLength: Int
+        var isInHostOrder: Bool
+    }
+
+    let fields: [NFTField]
+    let family: IPFamily
+    /// Of the fields, in the same order. Worked out once: every element of a set is laid out so.
+    let places: [Place]
+    let words: Int
+    /// Bytes of an element's key or value.
+    let length: Int
+    /// Bits of all fields.
+    let width: Int
 
     init(_ fields: [NFTField], _ family: IPFamily) {
         self.fields = fields
         self.family = family
+        places = fields.map { field in
+            Place(
+                width: field.width(family),
+                length: field.length(family),
+                paddedLength: 4 * field.words(family),
+                isInHostOrder: field.isInHostOrder
+            )
+        }
+        words = fields.reduce(0) { $0 + $1.words(family) }
+        length = fields.count == 1 ? fields[0].length(family) : 4 * words
+        width = fields.reduce(0) { $0 + $1.width(family) }
     }
 
     /// nft's number for a concatenation: six bits for each field (`TYPE_BITS`).
@@ -52,11 +79,6 @@ struct NFTFieldList {
         guard !fields.isEmpty else { return nil }
         self.init(fields, family)
     }
-
-    var words: Int { fields.reduce(0) { $0 + $1.words(family) } }
-
-    /// Bytes of an element's key or value.
-    var length: Int { fields.count == 1 ? fields[0].length(family) : 4 * words }
 }
 
 extension NFTSetShape {

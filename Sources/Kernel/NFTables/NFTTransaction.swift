@@ -128,12 +128,17 @@ package struct NFTTransaction {
     }
 
     /// Adds elements, which must be missing.
-    mutating func add(_ elements: [NFTElement], to set: NFTSetName, _ shape: NFTSetShape) {
+    mutating func add(_ elements: ArraySlice<NFTElement>, to set: NFTSetName, _ shape: NFTSetShape)
+    {
         write(elements, NFT_MSG_NEWSETELEM, flags: NLM_F_CREATE, set, shape)
     }
 
     /// Removes elements, which must exist; only their keys matter.
-    mutating func remove(_ elements: [NFTElement], from set: NFTSetName, _ shape: NFTSetShape) {
+    mutating func remove(
+        _ elements: ArraySlice<NFTElement>,
+        from set: NFTSetName,
+        _ shape: NFTSetShape
+    ) {
         write(elements, NFT_MSG_DELSETELEM, flags: 0, set, shape)
     }
 
@@ -141,7 +146,7 @@ package struct NFTTransaction {
     private static let listLimit = 60000
 
     private mutating func write(
-        _ elements: [NFTElement],
+        _ elements: ArraySlice<NFTElement>,
         _ message: nf_tables_msg_types,
         flags: Int32,
         _ set: NFTSetName,
@@ -150,7 +155,7 @@ package struct NFTTransaction {
         shapes[set.text] = shape
         let layout = NFTElementLayout(shape, family)
         let withData = message == NFT_MSG_NEWSETELEM
-        var rest = elements[...]
+        var rest = elements
         while !rest.isEmpty {
             begin(message, flags: flags)
             batch.text(NFTA_SET_ELEM_LIST_SET, set.text)

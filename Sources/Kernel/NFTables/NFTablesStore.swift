@@ -9,8 +9,9 @@ import Netlink
 /// Works in the network namespace of the calling thread, which must be the dataplane thread.
 package final class NFTablesStore: KernelStore {
     package let family: IPFamily
-    /// The most elements of one transaction where splitting does no harm: all programs that write
-    /// nftables in any namespace wait while the kernel works on it.
+    /// The most elements of one transaction where splitting does no harm. All programs that write
+    /// nftables in any namespace wait while the kernel works on it; and while another program listens,
+    /// such as `nft monitor`, the kernel keeps 7 KiB for each element until the transaction commits.
     private let elementLimit: Int
     private let table: String
     private let monitor: NFTMonitor
@@ -32,7 +33,7 @@ package final class NFTablesStore: KernelStore {
         family: IPFamily,
         ownership: Ownership = .fairlead,
         monitor: NFTMonitor? = nil,
-        elementLimit: Int = 20_000
+        elementLimit: Int = 5_000
     ) {
         self.family = family
         table = ownership.table
@@ -141,9 +142,11 @@ extension NFTablesStore {
         let connection = try connection()
         // Receives the notifications from before the pause.
         _ = try mark()
+        // A change right before the pause has its notification or is counted here, or both: either is
+        // noticed.
+        let before = try connection.generation()
         try monitor.pause()
         do throws(DataplaneError) {
-            let before = try connection.generation()
             for steps in transactions { try commit(steps) }
             // Listening resumes before the generation is read, so that there is no gap.
             try monitor.resume()

@@ -82,16 +82,15 @@ extension NetlinkBatch {
     private mutating func append(_ type: UInt32, _ value: NFTValue, _ list: NFTFieldList) {
         let outer = openNested(type)
         let inner = openNested(NFTA_DATA_VALUE.rawValue, isList: false)
-        var offset = list.fields.reduce(0) { $0 + $1.width(list.family) }
-        let isConcatenation = list.fields.count > 1
-        for field in list.fields {
-            let width = field.width(list.family)
-            offset -= width
-            let bits = value.bits(at: offset, width: width)
+        var offset = list.width
+        let isConcatenation = list.places.count > 1
+        for field in list.places {
+            offset -= field.width
+            let bits = value.bits(at: offset, width: field.width)
             if field.isInHostOrder {
                 append(UInt32(truncatingIfNeeded: bits))
             } else {
-                appendNetwork(bits, width: width / 8)
+                appendNetwork(bits, width: field.length)
                 if isConcatenation { pad() }
             }
         }

@@ -62,10 +62,17 @@ public struct NetlinkBytes {
     /// The first `width` bytes as a number in network order.
     @inlinable
     public func network(_ width: Int, at place: Int = 0) -> UInt128 {
-        (0..<width).reduce(UInt128(0)) { sum, index in
-            let position = range.lowerBound + place + index
-            return sum << 8 | (position < range.upperBound ? UInt128(storage[position]) : 0)
+        if width > 8 {
+            let rest = width - 8
+            let high = UInt128(network(rest, at: place))
+            return high << 64 | network(8, at: place + rest)
         }
+        var sum: UInt64 = 0
+        let start = range.lowerBound + place
+        for position in start..<(start + width) {
+            sum = sum << 8 | (position < range.upperBound ? UInt64(storage[position]) : 0)
+        }
+        return UInt128(sum)
     }
 
     /// Up to the first zero byte.

@@ -76,7 +76,7 @@ struct NFTCatalogue {
             NFTSet(
                 Self.allowed,
                 NFTSetShape([.address, .transport, .port, .address], isInterval: true),
-                elements: Dictionary(
+                elements: NFTElements(
                     uniqueKeysWithValues: [
                         prefix(0x100, 24), prefix(0x4321, 32), prefix(0, 0), prefix(0x8000, 17),
                     ].enumerated().map { index, range in

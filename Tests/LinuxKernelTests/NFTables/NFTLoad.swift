@@ -44,8 +44,8 @@ struct NFTLoad {
     }
 
     var state: NFTablesState {
-        var frontends: [NFTValue: NFTData] = [:]
-        var slots: [NFTValue: NFTData] = [:]
+        var frontends = NFTElements()
+        var slots = NFTElements()
         for service in 0..<services {
             frontends[frontend(service)] = frontendData(service, slots: endpoints)
             for slot in 0..<endpoints {
@@ -71,7 +71,7 @@ struct NFTLoad {
                 NFTSet(
                     Self.balancers,
                     NFTSetShape([.classID], mapping: .verdict),
-                    elements: Dictionary(
+                    elements: NFTElements(
                         uniqueKeysWithValues: (1...32).map {
                             (NFTValue(UInt32($0)), .verdict(.goto(Self.chain($0))))
                         }

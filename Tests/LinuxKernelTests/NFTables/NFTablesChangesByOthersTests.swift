@@ -79,6 +79,27 @@ struct NFTablesChangesByOthersTests {
         #expect(try self.isNoticed(fixture) { try fixture.nft("add chain ip fairlead x") })
     }
 
+    @Test("What others do right after listening was paused for a large change is noticed")
+    func changeInPause() throws {
+        try NetworkNamespace.enterNew()
+        let monitor = NFTMonitor()
+        let store = NFTablesStore(family: .ipv4, monitor: monitor)
+        let observed = try store.observe()
+        let load = NFTLoad(family: .ipv4, services: 400, endpoints: 3)
+        var failure: (any Error)?
+        monitor.didPause = {
+            // Only the first time: it is the next transaction after the pause that matters.
+            monitor.didPause = {}
+            do {
+                try Program.check(["nft", "add table ip fairlead; add chain ip fairlead x"])
+            } catch { failure = error }
+        }
+        _ = try store.apply(NFTablesDiff(from: observed.state, to: load.state))
+        #expect(failure == nil)
+        #expect(try store.changes(since: observed.mark) == .certain)
+        #expect(try store.observe().state.chains[NFTChainName("x")] != nil)
+    }
+
     /// Sockets of this process that the kernel notifies of nftables changes, in this namespace.
     private func listeners() throws -> Int {
         let text = try String(contentsOfFile: "/proc/thread-self/net/netlink", encoding: .utf8)

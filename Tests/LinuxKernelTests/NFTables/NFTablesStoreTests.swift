@@ -11,7 +11,7 @@ struct NFTFixture {
     let family: IPFamily
     let store: NFTablesStore
 
-    init(_ family: IPFamily, elementLimit: Int = 20_000) throws {
+    init(_ family: IPFamily, elementLimit: Int = 5_000) throws {
         try NetworkNamespace.enterNew()
         self.family = family
         store = NFTablesStore(family: family, elementLimit: elementLimit)
@@ -95,7 +95,7 @@ struct NFTablesStoreTests {
         let sends = fixture.store.sendsMade
         try fixture.apply(NFTablesDiff(from: NFTablesState(), to: wanted))
         // Rules, 50 000 endpoints and a few more, frontends; and the generation, twice.
-        #expect(fixture.store.sendsMade - sends == 1 + 3 + 1 + 2)
+        #expect(fixture.store.sendsMade - sends == 1 + 11 + 1 + 2)
         let observed = try fixture.store.observe().state
         #expect(observed == wanted)
     }

@@ -60,7 +60,7 @@ package struct NFTSet: Sendable {
     /// The maximum number of elements; nil for no limit. The kernel reserves memory for all of them
     /// at once. A larger one is as good, so it is not part of equality.
     package var size: Int?
-    package var elements: [NFTValue: NFTData]
+    package var elements: NFTElements
     /// Dispatches packets to rules that use the other sets, so its elements are added last and
     /// removed first. Not part of equality.
     package var isDispatchMap: Bool
@@ -75,7 +75,7 @@ package struct NFTSet: Sendable {
         _ name: NFTSetName,
         _ shape: NFTSetShape,
         size: Int? = nil,
-        elements: [NFTValue: NFTData] = [:],
+        elements: NFTElements = [:],
         isDispatchMap: Bool = false,
         isOpaque: Bool = false,
         title: String? = nil
@@ -96,9 +96,7 @@ package struct NFTSet: Sendable {
         return size
     }
 
-    package var sortedElements: [NFTElement] {
-        elements.keys.sorted().map { NFTElement($0, elements[$0] ?? .none) }
-    }
+    package var sortedElements: [NFTElement] { elements.sorted() }
 
     /// Whether this many further elements fit.
     package func hasRoom(for count: Int) -> Bool {

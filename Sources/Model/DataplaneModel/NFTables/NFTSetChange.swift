@@ -63,11 +63,7 @@ extension NFTSetChange.Update {
     /// The changes from one set's elements to those of another of the same kind.
     init(from old: NFTSet, to new: NFTSet) {
         self.init(new)
-        if old.elements == new.elements { return }
-        for (key, data) in new.elements { note(key, from: old.elements[key], to: data) }
-        for (key, data) in old.elements where new.elements[key] == nil {
-            note(key, from: data, to: nil)
-        }
+        old.elements.forEachDifference(to: new.elements) { note($0, from: $1, to: $2) }
         sort()
     }
 

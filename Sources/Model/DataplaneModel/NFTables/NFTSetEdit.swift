@@ -6,28 +6,23 @@ package struct NFTSetEdit: Sendable {
         var before: NFTData?
     }
 
-    fileprivate private(set) var elements: [NFTValue: NFTData]
+    fileprivate private(set) var elements: NFTElements
     /// In the order of the changes; nil if the difference is not needed.
     private var notes: [Note]?
 
-    fileprivate init(_ elements: [NFTValue: NFTData], isNoting: Bool) {
+    fileprivate init(_ elements: NFTElements, isNoting: Bool) {
         self.elements = elements
         notes = isNoting ? [] : nil
     }
 
     /// Reserves room for this many elements in total.
-    package mutating func reserve(_ count: Int) { elements.reserveCapacity(count) }
+    package mutating func reserve(_ count: Int) { elements.reserve(count) }
 
     /// Sets an element, or removes it with nil; returns the former value.
     @discardableResult
     package mutating func set(_ key: NFTValue, _ data: NFTData?) -> NFTData? {
-        let before: NFTData?
-        if let data {
-            before = elements.updateValue(data, forKey: key)
-        } else {
-            before = elements.removeValue(forKey: key)
-        }
-        if before != data { notes?.append(Note(key: key, before: before)) }
+        let before = elements.set(key, data)
+        if notes != nil, before != data { notes?.append(Note(key: key, before: before)) }
         return before
     }
 

@@ -4,28 +4,43 @@ package import Addressing
 ///
 /// The set defines the fields. Values with the same fields are ordered field by field. At most 320
 /// bits: room for two IPv6 addresses, a protocol and a port.
-package struct NFTValue: Sendable {
+///
+/// Public and inlinable, as every element of every set passes through here, and Swift 6.3 inlines only
+/// what is public into other modules.
+@frozen
+public struct NFTValue: Sendable {
     // One number in five words, the most significant first.
-    private var word0: UInt64 = 0
-    private var word1: UInt64 = 0
-    private var word2: UInt64 = 0
-    private var word3: UInt64 = 0
-    private var word4: UInt64 = 0
+    @usableFromInline var word0: UInt64 = 0
+    @usableFromInline var word1: UInt64 = 0
+    @usableFromInline var word2: UInt64 = 0
+    @usableFromInline var word3: UInt64 = 0
+    @usableFromInline var word4: UInt64 = 0
     /// How many of the lowest bits may have any value: the host bits of a range, otherwise 0. They
     /// are stored as zeros.
-    package private(set) var freeBits: UInt8 = 0
+    @usableFromInline var free: UInt8 = 0
 
     /// A value without fields.
-    package init() {}
+    @inlinable
+    public init() {}
+
+    /// How many of the lowest bits may have any value: the host bits of a range, otherwise 0. They
+    /// are stored as zeros.
+    package private(set) var freeBits: UInt8 {
+        get { free }
+        set { free = newValue }
+    }
 
     /// Appends the lowest `width` bits of `bits` as one more field.
-    package func appending(_ bits: UInt128, width: Int) -> NFTValue {
+    @inlinable
+    public func appending(_ bits: UInt128, width: Int) -> NFTValue {
         var result = self
         result.append(bits, width: width)
         return result
     }
 
-    private mutating func append(_ bits: UInt128, width: Int) {
+    /// Appends the lowest `width` bits of `bits` as one more field.
+    @inlinable
+    public mutating func append(_ bits: UInt128, width: Int) {
         if width == 128 {
             (word0, word1, word2) = (word2, word3, word4)
             (word3, word4) = (UInt64(bits >> 64), UInt64(truncatingIfNeeded: bits))
@@ -40,7 +55,8 @@ package struct NFTValue: Sendable {
     }
 
     /// `width` bits followed by `offset` bits.
-    package func bits(at offset: Int, width: Int) -> UInt128 {
+    @inlinable
+    public func bits(at offset: Int, width: Int) -> UInt128 {
         let high: UInt64
         let middle: UInt64
         let low: UInt64
@@ -58,9 +74,42 @@ package struct NFTValue: Sendable {
     }
 }
 
+// MARK: - Words
+
+extension NFTValue {
+    /// One of the five words, the least significant first.
+    subscript(word index: Int) -> UInt64 {
+        switch index {
+        case 0: word4
+        case 1: word3
+        case 2: word2
+        case 3: word1
+        default: word0
+        }
+    }
+
+    /// The number of words without the leading zeros; at least 1.
+    var wordCount: Int {
+        if word0 | word1 | word2 | word3 == 0 { return 1 }
+        return word0 != 0 ? 5 : word1 != 0 ? 4 : word2 != 0 ? 3 : 2
+    }
+
+    /// From `count` words at a place in `words`, the least significant first.
+    init(_ words: [UInt64], at place: Int, count: Int, freeBits: UInt8) {
+        word4 = words[place]
+        free = freeBits
+        guard count > 1 else { return }
+        word3 = words[place + 1]
+        if count > 2 { word2 = words[place + 2] }
+        if count > 3 { word1 = words[place + 3] }
+        if count > 4 { word0 = words[place + 4] }
+    }
+}
+
 extension NFTValue: Hashable {
     /// The upper words of most values are 0, and most of the time of planning is spent hashing.
-    package func hash(into hasher: inout Hasher) {
+    @inlinable
+    public func hash(into hasher: inout Hasher) {
         hasher.combine(word4)
         guard word0 | word1 | word2 | word3 != 0 else { return }
         hasher.combine(word3)
@@ -71,13 +120,15 @@ extension NFTValue: Hashable {
 }
 
 extension NFTValue: Comparable {
-    package static func < (left: NFTValue, right: NFTValue) -> Bool {
+    /// As one number; a range is behind its lowest address.
+    @inlinable
+    public static func < (left: NFTValue, right: NFTValue) -> Bool {
         if left.word0 != right.word0 { return left.word0 < right.word0 }
         if left.word1 != right.word1 { return left.word1 < right.word1 }
         if left.word2 != right.word2 { return left.word2 < right.word2 }
         if left.word3 != right.word3 { return left.word3 < right.word3 }
         if left.word4 != right.word4 { return left.word4 < right.word4 }
-        return left.freeBits < right.freeBits
+        return left.free < right.free
     }
 }
 

@@ -151,6 +151,12 @@ package struct NFTablesPlanner: Sendable {
             }
         }
         if old == new { return [] }
+        if services.isEmpty {
+            // No other Service has a number that could move.
+            numbers.reserve(new.count)
+            _ = numbers.update(removing: old, adding: new)
+            return []
+        }
         let moved = numbers.update(removing: old, adding: new).map(\.port.service)
         return Set(moved).subtracting(names).sorted()
     }

@@ -14,6 +14,12 @@ struct NumberTable<Key: Hashable & Comparable & Sendable>: Sendable {
         self.home = home
     }
 
+    /// Makes room for this many keys in total.
+    mutating func reserve(_ keys: Int) {
+        self.keys.reserveCapacity(keys)
+        numbers.reserveCapacity(keys)
+    }
+
     /// The key with a number; nil if it is free.
     func key(of number: UInt32) -> Key? { keys[number] }
 
@@ -22,7 +28,12 @@ struct NumberTable<Key: Hashable & Comparable & Sendable>: Sendable {
     mutating func update(removing old: Set<Key>, adding new: Set<Key>) -> Set<Key> {
         var before: [Key: UInt32?] = [:]
         for key in old.subtracting(new).sorted() { remove(key, &before) }
-        for key in new.sorted() where numbers[key] == nil { insert(key, &before) }
+        // The order of arrival matters only when there are not numbers enough for all.
+        if numbers.count + new.count <= Int(count) {
+            for key in new where numbers[key] == nil { insert(key, &before) }
+        } else {
+            for key in new.sorted() where numbers[key] == nil { insert(key, &before) }
+        }
         return Set(before.filter { numbers[$0.key] != $0.value }.keys)
     }
 
