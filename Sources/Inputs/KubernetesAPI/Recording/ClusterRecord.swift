@@ -162,7 +162,9 @@ package enum ClusterRecord: Sendable, Equatable {
             // Recorded without the service-proxy-name label: the file's head identifies the proxy.
             let object = try resource.object(protobuf: content.span, DecodingSettings())
             switch object.content {
-            case .service(let value): service = value
+            case .service(let value):
+                service = value
+                service?.origin = .cluster
             case .slice(let value, _): slices.append(value)
             case .node(let value): node = value
             case .serviceCIDR(let value): ranges = value
