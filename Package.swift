@@ -58,12 +58,17 @@ func support(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
     )
 }
 
+/// A linked Swift runtime asks for every symbol to be exported, which is of use to plug-ins alone; without
+/// that, the linker also leaves out what is never called.
 func program(_ name: String, path: String? = nil, _ dependencies: [Target.Dependency]) -> Target {
     .executableTarget(
         name: name,
         dependencies: dependencies,
         path: path,
-        swiftSettings: settings
+        swiftSettings: settings,
+        linkerSettings: [
+            .unsafeFlags(["-Xlinker", "--no-export-dynamic"], .when(configuration: .release))
+        ]
     )
 }
 
@@ -105,7 +110,6 @@ let nioPosix = Target.Dependency.product(name: "NIOPosix", package: "swift-nio")
 let nioHTTP1 = Target.Dependency.product(name: "NIOHTTP1", package: "swift-nio")
 let nioHTTP2 = Target.Dependency.product(name: "NIOHTTP2", package: "swift-nio-http2")
 let nioTLS = Target.Dependency.product(name: "NIOSSL", package: "swift-nio-ssl")
-let yams = Target.Dependency.product(name: "Yams", package: "Yams")
 
 let package = Package(
     name: "fairlead",
@@ -120,7 +124,6 @@ let package = Package(
         .package(url: "https://github.com/apple/swift-system.git", from: "1.8.1"),
         // Without the trait that adds Foundation.
         .package(url: "https://github.com/swiftlang/swift-subprocess", from: "1.0.2", traits: []),
-        .package(url: "https://github.com/jpsim/Yams", from: "6.2.2"),
         .package(url: "https://github.com/apple/swift-nio", from: "2.101.2"),
         .package(url: "https://github.com/apple/swift-nio-http2.git", from: "1.40.0"),
         .package(url: "https://github.com/apple/swift-nio-ssl", from: "2.37.6"),
@@ -133,6 +136,12 @@ let package = Package(
             path: "Sources/C/CIPTables",
             pkgConfig: "libiptc",
             providers: [.apt(["libiptc-dev"])]
+        ),
+        .systemLibrary(
+            name: "CYAML",
+            path: "Sources/C/CYAML",
+            pkgConfig: "yaml-0.1",
+            providers: [.apt(["libyaml-dev"])]
         ),
         .systemLibrary(name: "CNetlink", path: "Sources/C/CNetlink"),
         .systemLibrary(name: "CSpawn", path: "Sources/C/CSpawn"),
@@ -239,7 +248,7 @@ let package = Package(
             unsafe
         ),
         room(.model, "PrintableText"),
-        room(.inputs, "AnnotatedYAML", ["PrintableText", yams], unsafe),
+        room(.inputs, "AnnotatedYAML", ["PrintableText", "CYAML"], unsafe),
         room(.inputs, "KubernetesObjects", ["Addressing", "PrintableText", "ServiceModel"]),
         room(
             .inputs,
@@ -332,7 +341,7 @@ let package = Package(
                 "Addressing", "ServiceModel", "DataplaneModel", "Planning", "PrintableText",
                 "ProxyModes", "HostFacts", "DaemonConfiguration", "KubernetesAPI",
                 "KubernetesClient", "HealthChecking", "HTTPServing", "Telemetry", "Dataplane",
-                "InstalledModes", "Reconciling", logging,
+                "InstalledModes", "Reconciling", "SystemCalls", logging,
             ]
         ),
         room(

@@ -1,6 +1,7 @@
 import ArgumentParser
 import DaemonConfiguration
-import Foundation
+import FoundationEssentials
+import Glibc
 import SystemPackage
 import Telemetry
 
@@ -58,6 +59,8 @@ struct Fairlead: AsyncParsableCommand {
             Errno(rawValue: $0.code.rawValue).description
         }
         let path = error.filePath ?? "a file"
-        return CommandFailure("\(path): \(system ?? "cannot be used (code \(error.errorCode))")")
+        return CommandFailure(
+            "\(path): \(system ?? "cannot be used (code \(error.code.rawValue))")"
+        )
     }
 }

@@ -1,7 +1,7 @@
 import Addressing
 import Dataplane
 package import DataplaneModel
-import Foundation
+import FoundationEssentials
 import HostFacts
 import Planning
 

@@ -7,6 +7,7 @@ import KubernetesClient
 package import Logging
 import Planning
 import ServiceModel
+import SystemCalls
 import Telemetry
 
 /// The daemon's servers.

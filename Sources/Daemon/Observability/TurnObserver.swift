@@ -1,6 +1,6 @@
 package import DaemonConfiguration
 import Dataplane
-import Foundation
+import FoundationEssentials
 import KubernetesClient
 package import Logging
 package import Reconciling

@@ -1,7 +1,8 @@
 import Addressing
 package import DaemonConfiguration
 import Dataplane
-import Foundation
+import FoundationEssentials
+import Glibc
 import HealthChecking
 import InstalledModes
 import KubernetesClient

@@ -4,6 +4,7 @@ import DataplaneModel
 import HealthChecking
 import Observability
 import Reconciling
+import SystemCalls
 import Telemetry
 
 /// Carries out the decisions of the daemon's state, one event after the other.

@@ -1,4 +1,4 @@
-import Foundation
+import FoundationEssentials
 
 /// A time on both the monotonic and the wall clock.
 package struct Moment: Sendable, Equatable {

@@ -1,5 +1,4 @@
 import PrintableText
-import Yams
 
 /// Reads YAML and JSON text, document by document, so that an error in one does not affect the
 /// others.
@@ -193,51 +192,13 @@ package enum YAMLText {
     }
 
     private static func compose(_ chunk: Chunk) throws(FieldError) -> YAMLValue? {
-        let node: Node?
-        do {
-            node = try Yams.compose(yaml: String(chunk.text))
-        } catch let error as YamlError {
-            throw syntaxError(error, linesBefore: chunk.linesBefore)
-        } catch {
-            throw FieldError(line: chunk.linesBefore + 1, path: "", reason: "\(error)")
+        guard let node = try NodeReader.root(chunk.text, linesBefore: chunk.linesBefore) else {
+            return nil
         }
-        guard let node else { return nil }
         // Aliases can expand a short text enormously; more than ten values per byte is not genuine.
-        var conversion = NodeConversion(
-            linesBefore: chunk.linesBefore,
-            budget: 1000 + chunk.text.utf8.count
-        )
+        var conversion = NodeConversion(budget: 1000 + chunk.text.utf8.count)
         let value = try conversion.value(node)
         return value.content == .null ? nil : value
-    }
-
-    private static func syntaxError(_ error: YamlError, linesBefore: Int) -> FieldError {
-        switch error {
-        case .scanner(_, let problem, let mark, _), .parser(_, let problem, let mark, _),
-            .composer(_, let problem, let mark, _):
-            return FieldError(
-                line: linesBefore + mark.line,
-                path: "",
-                reason: "not valid YAML: \(problem)"
-            )
-        case .duplicatedKeysInMapping(let duplicates, let context):
-            let keys = duplicates.map(quoted).sorted()
-            var error = FieldError(
-                line: linesBefore + context.mark.line,
-                path: "",
-                reason: "key given twice: \(keys.joined(separator: ", "))"
-            )
-            error.duplicate = DuplicateKey(line: error.line, column: context.mark.column)
-            return error
-        case .reader(let problem, _, _, _):
-            return FieldError(
-                line: linesBefore + 1,
-                path: "",
-                reason: "not valid YAML: \(problem)"
-            )
-        default:
-            return FieldError(line: linesBefore + 1, path: "", reason: "not valid YAML")
-        }
     }
 
     /// An upper bound for the number of anchors: `&` and a name where a value may begin.

@@ -3,7 +3,6 @@ import ArgumentParser
 import DaemonConfiguration
 import Dataplane
 import DataplaneModel
-import Foundation
 import InstalledModes
 import Planning
 import ProxyModes

@@ -1,6 +1,7 @@
 import ArgumentParser
 import DaemonConfiguration
-import Foundation
+import FoundationEssentials
+import Glibc
 import NIOHTTP1
 import Observability
 import ServiceModel
@@ -44,9 +45,7 @@ struct StatusCommand: AsyncParsableCommand {
         @OptionGroup var options: StatusOptions
 
         func run() async throws {
-            let path = [service.name.namespace, service.name.name].map { part in
-                part.addingPercentEncoding(withAllowedCharacters: .alphanumerics) ?? ""
-            }
+            let path = [service.name.namespace, service.name.name].map(percentEncoded)
             try await options.show(
                 "/status/services/\(path.joined(separator: "/"))",
                 as: ServiceStatus.self

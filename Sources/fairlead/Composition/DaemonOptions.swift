@@ -1,7 +1,7 @@
 import ArgumentParser
 import AsyncHTTPClient
 import DaemonConfiguration
-import Foundation
+import FoundationEssentials
 import NIOCore
 import NIOHTTP1
 import SystemPackage
@@ -58,9 +58,7 @@ struct DaemonOptions: ParsableArguments {
             )
         }
         guard response.status == .ok else {
-            throw CommandFailure(
-                String(buffer: body).trimmingCharacters(in: .whitespacesAndNewlines)
-            )
+            throw CommandFailure(Self.line(String(buffer: body)))
         }
         return Data(body.readableBytesView)
     }
@@ -81,6 +79,13 @@ struct DaemonOptions: ParsableArguments {
             )
         }
         return path
+    }
+
+    /// Without the white space around it.
+    private static func line(_ answer: String) -> String {
+        let start = answer.drop(while: \.isWhitespace)
+        guard let end = start.lastIndex(where: { !$0.isWhitespace }) else { return "" }
+        return String(start[...end])
     }
 
     /// The system's error text, or the client's.

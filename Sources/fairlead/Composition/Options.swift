@@ -1,7 +1,7 @@
 import Addressing
 import ArgumentParser
 import DaemonConfiguration
-import Foundation
+import FoundationEssentials
 import Observability
 import ServiceModel
 import ServiceSources

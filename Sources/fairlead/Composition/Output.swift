@@ -1,5 +1,6 @@
 import ArgumentParser
-import Foundation
+import FoundationEssentials
+import SystemPackage
 
 /// How a command prints its result.
 enum OutputFormat: String, ExpressibleByArgument, CaseIterable {
@@ -38,7 +39,8 @@ func deliver(_ text: String, to file: String?) throws {
 
 /// Writes a line to standard error.
 func complain(_ line: String) {
-    FileHandle.standardError.write(Data((line + "\n").utf8))
+    // There is nowhere to report that it cannot be written.
+    _ = try? FileDescriptor.standardError.writeAll("\(line)\n".utf8)
 }
 
 /// A failure with its message; ends the command with exit code 1.

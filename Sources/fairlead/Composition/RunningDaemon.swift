@@ -1,6 +1,6 @@
 import ArgumentParser
 import DaemonConfiguration
-import Foundation
+import FoundationEssentials
 import Glibc
 import NIOHTTP1
 import Observability

@@ -1,5 +1,5 @@
 import Addressing
-import Foundation
+import FoundationEssentials
 import KubernetesAPI
 
 /// When endpoints changed in the cluster that no pass has programmed yet, by family.

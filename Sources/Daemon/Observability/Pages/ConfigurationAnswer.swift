@@ -1,5 +1,5 @@
 package import DaemonConfiguration
-import Foundation
+import FoundationEssentials
 import Glibc
 import InstalledModes
 import Planning

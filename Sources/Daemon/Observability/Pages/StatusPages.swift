@@ -1,4 +1,4 @@
-import Foundation
+import FoundationEssentials
 import HTTPServing
 import ServiceModel
 import Synchronization
