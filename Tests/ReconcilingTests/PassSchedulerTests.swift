@@ -37,6 +37,26 @@ import Testing
         #expect(scheduler().due(at: start) == .full)
     }
 
+    @Test("Retries stay apart after the time of the resync has come")
+    func failuresPastResync() {
+        var scheduler = settled()
+        var now = at(.seconds(299))
+        scheduler.request(at: now, full: true)
+        for expected in [1, 2, 4, 5, 5, 5] {
+            #expect(scheduler.due(at: now) == .full)
+            scheduler.completed(
+                .full,
+                at: now,
+                duration: .milliseconds(10),
+                outcome: .failed(.backingOff)
+            )
+            let next = now.advanced(by: .seconds(expected))
+            #expect(scheduler.nextWake == next)
+            #expect(scheduler.due(at: next.advanced(by: .milliseconds(-1))) == nil)
+            now = next
+        }
+    }
+
     @Test("A request after a quiet time runs at once, and as an increment")
     func quietRequest() {
         var scheduler = settled()

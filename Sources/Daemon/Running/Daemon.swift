@@ -35,9 +35,10 @@ package struct Daemon: Sendable {
         // A client that disconnects must not end the daemon.
         signal(SIGPIPE, SIG_IGN)
         let mailbox = Mailbox()
-        // Would end the daemon by default. A stop does so until the loop runs.
-        let hangup = Signals([SIGHUP], into: mailbox)
-        defer { hangup.cancel() }
+        // A hangup would end the daemon by default. A stop does so until the loop runs, but not for process
+        // 1 of a container, which the kernel spares signals without a handler.
+        let early = Signals(getpid() == 1 ? [SIGHUP, SIGTERM, SIGINT] : [SIGHUP], into: mailbox)
+        defer { early.cancel() }
         let loaded = try load()
         let settings = LogSettings(Self.logSettings(loaded.configuration.log, environment))
         let logger = Logger(label: "fairlead") { _ in DaemonLogHandler(settings) }

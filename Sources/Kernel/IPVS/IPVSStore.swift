@@ -198,21 +198,23 @@ package final class IPVSStore: KernelStore {
     /// Deletes drained servers, and unbinds their addresses. Then compares some virtual servers and their
     /// real servers with the plan, as the counts do not show all changes.
     package func performDueWork(expecting plan: IPVSState?) throws(DataplaneError) {
+        var failure: DataplaneError?
         if servers.hasDrains || !draining.isEmpty {
-            try endDrains()
+            failure = try endDrains()
             if plan == nil { try addresses.removeLinkIfUnused() }
         }
-        guard let plan, try servers.differs(from: plan.servers) else { return }
-        mark.certain += 1
+        if let plan, try servers.differs(from: plan.servers) { mark.certain += 1 }
+        if let failure { throw failure }
     }
 
-    private func endDrains() throws(DataplaneError) {
+    /// Returns the first failure to delete something.
+    private func endDrains() throws(DataplaneError) -> DataplaneError? {
         var report = try changing([]) { () throws(DataplaneError) in
             ApplyReport(failures: try servers.finishDrains().failures)
         }
         let done = draining.subtracting(servers.drainingAddresses).sorted()
         if !done.isEmpty { report += try unbind(done) }
-        if let failure = report.failures.first { throw failure }
+        return report.failures.first
     }
 
     /// Removes addresses that have drained.

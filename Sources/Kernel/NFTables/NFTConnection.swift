@@ -102,6 +102,17 @@ package final class NFTConnection {
         return try socket.commit(&transaction.batch)
     }
 
+    /// Returns when the transaction that the kernel is carrying out, of whatever program, is finished and its
+    /// notifications are sent. Does not raise the generation.
+    ///
+    /// - Throws: the error of `send`.
+    package func awaitCommit() throws(DataplaneError) {
+        var batch = NetlinkBatch()
+        batch.beginTransaction()
+        batch.endTransaction()
+        try socket.commitNothing(&batch)
+    }
+
     /// Lets the kernel check a transaction, which it discards as it has no end; returns what it would
     /// have refused.
     package func rehearse(

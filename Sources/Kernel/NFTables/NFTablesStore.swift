@@ -143,8 +143,9 @@ extension NFTablesStore {
         // Receives the notifications from before the pause.
         _ = try mark()
         // A change right before the pause has its notification or is counted here, or both: either is
-        // noticed.
+        // noticed. The kernel raises the generation before it sends the notifications.
         let before = try connection.generation()
+        try connection.awaitCommit()
         try monitor.pause()
         do throws(DataplaneError) {
             for steps in transactions { try commit(steps) }

@@ -48,6 +48,19 @@ extension NetlinkSocket {
         throw error(EPROTO, "a transaction without an answer")
     }
 
+    /// Sends the begin and the end of a transaction without content: the kernel waits for the one that it is
+    /// carrying out (the commit mutex of nf_tables), and does not answer.
+    ///
+    /// - Throws: the error of `send`.
+    package mutating func commitNothing(_ batch: inout NetlinkBatch) throws(DataplaneError) {
+        batch.close()
+        for index in 0..<batch.count {
+            sequence &+= 1
+            batch.stamp(index, sequence: sequence, flags: 0)
+        }
+        try send(batch.bytes[...], batch.count)
+    }
+
     /// Makes the socket's buffer large enough for a send of `size` bytes.
     private func makeRoom(for size: Int) {
         guard size > traffic.bytesPerSend else { return }

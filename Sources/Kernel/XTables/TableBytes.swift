@@ -31,12 +31,13 @@ struct TableBytes: ~Copyable {
         return unsafe start
     }
 
-    /// Makes room for `count` bytes in all, of which the first `used` are kept.
+    /// Makes room for `count` bytes in all, of which the first `used` are kept, as far as there were that
+    /// many.
     mutating func reserve(_ count: Int, keeping used: Int) throws(DataplaneError) {
         if count <= capacity { return }
         let larger = (max(count, capacity * 2) + 4095) & ~4095
         let moved = unsafe try Self.map(larger)
-        unsafe moved.copyMemory(from: base, byteCount: used)
+        unsafe moved.copyMemory(from: base, byteCount: min(used, capacity))
         unsafe munmap(base, capacity)
         unsafe base = moved
         capacity = larger

@@ -172,6 +172,15 @@ struct NFTablesChangesByOthersTests {
         #expect(try Program.check(["nft", "list", "ruleset"]) == "")
     }
 
+    @Test("Waiting for a commit changes nothing, and is not a change")
+    func awaitingCommit() throws {
+        _ = try NFTFixture(.ipv4)
+        let connection = try NFTConnection(.ipv4)
+        let before = try connection.generation()
+        try connection.awaitCommit()
+        #expect(try connection.generation() == before)
+    }
+
     @Test("A kernel that has it all is asked once", arguments: IPFamily.allCases)
     func oneRehearsal(_ family: IPFamily) throws {
         _ = try NFTFixture(family)

@@ -94,8 +94,8 @@ struct NFTablesStoreTests {
         #expect(try fixture.store.observe().state == NFTablesState())
         let sends = fixture.store.sendsMade
         try fixture.apply(NFTablesDiff(from: NFTablesState(), to: wanted))
-        // Rules, 50 000 endpoints and a few more, frontends; and the generation, twice.
-        #expect(fixture.store.sendsMade - sends == 1 + 11 + 1 + 2)
+        // Rules, 50 000 endpoints and a few more, frontends; the generation, twice; waiting for a commit.
+        #expect(fixture.store.sendsMade - sends == 1 + 11 + 1 + 2 + 1)
         let observed = try fixture.store.observe().state
         #expect(observed == wanted)
     }

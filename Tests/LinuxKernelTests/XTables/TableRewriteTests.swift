@@ -4,7 +4,8 @@ import Glibc
 import HostFacts
 import TestSupport
 import Testing
-import XTables
+
+@testable import XTables
 
 /// The same changes in two namespaces, in one by the kernel's bytes and in the other by libiptc, must
 /// leave the same tables.
@@ -144,6 +145,33 @@ struct TableRewriteTests {
         COMMIT
 
         """
+
+    @Test("Rules of more than the usual size fit before what follows", arguments: IPFamily.allCases)
+    func largeRules(_ family: IPFamily) throws {
+        let fixture = try StoreFixture(family)
+        let others = (0..<2000).map { "-A ZZZ -p tcp -m tcp --dport \($0 + 1) -j RETURN\n" }
+        try fixture.restore("*nat\n:ZZZ - [0:0]\n\(others.joined())COMMIT\n")
+        var wanted = IPTablesState()
+        // Two comments take 592 bytes.
+        let matches: [Match] = [.comment("first"), .comment("second")]
+        for number in 100..<400 {
+            let chain = ChainName("TEST-\(number)")
+            let rules = (0..<4).map { _ in Rule(matches: matches, target: .accept) }
+            wanted.nat.chains[chain] = Chain(chain, rules: rules)
+        }
+        try fixture.apply(wanted)
+        #expect(try fixture.store.observe().state == wanted)
+        #expect(try fixture.save("-t", "nat").count { $0.hasPrefix("-A ZZZ") } == 2000)
+    }
+
+    @Test("A table's bytes move as far as there are any")
+    func growing() throws {
+        var bytes = try TableBytes(capacity: 4096)
+        bytes.store(UInt64(7), at: 4088)
+        try bytes.reserve(1 << 22, keeping: 1 << 21)
+        #expect(bytes.load(UInt64.self, at: 4088) == 7)
+        #expect(bytes.capacity >= 1 << 22)
+    }
 
     @Test(
         "Jumps lead to their chains when what lies between changes its size",

@@ -70,6 +70,8 @@ package struct PassScheduler: Sendable {
 
     /// When to ask `due` again.
     package var nextWake: Instant {
+        // A resync that is due meanwhile does not shorten the wait for a retry, which is a full pass.
+        if failures > 0, let retryAt { return max(retryAt, earliest ?? retryAt) }
         var wake = resyncAt
         if let retryAt { wake = min(wake, retryAt) }
         if let requestedAt, failures == 0 { wake = min(wake, requestedAt) }
