@@ -53,11 +53,27 @@ struct NodeTests {
             ("a: 1\nb: 2\na: 3\nb: 4", "1: key given twice: \"a\", \"b\""),
             ("1: x\n\"1\": y", "1: key given twice: \"1\""),
             ("x: 1\n<<: {a: 1}\n<<: {b: 1}", "2: key given twice: \"<<\""),
-            ("x: 1\n? [a]\n: 1", "1: a key must be a name"),
+            ("x: 1\n? [a]\n: 1", "2: a key must be a name"),
+            ("a: 1\nb: 2\nc: \u{7}\n", "3: not valid YAML: control characters are not allowed"),
         ]
     )
     func errors(_ text: String, _ expected: String) {
         #expect(reason(text) == expected)
+    }
+
+    @Test("Of many keys that are given twice some are named")
+    func manyRepetitions() {
+        let keys = (0..<1000).map { "k\($0): 1\n" }.joined()
+        #expect(reason(keys + keys)?.hasSuffix("\"k106\", and 990 more") == true)
+    }
+
+    @Test(
+        "Anchors behind every line break of libyaml's count",
+        arguments: ["\n", "\u{85}", "\u{2028}", "\u{2029}"]
+    )
+    func anchorsBehindLineBreaks(_ lineBreak: String) {
+        let anchors = (0..<1100).map { "- \(lineBreak)  &a\($0) x\n" }.joined()
+        #expect(reason(anchors)?.contains("anchors") == true)
     }
 
     @Test("Nesting by indentation is limited like that by brackets")

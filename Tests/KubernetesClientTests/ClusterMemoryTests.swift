@@ -266,6 +266,38 @@ struct ClusterMemoryTests {
         }
     }
 
+    @Test("A file that was removed is written anew by the same save")
+    func removed() async throws {
+        try await withDirectory {
+            let state = recording(20)
+            let writer = memory(interval: .seconds(3600))
+            await writer.remember(state)
+            await writer.flush()
+            try FileManager.default.removeItem(atPath: path)
+            await writer.remember(state, changed: .some([name(1)]))
+            await writer.flush()
+            #expect(await writer.problem == nil)
+            #expect(await memory().recall() == state)
+        }
+    }
+
+    @Test("A Node that no API server has reported yet does not replace that of an earlier run")
+    func unknownNode() async throws {
+        try await withDirectory {
+            var known = recording(3)
+            known.node = NodeObject(name: "node-a", zone: "zone-1")
+            let first = memory(interval: .seconds(3600))
+            await first.remember(known)
+            await first.flush()
+            let second = memory(interval: .seconds(3600))
+            for _ in 0..<2 {
+                await second.remember(recording(4))
+                await second.flush()
+                #expect(await memory().recall()?.node == known.node)
+            }
+        }
+    }
+
     @Test("Ranges that no API server has reported yet do not replace those of an earlier run")
     func unknownRanges() async throws {
         try await withDirectory {

@@ -26,7 +26,7 @@ struct NodeConversion {
             for element in elements { values.append(try value(element)) }
             return YAMLValue(line: node.line, content: .sequence(values))
         case .mapping(let mapping):
-            return YAMLValue(line: node.line, content: .mapping(try entries(mapping, node.line)))
+            return YAMLValue(line: node.line, content: .mapping(try entries(mapping)))
         }
     }
 
@@ -49,15 +49,14 @@ struct NodeConversion {
     // MARK: - Mappings
 
     private mutating func entries(
-        _ mapping: [(key: YAMLNode, value: YAMLNode)],
-        _ line: Int
+        _ mapping: [(key: YAMLNode, value: YAMLNode)]
     ) throws(FieldError) -> [YAMLValue.Entry] {
         var entries: [YAMLValue.Entry] = []
         entries.reserveCapacity(mapping.count)
         var merged: YAMLNode?
         for (key, element) in mapping {
             guard case .scalar(let name, let isPlain) = key.content else {
-                throw FieldError(line: line, path: "", reason: "a key must be a name")
+                throw FieldError(line: key.line, path: "", reason: "a key must be a name")
             }
             if isPlain, name == YAMLNode.mergeKey {
                 merged = element
@@ -80,7 +79,7 @@ struct NodeConversion {
         try enter(node.line)
         defer { depth -= 1 }
         switch node.content {
-        case .mapping(let mapping): return [try entries(mapping, node.line)]
+        case .mapping(let mapping): return [try entries(mapping)]
         case .sequence(let sequence):
             var result: [[YAMLValue.Entry]] = []
             for element in sequence {
@@ -89,7 +88,7 @@ struct NodeConversion {
                 }
                 try enter(element.line)
                 defer { depth -= 1 }
-                result.append(try entries(mapping, element.line))
+                result.append(try entries(mapping))
             }
             return result
         case .scalar: throw notMergeable(node.line)

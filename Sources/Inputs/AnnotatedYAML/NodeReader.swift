@@ -45,12 +45,14 @@ struct NodeReader: ~Copyable {
 
     // Allocated, as the parser keeps a pointer to itself.
     private let parser: UnsafeMutablePointer<yaml_parser_t>
+    private let text: UnsafeBufferPointer<UInt8>
     private let linesBefore: Int
     private var anchors: [String: YAMLNode] = [:]
     private var depth = 0
 
     /// The bytes must outlive the reader.
     private init(_ bytes: UnsafeBufferPointer<UInt8>, linesBefore: Int) throws(FieldError) {
+        unsafe text = bytes
         self.linesBefore = linesBefore
         unsafe parser = .allocate(capacity: 1)
         unsafe parser.initialize(to: yaml_parser_t())
@@ -136,7 +138,13 @@ struct NodeReader: ~Copyable {
         return entries
     }
 
-    /// Equal keys are an error, which names all of them, with the place of the first.
+    private static func list(_ names: [String]) -> String {
+        let most = 10
+        let first = names.prefix(most).map { quoted($0) }.joined(separator: ", ")
+        return names.count > most ? first + ", and \(names.count - most) more" : first
+    }
+
+    /// Equal keys are an error, which names some of them, with the place of the first.
     private static func checkKeys(
         _ entries: [(key: YAMLNode, value: YAMLNode)]
     ) throws(FieldError) {
@@ -162,7 +170,7 @@ struct NodeReader: ~Copyable {
         var error = FieldError(
             line: key.line,
             path: "",
-            reason: "key given twice: \(names.map { quoted($0) }.joined(separator: ", "))"
+            reason: "key given twice: \(list(names))"
         )
         error.duplicate = DuplicateKey(line: key.line, column: key.column)
         throw error
@@ -233,8 +241,11 @@ struct NodeReader: ~Copyable {
             let line = unsafe Int(clamping: parser.pointee.problem_mark.line)
             return invalid(problem ?? "unknown", line: linesBefore + line + 1)
         case YAML_MEMORY_ERROR: return Self.noMemory(linesBefore)
-        // A character that YAML forbids; its line is unknown.
-        default: return invalid(problem ?? "unknown", line: linesBefore + 1)
+        // A character that YAML forbids, whose offset is known.
+        default:
+            let before = unsafe min(Int(clamping: parser.pointee.problem_offset), text.count)
+            let lines = unsafe text[..<before].count { $0 == 0x0a }
+            return invalid(problem ?? "unknown", line: linesBefore + lines + 1)
         }
     }
 

@@ -201,9 +201,10 @@ package enum YAMLText {
         return value.content == .null ? nil : value
     }
 
-    /// An upper bound for the number of anchors: `&` and a name where a value may begin.
+    /// An upper bound for the number of anchors: `&` and a name where a value may begin, also behind the
+    /// last byte of the other line breaks that libyaml knows (U+0085, U+2028, U+2029).
     private static func anchorCount(_ text: Substring) -> Int {
-        let openers = Set(" \t\n\r[{,:-?".utf8)
+        let openers = Set(" \t\n\r[{,:-?".utf8).union([0x85, 0xa8, 0xa9])
         var count = 0
         var mayBegin = true
         var isMarked = false

@@ -1,5 +1,6 @@
 package import Addressing
 package import DataplaneModel
+import Glibc
 import IPSets
 package import Netlink
 import NodeAddresses
@@ -224,7 +225,10 @@ package final class IPVSStore: KernelStore {
         )
         return try changing([change]) { () throws(DataplaneError) in
             var report = try addresses.remove(done.map { .remove($0) })
-            report += try sets.remove([change])
+            var removal = try sets.remove([change])
+            // The set of a mode that is being retired is gone already.
+            removal.failures.removeAll { $0.errno == ENOENT }
+            report += removal
             draining.subtract(done)
             return report
         }

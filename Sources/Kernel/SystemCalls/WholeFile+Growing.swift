@@ -22,6 +22,10 @@ extension WholeFile {
                     permissions: permissions
                 )
             }
+            // One that a crash left behind may have others.
+            guard fchmod(file.number, permissions.rawValue) == 0 else {
+                throw FileError.call("fchmod", .last)
+            }
             try body { bytes throws(FileError) in try file.writeAll(bytes) }
             guard fsync(file.number) == 0 else { throw FileError.call("fsync", .last) }
             guard unsafe rename(temporary, path) == 0 else {
@@ -54,8 +58,14 @@ extension WholeFile {
         if status.st_size > length {
             guard ftruncate(file.number, length) == 0 else { throw .call("ftruncate", .last) }
         }
-        try file.writeAll(bytes)
-        guard fsync(file.number) == 0 else { throw .call("fsync", .last) }
+        do throws(FileError) {
+            try file.writeAll(bytes)
+            guard fsync(file.number) == 0 else { throw .call("fsync", .last) }
+        } catch {
+            // A reader would find what may never reach the disk.
+            _ = ftruncate(file.number, length)
+            throw error
+        }
         return true
     }
 

@@ -36,6 +36,7 @@ struct ClusterFile: Sendable {
         /// Whether that much more is to be appended rather than everything written anew.
         func takes(_ count: Int) -> Bool {
             whole - base + count <= max(base, ClusterFile.smallestLimit)
+                && whole + count <= ClusterFile.maximumBytes
         }
     }
 
@@ -150,7 +151,13 @@ struct ClusterFile: Sendable {
             try recording.record(of: name).append(to: &news)
             guard extent.takes(news.count) else { return try replace(recording) }
         }
-        return news.isEmpty ? extent : try append(news, extent)
+        if news.isEmpty { return extent }
+        do {
+            return try append(news, extent)
+        } catch FileError.call(_, .noSuchFileOrDirectory) {
+            // Another program has removed it.
+            return try replace(recording)
+        }
     }
 
     private func append(_ news: [UInt8], _ extent: Extent) throws -> Extent {

@@ -26,8 +26,8 @@ package actor ClusterMemory {
     private var writing: Task<Void, Never>?
     /// What the file holds besides Services; nil if unknown.
     private var facts: ClusterRecord?
-    /// The ranges of ServiceCIDRs that the file holds; nil if unknown.
-    private var ranges: [IPPrefix]?
+    /// What the file holds besides Services; nil if unknown.
+    private var known: ClusterRecording?
     /// How far the file can be used; nil if unknown.
     private var extent: ClusterFile.Extent?
     /// Why the file cannot be read or written; nil if it last could.
@@ -84,15 +84,14 @@ package actor ClusterMemory {
 
     private func write(_ recording: ClusterRecording, _ changed: ChangedServices) async {
         var recording = recording
-        // None are ranges that no API server has reported yet: those of an earlier run stay.
-        if recording.serviceCIDRs.isEmpty {
-            if ranges == nil {
-                let saved = try? await Self.offThePool { [file] in try file.read(services: false) }
-                ranges = saved?.recording.serviceCIDRs ?? []
-            }
-            recording.serviceCIDRs = ranges ?? []
+        // What no API server has reported yet stays as an earlier run knew it.
+        if known == nil, recording.serviceCIDRs.isEmpty || recording.node == nil {
+            let saved = try? await Self.offThePool { [file] in try file.read(services: false) }
+            known = saved?.recording
         }
-        ranges = recording.serviceCIDRs
+        if recording.serviceCIDRs.isEmpty { recording.serviceCIDRs = known?.serviceCIDRs ?? [] }
+        recording.node = recording.node ?? known?.node
+        known = ClusterRecording(node: recording.node, serviceCIDRs: recording.serviceCIDRs)
         await save(recording, changed)
     }
 
