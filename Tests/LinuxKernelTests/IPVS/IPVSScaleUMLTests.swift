@@ -145,6 +145,9 @@ private struct ScaleNode {
     mutating func expectInSync() throws {
         let update = SnapshotUpdate(snapshot: snapshot, changed: .all)
         let report = try reconciler.pass(update, observe: true)
-        #expect(report.changedServices == 0 && report.drift == 0 && report.apply == ApplyReport())
+        #expect(
+            report.changedServices == 0 && report.drift == 0 && report.apply == ApplyReport(),
+            "\(report)"
+        )
     }
 }
