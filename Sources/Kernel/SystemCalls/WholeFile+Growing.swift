@@ -14,23 +14,13 @@ extension WholeFile {
     ) throws {
         let temporary = path + suffix
         do {
-            let file = try FileError.in("open") { () throws(Errno) in
-                try OwnedDescriptor(
-                    opening: temporary,
-                    .writeOnly,
-                    options: [.create, .truncate, .noFollow],
-                    permissions: permissions
-                )
-            }
+            let file = try create(temporary, permissions)
             // One that a crash left behind may have others.
             guard fchmod(file.number, permissions.rawValue) == 0 else {
                 throw FileError.call("fchmod", .last)
             }
             try body { bytes throws(FileError) in try file.writeAll(bytes) }
-            guard fsync(file.number) == 0 else { throw FileError.call("fsync", .last) }
-            guard unsafe rename(temporary, path) == 0 else {
-                throw FileError.call("rename", .last)
-            }
+            try publish(file, temporary, as: path)
         } catch {
             unsafe unlink(temporary)
             throw error

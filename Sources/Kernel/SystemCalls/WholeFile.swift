@@ -46,21 +46,37 @@ package enum WholeFile {
     ) throws(FileError) {
         let temporary = path + suffix
         do throws(FileError) {
-            let file = try FileError.in("open") { () throws(Errno) in
-                try OwnedDescriptor(
-                    opening: temporary,
-                    .writeOnly,
-                    options: [.create, .truncate, .noFollow],
-                    permissions: permissions
-                )
-            }
+            let file = try create(temporary, permissions)
             try file.writeAll(bytes)
-            guard fsync(file.number) == 0 else { throw .call("fsync", .last) }
-            guard unsafe rename(temporary, path) == 0 else { throw .call("rename", .last) }
+            try publish(file, temporary, as: path)
         } catch {
             unsafe unlink(temporary)
             throw error
         }
         synchronizeDirectory(of: path)
+    }
+
+    static func create(
+        _ temporary: String,
+        _ permissions: FilePermissions
+    ) throws(FileError) -> OwnedDescriptor {
+        try FileError.in("open") { () throws(Errno) in
+            try OwnedDescriptor(
+                opening: temporary,
+                .writeOnly,
+                options: [.create, .truncate, .noFollow],
+                permissions: permissions
+            )
+        }
+    }
+
+    /// The content is on the disk before it gets the name.
+    static func publish(
+        _ file: borrowing OwnedDescriptor,
+        _ temporary: String,
+        as path: String
+    ) throws(FileError) {
+        guard fsync(file.number) == 0 else { throw .call("fsync", .last) }
+        guard unsafe rename(temporary, path) == 0 else { throw .call("rename", .last) }
     }
 }
