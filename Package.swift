@@ -144,6 +144,7 @@ let package = Package(
             providers: [.apt(["libyaml-dev"])]
         ),
         .systemLibrary(name: "CNetlink", path: "Sources/C/CNetlink"),
+        .systemLibrary(name: "CMalloc", path: "Sources/C/CMalloc"),
         .systemLibrary(name: "CSpawn", path: "Sources/C/CSpawn"),
 
         // The models: values, no I/O.
@@ -349,7 +350,7 @@ let package = Package(
             "Running",
             [
                 "Addressing", "ServiceModel", "DataplaneModel", "Planning", "HostFacts",
-                "SystemCalls",
+                "SystemCalls", "CMalloc",
                 "DaemonConfiguration", "ServiceSources", "KubernetesAPI", "KubernetesClient",
                 "HealthChecking", "Telemetry", "Dataplane", "InstalledModes", "Reconciling",
                 "Observability", logging,
@@ -508,6 +509,7 @@ let package = Package(
                 "Addressing", "ServiceModel", "DataplaneModel", "Planning", "HTTPServing",
                 "HealthChecking", "KubernetesAPI", "KubernetesClient", "DaemonConfiguration",
                 "Telemetry", "Dataplane", "Reconciling", "Observability", "Running", logging,
+                "CMalloc",
             ]
         ),
         tests("NamespaceLabTests", ["Addressing", "NamespaceLab", "LabCluster"]),

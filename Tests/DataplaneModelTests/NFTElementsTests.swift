@@ -34,6 +34,48 @@ struct NFTElementsTests {
         }
     }
 
+    @Test("A run has each element of a set once, in pieces too", arguments: [1, 2, 3] as [UInt64])
+    func run(_ seed: UInt64) {
+        var random = SplitMix64(seed: seed)
+        for hasVerdicts in [false, true] {
+            var elements = NFTElements()
+            for _ in 0..<200 {
+                let number = UInt32.random(in: 0..<150, using: &random)
+                elements.set(NFTValue(number), .value(NFTValue(number, 80)))
+            }
+            if hasVerdicts { elements.set(NFTValue(1000), .verdict(.accept)) }
+            let set = NFTSet(NFTSetName("x"), NFTSetShape([.number]), elements: elements)
+            var rest = NFTElementRun(of: set)
+            #expect(rest == NFTElementRun(of: set))
+            #expect(rest.count == elements.count)
+            var taken: [NFTElement] = []
+            while !rest.isEmpty {
+                let before = rest.count
+                var piece = rest.take(Int.random(in: 1...40, using: &random))
+                #expect(piece.count + rest.count == before)
+                while let element = piece.popFirst() { taken.append(element) }
+                #expect(piece.isEmpty)
+            }
+            #expect(rest.popFirst() == nil)
+            #expect(taken.sorted { $0.key < $1.key } == elements.sorted())
+        }
+    }
+
+    @Test("A run of a set with ranges is sorted")
+    func sortedRun() {
+        var elements = NFTElements()
+        for number in UInt32(0)..<50 {
+            let range = IPPrefix(IPAddress(ipv4: number << 24), length: 8)
+            elements.set(NFTValue(50 - number).appending(range), NFTData.none)
+        }
+        let shape = NFTSetShape([.number, .address], isInterval: true)
+        let set = NFTSet(NFTSetName("x"), shape, elements: elements)
+        var run = NFTElementRun(of: set)
+        var taken: [NFTElement] = []
+        while let element = run.popFirst() { taken.append(element) }
+        #expect(taken == elements.sorted())
+    }
+
     @Test("They hold what a dictionary holds", arguments: [1, 2, 3, 4] as [UInt64])
     func dictionary(_ seed: UInt64) {
         var random = SplitMix64(seed: seed)

@@ -14,7 +14,7 @@ struct ClusterRecordingTests {
         var snapshot = random.snapshot
         // Services of a cluster have a ClusterIP in each of their families.
         for (name, service) in snapshot.services {
-            let isComplete = Set(service.clusterIPs.map(\.family)) == service.families
+            let isComplete = IPFamilies(service.clusterIPs.map(\.family)) == service.families
             guard isComplete, !service.clusterIPs.isEmpty else {
                 snapshot.services[name] = nil
                 continue

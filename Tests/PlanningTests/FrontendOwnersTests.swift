@@ -45,15 +45,15 @@ struct ServiceTallyTests {
             family: .ipv4,
             settings: PlannerWalk<IPVSPlanner>.settings
         )
-        var tally = ServiceTally()
         for _ in 0..<60 {
-            let names = desired.select(source.next())
-            tally.count(names, of: desired)
-            var whole = ServiceTally()
-            whole.count(desired.services.keys.sorted(), of: desired)
-            #expect(tally == whole)
+            let update = source.next()
+            _ = desired.select(update)
+            var whole = DesiredState(family: .ipv4, settings: desired.settings)
+            _ = whole.select(SnapshotUpdate(snapshot: update.snapshot, changed: .all))
+            #expect(desired == whole)
         }
-        #expect(tally.total.services == desired.services.count && tally.total.endpoints > 0)
+        let total = desired.tally.total
+        #expect(total.services == desired.services.count && total.endpoints > 0)
     }
 
     @Test("A health check counts ready addresses here, once each")
@@ -104,12 +104,8 @@ struct ServiceTallyTests {
                 family: .ipv4,
                 settings: PlannerWalk<IPVSPlanner>.settings
             )
-            var tally = ServiceTally()
-            tally.count(
-                desired.select(SnapshotUpdate(snapshot: snapshot, changed: .all)),
-                of: desired
-            )
-            return tally.healthChecks[name]
+            _ = desired.select(SnapshotUpdate(snapshot: snapshot, changed: .all))
+            return desired.tally.healthChecks[name]
         }
         #expect(check()?.readyHere == 2)
         // Those that are shutting down are used where there is nothing better, and counted nowhere.

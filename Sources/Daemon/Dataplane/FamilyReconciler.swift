@@ -9,8 +9,6 @@ package struct FamilyReconciler<P: Planner, Store: KernelStore>
 where P.State == Store.State, P.Diff == Store.Diff {
     package private(set) var desired: DesiredState
     package private(set) var planner: P
-    /// Counts of what is planned.
-    package private(set) var tally = ServiceTally()
     private let store: Store
     private let now: () -> ContinuousClock.Instant
     /// Called right before the kernel is changed, with the plan that it is brought to.
@@ -69,7 +67,6 @@ where P.State == Store.State, P.Diff == Store.Diff {
             planner.load(names, of: desired)
             planned = nil
         }
-        tally.count(names, of: desired)
         report.changedServices = names.count
         report.planning = now() - began
         let known = mark
@@ -166,7 +163,6 @@ where P.State == Store.State, P.Diff == Store.Diff {
         changed.formUnion(self.desired.services.keys)
         self.desired = desired
         self.planner = planner
-        tally = ServiceTally()
         mark = nil
     }
 }

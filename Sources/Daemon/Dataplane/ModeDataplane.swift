@@ -44,7 +44,7 @@ where Store.State == Mode.ModePlanner.State, Store.Diff == Mode.ModePlanner.Diff
     package var failures: [DataplaneError] { reconciler.failures }
     package var stands: Bool { reconciler.stands }
     package var needsObservation: Bool { reconciler.needsObservation }
-    package var tally: ServiceTally { reconciler.tally }
+    package var tally: ServiceTally { reconciler.desired.tally }
     package var ruleCounts: [TableName: Int] { Mode.ruleCounts(reconciler.planner) }
 
     package mutating func pass(

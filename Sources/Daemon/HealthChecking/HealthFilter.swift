@@ -42,8 +42,11 @@ package struct HealthFilter: Sendable {
         let changes: TargetChanges
         switch update.changed {
         case .all:
-            let names = Set(raw.services.keys).union(raw.slices.keys)
-            changes = index.update(names.union(index.services), in: raw)
+            var names = Set(index.services)
+            for (name, service) in raw.services where service.effectiveCheck != nil {
+                names.insert(name)
+            }
+            changes = index.update(names, in: raw)
             snapshot.slices = raw.slices
             unhealthyPorts = [:]
             forget(changes.removed)

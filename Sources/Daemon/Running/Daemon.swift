@@ -34,6 +34,7 @@ package struct Daemon: Sendable {
     package func run() async throws {
         // A client that disconnects must not end the daemon.
         signal(SIGPIPE, SIG_IGN)
+        FreedMemory.returnLargeBlocks()
         let mailbox = Mailbox()
         // A hangup would end the daemon by default. A stop does so until the loop runs, but not for process
         // 1 of a container, which the kernel spares signals without a handler.

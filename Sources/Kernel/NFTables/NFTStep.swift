@@ -9,8 +9,8 @@ package enum NFTStep: Equatable {
     case makeChain(NFTChain)
     /// Replaces the chain's rules.
     case fill(NFTChain)
-    case remove(ArraySlice<NFTElement>, NFTSetName, NFTSetShape)
-    case add(ArraySlice<NFTElement>, NFTSetName, NFTSetShape)
+    case remove(NFTElementRun, NFTSetName, NFTSetShape)
+    case add(NFTElementRun, NFTSetName, NFTSetShape)
     /// Deletes the chain's rules.
     case flush(NFTChainName)
     case deleteChain(NFTChainName)
@@ -101,9 +101,8 @@ private struct NFTStages {
         switch change {
         case .create(let set):
             creations.append(.makeSet(set))
-            let elements = set.sortedElements
-            guard !elements.isEmpty else { return }
-            let step = NFTStep.add(elements[...], set.name, set.shape)
+            if set.elements.isEmpty { return }
+            let step = NFTStep.add(NFTElementRun(of: set), set.name, set.shape)
             if set.isDispatchMap { additions.append(step) } else { indirectAdditions.append(step) }
         case .delete(let set): deletions.append(.deleteSet(set.name))
         case .update(let update): add(update)
@@ -114,8 +113,8 @@ private struct NFTStages {
         func step(_ elements: [NFTElement], isAddition: Bool) -> [NFTStep] {
             if elements.isEmpty { return [] }
             return isAddition
-                ? [.add(elements[...], update.name, update.shape)]
-                : [.remove(elements[...], update.name, update.shape)]
+                ? [.add(NFTElementRun(elements), update.name, update.shape)]
+                : [.remove(NFTElementRun(elements), update.name, update.shape)]
         }
         removals += step(update.replaced.map { NFTElement($0.key, $0.old) }, isAddition: false)
         additions += step(update.replaced.map { NFTElement($0.key, $0.new) }, isAddition: true)
@@ -174,17 +173,18 @@ extension NFTStep {
         }
     }
 
-    var elements: ArraySlice<NFTElement> {
+    var elements: NFTElementRun {
         switch self {
         case .add(let elements, _, _), .remove(let elements, _, _): elements
-        default: []
+        default: NFTElementRun([])
         }
     }
 
     /// A step with the first `count` elements, and one with the others if there are any.
     fileprivate func split(_ count: Int) -> (NFTStep, NFTStep?) {
-        guard elements.count > count else { return (self, nil) }
-        let (head, tail) = (elements.prefix(count), elements.dropFirst(count))
+        var tail = elements
+        guard tail.count > count else { return (self, nil) }
+        let head = tail.take(count)
         switch self {
         case .add(_, let set, let shape): return (.add(head, set, shape), .add(tail, set, shape))
         case .remove(_, let set, let shape):

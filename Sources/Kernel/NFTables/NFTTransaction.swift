@@ -128,14 +128,13 @@ package struct NFTTransaction {
     }
 
     /// Adds elements, which must be missing.
-    mutating func add(_ elements: ArraySlice<NFTElement>, to set: NFTSetName, _ shape: NFTSetShape)
-    {
+    mutating func add(_ elements: NFTElementRun, to set: NFTSetName, _ shape: NFTSetShape) {
         write(elements, NFT_MSG_NEWSETELEM, flags: NLM_F_CREATE, set, shape)
     }
 
     /// Removes elements, which must exist; only their keys matter.
     mutating func remove(
-        _ elements: ArraySlice<NFTElement>,
+        _ elements: NFTElementRun,
         from set: NFTSetName,
         _ shape: NFTSetShape
     ) {
@@ -146,7 +145,7 @@ package struct NFTTransaction {
     private static let listLimit = 60000
 
     private mutating func write(
-        _ elements: ArraySlice<NFTElement>,
+        _ elements: NFTElementRun,
         _ message: nf_tables_msg_types,
         flags: Int32,
         _ set: NFTSetName,
@@ -161,9 +160,8 @@ package struct NFTTransaction {
             batch.text(NFTA_SET_ELEM_LIST_SET, set.text)
             let list = batch.openNested(NFTA_SET_ELEM_LIST_ELEMENTS.rawValue)
             let start = batch.bytes.count
-            while let element = rest.first, batch.bytes.count - start < Self.listLimit {
+            while batch.bytes.count - start < Self.listLimit, let element = rest.popFirst() {
                 batch.append(element, layout, withData: withData)
-                rest.removeFirst()
             }
             batch.closeNested(list)
         }

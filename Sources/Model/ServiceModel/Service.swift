@@ -11,7 +11,7 @@ package struct Service: Sendable, Hashable {
     package var kind: ServiceKind
     /// The families of the Service. In Kubernetes those of its ClusterIPs: without one, its
     /// external IPs and NodePorts do not work in that family either.
-    package var families: Set<IPFamily>
+    package var families: IPFamilies
     /// At most one per family.
     package var clusterIPs: [IPAddress]
     package var ports: [ServicePort]
@@ -39,7 +39,7 @@ package struct Service: Sendable, Hashable {
         name: ServiceName,
         origin: ServiceOrigin = .files,
         kind: ServiceKind = .clusterIP,
-        families: Set<IPFamily>? = nil,
+        families: IPFamilies? = nil,
         clusterIPs: [IPAddress] = [],
         ports: [ServicePort] = [],
         externalIPs: [IPAddress] = [],
@@ -56,7 +56,7 @@ package struct Service: Sendable, Hashable {
         self.name = name
         self.origin = origin
         self.kind = kind
-        self.families = families ?? Set(clusterIPs.map(\.family))
+        self.families = families ?? IPFamilies(clusterIPs.lazy.map(\.family))
         self.clusterIPs = clusterIPs
         self.ports = ports
         self.externalIPs = externalIPs

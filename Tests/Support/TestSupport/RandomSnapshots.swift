@@ -35,7 +35,7 @@ package struct RandomSnapshots {
         var service = Service(name: name, clusterIPs: [], ports: [])
         service.clusterIPs = [IPAddress(ipv4: 0x0a60_0001 + UInt32(number(20)))]
         if chance(2) { service.clusterIPs.append(ipv6(0x96, number(20))) }
-        service.families = Set(service.clusterIPs.map(\.family))
+        service.families = IPFamilies(service.clusterIPs.map(\.family))
         let names = ["http", "dns", "sig"]
         service.ports = (0...number(3)).compactMap { index in
             PortNumber(80 + number(3)).map {

@@ -46,16 +46,29 @@ struct DaemonMetrics: Sendable {
 
     /// A source brought news.
     func received(_ update: SnapshotUpdate, over previous: ServiceSnapshot) {
-        var services = 0
-        var endpoints = 0
-        for name in update.changed.names(previous, update.snapshot) {
-            if previous.services[name] != update.snapshot.services[name] { services += 1 }
-            if previous.slices[name] != update.snapshot.slices[name] { endpoints += 1 }
-        }
+        let (services, endpoints) = Self.changes(update, over: previous)
         kubeProxy.serviceChanges.add(Double(services))
         kubeProxy.serviceChangesPending.add(Double(services))
         kubeProxy.endpointChanges.add(Double(endpoints))
         kubeProxy.endpointChangesPending.add(Double(endpoints))
+    }
+
+    /// The Services that changed, and those whose endpoints did.
+    private static func changes(
+        _ update: SnapshotUpdate,
+        over previous: ServiceSnapshot
+    ) -> (services: Int, endpoints: Int) {
+        let now = update.snapshot
+        if previous.services.isEmpty, previous.slices.isEmpty, update.changed == .all {
+            return (now.services.count, now.slices.count)
+        }
+        var services = 0
+        var endpoints = 0
+        for name in update.changed.names(previous, now) {
+            if previous.services[name] != now.services[name] { services += 1 }
+            if previous.slices[name] != now.slices[name] { endpoints += 1 }
+        }
+        return (services, endpoints)
     }
 
     func queued(_ families: [IPFamily], at now: Moment) {

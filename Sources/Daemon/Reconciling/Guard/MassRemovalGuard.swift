@@ -54,6 +54,7 @@ package struct MassRemovalGuard: Sendable {
     /// Takes an update of the sources and returns the one to program. The first update is returned as it
     /// is: nothing can be lost yet.
     package mutating func take(_ update: SnapshotUpdate, at now: Instant) -> SnapshotUpdate {
+        if let first = takeFirst(update) { return first }
         let names = names(update)
         var touched: Set<ServiceName> = []
         for name in names {
@@ -71,6 +72,21 @@ package struct MassRemovalGuard: Sendable {
         let passed = pass(names.union(ended).union(touched), update.changed, now)
         hold?.total = serving
         return passed
+    }
+
+    /// Takes a first complete update, of which nothing can be lost, without looking each Service up in
+    /// what was there before; nil if it is none.
+    private mutating func takeFirst(_ update: SnapshotUpdate) -> SnapshotUpdate? {
+        guard update.changed == .all, hold == nil, lost.isEmpty, accepted.isEmpty, wanted.isEmpty
+        else { return nil }
+        wanted = update.snapshot
+        for (name, service) in wanted.services
+        where service.isHeld || wanted.slices[name]?.mayServe == true {
+            serving += 1
+        }
+        accepted.services = wanted.services
+        accepted.slices = wanted.slices
+        return finish([], .all)
     }
 
     /// Releases everything: an administrator confirms the loss. Nil if nothing is held.
@@ -280,6 +296,9 @@ package struct MassRemovalGuard: Sendable {
 }
 
 extension ServiceSnapshot {
+    /// It has no Service and no endpoint.
+    fileprivate var isEmpty: Bool { services.isEmpty && slices.isEmpty }
+
     /// The Service is there and has an endpoint that may serve.
     func serves(_ name: ServiceName) -> Bool {
         guard services[name] != nil, let slices = slices[name] else { return false }

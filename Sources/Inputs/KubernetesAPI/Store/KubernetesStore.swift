@@ -66,15 +66,22 @@ package struct KubernetesStore: Sendable {
         with objects: [APIObject]
     ) -> Changes {
         listed.insert(resource)
-        var newest: [APIObject.Key: APIObject] = [:]
+        // Where the last object with each key is.
+        var newest: [APIObject.Key: Int] = [:]
         newest.reserveCapacity(objects.count)
-        for object in objects { newest[object.key] = object }
+        for (index, object) in objects.enumerated() { newest[object.key] = index }
         var changes = Changes()
         for key in knownKeys(resource) where newest[key] == nil {
             remove(key, resource, .missing, &changes)
         }
-        changes.issues = issues.replace(resource, newest)
-        for (key, object) in newest { take(key, object.content, resource, &changes) }
+        let areAllNewest = newest.count == objects.count
+        let present = objects.indices.lazy.filter { index in
+            areAllNewest || newest[objects[index].key] == index
+        }
+        changes.issues = issues.replace(resource, present.lazy.map { objects[$0] })
+        for index in present {
+            take(objects[index].key, objects[index].content, resource, &changes)
+        }
         finish(changes)
         return changes
     }

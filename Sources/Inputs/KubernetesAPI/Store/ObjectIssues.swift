@@ -27,15 +27,16 @@ struct ObjectIssues: Sendable {
         return true
     }
 
-    /// Sets the issues of all objects of a resource; true if they change.
+    /// Sets the issues of all objects of a resource, each with a key of its own; true if they change.
     mutating func replace(
         _ resource: KubernetesResource,
-        _ objects: [APIObject.Key: APIObject]
+        _ objects: some Sequence<APIObject>
     ) -> Bool {
         var new: [APIObject.Key: [ObjectIssue]] = [:]
-        for (key, object) in objects {
+        for object in objects {
             let reasons = object.complaints
-            if !reasons.isEmpty { new[key] = reasons.map { Self.issue(resource, key, $0) } }
+            if reasons.isEmpty { continue }
+            new[object.key] = reasons.map { Self.issue(resource, object.key, $0) }
         }
         guard new != byObject[resource] ?? [:] else { return false }
         byObject[resource] = new

@@ -66,12 +66,12 @@ enum ShortForm {
 
     /// A Service without a cluster address has the families of its other addresses or, with node
     /// ports only, those of its endpoints.
-    private static func families(_ service: Service, _ slices: [EndpointSlice]) -> Set<IPFamily> {
+    private static func families(_ service: Service, _ slices: [EndpointSlice]) -> IPFamilies {
         let own = service.clusterIPs + service.externalIPs + service.loadBalancerAddresses
-        let families = Set(own.map(\.family))
+        let families = IPFamilies(own.map(\.family))
         let hasNodePort = service.ports.contains { $0.nodePort != nil }
         guard hasNodePort || families.isEmpty else { return families }
-        return families.union(slices.map(\.family))
+        return IPFamilies(own.map(\.family) + slices.map(\.family))
     }
 
     private static func clusterIPs(_ fields: Fields) throws(FieldError) -> [IPAddress] {

@@ -36,7 +36,12 @@ package struct SnapshotMerger: Sendable {
         let before = latest.updateValue(update.snapshot, forKey: origin) ?? ServiceSnapshot()
         guard missing.isEmpty else { return nil }
         guard wasComplete else {
-            merge(latest.values.reduce(into: []) { $0.formUnion($1.names) })
+            if let only {
+                use(only)
+                if !only.services.isEmpty || !only.slices.isEmpty { snapshot.revision += 1 }
+            } else {
+                rebuild(latest.values.reduce(into: []) { $0.formUnion($1.names) })
+            }
             return SnapshotUpdate(snapshot: snapshot, changed: .all)
         }
         let candidates: Set<ServiceName> =
@@ -74,22 +79,26 @@ package struct SnapshotMerger: Sendable {
         return filled.count > 1 ? nil : filled.first ?? ServiceSnapshot()
     }
 
+    private mutating func use(_ only: ServiceSnapshot) {
+        clashes = []
+        snapshot.services = only.services
+        snapshot.slices = only.slices
+        snapshot.issues = latest.values.flatMap(\.issues).sorted()
+    }
+
     /// Merges the named Services, which include all that differ; returns those that do.
-    @discardableResult
     private mutating func merge(_ names: Set<ServiceName>) -> Set<ServiceName> {
         guard let only else { return rebuild(names) }
         let changed = names.filter {
             snapshot.services[$0] != only.services[$0] || snapshot.slices[$0] != only.slices[$0]
         }
-        clashes = []
-        snapshot.services = only.services
-        snapshot.slices = only.slices
-        snapshot.issues = latest.values.flatMap(\.issues).sorted()
+        use(only)
         if !changed.isEmpty { snapshot.revision += 1 }
         return changed
     }
 
     /// Rebuilds the named Services; returns those that differ.
+    @discardableResult
     private mutating func rebuild(_ names: Set<ServiceName>) -> Set<ServiceName> {
         let sources = ServiceOrigin.allCases.compactMap { origin in
             latest[origin].map { (origin: origin, snapshot: $0) }

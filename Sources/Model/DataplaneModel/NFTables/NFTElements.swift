@@ -13,6 +13,9 @@ package struct NFTElements: Sendable {
         for (key, data) in elements { set(key, data) }
     }
 
+    /// What holds all elements; nil if there are others.
+    var onlyTable: NFTElementTable? { others.isEmpty ? table : nil }
+
     package var count: Int { table.count + others.count }
     package var isEmpty: Bool { count == 0 }
 

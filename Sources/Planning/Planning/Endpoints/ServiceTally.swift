@@ -34,25 +34,21 @@ package struct ServiceTally: Sendable, Equatable {
 
     package private(set) var total = Counts()
     package private(set) var healthChecks: [ServiceName: HealthCheck] = [:]
-    private var counted: [ServiceName: Counts] = [:]
 
     package init() {}
 
-    /// Counts the named Services anew. Work grows with the change.
-    package mutating func count(_ names: [ServiceName], of desired: DesiredState) {
-        for name in names {
-            if let old = counted.removeValue(forKey: name) { total.add(old, times: -1) }
-            guard let service = desired.services[name] else {
-                healthChecks[name] = nil
-                continue
-            }
-            let counts = Counts(service)
-            counted[name] = counts
-            total.add(counts)
-            let check = service.healthCheckNodePort.map {
+    /// Counts one Service anew; nil if it is not there.
+    mutating func replace(_ old: ServiceState?, by new: ServiceState?, _ name: ServiceName) {
+        if let old { total.add(Counts(old), times: -1) }
+        if let new { total.add(Counts(new)) }
+        let check = new.flatMap { service in
+            service.healthCheckNodePort.map {
                 HealthCheck(port: $0, readyHere: service.readyHere)
             }
-            if healthChecks[name] != check { healthChecks[name] = check }
+        }
+        // Hardly any Service has one.
+        if check != nil || !healthChecks.isEmpty, healthChecks[name] != check {
+            healthChecks[name] = check
         }
     }
 }

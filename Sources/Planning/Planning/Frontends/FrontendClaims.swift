@@ -4,12 +4,13 @@ import ServiceModel
 /// alone, not on their order of arrival.
 struct FrontendClaims<Content: Equatable & Sendable>: Sendable {
     typealias Claim = FrontendClaim<Content>
+    typealias List = ClaimList<Content>
 
-    /// In order of precedence; nearly always one.
-    private var claims: [FrontendKey: [Claim]] = [:]
+    /// In order of precedence.
+    private var claims: [FrontendKey: List] = [:]
     /// Frontends with more than one claim.
     private var contested: Set<FrontendKey> = []
-    private var services: [ServiceName: [Claim]] = [:]
+    private var services: [ServiceName: List] = [:]
     private var serviceIssues: [ServiceName: [PlanIssue]] = [:]
 
     var isEmpty: Bool { services.isEmpty }
@@ -20,7 +21,7 @@ struct FrontendClaims<Content: Equatable & Sendable>: Sendable {
     }
 
     /// The claims of one Service.
-    func claims(of service: ServiceName) -> [Claim] { services[service] ?? [] }
+    func claims(of service: ServiceName) -> [Claim] { services[service]?.all ?? [] }
 
     /// Adds the claims of a Service that has none, and what else could not be planned of it;
     /// `touched` gets their frontends.
@@ -30,27 +31,65 @@ struct FrontendClaims<Content: Equatable & Sendable>: Sendable {
         issues: [PlanIssue] = [],
         _ touched: inout Set<FrontendKey>
     ) {
-        services[service] = new
+        for claim in new { touched.insert(claim.key) }
+        enter(new, of: service, issues)
+    }
+
+    /// The same; `former` gets the winner so far of each frontend that it does not have.
+    mutating func enter(
+        _ new: [Claim],
+        of service: ServiceName,
+        issues: [PlanIssue],
+        former: inout [FrontendKey: Claim?]
+    ) {
+        note(new, &former)
+        enter(new, of: service, issues)
+    }
+
+    private mutating func enter(
+        _ new: [Claim],
+        of service: ServiceName,
+        _ issues: [PlanIssue]
+    ) {
+        services[service] = List(new)
         if !issues.isEmpty { serviceIssues[service] = issues }
         for claim in new {
-            touched.insert(claim.key)
-            update(claim.key) { all in
-                let place = all.firstIndex { Self.precedes(claim, $0) } ?? all.count
-                all.insert(claim, at: place)
+            if claims[claim.key]?.insert(claim, Self.precedes) == nil {
+                claims[claim.key] = List(claim)
+            } else {
+                contested.insert(claim.key)
             }
         }
     }
 
     /// Removes the claims and issues of a Service; `touched` gets their frontends.
     mutating func withdraw(_ service: ServiceName, _ touched: inout Set<FrontendKey>) {
+        for claim in claims(of: service) { touched.insert(claim.key) }
+        withdraw(service)
+    }
+
+    /// The same; `former` gets the winner so far of each frontend that it does not have.
+    mutating func withdraw(_ service: ServiceName, former: inout [FrontendKey: Claim?]) {
+        note(claims(of: service), &former)
+        withdraw(service)
+    }
+
+    private mutating func withdraw(_ service: ServiceName) {
         serviceIssues[service] = nil
-        for claim in services.removeValue(forKey: service) ?? [] {
-            touched.insert(claim.key)
-            update(claim.key) { all in
-                if let index = all.firstIndex(of: claim) { all.remove(at: index) }
-            }
+        for claim in services.removeValue(forKey: service)?.all ?? [] {
+            if claims[claim.key]?.remove(claim) == false { claims[claim.key] = nil }
+            if claims[claim.key]?.rest.isEmpty ?? true { contested.remove(claim.key) }
         }
     }
+
+    private func note(_ claims: [Claim], _ former: inout [FrontendKey: Claim?]) {
+        for claim in claims where former[claim.key] == nil {
+            former[claim.key] = .some(winner(of: claim.key))
+        }
+    }
+
+    /// The claim to each frontend that has it.
+    var winners: some Collection<Claim> { claims.values.lazy.map(\.first) }
 
     /// The claim that has the frontend; nil if it is not claimed.
     func winner(of frontend: FrontendKey) -> Claim? { claims[frontend]?.first }
@@ -61,8 +100,9 @@ struct FrontendClaims<Content: Equatable & Sendable>: Sendable {
     }
 
     private func contest(over frontend: FrontendKey) -> [PlanIssue] {
-        guard let all = claims[frontend], let winner = all.first else { return [] }
-        return all.dropFirst().filter { $0.kind != .remainder }.map {
+        guard let all = claims[frontend] else { return [] }
+        let winner = all.first
+        return all.rest.filter { $0.kind != .remainder }.map {
             let origin = winner.standing.origin
             let place = $0.standing.origin == origin ? "" : ", from \(origin.noun)"
             let remark =
@@ -75,13 +115,6 @@ struct FrontendClaims<Content: Equatable & Sendable>: Sendable {
                 holder: winner.owner
             )
         }
-    }
-
-    private mutating func update(_ frontend: FrontendKey, _ change: (inout [Claim]) -> Void) {
-        change(&claims[frontend, default: []])
-        let count = claims[frontend]?.count ?? 0
-        if count == 0 { claims[frontend] = nil }
-        if count > 1 { contested.insert(frontend) } else { contested.remove(frontend) }
     }
 
     private static func precedes(_ left: Claim, _ right: Claim) -> Bool {

@@ -32,7 +32,7 @@ private struct NFTablesOwnership {
             }
         }
         for claim in planner.frontends {
-            for entry in claim.content {
+            for entry in claim.elements {
                 frontends[entry.set.name, default: [:]][entry.element.key] = claim.owner
             }
         }

@@ -18,9 +18,8 @@ package struct NFTablesPlanner: Sendable {
         NameScheme.number(of: key.port) ^ (key.isLocal ? 0x5555_5555_5555_5555 : 0)
     }
     private var services: [ServiceName: PlannedService] = [:]
-    private var claims = FrontendClaims<[TableElement]>()
-    private var winners: [FrontendKey: FrontendClaim<[TableElement]>] = [:]
-    /// How many of them are node ports.
+    private var claims = FrontendClaims<FrontendContent>()
+    /// How many frontends that a claim has are node ports.
     private var nodePortCount = 0
     private var balancers = ReferenceCounts<Balancer>()
     /// How often an address is needed as a hairpin besides the first time.
@@ -63,7 +62,7 @@ package struct NFTablesPlanner: Sendable {
     }
 
     /// Every frontend that is served or refused, with its owner.
-    var frontends: some Collection<FrontendClaim<[TableElement]>> { winners.values }
+    var frontends: some Collection<FrontendClaim<FrontendContent>> { claims.winners }
 
     /// The Service port whose endpoints `value` of `meta priority` leads to; nil if no group has it.
     package func title(of value: UInt32) -> String? {
@@ -106,7 +105,7 @@ package struct NFTablesPlanner: Sendable {
         for name in names + moved {
             if let service = desired.services[name] { place(service, &change) }
         }
-        for frontend in change.touched { decide(frontend, &change) }
+        for (frontend, old) in change.former { decide(frontend, old, &change) }
         countBalancers(&change)
         let updates = change.finishElements(of: &plan)
         return plan.edit(chains: change.chains, sets: change.sets, updates: updates)
@@ -127,10 +126,9 @@ package struct NFTablesPlanner: Sendable {
             }
         }
         services.reserveCapacity(names.count)
-        winners.reserveCapacity(names.count)
         claims.reserve(services: names.count, frontends: names.count)
         clusterAddresses.reserve(names.count)
-        change.touched.reserveCapacity(names.count)
+        change.former.reserveCapacity(names.count)
         for set in [TableSet.endpoints, .hairpin] { change.reserve(endpoints, in: set, of: &plan) }
         for set in [TableSet.clusterIPs, .clusterAddresses] {
             change.reserve(names.count, in: set, of: &plan)
@@ -142,6 +140,12 @@ package struct NFTablesPlanner: Sendable {
         _ names: [ServiceName],
         _ desired: DesiredState
     ) -> [ServiceName] {
+        if services.isEmpty {
+            // No other Service has a number that could move.
+            let ports = names.lazy.compactMap { desired.services[$0]?.ports }.joined()
+            numbers.load(ports.flatMap(ServiceElements.keys))
+            return []
+        }
         var old: Set<EndpointGroup.Key> = []
         var new: Set<EndpointGroup.Key> = []
         for name in names {
@@ -151,18 +155,12 @@ package struct NFTablesPlanner: Sendable {
             }
         }
         if old == new { return [] }
-        if services.isEmpty {
-            // No other Service has a number that could move.
-            numbers.reserve(new.count)
-            _ = numbers.update(removing: old, adding: new)
-            return []
-        }
         let moved = numbers.update(removing: old, adding: new).map(\.port.service)
         return Set(moved).subtracting(names).sorted()
     }
 
     private mutating func withdraw(_ name: ServiceName, _ change: inout TableChange) {
-        claims.withdraw(name, &change.touched)
+        claims.withdraw(name, former: &change.former)
         guard let planned = services.removeValue(forKey: name) else { return }
         for group in planned.groups {
             for (set, element) in group.elements { change.remove(element, from: set, of: &plan) }
@@ -188,7 +186,12 @@ package struct NFTablesPlanner: Sendable {
             if let set = group.affinitySet { change.sets[set.name] = .some(set) }
             retain(group, &change)
         }
-        claims.enter(built.claims, of: service.name, issues: built.issues, &change.touched)
+        claims.enter(
+            built.claims,
+            of: service.name,
+            issues: built.issues,
+            former: &change.former
+        )
         let address = service.ports.first?.clusterIP
         if let address {
             retain(address, &change)
@@ -200,16 +203,20 @@ package struct NFTablesPlanner: Sendable {
     }
 
     /// Replaces what the frontend's former winner has in the plan by what the present one has.
-    private mutating func decide(_ frontend: FrontendKey, _ change: inout TableChange) {
-        let old = winners[frontend]
+    private mutating func decide(
+        _ frontend: FrontendKey,
+        _ old: FrontendClaim<FrontendContent>?,
+        _ change: inout TableChange
+    ) {
         let new = claims.winner(of: frontend)
         guard old != new else { return }
-        winners[frontend] = new
         if case .nodePort = frontend {
             nodePortCount += (new == nil ? 0 : 1) - (old == nil ? 0 : 1)
         }
-        for entry in old?.content ?? [] { change.remove(entry.element, from: entry.set, of: &plan) }
-        for entry in new?.content ?? [] { change.add(entry.element, to: entry.set, of: &plan) }
+        for entry in old?.elements ?? [] {
+            change.remove(entry.element, from: entry.set, of: &plan)
+        }
+        for entry in new?.elements ?? [] { change.add(entry.element, to: entry.set, of: &plan) }
     }
 
     // MARK: - What Services share

@@ -8,7 +8,7 @@ struct ServiceElements {
     let settings: PlannerSettings
     let numbers: [EndpointGroup.Key: UInt32]
     private(set) var groups: [EndpointGroup] = []
-    private(set) var claims: [FrontendClaim<[TableElement]>] = []
+    private(set) var claims: [FrontendClaim<FrontendContent>] = []
     private(set) var issues: [PlanIssue] = []
 
     /// Groups without a number are left out, and reported.
@@ -70,18 +70,18 @@ struct ServiceElements {
         _ cluster: GroupValue?,
         _ local: GroupValue?
     ) {
-        var claim = FrontendClaim(frontend, port, [TableElement]())
+        var content = FrontendContent()
         let isNodePort = frontend.kind == .nodePort
-        if settings.countsTraffic { claim.enter(isNodePort ? .portTraffic : .traffic) }
+        if settings.countsTraffic { content.enter(isNodePort ? .portTraffic : .traffic) }
         if frontend.kind != .clusterIP {
-            dispatch(&claim, port, cluster, local, isNodePort ? .nodePorts : .addresses)
+            dispatch(&content, port, cluster, local, isNodePort ? .nodePorts : .addresses)
         } else if let value = port.internalPolicyIsLocal ? local : cluster {
-            claim.enter(.clusterIPs, value)
+            content.enter(.clusterIPs, value)
         } else {
-            claim.enter(port.endpoints.hasAny ? .dropped : .rejected)
+            content.enter(port.endpoints.hasAny ? .dropped : .rejected)
         }
-        if frontend.kind == .loadBalancer { restrict(&claim, port) }
-        claims.append(claim)
+        if frontend.kind == .loadBalancer { restrict(&content, port) }
+        claims.append(FrontendClaim(frontend, port, content))
     }
 
     /// The sets for frontends of one sort.
@@ -112,38 +112,40 @@ struct ServiceElements {
     }
 
     private func dispatch(
-        _ claim: inout FrontendClaim<[TableElement]>,
+        _ content: inout FrontendContent,
         _ port: ServicePortState,
         _ cluster: GroupValue?,
         _ local: GroupValue?,
         _ sets: FrontendSets
     ) {
         guard port.endpoints.hasAny else {
-            claim.enter(sets.rejected)
+            content.enter(sets.rejected)
             return
         }
         guard port.externalPolicyIsLocal else {
-            if let cluster { claim.enter(sets.external, cluster) }
+            if let cluster { content.enter(sets.external, cluster) }
             return
         }
-        claim.enter(sets.local)
-        if let cluster { claim.enter(sets.internalClients, cluster) }
-        if let local { claim.enter(sets.externalClients, local) } else { claim.enter(sets.dropped) }
+        content.enter(sets.local)
+        if let cluster { content.enter(sets.internalClients, cluster) }
+        if let local {
+            content.enter(sets.externalClients, local)
+        } else {
+            content.enter(sets.dropped)
+        }
     }
 
     private func restrict(
-        _ claim: inout FrontendClaim<[TableElement]>,
+        _ content: inout FrontendContent,
         _ port: ServicePortState
     ) {
         guard let sources = port.allowedSources else { return }
-        claim.enter(.sourceRestricted)
-        if settings.countsTraffic { claim.enter(.notAllowed) }
+        content.enter(.sourceRestricted)
+        if settings.countsTraffic { content.enter(.notAllowed) }
         // A range within another is left out: the kernel refuses overlaps.
         let ranges = Set(sources)
-        for range in ranges.sorted()
-        where !ranges.contains(where: { $0 != range && $0.contains(range) }) {
-            let key = NFTValue(claim.key).appending(range)
-            claim.content.append(TableElement(set: .allowed, element: NFTElement(key)))
+        content.allowed = ranges.sorted().filter { range in
+            !ranges.contains { $0 != range && $0.contains(range) }
         }
     }
 

@@ -5,7 +5,8 @@ import DataplaneModel
 struct TableChange {
     var chains: [NFTChainName: NFTChain?] = [:]
     var sets: [NFTSetName: NFTSet?] = [:]
-    var touched: Set<FrontendKey> = []
+    /// The frontends whose claims change, with the claim that had each before.
+    var former: [FrontendKey: FrontendClaim<FrontendContent>?] = [:]
     var balancers: Set<Balancer> = []
     /// Whether it matters what was there before.
     private let isNoting: Bool
@@ -24,29 +25,29 @@ struct TableChange {
         of plan: inout NFTablesState
     ) -> Bool {
         beginEdit(set, of: &plan)
-        return edits[set.rawValue]?.set(element.key, element.data) == nil
+        return edits[Int(set.rawValue)]?.set(element.key, element.data) == nil
     }
 
     mutating func remove(_ element: NFTElement, from set: TableSet, of plan: inout NFTablesState) {
         beginEdit(set, of: &plan)
-        edits[set.rawValue]?.set(element.key, nil)
+        edits[Int(set.rawValue)]?.set(element.key, nil)
     }
 
     mutating func reserve(_ count: Int, in set: TableSet, of plan: inout NFTablesState) {
         beginEdit(set, of: &plan)
-        edits[set.rawValue]?.reserve(count)
+        edits[Int(set.rawValue)]?.reserve(count)
     }
 
     private mutating func beginEdit(_ set: TableSet, of plan: inout NFTablesState) {
-        guard edits[set.rawValue] == nil else { return }
-        edits[set.rawValue] = plan.sets[set.name]?.beginEdit(isNoting: isNoting)
+        guard edits[Int(set.rawValue)] == nil else { return }
+        edits[Int(set.rawValue)] = plan.sets[set.name]?.beginEdit(isNoting: isNoting)
     }
 
     /// Puts the edited sets back, and returns what changed if that was noted.
     mutating func finishElements(of plan: inout NFTablesState) -> [NFTSetChange.Update] {
         TableSet.allCases.compactMap { set in
-            guard let edit = edits[set.rawValue] else { return nil }
-            edits[set.rawValue] = nil
+            guard let edit = edits[Int(set.rawValue)] else { return nil }
+            edits[Int(set.rawValue)] = nil
             return plan.sets[set.name]?.finish(edit)
         }
     }

@@ -20,10 +20,39 @@ extension NFTValue {
     }
 }
 
-extension FrontendClaim<[TableElement]> {
+/// What the table has for a frontend: its key in some sets. The elements are made from it when they are
+/// needed, as they take ten times its memory.
+struct FrontendContent: Equatable, Sendable {
+    private struct Entry: Equatable {
+        var set: TableSet
+        /// Where the frontend leads, in a map.
+        var value: UInt32?
+    }
+
+    private var entries: [Entry] = []
+    /// Sources that may connect, if not all may.
+    var allowed: [IPPrefix] = []
+
     /// Adds the frontend to a set, or to a map with where it leads.
     mutating func enter(_ set: TableSet, _ value: GroupValue? = nil) {
-        let data = value.map { NFTData.value(NFTValue($0.rawValue)) } ?? .none
-        content.append(TableElement(set: set, element: NFTElement(NFTValue(key), data)))
+        entries.append(Entry(set: set, value: value?.rawValue))
     }
+
+    /// The elements for a frontend.
+    func elements(_ frontend: FrontendKey) -> [TableElement] {
+        let key = NFTValue(frontend)
+        let own = entries.map { entry in
+            let data = entry.value.map { NFTData.value(NFTValue($0)) } ?? .none
+            return TableElement(set: entry.set, element: NFTElement(key, data))
+        }
+        if allowed.isEmpty { return own }
+        return own
+            + allowed.map {
+                TableElement(set: .allowed, element: NFTElement(key.appending($0)))
+            }
+    }
+}
+
+extension FrontendClaim<FrontendContent> {
+    var elements: [TableElement] { content.elements(key) }
 }

@@ -2,7 +2,7 @@ import Addressing
 import DataplaneModel
 
 /// The sets and maps of the table, which hold all that is there for Services.
-enum TableSet: Int, CaseIterable {
+enum TableSet: UInt8, CaseIterable {
     case clusterIPs
     case externalIPs
     case localIPs

@@ -14,10 +14,12 @@ struct NumberTable<Key: Hashable & Comparable & Sendable>: Sendable {
         self.home = home
     }
 
-    /// Makes room for this many keys in total.
-    mutating func reserve(_ keys: Int) {
-        self.keys.reserveCapacity(keys)
-        numbers.reserveCapacity(keys)
+    /// Adds keys where no present one has to be reported.
+    mutating func load(_ new: [Key]) {
+        keys.reserveCapacity(numbers.count + new.count)
+        numbers.reserveCapacity(numbers.count + new.count)
+        var before: [Key: UInt32?]?
+        insert(new, &before)
     }
 
     /// The key with a number; nil if it is free.
@@ -26,24 +28,29 @@ struct NumberTable<Key: Hashable & Comparable & Sendable>: Sendable {
     /// Removes and adds keys and returns those whose number is another one now, or is gone. When
     /// all numbers are in use, further keys get none.
     mutating func update(removing old: Set<Key>, adding new: Set<Key>) -> Set<Key> {
-        var before: [Key: UInt32?] = [:]
+        var before: [Key: UInt32?]? = [:]
         for key in old.subtracting(new).sorted() { remove(key, &before) }
+        insert(new, &before)
+        return Set((before ?? [:]).filter { numbers[$0.key] != $0.value }.keys)
+    }
+
+    private mutating func insert(_ new: some Collection<Key>, _ before: inout [Key: UInt32?]?) {
         // The order of arrival matters only when there are not numbers enough for all.
         if numbers.count + new.count <= Int(count) {
             for key in new where numbers[key] == nil { insert(key, &before) }
         } else {
             for key in new.sorted() where numbers[key] == nil { insert(key, &before) }
         }
-        return Set(before.filter { numbers[$0.key] != $0.value }.keys)
     }
 
-    private mutating func set(_ key: Key, _ place: UInt32?, _ before: inout [Key: UInt32?]) {
-        if before[key] == nil { before[key] = .some(numbers[key]) }
+    /// `before` gets the number so far of a key that it does not have, unless it is nil.
+    private mutating func set(_ key: Key, _ place: UInt32?, _ before: inout [Key: UInt32?]?) {
+        if before != nil, before?[key] == nil { before?[key] = .some(numbers[key]) }
         numbers[key] = place
         if let place { keys[place] = key }
     }
 
-    private mutating func insert(_ key: Key, _ before: inout [Key: UInt32?]) {
+    private mutating func insert(_ key: Key, _ before: inout [Key: UInt32?]?) {
         guard numbers.count < Int(count) else { return }
         var key = key
         var place = UInt32(home(key) % UInt64(count)) + 1
@@ -58,7 +65,7 @@ struct NumberTable<Key: Hashable & Comparable & Sendable>: Sendable {
     }
 
     /// What stands behind the gap, up to the next one, is put in again.
-    private mutating func remove(_ key: Key, _ before: inout [Key: UInt32?]) {
+    private mutating func remove(_ key: Key, _ before: inout [Key: UInt32?]?) {
         guard let gap = numbers[key] else { return }
         set(key, nil, &before)
         keys[gap] = nil

@@ -26,6 +26,7 @@ package struct StaleFlowRules: Sendable {
         for name in names {
             let old = endpoints[name] ?? [:]
             let new = desired.services[name].map(Self.endpoints) ?? [:]
+            if old.isEmpty, new.isEmpty { continue }
             endpoints[name] = new.isEmpty ? nil : new
             for key in Set(old.keys).union(new.keys) where old[key] != new[key] {
                 claim(key, by: name, new[key])
