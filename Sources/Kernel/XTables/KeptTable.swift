@@ -60,8 +60,7 @@ struct KeptTable {
         by socket: borrowing XTablesSocket
     ) throws(DataplaneError) -> Bool {
         let start = Int(ipt_get_entries_entrytable)
-        let chains = table.chains[..<head]
-        let size = chains.reduce(0) { $0 + Int($1.size) }
+        let size = table.chains[..<head].reduce(0) { $0 + Int($1.size) }
         let count = start + Int(table.fingerprint.size)
         let present = try TableBytes(capacity: start + size, extent: count)
         present.copy(Array(table.table.rawValue.utf8), to: 0)
@@ -69,7 +68,12 @@ struct KeptTable {
         let failure = socket.get(Int32(IPT_SO_GET_ENTRIES), into: present, count: count)
         guard failure == 0 || failure == EFAULT else { return false }
         let kept = try TableBytes(capacity: start + size)
-        let written = kept.write(chains, at: start, bodies: table.bodies(), layout)
+        let written = kept.write(
+            table.chains.span.extracting(first: head),
+            at: start,
+            bodies: table.bodies(),
+            layout
+        )
         guard written == size else { return false }
         // What a new table begins without.
         var place = start

@@ -25,9 +25,10 @@ struct PackedTable {
         self.fingerprint = fingerprint
         self.chains = chains
         self.end = end
-        let ids = (chains.lazy.map { Int($0.id) }.max() ?? -1) + 1
+        // By index, and not one by one: each copy of a chain would retain its parts.
+        let ids = chains.indices.reduce(0) { max($0, Int(chains[$1].id) + 1) }
         places = Array(repeating: -1, count: ids)
-        for (place, chain) in chains.enumerated() { places[Int(chain.id)] = Int32(place) }
+        for place in chains.indices { places[Int(chains[place].id)] = Int32(place) }
     }
 
     /// The place among `chains` of a chain that is not built in.

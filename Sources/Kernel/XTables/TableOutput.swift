@@ -18,12 +18,13 @@ struct TableOutput: ~Copyable {
         let size = Int(fingerprint.size)
         bytes = try TableBytes(capacity: Self.start + size)
         let written = bytes.write(
-            packed.chains + [packed.end],
+            packed.chains.span,
             at: Self.start,
             bodies: packed.bodies(),
             layout
         )
-        if written != size { return nil }
+        guard written == size - Int(packed.end.size) else { return nil }
+        bytes.write(packed.end, at: Self.start + size - Int(packed.end.size)) { _, _ in }
     }
 
     /// Replaces the kernel's table, which had `oldEntries` entries. The corresponding request is
@@ -96,7 +97,7 @@ extension TableBytes {
     ///
     /// `bodies` has for each id where the rules of its chain begin.
     func write(
-        _ chains: some Sequence<PackedChain>,
+        _ chains: Span<PackedChain>,
         at start: Int,
         bodies: [Int32],
         _ layout: EntryLayout
@@ -104,10 +105,9 @@ extension TableBytes {
         var place = start
         // Each entry is made from the one before, and so the verdicts come last.
         var links: [(place: Int, link: UInt64)] = []
-        for chain in chains {
-            precondition(place + Int(chain.size) <= capacity)
+        for index in chains.indices {
             links.removeAll(keepingCapacity: true)
-            unsafe chain.unpack(to: base + place) { entry, link in
+            write(chains[index], at: place) { entry, link in
                 if link >> 16 != 0 { links.append((place + entry, link)) }
             }
             for (entry, link) in links {
@@ -120,8 +120,18 @@ extension TableBytes {
                 let target = entry + Int(load(UInt16.self, at: entry + layout.targetOffset))
                 store(verdict, at: target + Int(xt_standard_target_verdict))
             }
-            place += Int(chain.size)
+            place += Int(chains[index].size)
         }
         return place - start
+    }
+
+    /// Writes one chain to memory that is still zero; `visit` as in `PackedChain.unpack`.
+    func write(
+        _ chain: borrowing PackedChain,
+        at place: Int,
+        _ visit: (_ place: Int, _ link: UInt64) -> Void
+    ) {
+        precondition(place >= 0 && place + Int(chain.size) <= capacity)
+        unsafe chain.unpack(to: base + place, visit)
     }
 }

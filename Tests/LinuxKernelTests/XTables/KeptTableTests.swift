@@ -132,7 +132,7 @@ struct KeptTableTests {
         )
         let chain = ChainName("TEST-CHAIN")
         var states = [IPTablesState()]
-        for target in [Rule.Target.accept, .drop, .returnToCaller] {
+        for target in [Target.accept, .drop, .returnToCaller] {
             var next = IPTablesState()
             next.filter.chains[chain] = Chain(chain, rules: [Rule(target: target)])
             states.append(next)
@@ -213,7 +213,8 @@ struct KeptTableTests {
             rule.target = number % 2 == 0 ? .jump(ChainName("X")) : .accept
             guard (try? codec.encode(rule, into: &entry)) != nil else { continue }
             entry.setVerdict(number % 2 == 0 ? 0 : ImageEntry.accept, layout)
-            #expect(packer.append(unsafe entry.bytes.span.bytes, number % 2 == 0 ? .chain(77) : .none))
+            let link = number % 2 == 0 ? EntryLink.chain(77) : .none
+            #expect(packer.append(unsafe entry.bytes.span.bytes, link))
             expected.append(entry.bytes)
         }
         #expect(expected.count > 100)
