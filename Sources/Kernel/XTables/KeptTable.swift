@@ -14,11 +14,12 @@ import HostFacts
 ///   built-in chains, and the chains of other programs that come first by name.
 /// - Behind it are only chains of Fairlead.
 ///
-/// So what another program wrote is always read, even if it took no lock: it lies in front, or it
-/// changed the size. Only an edit of the same size in Fairlead's own chains could go unnoticed by this, and it is put
-/// right, as it is by the periodic observation. A table with chains of other programs behind Fairlead's is
-/// not kept but read each time: a program without the lock can edit those without a change of size, and the
-/// kernel has no request for a part of a table that does not begin at its beginning.
+/// So what another program added or changed is read, even if it took no lock: it lies in front, or it changed
+/// the size. What could go unnoticed is only a change without the lock that puts as many bytes in the place of
+/// Fairlead's own rules behind the front; those are put right, as they are by the periodic observation. A table
+/// with chains of other programs behind Fairlead's is not kept but read each time: a program without the lock
+/// can edit those without a change of size, and the kernel has no request for a part of a table that does not
+/// begin at its beginning.
 struct KeptTable {
     private let table: PackedTable
     /// The count of `XTablesLockWatch` before the table was read or found equal.

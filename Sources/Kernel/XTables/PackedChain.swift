@@ -4,7 +4,7 @@ import Glibc
 /// The entries of one chain in a compact form, from which the kernel's bytes are made again.
 ///
 /// Successive rules of a chain differ in a few words, such as the address to translate to. Each entry is
-/// held as what differs from the one before it, which takes about a fifth of the kernel's bytes. What the
+/// held as what differs from the one before it, which takes about a third of the kernel's bytes. What the
 /// kernel does not take from a new table is zero: counters and the record of the hooks.
 struct PackedChain {
     var name: String

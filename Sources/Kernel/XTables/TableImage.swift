@@ -20,10 +20,10 @@ struct TableImage: ~Copyable {
     private(set) var sorted: [Int] = []
     let layout: EntryLayout
     private let codec: RuleCodec
-    private let bytes: TableBytes
+    let bytes: TableBytes
 
     /// Where the entries begin in `bytes`.
-    private static let start = Int(ipt_get_entries_entrytable)
+    static let start = Int(ipt_get_entries_entrytable)
 
     /// Reads a table without the lock: a reader sees all of one commit or nothing. The corresponding
     /// requests are `IPT_SO_GET_INFO` and `IPT_SO_GET_ENTRIES`. Nil if the table kept changing, or if its
