@@ -95,11 +95,16 @@ package struct Daemon: Sendable {
             logger: logger,
             observe: RestClientMetrics(registry).observe
         )
-        let dataplane = Dataplane(configuration)
+        let waits = LockWaits(
+            configuration,
+            ServiceManager(environment: environment).watchdogInterval
+        )
+        let dataplane = Dataplane(waits.configuration)
         let score = OutOfMemoryScore()
         let start = try await dataplane.start()
         configuration.mode = start.mode
         var problems = await dataplane.kernelProblems()
+        problems += [waits.problem].compactMap(\.self)
         problems += [score.apply(configuration.oomScoreAdjustment)].compactMap(\.self)
         let prober = try await NetworkProber(configuration)
         let checker = HealthChecker(

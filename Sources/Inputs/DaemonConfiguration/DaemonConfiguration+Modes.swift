@@ -68,7 +68,9 @@ extension DaemonConfiguration {
                 .restart("lockFile", \.iptables.lockFile, .absolutePath)
                     .about("The lock that all iptables programs of the host share."),
                 .restart("lockTimeout", \.iptables.lockTimeout, .time(.zero ... .seconds(60)))
-                    .about("How long to wait for it."),
+                    .about(
+                        "How long to wait for it, for each IP family; at most a quarter of the watchdog's interval."
+                    ),
             ]
         )
     }

@@ -62,7 +62,7 @@ extension VirtualServerStore {
 extension IPVSStore {
     /// What `retire` would remove now, without what drains.
     package func leftovers(rulesIn tables: [TableName]) throws(DataplaneError) -> IPVSState {
-        let rules = rules(in: tables.filter { LegacyTables.used(family).contains($0) })
+        let rules = retiredRules(in: tables.filter { LegacyTables.used(family).contains($0) })
         var state = IPVSState(iptables: try rules.observe().state)
         guard IPVSSocket.isLoaded else { return state }
         state.sets = try sets.observe()

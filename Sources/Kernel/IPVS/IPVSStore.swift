@@ -51,8 +51,8 @@ package final class IPVSStore: KernelStore {
     private let addressSet: IPSetName
     let sets: IPSetStore
     private(set) lazy var rules = rules(in: TableName.allCases, lockWatch)
-    /// The store of `retire`, and its tables.
-    private var retired: (tables: [TableName], store: IPTablesStore)?
+    /// The stores of `retire` and `leftovers`, by their tables.
+    private var retired: [[TableName]: IPTablesStore] = [:]
     let servers: VirtualServerStore
     let addresses: AddressStore
     /// The messages of all parts but the rules, which do not use netlink.
@@ -110,12 +110,12 @@ package final class IPVSStore: KernelStore {
         )
     }
 
-    /// The store for rules of another mode. It is kept, and with it the open lock file: closing that would
+    /// The store for rules of another mode. Each is kept, and with it the open lock file: closing that would
     /// look to the present mode's watch like a change by another program.
     func retiredRules(in tables: [TableName]) -> IPTablesStore {
-        if let retired, retired.tables == tables { return retired.store }
+        if let store = retired[tables] { return store }
         let store = rules(in: tables)
-        retired = (tables, store)
+        retired[tables] = store
         return store
     }
 

@@ -15,7 +15,10 @@ package final class IPTablesStore: KernelStore {
     private let lockWatch: XTablesLockWatch?
     /// The tables as they were last read or written; those not read yet are missing.
     private var fingerprints: [TableName: TableFingerprint] = [:]
+    /// The tables that need not be read for the next change.
+    private var kept: [TableName: KeptTable] = [:]
     private var mark = ChangeMark()
+    package private(set) var accesses = TableAccesses()
     private let access: TableAccess
     /// Reused for every rule that is written, compared or read.
     private var entry = RuleEntry()
@@ -204,16 +207,13 @@ extension IPTablesStore {
                 do throws(DataplaneError) {
                     // Under the lock, so that all later differences are our own changes.
                     if tables.contains(diff.table) { try notice(diff.table) }
-                    if access == .wholeTables {
-                        var rewrite = TableRewrite(diff, family, sets: sets)
-                        if var done = try rewrite.run(&entry, &scratch) {
-                            done.report.conflicts = conflicts
-                            fingerprints[diff.table] = done.fingerprint
-                            return done.report
-                        }
+                    if var report = try rewrite(diff, sets) {
+                        report.conflicts = conflicts
+                        return report
                     }
                     var edit = TableEdit(diff, family, sets: sets)
                     var report = try edit.run(&entry, &scratch)
+                    accesses.libiptc += 1
                     report.conflicts = conflicts
                     fingerprints[diff.table] = try TableFingerprint(of: diff.table, family)
                     return report
@@ -225,5 +225,43 @@ extension IPTablesStore {
                 }
             }
         }
+    }
+    /// Nil if this must be done by libiptc; nothing was changed then. The lock must be held.
+    private func rewrite(
+        _ diff: TableDiff,
+        _ sets: SetIndexes
+    ) throws(DataplaneError) -> ApplyReport? {
+        guard access == .wholeTables else { return nil }
+        // Whatever fails below, the table is read for the next change.
+        let earlier = kept.removeValue(forKey: diff.table)
+        // Before the table is read, so that no later change is missed. A watch that fails says so when the
+        // tables are observed, and is no reason not to write.
+        let releases = lockWatch.flatMap { try? $0.releases() }
+        guard let table = try present(diff.table, earlier, releases) else { return nil }
+        var rewrite = TableRewrite(diff, family, sets: sets, from: table)
+        guard let done = try rewrite.run(&entry, &scratch) else { return nil }
+        accesses.direct += 1
+        fingerprints[diff.table] = done.table.fingerprint
+        if let releases {
+            kept[diff.table] = KeptTable(done.table, releases: releases, owns: owns)
+        }
+        return done.report
+    }
+
+    /// The table in the kernel; nil if its layout is not libiptc's.
+    private func present(
+        _ table: TableName,
+        _ earlier: KeptTable?,
+        _ releases: Int?
+    ) throws(DataplaneError) -> PackedTable? {
+        let socket = try XTablesSocket(family)
+        if let earlier, let releases,
+            let present = try earlier.present(family, releases: releases, by: socket)
+        {
+            accesses.sparedReads += 1
+            return present
+        }
+        accesses.reads += 1
+        return try TableImage.read(table, family)?.packed()
     }
 }

@@ -6,41 +6,48 @@ import HostFacts
 /// would keep a part of it.
 @safe
 struct TableBytes: ~Copyable {
-    private(set) var base: UnsafeMutableRawPointer
-    private(set) var capacity: Int
+    let base: UnsafeMutableRawPointer
+    /// Bytes of memory.
+    let capacity: Int
+    /// Bytes of addresses; those behind the memory fault when they are touched.
+    private let extent: Int
 
+    /// With `extent`, memory for the beginning of something that is as long as that.
+    ///
     /// - Throws: `.other` without memory.
-    init(capacity wanted: Int) throws(DataplaneError) {
+    init(capacity wanted: Int, extent: Int = 0) throws(DataplaneError) {
         capacity = (max(wanted, 1) + 4095) & ~4095
-        unsafe base = try Self.map(capacity)
+        self.extent = max(capacity, (extent + 4095) & ~4095)
+        unsafe base = try Self.map(capacity, self.extent)
     }
 
     deinit {
-        unsafe munmap(base, capacity)
+        unsafe munmap(base, extent)
     }
 
-    private static func map(_ capacity: Int) throws(DataplaneError) -> UnsafeMutableRawPointer {
+    private static func map(
+        _ capacity: Int,
+        _ extent: Int
+    ) throws(DataplaneError) -> UnsafeMutableRawPointer {
         let flags = MAP_PRIVATE | MAP_ANONYMOUS
-        let start = unsafe mmap(nil, capacity, PROT_READ | PROT_WRITE, flags, -1, 0)
+        let all = PROT_READ | PROT_WRITE
+        let access = extent > capacity ? PROT_NONE : all
+        let start = unsafe mmap(nil, extent, access, flags, -1, 0)
         // MAP_FAILED is no pointer, but -1.
         guard let start = unsafe start, Int(bitPattern: start) != -1 else {
             throw .system("mmap", "\(capacity) bytes for a table", errno, kind: .other)
         }
+        if extent > capacity {
+            guard unsafe mprotect(start, capacity, all) == 0 else {
+                let failure = errno
+                unsafe munmap(start, extent)
+                throw .system("mprotect", "\(capacity) bytes", failure, kind: .other)
+            }
+            return unsafe start
+        }
         // Large pages spare thousands of page faults. Not every kernel has them.
         _ = unsafe madvise(start, capacity, MADV_HUGEPAGE)
         return unsafe start
-    }
-
-    /// Makes room for `count` bytes in all, of which the first `used` are kept, as far as there were that
-    /// many.
-    mutating func reserve(_ count: Int, keeping used: Int) throws(DataplaneError) {
-        if count <= capacity { return }
-        let larger = (max(count, capacity * 2) + 4095) & ~4095
-        let moved = unsafe try Self.map(larger)
-        unsafe moved.copyMemory(from: base, byteCount: min(used, capacity))
-        unsafe munmap(base, capacity)
-        unsafe base = moved
-        capacity = larger
     }
 }
 
@@ -71,6 +78,19 @@ extension TableBytes {
             guard let start = bytes.baseAddress else { return }
             unsafe (base + place).copyMemory(from: start, byteCount: bytes.count)
         }
+    }
+
+    func zero(_ range: Range<Int>) {
+        precondition(range.lowerBound >= 0 && range.upperBound <= capacity)
+        unsafe memset(base + range.lowerBound, 0, range.count)
+    }
+
+    /// Whether `count` bytes are the same as those of another.
+    func equals(_ other: borrowing TableBytes, at place: Int, _ otherPlace: Int, count: Int) -> Bool
+    {
+        precondition(count >= 0 && place >= 0 && place + count <= capacity)
+        precondition(otherPlace >= 0 && otherPlace + count <= other.capacity)
+        return unsafe memcmp(base + place, other.base + otherPlace, count) == 0
     }
 
     func copy(_ range: Range<Int>, into entry: inout RuleEntry) {

@@ -18,12 +18,12 @@ struct TableImage: ~Copyable {
     private(set) var jumps: [ImageJump] = []
     /// The chains that are not built in, sorted by name.
     private(set) var sorted: [Int] = []
-    private let layout: EntryLayout
+    let layout: EntryLayout
     private let codec: RuleCodec
-    private let bytes: TableBytes
+    let bytes: TableBytes
 
     /// Where the entries begin in `bytes`.
-    private static let start = Int(ipt_get_entries_entrytable)
+    static let start = Int(ipt_get_entries_entrytable)
 
     /// Reads a table without the lock: a reader sees all of one commit or nothing. The corresponding
     /// requests are `IPT_SO_GET_INFO` and `IPT_SO_GET_ENTRIES`. Nil if the table kept changing, or if its
@@ -110,6 +110,25 @@ enum ImageEntry {
     static let returns: Int32 = -5
     /// By the numbers of the hooks.
     static let builtin = ["PREROUTING", "INPUT", "FORWARD", "OUTPUT", "POSTROUTING"]
+
+    /// Nil for an offset.
+    static func name(ofVerdict verdict: Int32) -> String? {
+        switch verdict {
+        case drop: IPTC_LABEL_DROP
+        case accept: IPTC_LABEL_ACCEPT
+        case queue: IPTC_LABEL_QUEUE
+        case returns: IPTC_LABEL_RETURN
+        default: nil
+        }
+    }
+
+    /// Of an entry in the kernel's form; empty if its target is an extension.
+    static func verdictName(of entry: borrowing RuleEntry, _ layout: EntryLayout) -> String {
+        let target = Int(entry.uint16(at: layout.targetOffset))
+        guard entry.bytes[target + Int(xt_entry_match_name)] == 0 else { return "" }
+        let verdict = entry.uint32(at: target + Int(xt_standard_target_verdict))
+        return name(ofVerdict: Int32(bitPattern: verdict)) ?? ""
+    }
 }
 
 // MARK: Entries
@@ -158,13 +177,8 @@ extension TableImage {
             let limit = Int(xt_entry_match_revision) - Int(xt_entry_match_name)
             return bytes.text(at: Self.start + target + Int(xt_entry_match_name), limit: limit)
         }
-        switch verdict(target) {
-        case ImageEntry.drop: return IPTC_LABEL_DROP
-        case ImageEntry.accept: return IPTC_LABEL_ACCEPT
-        case ImageEntry.queue: return IPTC_LABEL_QUEUE
-        case ImageEntry.returns: return IPTC_LABEL_RETURN
-        default: return jumpTarget(ofRuleAt: place).map { chains[$0].name } ?? ""
-        }
+        return ImageEntry.name(ofVerdict: verdict(target))
+            ?? jumpTarget(ofRuleAt: place).map { chains[$0].name } ?? ""
     }
 
     /// The chain that the rule jumps to, by its place among `chains`.
@@ -188,21 +202,15 @@ extension TableImage {
         _ = codec.normalize(&entry, label: targetName(ofRuleAt: place))
     }
 
-    /// Copies entries to another place.
-    func copy(_ range: Range<Int>, to other: borrowing TableBytes, at place: Int) {
-        other.copy(range.count, from: bytes, at: Self.start + range.lowerBound, to: place)
-    }
-
-    /// The place of a chain that is not built in among `chains`.
-    func index(of name: String) -> Int? {
-        let place = sorted.span.bisect { chains[$0].name < name }
-        guard place < sorted.count, chains[sorted[place]].name == name else { return nil }
-        return sorted[place]
-    }
-
-    /// The place of a built-in chain among `chains`.
-    func index(of chain: BuiltinChain) -> Int? {
-        chains.firstIndex { $0.hook != nil && $0.name == chain.rawValue }
+    /// Appends an entry to a chain. False if it has a size that the kernel would not take.
+    func append(
+        _ place: Int,
+        to packer: inout PackedChain.Packer,
+        _ link: EntryLink
+    ) -> Bool {
+        packer.append(size(ofEntryAt: place), link) {
+            bytes.load(UInt64.self, at: Self.start + place + 8 * $0)
+        }
     }
 }
 

@@ -4,19 +4,20 @@ import DataplaneModel
 import Glibc
 import HostFacts
 
-/// Writes one diff into one table without libiptc: reads the kernel's bytes, puts the new ones together
-/// from them and from the changed chains, and hands them back.
+/// Writes one diff into one table without libiptc: puts the new table together from the old one and from
+/// the changed chains, and hands it to the kernel.
 ///
-/// Nothing is kept between two runs, so what other programs wrote is in the bytes that were read, and
-/// goes back as it was. The result is the one of `TableEdit`, byte for byte, which does the same by way
-/// of libiptc.
+/// What other programs wrote is in the old table, and goes back as it was. The result is the one of
+/// `TableEdit`, byte for byte, which does the same by way of libiptc.
 struct TableRewrite {
     let diff: TableDiff
     private let family: IPFamily
     let codec: RuleCodec
-    /// What becomes of the image's chains, by their places; the others stay as they are.
+    /// As it is in the kernel.
+    let table: PackedTable
+    /// What becomes of the table's chains, by their places; the others stay as they are.
     private(set) var edits: [Int: ChainEdit] = [:]
-    /// Chains that the image lacks, sorted by name.
+    /// Chains that the table lacks, sorted by name.
     private(set) var created: [Chain] = []
     private(set) var createdPlaces: [String: Int] = [:]
 
@@ -32,20 +33,22 @@ struct TableRewrite {
     }
 
     enum Item {
-        case present(Int, entry: Int)
+        /// A rule of the chain, by its number.
+        case present(Int)
         case new(Rule)
     }
 
-    init(_ diff: TableDiff, _ family: IPFamily, sets: SetIndexes) {
+    init(_ diff: TableDiff, _ family: IPFamily, sets: SetIndexes, from table: PackedTable) {
         self.diff = diff
         self.family = family
+        self.table = table
         codec = RuleCodec(family: family, sets: sets)
     }
 
-    /// What the table was and is, and what was done.
+    /// What was done, and the table as it is in the kernel now.
     struct Outcome {
         var report: ApplyReport
-        var fingerprint: TableFingerprint
+        var table: PackedTable
     }
 
     /// Nil if this must be done by libiptc, which also finds the words for a refusal; nothing was changed
@@ -57,53 +60,25 @@ struct TableRewrite {
         _ entry: inout RuleEntry,
         _ present: inout RuleEntry
     ) throws(DataplaneError) -> Outcome? {
-        guard let image = try TableImage.read(diff.table, family) else { return nil }
-        try planChains(image, &entry, &present)
+        try planChains(&entry, &present)
         for change in diff.jumps {
-            guard try plan(change, image, &entry, &present) else { return nil }
+            guard try plan(change, &entry, &present) else { return nil }
         }
         var report = ApplyReport()
-        report.failures = planRemovals(image)
+        report.failures = planRemovals()
         report.operations = diff.count - report.failures.count
-        // Rules of Fairlead have about 200 bytes.
-        var output = try TableOutput(codec, capacity: image.size + 256 * newRuleCount)
-        guard try compose(image, &output, &entry) else { return nil }
-        let made = output.fingerprint
-        let fingerprint = TableFingerprint(
-            hooks: image.info.hooks,
-            size: made.size,
-            entries: made.entries,
-            hookEntries: made.hookEntries,
-            underflows: made.underflows
-        )
-        let oldEntries = Int(image.info.entries)
-        let hooks = image.info.hooks
-        _ = consume image
+        guard let composed = try compose(&entry),
+            let output = try TableOutput(composed.table, codec.layout)
+        else { return nil }
         let socket = try XTablesSocket(family)
         do throws(DataplaneError) {
-            let old = try output.replace(
-                diff.table,
-                hooks: hooks,
-                oldEntries: oldEntries,
-                by: socket
-            )
-            try output.add(old, to: diff.table, by: socket)
+            let old = try output.replace(oldEntries: Int(table.fingerprint.entries), by: socket)
+            try output.add(old, composed.stays, by: socket)
         } catch {
             guard error.kind == .conflict else { return nil }
             throw error
         }
-        return Outcome(report: report, fingerprint: fingerprint)
-    }
-
-    private var newRuleCount: Int {
-        created.reduce(0) { $0 + $1.rules.count + 2 }
-            + edits.values.reduce(0) {
-                switch $1 {
-                case .fill(let chain, let head, let tail): $0 + chain.rules.count - head - tail
-                case .reorder(let items): $0 + items.count
-                case .empty, .remove: $0
-                }
-            }
+        return Outcome(report: report, table: composed.table)
     }
 }
 
@@ -111,16 +86,15 @@ struct TableRewrite {
 
 extension TableRewrite {
     private mutating func planChains(
-        _ image: borrowing TableImage,
         _ entry: inout RuleEntry,
         _ present: inout RuleEntry
     ) throws(DataplaneError) {
         for change in diff.chains {
-            let index = image.index(of: change.name.text)
+            let index = table.index(of: change.name.text)
             switch change {
             case .create(let chain), .replace(_, let chain):
                 if let index {
-                    edits[index] = try fill(chain, image, index, &entry, &present)
+                    edits[index] = try fill(chain, index, &entry, &present)
                 } else {
                     created.append(chain)
                 }
@@ -136,18 +110,18 @@ extension TableRewrite {
 
     private func fill(
         _ chain: Chain,
-        _ image: borrowing TableImage,
         _ index: Int,
         _ entry: inout RuleEntry,
         _ present: inout RuleEntry
     ) throws(DataplaneError) -> ChainEdit {
-        let old = image.rules(of: image.chains[index])
+        let old = table.chains[index].entries
+        let (first, count) = (table.chains[index].firstRule, table.chains[index].ruleCount)
         let rules = chain.rules.span
-        let shorter = min(old.count, rules.count)
+        let shorter = min(count, rules.count)
         var head = 0
         while head < shorter {
             try encode(rules[head], number: head, in: chain.name.text, &entry)
-            image.read(old[head], into: &present)
+            read(first + head, of: old, into: &present)
             guard entry == present else { break }
             head += 1
         }
@@ -155,7 +129,7 @@ extension TableRewrite {
         while tail < shorter - head {
             let number = rules.count - 1 - tail
             try encode(rules[number], number: number, in: chain.name.text, &entry)
-            image.read(old[old.count - 1 - tail], into: &present)
+            read(first + count - 1 - tail, of: old, into: &present)
             guard entry == present else { break }
             tail += 1
         }
@@ -165,7 +139,6 @@ extension TableRewrite {
     /// False if the table lacks the built-in chain.
     private mutating func plan(
         _ change: JumpChange,
-        _ image: borrowing TableImage,
         _ entry: inout RuleEntry,
         _ present: inout RuleEntry
     ) throws(DataplaneError) -> Bool {
@@ -173,20 +146,19 @@ extension TableRewrite {
             switch change {
             case .insert(let jump), .delete(let jump): jump
             }
-        guard let index = image.index(of: jump.from) else { return false }
+        guard let index = table.index(of: jump.from) else { return false }
+        let old = table.chains[index].entries
         var items: [Item]
         if case .reorder(let earlier)? = edits[index] {
             items = earlier
         } else {
-            let chain = image.chains[index]
-            items = image.rules(of: chain).enumerated().map {
-                .present($1, entry: chain.firstRule + $0)
-            }
+            items = (0..<table.chains[index].ruleCount).map { .present($0) }
         }
         if case .delete(let jump) = change, case .opaque(let bytes) = jump.rule.target {
             let found = items.firstIndex { item in
-                guard case .present(let place, _) = item else { return false }
-                image.read(place, into: &present)
+                guard case .present(let number) = item else { return false }
+                // A built-in chain begins with its first rule.
+                read(number, of: old, into: &present)
                 return present.bytes == bytes
             }
             if let found { items.remove(at: found) }
@@ -194,8 +166,8 @@ extension TableRewrite {
             try encode(jump.rule, number: 0, in: jump.from.rawValue, &entry)
             let found = items.firstIndex { item in
                 switch item {
-                case .present(let place, _):
-                    image.read(place, into: &present)
+                case .present(let number):
+                    read(number, of: old, into: &present)
                     return present == entry
                 case .new(let rule): return rule == jump.rule
                 }
@@ -210,48 +182,58 @@ extension TableRewrite {
     }
 
     /// Chains to which rules that stay jump are only emptied; returns the failures to remove them.
-    private mutating func planRemovals(_ image: borrowing TableImage) -> [DataplaneError] {
+    private mutating func planRemovals() -> [DataplaneError] {
         let removed = edits.filter { if case .remove = $0.value { true } else { false } }.keys
         if removed.isEmpty { return [] }
         var used: Set<Int> = []
         func use(_ rule: Rule) {
             switch rule.target {
             case .jump(let name), .goto(let name):
-                if let index = image.index(of: name.text) { used.insert(index) }
+                if let index = table.index(of: name.text) { used.insert(index) }
             default: break
             }
         }
+        func use(_ link: EntryLink) {
+            if case .chain(let id) = link { used.insert(Int(table.places[Int(id)])) }
+        }
         for chain in created { for rule in chain.rules { use(rule) } }
-        for index in image.chains.indices {
+        for index in table.chains.indices {
             switch edits[index] {
             case .remove?, .empty?: continue
             case .fill(let chain, _, _)?: for rule in chain.rules { use(rule) }
             case .reorder(let items)?:
+                let old = table.chains[index].entries
                 for item in items {
                     switch item {
-                    case .present(let place, _):
-                        if let index = image.jumpTarget(ofRuleAt: place) { used.insert(index) }
+                    case .present(let number): use(old.links[number])
                     case .new(let rule): use(rule)
                     }
                 }
             case nil:
-                let chain = image.chains[index]
-                var jump = image.firstJump(from: chain.body)
-                while jump < image.jumps.count, image.jumps[jump].place < chain.foot {
-                    used.insert(Int(image.jumps[jump].chain))
-                    jump += 1
-                }
+                table.chains[index].forEachJump { used.insert(Int(table.places[Int($0)])) }
             }
         }
         var failures: [DataplaneError] = []
-        for index in removed.sorted(by: { image.chains[$0].name < image.chains[$1].name })
-        where used.contains(index) {
+        // The places are in the order of the names.
+        for index in removed.sorted() where used.contains(index) {
             edits[index] = .empty
             failures.append(
-                TableEdit.referenced(image.chains[index].name, diff.table, family)
+                TableEdit.referenced(table.chains[index].name, diff.table, family)
             )
         }
         return failures
+    }
+
+    /// Copies an entry in normal form, so that it can be compared with an encoded one.
+    private func read(_ index: Int, of entries: ChainEntries, into entry: inout RuleEntry) {
+        entries.copy(index, into: &entry)
+        let label =
+            switch entries.links[index] {
+            case .chain(let id): table.name(of: id)
+            case .next: ""
+            case .none: ImageEntry.verdictName(of: entry, codec.layout)
+            }
+        _ = codec.normalize(&entry, label: label)
     }
 
     func encode(

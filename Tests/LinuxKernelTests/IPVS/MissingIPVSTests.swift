@@ -34,6 +34,13 @@ struct MissingIPVSTests {
         )
         #expect(try store.retire(rulesIn: [.mangle]).operations == 1)
         #expect(try watch.releases() == before)
+        // Nor does removing those of other tables, or looking for them.
+        try fixture.iptables("-t", "filter", "-N", "FAIRLEAD-OLD")
+        let after = try watch.releases()
+        #expect(try store.retire(rulesIn: [.filter, .mangle]).operations == 1)
+        #expect(try store.leftovers(rulesIn: [.mangle]).iptables.mangle.chains.isEmpty)
+        #expect(try store.retire(rulesIn: [.mangle]).operations == 0)
+        #expect(try watch.releases() == after)
         // Only the end of the store closes the lock file.
         withExtendedLifetime(store) {}
     }

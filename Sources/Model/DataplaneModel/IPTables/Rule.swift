@@ -2,10 +2,8 @@ package import Addressing
 
 /// One iptables rule: all conditions must hold, then the target decides.
 package struct Rule: Sendable, Hashable {
-    package var source: PrefixMatch?
-    package var destination: PrefixMatch?
-    package var inInterface: InterfaceMatch?
-    package var outInterface: InterfaceMatch?
+    /// Nearly all rules of a large table are the choices of endpoints, which have none of these.
+    private var selection: Selection?
     package var transport: TransportProtocol?
     /// Evaluated in order up to the first that fails, so order matters for `recent`.
     package var matches: [Match]
@@ -22,13 +20,75 @@ package struct Rule: Sendable, Hashable {
         matches: [Match] = [],
         target: Target
     ) {
-        self.source = source?.normalized
-        self.destination = destination?.normalized
-        self.inInterface = inInterface
-        self.outInterface = outInterface
+        selection = Selection(
+            source?.normalized,
+            destination?.normalized,
+            inInterface,
+            outInterface
+        )
         self.transport = transport
         self.matches = matches
         self.target = target
+    }
+}
+
+extension Rule {
+    package var source: PrefixMatch? {
+        get { selection?.parts.source }
+        set { selection = Selection(newValue, destination, inInterface, outInterface) }
+    }
+
+    package var destination: PrefixMatch? {
+        get { selection?.parts.destination }
+        set { selection = Selection(source, newValue, inInterface, outInterface) }
+    }
+
+    package var inInterface: InterfaceMatch? {
+        get { selection?.parts.inInterface }
+        set { selection = Selection(source, destination, newValue, outInterface) }
+    }
+
+    package var outInterface: InterfaceMatch? {
+        get { selection?.parts.outInterface }
+        set { selection = Selection(source, destination, inInterface, newValue) }
+    }
+
+    /// The conditions on addresses and interfaces, at least one. They take 140 bytes, and so are apart from the rule.
+    private indirect enum Selection: Sendable, Hashable {
+        case given(Parts)
+
+        struct Parts: Hashable {
+            var source: PrefixMatch?
+            var destination: PrefixMatch?
+            var inInterface: InterfaceMatch?
+            var outInterface: InterfaceMatch?
+        }
+
+        /// Nil without conditions, so that equal rules have equal parts.
+        init?(
+            _ source: PrefixMatch?,
+            _ destination: PrefixMatch?,
+            _ inInterface: InterfaceMatch?,
+            _ outInterface: InterfaceMatch?
+        ) {
+            if source == nil, destination == nil, inInterface == nil, outInterface == nil {
+                return nil
+            }
+            self = .given(
+                Parts(
+                    source: source,
+                    destination: destination,
+                    inInterface: inInterface,
+                    outInterface: outInterface
+                )
+            )
+        }
+
+        var parts: Parts {
+            switch self {
+            case .given(let parts): parts
+            }
+        }
     }
 }
 
