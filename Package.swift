@@ -310,7 +310,7 @@ let package = Package(
             "Dataplane",
             [
                 "Addressing", "ServiceModel", "DataplaneModel", "Planning", "ProxyModes",
-                "DaemonConfiguration", "SystemCalls",
+                "DaemonConfiguration", "SystemCalls", systemPackage,
             ],
             unsafe
         ),
@@ -471,7 +471,7 @@ let package = Package(
             "DataplaneTests",
             [
                 "Addressing", "ServiceModel", "DataplaneModel", "Planning", "ProxyModes",
-                "DaemonConfiguration", "Dataplane", "TestSupport",
+                "DaemonConfiguration", "Dataplane", "SystemCalls", "TestSupport",
             ]
         ),
         tests(
