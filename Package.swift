@@ -217,7 +217,10 @@ let package = Package(
         room(
             .kernel,
             "NFTables",
-            ["Addressing", "DataplaneModel", "HostFacts", "Netlink", "CIPTables", "CNetlink"],
+            [
+                "Addressing", "DataplaneModel", "HostFacts", "Netlink", "SystemCalls", "CIPTables",
+                "CNetlink",
+            ],
             unsafe
         ),
         room(
