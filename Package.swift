@@ -218,7 +218,10 @@ let package = Package(
         room(
             .kernel,
             "NFTables",
-            ["Addressing", "DataplaneModel", "HostFacts", "Netlink", "CIPTables", "CNetlink"],
+            [
+                "Addressing", "DataplaneModel", "HostFacts", "Netlink", "SystemCalls", "CIPTables",
+                "CNetlink",
+            ],
             unsafe
         ),
         room(
@@ -311,7 +314,7 @@ let package = Package(
             "Dataplane",
             [
                 "Addressing", "ServiceModel", "DataplaneModel", "Planning", "ProxyModes",
-                "DaemonConfiguration", "SystemCalls",
+                "DaemonConfiguration", "SystemCalls", systemPackage,
             ],
             unsafe
         ),
@@ -472,7 +475,7 @@ let package = Package(
             "DataplaneTests",
             [
                 "Addressing", "ServiceModel", "DataplaneModel", "Planning", "ProxyModes",
-                "DaemonConfiguration", "Dataplane", "TestSupport",
+                "DaemonConfiguration", "Dataplane", "SystemCalls", "TestSupport",
             ]
         ),
         tests(

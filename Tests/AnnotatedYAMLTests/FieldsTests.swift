@@ -26,6 +26,28 @@ struct FieldsTests {
         #expect(try documents[2].get().line == 5)
     }
 
+    @Test("A field's name is suggested for one that resembles it, and for no other")
+    func suggestions() throws {
+        func reason(_ key: String) throws -> String {
+            let fields = try fields("\(key): 1\n")
+            let error = #expect(throws: FieldError.self) {
+                try fields.refuseUnknown(["log", "mode", "protocol"])
+            }
+            return error?.reason ?? ""
+        }
+        let similar = [
+            ("mod", "mode"), ("mdoe", "mode"), ("node", "mode"), ("Log", "log"), ("lag2", "log"),
+            ("protokoll", "protocol"),
+        ]
+        for (key, name) in similar {
+            #expect(try reason(key) == "unknown field; did you mean \(name)?")
+        }
+        // Three letters of four, or all of a short name, would be others.
+        for key in ["\"foo:\"", "foo", "a"] {
+            #expect(try reason(key) == "unknown field; known are log, mode, protocol", "\(key)")
+        }
+    }
+
     @Test("A wrong type, an unknown field and a range are errors with line and path")
     func errors() throws {
         let fields = try fields("a: [1]\nport: 70000\nwhat: 1\n")

@@ -67,7 +67,7 @@ struct ConfigurationWatchTests {
         #expect(await changes.next() != nil)
     }
 
-    @Test("Neither the same text again nor a file that is gone is a change")
+    @Test("The same text again is no change")
     func noChange() throws {
         defer { remove() }
         try write("mode: ipvs")
@@ -76,12 +76,40 @@ struct ConfigurationWatchTests {
         func seesChange() -> Bool { (1...3).map { _ in observer.look() }.contains(true) }
         try write("mode: ipvs")
         #expect(!seesChange())
-        try FileManager.default.removeItem(atPath: file)
-        #expect(!seesChange())
-        try write("mode: ipvs")
-        #expect(!seesChange())
         try write("mode: nftables")
         #expect(seesChange())
         #expect(!seesChange())
+    }
+
+    @Test("A file that stays away is one change, and its return another")
+    func removal() throws {
+        defer { remove() }
+        var observer = ConfigurationWatch.Observer(path: file)
+        func changes() -> Int { (1...5).filter { _ in observer.look() }.count }
+        // What was never there is not gone.
+        #expect(changes() == 0)
+        try write("mode: ipvs")
+        #expect(changes() == 1)
+        try FileManager.default.removeItem(atPath: file)
+        #expect(changes() == 1)
+        #expect(changes() == 0)
+        // A reload of the missing file was refused, and only another one shows that this is over.
+        try write("mode: ipvs")
+        #expect(changes() == 1)
+        #expect(changes() == 0)
+    }
+
+    @Test("A file that is removed and written again within two checks is not gone")
+    func replacement() throws {
+        defer { remove() }
+        try write("mode: ipvs")
+        var observer = ConfigurationWatch.Observer(path: file)
+        func look() -> Bool { observer.look() }
+        for _ in 0..<10 {
+            try FileManager.default.removeItem(atPath: file)
+            #expect(!look() && !look())
+            try write("mode: ipvs")
+            #expect(!look() && !look())
+        }
     }
 }

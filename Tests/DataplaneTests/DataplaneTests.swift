@@ -12,9 +12,11 @@ import Testing
 @Suite("Passes over families")
 struct DataplaneTests {
     /// What the kernel of one family is to do, and what was asked of it.
-    private final class Kernel: Sendable {
+    final class Kernel: Sendable {
         struct Content {
             var drifted = false
+            /// Descriptors that can be read when it has something to say.
+            var announcements: [Int32] = []
             var error: DataplaneError?
             var failures: [DataplaneError] = []
             /// Of the host, after a pass.
@@ -49,6 +51,7 @@ struct DataplaneTests {
         var needsObservation: Bool { !isInSync || !failures.isEmpty }
         var tally: ServiceTally { ServiceTally() }
         var ruleCounts: [TableName: Int] { [.nat: 7] }
+        var announcements: [Int32] { kernel.with { $0.announcements } }
 
         mutating func pass(
             _ update: SnapshotUpdate,
@@ -159,10 +162,10 @@ struct DataplaneTests {
         func performDueWork() throws(DataplaneError) { kernel.with { $0.dueWork += 1 } }
     }
 
-    private let ipv4 = Kernel(.ipv4)
-    private let ipv6 = Kernel(.ipv6)
+    let ipv4 = Kernel(.ipv4)
+    let ipv6 = Kernel(.ipv6)
 
-    private func dataplane() async throws -> Dataplane {
+    func dataplane() async throws -> Dataplane {
         let dataplane = Dataplane(
             DaemonConfiguration(),
             host: FakeHost([ipv4, ipv6]),

@@ -169,7 +169,7 @@ extension KernelSuites {
 }
 
 /// The service manager's end of sd_notify(3).
-private final class NotifySocket {
+final class NotifySocket {
     let environment: [String]
     private let descriptor: Int32
 

@@ -247,6 +247,32 @@ struct ClusterMemoryTests {
         }
     }
 
+    @Test("The file of a cluster that has shrunk shrinks with it, in one run and over a restart")
+    func shrinkage() async throws {
+        for restarts in [false, true] {
+            try await withDirectory {
+                var writer = memory(interval: .seconds(3600))
+                let large = recording(20_000)
+                await writer.remember(large)
+                await writer.flush()
+                let base = try content().count
+                #expect(base > 1 << 20)
+                if restarts { writer = memory(interval: .seconds(3600)) }
+                // A half of it still serves the next start.
+                let half = recording(10_000)
+                await writer.remember(half, changed: .some(Set((10_000..<20_000).map(name))))
+                await writer.flush()
+                #expect(try content().count > base)
+                if restarts { writer = memory(interval: .seconds(3600)) }
+                let small = recording(10)
+                await writer.remember(small, changed: .some(Set((10..<10_000).map(name))))
+                await writer.flush()
+                #expect(try content().count < base / 1000)
+                #expect(await memory().recall() == small)
+            }
+        }
+    }
+
     @Test("A file that another program shortened is written anew by the next save")
     func shortened() async throws {
         try await withDirectory {

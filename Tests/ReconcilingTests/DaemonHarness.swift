@@ -25,7 +25,7 @@ struct DaemonHarness {
     /// Why the next pass fails.
     var passError: DataplaneError?
 
-    init(_ configuration: DaemonConfiguration = files()) {
+    init(_ configuration: DaemonConfiguration = files(), watchdog: Duration? = nil) {
         let loaded = LoadedConfiguration(configuration)
         load = .loaded(loaded)
         state = DaemonState(
@@ -33,6 +33,7 @@ struct DaemonHarness {
             mode: .nftables,
             families: [.ipv4, .ipv6],
             nodeName: "node-a",
+            watchdog: watchdog,
             start: Self.start
         )
     }
@@ -120,6 +121,9 @@ extension [DaemonEffect] {
     }
     var wakes: [ContinuousClock.Instant] {
         compactMap { if case .wake(let at) = $0 { at } else { nil } }
+    }
+    var ticks: [ContinuousClock.Instant] {
+        compactMap { if case .tick(let at) = $0 { at } else { nil } }
     }
     var looks: [Bool] { compactMap { if case .look(let forDrift) = $0 { forDrift } else { nil } } }
     var hasEnd: Bool { contains { if case .end = $0 { true } else { false } } }

@@ -76,6 +76,7 @@ final class HeldHost: DataplaneHost {
         var needsObservation: Bool { false }
         var tally: ServiceTally { ServiceTally() }
         var ruleCounts: [TableName: Int] { [:] }
+        var announcements: [Int32] { [] }
 
         mutating func pass(
             _ update: SnapshotUpdate,

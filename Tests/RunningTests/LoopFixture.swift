@@ -34,9 +34,12 @@ final class LoopFixture: Sendable {
         let prober = try await NetworkProber(configuration)
         let checker = HealthChecker(prober: prober, maxConcurrent: 1)
         let logger = Logger(label: "test") { [log] _ in LoopLog.Handler(log: log) }
-        view = DaemonView(configuration, families: [.ipv4]) { [mailbox] in
-            await mailbox.confirm()
-        }
+        view = DaemonView(
+            configuration,
+            families: [.ipv4],
+            confirm: { [mailbox] in await mailbox.confirm() },
+            refresh: { [mailbox] in mailbox.send(.tick) }
+        )
         next = NextConfiguration(configuration)
         let loop = DaemonLoop(
             mailbox: mailbox,

@@ -12,6 +12,40 @@ package struct DataplaneLook: Sendable {
 }
 
 extension Dataplane {
+    /// Calls `report` when `look` would find something: when the kernel announces a change, and otherwise
+    /// within `interval`. Does the work that has become due. Returns when the task is cancelled; for one
+    /// task.
+    ///
+    /// While there is nothing to report it costs no thread's time but the dataplane's own. Another program
+    /// that changes the kernel all the time is noticed once in `interval`.
+    package func watch(every interval: Duration, _ report: @Sendable () -> Void) async {
+        // Around the whole loop, so that no part of it leaves this actor's thread.
+        await withTaskCancellationHandler {
+            var wasAnnounced = false
+            while !Task.isCancelled {
+                let announcements = wasAnnounced ? [] : dataplanes.flatMap(\.announcements)
+                wasAnnounced = await withCheckedContinuation { continuation in
+                    thread.wait(for: announcements, limit: interval, continuation)
+                }
+                if Task.isCancelled { return }
+                if mayHaveNews() { report() }
+            }
+        } onCancel: {
+            thread.cancelWait()
+        }
+    }
+
+    /// Whether `look` would find something, or fail. Leaves it to be found.
+    private func mayHaveNews() -> Bool {
+        do throws(DataplaneError) {
+            try attend()
+            if try hasDrifted() { return true }
+        } catch {
+            return true
+        }
+        return mayHaveOtherFacts
+    }
+
     /// Does the work that has become due, and looks for drift and for changed addresses of the node: all in
     /// one call, because each is two changes of threads.
     package func look() -> DataplaneLook {

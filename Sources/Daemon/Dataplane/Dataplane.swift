@@ -6,17 +6,17 @@ package import ServiceModel
 
 /// The kernel side of the daemon: a reconciler for each family, all on one thread.
 package actor Dataplane {
-    private let thread = DataplaneThread(name: "fairlead")
+    nonisolated let thread = DataplaneThread(name: "fairlead")
     package nonisolated var unownedExecutor: UnownedSerialExecutor {
         // This actor keeps the thread as long as it lives.
         unsafe thread.asUnownedSerialExecutor()
     }
 
     private var configuration: DaemonConfiguration
-    private let host: any DataplaneHost
-    private var facts = NodeFacts(hostName: "")
+    let host: any DataplaneHost
+    private(set) var facts = NodeFacts(hostName: "")
     private var families: [IPFamily] = []
-    private var dataplanes: [any FamilyDataplane] = []
+    private(set) var dataplanes: [any FamilyDataplane] = []
     /// Of the same families.
     private var retirements: [Retirement] = []
     /// Deletes UDP flows to endpoints that are gone, after the passes.
@@ -101,6 +101,13 @@ package actor Dataplane {
         }
         replan()
         return true
+    }
+
+    /// Whether `addressesChanged` has something to find out.
+    var mayHaveOtherFacts: Bool {
+        var now = host.facts()
+        now.cluster = facts.cluster
+        return now != facts
     }
 
     private func replan() {

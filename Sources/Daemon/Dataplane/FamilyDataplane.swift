@@ -36,6 +36,9 @@ package protocol FamilyDataplane {
     /// them. Fails if the store cannot answer.
     func hasDrifted() throws(DataplaneError) -> Bool
 
+    /// See `KernelStore.announcements`.
+    var announcements: [Int32] { get }
+
     /// Does work that has become due; see `KernelStore.performDueWork`.
     func performDueWork() throws(DataplaneError)
 

@@ -104,6 +104,8 @@ where Store.State == Mode.ModePlanner.State, Store.Diff == Mode.ModePlanner.Diff
         return try !localnet.isOn()
     }
 
+    package var announcements: [Int32] { reconciler.announcements }
+
     package func performDueWork() throws(DataplaneError) { try reconciler.performDueWork() }
 
     package mutating func replan(_ settings: PlannerSettings) {

@@ -59,6 +59,12 @@ package actor HTTPListeners {
     }
 
     package var names: Set<Name> { Set(listeners.keys) }
+
+    /// Whether `update` with the same listeners would have something to do: one that could not be opened, or
+    /// whose file has been deleted.
+    package var lackSomething: Bool {
+        !failures.isEmpty || listeners.keys.contains { $0.lacksFile }
+    }
 }
 
 extension HTTPListeners.Name {

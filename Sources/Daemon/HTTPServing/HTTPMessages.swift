@@ -86,6 +86,18 @@ package struct HTTPRoutes: Sendable {
 
     package var paths: [String] { answers.keys.sorted() }
 
+    /// The same pages, each answered after `preparation`.
+    package func after(_ preparation: @escaping @Sendable () async -> Void) -> HTTPRoutes {
+        var routes = self
+        routes.answers = answers.mapValues { answer in
+            { request in
+                await preparation()
+                return await answer(request)
+            }
+        }
+        return routes
+    }
+
     package func answer(_ request: HTTPRequest) async -> HTTPResponse {
         guard let answer = answers[request.path] ?? below(request.path) else {
             return .text(

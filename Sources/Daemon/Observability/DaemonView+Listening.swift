@@ -42,9 +42,9 @@ extension DaemonView {
     /// them.
     package func keepListening(_ logger: Logger) async {
         await withDiscardingTaskGroup { group in
-            group.addTask { [updateListeners] in
+            group.addTask { [listeners, updateListeners] in
                 while (try? await Task.sleep(for: Self.retryInterval)) != nil {
-                    updateListeners.yield()
+                    if await listeners.lackSomething { updateListeners.yield() }
                 }
             }
             var known = await report([:], logger)

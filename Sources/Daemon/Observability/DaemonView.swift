@@ -22,15 +22,13 @@ package final class DaemonView: Sendable {
     /// Nil if no cluster is configured.
     let events: EventRecorder?
     let confirm: @Sendable () async -> Int?
+    /// Has the loop look at the daemon's parts.
+    let refresh: @Sendable () -> Void
     let listeners: HTTPListeners
     /// An element whenever the listeners may have to change.
     let listenerUpdates: AsyncStream<Void>
     let updateListeners: AsyncStream<Void>.Continuation
     private let published: Mutex<DaemonSnapshot>
-    /// kube-proxy's 2 × sync period, which is the time to the next try after a failure.
-    static func deadline(_ configuration: DaemonConfiguration) -> Duration {
-        max(configuration.reconcile.maxRetryInterval * 2, .seconds(10))
-    }
 
     /// - Parameters:
     ///   - configuration: with the chosen mode.
@@ -40,17 +38,20 @@ package final class DaemonView: Sendable {
     ///   - registry: may have metrics already.
     ///   - confirm: confirms what the removal guard holds; returns how many Services were held, or nil if
     ///     the daemon stops first.
+    ///   - refresh: has the loop look at the daemon's parts, so that another turn follows soon.
     package init(
         _ configuration: DaemonConfiguration,
         families: [IPFamily],
         events: EventRecorder? = nil,
         checker: HealthChecker? = nil,
         registry: MetricRegistry = MetricRegistry(),
-        confirm: @escaping @Sendable () async -> Int? = { nil }
+        confirm: @escaping @Sendable () async -> Int? = { nil },
+        refresh: @escaping @Sendable () -> Void = {}
     ) {
         self.events = events
         self.confirm = confirm
-        health = DaemonHealth(deadline: Self.deadline(configuration))
+        self.refresh = refresh
+        health = DaemonHealth(deadline: configuration.reconcile.silenceLimit)
         metrics = DaemonMetrics(mode: configuration.chosenMode, registry)
         traffic = TrafficReader(configuration, families)
         var snapshot = DaemonSnapshot(configuration: configuration, families: families)
@@ -77,6 +78,20 @@ package final class DaemonView: Sendable {
 
     var healthPages: HTTPRoutes {
         let kubeProxy = metrics.kubeProxy
-        return HealthPages(health, healthz: kubeProxy.healthz, livez: kubeProxy.livez).routes
+        let pages = HealthPages(health, healthz: kubeProxy.healthz, livez: kubeProxy.livez)
+        return pages.routes.after { [self] in await bringUpToDate() }
+    }
+
+    /// What is known may be as old as this: a daemon at rest rarely looks at its parts.
+    private static let freshness = Duration.seconds(1)
+    /// How long a page waits for a loop that is busy; then it shows what was known before.
+    private static let patience = Duration.milliseconds(500)
+
+    /// Waits until the loop has looked at the daemon's parts, if that was long ago.
+    func bringUpToDate() async {
+        guard !health.hasBeat(within: Self.freshness) else { return }
+        _ = await valueInTime(Self.patience) { [self] in
+            await health.nextBeat(asking: refresh)
+        }
     }
 }

@@ -67,7 +67,7 @@ package struct TurnObserver: Sendable {
         guard new != configuration else { return false }
         if new.log != configuration.log { configureLog(new.log) }
         configuration = new
-        view.health.setDeadline(DaemonView.deadline(new))
+        view.health.setDeadline(new.reconcile.silenceLimit)
         return true
     }
 
@@ -104,7 +104,6 @@ package struct TurnObserver: Sendable {
     private func note(_ turn: Turn, at now: Moment) {
         view.metrics.fairlead.held.set(Double(turn.hold?.services ?? 0))
         view.health.setEligibility(turn.eligibility)
-        if turn.isAlive { view.health.beat(at: now) }
         for sign in turn.signs {
             view.health.heard(
                 sign.name,
@@ -116,6 +115,8 @@ package struct TurnObserver: Sendable {
         for run in turn.flowRuns {
             view.metrics.observeConntrack(deleted: run.deleted, run.duration, run.family)
         }
+        // The last, as readers wait for it.
+        if turn.isAlive { view.health.beat(at: now) }
     }
 
     /// A pass has ended, which brought the kernel to what `services` asks for, or failed. True if the

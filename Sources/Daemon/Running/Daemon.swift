@@ -53,10 +53,8 @@ package struct Daemon: Sendable {
         try await view.listen()
         var loop = prepared
         let (feeds, checker) = (loop.feeds, loop.checker)
-        let interval = Self.tickInterval(
-            loaded.configuration,
-            loop.serviceManager.watchdogInterval
-        )
+        let dataplane = loop.dataplane
+        let interval = loaded.configuration.reconcile.driftCheckInterval
         let late = Signals(isFirstProcess ? [] : stops, into: mailbox)
         defer { late.cancel() }
         await withDiscardingTaskGroup { group in
@@ -66,7 +64,7 @@ package struct Daemon: Sendable {
                 for await batch in checker.changes { mailbox.send(.probed(batch)) }
             }
             group.addTask {
-                while (try? await Task.sleep(for: interval)) != nil { mailbox.send(.tick) }
+                await dataplane.watch(every: interval) { mailbox.send(.noticed) }
             }
             if let watch {
                 group.addTask {
@@ -117,16 +115,18 @@ package struct Daemon: Sendable {
             events: feeds.events,
             checker: checker,
             registry: registry,
-            confirm: { await mailbox.confirm() }
+            confirm: { await mailbox.confirm() },
+            refresh: { mailbox.send(.tick) }
         )
         view.setFeatureGates(loaded.featureGates)
+        let manager = ServiceManager(environment: environment)
         let loop = DaemonLoop(
             mailbox: mailbox,
             dataplane: dataplane,
             feeds: feeds,
             checker: checker,
             prober: prober,
-            serviceManager: ServiceManager(environment: environment),
+            serviceManager: manager,
             score: score,
             load: load,
             state: DaemonState(
@@ -134,6 +134,7 @@ package struct Daemon: Sendable {
                 mode: start.mode,
                 families: start.families,
                 nodeName: nodeName,
+                watchdog: manager.watchdogInterval,
                 start: .now
             ),
             observer: TurnObserver(view, configuration, logger) { [environment] in
@@ -144,16 +145,6 @@ package struct Daemon: Sendable {
             loop, view,
             .started(version: Version.text, modeReason: start.reason, problems: problems)
         )
-    }
-
-    /// At least once a second, because health is judged by signs of life however rarely the kernel is
-    /// checked for drift.
-    private static func tickInterval(
-        _ configuration: DaemonConfiguration,
-        _ watchdog: Duration?
-    ) -> Duration {
-        let often = min(configuration.reconcile.driftCheckInterval, .seconds(1))
-        return watchdog.map { min(often, $0 / 3) } ?? often
     }
 
     private static func logSettings(

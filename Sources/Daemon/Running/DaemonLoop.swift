@@ -20,6 +20,7 @@ struct DaemonLoop {
     var state: DaemonState
     var observer: TurnObserver
     var timer: Task<Void, Never>?
+    var ticker: Task<Void, Never>?
     var hasEnded = false
 
     /// Returns after a stop. No request for confirmation is left without an answer.
@@ -27,6 +28,7 @@ struct DaemonLoop {
         await handle(start)
         while !hasEnded, let event = await mailbox.next() { await handle(event) }
         timer?.cancel()
+        ticker?.cancel()
         mailbox.close()
     }
 
@@ -53,7 +55,8 @@ struct DaemonLoop {
         case .forgetMissing(let revision): feeds.forgetMissing(upTo: revision)
         case .rescan: feeds.rescan()
         case .answer(let id, let count): mailbox.answer(id, count)
-        case .wake(let time): wake(at: time)
+        case .wake(let time): send(.wake, at: time, by: &timer)
+        case .tick(let time): send(.tick, at: time, by: &ticker)
         case .notify(let message): serviceManager.send(message)
         case .observe(let turn): observer.observe(turn)
         case .end: hasEnded = true
@@ -61,12 +64,16 @@ struct DaemonLoop {
         return nil
     }
 
-    private mutating func wake(at time: ContinuousClock.Instant) {
+    private func send(
+        _ event: DaemonEvent,
+        at time: ContinuousClock.Instant,
+        by timer: inout Task<Void, Never>?
+    ) {
         timer?.cancel()
         timer = Task { [mailbox] in
             // A cancelled timer has been replaced by another.
             guard (try? await Task.sleep(until: time, clock: .continuous)) != nil else { return }
-            mailbox.send(.wake)
+            mailbox.send(event)
         }
     }
 

@@ -16,6 +16,7 @@ package final class Mailbox: Sendable {
         case memory
         case health
         case tick
+        case noticed
         case wake
         case reload
         case stop
@@ -133,6 +134,7 @@ extension Mailbox.Kind {
         case .arrived(.memory): self = .memory
         case .probed: self = .health
         case .tick: self = .tick
+        case .noticed: self = .noticed
         case .wake: self = .wake
         case .confirm: self = .confirm
         case .reload: self = .reload

@@ -165,12 +165,14 @@ package struct Fields: Sendable {
         return duration
     }
 
-    /// Rejects fields that are not in `known`, and suggests the closest one.
+    /// Rejects fields that are not in `known`, and suggests the closest one unless more than half of the name
+    /// would have to change.
     package func refuseUnknown(_ known: [String]) throws(FieldError) {
         guard let entry = entries.first(where: { !known.contains($0.key) }) else { return }
         let close = known.min { editDistance($0, entry.key) < editDistance($1, entry.key) }
         var reason = "unknown field"
-        if let close, editDistance(close, entry.key) <= 3 {
+        let limit = min(3, entry.key.count / 2)
+        if let close, editDistance(close, entry.key) <= limit {
             reason += "; did you mean \(close)?"
         } else if !known.isEmpty {
             reason += "; known are \(known.joined(separator: ", "))"

@@ -1,4 +1,5 @@
 import Glibc
+import Synchronization
 import SystemCalls
 import SystemPackage
 
@@ -7,7 +8,8 @@ import SystemPackage
 ///
 /// The file is polled, which notices every kind of change through any number of links and mounts. A
 /// change is reported once the file stays the same from one check to the next, so that it is
-/// complete. The removal of the file is not a change.
+/// complete, and the removal of the file once it has been missing for a while: some programs replace a file
+/// by removing it first.
 package struct ConfigurationWatch: Sendable {
     private let interval: Duration
     private let first: Observer
@@ -25,14 +27,11 @@ package struct ConfigurationWatch: Sendable {
             of: Void.self,
             bufferingPolicy: .bufferingNewest(1)
         )
-        let task = Task { [interval, first] in
-            var observer = first
-            while (try? await Task.sleep(for: interval)) != nil {
-                if observer.look() { continuation.yield() }
-            }
-            continuation.finish()
+        let observer = Mutex(first)
+        let thread = PollingThread(every: interval) {
+            if observer.withLock({ $0.look() }) { continuation.yield() }
         }
-        continuation.onTermination = { _ in task.cancel() }
+        continuation.onTermination = { _ in thread.stop() }
         return stream
     }
 
@@ -44,6 +43,10 @@ package struct ConfigurationWatch: Sendable {
         /// When the file last was the same at two checks.
         private var settled: Stamp?
         private var content: [UInt8]?
+        /// At how many checks in a row there was no file.
+        private var absences = 0
+        /// The removal counts from this many on.
+        private static let longAbsence = 3
 
         package init(path: String) {
             self.path = path
@@ -52,15 +55,25 @@ package struct ConfigurationWatch: Sendable {
             content = Self.read(path)
         }
 
-        /// Checks the file; true if it has new and complete content.
+        /// Checks the file; true if it has new and complete content, or is gone.
         package mutating func look() -> Bool {
             let last = stamp
             stamp = Stamp(path)
-            guard let stamp, stamp == last, stamp != settled else { return false }
+            guard let stamp else { return isGone() }
+            absences = 0
+            guard stamp == last, stamp != settled else { return false }
             settled = stamp
             let new = Self.read(path)
             guard let new, new != content else { return false }
             content = new
+            return true
+        }
+
+        /// Whether it has just been missing for long enough. Whatever comes back is a change then.
+        private mutating func isGone() -> Bool {
+            absences += 1
+            guard absences == Self.longAbsence, content != nil else { return false }
+            (settled, content) = (nil, nil)
             return true
         }
 

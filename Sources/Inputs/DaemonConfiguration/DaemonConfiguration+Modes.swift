@@ -52,7 +52,12 @@ extension DaemonConfiguration {
                     \.reconcile.driftCheckInterval,
                     .time(.milliseconds(100) ... .seconds(3600))
                 )
-                .about("How often to check for drift: changes by other programs."),
+                .about(
+                    """
+                    How often to check for drift: changes by other programs. What the kernel
+                    announces, such as changes to nftables, is noticed at once.
+                    """
+                ),
             ]
         )
     }

@@ -3,6 +3,7 @@ import CNetlink
 package import DataplaneModel
 import Glibc
 import Netlink
+import SystemCalls
 
 /// Counts the changes that other programs make to our tables of both families.
 ///
@@ -22,6 +23,14 @@ package final class NFTMonitor {
     package init(ownership: Ownership = .fairlead) { table = ownership.table }
 
     var isListening: Bool { socket != nil }
+
+    /// Of the socket; nil while it does not listen.
+    var descriptor: Int32? {
+        switch socket {
+        case .some(let socket): socket.file.number
+        case .none: nil
+        }
+    }
 
     /// Changes from this netlink port are our own.
     func ignore(port: UInt32) { ownPorts.insert(port) }

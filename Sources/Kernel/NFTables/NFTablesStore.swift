@@ -96,6 +96,8 @@ extension NFTablesStore {
         try self.mark().changes(since: mark)
     }
 
+    package var announcements: [Int32] { [monitor.descriptor].compactMap(\.self) }
+
     private func mark() throws(DataplaneError) -> ChangeMark {
         var mark = ChangeMark()
         mark.certain = try monitor.changes(of: family)

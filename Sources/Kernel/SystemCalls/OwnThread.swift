@@ -23,7 +23,8 @@ private final class Work: Sendable {
     init(_ body: @escaping @Sendable () -> Void) { self.body = body }
 }
 
-private func startThread(_ body: @escaping @Sendable () -> Void) throws(Errno) {
+/// Runs `body` on a new thread that ends with it.
+func startThread(_ body: @escaping @Sendable () -> Void) throws(Errno) {
     var thread = pthread_t()
     // Retained for the thread, which releases it.
     let work = unsafe Unmanaged.passRetained(Work(body))

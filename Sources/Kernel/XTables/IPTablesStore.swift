@@ -85,6 +85,8 @@ package final class IPTablesStore: KernelStore {
         try notice().changes(since: mark)
     }
 
+    package var announcements: [Int32] { [lockWatch?.descriptor].compactMap(\.self) }
+
     /// What other programs were seen to do up to now.
     package func notice() throws(DataplaneError) -> ChangeMark {
         if let lockWatch { mark.possible = try lockWatch.releases() }

@@ -22,6 +22,14 @@ package final class XTablesLockWatch {
         path = configuration.path
     }
 
+    /// The inotify instance; nil before the first call of `releases` and after an error.
+    var descriptor: Int32? {
+        switch notifier {
+        case .some(let notifier): notifier.number
+        case .none: nil
+        }
+    }
+
     /// How often that happened since the first call, which starts to listen and creates the lock file if
     /// it is missing. Never waits. The corresponding C function is `inotify_add_watch`.
     ///

@@ -7,7 +7,7 @@ struct ConnectCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "connect",
         abstract: "Make connections from a member of a lab, and count the answers.",
-        discussion: "fairlead-lab connect client 192.0.2.1:30080/tcp --count 100"
+        discussion: "  fairlead-lab connect client 192.0.2.1:30080/tcp --count 100"
     )
 
     @OptionGroup var lab: LabNameOption

@@ -7,7 +7,7 @@ struct ExecCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "exec",
         abstract: "Run a program as a node, a pod or the client.",
-        discussion: "fairlead-lab exec pod1 ip address"
+        discussion: "  fairlead-lab exec pod1 ip address"
     )
 
     @OptionGroup var lab: LabNameOption

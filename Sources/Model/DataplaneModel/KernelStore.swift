@@ -33,6 +33,10 @@ package protocol KernelStore {
     /// - Throws: if the kernel refuses the work or the comparison.
     func performDueWork(expecting plan: State?) throws(DataplaneError)
 
+    /// Descriptors that can be read, or have an error, as soon as the kernel announces a change, also one
+    /// of the store's own, until `changes` is called. Not every change is announced.
+    var announcements: [Int32] { get }
+
     /// How long sending changes has taken in all calls of `apply` so far; nil if the store does not
     /// measure it.
     var sendTimes: SendTimes? { get }
@@ -41,6 +45,9 @@ package protocol KernelStore {
 extension KernelStore {
     /// Nothing becomes due, and `changes` shows every difference.
     package func performDueWork(expecting plan: State?) throws(DataplaneError) {}
+
+    /// None; only calls of `changes` show what has changed.
+    package var announcements: [Int32] { [] }
 
     /// Not measured.
     package var sendTimes: SendTimes? { nil }

@@ -43,6 +43,27 @@ struct NFTablesChangesByOthersTests {
         }
     }
 
+    /// Whether the store has an announcement to be read.
+    private func isAnnounced(_ store: NFTablesStore) -> Bool {
+        var files = store.announcements.map { pollfd(fd: $0, events: Int16(POLLIN), revents: 0) }
+        return !files.isEmpty && poll(&files, nfds_t(files.count), 0) > 0
+    }
+
+    @Test("What others do is announced until it is looked at", arguments: IPFamily.allCases)
+    func announcements(_ family: IPFamily) throws {
+        let fixture = try fixture(NFTLoad(family: family, services: 3, endpoints: 2))
+        let mark = try fixture.store.observe().mark
+        #expect(!isAnnounced(fixture.store))
+        try fixture.nft("add rule \(fixture.keyword) fairlead balance drop")
+        #expect(isAnnounced(fixture.store))
+        #expect(isAnnounced(fixture.store))
+        #expect(try fixture.store.changes(since: mark) == .certain)
+        #expect(!isAnnounced(fixture.store))
+        // Without a socket there is nothing to wait for.
+        fixture.store.stopListening()
+        #expect(fixture.store.announcements.isEmpty)
+    }
+
     @Test("A flushed ruleset is noticed")
     func flush() throws {
         let load = NFTLoad(family: .ipv4, services: 3, endpoints: 2)

@@ -201,9 +201,23 @@ struct IPTablesFailureTests {
             let diff = IPTablesDiff(from: try store.observe().state, to: state)
             _ = try store.apply(diff)
         }
+        func isAnnounced() -> Bool {
+            var files = store.announcements.map {
+                pollfd(fd: $0, events: Int16(POLLIN), revents: 0)
+            }
+            return !files.isEmpty && poll(&files, nfds_t(files.count), 0) > 0
+        }
         try apply(wanted(1))
         var mark = try store.observe().mark
         #expect(try store.changes(since: mark) == .none)
+        #expect(!isAnnounced())
+        try fixture.iptables("-A", "INPUT", "-j", "ACCEPT")
+        #expect(isAnnounced())
+        try fixture.iptables("-D", "INPUT", "-j", "ACCEPT")
+        // The table is as before.
+        #expect(try store.changes(since: mark) == .possible)
+        #expect(!isAnnounced())
+        mark = try store.observe().mark
         // Own changes: a rule of the same size, then of another.
         _ = try store.apply(IPTablesDiff(from: wanted(1), to: wanted(2)))
         #expect(try store.changes(since: mark) == .none)

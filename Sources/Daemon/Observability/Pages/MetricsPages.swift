@@ -23,7 +23,7 @@ extension DaemonView {
             .json("{\"fairlead\":\(snapshot.configuration.json)}\n")
         }
         routes["/statusz"] = { [self] _ in .text(await status().text) }
-        return routes
+        return routes.after { [self] in await bringUpToDate() }
     }
 
     private func metricsPage(_ request: HTTPRequest) async -> HTTPResponse {

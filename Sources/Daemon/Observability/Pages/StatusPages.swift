@@ -14,7 +14,7 @@ extension DaemonView {
         routes["/confirm"] = { [self] _ in await confirmPage() }
         routes.actions = ["/confirm"]
         routes["/status/services/"] = { [self] in await servicePage($0) }
-        return routes
+        return routes.after { [self] in await bringUpToDate() }
     }
 
     private func confirmPage() async -> HTTPResponse {

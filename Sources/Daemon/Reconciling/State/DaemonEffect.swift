@@ -35,6 +35,8 @@ package enum DaemonEffect: Sendable {
     case answer(ConfirmID, Int?)
     /// Sends `DaemonEvent.wake` at this time, and not at the time set before.
     case wake(at: ContinuousClock.Instant)
+    /// Sends `DaemonEvent.tick` at this time, and not at the time set before.
+    case tick(at: ContinuousClock.Instant)
     case notify(ServiceManager.Message)
     case observe(Turn)
     /// The loop ends.

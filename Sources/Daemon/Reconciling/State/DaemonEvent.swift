@@ -14,8 +14,10 @@ package enum DaemonEvent: Sendable {
     case arrived(SourceUpdate)
     /// Verdicts of health checks changed.
     case probed([HealthChange])
-    /// About a second has passed.
+    /// The time of `DaemonEffect.tick` has come, or a reader wants to know the present state.
     case tick
+    /// A look at the kernel may find something.
+    case noticed
     /// The time of `DaemonEffect.wake` has come.
     case wake
     case confirm(ConfirmID)

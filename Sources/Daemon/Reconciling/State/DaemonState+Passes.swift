@@ -11,6 +11,7 @@ extension DaemonState {
     mutating func tick(at now: Instant) {
         if !isLooking {
             let forDrift = now >= nextLook
+            pulse.last = now
             if forDrift { nextLook = now + configuration.reconcile.driftCheckInterval }
             isLooking = true
             perform(.look(forDrift: forDrift))
@@ -23,6 +24,12 @@ extension DaemonState {
                 ["missing": reason]
             )
         }
+    }
+
+    /// What there is stays to be found if an answer is still to come.
+    mutating func noticed(at now: Instant) {
+        nextLook = now
+        tick(at: now)
     }
 
     /// The reply comes from the dataplane's thread: if that hangs, the watchdog gets no keep-alive.

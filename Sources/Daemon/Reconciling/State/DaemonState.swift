@@ -47,6 +47,8 @@ package struct DaemonState: Sendable {
     var waitingNotice = WaitingNotice()
     /// When to look again for what other programs changed.
     var nextLook: Instant
+    var pulse: Pulse
+    private var tickAt: Instant?
     var isLooking = false
     /// The revision of the last update of the manifests.
     var filesRevision: UInt64 = 0
@@ -68,6 +70,7 @@ package struct DaemonState: Sendable {
         mode: ProxyMode,
         families: [IPFamily],
         nodeName: String,
+        watchdog: Duration? = nil,
         start: Instant
     ) {
         (self.mode, self.families, self.nodeName, self.start) = (mode, families, nodeName, start)
@@ -89,12 +92,14 @@ package struct DaemonState: Sendable {
             start: start
         )
         nextLook = start
+        pulse = Pulse(watchdog: watchdog, start: start)
         turn = Turn(configuration)
     }
 
     /// Handles what happened at `now`; returns what to do, in order.
     package mutating func handle(_ event: DaemonEvent, at now: Instant) -> [DaemonEffect] {
         if event.isReply { outstanding -= 1 }
+        if event.isNews { pulse.news(at: now) }
         switch event {
         case .confirm(let id) where isStopping: perform(.answer(id, nil))
         case _ where isStopping && !event.isReply: break
@@ -102,6 +107,7 @@ package struct DaemonState: Sendable {
         case .arrived(let update): take(update, at: now)
         case .probed(let changes): take(changes, at: now)
         case .tick: tick(at: now)
+        case .noticed: noticed(at: now)
         case .wake: wakeAt = nil
         case .confirm(let id): confirm(id, at: now)
         case .reload(let cause): perform(.load(cause))
@@ -113,6 +119,7 @@ package struct DaemonState: Sendable {
         case .passed(let report): passed(report, at: now)
         }
         if outstanding == 0 { decide(at: now) }
+        setTick(at: now)
         defer { effects = [] }
         return effects
     }
@@ -133,6 +140,16 @@ package struct DaemonState: Sendable {
     mutating func log(_ level: Logger.Level, _ message: String, _ metadata: [String: String] = [:])
     {
         turn.lines.append(LogLine(level, message, metadata))
+    }
+
+    /// The next tick, unless the answer to the last one is still to come.
+    private mutating func setTick(at now: Instant) {
+        guard !isLooking, !isStopping else { return }
+        let isWaiting = pipeline.hold != nil || !mayBegin(at: now)
+        let next = pulse.next(configuration.reconcile, isWaiting: isWaiting, at: now)
+        guard tickAt.map({ $0 > next || $0 <= now }) ?? true else { return }
+        tickAt = next
+        perform(.tick(at: next))
     }
 
     // MARK: - Start and stop
@@ -238,7 +255,15 @@ extension DaemonEvent {
     package var isReply: Bool {
         switch self {
         case .looked, .learned, .loaded, .reconfigured, .passed: true
-        case .started, .arrived, .probed, .tick, .wake, .confirm, .reload, .stop: false
+        case .started, .arrived, .probed, .tick, .noticed, .wake, .confirm, .reload, .stop: false
+        }
+    }
+
+    /// More may follow soon; so it is not with what comes at rest, too.
+    fileprivate var isNews: Bool {
+        switch self {
+        case .tick, .wake, .looked: false
+        default: true
         }
     }
 }
@@ -248,7 +273,8 @@ extension DaemonEffect {
     package var isAnswered: Bool {
         switch self {
         case .look, .learn, .load, .reconfigure, .pass: true
-        case .probe, .remember, .forgetMissing, .rescan, .answer, .wake, .notify, .observe, .end:
+        case .probe, .remember, .forgetMissing, .rescan, .answer, .wake, .tick, .notify, .observe,
+            .end:
             false
         }
     }

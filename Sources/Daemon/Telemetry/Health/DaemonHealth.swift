@@ -43,6 +43,8 @@ package final class DaemonHealth: Sendable {
         var eligibility = NodeEligibility.notAsked
         var beat: Moment?
         var deadline: Duration
+        /// Readers that wait for the next beat.
+        var waiters: [CheckedContinuation<Void, Never>] = []
     }
 
     private let state: Mutex<State>
@@ -102,7 +104,33 @@ package final class DaemonHealth: Sendable {
 
     /// The loop and the dataplane thread are alive.
     package func beat(at now: Moment = .now) {
-        state.withLock { $0.beat = now }
+        let waiters = state.withLock { state in
+            state.beat = now
+            defer { state.waiters = [] }
+            return state.waiters
+        }
+        for waiter in waiters { waiter.resume() }
+    }
+
+    package func hasBeat(within limit: Duration, at now: Moment = .now) -> Bool {
+        guard let beat = state.withLock({ $0.beat }) else { return false }
+        return now.instant - beat.instant <= limit
+    }
+
+    /// Readers beyond that many do not wait: with a loop that hangs, their number grows with each request.
+    private static let mostWaiters = 256
+
+    /// Waits for the next beat, however long that takes; returns at once if many wait already. Calls `ask`
+    /// when it waits.
+    package func nextBeat(asking ask: @Sendable () -> Void) async {
+        await withCheckedContinuation { waiter in
+            let waits = state.withLock { state in
+                guard state.waiters.count < Self.mostWaiters else { return false }
+                state.waiters.append(waiter)
+                return true
+            }
+            if waits { ask() } else { waiter.resume() }
+        }
     }
 
     /// A source is alive. It becomes stale if no call follows within `staleAfter`; nil never

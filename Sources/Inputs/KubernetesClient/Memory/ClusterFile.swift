@@ -14,6 +14,8 @@ struct ClusterFile: Sendable {
     static let maximumBytes = 128 << 20
     /// Changes are appended until they take this much, and as much as the base.
     static let smallestLimit = 1 << 20
+    /// With less than one part in this many of the base's Services, the file is written anew.
+    private static let shrinkage = 4
     /// What is handed to the disk at once.
     private static let piece = 1 << 18
 
@@ -29,6 +31,8 @@ struct ClusterFile: Sendable {
         var whole: Int
         /// The size of the file.
         var size: Int
+        /// How many Services the base has.
+        var services: Int
 
         /// Bytes after the last whole record.
         var torn: Int { size - whole }
@@ -37,6 +41,12 @@ struct ClusterFile: Sendable {
         func takes(_ count: Int) -> Bool {
             whole - base + count <= max(base, ClusterFile.smallestLimit)
                 && whole + count <= ClusterFile.maximumBytes
+        }
+
+        /// Whether `recording` leaves most of a large base unused.
+        func outgrows(_ recording: ClusterRecording) -> Bool {
+            base > ClusterFile.smallestLimit
+                && recording.services.count < services / ClusterFile.shrinkage
         }
     }
 
@@ -84,7 +94,7 @@ struct ClusterFile: Sendable {
         guard let first = try reader.take(head.count), first.elementsEqual(head) else {
             throw APIDecodingError(reason: "not a recording of this version for this proxy name")
         }
-        var extent = Extent(base: 0, whole: head.count, size: reader.size)
+        var extent = Extent(base: 0, whole: head.count, size: reader.size, services: 0)
         while let header = try reader.take(ClusterRecord.headerLength) {
             let (length, checksum) = ClusterRecord.header(header)
             guard let body = try reader.take(length), ClusterRecord.checksum(body) == checksum
@@ -93,6 +103,9 @@ struct ClusterFile: Sendable {
             if try ClusterRecord.subject(of: body) == .baseEnd {
                 extent.base = extent.whole
             } else {
+                if extent.base == 0, case .service = try ClusterRecord.subject(of: body) {
+                    extent.services += 1
+                }
                 try visit(body, checksum)
             }
         }
@@ -115,7 +128,7 @@ struct ClusterFile: Sendable {
             // It is about to be replaced.
             extent = nil
         }
-        guard let extent else { return try replace(recording) }
+        guard let extent, !extent.outgrows(recording) else { return try replace(recording) }
         var news: [UInt8] = []
         func compare(_ record: ClusterRecord) throws -> Bool {
             let start = news.count
@@ -145,6 +158,7 @@ struct ClusterFile: Sendable {
         of recording: ClusterRecording,
         to extent: Extent
     ) throws -> Extent {
+        if extent.outgrows(recording) { return try replace(recording) }
         var news: [UInt8] = []
         if facts { try recording.facts.append(to: &news) }
         for name in names {
@@ -166,13 +180,14 @@ struct ClusterFile: Sendable {
             throw ClientError("another program has shortened the file")
         }
         let whole = extent.whole + news.count
-        return Extent(base: extent.base, whole: whole, size: whole)
+        return Extent(base: extent.base, whole: whole, size: whole, services: extent.services)
     }
 
     /// Writes a new base, in pieces.
     private func replace(_ recording: ClusterRecording) throws -> Extent {
         mkdir(path.split(separator: "/").dropLast().reduce("") { $0 + "/" + $1 }, 0o700)
         var written = 0
+        var services = 0
         try WholeFile.replace(path) { write in
             var pending = head
             func add(_ record: ClusterRecord) throws {
@@ -186,11 +201,14 @@ struct ClusterFile: Sendable {
                 pending.removeAll(keepingCapacity: true)
             }
             try add(recording.facts)
-            for name in recording.names { try add(recording.record(of: name)) }
+            for name in recording.names {
+                try add(recording.record(of: name))
+                services += 1
+            }
             try add(.baseEnd)
             try flush()
         }
-        return Extent(base: written, whole: written, size: written)
+        return Extent(base: written, whole: written, size: written, services: services)
     }
 
     private static func require(_ count: Int) throws(ClientError) {

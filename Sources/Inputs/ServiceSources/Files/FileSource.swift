@@ -2,6 +2,7 @@ import Dispatch
 import Glibc
 package import ServiceModel
 import Synchronization
+import SystemCalls
 
 /// Services from the manifests in a directory (or one file), watched for changes.
 ///
@@ -16,8 +17,10 @@ package final class FileSource: @unchecked Sendable {
     static let quietTime = DispatchTimeInterval.milliseconds(100)
     /// A file modified this recently and not closed by its writer may be incomplete.
     static let settlingNanoseconds: Int64 = 1_000_000_000
+    /// How long a directory that has appeared is left to be filled.
+    static let fillingTime = DispatchTimeInterval.seconds(1)
     /// How often to check what inotify does not report.
-    static let lookInterval = DispatchTimeInterval.seconds(1)
+    static let lookInterval = Duration.seconds(1)
 
     private let files: ManifestFiles
     private var copies: LastGoodCopies?
@@ -38,7 +41,8 @@ package final class FileSource: @unchecked Sendable {
     private var missing: [String: UInt64] = [:]
     /// Why an existing directory cannot be watched.
     private var watchIssue: ObjectIssue?
-    private var timer: (any DispatchSourceTimer)?
+    /// Calls `look`.
+    private var poller: PollingThread?
     private var scanIsPlanned = false
     private var vanishing = VanishingFiles()
     private var isReadable = false
@@ -116,8 +120,7 @@ package final class FileSource: @unchecked Sendable {
     package var problem: ObjectIssue? { looked.withLock { $0.problem } }
 
     private func stop() {
-        timer?.cancel()
-        timer = nil
+        poller = nil
         watch = nil
         continuation = nil
     }
@@ -129,11 +132,10 @@ package final class FileSource: @unchecked Sendable {
         openWatch()
         runScan()
         if isReadable { looked.withLock { $0.at = .now } }
-        let timer = DispatchSource.makeTimerSource(queue: queue)
-        timer.schedule(deadline: .now() + Self.lookInterval, repeating: Self.lookInterval)
-        timer.setEventHandler { [weak self] in self?.look() }
-        timer.resume()
-        self.timer = timer
+        poller = PollingThread(every: Self.lookInterval) { [weak self] in
+            // A queue without work runs this on the thread that asks.
+            self?.queue.sync { self?.look() }
+        }
     }
 
     /// Without a watch afterwards, the directory does not exist or `watchIssue` gives the reason.
@@ -176,14 +178,14 @@ package final class FileSource: @unchecked Sendable {
             openWatch()
             if watch == nil, watchIssue == nil {
                 // The directory does not exist; scan only if it has just appeared.
-                if isReadable { planScan(after: Self.lookInterval) }
+                if isReadable { planScan(after: Self.fillingTime) }
                 return
             }
             if wasPolling {
                 runScan()
             } else {
                 // A recreated directory needs time to be filled.
-                planScan(after: Self.lookInterval)
+                planScan(after: Self.fillingTime)
             }
         } else if !isReadable || links.contains(where: hasChanged) {
             runScan()

@@ -1,0 +1,101 @@
+import Dataplane
+import DataplaneModel
+import Synchronization
+import SystemCalls
+import Testing
+
+/// What the dataplane notices between passes.
+extension DataplaneTests {
+    /// What a watch of the dataplane reports.
+    private struct Reports {
+        let stream: AsyncStream<Void>
+        let task: Task<Void, Never>
+
+        /// Until the task is cancelled; the stream ends with it.
+        init(_ dataplane: Dataplane, every interval: Duration) {
+            let (stream, continuation) = AsyncStream.makeStream(of: Void.self)
+            self.stream = stream
+            task = Task {
+                await dataplane.watch(every: interval) { continuation.yield() }
+                continuation.finish()
+            }
+        }
+
+        var count: Int { get async { await stream.reduce(0) { count, _ in count + 1 } } }
+    }
+
+    @Test(
+        "A watch looks in its interval, and reports what a look would find",
+        .timeLimit(.minutes(2))
+    )
+    func watch() async throws {
+        let dataplane = try await dataplane()
+        let reports = Reports(dataplane, every: .milliseconds(1))
+        var next = reports.stream.makeAsyncIterator()
+        ipv6.with { $0.drifted = true }
+        #expect(await next.next() != nil)
+        #expect(await dataplane.look().hasDrifted)
+        ipv6.with { $0.drifted = false }
+        reports.task.cancel()
+        while await next.next() != nil {}
+        let error = DataplaneError(kind: .busy, operation: "test", subject: "", errno: 11)
+        ipv4.with { $0.lookError = error }
+        let failing = Reports(dataplane, every: .milliseconds(1))
+        var failure = failing.stream.makeAsyncIterator()
+        #expect(await failure.next() != nil)
+        failing.task.cancel()
+        #expect(await dataplane.look().driftError == error)
+    }
+
+    @Test(
+        "A quiet watch reports nothing, does due work, and ends at once when it is cancelled",
+        .timeLimit(.minutes(2))
+    )
+    func quietWatch() async throws {
+        let dataplane = try await dataplane()
+        let quiet = Reports(dataplane, every: .milliseconds(1))
+        while ipv4.with({ $0.dueWork }) < 5 { await Task.yield() }
+        quiet.task.cancel()
+        #expect(await quiet.count == 0)
+        // Neither a watch that waits for long nor one that has not begun keeps its task.
+        let long = Reports(dataplane, every: .seconds(Int64.max))
+        await dataplane.answer()
+        long.task.cancel()
+        #expect(await long.count == 0)
+        let early = Reports(dataplane, every: .seconds(3600))
+        early.task.cancel()
+        #expect(await early.count == 0)
+    }
+
+    @Test("What the kernel announces is looked at at once", .timeLimit(.minutes(2)))
+    func announcements() async throws {
+        let dataplane = try await dataplane()
+        let alarm = try Alarm()
+        ipv6.with { $0.announcements = [alarm.descriptor] }
+        let reports = Reports(dataplane, every: .seconds(3600))
+        ipv6.with { $0.drifted = true }
+        alarm.set()
+        var next = reports.stream.makeAsyncIterator()
+        #expect(await next.next() != nil)
+        // Jobs are done while it waits.
+        for _ in 0..<100 { await dataplane.answer() }
+        reports.task.cancel()
+        #expect(await next.next() == nil)
+    }
+
+    @Test("Announcements without end are looked at in the interval", .timeLimit(.minutes(2)))
+    func steadyAnnouncements() async throws {
+        let dataplane = try await dataplane()
+        let alarm = try Alarm()
+        alarm.set()
+        ipv4.with { $0.announcements = [alarm.descriptor] }
+        let began = ContinuousClock.now
+        let reports = Reports(dataplane, every: .milliseconds(50))
+        while ContinuousClock.now - began < .milliseconds(500) { await Task.yield() }
+        reports.task.cancel()
+        _ = await reports.count
+        // Every other look is one of the interval; each is work for the family and for its leftovers.
+        let passed = Int((ContinuousClock.now - began) / .milliseconds(50))
+        #expect(ipv4.with { $0.dueWork } <= 4 * (passed + 1))
+    }
+}

@@ -1,0 +1,63 @@
+import Glibc
+import Synchronization
+import SystemCalls
+import Testing
+
+@Suite("A thread that polls", .timeLimit(.minutes(2)))
+struct PollingThreadTests {
+    /// Ends the stream with the object that the thread's function refers to.
+    private final class Witness: Sendable {
+        let calls: AsyncStream<pthread_t>.Continuation
+
+        init(_ calls: AsyncStream<pthread_t>.Continuation) { self.calls = calls }
+        deinit { calls.finish() }
+    }
+
+    private func start() -> (thread: PollingThread, calls: AsyncStream<pthread_t>) {
+        let (calls, continuation) = AsyncStream.makeStream(of: pthread_t.self)
+        let witness = Witness(continuation)
+        let thread = PollingThread(every: .milliseconds(1)) { witness.calls.yield(pthread_self()) }
+        return (thread, calls)
+    }
+
+    @Test("All calls are on one thread, which ends when it is asked to")
+    func stop() async {
+        let (thread, calls) = start()
+        var threads: Set<pthread_t> = []
+        var count = 0
+        for await caller in calls {
+            threads.insert(caller)
+            count += 1
+            if count == 10 { thread.stop() }
+        }
+        #expect(threads.count == 1 && count >= 10)
+    }
+
+    @Test("It ends with its owner")
+    func owner() async {
+        var (thread, calls): (PollingThread?, AsyncStream<pthread_t>) = start()
+        var count = 0
+        for await _ in calls {
+            count += 1
+            if count == 3 { thread = nil }
+        }
+        #expect(thread == nil && count >= 3)
+    }
+
+    @Test("An alarm can be read until it is cleared, however often it was set")
+    func alarm() throws {
+        let alarm = try Alarm()
+        func isSet() -> Bool {
+            var file = pollfd(fd: alarm.descriptor, events: Int16(POLLIN), revents: 0)
+            return poll(&file, 1, 0) == 1
+        }
+        #expect(!isSet())
+        for _ in 0..<3 { alarm.set() }
+        #expect(isSet())
+        alarm.clear()
+        #expect(!isSet())
+        // More than the socket takes.
+        for _ in 0..<10_000 { alarm.set() }
+        #expect(isSet())
+    }
+}
