@@ -10,11 +10,16 @@ struct KubernetesManifestTests {
         #filePath.split(separator: "/").dropLast(3).reduce("") { $0 + "/" + $1 }
         + "/config/kubernetes"
 
+    /// All files with objects.
+    private static func files() throws -> [String] {
+        try FileManager.default.contentsOfDirectory(atPath: directory)
+            .filter { $0.hasSuffix(".yaml") && $0 != "kustomization.yaml" }
+    }
+
     /// All objects by kind.
     private static func objects() throws -> [String: Fields] {
         var objects: [String: Fields] = [:]
-        let names = try FileManager.default.contentsOfDirectory(atPath: directory)
-        for name in names where name.hasSuffix(".yaml") {
+        for name in try files() {
             let text = try String(contentsOfFile: "\(directory)/\(name)", encoding: .utf8)
             for document in YAMLText.documents(text) {
                 let fields = try Fields(document.get())
@@ -55,6 +60,20 @@ struct KubernetesManifestTests {
         let labels = try set.fields("template")?.fields("metadata")?.fields("labels")
         #expect(try selected?.string("app.kubernetes.io/name") == "fairlead")
         #expect(try labels?.string("app.kubernetes.io/name") == "fairlead")
+    }
+
+    @Test("The kustomization has all files, and names the image of the pod")
+    func kustomization() throws {
+        let text = try String(
+            contentsOfFile: "\(Self.directory)/kustomization.yaml",
+            encoding: .utf8
+        )
+        let fields = try Fields(try #require(YAMLText.documents(text).first).get())
+        #expect(try fields.strings("resources").map(\.text).sorted() == Self.files().sorted())
+        let image = try #require(try Self.container().container.string("image"))
+        let named = try Fields(try #require(try fields.list("images").first).value)
+        #expect(try named.string("name") == image.split(separator: ":").first.map(String.init))
+        #expect(try named.string("newTag") == image.split(separator: ":").last.map(String.init))
     }
 
     @Test("The role allows what is asked of the API server, and nothing else")
