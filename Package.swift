@@ -143,7 +143,13 @@ let package = Package(
             pkgConfig: "yaml-0.1",
             providers: [.apt(["libyaml-dev"])]
         ),
-        .systemLibrary(name: "CNetlink", path: "Sources/C/CNetlink"),
+        // Requires libnl-3.0, whose flags come with it.
+        .systemLibrary(
+            name: "CNetlink",
+            path: "Sources/C/CNetlink",
+            pkgConfig: "libnl-genl-3.0",
+            providers: [.apt(["libnl-3-dev", "libnl-genl-3-dev"])]
+        ),
         .systemLibrary(name: "CSpawn", path: "Sources/C/CSpawn"),
 
         // The models: values, no I/O.
@@ -179,8 +185,7 @@ let package = Package(
             .kernel,
             "Netlink",
             [
-                "Addressing", "DataplaneModel", "HostFacts", "CIPTables", "CNetlink",
-                "SystemCalls",
+                "Addressing", "DataplaneModel", "HostFacts", "CNetlink",
             ],
             unsafe
         ),

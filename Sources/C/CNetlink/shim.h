@@ -1,6 +1,7 @@
-/* Kernel interfaces spoken over netlink: numbers and structures only, no library behind them. A
-   header that is included here is not included by CIPTables, also not by another header: Swift
-   would find what it declares in one of the two modules only, and not say in which.
+/* libnl with its generic netlink part, and the numbers and structures of the kernel interfaces that are
+   spoken over netlink. A header that is included here is not included by CIPTables, also not by
+   another header: Swift would find what it declares in one of the two modules only, and not say in
+   which.
    <net/if.h> comes first: it and <linux/if.h> define the same structs unless the C library's is
    seen before. */
 #include <net/if.h>
@@ -19,6 +20,13 @@
 #include <linux/netfilter/xt_set.h>
 #include <linux/netlink.h>
 #include <linux/rtnetlink.h>
+#include <netlink/attr.h>
+#include <netlink/errno.h>
+#include <netlink/genl/ctrl.h>
+#include <netlink/genl/genl.h>
+#include <netlink/msg.h>
+#include <netlink/netlink.h>
+#include <netlink/socket.h>
 
 /* What rules say of sets, as CIPTables has it for other matches and targets. */
 #define FAIRLEAD_FIELD(type, field) type##_##field = offsetof(struct type, field)
