@@ -150,6 +150,12 @@ let package = Package(
             pkgConfig: "libnl-genl-3.0",
             providers: [.apt(["libnl-3-dev", "libnl-genl-3-dev"])]
         ),
+        .systemLibrary(
+            name: "CIPSet",
+            path: "Sources/C/CIPSet",
+            pkgConfig: "libipset",
+            providers: [.apt(["libipset-dev"])]
+        ),
         .systemLibrary(name: "CSpawn", path: "Sources/C/CSpawn"),
 
         // The models: values, no I/O.
@@ -208,7 +214,7 @@ let package = Package(
             .kernel,
             "XTables",
             [
-                "Addressing", "DataplaneModel", "HostFacts", "CIPTables", "CNetlink",
+                "Addressing", "DataplaneModel", "HostFacts", "CIPTables", "CIPSet",
                 "SystemCalls", systemPackage,
             ],
             unsafe
@@ -216,7 +222,10 @@ let package = Package(
         room(
             .kernel,
             "IPSets",
-            ["Addressing", "DataplaneModel", "HostFacts", "Netlink", "XTables", "CNetlink"],
+            [
+                "Addressing", "DataplaneModel", "HostFacts", "Netlink", "XTables", "CIPSet",
+                "CNetlink",
+            ],
             unsafe
         ),
         room(
@@ -448,8 +457,8 @@ let package = Package(
             [
                 "Addressing", "ServiceModel", "DataplaneModel", "Planning", "ProxyModes",
                 "HostFacts", "Netlink", "NodeAddresses", "Conntrack", "XTables", "IPSets",
-                "NFTables", "IPVS", "KubeProxyRemoval", "HostChecks", "Dataplane", "TestSupport",
-                "CSpawn",
+                "NFTables", "IPVS", "KubeProxyRemoval", "HostChecks", "Dataplane", "SystemCalls",
+                "TestSupport", "CSpawn",
             ]
         ),
         tests("AnnotatedYAMLTests", ["AnnotatedYAML", "PrintableText"]),
