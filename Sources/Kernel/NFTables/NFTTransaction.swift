@@ -160,8 +160,8 @@ package struct NFTTransaction {
             begin(message, flags: flags)
             batch.text(NFTA_SET_ELEM_LIST_SET, set.text)
             let list = batch.openNested(NFTA_SET_ELEM_LIST_ELEMENTS.rawValue)
-            let start = batch.bytes.count
-            while let element = rest.first, batch.bytes.count - start < Self.listLimit {
+            let start = batch.byteCount
+            while let element = rest.first, batch.byteCount - start < Self.listLimit {
                 batch.append(element, layout, withData: withData)
                 rest.removeFirst()
             }

@@ -97,12 +97,12 @@ public struct NetlinkBytes {
     @usableFromInline
     func attribute(at place: Int) -> (type: Int, value: Range<Int>, next: Int)? {
         unsafe storage.withUnsafeBytes { bytes in
-            guard place < range.upperBound, let base = unsafe bytes.baseAddress else { return nil }
+            guard place < range.upperBound, let base = bytes.baseAddress else { return nil }
             let start = unsafe base + place
             let head = unsafe start.assumingMemoryBound(to: nlattr.self)
             var left = Int32(clamping: range.upperBound - place)
             guard unsafe nla_ok(head, left) != 0 else { return nil }
-            let value = unsafe nla_data(head) - UnsafeMutableRawPointer(mutating: base)
+            let value = unsafe UnsafeRawPointer(nla_data(head)) - base
             let next = unsafe UnsafeRawPointer(nla_next(head, &left)) - base
             let length = Int(unsafe nla_len(head))
             return (Int(unsafe nla_type(head)), value..<(value + length), next)
@@ -112,11 +112,11 @@ public struct NetlinkBytes {
     /// The value of an attribute, the first one if there are several; nil if there is none.
     public func attribute(_ wanted: some BinaryInteger) -> NetlinkBytes? {
         unsafe storage.withUnsafeBytes { bytes in
-            guard !range.isEmpty, let base = unsafe bytes.baseAddress else { return nil }
+            guard !range.isEmpty, let base = bytes.baseAddress else { return nil }
             let first = unsafe (base + range.lowerBound).assumingMemoryBound(to: nlattr.self)
             let count = Int32(clamping: range.count)
             guard let found = unsafe nla_find(first, count, Int32(wanted)) else { return nil }
-            let value = unsafe nla_data(found) - UnsafeMutableRawPointer(mutating: base)
+            let value = unsafe UnsafeRawPointer(nla_data(found)) - base
             return NetlinkBytes(storage, value..<(value + Int(unsafe nla_len(found))))
         }
     }

@@ -157,7 +157,9 @@ package struct NetlinkSocket: ~Copyable {
                     return
                 case UInt16(NLMSG_DONE):
                     let code = message.payload.number(Int32.self)
-                    guard code >= 0 else { throw error(-code, nil) }
+                    guard code >= 0 else {
+                        throw error(-code, Refusal(0, -code, message).message)
+                    }
                     guard !interrupted || !unlessChanged else {
                         throw error(EAGAIN, "changed while it was read")
                     }
@@ -200,11 +202,12 @@ package struct NetlinkSocket: ~Copyable {
 
 extension NetlinkSocket.Refusal {
     /// From an answer `NLMSG_ERROR`, which has its attributes behind the error number and the header
-    /// of the refused message.
+    /// of the refused message, or `NLMSG_DONE`, which has no header there.
     package init(_ index: Int, _ errno: Int32, _ answer: NetlinkMessage) {
         self.init(index: index, errno: errno)
         guard answer.flags & UInt16(NLM_F_ACK_TLVS) != 0 else { return }
-        let attributes = answer.payload.dropFirst(4 + 16)
+        let header = answer.type == UInt16(NLMSG_DONE) ? 0 : 16
+        let attributes = answer.payload.dropFirst(4 + header)
         message = attributes.attribute(NLMSGERR_ATTR_MSG.rawValue)?.text
         offset = attributes.attribute(NLMSGERR_ATTR_OFFS.rawValue).map {
             Int($0.number(UInt32.self))
