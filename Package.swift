@@ -421,6 +421,16 @@ let package = Package(
             ]
         ),
 
+        // What scripts/memcheck runs.
+        support(
+            "LibraryEdge",
+            [
+                "Addressing", "DataplaneModel", "HostFacts", "Netlink", "IPSets", "XTables",
+                "CNetlink",
+            ]
+        ),
+        program("fairlead-memcheck", path: "Benchmarks/fairlead-memcheck", ["LibraryEdge"]),
+
         support(
             "TestSupport",
             [
@@ -458,7 +468,7 @@ let package = Package(
                 "Addressing", "ServiceModel", "DataplaneModel", "Planning", "ProxyModes",
                 "HostFacts", "Netlink", "NodeAddresses", "Conntrack", "XTables", "IPSets",
                 "NFTables", "IPVS", "KubeProxyRemoval", "HostChecks", "Dataplane", "SystemCalls",
-                "TestSupport", "CSpawn",
+                "TestSupport", "LibraryEdge", "CSpawn",
             ]
         ),
         tests("AnnotatedYAMLTests", ["AnnotatedYAML", "PrintableText"]),

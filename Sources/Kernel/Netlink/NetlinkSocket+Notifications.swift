@@ -3,13 +3,16 @@ package import DataplaneModel
 import Glibc
 
 extension NetlinkSocket {
-    /// A socket that receives the notifications of some groups, from here on.
+    /// A socket that receives the notifications of some groups, from here on; `receiveBuffer` is how many
+    /// bytes of them wait to be received before the kernel drops some.
     package static func listening(
         _ protocolNumber: Int32,
-        to groups: [UInt32]
+        to groups: [UInt32],
+        receiveBuffer: Int32 = 4 << 20
     ) throws(DataplaneError) -> NetlinkSocket {
         let subsystem = protocolNumber == NETLINK_ROUTE ? "rtnetlink" : "nfnetlink"
         let socket = try NetlinkSocket(protocolNumber, name: "\(subsystem) notifications")
+        socket.handle.set(SOL_SOCKET, SO_RCVBUFFORCE, receiveBuffer)
         for group in groups { try socket.listen(group, true) }
         return socket
     }
