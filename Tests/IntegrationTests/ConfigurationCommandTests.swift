@@ -43,6 +43,33 @@ struct ConfigurationCommandTests {
         }
     }
 
+    @Test("`config fields` shows a field, a section or all, as text and as JSON")
+    func fields() throws {
+        let field = try fairlead("config", "fields", "node.zone")
+        #expect(
+            field.output == """
+                node.zone: ""
+                    Matched against the zone hints of endpoints. Empty: no zone.
+                    Values: text, or empty
+
+                """
+        )
+        let section = try fairlead("config", "fields", "reconcile")
+        #expect(section.output.hasPrefix("reconcile:\n"))
+        #expect(section.output.contains("\nreconcile.minInterval: "))
+        #expect(!section.output.contains("node."))
+        let all = try fairlead("config", "fields", "-o", "json")
+        let list = try #require(
+            try JSONSerialization.jsonObject(with: Data(all.output.utf8)) as? [[String: Any]]
+        )
+        let mode = try #require(list.first { $0["path"] as? String == "mode" })
+        #expect(mode["default"] as? String == "iptables")
+        #expect(mode["needsRestart"] as? Bool == true)
+        let unknown = try fairlead("config", "fields", "nod")
+        #expect(unknown.status == 1)
+        #expect(unknown.output.contains("\"nod\" is not a field of the configuration"))
+    }
+
     @Test(
         "A relative kubeconfig begins at the working directory, in kube-proxy's file and as a flag"
     )

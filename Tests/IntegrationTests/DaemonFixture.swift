@@ -152,6 +152,23 @@ final class DaemonFixture {
         try start(after: seal, by: ["unshare", "--mount", "--propagation", "private"])
     }
 
+    /// As the first process of a container; `daemon` is its parent. Returns its process number outside.
+    func startAsFirstProcess() throws -> pid_t {
+        try start(after: "", by: ["unshare", "--pid", "--fork", "--kill-child"])
+        let parent = daemon?.pid ?? 0
+        var child: pid_t?
+        try wait(for: "first process") {
+            child =
+                (try? String(
+                    contentsOfFile: "/proc/\(parent)/task/\(parent)/children",
+                    encoding: .utf8
+                ))
+                .flatMap { $0.split(separator: " ").first }.flatMap { pid_t($0) }
+            return child != nil
+        }
+        return child ?? 0
+    }
+
     private func start(after preparation: String, by wrapper: [String]) throws {
         daemon = try LabProcess(
             wrapper + [

@@ -35,6 +35,20 @@ extension KernelSuites {
             #expect(try manager.next("STOPPING=1") == "STOPPING=1")
         }
 
+        @Test(
+            "As the first process of a container it ends when asked to",
+            arguments: [SIGTERM, SIGINT]
+        )
+        func firstProcess(_ signal: Int32) throws {
+            let fixture = try DaemonFixture(mode: "nftables", servers: false)
+            try fixture.write(LifeScript.web(1))
+            let first = try fixture.startAsFirstProcess()
+            try fixture.waitUntilApplied()
+            kill(first, signal)
+            try wait(fixture) { $0.contains("Stopping; the rules stay") }
+            #expect(try fixture.daemon?.finish().status == 0)
+        }
+
         @Test("A refused reload ends, says so beside the last pass, and is reported once")
         func refusedReload() throws {
             let fixture = try DaemonFixture(

@@ -37,7 +37,9 @@ package struct Daemon: Sendable {
         let mailbox = Mailbox()
         // A hangup would end the daemon by default. A stop does so until the loop runs, but not for process
         // 1 of a container, which the kernel spares signals without a handler.
-        let early = Signals(getpid() == 1 ? [SIGHUP, SIGTERM, SIGINT] : [SIGHUP], into: mailbox)
+        let stops = [SIGTERM, SIGINT]
+        let isFirstProcess = getpid() == 1
+        let early = Signals([SIGHUP] + (isFirstProcess ? stops : []), into: mailbox)
         defer { early.cancel() }
         let loaded = try load()
         let settings = LogSettings(Self.logSettings(loaded.configuration.log, environment))
@@ -54,8 +56,8 @@ package struct Daemon: Sendable {
             loaded.configuration,
             loop.serviceManager.watchdogInterval
         )
-        let signals = Signals([SIGTERM, SIGINT], into: mailbox)
-        defer { signals.cancel() }
+        let late = Signals(isFirstProcess ? [] : stops, into: mailbox)
+        defer { late.cancel() }
         await withDiscardingTaskGroup { group in
             group.addTask { await view.keepListening(logger) }
             group.addTask { await feeds.follow(into: mailbox) }

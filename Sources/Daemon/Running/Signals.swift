@@ -3,6 +3,9 @@ import Glibc
 import Reconciling
 
 /// Sends a reload for SIGHUP and a stop for other signals, until cancelled.
+///
+/// A signal may have one source at a time: to ignore it by default, as the source needs, takes away the
+/// handler through which Dispatch learns of it for another.
 struct Signals {
     private let sources: [any DispatchSourceSignal]
 

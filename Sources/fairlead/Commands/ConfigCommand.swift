@@ -5,7 +5,7 @@ struct ConfigCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "config",
         abstract: "Work with configuration files.",
-        subcommands: [ConfigConvertCommand.self]
+        subcommands: [ConfigConvertCommand.self, ConfigFieldsCommand.self]
     )
 }
 

@@ -7,10 +7,15 @@ import ServiceModel
 /// Decodes one element of a `services:` list: a Service together with its endpoints, for use
 /// without a cluster. Unknown fields are rejected.
 enum ShortForm {
+    // docs/services.md describes these fields.
     static let fieldNames = [
         "name", "address", "addresses", "ports", "endpoints", "sessionAffinity",
         "externalTrafficPolicy", "internalTrafficPolicy", "externalIPs", "loadBalancer",
         "healthCheckNodePort", "scheduler", "forwarding", "healthCheck",
+    ]
+    static let portFieldNames = ["name", "port", "targetPort", "protocol", "nodePort"]
+    static let endpointFieldNames = [
+        "address", "port", "node", "zone", "ready", "serving", "terminating", "weight",
     ]
 
     /// `web` is in namespace `default`; `shop/web` includes its namespace.
@@ -92,7 +97,7 @@ enum ShortForm {
         var ports: [(port: ServicePort, target: PortNumber)] = []
         for (value, path) in try fields.list("ports") {
             let entry = try Fields(value, path: path)
-            try entry.refuseUnknown(["name", "port", "targetPort", "protocol", "nodePort"])
+            try entry.refuseUnknown(portFieldNames)
             let port = ServicePort(
                 name: try entry.portName(),
                 transport: try entry.transport(),
@@ -190,9 +195,7 @@ private struct ShortFormEndpoints {
     }
 
     private func endpoint(_ fields: Fields) throws(FieldError) -> Endpoint {
-        try fields.refuseUnknown([
-            "address", "port", "node", "zone", "ready", "serving", "terminating", "weight",
-        ])
+        try fields.refuseUnknown(ShortForm.endpointFieldNames)
         guard let address = try fields.address("address") else {
             throw fields.error("address", "is missing")
         }
