@@ -182,8 +182,20 @@ let package = Package(
             pkgConfig: "yaml-0.1",
             providers: [.apt(["libyaml-dev"])]
         ),
-        .systemLibrary(name: "CNetlink", path: "Sources/C/CNetlink"),
         .systemLibrary(name: "CMalloc", path: "Sources/C/CMalloc"),
+        // Requires libnl-3.0, whose flags come with it.
+        .systemLibrary(
+            name: "CNetlink",
+            path: "Sources/C/CNetlink",
+            pkgConfig: "libnl-genl-3.0",
+            providers: [.apt(["libnl-3-dev", "libnl-genl-3-dev"])]
+        ),
+        .systemLibrary(
+            name: "CIPSet",
+            path: "Sources/C/CIPSet",
+            pkgConfig: "libipset",
+            providers: [.apt(["libipset-dev"])]
+        ),
         .systemLibrary(name: "CSpawn", path: "Sources/C/CSpawn"),
 
         // The models: values, no I/O.
@@ -219,8 +231,7 @@ let package = Package(
             .kernel,
             "Netlink",
             [
-                "Addressing", "DataplaneModel", "HostFacts", "CIPTables", "CNetlink",
-                "SystemCalls",
+                "Addressing", "DataplaneModel", "HostFacts", "CNetlink",
             ],
             unsafe
         ),
@@ -243,7 +254,7 @@ let package = Package(
             .kernel,
             "XTables",
             [
-                "Addressing", "DataplaneModel", "HostFacts", "CIPTables", "CNetlink",
+                "Addressing", "DataplaneModel", "HostFacts", "CIPTables", "CIPSet",
                 "SystemCalls", systemPackage,
             ],
             unsafe
@@ -251,7 +262,10 @@ let package = Package(
         room(
             .kernel,
             "IPSets",
-            ["Addressing", "DataplaneModel", "HostFacts", "Netlink", "XTables", "CNetlink"],
+            [
+                "Addressing", "DataplaneModel", "HostFacts", "Netlink", "XTables", "CIPSet",
+                "CNetlink",
+            ],
             unsafe + small
         ),
         room(
@@ -457,6 +471,16 @@ let package = Package(
             ]
         ),
 
+        // What scripts/memcheck runs.
+        support(
+            "LibraryEdge",
+            [
+                "Addressing", "DataplaneModel", "HostFacts", "Netlink", "IPSets", "XTables",
+                "CNetlink",
+            ]
+        ),
+        program("fairlead-memcheck", path: "Benchmarks/fairlead-memcheck", ["LibraryEdge"]),
+
         support(
             "TestSupport",
             [
@@ -493,8 +517,8 @@ let package = Package(
             [
                 "Addressing", "ServiceModel", "DataplaneModel", "Planning", "ProxyModes",
                 "HostFacts", "Netlink", "NodeAddresses", "Conntrack", "XTables", "IPSets",
-                "NFTables", "IPVS", "KubeProxyRemoval", "HostChecks", "Dataplane", "TestSupport",
-                "CSpawn",
+                "NFTables", "IPVS", "KubeProxyRemoval", "HostChecks", "Dataplane", "SystemCalls",
+                "TestSupport", "LibraryEdge", "CSpawn",
             ]
         ),
         tests("AnnotatedYAMLTests", ["AnnotatedYAML", "PrintableText"]),

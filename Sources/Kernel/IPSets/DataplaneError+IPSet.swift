@@ -1,56 +1,45 @@
-import CNetlink
+import CIPSet
 import DataplaneModel
 import Glibc
 import HostFacts
 
+extension IPSetSession {
+    /// A refused request; `kind` is that of refused entries.
+    func error(
+        _ command: IPSetCommand,
+        _ errno: Int32,
+        of subject: String,
+        kind: IPSetKind? = nil
+    ) -> DataplaneError {
+        .ipset(command, subject, errno, text: text(of: errno, for: command), kind: kind)
+    }
+}
+
 extension DataplaneError {
-    /// A refused ipset request. Some codes depend on the type of set, which `type` is if it is known.
-    static func ipset(
+    /// A refused ipset request, with libipset's `text`. `kind` is that of refused entries: some codes depend
+    /// on it, and libipset knows only those of its own requests.
+    fileprivate static func ipset(
         _ command: IPSetCommand,
         _ subject: String,
         _ errno: Int32,
-        type: IPSetKind? = nil
+        text: String,
+        kind: IPSetKind? = nil
     ) -> DataplaneError {
-        var error = DataplaneError.system(command.name, subject, errno)
-        if let (kind, words) = common(errno) ?? special(errno, type) {
+        var error = DataplaneError.system(command.name, subject, errno, message: text)
+        if let (kind, words) = special(errno, kind) {
             error.kind = kind
             error.message = words
-        } else if errno >= Int32(IPSET_ERR_PRIVATE.rawValue) {
-            error.kind = .invalid
-            error.message = "refused by ipset"
-        } else if errno == ENOENT {
-            error.message = "there is no such set"
+        } else if errno > 0, let kind = Kind(ipset: ipset_errno(UInt32(errno))) {
+            error.kind = kind
         } else if errno == EPERM {
             error.message = "this needs the capability CAP_NET_ADMIN"
         }
         return error
     }
 
-    /// Codes that mean the same for all types (`enum ipset_errno`).
-    private static func common(_ errno: Int32) -> (Kind, String)? {
-        guard errno > 0 else { return nil }
-        return switch ipset_errno(UInt32(errno)) {
-        case IPSET_ERR_PROTOCOL: (.invalid, "the kernel does not understand the request")
-        case IPSET_ERR_FIND_TYPE:
-            (.unsupported, "the kernel lacks this type of set, or this revision of it")
-        case IPSET_ERR_MAX_SETS: (.other, "the kernel takes no more sets")
-        case IPSET_ERR_BUSY: (.busy, "in use by a rule, or being listed just now")
-        case IPSET_ERR_REFERENCED: (.busy, "in use by a rule")
-        case IPSET_ERR_EXIST_SETNAME2: (.notFound, "there is no set to swap with")
-        case IPSET_ERR_TYPE_MISMATCH: (.invalid, "sets of different types cannot be swapped")
-        case IPSET_ERR_EXIST: (.alreadyExists, "already so")
-        case IPSET_ERR_INVALID_CIDR: (.invalid, "a length of range that the set cannot hold")
-        case IPSET_ERR_INVALID_FAMILY: (.invalid, "an address family that the type does not have")
-        case IPSET_ERR_IPADDR_IPV4: (.invalid, "an IPv4 address was expected")
-        case IPSET_ERR_IPADDR_IPV6: (.invalid, "an IPv6 address was expected")
-        case IPSET_ERR_SKBINFO: (.invalid, "the set carries no marks")
-        default: nil
-        }
-    }
-
     /// Codes from `IPSET_ERR_TYPE_SPECIFIC` on.
-    private static func special(_ errno: Int32, _ type: IPSetKind?) -> (Kind, String)? {
-        switch type {
+    private static func special(_ errno: Int32, _ kind: IPSetKind?) -> (Kind, String)? {
+        switch kind {
         case nil: nil
         case .port:
             errno == Int32(IPSET_ERR_BITMAP_RANGE)
@@ -63,6 +52,22 @@ extension DataplaneError {
                 (.invalid, "a protocol that the set cannot hold")
             default: nil
             }
+        }
+    }
+}
+
+extension DataplaneError.Kind {
+    /// Of a code that means the same for all types; nil for numbers of system calls.
+    fileprivate init?(ipset code: ipset_errno) {
+        switch code {
+        case IPSET_ERR_FIND_TYPE: self = .unsupported
+        case IPSET_ERR_MAX_SETS: self = .other
+        case IPSET_ERR_BUSY, IPSET_ERR_REFERENCED: self = .busy
+        case IPSET_ERR_EXIST_SETNAME2: self = .notFound
+        case IPSET_ERR_EXIST: self = .alreadyExists
+        default:
+            guard code.rawValue >= IPSET_ERR_PRIVATE.rawValue else { return nil }
+            self = .invalid
         }
     }
 }

@@ -1,14 +1,16 @@
-import CNetlink
+import CIPSet
 
 /// A request of the ipset protocol, with its name in C for errors.
 struct IPSetCommand: Equatable {
-    let number: UInt16
+    let command: ipset_cmd
     let name: String
 
     private init(_ command: ipset_cmd, _ name: String) {
-        number = UInt16(command.rawValue)
+        self.command = command
         self.name = name
     }
+
+    var number: UInt16 { UInt16(command.rawValue) }
 
     static let protocolVersion = IPSetCommand(IPSET_CMD_PROTOCOL, "IPSET_CMD_PROTOCOL")
     static let type = IPSetCommand(IPSET_CMD_TYPE, "IPSET_CMD_TYPE")

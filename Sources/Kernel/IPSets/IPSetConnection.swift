@@ -1,150 +1,121 @@
 import Addressing
+import CIPSet
 import CNetlink
 import DataplaneModel
 import Glibc
 import HostFacts
 import Netlink
 
-/// A socket for ipset, in the network namespace of the thread that opened it.
+/// What the kernel is asked about sets, in the network namespace of the thread that opened it: by libipset,
+/// and for entries, of which there are many, by packed messages.
 struct IPSetConnection: ~Copyable {
     private let family: IPFamily
+    private var session: IPSetSession
     private var socket: NetlinkSocket
     private let entriesPerMessage: Int
-    /// 7, or 6 on kernels before 4.20.
-    private let version: UInt8
-    private var revisions: [IPSetKind: UInt8] = [:]
 
-    /// `newest` is the newest protocol version to use.
-    ///
     /// - Throws: `.unsupported` if the kernel has no ipset.
-    init(
-        _ family: IPFamily,
-        newest: UInt8 = UInt8(IPSET_PROTOCOL),
-        _ traffic: NetlinkTraffic
-    ) throws(DataplaneError) {
-        var socket = try NetlinkSocket(NETLINK_NETFILTER, name: "nfnetlink", traffic)
-        var batch = NetlinkBatch()
-        batch.begin(.protocolVersion, set: nil, version: newest)
-        let known: UInt8?
-        do throws(DataplaneError) {
-            known = try socket.request(&batch).first?.attributes.attribute(IPSET_ATTR_PROTOCOL)?
-                .number(UInt8.self)
-        } catch {
-            throw Self.absence(error)
+    init(_ family: IPFamily, _ traffic: NetlinkTraffic) throws(DataplaneError) {
+        let socket = try NetlinkSocket(NETLINK_NETFILTER, name: "nfnetlink", traffic)
+        let session = IPSetSession()
+        let failure = session.agree()
+        if failure != 0 {
+            throw Self.absence(session.error(.protocolVersion, failure, of: "ipset"))
         }
-        version = min(newest, known ?? UInt8(IPSET_PROTOCOL_MIN))
         self.family = family
+        self.session = session
         self.socket = socket
         entriesPerMessage = traffic.entriesPerMessage
     }
 
     /// nfnetlink answers EINVAL for a subsystem that it does not have.
     private static func absence(_ error: DataplaneError) -> DataplaneError {
-        let refusal = DataplaneError.ipset(.protocolVersion, "ipset", error.errno)
-        guard error.errno == EINVAL || error.kind == .unsupported else { return refusal }
+        guard error.errno == EINVAL || error.kind == .unsupported else { return error }
         let cure = Cure.missing("ip_set", "CONFIG_IP_SET")
-        return refusal.explained(as: .unsupported, "the kernel has no ipset: \(cure)")
+        return error.explained(as: .unsupported, "the kernel has no ipset: \(cure)")
     }
 
     static func subject(_ name: String) -> String { "set \(name)" }
 
     // MARK: - Reading
 
-    /// The headers of all sets of the namespace, foreign ones included.
-    mutating func headers() throws(DataplaneError) -> [IPSetHeader] {
-        try list(nil, headersOnly: true).compactMap { IPSetHeader($0) }
+    /// The headers of the sets for whose names `owns` is true, of either family.
+    mutating func headers(owns: (String) -> Bool) throws(DataplaneError) -> [IPSetHeader] {
+        let (names, failure) = session.names()
+        if failure != 0 { throw error(.list, failure, of: "sets") }
+        var found: [IPSetHeader] = []
+        for name in names.map(String.init) where owns(name) {
+            // Nil if it was destroyed meanwhile.
+            if let header = try header(of: name) { found.append(header) }
+        }
+        return found
     }
 
     /// Nil if there is no such set.
     mutating func header(of name: String) throws(DataplaneError) -> IPSetHeader? {
-        try list(name, headersOnly: true).lazy.compactMap { IPSetHeader($0) }.first
+        let (text, failure) = session.header(of: name)
+        // The kernel answers a refused list twice, and libipset takes the second answer for that to its next
+        // request.
+        if failure != 0 { session = IPSetSession() }
+        return switch failure {
+        case 0: IPSetHeader(text)
+        case ENOENT: nil
+        // Another program made a set of that name of which libipset knows too little.
+        case EPROTO: IPSetHeader(unreadable: name)
+        default: throw error(.list, failure, of: Self.subject(name))
+        }
     }
 
     /// A set with its entries; nil if there is no set of that name.
-    mutating func set(_ name: String) throws(DataplaneError) -> IPSet? {
-        var reader: IPSetReader?
-        for message in try list(name, headersOnly: false) {
-            if reader == nil, let header = IPSetHeader(message) {
-                reader = IPSetReader(header, family: family)
-            }
-            reader?.read(message)
-        }
-        return reader?.set
-    }
-
-    /// No messages if there is no set of that name.
-    private mutating func list(
-        _ name: String?,
-        headersOnly: Bool
-    ) throws(DataplaneError) -> [NetlinkMessage] {
+    mutating func set(_ header: IPSetHeader) throws(DataplaneError) -> IPSet? {
+        var reader = IPSetReader(header, family: family)
         var batch = NetlinkBatch()
-        batch.begin(.list, set: name, version: version, flags: UInt16(NLM_F_DUMP))
-        if headersOnly {
-            let flags = UInt32(IPSET_FLAG_LIST_HEADER.rawValue)
-            batch.attribute(batch.ordered(IPSET_ATTR_FLAGS), bigEndian: flags)
-        }
+        batch.begin(.list, set: header.name, flags: UInt16(NLM_F_DUMP))
         do throws(DataplaneError) {
-            return try socket.request(&batch)
+            for message in try socket.request(&batch) { reader.read(message) }
         } catch {
-            if error.errno == ENOENT { return [] }
-            throw .ipset(.list, name.map { Self.subject($0) } ?? "sets", error.errno)
+            if error.errno == ENOENT { return nil }
+            throw self.error(.list, error.errno, of: Self.subject(header.name))
         }
+        return reader.set
     }
 
-    /// The revision for new sets: the oldest one with all that we use, which most programs can list,
-    /// or the kernel's newest if that is older.
+    /// Checks that sets of a kind can be created.
     ///
     /// - Throws: `.unsupported` if the kernel lacks the type.
-    mutating func revision(of kind: IPSetKind) throws(DataplaneError) -> UInt8 {
-        if let known = revisions[kind] { return known }
-        var batch = NetlinkBatch()
-        batch.begin(.type, set: nil, version: version)
-        batch.attribute(IPSET_ATTR_TYPENAME, kind.rawValue)
-        batch.attribute(IPSET_ATTR_FAMILY, kind.number(of: family))
-        do throws(DataplaneError) {
-            let newest = try socket.request(&batch).first?.attributes
-                .attribute(IPSET_ATTR_REVISION)?.number(UInt8.self)
-            let revision = min(newest ?? kind.revision, kind.revision)
-            revisions[kind] = revision
-            return revision
-        } catch {
-            let subject = "sets of type \(kind.rawValue)"
-            let refusal = DataplaneError.ipset(.type, subject, error.errno)
-            guard refusal.kind == .unsupported else { throw refusal }
-            let cure = Cure.loadModule(kind.module).command
-            throw refusal.explained(as: .unsupported, "the kernel lacks them: \(cure)")
-        }
+    func require(_ kind: IPSetKind) throws(DataplaneError) {
+        let failure = session.ask(for: kind, family)
+        if failure == 0 { return }
+        let refusal = error(.type, failure, of: "sets of type \(kind.rawValue)")
+        guard refusal.kind == .unsupported else { throw refusal }
+        let cure = Cure.loadModule(kind.module).command
+        throw refusal.explained(as: .unsupported, "the kernel lacks them: \(cure)")
     }
 
     // MARK: - Changing
 
     /// Creates an empty set; returns 0 or the error number, EEXIST if there is one of that name.
-    mutating func create(_ name: String, like set: IPSet) throws(DataplaneError) -> Int32 {
-        let revision = try revision(of: set.kind)
-        var batch = NetlinkBatch()
-        let flags = UInt16(NLM_F_CREATE | NLM_F_EXCL)
-        batch.begin(.create, set: name, version: version, flags: flags)
-        batch.attribute(IPSET_ATTR_TYPENAME, set.kind.rawValue)
-        batch.attribute(IPSET_ATTR_REVISION, revision)
-        batch.attribute(IPSET_ATTR_FAMILY, set.kind.number(of: set.family))
-        batch.appendOptions(of: set)
-        return try perform(&batch)
+    ///
+    /// - Throws: `.unsupported` if the kernel lacks the type.
+    func create(_ name: String, like set: IPSet) throws(DataplaneError) -> Int32 {
+        let failure = session.create(name, like: set)
+        if failure == Int32(IPSET_ERR_FIND_TYPE.rawValue) { try require(set.kind) }
+        return failure
     }
 
     /// Swaps, renames or destroys; returns 0 or the error number.
-    mutating func perform(
-        _ command: IPSetCommand,
-        _ name: String,
-        _ second: String? = nil
-    ) throws(DataplaneError) -> Int32 {
-        var batch = NetlinkBatch()
-        batch.begin(command, set: name, version: version)
-        if let second { batch.attribute(IPSET_ATTR_SETNAME2, second) }
-        return try perform(&batch)
+    func perform(_ command: IPSetCommand, _ name: String, _ second: String? = nil) -> Int32 {
+        session.perform(command, name, second)
     }
 
-    private mutating func perform(_ batch: inout NetlinkBatch) throws(DataplaneError) -> Int32 {
-        try socket.transact(&batch).first?.errno ?? 0
+    /// A refused request; `kind` is known for refused entries.
+    func error(
+        _ command: IPSetCommand,
+        _ errno: Int32,
+        of subject: String,
+        kind: IPSetKind? = nil
+    ) -> DataplaneError {
+        session.error(command, errno, of: subject, kind: kind)
     }
 
     /// Adds or deletes entries, many in a message; `marks` are those of added entries in a set with
@@ -158,7 +129,7 @@ struct IPSetConnection: ~Copyable {
         var refused = RefusedEntries(of: entries)
         var batch = NetlinkBatch(reserving: 64 * entries.count + 256)
         for first in stride(from: 0, to: entries.count, by: entriesPerMessage) {
-            batch.begin(command, set: name, version: version)
+            batch.begin(command, set: name)
             // The kernel refuses a list without a line number; 0 is fine.
             batch.attribute(IPSET_ATTR_LINENO, UInt32(0))
             let list = batch.openNested(IPSET_ATTR_ADT)
@@ -191,7 +162,7 @@ struct IPSetConnection: ~Copyable {
     ) throws(DataplaneError) {
         var batch = NetlinkBatch(reserving: 160 * indexes.count)
         for index in indexes {
-            batch.begin(command, set: name, version: version)
+            batch.begin(command, set: name)
             batch.append(entries[index], mark: marks?[index])
         }
         for refusal in try socket.transact(&batch) {

@@ -1,5 +1,5 @@
 import Addressing
-import CNetlink
+import CIPSet
 import DataplaneModel
 import Glibc
 import HostFacts
@@ -43,7 +43,7 @@ struct IPSetEdit: ~Copyable {
     /// Rules see the old set until the new one is full, and then the new one.
     mutating func replace(_ set: IPSet) throws(DataplaneError) {
         let spare = Self.spareName(for: set.name)
-        let leftover = try connection.perform(.destroy, spare)
+        let leftover = connection.perform(.destroy, spare)
         // ENOENT is the normal case: no interrupted replacement left one.
         guard leftover == 0 || leftover == ENOENT else {
             fail(.destroy, IPSetName(spare), leftover)
@@ -58,7 +58,7 @@ struct IPSetEdit: ~Copyable {
         record(refused, .add, set.name, set.sortedEntries)
         // An incomplete set would be worse than the old content.
         guard refused.all == nil else {
-            _ = try connection.perform(.destroy, spare)
+            _ = connection.perform(.destroy, spare)
             return
         }
         if try putInPlace(spare, of: set.name) { report.operations += 1 }
@@ -73,10 +73,10 @@ struct IPSetEdit: ~Copyable {
         _ spare: String,
         of name: IPSetName
     ) throws(DataplaneError) -> Bool {
-        let swapped = try connection.perform(.swap, spare, name.text)
+        let swapped = connection.perform(.swap, spare, name.text)
         if swapped == 0 {
             // The old set has this name now.
-            let destroyed = try connection.perform(.destroy, spare)
+            let destroyed = connection.perform(.destroy, spare)
             guard destroyed != 0 else { return true }
             fail(.destroy, IPSetName(spare), destroyed)
             return false
@@ -84,18 +84,18 @@ struct IPSetEdit: ~Copyable {
         if swapped == Int32(IPSET_ERR_TYPE_MISMATCH.rawValue) {
             // The kernel does not swap sets of different types, so the old one has to go first, which
             // fails while a rule uses it.
-            let destroyed = try connection.perform(.destroy, name.text)
+            let destroyed = connection.perform(.destroy, name.text)
             guard destroyed == 0 else {
-                _ = try connection.perform(.destroy, spare)
+                _ = connection.perform(.destroy, spare)
                 fail(.destroy, name, destroyed, scope: .family)
                 return false
             }
         } else if swapped != Int32(IPSET_ERR_EXIST_SETNAME2.rawValue) {
-            _ = try connection.perform(.destroy, spare)
+            _ = connection.perform(.destroy, spare)
             fail(.swap, name, swapped)
             return false
         }
-        let renamed = try connection.perform(.rename, spare, name.text)
+        let renamed = connection.perform(.rename, spare, name.text)
         if renamed != 0 { fail(.rename, name, renamed) }
         return renamed == 0
     }
@@ -124,7 +124,9 @@ struct IPSetEdit: ~Copyable {
 
     /// Entries to be removed are still in the set, so it can be full although the plan fits.
     private mutating func grow(by update: IPSetChange.Update) throws(DataplaneError) {
-        guard var set = try connection.set(update.name.text) else {
+        guard let header = try connection.header(of: update.name.text),
+            var set = try connection.set(header)
+        else {
             fail(.add, update.name, ENOENT)
             return
         }
@@ -145,7 +147,7 @@ struct IPSetEdit: ~Copyable {
 
     /// Destroys a set; a failure if a rule uses it.
     mutating func destroy(_ name: IPSetName) throws(DataplaneError) {
-        let errno = try connection.perform(.destroy, name.text)
+        let errno = connection.perform(.destroy, name.text)
         // ENOENT: another program has destroyed it already.
         if errno == 0 || errno == ENOENT {
             report.operations += 1
@@ -173,10 +175,11 @@ struct IPSetEdit: ~Copyable {
             return
         }
         let set = IPSetConnection.subject(name.text)
-        let errors = refused.entries.map { index, errno in
+        var errors: [DataplaneError] = []
+        for (index, errno) in refused.entries {
             let entry = entries[index]
             let subject = "\(set), entry \(entry)"
-            return DataplaneError.ipset(command, subject, errno, type: entry.kind)
+            errors.append(connection.error(command, errno, of: subject, kind: entry.kind))
         }
         report.fail(errors, of: set)
     }
@@ -189,7 +192,7 @@ struct IPSetEdit: ~Copyable {
         scope: DataplaneError.Scope? = nil
     ) {
         let subject = IPSetConnection.subject(name.text)
-        var error = DataplaneError.ipset(command, subject, errno, type: kind)
+        var error = connection.error(command, errno, of: subject, kind: kind)
         // A set that stays too long does no harm; rules refer to one that is missing.
         error.scope = scope ?? (command == .destroy ? .object : .family)
         report.failures.append(error)

@@ -1,5 +1,5 @@
 import Addressing
-import CNetlink
+import CIPSet
 import DataplaneModel
 import Netlink
 
@@ -10,11 +10,12 @@ struct IPSetReader {
 
     init(_ header: IPSetHeader, family: IPFamily) {
         set = header.set(family)
-        isKnown = header.kind != nil
+        isKnown = header.isKnown
     }
 
     /// Adds the entries of one message.
     mutating func read(_ message: NetlinkMessage) {
+        if let header = message.attributes.attribute(IPSET_ATTR_DATA) { check(header) }
         // The entries of an unknown type have an unknown form.
         guard isKnown, let list = message.attributes.attribute(IPSET_ATTR_ADT) else {
             return
@@ -28,6 +29,16 @@ struct IPSetReader {
             } else {
                 set.hasUnexpectedProperty = true
             }
+        }
+    }
+}
+
+extension IPSetReader {
+    /// libipset prints all options of a set but `forceadd`, which is among its flags.
+    private mutating func check(_ header: NetlinkBytes) {
+        let flags = header.attribute(IPSET_ATTR_CADT_FLAGS).map { UInt32($0.network(4)) } ?? 0
+        if flags & UInt32(IPSET_FLAG_WITH_FORCEADD.rawValue) != 0 {
+            set.hasUnexpectedProperty = true
         }
     }
 }

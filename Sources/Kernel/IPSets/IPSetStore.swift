@@ -1,5 +1,5 @@
 package import Addressing
-import CNetlink
+import CIPSet
 package import DataplaneModel
 import Glibc
 import HostFacts
@@ -35,9 +35,9 @@ package final class IPSetStore {
     package func observe() throws(DataplaneError) -> [IPSetName: IPSet] {
         var connection = try IPSetConnection(family, traffic)
         var sets: [IPSetName: IPSet] = [:]
-        for header in try connection.headers() where owns(header.name) {
+        for header in try connection.headers(owns: owns) {
             // Nil if it was destroyed meanwhile.
-            if let set = try connection.set(header.name) { sets[set.name] = set }
+            if let set = try connection.set(header) { sets[set.name] = set }
         }
         return sets
     }
@@ -46,7 +46,16 @@ package final class IPSetStore {
     ///
     /// - Throws: `.unsupported` if the kernel has no ipset.
     package func indexes() throws(DataplaneError) -> SetIndexes {
-        try indexes(newestProtocol: UInt8(IPSET_PROTOCOL))
+        var connection = try IPSetConnection(family, traffic)
+        let socket = try XTablesSocket(.ipv4)
+        var found: [IPSetName: UInt16] = [:]
+        for header in try connection.headers(owns: owns) {
+            // The request that iptables makes, as libipset prints no numbers.
+            if let index = try socket.setIndex(of: header.name) {
+                found[IPSetName(header.name)] = index
+            }
+        }
+        return SetIndexes(found)
     }
 
     /// Creates, fills, enlarges and replaces sets, and adds entries; removals wait for `remove`.
@@ -100,11 +109,11 @@ extension IPSetStore {
     package static func missingKinds(
         _ family: IPFamily
     ) throws(DataplaneError) -> [(kind: IPSetKind, module: String)] {
-        var connection = try IPSetConnection(family, NetlinkTraffic())
+        let connection = try IPSetConnection(family, NetlinkTraffic())
         var missing: [(kind: IPSetKind, module: String)] = []
         for kind in IPSetKind.allCases {
             do throws(DataplaneError) {
-                _ = try connection.revision(of: kind)
+                try connection.require(kind)
             } catch {
                 guard error.errno == Int32(IPSET_ERR_FIND_TYPE.rawValue) else { throw error }
                 missing.append((kind, kind.module))
@@ -134,25 +143,11 @@ extension IPSetStore {
         // Headers are the same for either family.
         var connection = try IPSetConnection(.ipv4, NetlinkTraffic())
         var counts: [IPSetName: Occupancy] = [:]
-        for header in try connection.headers() where owns(header.name) {
+        for header in try connection.headers(owns: owns) {
             counts[IPSetName(header.name)] =
                 Occupancy(entries: header.elements, capacity: header.capacity)
         }
         return counts
-    }
-
-    func indexes(newestProtocol: UInt8) throws(DataplaneError) -> SetIndexes {
-        var connection = try IPSetConnection(family, newest: newestProtocol, traffic)
-        var found: [IPSetName: UInt16] = [:]
-        for header in try connection.headers() where owns(header.name) {
-            if let index = header.index {
-                found[IPSetName(header.name)] = index
-            } else if let index = try XTablesSocket(.ipv4).setIndex(of: header.name) {
-                // Protocol 6 has no numbers, so this uses the request that iptables makes.
-                found[IPSetName(header.name)] = index
-            }
-        }
-        return SetIndexes(found)
     }
 }
 

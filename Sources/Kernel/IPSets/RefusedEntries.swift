@@ -1,4 +1,4 @@
-import CNetlink
+import CIPSet
 import DataplaneModel
 import Glibc
 

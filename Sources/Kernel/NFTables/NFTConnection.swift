@@ -17,14 +17,11 @@ package final class NFTConnection {
 
     package init(_ family: IPFamily) throws(DataplaneError) {
         self.family = family
-        let opened = try NetlinkSocket(NETLINK_NETFILTER, name: "nf_tables")
-        // Otherwise it would have no port number before its first message.
-        try opened.bind()
-        socket = consume opened
+        socket = try NetlinkSocket(NETLINK_NETFILTER, name: "nf_tables")
     }
 
     /// The port number in notifications of what this connection changes.
-    func port() throws(DataplaneError) -> UInt32 { try socket.port() }
+    var port: UInt32 { socket.port }
 
     // MARK: - Reading
 

@@ -159,8 +159,8 @@ package struct NFTTransaction {
             begin(message, flags: flags)
             batch.text(NFTA_SET_ELEM_LIST_SET, set.text)
             let list = batch.openNested(NFTA_SET_ELEM_LIST_ELEMENTS.rawValue)
-            let start = batch.bytes.count
-            while batch.bytes.count - start < Self.listLimit, let element = rest.popFirst() {
+            let start = batch.byteCount
+            while batch.byteCount - start < Self.listLimit, let element = rest.popFirst() {
                 batch.append(element, layout, withData: withData)
             }
             batch.closeNested(list)

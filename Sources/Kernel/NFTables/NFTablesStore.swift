@@ -54,7 +54,7 @@ package final class NFTablesStore: KernelStore {
     private func connection() throws(DataplaneError) -> NFTConnection {
         if let openConnection { return openConnection }
         let opened = try NFTConnection(family)
-        monitor.ignore(port: try opened.port())
+        monitor.ignore(port: opened.port)
         openConnection = opened
         return opened
     }

@@ -2,62 +2,74 @@ import CNetlink
 
 /// Netlink messages, one behind the other, for one or more sends.
 ///
-/// Numbers are in host order unless a method says otherwise; attributes are padded to four bytes
-/// (`NLMSG_ALIGN`, `NLA_ALIGN`).
+/// libnl builds the message that was begun last; it goes behind the others when it is closed. Numbers are
+/// in host order unless a method says otherwise; attributes are padded to four bytes (`NLMSG_ALIGN`,
+/// `NLA_ALIGN`).
 public struct NetlinkBatch {
-    /// The messages, and zeros behind them for those to come: growing at each number would double the
-    /// cost of encoding.
-    @usableFromInline var storage: [UInt8]
-    @usableFromInline var end = 0
+    /// The closed messages.
+    private var storage: [UInt8] = []
     /// Where each message begins.
-    @usableFromInline private(set) var starts: [Int] = []
+    private(set) var starts: [Int] = []
+    private var isOpen = false
+    /// Copies of a batch share it, so only one of them may have an open message.
+    @usableFromInline let builder = NetlinkMessageBuilder()
 
     /// There is no message.
-    @inlinable
     public var isEmpty: Bool { starts.isEmpty }
-    /// The number of messages.
-    @inlinable
+    /// The number of messages, an open one included.
     public var count: Int { starts.count }
 
-    /// All messages.
-    public var bytes: ArraySlice<UInt8> { storage[..<end] }
+    /// The closed messages.
+    public var bytes: ArraySlice<UInt8> { storage[...] }
+    /// The number of bytes, those of an open message included.
+    public var byteCount: Int { storage.count + (isOpen ? builder.count : 0) }
 
     /// `capacity` is the number of bytes that fit before the buffer grows.
     public init(reserving capacity: Int = 1024) {
-        storage = [UInt8](repeating: 0, count: capacity)
+        storage.reserveCapacity(capacity)
     }
 
     /// Begins a message; the socket fills in its sequence number. `NLM_F_REQUEST` is implied.
     public mutating func begin(_ type: UInt16, flags: UInt16 = 0) {
         close()
-        starts.append(end)
-        append(UInt32(0))
-        append(type)
-        append(UInt16(NLM_F_REQUEST) | flags)
-        append(UInt32(0))
-        append(UInt32(0))
+        builder.begin(type, UInt16(NLM_F_REQUEST) | flags)
+        starts.append(storage.count)
+        isOpen = true
+    }
+
+    /// Begins a message of a generic netlink family.
+    public mutating func begin(
+        generic family: UInt16,
+        command: UInt8,
+        version: UInt8 = 1,
+        flags: UInt16 = 0
+    ) {
+        close()
+        builder.begin(generic: family, command, version, UInt16(NLM_F_REQUEST) | flags)
+        starts.append(storage.count)
+        isOpen = true
     }
 
     /// Ends the message that was begun last.
     public mutating func close() {
-        guard let start = starts.last else { return }
-        store(UInt32(end - start), at: start)
+        guard isOpen else { return }
+        builder.append(to: &storage)
+        isOpen = false
     }
 
     // MARK: - Parts of a message
 
-    /// A fixed header behind the netlink header, such as `struct genlmsghdr`.
-    @inlinable
+    /// A fixed header behind the netlink header, such as `struct nfgenmsg`.
     public mutating func append(_ raw: [UInt8]) {
-        copy(raw)
+        unsafe Self.copy(raw, builder.reserve(raw.count))
         pad()
     }
 
     /// A number in host order, without padding.
     @inlinable
     public mutating func append<Number: FixedWidthInteger & BitwiseCopyable>(_ number: Number) {
-        let place = advance(Number.bitWidth / 8)
-        store(number, at: place)
+        let place = unsafe builder.reserve(Number.bitWidth / 8)
+        unsafe place.storeBytes(of: number, as: Number.self)
     }
 
     /// A number in host order.
@@ -66,9 +78,8 @@ public struct NetlinkBatch {
         _ type: some BinaryInteger,
         _ value: Number
     ) {
-        header(type, Number.bitWidth / 8)
-        append(value)
-        pad()
+        let place = unsafe builder.attribute(UInt16(truncatingIfNeeded: type), Number.bitWidth / 8)
+        unsafe place.storeBytes(of: value, as: Number.self)
     }
 
     /// A number in network order.
@@ -77,43 +88,32 @@ public struct NetlinkBatch {
         _ type: some BinaryInteger,
         bigEndian value: Number
     ) {
-        // Numbers are stored least significant byte first, as on all supported hosts, so the swapped
-        // number comes out in network order.
+        // All supported hosts store the least significant byte first, so the swapped number comes out in
+        // network order.
         attribute(type, value.byteSwapped)
     }
 
     /// The bytes as they are.
-    @inlinable
     public mutating func attribute(_ type: some BinaryInteger, _ raw: [UInt8]) {
-        header(type, raw.count)
-        copy(raw)
-        pad()
+        unsafe Self.copy(raw, builder.attribute(UInt16(truncatingIfNeeded: type), raw.count))
     }
 
     /// The low `width` bytes of `value` in network order.
     @inlinable
     public mutating func attribute(_ type: some BinaryInteger, network value: UInt128, width: Int) {
-        header(type, width)
-        appendNetwork(value, width: width)
-        pad()
+        let place = unsafe builder.attribute(UInt16(truncatingIfNeeded: type), width)
+        unsafe Self.store(value, width, place)
     }
 
     /// The low `width` bytes of `value` in network order, without padding.
     @inlinable
     public mutating func appendNetwork(_ value: UInt128, width: Int) {
-        // Writes 16 bytes; those behind the first `width` are zeros, and overwritten by what follows.
-        let place = advance(16)
-        store((value << UInt128(128 - 8 * width)).byteSwapped, at: place)
-        end = place + width
+        unsafe Self.store(value, width, builder.reserve(width))
     }
 
     /// With its terminating zero.
-    @inlinable
     public mutating func attribute(_ type: some BinaryInteger, _ text: String) {
-        header(type, text.utf8.count + 1)
-        copy(text.utf8)
-        append(UInt8(0))
-        pad()
+        attribute(type, Array(text.utf8) + [0])
     }
 
     /// An attribute that holds what `body` appends. The kernel takes at most 64 KiB in one.
@@ -128,82 +128,51 @@ public struct NetlinkBatch {
     /// this returns.
     @inlinable
     public mutating func openNested(_ type: some BinaryInteger, isList: Bool = true) -> Int {
-        let start = end
-        header(UInt16(truncatingIfNeeded: type) | (isList ? nestedFlag : 0), 0)
-        return start
+        builder.openNested(UInt16(truncatingIfNeeded: type) | (isList ? nestedFlag : 0))
     }
 
     /// Closes the attribute that `openNested` returned.
     @inlinable
-    public mutating func closeNested(_ start: Int) {
-        let length = UInt16(truncatingIfNeeded: end - start)
-        store(length, at: start)
-    }
-
-    @inlinable
-    mutating func header(_ type: some BinaryInteger, _ length: Int) {
-        // Two numbers of two bytes, in one go.
-        let length = UInt16(truncatingIfNeeded: length + 4)
-        append(UInt32(length) | UInt32(UInt16(truncatingIfNeeded: type)) << 16)
-    }
+    public mutating func closeNested(_ start: Int) { builder.closeNested(start) }
 
     /// Fills up to the next multiple of four bytes.
-    @inlinable
-    public mutating func pad() { _ = advance(-end & 3) }
+    public mutating func pad() { builder.pad() }
+
+    private static func copy(_ raw: [UInt8], _ place: UnsafeMutableRawPointer) {
+        unsafe UnsafeMutableRawBufferPointer(start: place, count: raw.count).copyBytes(from: raw)
+    }
 
     @inlinable
-    mutating func copy(_ bytes: some Collection<UInt8>) {
-        var place = advance(bytes.count)
-        for byte in bytes {
-            storage[place] = byte
-            place += 1
+    static func store(_ value: UInt128, _ width: Int, _ place: UnsafeMutableRawPointer) {
+        let ordered = (value << UInt128(128 - 8 * width)).byteSwapped
+        unsafe withUnsafeBytes(of: ordered) { bytes in
+            let room = unsafe UnsafeMutableRawBufferPointer(start: place, count: width)
+            unsafe room.copyMemory(from: .init(rebasing: bytes[..<width]))
         }
     }
 
-    /// Reserves `count` more bytes, and returns where they begin.
-    @inlinable
-    mutating func advance(_ count: Int) -> Int {
-        let place = end
-        end += count
-        if end > storage.count {
-            storage += [UInt8](repeating: 0, count: end)
-        }
-        return place
-    }
-
-    /// A message with its header.
+    /// A closed message with its header.
     public func message(_ index: Int) -> NetlinkBytes {
-        let end = index + 1 < starts.count ? starts[index + 1] : self.end
+        let end = index + 1 < starts.count ? starts[index + 1] : storage.count
         return NetlinkBytes(storage, starts[index]..<end)
     }
 
     // MARK: - The socket's part
 
-    /// The first message asks for a dump, which ends with a message of its own.
-    public var isDump: Bool {
-        guard !starts.isEmpty else { return false }
-        let flags = UInt16(storage[6]) | UInt16(storage[7]) << 8
-        return flags & UInt16(NLM_F_DUMP) == UInt16(NLM_F_DUMP)
+    /// The first message, closed, asks for a dump, which ends with a message of its own.
+    var isDump: Bool {
+        guard !storage.isEmpty else { return false }
+        return message(0).number(UInt16.self, at: 6) & UInt16(NLM_F_DUMP) == UInt16(NLM_F_DUMP)
     }
 
-    /// Sets the sequence number of message `index`, and adds flags.
-    public mutating func stamp(_ index: Int, sequence: UInt32, flags: UInt16 = 0) {
+    /// Sets the sequence number of message `index`, which is closed, and adds flags.
+    mutating func stamp(_ index: Int, sequence: UInt32, flags: UInt16 = 0) {
         let start = starts[index]
-        store(sequence, at: start + 8)
-        if flags != 0 {
-            let present = UInt16(storage[start + 6]) | UInt16(storage[start + 7]) << 8
-            store(present | flags, at: start + 6)
-        }
-    }
-
-    @inlinable
-    mutating func store<Number: FixedWidthInteger & BitwiseCopyable>(
-        _ number: Number,
-        at place: Int
-    ) {
-        precondition(place + Number.bitWidth / 8 <= storage.count)
-        unsafe storage.withUnsafeMutableBytes {
-            unsafe $0.storeBytes(of: number.littleEndian, toByteOffset: place, as: Number.self)
+        unsafe storage.withUnsafeMutableBytes { bytes in
+            guard start + 16 <= bytes.count, let base = bytes.baseAddress else { return }
+            let header = unsafe (base + start).assumingMemoryBound(to: nlmsghdr.self)
+            unsafe header.pointee.nlmsg_seq = sequence
+            unsafe header.pointee.nlmsg_flags |= flags
         }
     }
 }

@@ -86,24 +86,38 @@ public struct NetlinkBytes {
     @inlinable
     public func forEachAttribute(_ body: (_ type: Int, _ value: NetlinkBytes) -> Void) {
         var place = range.lowerBound
-        while place + 4 <= range.upperBound {
-            let head = NetlinkBytes(storage, place..<range.upperBound)
-            let length = Int(head.number(UInt16.self))
-            guard length >= 4, place + length <= range.upperBound else { return }
-            let type = Int(head.number(UInt16.self, at: 2)) & attributeTypeMask
-            body(type, NetlinkBytes(storage, (place + 4)..<(place + length)))
-            place += (length + 3) & ~3
+        while let attribute = attribute(at: place) {
+            body(attribute.type, NetlinkBytes(storage, attribute.value))
+            place = attribute.next
         }
     }
 
-    /// The value of an attribute, the last one if there are several; nil if there is none.
-    @inlinable
+    /// The attribute that begins at `place`, and where the next one would; nil if none fits between there
+    /// and the end.
+    @usableFromInline
+    func attribute(at place: Int) -> (type: Int, value: Range<Int>, next: Int)? {
+        unsafe storage.withUnsafeBytes { bytes in
+            guard place < range.upperBound, let base = bytes.baseAddress else { return nil }
+            let start = unsafe base + place
+            let head = unsafe start.assumingMemoryBound(to: nlattr.self)
+            var left = Int32(clamping: range.upperBound - place)
+            guard unsafe nla_ok(head, left) != 0 else { return nil }
+            let value = unsafe UnsafeRawPointer(nla_data(head)) - base
+            let next = unsafe UnsafeRawPointer(nla_next(head, &left)) - base
+            let length = Int(unsafe nla_len(head))
+            return (Int(unsafe nla_type(head)), value..<(value + length), next)
+        }
+    }
+
+    /// The value of an attribute, the first one if there are several; nil if there is none.
     public func attribute(_ wanted: some BinaryInteger) -> NetlinkBytes? {
-        var found: NetlinkBytes?
-        forEachAttribute { type, value in if type == Int(wanted) { found = value } }
-        return found
+        unsafe storage.withUnsafeBytes { bytes in
+            guard !range.isEmpty, let base = bytes.baseAddress else { return nil }
+            let first = unsafe (base + range.lowerBound).assumingMemoryBound(to: nlattr.self)
+            let count = Int32(clamping: range.count)
+            guard let found = unsafe nla_find(first, count, Int32(wanted)) else { return nil }
+            let value = unsafe UnsafeRawPointer(nla_data(found)) - base
+            return NetlinkBytes(storage, value..<(value + Int(unsafe nla_len(found))))
+        }
     }
 }
-
-/// `NLA_TYPE_MASK`, which the header spells as a computation on flags that Swift does not import.
-@usableFromInline let attributeTypeMask = 0x3fff

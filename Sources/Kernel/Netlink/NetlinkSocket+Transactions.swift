@@ -1,8 +1,6 @@
 import CNetlink
 package import DataplaneModel
 import Glibc
-import HostFacts
-import SystemCalls
 
 extension NetlinkSocket {
     /// Sends all messages in one send. The kernel carries out all of them or, if it refuses one, none;
@@ -21,12 +19,7 @@ extension NetlinkSocket {
         batch.close()
         let last = batch.count - (hasEnd ? 2 : 1)
         guard last > 0 else { return [] }
-        let base = sequence &+ 1
-        for index in 0..<batch.count {
-            sequence &+= 1
-            let flags = index == last ? UInt16(NLM_F_ACK) : 0
-            batch.stamp(index, sequence: sequence, flags: flags)
-        }
+        let base = stamp(&batch, 0...batch.count - 1, acknowledging: last)
         makeRoom(for: batch.bytes.count)
         let began = ContinuousClock.now
         try send(batch.bytes[...], batch.count)
@@ -34,7 +27,7 @@ extension NetlinkSocket {
         traffic.transactionTimes.sending += sent - began
         defer { traffic.transactionTimes.acknowledging += .now - sent }
         var refusals: [Refusal] = []
-        while let messages = try receive(flags: Int32(MSG_DONTWAIT)) {
+        while let messages = try handle.receive(isWaiting: false) {
             for message in messages where message.type == UInt16(NLMSG_ERROR) {
                 let index = Int(message.sequence &- base)
                 guard index < batch.count else { continue }
@@ -54,10 +47,8 @@ extension NetlinkSocket {
     /// - Throws: the error of `send`.
     package mutating func commitNothing(_ batch: inout NetlinkBatch) throws(DataplaneError) {
         batch.close()
-        for index in 0..<batch.count {
-            sequence &+= 1
-            batch.stamp(index, sequence: sequence, flags: 0)
-        }
+        guard !batch.isEmpty else { return }
+        _ = stamp(&batch, 0...batch.count - 1, acknowledging: nil)
         try send(batch.bytes[...], batch.count)
     }
 
@@ -65,6 +56,6 @@ extension NetlinkSocket {
     private func makeRoom(for size: Int) {
         guard size > traffic.bytesPerSend else { return }
         // The kernel doubles the number for its own bookkeeping.
-        Self.set(file.number, SOL_SOCKET, SO_SNDBUFFORCE, Int32(clamping: size + 4096))
+        handle.set(SOL_SOCKET, SO_SNDBUFFORCE, Int32(clamping: size + 4096))
     }
 }

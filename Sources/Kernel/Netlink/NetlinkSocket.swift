@@ -1,9 +1,7 @@
-import CIPTables
 import CNetlink
 package import DataplaneModel
 import Glibc
 import HostFacts
-package import SystemCalls
 
 /// A socket to one of the kernel's netlink protocols, in the network namespace of the thread that
 /// opened it.
@@ -26,47 +24,40 @@ package struct NetlinkSocket: ~Copyable {
         }
     }
 
-    package let file: OwnedDescriptor
+    let handle: NetlinkHandle
     private let name: String
     /// How messages are packed, and how many there were.
     package let traffic: NetlinkTraffic
-    package var sequence: UInt32 = 0
-    private var buffer = [UInt8](repeating: 0, count: 1 << 16)
+    /// The number of the last message.
+    var sequence: UInt32 = 0
 
     /// `NETLINK_GENERIC` and the like; `name` is for errors.
+    ///
+    /// - Throws: the error of `socket` or `bind`: `.unsupported` without the protocol.
     package init(
         _ protocolNumber: Int32,
         name: String,
         _ traffic: NetlinkTraffic = NetlinkTraffic()
     ) throws(DataplaneError) {
-        let file = try OwnedDescriptor.socket(AF_NETLINK, SOCK_RAW, protocolNumber, for: name)
+        let handle = try NetlinkHandle(protocolNumber, name: name)
         // Refusals carry the kernel's explanation, and not the whole refused message.
         for option in [Int32(NETLINK_EXT_ACK), Int32(NETLINK_CAP_ACK)] {
-            Self.set(file.number, SOL_NETLINK, option, 1)
+            handle.set(SOL_NETLINK, option, 1)
         }
         // Room for a send, and for as many refusals as it has messages. Without CAP_NET_ADMIN the
-        // host's limits hold, but then every request is refused anyway.
-        Self.set(
-            file.number,
-            SOL_SOCKET,
-            SO_SNDBUFFORCE,
-            Int32(4 * max(traffic.bytesPerSend, 4096))
-        )
-        Self.set(file.number, SOL_SOCKET, SO_RCVBUFFORCE, 4 << 20)
-        self.file = file
+        // host's limits hold, as they would with libnl's own function, but then every request is
+        // refused anyway.
+        handle.set(SOL_SOCKET, SO_SNDBUFFORCE, Int32(4 * max(traffic.bytesPerSend, 4096)))
+        handle.set(SOL_SOCKET, SO_RCVBUFFORCE, 4 << 20)
+        self.handle = handle
         self.name = name
         self.traffic = traffic
-    }
-
-    package static func set(_ file: Int32, _ level: Int32, _ option: Int32, _ value: Int32) {
-        var value = value
-        _ = unsafe setsockopt(file, level, option, &value, socklen_t(MemoryLayout<Int32>.size))
     }
 
     /// From now on a dump holds only what its request asks for: otherwise the kernel ignores all
     /// fields of the request but the family (`NETLINK_GET_STRICT_CHK`; kernels before 4.20 always do).
     package func askStrictly() {
-        Self.set(file.number, SOL_NETLINK, Int32(NETLINK_GET_STRICT_CHK), 1)
+        handle.set(SOL_NETLINK, Int32(NETLINK_GET_STRICT_CHK), 1)
     }
 
     /// Sends all messages, many at a time, and returns the kernel's refusals in the order of the
@@ -87,12 +78,7 @@ package struct NetlinkSocket: ~Copyable {
             while last + 1 < batch.count, end(of: last + 1, batch) - start <= traffic.bytesPerSend {
                 last += 1
             }
-            let base = sequence &+ 1
-            for index in first...last {
-                sequence &+= 1
-                let flags = index == last ? UInt16(NLM_F_ACK) : 0
-                batch.stamp(index, sequence: sequence, flags: flags)
-            }
+            let base = stamp(&batch, first...last, acknowledging: last)
             try send(batch.bytes[start..<end(of: last, batch)], last - first + 1)
             try collect(from: base, to: sequence, firstIndex: first, &refusals)
             first = last + 1
@@ -105,7 +91,7 @@ package struct NetlinkSocket: ~Copyable {
     }
 
     /// Reads answers until the one to the last message has come.
-    private mutating func collect(
+    private func collect(
         from base: UInt32,
         to last: UInt32,
         firstIndex: Int,
@@ -156,9 +142,7 @@ package struct NetlinkSocket: ~Copyable {
         _ body: (NetlinkMessage) throws(DataplaneError) -> Void
     ) throws(DataplaneError) {
         batch.close()
-        sequence &+= 1
-        batch.stamp(0, sequence: sequence)
-        if !batch.isDump { batch.stamp(0, sequence: sequence, flags: UInt16(NLM_F_ACK)) }
+        _ = stamp(&batch, 0...0, acknowledging: batch.isDump ? nil : 0)
         try send(batch.bytes[...], 1)
         var interrupted = false
         while true {
@@ -173,7 +157,9 @@ package struct NetlinkSocket: ~Copyable {
                     return
                 case UInt16(NLMSG_DONE):
                     let code = message.payload.number(Int32.self)
-                    guard code >= 0 else { throw error(-code, nil) }
+                    guard code >= 0 else {
+                        throw error(-code, Refusal(0, -code, message).message)
+                    }
                     guard !interrupted || !unlessChanged else {
                         throw error(EAGAIN, "changed while it was read")
                     }
@@ -184,75 +170,44 @@ package struct NetlinkSocket: ~Copyable {
         }
     }
 
-    package func error(_ errno: Int32, _ message: String?) -> DataplaneError {
+    func error(_ errno: Int32, _ message: String?) -> DataplaneError {
         var error = DataplaneError.system("netlink request", name, errno)
         if let message { error.message = message }
         return error
     }
 
-    package func send(_ bytes: ArraySlice<UInt8>, _ messages: Int) throws(DataplaneError) {
+    /// Numbers messages, has the kernel acknowledge one of them, and returns the first number.
+    mutating func stamp(
+        _ batch: inout NetlinkBatch,
+        _ indexes: ClosedRange<Int>,
+        acknowledging last: Int?
+    ) -> UInt32 {
+        for index in indexes {
+            sequence = handle.nextSequence()
+            let flags = index == last ? UInt16(NLM_F_ACK) : 0
+            batch.stamp(index, sequence: sequence, flags: flags)
+        }
+        return sequence &- UInt32(indexes.count - 1)
+    }
+
+    func send(_ bytes: ArraySlice<UInt8>, _ messages: Int) throws(DataplaneError) {
         traffic.count(messages: messages)
-        while true {
-            let count = unsafe bytes.withUnsafeBytes {
-                unsafe Glibc.send(file.number, $0.baseAddress, $0.count, 0)
-            }
-            if count == bytes.count { return }
-            guard count < 0, errno == EINTR else { throw .system("send", name, errno) }
-        }
+        try handle.send(bytes)
     }
 
-    private mutating func receive() throws(DataplaneError) -> [NetlinkMessage] {
-        while true {
-            if let messages = try receive(flags: 0) { return messages }
-        }
-    }
-
-    /// What the kernel sent; nil if nothing has arrived and `flags` say not to wait.
-    package mutating func receive(flags: Int32) throws(DataplaneError) -> [NetlinkMessage]? {
-        while true {
-            let count = unsafe buffer.withUnsafeMutableBytes {
-                // With MSG_TRUNC recv returns the real length.
-                unsafe recv(file.number, $0.baseAddress, $0.count, Int32(MSG_TRUNC) | flags)
-            }
-            if count < 0, errno == EINTR { continue }
-            if count < 0, errno == EAGAIN { return nil }
-            guard count > 0 else { throw .system("recv", name, errno) }
-            guard count <= buffer.count else {
-                throw error(EMSGSIZE, "an answer of \(count) bytes")
-            }
-            return Self.messages(Array(buffer[..<count]))
-        }
-    }
-
-    private static func messages(_ bytes: [UInt8]) -> [NetlinkMessage] {
-        var found: [NetlinkMessage] = []
-        var place = 0
-        while place + 16 <= bytes.count {
-            let head = NetlinkBytes(bytes, place..<(place + 16))
-            let length = Int(head.number(UInt32.self))
-            guard length >= 16, place + length <= bytes.count else { break }
-            found.append(
-                NetlinkMessage(
-                    type: head.number(UInt16.self, at: 4),
-                    flags: head.number(UInt16.self, at: 6),
-                    sequence: head.number(UInt32.self, at: 8),
-                    port: head.number(UInt32.self, at: 12),
-                    payload: NetlinkBytes(bytes, (place + 16)..<(place + length))
-                )
-            )
-            place += (length + 3) & ~3
-        }
-        return found
+    private func receive() throws(DataplaneError) -> [NetlinkMessage] {
+        try handle.receive(isWaiting: true) ?? []
     }
 }
 
 extension NetlinkSocket.Refusal {
     /// From an answer `NLMSG_ERROR`, which has its attributes behind the error number and the header
-    /// of the refused message.
+    /// of the refused message, or `NLMSG_DONE`, which has no header there.
     package init(_ index: Int, _ errno: Int32, _ answer: NetlinkMessage) {
         self.init(index: index, errno: errno)
         guard answer.flags & UInt16(NLM_F_ACK_TLVS) != 0 else { return }
-        let attributes = answer.payload.dropFirst(4 + 16)
+        let header = answer.type == UInt16(NLMSG_DONE) ? 0 : 16
+        let attributes = answer.payload.dropFirst(4 + header)
         message = attributes.attribute(NLMSGERR_ATTR_MSG.rawValue)?.text
         offset = attributes.attribute(NLMSGERR_ATTR_OFFS.rawValue).map {
             Int($0.number(UInt32.self))

@@ -1,5 +1,5 @@
+import CIPSet
 import CIPTables
-import CNetlink
 import DataplaneModel
 
 // Matches and targets of ipset and IPVS. The revisions are the newest that the kernel has, since

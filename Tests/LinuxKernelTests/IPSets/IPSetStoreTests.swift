@@ -1,6 +1,7 @@
 import Addressing
 import DataplaneModel
 import Glibc
+import SystemCalls
 import Testing
 
 @testable import HostFacts
@@ -141,15 +142,14 @@ struct IPSetStoreTests {
         #expect(try fixture.ipset("save") == before)
     }
 
-    @Test("Numbers of sets are the kernel's, in both protocols", arguments: [UInt8(6), 7])
-    func indexes(_ newest: UInt8) throws {
+    @Test("Numbers of sets are the kernel's")
+    func indexes() throws {
         let fixture = try SetFixture(.ipv4)
-        #expect(try fixture.store.indexes(newestProtocol: newest).isEmpty)
+        #expect(try fixture.store.indexes().isEmpty)
         try fixture.ipset("create", "OTHER", "hash:ip")
         let wanted = fixture.catalogue.all(count: 1)
         try fixture.apply(wanted)
-        let indexes = try fixture.store.indexes(newestProtocol: newest)
-        #expect(indexes == (try fixture.store.indexes()))
+        let indexes = try fixture.store.indexes()
         let numbers = wanted.keys.compactMap { indexes[$0] }
         #expect(Set(numbers) == Set(1...8))
         #expect(numbers.compactMap { indexes[$0] } == Array(wanted.keys))
@@ -171,5 +171,74 @@ struct IPSetStoreTests {
         try fixture.ipset("add", "TEST-PORT", "9999")
         let more = try IPSetStore.entryCounts(owns: SetCatalogue.owns)
         #expect(more[IPSetName("TEST-PORT")]?.entries == 8)
+    }
+
+    @Test("New sets have the oldest revision with all that is used, which older programs can list")
+    func revisions() throws {
+        let fixture = try SetFixture(.ipv4)
+        let wanted = fixture.catalogue.all(count: 1)
+        try fixture.apply(wanted)
+        for set in wanted.values {
+            let list = try fixture.ipset("list", "-t", set.name.text)
+            let line = "Revision: \(set.kind.revision)\n"
+            #expect(list.contains(line))
+        }
+    }
+
+    @Test("A name that looks like more lines of a list adds no set, and disturbs none")
+    func lineBreaks() throws {
+        let fixture = try SetFixture(.ipv4)
+        let hostile = "TEST-A\nTEST-B\nType: x"
+        try Program.check(["ipset", "create", "-exist", hostile, "hash:ip"])
+        let wanted = fixture.catalogue.all(count: 2)
+        #expect(try fixture.apply(wanted).failures.isEmpty)
+        let observed = try fixture.store.observe()
+        #expect(observed == wanted)
+        let indexes = try fixture.store.indexes()
+        #expect(indexes[IPSetName("TEST-A")] == nil)
+        try fixture.apply([:])
+        #expect(try fixture.ipset("list", "-n") == hostile + "\n")
+    }
+
+    @Test("The library's texts explain refusals")
+    func texts() throws {
+        try NetworkNamespace.enterNew()
+        let session = IPSetSession()
+        #expect(session.agree() == 0)
+        #expect(session.perform(.destroy, "NONE", nil) == ENOENT)
+        #expect(session.perform(.rename, "NONE", "OTHER") == ENOENT)
+        let error = session.error(.destroy, ENOENT, of: "set NONE")
+        #expect(error.kind == .notFound)
+        #expect(error.message == "The set with the given name does not exist")
+        let missing = session.error(.type, 4098, of: "sets")
+        #expect(missing.kind == .unsupported)
+        #expect(missing.message == "Kernel error received: set type not supported")
+    }
+}
+
+@Suite("Sessions of libipset")
+struct IPSetSessionTests {
+    @Test("Threads and namespaces do not disturb each other")
+    func threads() async throws {
+        try await withThrowingTaskGroup { group in
+            for number in 1...4 {
+                group.addTask { try await onOwnThread { try Self.fill(number) } }
+            }
+            try await group.waitForAll()
+        }
+    }
+
+    @Sendable
+    private static func fill(_ count: Int) throws {
+        try NetworkNamespace.enterNew()
+        let store = IPSetStore(family: .ipv4, owns: SetCatalogue.owns)
+        let wanted = SetCatalogue(family: .ipv4).all(count: count)
+        for _ in 1...20 {
+            _ = try store.make(IPSetChange.changes(from: [:], to: wanted))
+            let observed = try store.observe()
+            #expect(observed == wanted)
+            let removed = try store.removeEverything()
+            #expect(removed == ApplyReport(operations: 8))
+        }
     }
 }
