@@ -27,7 +27,7 @@ package final class NFTMonitor {
     /// Of the socket; nil while it does not listen.
     var descriptor: Int32? {
         switch socket {
-        case .some(let socket): socket.file.number
+        case .some(let socket): socket.descriptor
         case .none: nil
         }
     }

@@ -42,6 +42,9 @@ struct NetlinkHandle: ~Copyable {
     /// The port number, by which the kernel names the cause of a notification.
     var port: UInt32 { unsafe nl_socket_get_local_port(socket) }
 
+    /// To wait for what arrives, together with other descriptors.
+    var descriptor: Int32 { unsafe nl_socket_get_fd(socket) }
+
     /// The number for the next message.
     func nextSequence() -> UInt32 { unsafe nl_socket_use_seq(socket) }
 
@@ -49,7 +52,7 @@ struct NetlinkHandle: ~Copyable {
     func set(_ level: Int32, _ option: Int32, _ value: Int32) {
         var value = value
         let size = socklen_t(MemoryLayout<Int32>.size)
-        _ = unsafe setsockopt(nl_socket_get_fd(socket), level, option, &value, size)
+        _ = unsafe setsockopt(descriptor, level, option, &value, size)
     }
 
     /// Joins a group of notifications, or leaves it.
@@ -103,7 +106,7 @@ struct NetlinkHandle: ~Copyable {
 
     /// A datagram or an error waits to be received.
     private var hasArrived: Bool {
-        var poll = pollfd(fd: unsafe nl_socket_get_fd(socket), events: Int16(POLLIN), revents: 0)
+        var poll = pollfd(fd: descriptor, events: Int16(POLLIN), revents: 0)
         return unsafe Glibc.poll(&poll, 1, 0) != 0
     }
 

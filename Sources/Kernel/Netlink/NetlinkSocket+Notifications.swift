@@ -20,6 +20,9 @@ extension NetlinkSocket {
     /// The port number, by which notifications name the program that made a change.
     package var port: UInt32 { handle.port }
 
+    /// To wait for notifications, together with other descriptors.
+    package var descriptor: Int32 { handle.descriptor }
+
     /// Joins a group of notifications, or leaves it.
     ///
     /// - Throws: the kernel's refusal.
