@@ -273,6 +273,35 @@ struct ClusterMemoryTests {
         }
     }
 
+    @Test("Slices of Services that are another proxy's do not make it shrink again and again")
+    func slicesAlone() async throws {
+        try await withDirectory {
+            let writer = memory(interval: .seconds(3600))
+            var state = recording(1)
+            for index in 0..<20_000 {
+                state.slices[name(index)] = [
+                    EndpointSlice(
+                        name: "s\(index)-1",
+                        service: name(index),
+                        family: .ipv4,
+                        ports: [],
+                        endpoints: [Endpoint(address: IPAddress(ipv4: 0x0ab4_0001 + UInt32(index)))]
+                    )
+                ]
+            }
+            await writer.remember(state)
+            await writer.flush()
+            let base = try content().count
+            #expect(base > 1 << 20)
+            state.slices[name(1)] = nil
+            await writer.remember(state, changed: .some([name(1)]))
+            await writer.flush()
+            // Appended, and not written anew.
+            #expect(try content().count > base)
+            #expect(await memory().recall() == state)
+        }
+    }
+
     @Test("A file that another program shortened is written anew by the next save")
     func shortened() async throws {
         try await withDirectory {

@@ -173,6 +173,16 @@ struct HealthTests {
         #expect(pages.healthzPage(at: after(32)).status == 200)
     }
 
+    @Test("A source that could not be asked during a pass is not stale, but for a loop that hangs")
+    func askedBefore() {
+        health.heard("files", staleAfter: .seconds(10), at: after(0), asked: after(1))
+        #expect(pages.healthzPage(at: after(15)).status == 200)
+        health.heard("files", staleAfter: .seconds(10), at: after(0), asked: after(11))
+        #expect(pages.healthzPage(at: after(12)).status == 503)
+        health.heard("files", staleAfter: .seconds(10), at: after(0), asked: after(1))
+        #expect(pages.healthzPage(at: after(1000)).status == 503)
+    }
+
     @Test("A Service's health check is exact")
     func serviceHealth() {
         let name = ServiceName(namespace: "shop", name: "web")

@@ -12,22 +12,30 @@ package struct DataplaneLook: Sendable {
 }
 
 extension Dataplane {
+    /// For how long at most announcements are not waited for.
+    private static let deafness = Duration.seconds(1)
+
     /// Calls `report` when `look` would find something: when the kernel announces a change, and otherwise
     /// within `interval`. Does the work that has become due. Returns when the task is cancelled; for one
     /// task.
     ///
-    /// While there is nothing to report it costs no thread's time but the dataplane's own. Another program
-    /// that changes the kernel all the time is noticed once in `interval`.
+    /// While there is nothing to report it costs no thread's time but the dataplane's own. After an
+    /// announcement it is deaf to more for a second, so that another program that changes the kernel all the
+    /// time does not keep it busy.
     package func watch(every interval: Duration, _ report: @Sendable () -> Void) async {
         // Around the whole loop, so that no part of it leaves this actor's thread.
         await withTaskCancellationHandler {
             var wasAnnounced = false
+            var due = ContinuousClock.now + interval
             while !Task.isCancelled {
                 let announcements = wasAnnounced ? [] : dataplanes.flatMap(\.announcements)
+                let limit = min(max(.zero, due - .now), Self.deafness)
                 wasAnnounced = await withCheckedContinuation { continuation in
-                    thread.wait(for: announcements, limit: interval, continuation)
+                    thread.wait(for: announcements, limit: limit, continuation)
                 }
                 if Task.isCancelled { return }
+                guard wasAnnounced || due <= .now else { continue }
+                due = .now + interval
                 if mayHaveNews() { report() }
             }
         } onCancel: {

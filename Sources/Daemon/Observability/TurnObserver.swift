@@ -109,7 +109,8 @@ package struct TurnObserver: Sendable {
                 sign.name,
                 staleAfter: sign.staleAfter,
                 problem: sign.problem,
-                at: now.advanced(by: sign.heard - now.instant)
+                at: now.advanced(by: sign.heard - now.instant),
+                asked: now
             )
         }
         for run in turn.flowRuns {

@@ -55,6 +55,21 @@ struct NetlinkHandle: ~Copyable {
         _ = unsafe setsockopt(descriptor, level, option, &value, size)
     }
 
+    /// Bytes for what is sent, as far as the kernel permits.
+    ///
+    /// Beyond the host's limits (`net.core.wmem_max`) it takes CAP_NET_ADMIN in the first user namespace,
+    /// which a container may lack. libnl has set 32 KiB, which is less than a transaction.
+    func setSendBuffer(_ size: Int32) {
+        set(SOL_SOCKET, SO_SNDBUF, size)
+        set(SOL_SOCKET, SO_SNDBUFFORCE, size)
+    }
+
+    /// As `setSendBuffer`, for what is received (`net.core.rmem_max`).
+    func setReceiveBuffer(_ size: Int32) {
+        set(SOL_SOCKET, SO_RCVBUF, size)
+        set(SOL_SOCKET, SO_RCVBUFFORCE, size)
+    }
+
     /// Joins a group of notifications, or leaves it.
     ///
     /// - Throws: the kernel's refusal.
@@ -107,7 +122,10 @@ struct NetlinkHandle: ~Copyable {
     /// A datagram or an error waits to be received.
     private var hasArrived: Bool {
         var poll = pollfd(fd: descriptor, events: Int16(POLLIN), revents: 0)
-        return unsafe Glibc.poll(&poll, 1, 0) != 0
+        while true {
+            let count = unsafe Glibc.poll(&poll, 1, 0)
+            guard count < 0, errno == EINTR else { return count > 0 }
+        }
     }
 
     /// The number of a generic netlink family, for which the kernel may load a module; nil if it has no

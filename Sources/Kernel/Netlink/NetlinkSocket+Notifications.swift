@@ -12,7 +12,7 @@ extension NetlinkSocket {
     ) throws(DataplaneError) -> NetlinkSocket {
         let subsystem = protocolNumber == NETLINK_ROUTE ? "rtnetlink" : "nfnetlink"
         let socket = try NetlinkSocket(protocolNumber, name: "\(subsystem) notifications")
-        socket.handle.set(SOL_SOCKET, SO_RCVBUFFORCE, receiveBuffer)
+        socket.handle.setReceiveBuffer(receiveBuffer)
         for group in groups { try socket.listen(group, true) }
         return socket
     }

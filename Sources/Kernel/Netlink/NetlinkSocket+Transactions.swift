@@ -56,6 +56,6 @@ extension NetlinkSocket {
     private func makeRoom(for size: Int) {
         guard size > traffic.bytesPerSend else { return }
         // The kernel doubles the number for its own bookkeeping.
-        handle.set(SOL_SOCKET, SO_SNDBUFFORCE, Int32(clamping: size + 4096))
+        handle.setSendBuffer(Int32(clamping: size + 4096))
     }
 }

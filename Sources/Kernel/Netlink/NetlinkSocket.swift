@@ -44,11 +44,9 @@ package struct NetlinkSocket: ~Copyable {
         for option in [Int32(NETLINK_EXT_ACK), Int32(NETLINK_CAP_ACK)] {
             handle.set(SOL_NETLINK, option, 1)
         }
-        // Room for a send, and for as many refusals as it has messages. Without CAP_NET_ADMIN the
-        // host's limits hold, as they would with libnl's own function, but then every request is
-        // refused anyway.
-        handle.set(SOL_SOCKET, SO_SNDBUFFORCE, Int32(4 * max(traffic.bytesPerSend, 4096)))
-        handle.set(SOL_SOCKET, SO_RCVBUFFORCE, 4 << 20)
+        // Room for a send, and for as many refusals as it has messages.
+        handle.setSendBuffer(Int32(4 * max(traffic.bytesPerSend, 4096)))
+        handle.setReceiveBuffer(4 << 20)
         self.handle = handle
         self.name = name
         self.traffic = traffic

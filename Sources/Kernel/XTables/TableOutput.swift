@@ -73,7 +73,18 @@ struct TableOutput: ~Copyable {
         guard hasCounted else { return }
         let entries = Int(fingerprint.entries)
         let count = start + entries * width
-        let request = try TableBytes(capacity: count)
+        let request: TableBytes
+        do throws(DataplaneError) {
+            request = try TableBytes(capacity: count)
+        } catch {
+            // As a refusal below: the table has been replaced, which must not be done again unread.
+            throw .system(
+                "mmap",
+                "counters of \(table.rawValue)",
+                error.errno,
+                kind: .conflict
+            )
+        }
         request.copy(Array(table.rawValue.utf8), to: 0)
         request.store(UInt32(entries), at: Int(xt_counters_info_num_counters))
         for run in stays.runs {

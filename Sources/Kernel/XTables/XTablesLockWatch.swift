@@ -105,6 +105,8 @@ package final class XTablesLockWatch {
                     }
                 }
                 let mask = uint32(4)
+                // The event of a removal may be among those that the kernel dropped.
+                if mask & UInt32(IN_Q_OVERFLOW) != 0 { return true }
                 let gone = IN_DELETE_SELF | IN_MOVE_SELF | IN_ATTRIB | Int32(IN_IGNORED)
                 return Int32(bitPattern: uint32(0)) == watch && mask & UInt32(gone) != 0
             }

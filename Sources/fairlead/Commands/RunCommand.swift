@@ -22,8 +22,12 @@ struct RunCommand: AsyncParsableCommand {
 
     func run() async throws {
         do {
-            let watch = options.path.map { ConfigurationWatch(path: $0) }
-            try await Daemon(watch) { [options] in try options.loaded() }.run()
+            let path = options.path
+            let watch = path.map { ConfigurationWatch(path: $0) }
+            var pinned = options
+            // Later, too: a file that is gone is one that cannot be read, and not defaults for everything.
+            pinned.config = path
+            try await Daemon(watch) { [pinned] in try pinned.loaded() }.run()
         } catch let error as DataplaneError {
             throw CommandFailure(error.advice)
         }

@@ -24,8 +24,19 @@ package final class DaemonHealth: Sendable {
     /// The state of a source of Services.
     private struct Source {
         var heard: Moment
+        /// When the source was last asked for a sign of life; nil if that is unknown.
+        var asked: Moment?
         var staleAfter: Duration?
         var problem: String?
+
+        /// For how long it was silent when it was asked last: while a pass lasts the loop asks for nothing,
+        /// which says nothing about the source. A loop that lasts longer than `patience` is no excuse.
+        func silence(at now: Moment, patience: Duration) -> Double {
+            guard let asked, now.seconds(since: asked) < patience.inSeconds else {
+                return now.seconds(since: heard)
+            }
+            return max(0, asked.seconds(since: heard))
+        }
     }
 
     private struct Family {
@@ -133,16 +144,22 @@ package final class DaemonHealth: Sendable {
         }
     }
 
-    /// A source is alive. It becomes stale if no call follows within `staleAfter`; nil never
-    /// becomes stale. `problem` says why none may follow, if known.
+    /// A source is alive. It becomes stale if no later sign follows within `staleAfter`; nil never
+    /// becomes stale. `problem` says why none may follow, if known. `asked` is when this was found out.
     package func heard(
         _ source: String,
         staleAfter: Duration?,
         problem: String? = nil,
-        at now: Moment = .now
+        at now: Moment = .now,
+        asked: Moment? = nil
     ) {
         state.withLock {
-            $0.sources[source] = Source(heard: now, staleAfter: staleAfter, problem: problem)
+            $0.sources[source] = Source(
+                heard: now,
+                asked: asked,
+                staleAfter: staleAfter,
+                problem: problem
+            )
         }
     }
 
@@ -167,11 +184,11 @@ package final class DaemonHealth: Sendable {
             )
         }
         verdict.sources = state.sources.sorted { $0.key < $1.key }.map { name, source in
-            let silent = now.seconds(since: source.heard)
+            let known = source.silence(at: now, patience: state.deadline)
             return .init(
                 name: name,
-                silentSeconds: silent,
-                isStale: source.staleAfter.map { silent >= $0.inSeconds } ?? false,
+                silentSeconds: now.seconds(since: source.heard),
+                isStale: source.staleAfter.map { known >= $0.inSeconds } ?? false,
                 problem: source.problem
             )
         }

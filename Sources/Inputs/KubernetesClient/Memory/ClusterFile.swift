@@ -45,8 +45,10 @@ struct ClusterFile: Sendable {
 
         /// Whether `recording` leaves most of a large base unused.
         func outgrows(_ recording: ClusterRecording) -> Bool {
+            // The names of a base are those of Services and of slices.
             base > ClusterFile.smallestLimit
-                && recording.services.count < services / ClusterFile.shrinkage
+                && max(recording.services.count, recording.slices.count)
+                    < services / ClusterFile.shrinkage
         }
     }
 
