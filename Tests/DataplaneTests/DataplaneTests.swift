@@ -17,6 +17,7 @@ struct DataplaneTests {
             var drifted = false
             /// Descriptors that can be read when it has something to say.
             var announcements: [Int32] = []
+            var announcesAll = false
             var error: DataplaneError?
             var failures: [DataplaneError] = []
             /// Of the host, after a pass.
@@ -52,6 +53,7 @@ struct DataplaneTests {
         var tally: ServiceTally { ServiceTally() }
         var ruleCounts: [TableName: Int] { [.nat: 7] }
         var announcements: [Int32] { kernel.with { $0.announcements } }
+        var announcesAll: Bool { kernel.with { $0.announcesAll } }
 
         mutating func pass(
             _ update: SnapshotUpdate,
@@ -110,6 +112,7 @@ struct DataplaneTests {
 
         func families() throws(DataplaneError) -> [IPFamily] { kernels.map(\.family) }
         func facts() -> NodeFacts { node.withLock { $0 } }
+        var announcements: [Int32]? { [] }
         func shortcomings(_ families: [IPFamily]) -> [String] { ["no module"] }
         func prepare(_ configuration: DaemonConfiguration) -> [String] { ["sysctl: read-only"] }
 

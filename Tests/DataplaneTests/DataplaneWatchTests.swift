@@ -83,6 +83,25 @@ extension DataplaneTests {
         #expect(await next.next() == nil)
     }
 
+    @Test("Where everything is announced, nothing is looked at without", .timeLimit(.minutes(2)))
+    func silence() async throws {
+        let dataplane = try await dataplane()
+        let alarm = try Alarm()
+        for family in [ipv4, ipv6] {
+            family.with { ($0.announcesAll, $0.announcements) = (true, [alarm.descriptor]) }
+        }
+        let looks = ipv4.with { $0.dueWork }
+        let reports = Reports(dataplane, every: .milliseconds(1))
+        let began = ContinuousClock.now
+        while ContinuousClock.now - began < .milliseconds(200) { await Task.yield() }
+        #expect(ipv4.with { $0.dueWork } == looks)
+        ipv6.with { $0.drifted = true }
+        alarm.set()
+        var next = reports.stream.makeAsyncIterator()
+        #expect(await next.next() != nil)
+        reports.task.cancel()
+    }
+
     @Test("Announcements without end are looked at in the interval", .timeLimit(.minutes(2)))
     func steadyAnnouncements() async throws {
         let dataplane = try await dataplane()

@@ -50,6 +50,7 @@ final class HeldHost: DataplaneHost {
 
     func families() throws(DataplaneError) -> [IPFamily] { [.ipv4] }
     func facts() -> NodeFacts { NodeFacts(hostName: "node-a") }
+    var announcements: [Int32]? { nil }
     func shortcomings(_ families: [IPFamily]) -> [String] { [] }
 
     func prepare(_ configuration: DaemonConfiguration) -> [String] {
@@ -77,6 +78,7 @@ final class HeldHost: DataplaneHost {
         var tally: ServiceTally { ServiceTally() }
         var ruleCounts: [TableName: Int] { [:] }
         var announcements: [Int32] { [] }
+        var announcesAll: Bool { false }
 
         mutating func pass(
             _ update: SnapshotUpdate,

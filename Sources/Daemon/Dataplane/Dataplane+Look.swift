@@ -14,6 +14,8 @@ package struct DataplaneLook: Sendable {
 extension Dataplane {
     /// For how long at most announcements are not waited for.
     private static let deafness = Duration.seconds(1)
+    /// Between looks at least, where everything is announced.
+    private static let rest = Duration.seconds(10)
 
     /// Calls `report` when `look` would find something: when the kernel announces a change, and otherwise
     /// within `interval`. Does the work that has become due. Returns when the task is cancelled; for one
@@ -26,16 +28,21 @@ extension Dataplane {
         // Around the whole loop, so that no part of it leaves this actor's thread.
         await withTaskCancellationHandler {
             var wasAnnounced = false
-            var due = ContinuousClock.now + interval
+            var last = ContinuousClock.now
             while !Task.isCancelled {
-                let announcements = wasAnnounced ? [] : dataplanes.flatMap(\.announcements)
-                let limit = min(max(.zero, due - .now), Self.deafness)
+                let complete = completeAnnouncements
+                let due = last + (complete == nil ? interval : max(interval, Self.rest))
+                var limit = max(.zero, due - .now)
+                var announcements = complete ?? dataplanes.flatMap(\.announcements)
+                // Also while nothing is listened to yet.
+                if wasAnnounced { announcements = [] }
+                if announcements.isEmpty { limit = min(limit, Self.deafness) }
                 wasAnnounced = await withCheckedContinuation { continuation in
                     thread.wait(for: announcements, limit: limit, continuation)
                 }
                 if Task.isCancelled { return }
                 guard wasAnnounced || due <= .now else { continue }
-                due = .now + interval
+                last = .now
                 if mayHaveNews() { report() }
             }
         } onCancel: {

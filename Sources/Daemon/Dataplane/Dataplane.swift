@@ -103,6 +103,12 @@ package actor Dataplane {
         return true
     }
 
+    /// What `watch` waits for; nil if something may change without being announced.
+    var completeAnnouncements: [Int32]? {
+        guard let own = host.announcements, dataplanes.allSatisfy(\.announcesAll) else { return nil }
+        return own + dataplanes.flatMap(\.announcements)
+    }
+
     /// Whether `addressesChanged` has something to find out.
     var mayHaveOtherFacts: Bool {
         var now = host.facts()

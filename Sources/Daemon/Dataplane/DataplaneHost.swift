@@ -22,6 +22,10 @@ package protocol DataplaneHost {
     /// What the node knows about itself; facts that cannot be determined are absent.
     func facts() -> NodeFacts
 
+    /// Descriptors that can be read, or have an error, when `facts` may have changed, until its next call;
+    /// nil while changes are not announced.
+    var announcements: [Int32]? { get }
+
     /// What the kernel lacks for the mode, or holds that gets in its way.
     func shortcomings(_ families: [IPFamily]) -> [String]
 

@@ -39,6 +39,9 @@ package protocol FamilyDataplane {
     /// See `KernelStore.announcements`.
     var announcements: [Int32] { get }
 
+    /// See `KernelStore.announcesAll`.
+    var announcesAll: Bool { get }
+
     /// Does work that has become due; see `KernelStore.performDueWork`.
     func performDueWork() throws(DataplaneError)
 

@@ -147,6 +147,9 @@ where P.State == Store.State, P.Diff == Store.Diff {
     /// See `KernelStore.announcements`.
     package var announcements: [Int32] { store.announcements }
 
+    /// See `KernelStore.announcesAll`.
+    package var announcesAll: Bool { store.announcesAll }
+
     /// Does due work; see `KernelStore.performDueWork`. Nothing is compared with the plan while objects
     /// could not be changed: they would differ every time.
     package func performDueWork() throws(DataplaneError) {

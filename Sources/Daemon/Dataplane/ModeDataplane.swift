@@ -106,6 +106,9 @@ where Store.State == Mode.ModePlanner.State, Store.Diff == Mode.ModePlanner.Diff
 
     package var announcements: [Int32] { reconciler.announcements }
 
+    /// A sysctl changes without an announcement.
+    package var announcesAll: Bool { reconciler.announcesAll && !needsLocalnet }
+
     package func performDueWork() throws(DataplaneError) { try reconciler.performDueWork() }
 
     package mutating func replan(_ settings: PlannerSettings) {

@@ -53,6 +53,13 @@ private final class LinuxHost: DataplaneHost {
         NodeFacts.observe((try? addresses.addresses()) ?? [], primary.addresses())
     }
 
+    var announcements: [Int32]? {
+        guard let addresses = addresses.descriptor, let primary = primary.descriptor else {
+            return nil
+        }
+        return [addresses, primary]
+    }
+
     func shortcomings(_ families: [IPFamily]) -> [String] {
         configuration.chosenMode.installed.capabilities(families, configuration)
             .filter { $0.level > .good }.map { "\($0.subject): \($0.detail)" }

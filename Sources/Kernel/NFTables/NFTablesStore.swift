@@ -98,6 +98,8 @@ extension NFTablesStore {
 
     package var announcements: [Int32] { [monitor.descriptor].compactMap(\.self) }
 
+    package var announcesAll: Bool { monitor.isListening && leftovers.isEmpty }
+
     private func mark() throws(DataplaneError) -> ChangeMark {
         var mark = ChangeMark()
         mark.certain = try monitor.changes(of: family)

@@ -67,6 +67,10 @@ package final class LocalAddressWatch {
         self.read = read
     }
 
+    /// Can be read, or has an error, when the addresses may have changed, until the next call of
+    /// `addresses`; nil while changes are not announced.
+    package var descriptor: Int32? { Self.descriptor(of: socket) }
+
     /// The present addresses, in the network namespace of the thread of the first call.
     package func addresses() throws(DataplaneError) -> [LocalAddress] {
         let groups = [RTNLGRP_LINK, RTNLGRP_IPV4_IFADDR, RTNLGRP_IPV6_IFADDR]
@@ -77,6 +81,13 @@ package final class LocalAddressWatch {
             isStale = false
         }
         return known
+    }
+
+    fileprivate static func descriptor(of socket: borrowing NetlinkSocket?) -> Int32? {
+        switch socket {
+        case .some(let socket): socket.descriptor
+        case .none: nil
+        }
     }
 
     /// Whether notifications of these groups have come since the last call, or were lost. The first call
@@ -110,6 +121,9 @@ package final class PrimaryAddressWatch {
 
     /// Listens to nothing yet.
     package init() {}
+
+    /// As that of `LocalAddressWatch`.
+    package var descriptor: Int32? { LocalAddressWatch.descriptor(of: socket) }
 
     /// The present addresses, one for each family that has a route, in the network namespace of the thread
     /// of the first call. Without notifications each call looks them up.

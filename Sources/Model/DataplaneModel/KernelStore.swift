@@ -37,6 +37,9 @@ package protocol KernelStore {
     /// of the store's own, until `changes` is called. Not every change is announced.
     var announcements: [Int32] { get }
 
+    /// Whether there is nothing to find and no due work without one of `announcements`.
+    var announcesAll: Bool { get }
+
     /// How long sending changes has taken in all calls of `apply` so far; nil if the store does not
     /// measure it.
     var sendTimes: SendTimes? { get }
@@ -48,6 +51,8 @@ extension KernelStore {
 
     /// None; only calls of `changes` show what has changed.
     package var announcements: [Int32] { [] }
+
+    package var announcesAll: Bool { false }
 
     /// Not measured.
     package var sendTimes: SendTimes? { nil }
