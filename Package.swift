@@ -373,7 +373,7 @@ let package = Package(
                 "Addressing", "ServiceModel", "DataplaneModel", "Planning", "ProxyModes",
                 "DaemonConfiguration", "SystemCalls", systemPackage,
             ],
-            unsafe
+            unsafe + small
         ),
         room(
             .daemon,
