@@ -105,7 +105,9 @@ package actor Dataplane {
 
     /// What `watch` waits for; nil if something may change without being announced.
     var completeAnnouncements: [Int32]? {
-        guard let own = host.announcements, dataplanes.allSatisfy(\.announcesAll) else { return nil }
+        guard let own = host.announcements, dataplanes.allSatisfy(\.announcesAll) else {
+            return nil
+        }
         return own + dataplanes.flatMap(\.announcements)
     }
 
