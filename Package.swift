@@ -318,6 +318,15 @@ let package = Package(
         ),
         room(
             .inputs,
+            "Conversion",
+            [
+                "Addressing", "PrintableText", "ServiceModel", "AnnotatedYAML", "KubernetesObjects",
+                "ServiceSources",
+            ],
+            small
+        ),
+        room(
+            .inputs,
             "KubernetesAPI",
             ["Addressing", "PrintableText", "ServiceModel", "KubernetesObjects", protobuf],
             unsafe,
@@ -426,9 +435,9 @@ let package = Package(
             [
                 "Addressing", "ServiceModel", "DataplaneModel", "Planning", "PacketTracing",
                 "Picturing", "ProxyModes", "KubeProxyRemoval", "HostChecks", "ServiceSources",
-                "DaemonConfiguration", "PrintableText", "Telemetry", "Dataplane", "InstalledModes",
-                "Observability", "Running", "SystemCalls", "IPVS", argumentParser, httpClient,
-                nioCore, nioHTTP1, systemPackage,
+                "Conversion", "DaemonConfiguration", "PrintableText", "Telemetry", "Dataplane",
+                "InstalledModes", "Observability", "Running", "SystemCalls", "IPVS",
+                argumentParser, httpClient, nioCore, nioHTTP1, systemPackage,
             ],
             small
         ),
@@ -523,6 +532,11 @@ let package = Package(
         ),
         tests("AnnotatedYAMLTests", ["AnnotatedYAML", "PrintableText"]),
         tests("ServiceSourcesTests", ["Addressing", "ServiceModel", "ServiceSources"]),
+        tests(
+            "ConversionTests",
+            ["ServiceModel", "ServiceSources", "Conversion"],
+            exclude: ["Goldens"]
+        ),
         tests(
             "KubernetesAPITests",
             [

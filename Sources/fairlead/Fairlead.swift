@@ -23,14 +23,14 @@ struct Fairlead: AsyncParsableCommand {
               fairlead check                   check configuration, sources and host
 
             Exit codes: 0 success, 1 failure, 2 kernel differs from the plan (verify, \
-            plan --exit-code), 64 wrong usage.
+            plan --exit-code) or input without an equal (convert), 64 wrong usage.
             """,
         version: Version.text,
         subcommands: [
             RunCommand.self, StatusCommand.self, PlanCommand.self, ApplyCommand.self,
             TraceCommand.self, GraphCommand.self, VerifyCommand.self, CountersCommand.self,
-            ConfirmCommand.self, CheckCommand.self, ConfigCommand.self, CleanupCommand.self,
-            VersionCommand.self,
+            ConfirmCommand.self, CheckCommand.self, ConfigCommand.self, ConvertCommand.self,
+            CleanupCommand.self, VersionCommand.self,
         ]
     )
 

@@ -8,6 +8,7 @@ package import Planning
 import Reconciling
 package import ServiceModel
 import ServiceSources
+import SystemCalls
 
 /// What the sources hold at one moment, for commands.
 package struct LoadedSources: Sendable {
@@ -45,13 +46,7 @@ package struct LoadedSources: Sendable {
         var merger = SnapshotMerger(sources.origins, fileSource: sources.filePath)
         var merged: SnapshotUpdate?
         if let files = feeds.files {
-            guard let update = files.load() else {
-                throw Failure(
-                    description:
-                        "\(sources.filePath): cannot be read. Name your manifests with --services, or sources.files in the configuration"
-                )
-            }
-            merged = merger.take(update, from: .files)
+            merged = merger.take(try Self.load(files, sources), from: .files)
         }
         if let feed = feeds.cluster {
             let answer = try await Self.read(feed)
@@ -77,6 +72,30 @@ package struct LoadedSources: Sendable {
         var facts = NodeFacts.observe()
         facts.cluster = cluster
         return facts
+    }
+
+    // MARK: - Files
+
+    private static func load(
+        _ files: FileSource,
+        _ sources: DaemonConfiguration.Sources
+    ) throws(Failure) -> SnapshotUpdate {
+        if sources.filePath == StandardInput.path {
+            do throws(FileError) {
+                return try StandardInput.load(serviceProxyName: sources.serviceProxyName)
+            } catch {
+                throw Failure(
+                    description: "\(StandardInput.title): cannot be read: \(error.reason)"
+                )
+            }
+        }
+        guard let update = files.load() else {
+            throw Failure(
+                description:
+                    "\(sources.filePath): cannot be read. Name your manifests with --services, or sources.files in the configuration"
+            )
+        }
+        return update
     }
 
     // MARK: - The cluster

@@ -55,7 +55,7 @@ extension DaemonConfiguration {
         # The daemon watches this file and applies a change within two seconds; a file with an error is
         # reported, and the running configuration stays in effect. Fields marked `restart` take effect at
         # the next start; the log says so when one of them changes. A KubeProxyConfiguration is accepted in
-        # place of this file; see docs/replacing-kube-proxy.md.
+        # place of this file; see docs/from-kube-proxy.md.
 
         """
             + ConfigurationField.root.fields.map { field in

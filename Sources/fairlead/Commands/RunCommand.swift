@@ -3,6 +3,7 @@ import DaemonConfiguration
 import Dataplane
 import DataplaneModel
 import Running
+import ServiceSources
 
 struct RunCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
@@ -19,6 +20,12 @@ struct RunCommand: AsyncParsableCommand {
     )
 
     @OptionGroup var options: ConfigurationOptions
+
+    func validate() throws {
+        if options.services == StandardInput.path {
+            throw ValidationError("--services - is for commands that read once; run watches files")
+        }
+    }
 
     func run() async throws {
         do {

@@ -16,7 +16,9 @@ struct ConfigurationOptions: ParsableArguments {
     )
     var config: String?
 
-    @Option(help: "Manifests: a directory or one file. Overrides all sources.")
+    @Option(
+        help: "Manifests: a directory, one file, or - for standard input. Overrides all sources."
+    )
     var services: String?
 
     @Option(help: "Proxy mode. Overrides mode in the configuration.")

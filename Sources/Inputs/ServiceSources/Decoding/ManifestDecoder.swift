@@ -1,4 +1,4 @@
-import AnnotatedYAML
+package import AnnotatedYAML
 import KubernetesObjects
 import PrintableText
 import ServiceModel
@@ -22,6 +22,18 @@ package struct ManifestDecoder: Sendable {
             case .success(let value): decode(value, path: "", into: &manifest)
             case .failure(let error): manifest.refuse(nil, error)
             }
+        }
+        return manifest
+    }
+
+    /// Decodes elements of a list that says by itself of which kind they are.
+    package func decode(
+        _ values: [(value: YAMLValue, path: String)],
+        kind: String
+    ) -> DecodedManifest {
+        var manifest = DecodedManifest()
+        for (value, path) in values {
+            decodeItem(value, path: path, kind: kind, into: &manifest)
         }
         return manifest
     }
