@@ -153,7 +153,8 @@ package struct Daemon: Sendable {
     ) -> LogSettings.Values {
         let format: DaemonLogHandler.Format =
             switch settings.format {
-            case .auto: DaemonLogHandler.isForJournal(environment) ? .journal : .text
+            case .auto:
+                DaemonLogHandler.isForJournal(environment) ? .journal : .forPeople(environment)
             case .text: .text
             case .json: .json
             }

@@ -179,7 +179,7 @@ extension DaemonConfiguration {
 
         /// The format of lines.
         package enum Format: String, Sendable, CaseIterable {
-            /// For journald under systemd, else text.
+            /// For journald under systemd, for a person at a terminal, else text.
             case auto
             case text
             case json

@@ -7,9 +7,11 @@ package import Logging
 /// hostile names, are escaped, so that one call always yields one line.
 package struct DaemonLogHandler: LogHandler {
     /// The format of a line.
-    package enum Format: Sendable {
+    package enum Format: Sendable, Equatable {
         /// Time, level, message, metadata.
         case text
+        /// The same in columns, for a person at a terminal.
+        case terminal(inColour: Bool)
         /// journald's fields, each metadata key as `FAIRLEAD_…`. If journald does not accept them:
         /// `<priority>message metadata` on standard error (sd-daemon(3)).
         case journal
@@ -85,6 +87,10 @@ package struct DaemonLogHandler: LogHandler {
         case .text:
             let name = level.rawValue.uppercased()
             return "\(Moment.now.timestamp) \(name) \(message)\(suffix(fields))"
+        case .terminal(let inColour):
+            let safe = fields.map { (key: $0.0, value: word($0.1)) }
+            return TerminalLine(inColour: inColour)
+                .text(Moment.now.timestamp, level, message, safe)
         }
     }
 
@@ -101,11 +107,14 @@ package struct DaemonLogHandler: LogHandler {
     }
 
     private static func suffix(_ fields: [(String, String)]) -> String {
-        fields.map { key, value in
-            let isPlain =
-                !value.isEmpty && value.allSatisfy { $0 > " " && $0 != "\"" && $0 < "\u{7f}" }
-            return " \(key)=\(isPlain ? value : JSONText.string(value))"
-        }.joined()
+        fields.map { " \($0)=\(word($1))" }.joined()
+    }
+
+    /// A value as it is if it is one word, else as a JSON string, without control characters.
+    private static func word(_ value: String) -> String {
+        let isPlain =
+            !value.isEmpty && value.allSatisfy { $0 > " " && $0 != "\"" && $0 < "\u{7f}" }
+        return isPlain ? value : JSONText.string(value)
     }
 
     /// syslog(3) priorities.
