@@ -85,8 +85,8 @@ extension NFTRuleReader {
     }
 
     mutating func readBitwise(_ data: NetlinkBytes) -> Bool {
-        let operation = data.number(NFTA_BITWISE_OP) ?? NFT_BITWISE_MASK_XOR.rawValue
-        guard operation == NFT_BITWISE_MASK_XOR.rawValue,
+        let operation = data.number(NFTA_BITWISE_OP) ?? maskAndXor
+        guard operation == maskAndXor,
             let source = content(NFTA_BITWISE_SREG, data),
             let mask = data.data(NFTA_BITWISE_MASK)?.array,
             let xor = data.data(NFTA_BITWISE_XOR)?.array, mask.count == xor.count
@@ -130,3 +130,6 @@ extension NFTRuleReader {
         return put(.expression(hash), NFTA_HASH_DREG, of: data)
     }
 }
+
+/// `NFT_BITWISE_MASK_XOR`, which older kernel headers call `NFT_BITWISE_BOOL`.
+private let maskAndXor: UInt32 = 0
