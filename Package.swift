@@ -527,7 +527,7 @@ let package = Package(
                 "Addressing", "ServiceModel", "DataplaneModel", "Planning", "ProxyModes",
                 "HostFacts", "Netlink", "NodeAddresses", "Conntrack", "XTables", "IPSets",
                 "NFTables", "IPVS", "KubeProxyRemoval", "HostChecks", "Dataplane", "SystemCalls",
-                "TestSupport", "LibraryEdge", "CSpawn",
+                "TestSupport", "LibraryEdge", "CIPSet", "CNetlink", "CSpawn",
             ]
         ),
         tests("AnnotatedYAMLTests", ["AnnotatedYAML", "PrintableText"]),
