@@ -164,22 +164,102 @@ struct HTTPServerTests {
         #expect(!answer.hasPrefix("HTTP/1.1 200"))
     }
 
-    @Test("More connections than the limit are closed, and room comes back")
+    @Test("At the limit a new client takes the place of the one that has waited longest")
     func connectionLimit() async throws {
         var limits = HTTPServer.Limits.patient
         limits.connections = 2
         let fixture = await ServerFixture(limits) { _ in .text("ok") }
         let held = (0..<2).compactMap { _ in ServerFixture.connect(fixture.path) }
+        defer { for descriptor in held { close(descriptor) } }
         let request = "GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"
-        #expect(await fixture.exchange(request).isEmpty)
-        for descriptor in held { close(descriptor) }
-        // The server has yet to see that they are closed.
-        var answer = ""
-        for _ in 0..<3000 where answer.isEmpty {
-            try await Task.sleep(for: .milliseconds(10))
-            answer = await fixture.exchange(request)
+        #expect(await fixture.exchange(request).hasSuffix("ok"))
+        var byte: UInt8 = 0
+        // The oldest has been closed, and the other one not.
+        #expect(recv(held[0], &byte, 1, 0) == 0)
+        #expect(recv(held[1], &byte, 1, Int32(MSG_DONTWAIT)) == -1 && errno == EAGAIN)
+    }
+
+    @Test("A client that waits for the daemon does not give way")
+    func answered() async throws {
+        var limits = HTTPServer.Limits.patient
+        limits.connections = 1
+        let (asked, hasAsked) = AsyncStream<Void>.makeStream()
+        let (released, release) = AsyncStream<Void>.makeStream()
+        let fixture = await ServerFixture(limits) { _ in
+            hasAsked.yield()
+            for await _ in released { break }
+            return .text("ok")
         }
-        #expect(answer.hasSuffix("ok"))
+        let request = "GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"
+        async let first = fixture.exchange(request)
+        for await _ in asked { break }
+        #expect(await fixture.exchange(request).isEmpty)
+        release.yield()
+        #expect(await first.hasSuffix("ok"))
+    }
+
+    @Test("A client that sends requests and reads nothing has one response in memory")
+    func unreadPipeline() async throws {
+        let count = Mutex(0)
+        let page = String(repeating: "x", count: 4 << 20)
+        let fixture = await ServerFixture { request in
+            guard request.path == "/page" else { return .text("ok") }
+            count.withLock { $0 += 1 }
+            return .text(page)
+        }
+        let idle = try #require(ServerFixture.connect(fixture.path))
+        defer { close(idle) }
+        let requests = [UInt8](
+            String(repeating: "GET /page HTTP/1.1\r\nHost: x\r\n\r\n", count: 100).utf8
+        )
+        #expect(send(idle, requests, requests.count, Int32(MSG_NOSIGNAL)) == requests.count)
+        // Each of these is served on the same thread, after what it found to do for the other client.
+        let request = "GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"
+        while count.withLock({ $0 }) == 0 { _ = await fixture.exchange(request) }
+        for _ in 0..<200 { #expect(await fixture.exchange(request).hasSuffix("ok")) }
+        #expect(count.withLock { $0 } == 1)
+    }
+
+    @Test("Responses that nobody reads are bounded together, and the newest client is served")
+    func unreadBytes() async throws {
+        var limits = HTTPServer.Limits.patient
+        limits.unreadBytes = 8 << 20
+        let count = Mutex(0)
+        let page = String(repeating: "x", count: 4 << 20)
+        let fixture = await ServerFixture(limits) { request in
+            guard request.path == "/page" else { return .text("ok") }
+            count.withLock { $0 += 1 }
+            return .text(page)
+        }
+        let request = [UInt8]("GET /page HTTP/1.1\r\nHost: x\r\n\r\n".utf8)
+        var held: [Int32] = []
+        defer { for descriptor in held { close(descriptor) } }
+        for expected in 1...4 {
+            let descriptor = try #require(ServerFixture.connect(fixture.path))
+            held.append(descriptor)
+            _ = send(descriptor, request, request.count, Int32(MSG_NOSIGNAL))
+            while count.withLock({ $0 }) < expected {
+                _ = await fixture.exchange("GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
+            }
+        }
+        let answer = await fixture.exchange(
+            "GET /page HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"
+        )
+        #expect(answer.hasSuffix(page))
+        // The first ones lost their connections before they had read all of it.
+        #expect(Self.received(held[0]) < page.utf8.count)
+        #expect(Self.received(held[1]) < page.utf8.count)
+    }
+
+    /// How much comes until the other side closes.
+    private static func received(_ descriptor: Int32) -> Int {
+        var total = 0
+        var chunk = [UInt8](repeating: 0, count: 65536)
+        while true {
+            let count = recv(descriptor, &chunk, chunk.count, 0)
+            guard count > 0 else { return total }
+            total += count
+        }
     }
 
     @Test("A thousand requests at once are all answered")

@@ -36,6 +36,34 @@ extension NetworkSuites {
             }
         }
 
+        @Test("A list without end is given up, and what is known stays", arguments: [true, false])
+        func endlessList(isWatched: Bool) async throws {
+            let cluster = SourceScript.cluster(300)
+            var options = ServerOptions()
+            if !isWatched { options.watchList = .refused }
+            var following = ReflectorSettings()
+            following.listLimit = 20_000
+            following.pageSize = 3
+            try await withServer(cluster, options) { _, address in
+                try await withSource([address], speed: 20, following: following) { source in
+                    let updates = source.updates()
+                    let noticed = await eventually {
+                        let error = await source.state().resources[.services]?.lastError
+                        return error == "a list of more than 0 MiB"
+                    }
+                    #expect(noticed)
+                    // Other resources are served.
+                    #expect(
+                        await eventually {
+                            await source.state().resources[.nodes]?.lists == 1
+                        }
+                    )
+                    #expect(await source.state().resources[.services]?.lists == 0)
+                    _ = updates
+                }
+            }
+        }
+
         @Test("When the server goes, what it said stays; the next one is followed from there")
         func failover() async throws {
             let cluster = SourceScript.cluster(2)

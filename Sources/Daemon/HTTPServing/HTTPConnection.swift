@@ -14,12 +14,18 @@ final class HTTPConnection: ChannelInboundHandler {
     }
 
     private let limits: HTTPServer.Limits
+    private let connections: OpenConnections
     private let answer: HTTPAnswer
     private var state = State.idle
     private var deadline: Scheduled<Void>?
 
-    init(_ limits: HTTPServer.Limits, _ answer: @escaping HTTPAnswer) {
+    init(
+        _ limits: HTTPServer.Limits,
+        _ connections: OpenConnections,
+        _ answer: @escaping HTTPAnswer
+    ) {
         self.limits = limits
+        self.connections = connections
         self.answer = answer
     }
 
@@ -51,6 +57,7 @@ final class HTTPConnection: ChannelInboundHandler {
             state = .receiving(head, bodyBytes: count)
         case (.end, .receiving(let head, _)):
             state = .answering
+            connections.expectsAnswer(context.channel)
             expect(within: limits.answering, context)
             respond(to: head, context)
         default: break
@@ -91,16 +98,25 @@ final class HTTPConnection: ChannelInboundHandler {
         let body = ByteBuffer(string: response.body)
         head.headers.add(name: "Content-Length", value: "\(body.readableBytes)")
         if !request.isKeepAlive { head.headers.add(name: "Connection", value: "close") }
+        connections.sends(body.readableBytes, context.channel)
         context.write(wrapOutboundOut(.head(head)), promise: nil)
-        if request.method != .HEAD {
-            context.write(wrapOutboundOut(.body(.byteBuffer(body))), promise: nil)
+        let content = request.method == .HEAD ? ByteBuffer() : body
+        let here = NIOLoopBound((self, context), eventLoop: context.eventLoop)
+        context.writeAndFlush(wrapOutboundOut(.body(.byteBuffer(content)))).whenComplete { result in
+            let (connection, context) = here.value
+            guard case .success = result else { return context.close(promise: nil) }
+            connection.end(request, context)
         }
-        // Before the end is written, because a waiting pipelined request is then delivered at once.
-        // A client that does not read its response is limited as an idle one is.
-        if request.isKeepAlive {
-            state = .idle
-            expect(within: limits.idle, context)
-        }
+    }
+
+    /// Ends a response whose last byte the client's side of the connection has taken. A waiting
+    /// pipelined request is delivered at once then, not before: else a client that sends requests and
+    /// reads nothing would have all its responses in memory.
+    private func end(_ request: HTTPRequestHead, _ context: ChannelHandlerContext) {
+        guard case .answering = state else { return }
+        connections.hasRead(context.channel)
+        state = .idle
+        expect(within: limits.idle, context)
         let here = NIOLoopBound(context, eventLoop: context.eventLoop)
         context.writeAndFlush(wrapOutboundOut(.end(nil))).whenComplete { result in
             guard case .success = result, request.isKeepAlive else {

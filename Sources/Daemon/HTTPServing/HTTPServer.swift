@@ -1,16 +1,19 @@
 import NIOCore
 import NIOHTTP1
 import NIOPosix
-import Synchronization
 
 /// Serves HTTP/1.1 on sockets it is given, on a thread of its own.
 ///
-/// A client can hold a connection and a few kilobytes for a bounded time, and no more.
+/// A client can hold a connection, a few kilobytes and one response for a bounded time, and no more.
 package final class HTTPServer: Sendable {
     /// Limits on what clients can use.
     package struct Limits: Sendable {
-        /// Open connections of one listener; further ones are closed at once.
+        /// Open connections of all listeners together, each of them a file descriptor. A further one
+        /// takes the place of that which has waited longest for its client.
         package var connections = 256
+        /// Bytes of responses that clients have not read. Beyond them, the connections that have waited
+        /// longest are closed; one response may always be larger.
+        package var unreadBytes = 64 << 20
         /// Size of a request body, which is discarded.
         package var bodyBytes = 64 << 10
         /// From the first byte to the end of a request.
@@ -25,9 +28,11 @@ package final class HTTPServer: Sendable {
 
     private let group: MultiThreadedEventLoopGroup
     private let limits: Limits
+    private let connections: OpenConnections
 
     package init(limits: Limits = Limits()) {
         self.limits = limits
+        connections = OpenConnections(limits)
         group = MultiThreadedEventLoopGroup(numberOfThreads: 1)
     }
 
@@ -35,19 +40,18 @@ package final class HTTPServer: Sendable {
     package func serve(_ descriptor: Int32, _ answer: @escaping HTTPAnswer) async throws
         -> HTTPListener
     {
-        let count = ConnectionCount(limit: limits.connections)
         let bootstrap = ServerBootstrap(group: group)
             .childChannelOption(.maxMessagesPerRead, value: 1)
-            .childChannelInitializer { [limits] channel in
-                guard count.enter() else { return channel.close() }
-                channel.closeFuture.whenComplete { _ in count.leave() }
+            .childChannelInitializer { [limits, connections] channel in
+                guard connections.enter(channel) else { return channel.close() }
+                channel.closeFuture.whenComplete { _ in connections.leave(channel) }
                 return channel.eventLoop.makeCompletedFuture {
                     try channel.pipeline.syncOperations.configureHTTPServerPipeline(
                         withPipeliningAssistance: true,
                         withErrorHandling: true
                     )
                     try channel.pipeline.syncOperations.addHandler(
-                        HTTPConnection(limits, answer)
+                        HTTPConnection(limits, connections, answer)
                     )
                 }
             }
@@ -74,25 +78,4 @@ package struct HTTPListener: Sendable {
         // It may be closed already.
         try? await channel.close().get()
     }
-}
-
-/// Counts the open connections of one listener.
-private final class ConnectionCount: Sendable {
-    private let limit: Int
-    private let count = Atomic(0)
-
-    init(limit: Int) {
-        self.limit = limit
-    }
-
-    /// False at the limit; otherwise `leave` has to follow.
-    func enter() -> Bool {
-        guard count.add(1, ordering: .relaxed).newValue <= limit else {
-            leave()
-            return false
-        }
-        return true
-    }
-
-    func leave() { count.subtract(1, ordering: .relaxed) }
 }

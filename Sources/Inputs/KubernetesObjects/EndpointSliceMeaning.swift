@@ -33,6 +33,7 @@ extension WireEndpointSlice {
                 leftOut.append(error.adding("this endpoint is left out"))
             }
         }
+        try ObjectLimits.check([slice])
         return slice
     }
 

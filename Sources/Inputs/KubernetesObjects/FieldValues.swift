@@ -44,6 +44,16 @@ package enum FieldValues {
     /// Why an endpoint cannot have this address; nil if it can. As the API server validates
     /// EndpointSlices (`ValidateEndpointIP`).
     package static func reasonAgainst(endpoint address: IPAddress) -> String? {
+        reasonAgainst(address, "an endpoint's address")
+    }
+
+    /// Why an object may not claim this address besides its ClusterIPs; nil if it may. As the API server
+    /// validates external IPs; it does not look at load-balancer addresses.
+    static func reasonAgainst(external address: IPAddress) -> String? {
+        reasonAgainst(address, "an external address")
+    }
+
+    private static func reasonAgainst(_ address: IPAddress, _ role: String) -> String? {
         let kind: String? =
             if address.isUnspecified {
                 "unspecified"
@@ -54,7 +64,7 @@ package enum FieldValues {
             } else {
                 nil
             }
-        return kind.map { "\(address) is \($0), which an endpoint's address may not be" }
+        return kind.map { "\(address) is \($0), which \(role) may not be" }
     }
 
     /// Nil if absent or blank; throws for any other text that is not an address.
@@ -72,15 +82,33 @@ package enum FieldValues {
         return address
     }
 
-    /// As `addresses`, but invalid ones are added to `leftOut` and the others are used.
-    package static func usableAddresses(
+    /// As `addresses`, but those that are invalid, or that no object may claim, are added to `leftOut` and
+    /// the others are used.
+    package static func externalAddresses(
         _ texts: [String]?,
         _ path: @autoclosure () -> FieldPath,
         _ leftOut: inout [ObjectError]
     ) -> [IPAddress] {
-        elements(texts, path, addressNoun, IPAddress.init) {
-            leftOut.append($0.adding("this address is left out"))
+        var result: [IPAddress] = []
+        for (index, text) in (texts ?? []).enumerated() {
+            let path = path().appending(.element(index))
+            do throws(ObjectError) {
+                if let address = try externalAddress(text, path) { result.append(address) }
+            } catch {
+                leftOut.append(error.adding("this address is left out"))
+            }
         }
+        return result
+    }
+
+    /// As `address`; also throws for one that no object may claim.
+    static func externalAddress(
+        _ text: String?,
+        _ path: @autoclosure () -> FieldPath
+    ) throws(ObjectError) -> IPAddress? {
+        guard let address = try address(text, path()) else { return nil }
+        if let reason = reasonAgainst(external: address) { throw ObjectError(path(), reason) }
+        return address
     }
 
     /// The addresses of a list. Blank elements are skipped, as Kubernetes proxies do; throws for any

@@ -20,7 +20,7 @@ extension WireService {
         }
         var service = Service(name: name, kind: kind, clusterIPs: clusterIPs)
         service.ports = try spec.servicePorts()
-        service.externalIPs = FieldValues.usableAddresses(
+        service.externalIPs = FieldValues.externalAddresses(
             spec.externalIPs,
             FieldPath("spec", "externalIPs"),
             &leftOut
@@ -44,6 +44,7 @@ extension WireService {
             FieldPath("spec", "healthCheckNodePort")
         )
         service.sessionAffinity = try spec.affinity()
+        try ObjectLimits.check(service)
         service.scheduler = try annotated(Scheduler.annotation, of: Scheduler.self)
         service.forwarding = try annotated(Forwarding.annotation, of: Forwarding.self) ?? .nat
         return service
@@ -58,7 +59,7 @@ extension WireService {
                 FieldPath("status", "loadBalancer", "ingress", .element(index), field)
             }
             do throws(ObjectError) {
-                let address = try FieldValues.address(ingress.ip, path("ip"))
+                let address = try FieldValues.externalAddress(ingress.ip, path("ip"))
                 let mode = try FieldValues.choice(ingress.ipMode, of: IPMode.self, path("ipMode"))
                 if let address, mode != .proxy { result.append(address) }
             } catch {

@@ -9,12 +9,14 @@ package actor Reflector {
         case tooShort
         case beforeAllObjects
         case samePageAgain
+        case tooLong(limit: Int)
 
         var description: String {
             switch self {
             case .tooShort: "the watch ended at once without an event"
             case .beforeAllObjects: "the watch ended before all objects were received"
             case .samePageAgain: "the list returns the same page again"
+            case .tooLong(let limit): "a list of more than \(limit >> 20) MiB"
             }
         }
     }
@@ -42,6 +44,8 @@ package actor Reflector {
     private var listDecoder: ListDecoder?
     private var watchDecoder: WatchDecoder?
     private var listed: [APIObject] = []
+    /// The size of a list, or of a watch's initial objects, as far as they have come.
+    private var listedBytes = 0
     /// The objects of a watch-list that has not ended.
     private var initial: [APIObject]?
     /// The watch has delivered something, or has been open for a while.
@@ -204,6 +208,7 @@ package actor Reflector {
 
     private func list(from version: String, inPages: Bool) async throws {
         listed = []
+        listedBytes = 0
         var token = ""
         var newest = ""
         repeat {
@@ -247,8 +252,17 @@ package actor Reflector {
     }
 
     private func receivedPart(_ chunk: ByteBuffer) throws {
+        try count(chunk)
         guard let objects = try listDecoder?.feed(chunk.readableBytesUInt8Span) else { return }
         listed += objects
+    }
+
+    /// The objects of a list are kept until its end, and a server may send without end.
+    private func count(_ chunk: ByteBuffer) throws {
+        listedBytes += chunk.readableBytes
+        guard listedBytes <= settings.listLimit else {
+            throw Ending.tooLong(limit: settings.listLimit)
+        }
     }
 
     private func endPage() throws -> ListMetadata {
@@ -286,6 +300,7 @@ package actor Reflector {
         }
         if !version.isEmpty { query.append(("resourceVersion", version)) }
         query.append(("timeoutSeconds", "\(seconds)"))
+        listedBytes = 0
         let quiet = Duration.seconds(seconds) + settings.watchSlack
         let began = time.now
         hasWorked = false
@@ -367,6 +382,7 @@ package actor Reflector {
     /// True when the last of the initial objects has arrived.
     private func receivedEvents(_ chunk: ByteBuffer) async throws -> Bool {
         let received = ContinuousClock.now
+        if initial != nil { try count(chunk) }
         guard let events = try watchDecoder?.feed(chunk.readableBytesUInt8Span), !events.isEmpty
         else { return false }
         let times = ArrivalTimes(received: received, decoding: .now - received)

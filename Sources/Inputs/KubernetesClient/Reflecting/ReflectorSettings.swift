@@ -8,6 +8,8 @@ package struct ReflectorSettings: Sendable {
     package var watchSlack = Duration.seconds(30)
     /// The longest silence during a list.
     package var listIdleLimit = Duration.seconds(30)
+    /// The longest list, in bytes of all its pages.
+    package var listLimit = 1 << 30
     /// A watch that ends sooner without an event has failed.
     package var shortWatch = Duration.seconds(1)
     /// A watch open for this long counts as working, even without an event.

@@ -93,6 +93,8 @@ enum LegacyEndpoints {
                 )
             }
         }
+        let all = slices
+        try object.located { () throws(ObjectError) in try ObjectLimits.check(all) }
         return slices
     }
 
@@ -119,6 +121,9 @@ enum LegacyEndpoints {
     ) throws(FieldError) -> Endpoint {
         guard let address = try fields.address("ip") else {
             throw fields.error("ip", "is missing")
+        }
+        if let reason = FieldValues.reasonAgainst(endpoint: address) {
+            throw fields.error("ip", reason)
         }
         return Endpoint(
             address: address,

@@ -49,6 +49,11 @@ enum ShortForm {
         service.scheduler = try fields.choice("scheduler", of: Scheduler.self)
         service.forwarding = try fields.choice("forwarding", of: Forwarding.self) ?? .nat
         let slices = try ShortFormEndpoints(service: name, ports: ports).decode(fields)
+        let complete = service
+        try fields.located { () throws(ObjectError) in
+            try ObjectLimits.check(complete)
+            try ObjectLimits.check(slices)
+        }
         service.healthCheck = try fields.fields("healthCheck")?.healthCheck(ports: service.ports)
         service.kind =
             !service.loadBalancerAddresses.isEmpty
@@ -95,6 +100,7 @@ enum ShortForm {
         _ fields: Fields
     ) throws(FieldError) -> [(port: ServicePort, target: PortNumber)] {
         var ports: [(port: ServicePort, target: PortNumber)] = []
+        var names: Set<String> = []
         for (value, path) in try fields.list("ports") {
             let entry = try Fields(value, path: path)
             try entry.refuseUnknown(portFieldNames)
@@ -104,10 +110,7 @@ enum ShortForm {
                 port: try entry.requiredPort("port"),
                 nodePort: try entry.port("nodePort")
             )
-            let isTwin = ports.contains {
-                $0.port.name == port.name && $0.port.transport == port.transport
-            }
-            guard !isTwin else {
+            guard names.insert("\(port.transport.rawValue)/\(port.name)").inserted else {
                 throw entry.error(
                     "name",
                     port.name.isEmpty

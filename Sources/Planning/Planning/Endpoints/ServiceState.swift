@@ -60,13 +60,14 @@ extension ServiceState {
         guard service.families.contains(family), !service.ports.isEmpty else { return nil }
         let frontends = Frontends(service, family: family, settings: settings)
         let familySlices = slices.filter { $0.family == family }
+        let slicesByPort = SlicesByPort(familySlices, for: service.ports)
         name = service.name
         ports = service.ports.map {
             ServicePortState(
                 $0,
                 of: service,
                 frontends: frontends,
-                slices: familySlices,
+                slices: slicesByPort[$0],
                 node: settings.node
             )
         }

@@ -1,0 +1,140 @@
+import FoundationEssentials
+import Glibc
+import Testing
+
+@testable import ServiceSources
+
+/// A short manifest can ask for the product of its lists.
+@Suite("Limits of one object")
+struct ObjectLimitTests {
+    private static func names(_ count: Int) -> String {
+        (1...count).map { "{name: p\($0), port: \($0)}" }.joined(separator: ", ")
+    }
+
+    private static func addresses(_ count: Int) -> [String] {
+        (0..<count).map { "10.180.\($0 / 250).\($0 % 250 + 1)" }
+    }
+
+    private static func decode(_ text: String) -> DecodedManifest {
+        ManifestDecoder().decode(text)
+    }
+
+    private static let good = """
+        services:
+          - {name: good, address: 10.96.0.9, ports: [{port: 80}], endpoints: [{address: 10.180.0.1}]}
+
+        """
+
+    @Test("Ten thousand ports, and a hundred thousand endpoints, are within them")
+    func within() {
+        let endpoints = Self.addresses(50_000).map { "{address: \($0)}" }.joined(separator: ", ")
+        let manifest = Self.decode(
+            """
+            services:
+              - {name: ports, address: 10.96.0.10, ports: [\(Self.names(10_000))]}
+              - name: endpoints
+                address: 10.96.0.11
+                ports: [\(Self.names(5))]
+                endpoints: [\(endpoints)]
+            """
+        )
+        #expect(manifest.bad.isEmpty)
+        #expect(manifest.objects.count == 2)
+    }
+
+    @Test("Beyond them the object is refused by line and name, and the others are used")
+    func beyond() {
+        let endpoints = Self.addresses(501).map { "{address: \($0)}" }.joined(separator: ", ")
+        let manifest = Self.decode(
+            Self.good + """
+                  - {name: pairs, address: 10.96.0.11, ports: [\(Self.names(500))], endpoints: [\(endpoints)]}
+                """
+        )
+        #expect(manifest.objects.map(\.key.name) == ["good"])
+        #expect(manifest.bad.map(\.line) == [3])
+        #expect(
+            manifest.bad.map(\.reason) == [
+                "services[1]: too large: 501 endpoints, each with all ports, are more than 250000"
+            ]
+        )
+    }
+
+    @Test(
+        "Ports count at each address, for each range, in every form",
+        arguments: [
+            "spec: {clusterIP: 10.96.0.10, externalIPs: [ADDRESSES], ports: [PORTS]}",
+            """
+            spec: {type: LoadBalancer, clusterIP: 10.96.0.10, loadBalancerSourceRanges: [ADDRESSES], ports: [PORTS]}
+            status: {loadBalancer: {ingress: [{ip: 198.51.100.1}]}}
+            """,
+        ]
+    )
+    func claims(form: String) {
+        func service(_ addresses: Int) -> DecodedManifest {
+            let ranges = form.contains("Ranges") ? "/32" : ""
+            let text = form.replacing("PORTS", with: Self.names(500)).replacing(
+                "ADDRESSES",
+                with: Self.addresses(addresses).map { "\($0)\(ranges)" }.joined(separator: ", ")
+            )
+            return Self.decode(
+                "apiVersion: v1\nkind: Service\nmetadata: {name: web, namespace: shop}\n" + text
+            )
+        }
+        #expect(service(498).bad.isEmpty)
+        #expect(
+            service(500).bad.map(\.reason) == [
+                "too large: 500 ports, each at all addresses and for all source ranges, are more than 250000"
+            ]
+        )
+    }
+
+    @Test("Slices and the older Endpoints have the same limit")
+    func slices() {
+        let ports = (1...500).map { "{name: p\($0), port: \($0)}" }.joined(separator: ", ")
+        let slice = Self.addresses(501).map { "{addresses: [\($0)]}" }.joined(separator: ", ")
+        let legacy = Self.addresses(501).map { "{ip: \($0)}" }.joined(separator: ", ")
+        let manifest = Self.decode(
+            """
+            apiVersion: discovery.k8s.io/v1
+            kind: EndpointSlice
+            metadata: {name: web-1, namespace: shop, labels: {kubernetes.io/service-name: web}}
+            addressType: IPv4
+            ports: [\(ports)]
+            endpoints: [\(slice)]
+            ---
+            apiVersion: v1
+            kind: Endpoints
+            metadata: {name: web, namespace: shop}
+            subsets: [{addresses: [\(legacy)], ports: [\(ports)]}]
+            """
+        )
+        #expect(manifest.objects.isEmpty)
+        #expect(
+            manifest.bad.map(\.reason)
+                == Array(
+                    repeating:
+                        "too large: 501 endpoints, each with all ports, are more than 250000",
+                    count: 2
+                )
+        )
+    }
+
+    @Test("A manifest that is too large is refused by its size")
+    func manifestSize() throws {
+        let path =
+            FileManager.default.temporaryDirectory.path
+            + "/fairlead-manifest-\(getpid())-\(UInt32.random(in: 0 ... .max)).yaml"
+        let descriptor = open(path, O_CREAT | O_WRONLY, 0o600)
+        defer {
+            close(descriptor)
+            unlink(path)
+        }
+        // A hole: nobody could read it in time.
+        try #require(ftruncate(descriptor, 1 << 40) == 0)
+        guard case .unreadable(let reason) = ManifestFiles.read(path) else {
+            Issue.record("the manifest was read")
+            return
+        }
+        #expect(reason == "is larger than 64 MiB")
+    }
+}
