@@ -273,6 +273,45 @@ struct ClusterMemoryTests {
         }
     }
 
+    @Test("It shrinks as well when Services stay but lose their endpoints")
+    func lostEndpoints() async throws {
+        for restarts in [false, true] {
+            try await withDirectory {
+                var writer = memory(interval: .seconds(3600))
+                var state = recording(1000)
+                let full = (0..<60).map { Endpoint(address: IPAddress(ipv4: 0x0ab4_0001 + $0)) }
+                func give(_ endpoints: [Endpoint], to numbers: Range<Int>) async throws {
+                    for index in numbers {
+                        state.slices[name(index)] = [
+                            EndpointSlice(
+                                name: "s\(index)-1",
+                                service: name(index),
+                                family: .ipv4,
+                                ports: [],
+                                endpoints: endpoints
+                            )
+                        ]
+                    }
+                    if restarts { writer = memory(interval: .seconds(3600)) }
+                    await writer.remember(state, changed: .some(Set(numbers.map(name))))
+                    await writer.flush()
+                }
+                try await give(full, to: 0..<1000)
+                let base = try content().count
+                #expect(base > 1 << 20)
+                try await give([], to: 0..<500)
+                #expect(try content().count > base)
+                try await give([], to: 500..<990)
+                let small = try content().count
+                #expect(small < base / 4)
+                #expect(await memory().recall() == state)
+                // Not again with each change.
+                try await give(full, to: 0..<1)
+                #expect(try content().count > small)
+            }
+        }
+    }
+
     @Test("Slices of Services that are another proxy's do not make it shrink again and again")
     func slicesAlone() async throws {
         try await withDirectory {

@@ -14,7 +14,7 @@ struct ClusterFile: Sendable {
     static let maximumBytes = 128 << 20
     /// Changes are appended until they take this much, and as much as the base.
     static let smallestLimit = 1 << 20
-    /// With less than one part in this many of the base's Services, the file is written anew.
+    /// With a state of less than one part in this many of the base, the file is written anew.
     private static let shrinkage = 4
     /// What is handed to the disk at once.
     private static let piece = 1 << 18
@@ -31,8 +31,8 @@ struct ClusterFile: Sendable {
         var whole: Int
         /// The size of the file.
         var size: Int
-        /// How many Services the base has.
-        var services: Int
+        /// Bytes for each object of the state when it was last written or compared as a whole.
+        var density = 0.0
 
         /// Bytes after the last whole record.
         var torn: Int { size - whole }
@@ -45,10 +45,14 @@ struct ClusterFile: Sendable {
 
         /// Whether `recording` leaves most of a large base unused.
         func outgrows(_ recording: ClusterRecording) -> Bool {
-            // The names of a base are those of Services and of slices.
+            // Most files are small, and their states need not be counted.
             base > ClusterFile.smallestLimit
-                && max(recording.services.count, recording.slices.count)
-                    < services / ClusterFile.shrinkage
+                && outgrows(bytes: density * Double(recording.objects))
+        }
+
+        /// Whether a state of so many bytes does.
+        func outgrows(bytes: Double) -> Bool {
+            base > ClusterFile.smallestLimit && bytes < Double(base / ClusterFile.shrinkage)
         }
     }
 
@@ -96,7 +100,7 @@ struct ClusterFile: Sendable {
         guard let first = try reader.take(head.count), first.elementsEqual(head) else {
             throw APIDecodingError(reason: "not a recording of this version for this proxy name")
         }
-        var extent = Extent(base: 0, whole: head.count, size: reader.size, services: 0)
+        var extent = Extent(base: 0, whole: head.count, size: reader.size)
         while let header = try reader.take(ClusterRecord.headerLength) {
             let (length, checksum) = ClusterRecord.header(header)
             guard let body = try reader.take(length), ClusterRecord.checksum(body) == checksum
@@ -105,9 +109,6 @@ struct ClusterFile: Sendable {
             if try ClusterRecord.subject(of: body) == .baseEnd {
                 extent.base = extent.whole
             } else {
-                if extent.base == 0, case .service = try ClusterRecord.subject(of: body) {
-                    extent.services += 1
-                }
                 try visit(body, checksum)
             }
         }
@@ -130,11 +131,13 @@ struct ClusterFile: Sendable {
             // It is about to be replaced.
             extent = nil
         }
-        guard let extent, !extent.outgrows(recording) else { return try replace(recording) }
+        guard var extent else { return try replace(recording) }
         var news: [UInt8] = []
+        var bytes = 0
         func compare(_ record: ClusterRecord) throws -> Bool {
             let start = news.count
             let sum = try record.append(to: &news)
+            bytes += news.count - start
             if held.removeValue(forKey: record.subject) == sum { news.removeSubrange(start...) }
             return extent.takes(news.count)
         }
@@ -142,6 +145,8 @@ struct ClusterFile: Sendable {
         for name in recording.names {
             guard try compare(recording.record(of: name)) else { return try replace(recording) }
         }
+        if extent.outgrows(bytes: Double(bytes)) { return try replace(recording) }
+        extent.density = recording.density(bytes)
         for case .service(let name) in held.keys {
             // A Service that is gone has an entry already if it was recorded as gone.
             guard try compare(recording.record(of: name)) else { return try replace(recording) }
@@ -182,14 +187,13 @@ struct ClusterFile: Sendable {
             throw ClientError("another program has shortened the file")
         }
         let whole = extent.whole + news.count
-        return Extent(base: extent.base, whole: whole, size: whole, services: extent.services)
+        return Extent(base: extent.base, whole: whole, size: whole, density: extent.density)
     }
 
     /// Writes a new base, in pieces.
     private func replace(_ recording: ClusterRecording) throws -> Extent {
         mkdir(path.split(separator: "/").dropLast().reduce("") { $0 + "/" + $1 }, 0o700)
         var written = 0
-        var services = 0
         try WholeFile.replace(path) { write in
             var pending = head
             func add(_ record: ClusterRecord) throws {
@@ -203,14 +207,16 @@ struct ClusterFile: Sendable {
                 pending.removeAll(keepingCapacity: true)
             }
             try add(recording.facts)
-            for name in recording.names {
-                try add(recording.record(of: name))
-                services += 1
-            }
+            for name in recording.names { try add(recording.record(of: name)) }
             try add(.baseEnd)
             try flush()
         }
-        return Extent(base: written, whole: written, size: written, services: services)
+        return Extent(
+            base: written,
+            whole: written,
+            size: written,
+            density: recording.density(written)
+        )
     }
 
     private static func require(_ count: Int) throws(ClientError) {
@@ -218,6 +224,17 @@ struct ClusterFile: Sendable {
             throw ClientError("more than \(maximumBytes) bytes are too many")
         }
     }
+}
+
+extension ClusterRecording {
+    /// Services, slices and endpoints, of which most of a file is.
+    fileprivate var objects: Int {
+        slices.values.reduce(services.count) { count, slices in
+            slices.reduce(count + slices.count) { $0 + $1.endpoints.count }
+        }
+    }
+
+    fileprivate func density(_ bytes: Int) -> Double { Double(bytes) / Double(max(1, objects)) }
 }
 
 /// Reads a file from its beginning, in pieces.
