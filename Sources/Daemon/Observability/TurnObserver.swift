@@ -1,6 +1,7 @@
 package import DaemonConfiguration
 import Dataplane
 import FoundationEssentials
+import HTTPServing
 import KubernetesClient
 package import Logging
 package import Reconciling
