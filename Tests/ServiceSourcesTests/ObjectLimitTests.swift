@@ -59,31 +59,43 @@ struct ObjectLimitTests {
         )
     }
 
-    @Test(
-        "Ports count at each address, for each range, in every form",
-        arguments: [
-            "spec: {clusterIP: 10.96.0.10, externalIPs: [ADDRESSES], ports: [PORTS]}",
-            """
-            spec: {type: LoadBalancer, clusterIP: 10.96.0.10, loadBalancerSourceRanges: [ADDRESSES], ports: [PORTS]}
-            status: {loadBalancer: {ingress: [{ip: 198.51.100.1}]}}
-            """,
-        ]
-    )
-    func claims(form: String) {
-        func service(_ addresses: Int) -> DecodedManifest {
-            let ranges = form.contains("Ranges") ? "/32" : ""
-            let text = form.replacing("PORTS", with: Self.names(500)).replacing(
-                "ADDRESSES",
-                with: Self.addresses(addresses).map { "\($0)\(ranges)" }.joined(separator: ", ")
-            )
-            return Self.decode(
-                "apiVersion: v1\nkind: Service\nmetadata: {name: web, namespace: shop}\n" + text
-            )
+    private static func service(_ spec: String) -> DecodedManifest {
+        decode("apiVersion: v1\nkind: Service\nmetadata: {name: web, namespace: shop}\n" + spec)
+    }
+
+    @Test("Ports count at each address")
+    func addresses() {
+        func reasons(_ count: Int) -> [String] {
+            let addresses = Self.addresses(count).joined(separator: ", ")
+            return Self.service(
+                "spec: {clusterIP: 10.96.0.10, externalIPs: [\(addresses)], ports: [\(Self.names(500))]}"
+            ).bad.map(\.reason)
         }
-        #expect(service(498).bad.isEmpty)
+        #expect(reasons(499).isEmpty)
         #expect(
-            service(500).bad.map(\.reason) == [
-                "too large: 500 ports, each at all addresses and for all source ranges, are more than 250000"
+            reasons(500) == ["too large: 500 ports, each at 501 addresses, are more than 250000"]
+        )
+    }
+
+    @Test("They count for each source range, too")
+    func sourceRanges() {
+        func reasons(_ count: Int) -> [String] {
+            let ranges = Self.addresses(1000).map { "\($0)/32" }.joined(separator: ", ")
+            return Self.service(
+                """
+                spec:
+                  type: LoadBalancer
+                  clusterIP: 10.96.0.10
+                  ports: [\(Self.names(count))]
+                  loadBalancerSourceRanges: [\(ranges)]
+                status: {loadBalancer: {ingress: [{ip: 198.51.100.1}]}}
+                """
+            ).bad.map(\.reason)
+        }
+        #expect(reasons(10).isEmpty)
+        #expect(
+            reasons(11) == [
+                "too large: 11 ports at 1 load-balancer addresses, each for 1000 source ranges, are more than 10000"
             ]
         )
     }
