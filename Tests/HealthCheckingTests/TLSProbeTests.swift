@@ -2,6 +2,7 @@ import Addressing
 import Foundation
 import NIOSSL
 import ServiceModel
+import TestSupport
 import Testing
 
 @testable import HealthChecking
@@ -162,13 +163,6 @@ private final class TestAuthority {
     }
 
     private func openssl(_ arguments: String...) throws {
-        let process = Process()
-        process.executableURL = URL(fileURLWithPath: "/usr/bin/openssl")
-        process.arguments = arguments
-        process.currentDirectoryURL = URL(fileURLWithPath: directory)
-        process.standardError = FileHandle.nullDevice
-        try process.run()
-        process.waitUntilExit()
-        try #require(process.terminationStatus == 0, "openssl \(arguments)")
+        try TestProgram.run(["/usr/bin/openssl"] + arguments, in: directory)
     }
 }

@@ -1,5 +1,6 @@
 import Foundation
 import KubernetesAPI
+import TestSupport
 
 /// Random objects in all forms, from `objects.py`.
 struct PythonObjects: Decodable {
@@ -47,18 +48,9 @@ struct PythonObjects: Decodable {
         let script = URL(filePath: #filePath).deletingLastPathComponent().appending(
             path: "objects.py"
         )
-        let process = Process()
-        process.executableURL = URL(filePath: "/usr/bin/python3")
-        process.arguments = [script.path(), "\(seed)", "\(count)"]
-        let output = Pipe()
-        process.standardOutput = output
-        try process.run()
-        let data = output.fileHandleForReading.readDataToEndOfFile()
-        process.waitUntilExit()
-        guard process.terminationStatus == 0 else {
-            throw Failure(description: "objects.py failed; is python3-protobuf installed?")
-        }
-        return try JSONDecoder().decode(PythonObjects.self, from: data)
+        // Needs python3-protobuf.
+        let data = try TestProgram.run(["/usr/bin/python3", script.path(), "\(seed)", "\(count)"])
+        return try JSONDecoder().decode(PythonObjects.self, from: Data(data))
     }
 }
 

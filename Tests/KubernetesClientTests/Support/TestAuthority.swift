@@ -1,5 +1,6 @@
 import Foundation
 import NIOSSL
+import TestSupport
 
 /// A certificate authority in a directory of its own, with the `openssl` program.
 struct TestAuthority {
@@ -100,13 +101,6 @@ struct TestAuthority {
     ]
 
     private static func openssl(_ arguments: [String]) throws {
-        let process = Process()
-        process.executableURL = URL(filePath: "/usr/bin/openssl")
-        process.arguments = arguments
-        process.standardError = FileHandle.nullDevice
-        process.standardInput = FileHandle.nullDevice
-        try process.run()
-        process.waitUntilExit()
-        guard process.terminationStatus == 0 else { throw CocoaError(.executableLoad) }
+        try TestProgram.run(["/usr/bin/openssl"] + arguments)
     }
 }
