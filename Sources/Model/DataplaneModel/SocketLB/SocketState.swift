@@ -9,6 +9,10 @@ package struct SocketState: Sendable, Equatable {
     package var groups: [UInt32: SocketGroup] = [:]
     /// Where node ports answer: the node's own addresses that accept them, and loopback addresses.
     package var nodeAddresses: Set<IPAddress> = []
+    /// Whether this version's programs are attached and look up these maps. True in every plan; false as
+    /// observed before they are attached the first time, after an upgrade, and when another program
+    /// detached or replaced one.
+    package var isAttached = true
 
     package init() {}
 }
@@ -69,6 +73,8 @@ package struct SocketDiff: Sendable, Equatable {
     package var groups: [GroupChange] = []
     package var addedNodeAddresses: [IPAddress] = []
     package var removedNodeAddresses: [IPAddress] = []
+    /// Attaches the programs, or replaces attached ones, after all other changes. Counts as one change.
+    package var attaches = false
 
     package struct GroupChange: Sendable, Equatable {
         package var number: UInt32
@@ -89,5 +95,6 @@ package struct SocketDiff: Sendable, Equatable {
             && left.removedFrontends == right.removedFrontends && left.groups == right.groups
             && left.addedNodeAddresses == right.addedNodeAddresses
             && left.removedNodeAddresses == right.removedNodeAddresses
+            && left.attaches == right.attaches
     }
 }
