@@ -32,6 +32,8 @@ package struct PlannerSettings: Sendable, Equatable {
     package var dropInvalid: Bool
     /// The names of other nodes by their addresses, as far as they are known (ipvs mode).
     package var otherNodes: [IPAddress: String]
+    /// Nil without socket-level load balancing.
+    package var socketLB: SocketLBSettings?
 
     package init(
         node: NodeIdentity,
@@ -48,7 +50,8 @@ package struct PlannerSettings: Sendable, Equatable {
         countsTraffic: Bool = false,
         bindsServiceRanges: Bool = false,
         dropInvalid: Bool = true,
-        otherNodes: [IPAddress: String] = [:]
+        otherNodes: [IPAddress: String] = [:],
+        socketLB: SocketLBSettings? = nil
     ) {
         self.node = node
         self.localAddresses = localAddresses
@@ -65,5 +68,6 @@ package struct PlannerSettings: Sendable, Equatable {
         self.bindsServiceRanges = bindsServiceRanges
         self.dropInvalid = dropInvalid
         self.otherNodes = otherNodes
+        self.socketLB = socketLB
     }
 }
