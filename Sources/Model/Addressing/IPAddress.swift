@@ -23,6 +23,11 @@ package struct IPAddress: Sendable, Hashable, Comparable {
         }
     }
 
+    /// 127.0.0.1 or ::1.
+    package static func localhost(_ family: IPFamily) -> IPAddress {
+        IPAddress(family: family, bits: family == .ipv4 ? 127 << 24 | 1 : 1)
+    }
+
     /// 127.0.0.0/8 or ::1.
     package var isLoopback: Bool {
         family == .ipv4 ? bits >> 24 == 127 : bits == 1

@@ -54,3 +54,16 @@ extension NFTablesRenderer: PlanRenderer {
         NFTablesDiffDocument(diff, family: family)
     }
 }
+
+extension SocketRenderer: PlanRenderer {
+    package typealias State = SocketState
+    package typealias Diff = SocketDiff
+
+    package func document(_ state: SocketState) -> any Encodable {
+        SocketDocument(state, family: family)
+    }
+
+    package func document(_ diff: SocketDiff) -> any Encodable {
+        SocketDiffDocument(diff, family: family)
+    }
+}

@@ -16,6 +16,10 @@ package struct ObjectDifference: Sendable, Hashable {
         case realServer = "real server"
         case address
         case route
+        /// A family's socket programs.
+        case program
+        /// An entry of socket programs' maps.
+        case mapEntry = "map entry"
         /// A setting of the host.
         case sysctl
     }

@@ -56,4 +56,10 @@ package enum ChangedObject: String, Sendable, CaseIterable {
     /// Virtual and real servers.
     case server
     case address
+    /// What socket programs look up.
+    case frontend
+    /// An endpoint group of socket programs, with its endpoints.
+    case group
+    /// The socket programs of a family.
+    case program
 }

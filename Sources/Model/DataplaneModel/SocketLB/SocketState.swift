@@ -31,6 +31,24 @@ package struct SocketFrontend: Sendable, Hashable {
     }
 }
 
+extension SocketFrontend: Comparable, CustomStringConvertible {
+    /// By address, port and protocol; node ports come last.
+    package static func < (left: SocketFrontend, right: SocketFrontend) -> Bool {
+        switch (left.address, right.address) {
+        case (let mine?, let other?) where mine != other: mine < other
+        case (nil, _?): false
+        case (_?, nil): true
+        default: (left.port, left.transport) < (right.port, right.transport)
+        }
+    }
+
+    /// `10.96.0.10:80/tcp`; a node port is `30080/tcp`.
+    package var description: String {
+        let place = address.map { "\(SocketAddress($0, port))" } ?? "\(port)"
+        return "\(place)/\(transport.keyword)"
+    }
+}
+
 package enum SocketAction: Sendable, Equatable {
     /// The number of the group whose endpoints connections go to.
     case group(UInt32)
@@ -42,7 +60,7 @@ package enum SocketAction: Sendable, Equatable {
 }
 
 /// Endpoints that connections are spread over.
-package struct SocketGroup: Sendable, Equatable {
+package struct SocketGroup: Sendable {
     /// How a slot is chosen.
     package enum Choice: UInt32, Sendable {
         case random = 0
@@ -55,46 +73,25 @@ package struct SocketGroup: Sendable, Equatable {
     package var affinityTimeoutSeconds: UInt32?
     /// Never empty, at most 4095; an endpoint with more weight has more slots.
     package var slots: [SocketAddress]
+    /// The Service port; shown in plans but not stored in the kernel, so not part of equality.
+    package var title: String?
 
-    package init(choice: Choice, affinityTimeoutSeconds: UInt32? = nil, slots: [SocketAddress]) {
+    package init(
+        choice: Choice,
+        affinityTimeoutSeconds: UInt32? = nil,
+        slots: [SocketAddress],
+        title: String? = nil
+    ) {
         self.choice = choice
         self.affinityTimeoutSeconds = affinityTimeoutSeconds
         self.slots = slots
+        self.title = title
     }
 }
 
-/// The changes from one state to another. Stores apply them so that no lookup ever finds a frontend
-/// without its group, or a group without an endpoint in a slot.
-package struct SocketDiff: Sendable, Equatable {
-    /// New or with another action, sorted by `SocketFrontend`.
-    package var setFrontends: [(key: SocketFrontend, action: SocketAction)] = []
-    package var removedFrontends: [SocketFrontend] = []
-    /// `old` is nil for a new group, `new` is nil for one that goes.
-    package var groups: [GroupChange] = []
-    package var addedNodeAddresses: [IPAddress] = []
-    package var removedNodeAddresses: [IPAddress] = []
-    /// Attaches the programs, or replaces attached ones, after all other changes. Counts as one change.
-    package var attaches = false
-
-    package struct GroupChange: Sendable, Equatable {
-        package var number: UInt32
-        package var old: SocketGroup?
-        package var new: SocketGroup?
-
-        package init(number: UInt32, old: SocketGroup?, new: SocketGroup?) {
-            self.number = number
-            self.old = old
-            self.new = new
-        }
-    }
-
-    package init() {}
-
-    package static func == (left: SocketDiff, right: SocketDiff) -> Bool {
-        left.setFrontends.elementsEqual(right.setFrontends, by: ==)
-            && left.removedFrontends == right.removedFrontends && left.groups == right.groups
-            && left.addedNodeAddresses == right.addedNodeAddresses
-            && left.removedNodeAddresses == right.removedNodeAddresses
-            && left.attaches == right.attaches
+extension SocketGroup: Equatable {
+    package static func == (left: SocketGroup, right: SocketGroup) -> Bool {
+        left.choice == right.choice && left.affinityTimeoutSeconds == right.affinityTimeoutSeconds
+            && left.slots == right.slots
     }
 }

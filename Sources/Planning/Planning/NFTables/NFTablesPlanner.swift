@@ -14,9 +14,7 @@ package struct NFTablesPlanner: Sendable {
 
     private var numbers = NumberTable<EndpointGroup.Key>(
         count: GroupValue.maximumNumber
-    ) { key in
-        NameScheme.number(of: key.port) ^ (key.isLocal ? 0x5555_5555_5555_5555 : 0)
-    }
+    ) { $0.hash }
     private var services: [ServiceName: PlannedService] = [:]
     private var claims = FrontendClaims<FrontendContent>()
     /// How many frontends that a claim has are node ports.

@@ -35,7 +35,7 @@ extension PlannerSettings {
     /// node, or single ones.
     package func listeningAddresses(_ family: IPFamily) -> [IPAddress] {
         if nodePortAddresses.acceptsAll(family) { return [IPAddress(family: family, bits: 0)] }
-        let loopback = nodePortAddresses.includesLocalhost ? [Self.localhost(family)] : []
+        let loopback = nodePortAddresses.includesLocalhost ? [IPAddress.localhost(family)] : []
         return nodePortAddresses(family) + loopback
     }
 
@@ -82,14 +82,10 @@ extension PlannerSettings {
         var result: Set<IPAddress> = []
         if nodePortAddresses.includesPrimary { result.formUnion(node.addresses) }
         if nodePortAddresses.includesLocalhost {
-            result.insert(Self.localhost(family))
+            result.insert(.localhost(family))
             result.formUnion(local.filter(\.isLoopback))
         }
         result.formUnion(local.filter(nodePortAddresses.rangesContain))
         return result.filter { $0.family == family && (loopback || !$0.isLoopback) }
-    }
-
-    private static func localhost(_ family: IPFamily) -> IPAddress {
-        IPAddress(family: family, bits: family == .ipv4 ? 127 << 24 | 1 : 1)
     }
 }

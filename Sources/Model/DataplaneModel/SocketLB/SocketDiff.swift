@@ -1,0 +1,77 @@
+package import Addressing
+
+/// The changes from one state to another. Stores apply them so that no lookup ever finds a frontend
+/// without its group, or a group without an endpoint in a slot.
+package struct SocketDiff: Sendable, Equatable {
+    /// New or with another action, sorted by `SocketFrontend`.
+    package var setFrontends: [(key: SocketFrontend, action: SocketAction)] = []
+    /// Sorted.
+    package var removedFrontends: [SocketFrontend] = []
+    /// Sorted by number.
+    package var groups: [GroupChange] = []
+    /// Sorted.
+    package var addedNodeAddresses: [IPAddress] = []
+    /// Sorted.
+    package var removedNodeAddresses: [IPAddress] = []
+    /// Attaches the programs, or replaces attached ones, after all other changes. Counts as one change.
+    package var attaches = false
+
+    /// `old` is nil for a new group, `new` is nil for one that goes.
+    package struct GroupChange: Sendable, Equatable {
+        package var number: UInt32
+        package var old: SocketGroup?
+        package var new: SocketGroup?
+
+        package init(number: UInt32, old: SocketGroup?, new: SocketGroup?) {
+            self.number = number
+            self.old = old
+            self.new = new
+        }
+    }
+
+    /// No change.
+    package init() {}
+
+    /// All differences between two states.
+    package init(from old: SocketState, to new: SocketState) {
+        for (key, action) in new.frontends where old.frontends[key] != action {
+            setFrontends.append((key, action))
+        }
+        removedFrontends = old.frontends.keys.filter { new.frontends[$0] == nil }
+        for (number, group) in new.groups where old.groups[number] != group {
+            groups.append(GroupChange(number: number, old: old.groups[number], new: group))
+        }
+        for (number, group) in old.groups where new.groups[number] == nil {
+            groups.append(GroupChange(number: number, old: group, new: nil))
+        }
+        addedNodeAddresses = Array(new.nodeAddresses.subtracting(old.nodeAddresses))
+        removedNodeAddresses = Array(old.nodeAddresses.subtracting(new.nodeAddresses))
+        attaches = new.isAttached && !old.isAttached
+        sort()
+    }
+
+    /// Brings all lists into order.
+    package mutating func sort() {
+        setFrontends.sort { $0.key < $1.key }
+        removedFrontends.sort()
+        groups.sort { $0.number < $1.number }
+        addedNodeAddresses.sort()
+        removedNodeAddresses.sort()
+    }
+
+    package var isEmpty: Bool { count == 0 }
+
+    /// Number of changed objects: frontends, endpoint groups, node addresses, and the programs as one.
+    package var count: Int {
+        setFrontends.count + removedFrontends.count + groups.count + addedNodeAddresses.count
+            + removedNodeAddresses.count + (attaches ? 1 : 0)
+    }
+
+    package static func == (left: SocketDiff, right: SocketDiff) -> Bool {
+        left.setFrontends.elementsEqual(right.setFrontends, by: ==)
+            && left.removedFrontends == right.removedFrontends && left.groups == right.groups
+            && left.addedNodeAddresses == right.addedNodeAddresses
+            && left.removedNodeAddresses == right.removedNodeAddresses
+            && left.attaches == right.attaches
+    }
+}
