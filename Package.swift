@@ -198,6 +198,14 @@ let package = Package(
             providers: [.apt(["libipset-dev"])]
         ),
         .systemLibrary(name: "CSpawn", path: "Sources/C/CSpawn"),
+        .systemLibrary(
+            name: "CBPF",
+            path: "Sources/C/CBPF",
+            pkgConfig: "libbpf",
+            providers: [.apt(["libbpf-dev"])]
+        ),
+        // The folder has the sources of what programs.c holds.
+        .target(name: "CSocketLB", path: "Sources/C/CSocketLB", exclude: ["programs"]),
 
         // The models: values, no I/O.
         room(.model, "Addressing", [], unsafe),
@@ -249,6 +257,15 @@ let package = Package(
             .kernel,
             "Conntrack",
             ["Addressing", "DataplaneModel", "HostFacts", "Netlink", "CNetlink"],
+            unsafe + small
+        ),
+        room(
+            .kernel,
+            "SocketLB",
+            [
+                "Addressing", "DataplaneModel", "HostFacts", "SystemCalls", "CBPF", "CSocketLB",
+                systemPackage,
+            ],
             unsafe + small
         ),
         room(
@@ -527,8 +544,9 @@ let package = Package(
             [
                 "Addressing", "ServiceModel", "DataplaneModel", "Planning", "ProxyModes",
                 "HostFacts", "Netlink", "NodeAddresses", "Conntrack", "XTables", "IPSets",
-                "NFTables", "IPVS", "KubeProxyRemoval", "HostChecks", "Dataplane", "SystemCalls",
-                "TestSupport", "LibraryEdge", "CIPSet", "CNetlink", "CSpawn",
+                "NFTables", "IPVS", "SocketLB", "KubeProxyRemoval", "HostChecks", "Dataplane",
+                "SystemCalls", "TestSupport", "LibraryEdge", "CBPF", "CIPSet", "CNetlink", "CSocketLB",
+                "CSpawn",
             ]
         ),
         tests("AnnotatedYAMLTests", ["AnnotatedYAML", "PrintableText"]),

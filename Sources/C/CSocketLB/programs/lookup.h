@@ -1,0 +1,193 @@
+/* What all programs share: the maps, and from a destination to an endpoint.
+
+   A program that finds no answer leaves the destination as it is. The packet rules underneath know every
+   frontend, so that this is always right, only slower. */
+#pragma once
+
+#include <linux/bpf.h>
+#include <stdbool.h>
+
+#include <bpf/bpf_endian.h>
+#include <bpf/bpf_helpers.h>
+
+#include "maps.h"
+
+#define AF_INET 2
+#define IPPROTO_TCP 6
+#define IPPROTO_UDP 17
+#define ECONNREFUSED 111
+#define NANOSECONDS 1000000000ull
+
+/* The daemon sets the sizes. */
+#define HASH_MAP(name, key_type, value_type)       \
+    struct {                                       \
+        __uint(type, BPF_MAP_TYPE_HASH);           \
+        __uint(map_flags, BPF_F_NO_PREALLOC);      \
+        __uint(max_entries, 1);                    \
+        __type(key, key_type);                     \
+        __type(value, value_type);                 \
+    } name SEC(".maps")
+
+HASH_MAP(frontends, struct lb_frontend, struct lb_action);
+HASH_MAP(groups, uint32_t, struct lb_group);
+HASH_MAP(slots, struct lb_slot, struct lb_endpoint);
+HASH_MAP(members, struct lb_member, uint32_t);
+HASH_MAP(addresses, struct lb_address, uint32_t);
+
+struct {
+    __uint(type, BPF_MAP_TYPE_LRU_HASH);
+    __uint(max_entries, 1);
+    __type(key, struct lb_client);
+    __type(value, struct lb_affinity);
+} affinity SEC(".maps");
+
+struct {
+    __uint(type, BPF_MAP_TYPE_ARRAY);
+    __uint(max_entries, 1);
+    __type(key, uint32_t);
+    __type(value, struct lb_settings);
+} settings SEC(".maps");
+
+/* Whether the kernel lets a program choose the error of the system call; the verifier removes what depends on
+   a constant, so that older kernels do not see the helper. */
+const volatile bool can_refuse = false;
+
+enum verdict {
+    LEFT,
+    REFUSED,
+    FOUND,
+};
+
+/* A socket's destination and what it is exchanged for. */
+struct lookup {
+    struct lb_endpoint wanted;
+    struct lb_address own;
+    uint32_t group;
+    uint32_t slot;
+    struct lb_endpoint endpoint;
+};
+
+static __always_inline bool same_address(const struct lb_address *a, const struct lb_address *b) {
+    return a->words[0] == b->words[0] && a->words[1] == b->words[1] && a->words[2] == b->words[2] &&
+           a->words[3] == b->words[3];
+}
+
+static __always_inline bool same(const struct lb_endpoint *a, const struct lb_endpoint *b) {
+    return a->port == b->port && same_address(&a->address, &b->address);
+}
+
+static __always_inline bool is_ipv4(const struct lb_address *a) {
+    return a->words[0] == 0 && a->words[1] == 0 && a->words[2] == bpf_htonl(0xffff);
+}
+
+static __always_inline bool is_unspecified(const struct lb_address *a) {
+    return a->words[0] == 0 && a->words[1] == 0 &&
+           (a->words[2] == 0 || a->words[2] == bpf_htonl(0xffff)) && a->words[3] == 0;
+}
+
+static __always_inline bool is_loopback(const struct lb_address *a) {
+    if (is_ipv4(a)) return (bpf_ntohl(a->words[3]) >> 24) == 127;
+    return a->words[0] == 0 && a->words[1] == 0 && a->words[2] == 0 && a->words[3] == bpf_htonl(1);
+}
+
+static __always_inline struct lb_action *action_of(const struct lb_endpoint *wanted, uint8_t protocol) {
+    struct lb_frontend frontend = {
+        .address = wanted->address,
+        .port = wanted->port,
+        .protocol = protocol,
+    };
+    struct lb_action *action = bpf_map_lookup_elem(&frontends, &frontend);
+    if (action || !bpf_map_lookup_elem(&addresses, &wanted->address)) return action;
+    __builtin_memset(&frontend.address, 0, sizeof(frontend.address));
+    frontend.is_node_port = 1;
+    return bpf_map_lookup_elem(&frontends, &frontend);
+}
+
+/* The client that keeps its endpoint: by its address where the socket is bound to one, or else by its network
+   namespace, as no address has been chosen yet. */
+static __always_inline struct lb_client client_of(const struct lookup *lookup, uint64_t namespace) {
+    struct lb_client client = {.address = lookup->own, .group = lookup->group};
+    if (is_unspecified(&lookup->own)) {
+        client.address.words[0] = UINT32_MAX;
+        client.address.words[1] = UINT32_MAX;
+        client.address.words[2] = namespace >> 32;
+        client.address.words[3] = (uint32_t)namespace;
+    }
+    return client;
+}
+
+static __always_inline uint32_t hash(const struct lb_address *address) {
+    uint64_t sum = 0x9e3779b97f4a7c15ull;
+    for (int i = 0; i < 4; i++) {
+        sum = (sum ^ address->words[i]) * 0xff51afd7ed558ccdull;
+        sum ^= sum >> 32;
+    }
+    return (uint32_t)sum;
+}
+
+static __always_inline bool is_member(uint32_t group, const struct lb_endpoint *endpoint) {
+    struct lb_member member = {.group = group, .endpoint = *endpoint};
+    return bpf_map_lookup_elem(&members, &member) != NULL;
+}
+
+/* The endpoint of a slot. While a group shrinks, its last slots may be gone already. */
+static __always_inline struct lb_endpoint *endpoint_of(struct lookup *lookup, uint32_t slot) {
+    struct lb_slot key = {.group = lookup->group, .slot = slot};
+    lookup->slot = slot;
+    struct lb_endpoint *endpoint = bpf_map_lookup_elem(&slots, &key);
+    if (endpoint) return endpoint;
+    key.slot = lookup->slot = 0;
+    return bpf_map_lookup_elem(&slots, &key);
+}
+
+static __always_inline enum verdict choose(struct lookup *lookup, uint64_t namespace) {
+    struct lb_group *group = bpf_map_lookup_elem(&groups, &lookup->group);
+    if (!group || group->slots == 0) return LEFT;
+    struct lb_client client = client_of(lookup, namespace);
+    uint64_t lifetime = group->affinity_seconds * NANOSECONDS;
+    uint64_t now = lifetime ? bpf_ktime_get_ns() : 0;
+    if (lifetime) {
+        struct lb_affinity *kept = bpf_map_lookup_elem(&affinity, &client);
+        if (kept && now - kept->last_used < lifetime) {
+            lookup->endpoint = kept->endpoint;
+            if (is_member(lookup->group, &lookup->endpoint)) {
+                kept->last_used = now;
+                return FOUND;
+            }
+        }
+    }
+    uint32_t number = group->choice == LB_HASHED_CLIENT ? hash(&client.address) : bpf_get_prandom_u32();
+    struct lb_endpoint *chosen = endpoint_of(lookup, number % group->slots);
+    if (!chosen) return LEFT;
+    lookup->endpoint = *chosen;
+    if (lifetime) {
+        struct lb_affinity new = {.last_used = now, .endpoint = lookup->endpoint};
+        bpf_map_update_elem(&affinity, &client, &new, BPF_ANY);
+    }
+    return FOUND;
+}
+
+/* Whether programs serve this socket's destination, and by which group: `lookup->group`. */
+static __always_inline enum verdict find_group(
+    struct bpf_sock_addr *ctx, struct lookup *lookup, uint64_t *namespace) {
+    struct lb_action *action = action_of(&lookup->wanted, ctx->protocol);
+    if (!action || action->kind == LB_LEAVE) return LEFT;
+    uint32_t first = 0;
+    struct lb_settings *set = bpf_map_lookup_elem(&settings, &first);
+    if (!set) return LEFT;
+    uint64_t node = set->node_namespace ? set->node_namespace : bpf_get_netns_cookie(NULL);
+    *namespace = bpf_get_netns_cookie(ctx);
+    /* A pod's loopback addresses are its own. */
+    if (*namespace != node && (set->scope == LB_NODE || is_loopback(&lookup->wanted.address))) return LEFT;
+    /* A loopback address reaches no endpoint elsewhere. */
+    if (is_loopback(&lookup->own)) return LEFT;
+    if (action->kind == LB_REFUSE) return can_refuse ? REFUSED : LEFT;
+    lookup->group = action->group;
+    return FOUND;
+}
+
+/* What a program returns for a system call that fails with ECONNREFUSED. */
+static __always_inline int refuse(void) {
+    if (can_refuse) bpf_set_retval(-ECONNREFUSED);
+    return 0;
+}

@@ -1,0 +1,157 @@
+/* What is remembered of a socket, and gone with it: which frontend an endpoint stands for. */
+#pragma once
+
+#include "lookup.h"
+
+/* Of a connected socket. */
+struct peer {
+    struct lb_endpoint frontend;
+    struct lb_endpoint endpoint;
+};
+
+struct {
+    __uint(type, BPF_MAP_TYPE_SK_STORAGE);
+    __uint(map_flags, BPF_F_NO_PREALLOC);
+    __type(key, int);
+    __type(value, struct peer);
+} peers SEC(".maps");
+
+/* Where the datagrams of an unconnected socket go, one flow for each frontend: they keep their endpoint, as
+   packet rules do for a connection, and answers show the frontend. */
+struct flow {
+    struct lb_endpoint frontend;
+    /* Port 0: left to the packet rules. */
+    struct lb_endpoint endpoint;
+    uint32_t group;
+    uint32_t slot;
+};
+
+#define FLOWS 16
+
+struct flows {
+    struct bpf_spin_lock lock;
+    /* The first `used` are in use. What finds none free is left to the packet rules. */
+    uint32_t used;
+    struct flow flow[FLOWS];
+};
+
+struct {
+    __uint(type, BPF_MAP_TYPE_SK_STORAGE);
+    __uint(map_flags, BPF_F_NO_PREALLOC);
+    __type(key, int);
+    __type(value, struct flows);
+} flows SEC(".maps");
+
+static __always_inline enum verdict connecting(struct bpf_sock_addr *ctx, struct lookup *lookup) {
+    if (ctx->protocol != IPPROTO_TCP && ctx->protocol != IPPROTO_UDP) return LEFT;
+    uint64_t namespace = 0;
+    enum verdict verdict = find_group(ctx, lookup, &namespace);
+    if (verdict == FOUND) verdict = choose(lookup, namespace);
+    if (verdict == FOUND) {
+        struct peer *peer = bpf_sk_storage_get(&peers, ctx->sk, NULL, BPF_SK_STORAGE_GET_F_CREATE);
+        if (peer) {
+            peer->frontend = lookup->wanted;
+            peer->endpoint = lookup->endpoint;
+            return FOUND;
+        }
+        verdict = LEFT;
+    }
+    /* A socket may connect once more. */
+    bpf_sk_storage_delete(&peers, ctx->sk);
+    return verdict;
+}
+
+/* Whether a flow's group still has its endpoint, as far as its slot shows. */
+static __always_inline bool is_current(const struct flow *flow, uint32_t group) {
+    if (flow->group != group) return false;
+    if (flow->endpoint.port == 0) return true;
+    struct lb_slot key = {.group = group, .slot = flow->slot};
+    struct lb_endpoint *present = bpf_map_lookup_elem(&slots, &key);
+    return (present && same(present, &flow->endpoint)) || is_member(group, &flow->endpoint);
+}
+
+/* Copies the flow to `frontend`, if there is one. */
+static __always_inline bool find_flow(
+    struct flows *known, const struct lb_endpoint *frontend, struct flow *found) {
+    bool is_found = false;
+    bpf_spin_lock(&known->lock);
+    for (int i = 0; i < FLOWS && i < known->used; i++) {
+        if (!same(&known->flow[i].frontend, frontend)) continue;
+        *found = known->flow[i];
+        is_found = true;
+        break;
+    }
+    bpf_spin_unlock(&known->lock);
+    return is_found;
+}
+
+/* Sets the flow to a frontend. Its endpoint must not answer for another frontend of this socket, as answers
+   could not be told apart: then the flow is left to the packet rules. False if there is no room. */
+static __always_inline bool keep_flow(struct flows *known, struct flow *new) {
+    bool is_kept = false;
+    int place = -1;
+    bpf_spin_lock(&known->lock);
+    int used = known->used;
+    for (int i = 0; i < FLOWS && i < used; i++) {
+        if (same(&known->flow[i].frontend, &new->frontend)) {
+            place = i;
+        } else if (same(&known->flow[i].endpoint, &new->endpoint)) {
+            __builtin_memset(&new->endpoint, 0, sizeof(new->endpoint));
+        }
+    }
+    if (place < 0) place = used;
+    if (place >= 0 && place < FLOWS) {
+        known->flow[place] = *new;
+        if (place == used) known->used = used + 1;
+        is_kept = true;
+    }
+    bpf_spin_unlock(&known->lock);
+    return is_kept;
+}
+
+static __always_inline enum verdict sending(struct bpf_sock_addr *ctx, struct lookup *lookup) {
+    uint64_t namespace = 0;
+    enum verdict verdict = find_group(ctx, lookup, &namespace);
+    if (verdict != FOUND) return verdict;
+    struct flows *known = bpf_sk_storage_get(&flows, ctx->sk, NULL, BPF_SK_STORAGE_GET_F_CREATE);
+    if (!known) return LEFT;
+    struct flow flow = {};
+    if (!find_flow(known, &lookup->wanted, &flow) || !is_current(&flow, lookup->group)) {
+        if (choose(lookup, namespace) != FOUND) return LEFT;
+        flow.frontend = lookup->wanted;
+        flow.endpoint = lookup->endpoint;
+        flow.group = lookup->group;
+        flow.slot = lookup->slot;
+        if (!keep_flow(known, &flow)) return LEFT;
+    }
+    if (flow.endpoint.port == 0) return LEFT;
+    lookup->endpoint = flow.endpoint;
+    return FOUND;
+}
+
+/* The frontend that stands for a connected socket's peer. */
+static __always_inline bool frontend_of_peer(
+    struct bpf_sock_addr *ctx, const struct lb_endpoint *shown, struct lb_endpoint *frontend) {
+    struct peer *peer = bpf_sk_storage_get(&peers, ctx->sk, NULL, 0);
+    if (!peer || !same(&peer->endpoint, shown)) return false;
+    *frontend = peer->frontend;
+    return true;
+}
+
+/* The frontend that a datagram from `shown` answers for. */
+static __always_inline bool frontend_of_sender(
+    struct bpf_sock_addr *ctx, const struct lb_endpoint *shown, struct lb_endpoint *frontend) {
+    if (frontend_of_peer(ctx, shown, frontend)) return true;
+    struct flows *known = bpf_sk_storage_get(&flows, ctx->sk, NULL, 0);
+    if (!known) return false;
+    bool is_found = false;
+    bpf_spin_lock(&known->lock);
+    for (int i = 0; i < FLOWS && i < known->used; i++) {
+        if (!same(&known->flow[i].endpoint, shown)) continue;
+        *frontend = known->flow[i].frontend;
+        is_found = true;
+        break;
+    }
+    bpf_spin_unlock(&known->lock);
+    return is_found;
+}

@@ -1,0 +1,93 @@
+import CBPF
+import DataplaneModel
+import Glibc
+import HostFacts
+import SystemCalls
+import SystemPackage
+
+/// A directory of the unified hierarchy.
+enum Cgroup {
+    private static let magic = 0x6367_7270
+
+    static func open(_ path: String) throws(DataplaneError) -> OwnedDescriptor {
+        try OwnedDescriptor.open(path, options: .directory)
+    }
+
+    /// The number by which the kernel's links name it.
+    static func id(of path: String) throws(DataplaneError) -> UInt64 {
+        guard try FileSystem.magic(of: path) == magic else {
+            throw .system(
+                "statfs",
+                path,
+                EINVAL,
+                kind: .invalid,
+                message: "not a directory of cgroup v2"
+            )
+        }
+        var facts = stat()
+        guard unsafe stat(path, &facts) == 0 else { throw .system("stat", path, errno) }
+        return UInt64(facts.st_ino)
+    }
+}
+
+enum FileSystem {
+    static func magic(of path: String) throws(DataplaneError) -> Int {
+        var facts = statfs()
+        guard unsafe statfs(path, &facts) == 0 else { throw .system("statfs", path, errno) }
+        return Int(facts.f_type)
+    }
+}
+
+/// The directory that all is pinned in.
+enum PinFolder {
+    private static let magic = 0xcafe_4a11
+
+    /// Makes a directory on a bpf file system.
+    ///
+    /// - Throws: `.invalid` if it is on another file system, or if others may change what is in it.
+    static func make(_ path: String) throws(DataplaneError) {
+        let parts = path.split(separator: "/")
+        for count in parts.indices {
+            let part = "/" + parts[...count].joined(separator: "/")
+            guard unsafe mkdir(part, 0o700) == 0 || errno == EEXIST || errno == EROFS else {
+                let error = DataplaneError.system("mkdir", part, errno)
+                // sysfs takes no directories.
+                throw errno == EPERM ? error.explained(as: .unsupported, cure) : error
+            }
+        }
+        guard try FileSystem.magic(of: path) == magic else {
+            throw .system("statfs", path, EINVAL, kind: .unsupported, message: cure)
+        }
+        var facts = stat()
+        guard unsafe lstat(path, &facts) == 0 else { throw .system("lstat", path, errno) }
+        guard facts.st_mode & S_IFMT == S_IFDIR, facts.st_uid == geteuid(),
+            facts.st_mode & 0o22 == 0
+        else {
+            throw .system(
+                "lstat",
+                path,
+                EPERM,
+                kind: .invalid,
+                message: "another user can change what is pinned there; remove the directory"
+            )
+        }
+    }
+
+    private static let cure = "not on a bpf file system; mount -t bpf bpf /sys/fs/bpf"
+}
+
+/// The network namespace of the calling thread.
+enum NodeNamespace {
+    /// Its number for programs; 0 before Linux 5.14, where programs take the first process's namespace.
+    static func cookie() throws(DataplaneError) -> UInt64 {
+        let socket = try OwnedDescriptor.socket(AF_UNIX, SOCK_DGRAM, 0, for: "network namespace")
+        var cookie: UInt64 = 0
+        var size = socklen_t(MemoryLayout<UInt64>.size)
+        let status = unsafe getsockopt(socket.number, SOL_SOCKET, 71, &cookie, &size)
+        if status == 0 { return cookie }
+        guard errno == ENOPROTOOPT else {
+            throw .system("getsockopt(SO_NETNS_COOKIE)", "network namespace", errno)
+        }
+        return 0
+    }
+}

@@ -1,0 +1,149 @@
+import CBPF
+import CSocketLB
+import DataplaneModel
+import Glibc
+import HostFacts
+import SystemCalls
+
+/// How programs are attached, as far as can be seen at little cost.
+struct Attachment: Equatable {
+    var links: [SocketHook: BPFLink.Facts] = [:]
+    /// Paths where something of ours is pinned.
+    var pins: Set<String> = []
+}
+
+extension SocketStore {
+    func pinnedLinks() throws(DataplaneError) -> [SocketHook: BPFLink] {
+        var found: [SocketHook: BPFLink] = [:]
+        for hook in SocketHook.all(family) {
+            found[hook] = try BPFLink.pinned(pins.link(of: hook))
+        }
+        return found
+    }
+
+    func attachment() throws(DataplaneError) -> Attachment {
+        var attachment = Attachment()
+        for (hook, link) in links { attachment.links[hook] = try link.facts() }
+        let paths = SocketHook.all(family).map(pins.link) + SocketMapName.allCases.map(pins.pin)
+        attachment.pins = Set(paths.filter { unsafe access($0, F_OK) == 0 })
+        return attachment
+    }
+
+    /// Whether every program is attached where it should be, is of this version, and uses `maps`, and no
+    /// other is there.
+    func isWhole(_ attachment: Attachment, _ maps: SocketMaps) throws(DataplaneError) -> Bool {
+        let settings = try maps.settings()
+        let wanted = try wantedSettings()
+        guard settings.version == wanted.version, settings.scope == wanted.scope,
+            settings.node_namespace == wanted.node_namespace,
+            SocketMapName.allCases.allSatisfy({ attachment.pins.contains(pins.pin(of: $0)) })
+        else { return false }
+        let hooks = SocketHook.all(family, place.transports)
+        guard Set(hooks) == Set(attachment.links.keys) else { return false }
+        let cgroup = try Cgroup.id(of: place.cgroup)
+        for hook in hooks {
+            guard let facts = attachment.links[hook], facts.cgroup == cgroup,
+                facts.call == hook.call.rawValue,
+                let program = try BPFProgram.pinned(pins.program(of: hook)),
+                program.id == facts.program,
+                !hook.isLookingUp || maps.contents.isSubset(of: program.maps)
+            else { return false }
+        }
+        return true
+    }
+
+    private func wantedSettings() throws(DataplaneError) -> lb_settings {
+        lb_settings(
+            node_namespace: try NodeNamespace.cookie(),
+            version: lb_programs_version(),
+            scope: (place.scope == .node ? LB_NODE : LB_ALL).rawValue,
+            layout: UInt32(LB_LAYOUT)
+        )
+    }
+
+    /// Loads the programs for maps that are there, and attaches them.
+    func attach(_ maps: SocketMaps) throws(DataplaneError) {
+        let object = try SocketObject(family)
+        for (name, map) in maps.maps where try object.accepts(map, as: name) {
+            try object.reuse(map, as: name)
+        }
+        if maps[.affinity] == nil { try object.resize(.affinity, to: UInt32(sizes.clients)) }
+        try object.load(SocketHook.all(family, place.transports))
+        var used = SocketMaps()
+        for name in SocketMapName.allCases {
+            used[name] = try BPFMap(
+                owning: object.descriptor(of: name),
+                SocketMaps.subject(family, name)
+            )
+        }
+        try attach(object, used)
+        self.maps = used
+    }
+
+    /// Attaches loaded programs in place of those that are there, and pins all. What takes a frontend away
+    /// comes last, and what is no longer wanted goes after that.
+    func attach(
+        _ object: borrowing SocketObject,
+        _ maps: SocketMaps
+    ) throws(DataplaneError) {
+        try makeDirectories()
+        try maps.set(wantedSettings())
+        let cgroup = try Cgroup.open(place.cgroup)
+        let id = try Cgroup.id(of: place.cgroup)
+        let hooks = SocketHook.all(family, place.transports)
+        var attached: [SocketHook: BPFLink] = [:]
+        for hook in hooks {
+            let program = try object.descriptor(of: hook)
+            let path = pins.link(of: hook)
+            let present = try BPFLink.pinned(path)
+            if let present, try present.facts().isAttached(to: id, hook.call) {
+                try present.update(program)
+                attached[hook] = present
+            } else {
+                let link = try BPFLink(attaching: program, to: cgroup.number, hook.call, path)
+                try link.pin(at: path)
+                present?.detach()
+                attached[hook] = link
+            }
+            try BPFObject.pin(program, at: pins.program(of: hook))
+        }
+        for hook in SocketHook.all(family).reversed() where !hooks.contains(hook) {
+            try remove(hook)
+        }
+        for (name, map) in maps.maps { try BPFObject.pin(map.number, at: pins.pin(of: name)) }
+        links = attached
+        seen = try attachment()
+    }
+
+    private func makeDirectories() throws(DataplaneError) {
+        try PinFolder.make(place.directory)
+        for path in [pins.path, pins.maps, pins.programs, pins.links] {
+            guard unsafe mkdir(path, 0o700) == 0 || errno == EEXIST else {
+                throw .system("mkdir", path, errno)
+            }
+        }
+    }
+
+    func remove(_ hook: SocketHook) throws(DataplaneError) {
+        let path = pins.link(of: hook)
+        try BPFLink.pinned(path)?.detach()
+        for path in [path, pins.program(of: hook)] {
+            guard unsafe unlink(path) == 0 || errno == ENOENT else {
+                throw .system("unlink", path, errno)
+            }
+        }
+    }
+}
+
+extension SocketMaps {
+    /// The identifiers of the maps that a program needs to find an endpoint.
+    fileprivate var contents: Set<UInt32> {
+        Set((SocketMapName.contents + [.settings]).compactMap { self[$0]?.id })
+    }
+}
+
+extension BPFLink.Facts {
+    fileprivate func isAttached(to id: UInt64, _ call: bpf_attach_type) -> Bool {
+        cgroup == id && self.call == call.rawValue
+    }
+}

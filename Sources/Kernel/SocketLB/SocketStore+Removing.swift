@@ -1,0 +1,83 @@
+import Addressing
+package import DataplaneModel
+import Glibc
+import HostFacts
+
+extension SocketStore {
+    /// Names of what is pinned below a directory, such as `ipv4/links/fl_connect4`, sorted.
+    ///
+    /// - Throws: if it cannot be read.
+    package static func pinned(directory: String) throws(DataplaneError) -> [String] {
+        var found: [String] = []
+        for family in IPFamily.allCases {
+            let pins = PinDirectory(directory, family)
+            for folder in folders(of: pins) {
+                let names = try PinFolder.names(in: folder)
+                found += names.map { "\(folder)/\($0)" }
+            }
+        }
+        return found.map { String($0.dropFirst(directory.count + 1)) }.sorted()
+    }
+
+    /// Detaches the programs of both families and removes everything that is pinned; none is left to wait
+    /// for a last owner. Programs come first, and of those the ones that take a frontend away.
+    ///
+    /// - Returns: the number of removed objects; 0 if nothing is there.
+    /// - Throws: the kernel's refusal of a removal.
+    @discardableResult
+    package static func removeAll(directory: String) throws(DataplaneError) -> Int {
+        guard unsafe access(directory, F_OK) == 0 else { return 0 }
+        var count = 0
+        for family in IPFamily.allCases {
+            let pins = PinDirectory(directory, family)
+            for hook in SocketHook.all(family).reversed() {
+                try BPFLink.pinned(pins.link(of: hook))?.detach()
+            }
+            for folder in folders(of: pins) {
+                let names = try PinFolder.names(in: folder)
+                for name in names { unsafe try PinFolder.remove("\(folder)/\(name)", unlink) }
+                count += names.count
+                unsafe try PinFolder.remove(folder, rmdir)
+            }
+            unsafe try PinFolder.remove(pins.path, rmdir)
+        }
+        // Another program may have something there.
+        if unsafe rmdir(directory) != 0, errno != ENOTEMPTY, errno != ENOENT, errno != EBUSY {
+            throw .system("rmdir", directory, errno)
+        }
+        return count
+    }
+
+    /// In the order in which they are emptied.
+    private static func folders(of pins: PinDirectory) -> [String] {
+        [pins.links, pins.programs, pins.maps]
+    }
+}
+
+extension PinFolder {
+    /// None for a directory that does not exist.
+    static func names(in path: String) throws(DataplaneError) -> [String] {
+        guard let directory = unsafe opendir(path) else {
+            if errno == ENOENT { return [] }
+            throw .system("opendir", path, errno)
+        }
+        defer { unsafe _ = closedir(directory) }
+        var names: [String] = []
+        while let entry = unsafe readdir(directory) {
+            let name = unsafe withUnsafeBytes(of: entry.pointee.d_name) {
+                unsafe String(decoding: $0.prefix { $0 != 0 }, as: UTF8.self)
+            }
+            if name != ".", name != ".." { names.append(name) }
+        }
+        return names
+    }
+
+    /// It is fine if it is gone.
+    fileprivate static func remove(
+        _ path: String,
+        _ call: (UnsafePointer<CChar>) -> Int32
+    ) throws(DataplaneError) {
+        let status = unsafe path.withCString { unsafe call($0) }
+        if status != 0, errno != ENOENT { throw .system("unlink", path, errno) }
+    }
+}

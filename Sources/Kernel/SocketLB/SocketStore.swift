@@ -1,0 +1,85 @@
+package import Addressing
+import CBPF
+import CSocketLB
+package import DataplaneModel
+import Glibc
+import HostFacts
+
+/// The socket programs of one family and the maps that they look up.
+///
+/// All is pinned below `SocketPlace.directory` and works on without this process. Another process's store
+/// takes it over: with the same layout it uses the maps and at most replaces the programs; otherwise it fills
+/// new maps before the programs that look them up take the place of those that are there.
+///
+/// Works in the network namespace of the calling thread, which is the node's.
+package final class SocketStore: KernelStore {
+    package let family: IPFamily
+    /// A changed scope or set of transports shows as programs that are not attached at the next `observe`.
+    package var place: SocketPlace
+    let sizes: SocketMapSizes
+    let pins: PinDirectory
+    /// Nil before the first `observe` or `apply`, and if none are pinned in this layout.
+    var maps: SocketMaps?
+    /// The links as they were last observed or attached.
+    var links: [SocketHook: BPFLink] = [:]
+    /// How they were when they were last looked at.
+    var seen: Attachment?
+    var mark = ChangeMark()
+    /// At most so many entries are in the maps, until more are refused.
+    var counts: [SocketMapName: Int] = [:]
+    var strays = SocketStrays()
+    /// Numbers of groups that programs that still run may have read.
+    var removedNumbers: Set<UInt32> = []
+    /// Where the next spot check begins.
+    var nextChecked = 0
+
+    package convenience init(family: IPFamily, place: SocketPlace) {
+        self.init(family: family, place: place, sizes: SocketMapSizes())
+    }
+
+    init(family: IPFamily, place: SocketPlace, sizes: SocketMapSizes) {
+        self.family = family
+        self.place = place
+        self.sizes = sizes
+        pins = PinDirectory(place.directory, family)
+    }
+
+    /// Reads the maps and how programs are attached; changes nothing.
+    ///
+    /// Without maps of this layout the state is empty, with `isAttached` false.
+    ///
+    /// - Throws: `.notPermitted` without CAP_BPF; the kernel's refusal of a read.
+    package func observe() throws(DataplaneError) -> Observation<SocketState> {
+        links = try pinnedLinks()
+        let attachment = try attachment()
+        seen = attachment
+        let mark = mark
+        maps = try SocketMaps.pinned(pins, family)
+        guard let maps else {
+            counts = [:]
+            strays = SocketStrays()
+            var state = SocketState()
+            state.isAttached = false
+            return Observation(state, mark)
+        }
+        let reading = try SocketReading(maps, family)
+        counts = reading.counts
+        strays = reading.strays
+        var state = reading.state
+        state.isAttached = try isWhole(attachment, maps)
+        return Observation(state, mark)
+    }
+
+    /// Programs that another one detached or replaced, and pins that are gone, are certain changes.
+    /// Changed entries of maps only show in `performDueWork`, and foreign ones only in `observe`.
+    package func changes(since mark: ChangeMark) throws(DataplaneError) -> ForeignChanges {
+        if let seen {
+            let present = try attachment()
+            if present != seen {
+                self.mark.certain += 1
+                self.seen = present
+            }
+        }
+        return self.mark.changes(since: mark)
+    }
+}

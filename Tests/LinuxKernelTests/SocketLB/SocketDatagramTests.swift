@@ -1,0 +1,120 @@
+import Addressing
+import DataplaneModel
+import Testing
+
+@testable import SocketLB
+
+@Suite("Socket programs: datagrams")
+@KernelThread
+struct SocketDatagramTests {
+    @Test(
+        "Answers come from the frontend, and a socket keeps its endpoint",
+        arguments: IPFamily.allCases
+    )
+    func unconnected(_ family: IPFamily) throws {
+        let fixture = try SocketFixture(family)
+        let names = SocketNames(family: family)
+        let endpoints = (1...4).map(names.endpoint)
+        let agent = try fixture.agent(serving: endpoints)
+        let store = fixture.store()
+        var state = SocketState()
+        state.add([names.frontend(names.cluster(1), 53, .udp)], group: 7, endpoints)
+        try fixture.apply(state, through: store)
+        let shown = SocketAddress(names.cluster(1), SocketNames.port(53))
+        var seen: Set<String> = []
+        for number in 0..<32 {
+            try agent.ask("open s\(number) \(names.digit)")
+            let answers = try agent.ask("send s\(number) \(names.cluster(1)) 53", times: 4)
+            #expect(answers.count == 1)
+            #expect(answers.keys.allSatisfy { $0.hasSuffix(" from \(shown)") })
+            seen.formUnion(answers.keys)
+        }
+        #expect(seen.count == 4)
+        // What is sent to an endpoint itself is answered by itself.
+        let direct = "send s0 \(endpoints[0].address) \(endpoints[0].port)"
+        try agent.ask("open direct \(names.digit)")
+        #expect(
+            try agent.ask(direct.replacing("s0", with: "direct"))
+                == "\(endpoints[0]) from \(endpoints[0])"
+        )
+        // Once the endpoint is gone the next datagram goes to another.
+        state.groups[7]?.slots = [endpoints[3]]
+        try fixture.apply(state, through: store)
+        for number in 0..<32 {
+            #expect(
+                try agent.ask("send s\(number) \(names.cluster(1)) 53")
+                    == "\(endpoints[3]) from \(shown)"
+            )
+        }
+    }
+
+    @Test(
+        "A connected socket keeps its endpoint and shows the frontend",
+        arguments: IPFamily.allCases
+    )
+    func connected(_ family: IPFamily) throws {
+        let fixture = try SocketFixture(family)
+        let names = SocketNames(family: family)
+        let endpoints = (1...4).map(names.endpoint)
+        let agent = try fixture.agent(serving: endpoints)
+        let store = fixture.store()
+        var state = SocketState()
+        state.add([names.frontend(names.cluster(1), 53, .udp)], group: 7, endpoints)
+        try fixture.apply(state, through: store)
+        let shown = SocketAddress(names.cluster(1), SocketNames.port(53))
+        try agent.ask("open-connected one udp \(names.digit) \(names.cluster(1)) 53")
+        let answers = try agent.ask("send one", times: 20)
+        #expect(answers.count == 1)
+        #expect(answers.keys.allSatisfy { $0.hasSuffix(" peer \(shown) from \(shown)") })
+        #expect(
+            try agent.ask("connect udp \(names.digit) \(names.cluster(1)) 53", times: 64).count == 4
+        )
+    }
+
+    @Test("Two frontends with one endpoint, and more frontends than there is room for, are left")
+    func ambiguous() throws {
+        let fixture = try SocketFixture()
+        let names = SocketNames(family: .ipv4)
+        let endpoints = (1...18).map(names.endpoint)
+        let agent = try fixture.agent(serving: endpoints)
+        let store = fixture.store()
+        var state = SocketState()
+        for number in 1...18 {
+            let frontend = names.frontend(names.cluster(number), 53, .udp)
+            state.add([frontend], group: UInt32(number), [endpoints[number - 1]])
+        }
+        state.add([names.frontend(names.cluster(99), 53, .udp)], group: 99, [endpoints[0]])
+        try fixture.apply(state, through: store)
+        try agent.ask("open one 4")
+        #expect(try agent.ask("send one 10.96.0.1 53") == "\(endpoints[0]) from 10.96.0.1:53")
+        // Its answers would come from the same address.
+        #expect(try agent.ask("send one 10.96.0.99 53") == "ENETUNREACH")
+        // 16 frontends are remembered, and the one that is left is one of them.
+        for number in 2...15 {
+            #expect(
+                try agent.ask("send one 10.96.0.\(number) 53")
+                    == "\(endpoints[number - 1]) from 10.96.0.\(number):53"
+            )
+        }
+        #expect(try agent.ask("send one 10.96.0.16 53") == "ENETUNREACH")
+        #expect(try agent.ask("send one 10.96.0.1 53") == "\(endpoints[0]) from 10.96.0.1:53")
+        try agent.ask("close one")
+        try agent.ask("open one 4")
+        #expect(try agent.ask("send one 10.96.0.99 53") == "\(endpoints[0]) from 10.96.0.99:53")
+    }
+
+    @Test("Without UDP no program is at the calls for datagrams")
+    func withoutDatagrams() throws {
+        let fixture = try SocketFixture()
+        let store = fixture.store()
+        try fixture.apply(SocketState(), through: store)
+        #expect(try store.use().attached.contains("sendmsg4"))
+        store.place.transports = [.tcp]
+        #expect(try !store.observe().state.isAttached)
+        try fixture.apply(SocketState(), through: store)
+        #expect(
+            try store.use().attached == ["connect4", "connect6", "getpeername4", "getpeername6"]
+        )
+        #expect(try store.observe().state.isAttached)
+    }
+}
