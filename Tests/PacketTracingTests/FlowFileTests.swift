@@ -61,6 +61,18 @@ import Testing
         #expect(try flow("10.1.1.1 -> 10.2.2.2:80/tcp = DROP").modes.count == 3)
     }
 
+    @Test("A line can hold for clients of the socket level alone, or not for them")
+    func sockets() throws {
+        let plain = try flow("10.1.1.1 -> 10.2.2.2:80/tcp = DROP")
+        #expect(ProxyMode.allCases.allSatisfy(plain.appliesToSockets(above:)))
+        let other = try flow("10.1.1.1 -> 10.2.2.2:80/tcp = DROP @ipvs !socket(it answers)")
+        #expect(other.applies(to: .ipvs))
+        #expect(!ProxyMode.allCases.contains(where: other.appliesToSockets(above:)))
+        let alone = try flow("10.1.1.1 -> 10.2.2.2:80/tcp = DROP @socket,ipvs")
+        #expect(!ProxyMode.allCases.contains(where: alone.applies(to:)))
+        #expect(alone.appliesToSockets(above: .ipvs) && !alone.appliesToSockets(above: .nftables))
+    }
+
     @Test(
         "A faulty line is named with its fault",
         arguments: [
@@ -88,6 +100,8 @@ import Testing
             ("10.1.1.1 -> 10.2.2.2:80/tcp = DROP !ipvs", "behind the outcome"),
             ("10.1.1.1 -> 10.2.2.2:80/tcp = DROP !ipvs()", "needs a reason"),
             ("10.1.1.1 -> 10.2.2.2:80/tcp = DROP @ipvs @ipvs", "more than one"),
+            ("10.1.1.1 -> 10.2.2.2:80/tcp = DROP @socket @ipvs", "more than one"),
+            ("10.1.1.1 -> 10.2.2.2:80/tcp = DROP !socket()", "needs a reason"),
             ("local 10.0.0", "'10.0.0' is not an address"), ("link cni0", "write: link"),
             ("link cni0 10.0.0.0/33", "not an address range"),
         ]

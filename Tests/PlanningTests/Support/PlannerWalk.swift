@@ -27,7 +27,8 @@ struct PlannerWalk<P: Planner> where P.Diff: Equatable {
             ),
             localAddresses: GoldenScenario.facts.localAddresses,
             detector: .sources([IPPrefix(IPAddress(ipv4: 0x0ab4_0000), length: 16)]),
-            serviceCIDRs: [IPPrefix(IPAddress(ipv4: 0x0a60_0000), length: 16)]
+            serviceCIDRs: [IPPrefix(IPAddress(ipv4: 0x0a60_0000), length: 16)],
+            socketLB: SocketLBSettings(protocols: [.tcp, .udp])
         )
     }
 

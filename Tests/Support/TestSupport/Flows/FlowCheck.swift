@@ -51,7 +51,37 @@ extension FlowFile {
     }
 }
 
+extension FlowFile {
+    /// The same with the socket level above `mode`; `tracer` knows it.
+    package func socketMismatches(
+        in mode: ProxyMode,
+        tracer: (IPFamily, NodeNetwork) -> (any FlowTracer)?
+    ) -> [FlowMismatch] {
+        var tracers: [IPFamily: any FlowTracer] = [:]
+        for family in Set(flows.map(\.packet.family)) {
+            tracers[family] = tracer(family, network)
+        }
+        return flows.filter { $0.appliesToSockets(above: mode) }.compactMap { flow in
+            guard let trace = tracers[flow.packet.family]?.trace(flow.packet, detail: .matches)
+            else { return nil }
+            // The client itself connects to the endpoint, so there is nothing to rewrite.
+            let isTaken = trace.path.first?.steps.first?.effect == SocketTracer.taken
+            return (isTaken ? flow.keepingSource : flow).mismatch(with: trace)
+        }
+    }
+}
+
 extension FlowExpectation {
+    /// The same with the client's source.
+    fileprivate var keepingSource: FlowExpectation {
+        guard case .endpoints(let shares, let sticky) = outcome else { return self }
+        var expected: [FlowResult: ExpectedShare] = [:]
+        for (result, share) in shares { expected[FlowResult(result.verdict)] = share }
+        var copy = self
+        copy.outcome = .endpoints(expected, sticky: sticky)
+        return copy
+    }
+
     /// How a trace differs from what is expected; nil when it does not.
     package func mismatch(with trace: PacketTrace) -> FlowMismatch? {
         var differences = trace.problems.map { "problem: \($0)" }

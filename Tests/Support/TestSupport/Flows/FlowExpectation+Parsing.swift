@@ -11,14 +11,16 @@ extension FlowExpectation {
         let to = content[arrow.upperBound..<equals].trimmingBlanks()
         let rest = content[content.index(after: equals)...]
         let split = rest.firstIndex { $0 == "@" || $0 == "!" } ?? rest.endIndex
-        let (modes, exceptions) = try Self.modes(rest[split...])
+        let scope = try Scope(parsing: rest[split...])
         self.init(
             line: line,
             text: String(content),
             packet: try Self.packet(from: from, to: to),
             outcome: try ExpectedOutcome(parsing: rest[..<split].trimmingBlanks()),
-            modes: modes,
-            exceptions: exceptions
+            modes: scope.modes ?? Set(ProxyMode.allCases),
+            exceptions: scope.exceptions,
+            isForSockets: scope.isForSockets,
+            socketException: scope.socketException
         )
         guard case .endpoints(let shares, _) = outcome else { return }
         for case .delivered(let endpoint) in shares.keys.map(\.verdict)
@@ -46,38 +48,62 @@ extension FlowExpectation {
         let interface = from.count == 3 ? String(from[2]) : nil
         return TracedPacket(from: source, via: interface, to: destination)
     }
+}
 
-    /// `@iptables,ipvs` and any number of `!mode(reason)`, in any order.
-    private static func modes(
-        _ text: Substring
-    ) throws(FlowSyntaxError) -> (Set<ProxyMode>, [ProxyMode: String]) {
-        var modes: Set<ProxyMode>?
-        var exceptions: [ProxyMode: String] = [:]
+/// For whom a flow holds: `@iptables,ipvs` and any number of `!mode(reason)`, in any order. The word
+/// `socket` stands for clients whom the socket level serves.
+private struct Scope {
+    var modes: Set<ProxyMode>?
+    var exceptions: [ProxyMode: String] = [:]
+    var isForSockets = false
+    var socketException: String?
+
+    private static let socket = "socket"
+
+    init(parsing text: Substring) throws(FlowSyntaxError) {
         var rest = text.trimmingBlanks()
         while let sign = rest.first {
             rest = rest.dropFirst()
             if sign == "@" {
-                guard modes == nil else { throw FlowSyntaxError("more than one '@'") }
                 let list = rest.prefix { !$0.isWhitespace && $0 != "!" }
-                var named: Set<ProxyMode> = []
-                for name in list.split(separator: ",", omittingEmptySubsequences: false) {
-                    named.insert(try mode(name))
-                }
-                modes = named
+                try restrict(to: list)
                 rest = rest[list.endIndex...]
             } else if sign == "!", let open = rest.firstIndex(of: "("),
                 let close = rest[open...].firstIndex(of: ")")
             {
                 let reason = rest[rest.index(after: open)..<close].trimmingBlanks()
                 guard !reason.isEmpty else { throw FlowSyntaxError("'!' needs a reason") }
-                exceptions[try mode(rest[..<open])] = String(reason)
+                try except(rest[..<open], String(reason))
                 rest = rest[rest.index(after: close)...]
             } else {
                 throw FlowSyntaxError("behind the outcome write: @mode,mode or !mode(reason)")
             }
             rest = rest.trimmingBlanks()
         }
-        return (modes ?? Set(ProxyMode.allCases), exceptions)
+    }
+
+    private mutating func restrict(to list: Substring) throws(FlowSyntaxError) {
+        guard modes == nil, !isForSockets else { throw FlowSyntaxError("more than one '@'") }
+        var named: Set<ProxyMode> = []
+        for name in list.split(separator: ",", omittingEmptySubsequences: false) {
+            if name == Self.socket {
+                isForSockets = true
+            } else {
+                named.insert(try Self.mode(name))
+            }
+        }
+        if !named.isEmpty { modes = named }
+    }
+
+    private mutating func except(
+        _ name: Substring,
+        _ reason: String
+    ) throws(FlowSyntaxError) {
+        if name == Self.socket {
+            socketException = reason
+        } else {
+            exceptions[try Self.mode(name)] = reason
+        }
     }
 
     private static func mode(_ name: Substring) throws(FlowSyntaxError) -> ProxyMode {

@@ -66,6 +66,10 @@ package struct FlowExpectation: Sendable, Hashable {
     package var modes: Set<ProxyMode>
     /// Modes that cannot do it, and why.
     package var exceptions: [ProxyMode: String]
+    /// It holds for clients whom the socket level serves, above those modes, and for no others.
+    package var isForSockets: Bool
+    /// Why it does not hold for such clients; nil if it does.
+    package var socketException: String?
 
     package init(
         line: Int,
@@ -73,7 +77,9 @@ package struct FlowExpectation: Sendable, Hashable {
         packet: TracedPacket,
         outcome: ExpectedOutcome,
         modes: Set<ProxyMode> = Set(ProxyMode.allCases),
-        exceptions: [ProxyMode: String] = [:]
+        exceptions: [ProxyMode: String] = [:],
+        isForSockets: Bool = false,
+        socketException: String? = nil
     ) {
         self.line = line
         self.text = text
@@ -81,9 +87,17 @@ package struct FlowExpectation: Sendable, Hashable {
         self.outcome = outcome
         self.modes = modes
         self.exceptions = exceptions
+        self.isForSockets = isForSockets
+        self.socketException = socketException
     }
 
+    /// Without a socket level.
     package func applies(to mode: ProxyMode) -> Bool {
-        modes.contains(mode) && exceptions[mode] == nil
+        modes.contains(mode) && exceptions[mode] == nil && !isForSockets
+    }
+
+    /// With the socket level above the mode.
+    package func appliesToSockets(above mode: ProxyMode) -> Bool {
+        modes.contains(mode) && exceptions[mode] == nil && socketException == nil
     }
 }

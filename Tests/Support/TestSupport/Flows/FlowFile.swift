@@ -17,6 +17,9 @@ package import PacketTracing
 /// `REJECT`, `DROP`, `UNTOUCHED [masq]`, or a list of endpoints: `ADDRESS:PORT [SHARE] [masq]`,
 /// with `; masq` behind the list for all of them and `; sticky` for session affinity. Shares are
 /// `1/3` or `33.3%`, for all endpoints or for none, which means equal ones.
+///
+/// A flow also holds where the socket level serves the client, except that its source is never
+/// rewritten there; `!socket(reason)` says that it does not, and `@socket` that it holds only there.
 package struct FlowFile: Sendable, Hashable {
     package var network: NodeNetwork
     package var flows: [FlowExpectation]

@@ -34,6 +34,7 @@ package struct GoldenCheck {
             return
         }
         for mode in ProxyMode.allCases { try check(mode.planned) }
+        try checkSockets()
         for file in scenario.files.subtracting(used).sorted() {
             problems.append("\(file): nothing reads this file")
         }
@@ -44,14 +45,17 @@ package struct GoldenCheck {
         _ mode: Mode.Type
     ) throws {
         var plans = GoldenPlans(mode, settings: try scenario.settings())
+        var sockets = GoldenSockets(settings: try scenario.settings(), mode: mode.mode)
         _ = plans.take(scenario.text("input.yaml") ?? "")
+        _ = sockets.take(scenario.text("input.yaml") ?? "")
         try comparePlan(plans.text, mode)
         try compareIssues(plans.issues, mode.mode)
-        try checkFlows("flows.txt", plans, mode.mode)
+        try checkFlows("flows.txt", plans, sockets, mode.mode)
         for transition in scenario.transitions {
             let file = "\(transition).yaml"
             used.insert(file)
             guard let manifest = scenario.text(file) else { continue }
+            _ = sockets.take(manifest)
             try compare(
                 GoldenPlans<Mode>.text(plans.take(manifest)),
                 "\(transition).\(mode.mode.rawValue).diff"
@@ -61,7 +65,24 @@ package struct GoldenCheck {
                     "\(file): the \(mode.mode.rawValue) plan depends on what was there before"
                 )
             }
-            try checkFlows("\(transition).flows.txt", plans, mode.mode)
+            try checkFlows("\(transition).flows.txt", plans, sockets, mode.mode)
+        }
+    }
+
+    /// The socket level's plan and changes; its flows are checked with each mode below it.
+    private mutating func checkSockets() throws {
+        var sockets = GoldenSockets(settings: try scenario.settings(), mode: .nftables)
+        _ = sockets.take(scenario.text("input.yaml") ?? "")
+        try compare(sockets.text, "socket.plan")
+        for transition in scenario.transitions {
+            guard let manifest = scenario.text("\(transition).yaml") else { continue }
+            let changes = sockets.take(manifest)
+            try compare(GoldenSockets.text(changes), "\(transition).socket.diff")
+            if sockets.text != sockets.afresh().text {
+                problems.append(
+                    "\(transition).yaml: the socket plan depends on what was there before"
+                )
+            }
         }
     }
 
@@ -103,6 +124,7 @@ package struct GoldenCheck {
     private mutating func checkFlows<Mode: PlannedMode>(
         _ file: String,
         _ plans: GoldenPlans<Mode>,
+        _ sockets: GoldenSockets,
         _ mode: ProxyMode
     ) throws {
         guard let text = scenario.text(file) else { return }
@@ -115,9 +137,14 @@ package struct GoldenCheck {
             problems.append("\(file) holds no flow")
             return
         }
-        problems += flows.mismatches(in: mode) { family, network in
+        func tracer(_ family: IPFamily, _ network: NodeNetwork) -> (any FlowTracer)? {
             plans.planner(family).map { Mode.tracer($0.plan, network: network, planner: $0) }
         }
-        .map { "\(mode.rawValue): \(file) \($0)" }
+        problems += flows.mismatches(in: mode, tracer: tracer)
+            .map { "\(mode.rawValue): \(file) \($0)" }
+        problems += flows.socketMismatches(in: mode) { family, network in
+            tracer(family, network).flatMap { sockets.tracer(family, network, rules: $0) }
+        }
+        .map { "\(mode.rawValue) below the socket level: \(file) \($0)" }
     }
 }
