@@ -1,4 +1,4 @@
-package import Addressing
+import Addressing
 package import DataplaneModel
 
 /// Traces connections of clients on this node: what the socket programs do at `connect()`, and then the

@@ -11,11 +11,13 @@ import ServiceModel
 ///     config.yaml         the daemon's configuration, if not the usual one
 ///     iptables.plan       the plan as `fairlead plan` prints it, as a difference to the mode's
 ///                         skeleton (see `SkeletonDifference`); so are ipvs.plan and nftables.plan
+///     socket.plan         the plan of the socket level, with TCP and UDP
 ///     flows.txt           where packets must go, written by hand
 ///     issues.txt          what is reported about the input, if anything is
 ///     issues.ipvs.txt     the same for one mode, where that differs
 ///     02-NAME.yaml        the Services after a change; then 03- and so on
 ///     02-NAME.ipvs.diff   the operations that brings, as `fairlead plan --diff` prints them
+///     02-NAME.socket.diff the same of the socket level
 ///     02-NAME.flows.txt   where packets must go then, if that is worth a look
 package struct GoldenScenario: Sendable, CustomStringConvertible {
     package let directory: String
