@@ -54,7 +54,7 @@ package final class SocketStore: KernelStore {
         let attachment = try attachment()
         seen = attachment
         let mark = mark
-        maps = try SocketMaps.pinned(pins, family)
+        maps = try SocketMaps.pinned(pins.pin, family)
         guard let maps else {
             counts = [:]
             strays = SocketStrays()

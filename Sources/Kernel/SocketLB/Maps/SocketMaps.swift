@@ -26,15 +26,15 @@ struct SocketMaps {
         "\(family.rawValue) socket-level map \(name.rawValue)"
     }
 
-    /// Opens the pinned maps; nil unless all that hold the plan are there in this layout. What only the
+    /// Opens the maps that are pinned at the paths; nil unless all that hold the plan are there in this layout. What only the
     /// programs read may be missing.
     static func pinned(
-        _ pins: PinDirectory,
+        _ path: (SocketMapName) -> String,
         _ family: IPFamily
     ) throws(DataplaneError) -> SocketMaps? {
         var found = SocketMaps()
         for name in SocketMapName.allCases {
-            guard let number = try BPFObject.open(pins.pin(of: name)) else { continue }
+            guard let number = try BPFObject.open(path(name)) else { continue }
             let map = try BPFMap(owning: number, subject(family, name))
             if let sizes = name.recordSizes {
                 guard map.keySize == sizes.key, map.valueSize == sizes.value else { return nil }

@@ -33,7 +33,8 @@ enum BPFObject {
 
     /// Pins an object, in place of what is at the path.
     static func pin(_ number: Int32, at path: String) throws(DataplaneError) {
-        let next = PinDirectory.next(to: path)
+        // Where it stands until it takes the place; the file system takes no name with a dot.
+        let next = "\(path)-new"
         unsafe _ = unlink(next)
         let status = unsafe bpf_obj_pin(number, next)
         guard status == 0 else { throw .system("bpf(BPF_OBJ_PIN)", path, -status) }
