@@ -112,6 +112,7 @@ extension SocketStore {
         }
         for (name, map) in maps.maps { try BPFObject.pin(map.number, at: pins.pin(of: name)) }
         links = attached
+        unpinned = []
         seen = try attachment()
     }
 

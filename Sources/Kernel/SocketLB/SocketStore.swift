@@ -22,6 +22,8 @@ package final class SocketStore: KernelStore {
     var maps: SocketMaps?
     /// The links as they were last observed or attached.
     var links: [SocketHook: BPFLink] = [:]
+    /// Links whose pins are gone. They last as long as they are open here, until others take their place.
+    var unpinned: [BPFLink] = []
     /// How they were when they were last looked at.
     var seen: Attachment?
     var mark = ChangeMark()
@@ -50,7 +52,9 @@ package final class SocketStore: KernelStore {
     ///
     /// - Throws: `.notPermitted` without CAP_BPF; the kernel's refusal of a read.
     package func observe() throws(DataplaneError) -> Observation<SocketState> {
+        let former = links
         links = try pinnedLinks()
+        unpinned += former.filter { links[$0.key] == nil }.values
         let attachment = try attachment()
         seen = attachment
         let mark = mark
