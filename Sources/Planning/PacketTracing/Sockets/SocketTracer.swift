@@ -30,14 +30,13 @@ package struct SocketTracer: FlowTracer {
 
     package func trace(_ packet: TracedPacket, detail: TraceDetail = .matches) -> PacketTrace {
         guard packet.source.family == packet.family, isClient(packet),
-            case .port(let socket, let transport) = packet.destination,
-            let frontend = frontend(of: packet, socket, transport)
+            let frontend = frontend(of: packet)
         else { return rules.trace(packet, detail: detail) }
         switch state.frontends[frontend] {
         case .group(let number)?:
             if let group = state.groups[number] {
                 return SocketPassage(packet: packet, frontend: frontend, group: group)
-                    .trace { rules.trace(onward(packet, to: $0, transport), detail: detail) }
+                    .trace { rules.trace(onward(packet, to: $0), detail: detail) }
             }
             // The programs leave alone what they do not find.
             return left(packet, frontend, "its group \(number) is missing", detail)
@@ -48,30 +47,21 @@ package struct SocketTracer: FlowTracer {
     }
 
     /// A frontend at the address itself comes before a node port. A pod's loopback address is its own.
-    private func frontend(
-        of packet: TracedPacket,
-        _ socket: SocketAddress,
-        _ transport: TransportProtocol
-    ) -> SocketFrontend? {
-        var key = SocketFrontend(
-            address: socket.address,
-            port: socket.port,
-            transport: transport
-        )
-        if state.frontends[key] != nil { return key }
+    private func frontend(of packet: TracedPacket) -> SocketFrontend? {
+        guard case .port(let socket, let transport) = packet.destination else { return nil }
+        let port = socket.port
+        let exact = SocketFrontend(address: socket.address, port: port, transport: transport)
+        if state.frontends[exact] != nil { return exact }
         guard state.nodeAddresses.contains(socket.address),
             !socket.address.isLoopback || network.isLocal(packet.source)
         else { return nil }
-        key.address = nil
-        return state.frontends[key] == nil ? nil : key
+        let nodePort = SocketFrontend(address: nil, port: port, transport: transport)
+        return state.frontends[nodePort] == nil ? nil : nodePort
     }
 
     /// The packet that the client sends instead. Its source address is chosen for its destination.
-    private func onward(
-        _ packet: TracedPacket,
-        to endpoint: SocketAddress,
-        _ transport: TransportProtocol
-    ) -> TracedPacket {
+    private func onward(_ packet: TracedPacket, to endpoint: SocketAddress) -> TracedPacket {
+        guard case .port(_, let transport) = packet.destination else { return packet }
         var onward = packet
         onward.destination = .port(endpoint, transport)
         let own = network.localAddresses.sorted().first {
