@@ -29,7 +29,10 @@ struct ServiceSockets {
     /// The groups a Service port has, which need numbers.
     static func keys(_ port: ServicePortState, _ level: SocketLBSettings) -> [EndpointGroupKey] {
         guard port.isTaken(by: level), port.isBalanced(by: level) else { return [] }
-        return [false, true].filter { !port.endpoints(isLocal: $0).isEmpty }
+        let used = Set(
+            port.frontends.lazy.map(\.kind).filter { !port.leaves($0) }.map(port.usesLocal)
+        )
+        return [false, true].filter { used.contains($0) && !port.endpoints(isLocal: $0).isEmpty }
             .map { EndpointGroupKey(port: port.name, isLocal: $0) }
     }
 
@@ -47,8 +50,8 @@ struct ServiceSockets {
             if key.isLocal { local = number } else { cluster = number }
         }
         for frontend in port.frontends {
-            let usesLocal = frontend.kind == .clusterIP && port.internalPolicyIsLocal
-            let group = port.leaves(frontend.kind) ? nil : usesLocal ? local : cluster
+            let used = port.usesLocal(frontend.kind) ? local : cluster
+            let group = port.leaves(frontend.kind) ? nil : used
             let action: SocketAction =
                 !port.endpoints.hasAny && !port.restricts(frontend.kind)
                 ? .refuse : group.map { .group($0) } ?? .leave
@@ -85,10 +88,14 @@ extension ServicePortState {
         name.transport != .sctp && level.protocols.contains(name.transport)
     }
 
-    /// Endpoints for clients on this node: of external policy Local they see nothing.
+    /// Whether clients on this node see only the endpoints on it. External policy Local is for clients
+    /// elsewhere.
+    fileprivate func usesLocal(_ kind: FrontendKind) -> Bool {
+        kind == .clusterIP && internalPolicyIsLocal
+    }
+
     fileprivate func endpoints(isLocal: Bool) -> [SocketAddress] {
-        if isLocal { return internalPolicyIsLocal ? endpoints.local : [] }
-        return !internalPolicyIsLocal || isExternallyAccessible ? endpoints.cluster : []
+        isLocal ? endpoints.local : endpoints.cluster
     }
 
     /// Whether an endpoint can be chosen without looking at what connections there are, or at more
