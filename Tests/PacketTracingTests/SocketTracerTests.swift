@@ -1,7 +1,8 @@
 import Addressing
 import DataplaneModel
-@testable import PacketTracing
 import Testing
+
+@testable import PacketTracing
 
 /// What a trace says of clients whom the socket level serves.
 @Suite("SocketTracer")
