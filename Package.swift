@@ -545,7 +545,8 @@ let package = Package(
                 "Addressing", "ServiceModel", "DataplaneModel", "Planning", "ProxyModes",
                 "HostFacts", "Netlink", "NodeAddresses", "Conntrack", "XTables", "IPSets",
                 "NFTables", "IPVS", "SocketLB", "KubeProxyRemoval", "HostChecks", "Dataplane",
-                "SystemCalls", "TestSupport", "LibraryEdge", "CBPF", "CIPSet", "CNetlink", "CSocketLB",
+                "SystemCalls", "TestSupport", "LibraryEdge", "CBPF", "CIPSet", "CNetlink",
+                "CSocketLB",
                 "CSpawn",
             ]
         ),
