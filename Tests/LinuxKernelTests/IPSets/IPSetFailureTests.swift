@@ -107,11 +107,11 @@ struct IPSetTypeTests {
     func unknownSet() async {
         await #expect(processExitsWith: .success) {
             try NetworkNamespace.enterNew()
-            try Program.check(["ipset", "create", "TEST-NET", "hash:net"])
+            try Program.check(["ipset", "create", "TEST-MAC", "hash:mac"])
             let wanted = SetCatalogue(family: .ipv4).set(.frontend, count: 2)
             let other = ["create", wanted.name.text, "hash:ip,port", "bucketsize", "8"]
             try Program.check(["ipset"] + other)
-            LibraryTypes.change("hash:net") { LibraryTypes.forget($0) }
+            LibraryTypes.change("hash:mac") { LibraryTypes.forget($0) }
             LibraryTypes.change("hash:ip,port") { type in
                 if type.pointee.revision > 5 { LibraryTypes.forget(type) }
             }
