@@ -20,18 +20,15 @@ struct IPSetEdit: ~Copyable {
 
     /// Creates a set, or replaces the one of that name.
     mutating func create(_ set: IPSet) throws(DataplaneError) {
-        if let failure = try connection.create(set.name.text, like: set) {
-            guard failure.isRefusal(EEXIST) else {
-                fail(.create, set.name, failure)
-                return
-            }
-            try replace(set)
-            return
+        switch try connection.create(set.name.text, like: set) {
+        case 0:
+            report.operations += 1
+            let refused = try fill(set.name.text, with: set)
+            report.operations += refused.accepted(of: set.entries.count)
+            record(refused, .add, set.name, set.sortedEntries)
+        case EEXIST: try replace(set)
+        case let errno: fail(.create, set.name, errno)
         }
-        report.operations += 1
-        let refused = try fill(set.name.text, with: set)
-        report.operations += refused.accepted(of: set.entries.count)
-        record(refused, .add, set.name, set.sortedEntries)
     }
 
     private mutating func fill(
@@ -46,13 +43,15 @@ struct IPSetEdit: ~Copyable {
     /// Rules see the old set until the new one is full, and then the new one.
     mutating func replace(_ set: IPSet) throws(DataplaneError) {
         let spare = Self.spareName(for: set.name)
+        let leftover = connection.perform(.destroy, spare)
         // ENOENT is the normal case: no interrupted replacement left one.
-        if let failure = connection.perform(.destroy, spare), !failure.isRefusal(ENOENT) {
-            fail(.destroy, IPSetName(spare), failure)
+        guard leftover == 0 || leftover == ENOENT else {
+            fail(.destroy, IPSetName(spare), leftover)
             return
         }
-        if let failure = try connection.create(spare, like: set) {
-            fail(.create, set.name, failure)
+        let created = try connection.create(spare, like: set)
+        guard created == 0 else {
+            fail(.create, set.name, created)
             return
         }
         let refused = try fill(spare, with: set)
@@ -74,34 +73,37 @@ struct IPSetEdit: ~Copyable {
         _ spare: String,
         of name: IPSetName
     ) throws(DataplaneError) -> Bool {
-        guard let failure = connection.perform(.swap, spare, name.text) else {
+        let swapped = connection.perform(.swap, spare, name.text)
+        if swapped == 0 {
             // The old set has this name now.
-            guard let failure = connection.perform(.destroy, spare) else { return true }
-            fail(.destroy, IPSetName(spare), failure)
+            let destroyed = connection.perform(.destroy, spare)
+            guard destroyed != 0 else { return true }
+            fail(.destroy, IPSetName(spare), destroyed)
             return false
         }
-        if failure.isRefusal(IPSET_ERR_TYPE_MISMATCH.rawValue) {
+        if swapped == Int32(IPSET_ERR_TYPE_MISMATCH.rawValue) {
             // The kernel does not swap sets of different types, so the old one has to go first, which
             // fails while a rule uses it.
-            if let failure = connection.perform(.destroy, name.text) {
+            let destroyed = connection.perform(.destroy, name.text)
+            guard destroyed == 0 else {
                 _ = connection.perform(.destroy, spare)
-                fail(.destroy, name, failure, scope: .family)
+                fail(.destroy, name, destroyed, scope: .family)
                 return false
             }
-        } else if !failure.isRefusal(IPSET_ERR_EXIST_SETNAME2.rawValue) {
+        } else if swapped != Int32(IPSET_ERR_EXIST_SETNAME2.rawValue) {
             _ = connection.perform(.destroy, spare)
-            fail(.swap, name, failure)
+            fail(.swap, name, swapped)
             return false
         }
-        guard let failure = connection.perform(.rename, spare, name.text) else { return true }
-        fail(.rename, name, failure)
-        return false
+        let renamed = connection.perform(.rename, spare, name.text)
+        if renamed != 0 { fail(.rename, name, renamed) }
+        return renamed == 0
     }
 
     /// Adds the new entries, and enlarges the set if it has no room for them.
     mutating func add(_ update: IPSetChange.Update) throws(DataplaneError) {
         guard let header = try connection.header(of: update.name.text) else {
-            fail(.add, update.name, connection.session.refusal(ENOENT, .add))
+            fail(.add, update.name, ENOENT)
             return
         }
         // A mark for a set without marks is sent as well, so that the kernel refuses it.
@@ -125,7 +127,7 @@ struct IPSetEdit: ~Copyable {
         guard let header = try connection.header(of: update.name.text),
             var set = try connection.set(header)
         else {
-            fail(.add, update.name, connection.session.refusal(ENOENT, .add))
+            fail(.add, update.name, ENOENT)
             return
         }
         for (entry, mark) in zip(update.added, update.marks) { set.entries[entry] = mark }
@@ -145,12 +147,13 @@ struct IPSetEdit: ~Copyable {
 
     /// Destroys a set; a failure if a rule uses it.
     mutating func destroy(_ name: IPSetName) throws(DataplaneError) {
+        let errno = connection.perform(.destroy, name.text)
         // ENOENT: another program has destroyed it already.
-        if let failure = connection.perform(.destroy, name.text), !failure.isRefusal(ENOENT) {
-            fail(.destroy, name, failure)
-            return
+        if errno == 0 || errno == ENOENT {
+            report.operations += 1
+        } else {
+            fail(.destroy, name, errno)
         }
-        report.operations += 1
     }
 
     // MARK: - Failures
@@ -165,7 +168,7 @@ struct IPSetEdit: ~Copyable {
             fail(
                 command,
                 name,
-                connection.session.refusal(errno, command),
+                errno,
                 kind: entries.first?.kind,
                 scope: command == .add ? .family : .object
             )
@@ -184,12 +187,12 @@ struct IPSetEdit: ~Copyable {
     private mutating func fail(
         _ command: IPSetCommand,
         _ name: IPSetName,
-        _ failure: IPSetFailure,
+        _ errno: Int32,
         kind: IPSetKind? = nil,
         scope: DataplaneError.Scope? = nil
     ) {
         let subject = IPSetConnection.subject(name.text)
-        var error = DataplaneError.ipset(command, subject, failure, kind: kind)
+        var error = connection.error(command, errno, of: subject, kind: kind)
         // A set that stays too long does no harm; rules refer to one that is missing.
         error.scope = scope ?? (command == .destroy ? .object : .family)
         report.failures.append(error)
