@@ -67,36 +67,6 @@ struct ConfigurationWatchTests {
         #expect(await changes.next() != nil)
     }
 
-    @Test("Once the file keeps still, checks wait for events; a change ends that")
-    func rest() throws {
-        defer { remove() }
-        try write("mode: ipvs")
-        var watcher = ConfigurationWatch.Watcher(path: file)
-        for mode in ["nftables", "ipvs"] {
-            let first = watcher.check()
-            #expect(!first.hasChanged && first.events == nil)
-            for _ in 0..<3 {
-                let next = watcher.check()
-                var events = pollfd(
-                    fd: try #require(next.events),
-                    events: Int16(POLLIN),
-                    revents: 0
-                )
-                #expect(!next.hasChanged && poll(&events, 1, 0) == 0)
-            }
-            var events = pollfd(
-                fd: try #require(watcher.check().events),
-                events: Int16(POLLIN),
-                revents: 0
-            )
-            try write("mode: \(mode)")
-            #expect(poll(&events, 1, 0) == 1)
-            let moved = watcher.check()
-            #expect(!moved.hasChanged && moved.events == nil)
-            #expect(watcher.check().hasChanged)
-        }
-    }
-
     @Test("The same text again is no change")
     func noChange() throws {
         defer { remove() }
