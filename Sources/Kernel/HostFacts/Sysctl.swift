@@ -16,11 +16,6 @@ package enum Sysctl {
         } catch {
             throw .file(error, path)
         }
-        return text(content)
-    }
-
-    /// Without surrounding blanks.
-    static func text(_ content: [UInt8]) -> String {
         let blanks: Set<UInt8> = [0x20, 0x09, 0x0a]
         let value = content.drop { blanks.contains($0) }.reversed().drop { blanks.contains($0) }
         return String(decoding: value.reversed(), as: UTF8.self)
@@ -41,7 +36,7 @@ package enum Sysctl {
         }
     }
 
-    static func path(of name: String) throws(DataplaneError) -> String {
+    private static func path(of name: String) throws(DataplaneError) -> String {
         let separator: Character = name.contains("/") ? "/" : "."
         let parts = name.split(separator: separator, omittingEmptySubsequences: false)
         for part in parts {
