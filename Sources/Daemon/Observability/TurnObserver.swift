@@ -1,7 +1,6 @@
 package import DaemonConfiguration
 import Dataplane
 import FoundationEssentials
-import HTTPServing
 import KubernetesClient
 package import Logging
 package import Reconciling
