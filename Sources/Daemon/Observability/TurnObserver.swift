@@ -59,7 +59,6 @@ package struct TurnObserver: Sendable {
             if passed(report, turn.passed, at: now) { listenersMayDiffer = true }
         }
         reportProblems(turn)
-        if turn.isAlive, view.listeners.lackFile { listenersMayDiffer = true }
         if listenersMayDiffer { view.updateListeners.yield() }
     }
 
