@@ -203,6 +203,7 @@ let package = Package(
             pkgConfig: "libbpf",
             providers: [.apt(["libbpf-dev"])]
         ),
+        .target(name: "CThreads", path: "Sources/C/CThreads"),
         // The folder has the sources of what programs.c holds.
         .target(name: "CSocketLB", path: "Sources/C/CSocketLB", exclude: ["programs"]),
 
@@ -231,7 +232,7 @@ let package = Package(
             .kernel,
             "HostFacts",
             [
-                "DataplaneModel", "CIPTables", "SystemCalls", systemPackage,
+                "DataplaneModel", "CIPTables", "CThreads", "SystemCalls", systemPackage,
             ],
             unsafe + small
         ),

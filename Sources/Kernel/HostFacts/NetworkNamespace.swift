@@ -1,4 +1,5 @@
 import CIPTables
+import CThreads
 package import DataplaneModel
 import Glibc
 import SystemCalls
@@ -6,7 +7,8 @@ import SystemCalls
 /// Moves the calling thread from one network namespace to another.
 ///
 /// A namespace belongs to a thread: sockets, tables and `/proc/sys/net` are those of the thread
-/// that asks, `/proc/net` those of the process's first thread.
+/// that asks, `/proc/net` those of the process's first thread. Threads that a thread in another
+/// namespace starts, or makes a pool start, are in the process's own, see `CThreads.h`.
 package enum NetworkNamespace {
     /// Enters a namespace for good: one of `ip netns` by its name, any other by a path, which has a
     /// slash. The corresponding C function is `setns`.
@@ -23,6 +25,7 @@ package enum NetworkNamespace {
     ///
     /// - Throws: `.notPermitted` without CAP_SYS_ADMIN.
     package static func enterNew() throws(DataplaneError) {
+        try leave()
         guard unshare(Int32(namespace_of_network)) == 0 else {
             throw .system("unshare", "new network namespace", errno)
         }
@@ -39,6 +42,8 @@ package enum NetworkNamespace {
     ) throws(DataplaneError) -> Result {
         let own = "/proc/thread-self/ns/net"
         let home = try OwnedDescriptor.open(own)
+        let wasElsewhere = threads_set_elsewhere(1)
+        defer { _ = threads_set_elsewhere(wasElsewhere) }
         try enter(nameOrPath)
         defer {
             if setns(home.number, Int32(namespace_of_network)) != 0 {
@@ -56,8 +61,16 @@ package enum NetworkNamespace {
         _ file: borrowing OwnedDescriptor,
         _ path: String
     ) throws(DataplaneError) {
+        try leave()
         guard setns(file.number, Int32(namespace_of_network)) == 0 else {
             throw .system("setns", path, errno)
         }
+    }
+
+    /// From now on, others start the threads that this one asks for.
+    private static func leave() throws(DataplaneError) {
+        let failure = threads_prepare()
+        guard failure == 0 else { throw .system("pthread_create", "threads at home", failure) }
+        _ = threads_set_elsewhere(1)
     }
 }
