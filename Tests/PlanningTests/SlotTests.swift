@@ -99,4 +99,23 @@ struct SlotTests {
         let moved = zip(before, after).count { $0 != endpoint(1) && $0 != $1 }
         #expect(Double(moved) <= 0.1 * Double(before.count), "\(moved) of \(before.count)")
     }
+
+    @Test(
+        "Hashed clients are spread by weight, however great weights are",
+        arguments: [
+            [1, 1], [100, 100], [101, 100, 100, 100, 100], [65535, 32768], [2000, 999], [301, 100],
+            [4000, 1, 1], [1, 2, 3, 4, 5, 6, 7, 8], Array(repeating: 150, count: 25),
+        ]
+    )
+    func hashingByWeight(_ weights: [Int]) {
+        let all = weights.enumerated().map { (endpoint: endpoint($0), weight: $1) }
+        let slots = HashSlots.slots(all)
+        let sum = weights.reduce(0, +)
+        for share in all {
+            let own = slots.count { $0 == share.endpoint }
+            #expect(own >= 1)
+            let ideal = Double(slots.count) * Double(share.weight) / Double(sum)
+            #expect(abs(Double(own) - ideal) <= 2, "\(own) slots, \(ideal) wanted")
+        }
+    }
 }

@@ -8,7 +8,8 @@ enum HashSlots {
         endpoints <= 6 ? 251 : endpoints <= 25 ? 1021 : 4093
     }
 
-    /// The endpoint of each slot; by weight, at least 1 each.
+    /// The endpoint of each slot: as many as its weight's share of the table, within one or two, and at least one
+    /// of each as long as there are not more endpoints than slots.
     static func slots(_ shares: [(endpoint: SocketAddress, weight: Int)]) -> [SocketAddress] {
         let size = count(for: shares.count)
         var table = [SocketAddress?](repeating: nil, count: size)
@@ -16,17 +17,22 @@ enum HashSlots {
         let step = shares.map {
             Int(Mix64.number(of: $0.endpoint, salt: 2) % UInt64(size - 1)) + 1
         }
+        // Whoever has the greatest weight takes a slot in each turn, the others as often as their weight
+        // allows, and all of them in the first one.
+        let greatest = shares.reduce(1) { max($0, $1.weight) }
+        var credit = shares.map { greatest - $0.weight }
         var filled = 0
         while true {
             for (index, share) in shares.enumerated() {
-                for _ in 0..<share.weight {
-                    while table[place[index]] != nil {
-                        place[index] = (place[index] + step[index]) % size
-                    }
-                    table[place[index]] = share.endpoint
-                    filled += 1
-                    if filled == size { return table.compactMap { $0 } }
+                credit[index] += share.weight
+                guard credit[index] >= greatest else { continue }
+                credit[index] -= greatest
+                while table[place[index]] != nil {
+                    place[index] = (place[index] + step[index]) % size
                 }
+                table[place[index]] = share.endpoint
+                filled += 1
+                if filled == size { return table.compactMap { $0 } }
             }
         }
     }
