@@ -87,7 +87,11 @@ extension SocketStore {
         _ maps: SocketMaps
     ) throws(DataplaneError) {
         try makeDirectories()
-        try maps.set(wantedSettings())
+        // A process that ends between here and the last pin leaves no version that the next one takes for whole.
+        var settings = try wantedSettings()
+        let version = settings.version
+        settings.version = 0
+        try maps.set(settings)
         let cgroup = try Cgroup.open(place.cgroup)
         let id = try Cgroup.id(of: place.cgroup)
         let hooks = SocketHook.all(family, place.transports)
@@ -111,6 +115,8 @@ extension SocketStore {
             try remove(hook)
         }
         for (name, map) in maps.maps { try BPFObject.pin(map.number, at: pins.pin(of: name)) }
+        settings.version = version
+        try maps.set(settings)
         links = attached
         unpinned = []
         seen = try attachment()

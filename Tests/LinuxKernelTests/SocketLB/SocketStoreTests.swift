@@ -109,6 +109,29 @@ struct SocketStoreTests {
         #expect(try agent.ask(call).hasPrefix("10.244.0.2:8002 "))
     }
 
+    @Test("A takeover that fails half way is not taken for whole")
+    func halfTakeover() throws {
+        let fixture = try SocketFixture()
+        let first = fixture.store()
+        try fixture.apply(simple(), through: first)
+        let store = fixture.store()
+        var seen = try store.observe().state
+        seen.isAttached = false
+        // The last program cannot be pinned.
+        let last = try #require(SocketHook.all(.ipv4, first.place.transports).last)
+        let pin = first.pins.program(of: last)
+        try #require(unlink(pin) == 0 && mkdir(pin, 0o700) == 0)
+        #expect(throws: DataplaneError.self) {
+            try store.apply(SocketDiff(from: seen, to: simple()))
+        }
+        #expect(try #require(store.maps).settings().version == 0)
+        try #require(rmdir(pin) == 0)
+        seen = try fixture.store().observe().state
+        #expect(!seen.isAttached)
+        try fixture.apply(simple(), through: fixture.store())
+        #expect(try fixture.store().observe().state == simple())
+    }
+
     @Test("Maps of another layout stay in use until new ones are filled")
     func otherLayout() throws {
         let fixture = try SocketFixture()

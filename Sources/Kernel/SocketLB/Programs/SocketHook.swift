@@ -45,7 +45,12 @@ struct SocketHook: Sendable, Hashable {
 
     /// Whether the program finds endpoints.
     var isLookingUp: Bool {
-        call == BPF_CGROUP_INET4_CONNECT || call == BPF_CGROUP_INET6_CONNECT
+        switch call {
+        case BPF_CGROUP_INET4_CONNECT, BPF_CGROUP_INET6_CONNECT, BPF_CGROUP_UDP4_SENDMSG,
+            BPF_CGROUP_UDP6_SENDMSG:
+            true
+        default: false
+        }
     }
 
     /// The call's name in the tools of the kernel.
