@@ -24,6 +24,8 @@ package enum ListeningAddress: Sendable, Hashable, CustomStringConvertible {
 /// Why an address cannot be listened on.
 package struct ListeningError: Error, Sendable, Equatable, CustomStringConvertible {
     package var description: String
+    /// The system call's, if one failed.
+    var code: Errno?
 
     package init(_ description: String) {
         self.description = description
@@ -31,6 +33,7 @@ package struct ListeningError: Error, Sendable, Equatable, CustomStringConvertib
 
     init(_ operation: String, _ subject: some CustomStringConvertible, _ error: Errno) {
         description = "\(operation) \(subject): \(error)"
+        code = error
     }
 }
 
@@ -52,7 +55,9 @@ package enum ListeningSocket {
                     address
                 )
             } catch {
-                // Without IPv6 in the kernel, IPv4 alone is left to try.
+                // Without IPv6 on this host, IPv4 alone is left to try; not where the port is taken.
+                guard error.code == .addressFamilyNotSupported || error.code == .addressNotAvailable
+                else { throw error }
                 return try openTCP(IPAddress(ipv4: 0), port, bothFamilies: false, address)
             }
         case .unix(let path): return try openUnix(path)
