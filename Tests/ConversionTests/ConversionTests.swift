@@ -37,6 +37,15 @@ struct ConversionTests {
         #expect(try text == Self.text("\(file).converted.yaml"))
     }
 
+    @Test("Lines that end in CR LF mean the same", arguments: inputs)
+    func lineEnds(_ file: String) throws {
+        let text = try Self.text(file)
+        let converted = try #require(ForeignFormat(of: text)).convert(
+            text.replacingOccurrences(of: "\n", with: "\r\n")
+        )
+        #expect(try converted == Self.converted(file))
+    }
+
     @Test("Each input is one of the goldens")
     func everyInput() throws {
         let files = try FileManager.default.contentsOfDirectory(atPath: Self.directory)

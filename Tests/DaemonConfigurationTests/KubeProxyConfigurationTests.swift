@@ -349,11 +349,13 @@ struct KubeProxyConfigurationTests {
         let indented = (Self.head + "mode: nope").split(separator: "\n").map { "    \($0)\n" }
             .joined()
         let map = "apiVersion: v1\nkind: ConfigMap\ndata:\n  config.conf: |-\n\(indented)"
-        do {
-            _ = try LoadedConfiguration(text: map, file: "map.yaml")
-            Issue.record("accepted")
-        } catch {
-            #expect("\(error)".hasPrefix("map.yaml:7: mode: "), "\(error)")
+        for text in [map, map.replacing("\n", with: "\r\n")] {
+            do {
+                _ = try LoadedConfiguration(text: text, file: "map.yaml")
+                Issue.record("accepted")
+            } catch {
+                #expect("\(error)".hasPrefix("map.yaml:7: mode: "), "\(error)")
+            }
         }
         #expect(throws: ConfigurationError.self) {
             try LoadedConfiguration(text: "\(Self.head)---\n\(Self.head)", file: "two.yaml")

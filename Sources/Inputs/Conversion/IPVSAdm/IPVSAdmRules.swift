@@ -16,10 +16,10 @@ struct IPVSAdmRules {
 
     static func convert(_ text: String) -> Converted {
         var rules = IPVSAdmRules()
-        for (index, line) in text.split(separator: "\n", omittingEmptySubsequences: false)
-            .enumerated()
-        {
-            rules.take(String(line), index + 1)
+        // Bytes, as a line's end of two characters is one Character.
+        let lines = text.utf8.split(separator: 0x0a, omittingEmptySubsequences: false)
+        for (index, line) in lines.enumerated() {
+            rules.take(String(Substring(line)), index + 1)
         }
         for part in rules.parts {
             rules.converted.services.append(part.service(&rules.converted))

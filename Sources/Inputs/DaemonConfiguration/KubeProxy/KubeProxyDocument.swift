@@ -17,7 +17,8 @@ struct KubeProxyDocument {
         // Most texts are Fairlead's own form.
         guard text.contains(kind) || text.contains("\(group)/") else { return [] }
         let (documents, overridden) = YAMLText.documentsTakingLastKeys(text)
-        let lines = text.split(separator: "\n", omittingEmptySubsequences: false)
+        // "\r\n" is one Character.
+        let lines = text.split(omittingEmptySubsequences: false) { $0 == "\n" || $0 == "\r\n" }
         var found: [Self] = []
         var others: [FieldError] = []
         var values: [YAMLValue] = []
