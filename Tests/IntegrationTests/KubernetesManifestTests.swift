@@ -134,7 +134,7 @@ struct KubernetesManifestTests {
         #expect(try security.boolean("allowPrivilegeEscalation") == false)
         let capabilities = try #require(try security.fields("capabilities"))
         #expect(try capabilities.strings("drop").map(\.text) == ["ALL"])
-        #expect(try capabilities.strings("add").map(\.text) == ["NET_ADMIN", "NET_RAW"])
+        #expect(try capabilities.strings("add").map(\.text) == ["NET_ADMIN"])
         let probes = [
             "startupProbe": "/livez", "livenessProbe": "/livez", "readinessProbe": "/readyz",
         ]

@@ -133,7 +133,7 @@ extension DataplaneError {
     /// What to do about the error, if that is known and not part of its text; else nil.
     package var cure: String? {
         switch kind {
-        case .notPermitted: "This needs root, or the capabilities CAP_NET_ADMIN and CAP_NET_RAW"
+        case .notPermitted: "This needs root, or the capability CAP_NET_ADMIN"
         case .busy: "Another program holds the lock: look for a stuck iptables"
         case .conflict, .notFound, .alreadyExists, .unsupported, .invalid, .other: nil
         }

@@ -66,7 +66,7 @@ package final class IPTablesStore: KernelStore {
     /// Reads the tables, without the lock: a commit replaces a table as a whole, so a reader sees all of
     /// it or nothing.
     ///
-    /// - Throws: `.unsupported` if the kernel lacks a table; `.notPermitted` without CAP_NET_RAW.
+    /// - Throws: `.unsupported` if the kernel lacks a table; `.notPermitted` without CAP_NET_ADMIN.
     package func observe() throws(DataplaneError) -> Observation<IPTablesState> {
         let mark = try notice()
         var state = IPTablesState()

@@ -18,7 +18,7 @@ package struct IPTablesTable: ~Copyable {
 
     /// Reads the whole table. The corresponding C function is `iptc_init`.
     ///
-    /// - Throws: `.unsupported` if the kernel lacks the table; `.notPermitted` without CAP_NET_RAW.
+    /// - Throws: `.unsupported` if the kernel lacks the table; `.notPermitted` without CAP_NET_ADMIN.
     package init(_ name: TableName, _ family: IPFamily) throws(DataplaneError) {
         isIPv6 = family == .ipv6
         errno = 0
@@ -260,7 +260,7 @@ extension IPTablesTable {
             error.kind = .unsupported
             error.message = LegacyTables.absence(table, family)
         } else if number == EPERM {
-            error.message = "this needs the capabilities CAP_NET_ADMIN and CAP_NET_RAW"
+            error.message = "this needs the capability CAP_NET_ADMIN"
         }
         return error
     }

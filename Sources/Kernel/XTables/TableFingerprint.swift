@@ -22,7 +22,7 @@ package struct TableFingerprint: Sendable, Equatable {
     /// Of the table in this thread's network namespace. The corresponding request is `IPT_SO_GET_INFO`,
     /// or `IP6T_SO_GET_INFO`.
     ///
-    /// - Throws: `.unsupported` if the kernel lacks the table; `.notPermitted` without CAP_NET_RAW.
+    /// - Throws: `.unsupported` if the kernel lacks the table; `.notPermitted` without CAP_NET_ADMIN.
     package init(of table: TableName, _ family: IPFamily) throws(DataplaneError) {
         try self.init(of: table, family, by: try XTablesSocket(family))
     }

@@ -29,7 +29,7 @@ struct TableImage: ~Copyable {
     /// requests are `IPT_SO_GET_INFO` and `IPT_SO_GET_ENTRIES`. Nil if the table kept changing, or if its
     /// layout is another than libiptc's.
     ///
-    /// - Throws: `.unsupported` if the kernel lacks the table; `.notPermitted` without CAP_NET_RAW.
+    /// - Throws: `.unsupported` if the kernel lacks the table; `.notPermitted` without CAP_NET_ADMIN.
     static func read(_ table: TableName, _ family: IPFamily) throws(DataplaneError) -> TableImage? {
         let socket = try XTablesSocket(family)
         let info = try TableFingerprint(of: table, family, by: socket)

@@ -5,7 +5,10 @@ import Glibc
 import HostFacts
 import SystemCalls
 
-/// A raw socket, through which xtables and IPVS answer socket options.
+/// A datagram socket, through which xtables and IPVS answer socket options.
+///
+/// The kernel takes these options on any socket of the family, and asks for CAP_NET_ADMIN there. iptables opens
+/// a raw socket, for which alone it would take CAP_NET_RAW as well.
 package struct XTablesSocket: ~Copyable {
     private let file: OwnedDescriptor
     private let level: Int32
@@ -15,9 +18,9 @@ package struct XTablesSocket: ~Copyable {
         let domain = family == .ipv4 ? AF_INET : AF_INET6
         file = try OwnedDescriptor.socket(
             domain,
-            SOCK_RAW,
-            Int32(IPPROTO_RAW),
-            for: "raw \(family.rawValue) socket"
+            SOCK_DGRAM,
+            0,
+            for: "\(family.rawValue) datagram socket"
         )
         level = family == .ipv4 ? Int32(IPPROTO_IP) : Int32(IPPROTO_IPV6)
         isIPv4 = family == .ipv4
