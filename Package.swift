@@ -474,7 +474,7 @@ let package = Package(
             path: "Sources/Lab/fairlead-lab",
             [
                 "Addressing", "DaemonConfiguration", "NamespaceLab", "LabTraffic", "LabCluster",
-                argumentParser,
+                "SystemCalls", argumentParser,
             ]
         ),
 
@@ -494,7 +494,7 @@ let package = Package(
                 "Addressing", "ServiceModel", "DataplaneModel", "Planning", "ProxyModes",
                 "HostFacts", "Netlink", "NodeAddresses", "XTables", "IPSets", "NFTables", "IPVS",
                 "Dataplane", "PrintableText", "CIPTables", "KubernetesAPI", "KubernetesClient",
-                "KubernetesTestServer", argumentParser, logging,
+                "KubernetesTestServer", "SystemCalls", argumentParser, logging,
             ]
         ),
 

@@ -1,4 +1,5 @@
 import Glibc
+import SystemCalls
 
 /// Another program, started in the calling thread's network namespace.
 struct ChildProcess {
@@ -65,8 +66,11 @@ struct ChildProcess {
         return Cost(cpu: cpu, wall: Cost.seconds(CLOCK_MONOTONIC) - start)
     }
 
-    /// Runs a program; all it prints.
+    /// Runs a program; all it prints. On a terminal a line shows which one it is meanwhile.
     static func ask(_ arguments: [String]) throws -> String {
+        let line = ProgressLine()
+        line.show("measuring: \(arguments.dropFirst().joined(separator: " "))")
+        defer { line.clear() }
         let (reading, writing) = try Pipe.open()
         defer { close(reading) }
         let child: ChildProcess

@@ -74,6 +74,31 @@ extension NetworkSuites {
             }
         }
 
+        @Test("What has come of a long list is counted before its end")
+        func received() async throws {
+            try await withServer(SourceScript.cluster(3000)) { server, address in
+                server.setFault {
+                    $0.path.hasSuffix("/services") ? .stallAfter(bytes: 200_000) : nil
+                }
+                try await withSource([address]) { source in
+                    var updates = source.updates().makeAsyncIterator()
+                    async let first = updates.next()
+                    let counted = await eventually {
+                        let text = await source.state().receivedText
+                        return text?.hasSuffix(" Services, 3000 EndpointSlices") == true
+                    }
+                    #expect(counted)
+                    let services = await source.state().resources[.services]
+                    #expect(services?.lists == 0)
+                    #expect((500..<3000).contains(services?.received ?? 0))
+                    server.setFault { _ in nil }
+                    server.dropConnections()
+                    #expect(await first?.update.snapshot.services.count == 3000)
+                    #expect(await source.state().receivedText == nil)
+                }
+            }
+        }
+
         @Test("A change says when it was received; a list does not")
         func times() async throws {
             let cluster = SourceScript.cluster(1)

@@ -42,7 +42,11 @@ struct DaemonStateTests {
         #expect(first.passes[0].kind == .full)
         #expect(first.passes[0].update.snapshot.services.count == 5)
         #expect(first.passes[0].update.changed == .all)
-        #expect(try #require(first.messages.last) == .status("3 Services, last pass 0 ms"))
+        #expect(
+            first.messages == [
+                .status("first pass, over 5 Services"), .status("3 Services, last pass 0 ms"),
+            ]
+        )
         // What is known before the pass is observed before it.
         let order = first.compactMap { effect -> String? in
             switch effect {
@@ -54,6 +58,25 @@ struct DaemonStateTests {
         #expect(order == ["arrival", "pass", "after"])
         #expect(first.turns.last?.pass != nil)
         #expect(first.turns.last?.passed.services.count == 5)
+    }
+
+    @Test("While long lists arrive, the status line counts what has come of them")
+    func received() {
+        var configuration = Harness.both()
+        configuration.sources.filePath = ""
+        var harness = Harness(configuration)
+        #expect(harness.begin().messages == [.ready(status: "waiting for an API server")])
+        var services = ResourceState()
+        services.received = 1500
+        harness.look.cluster = Look.Cluster(
+            state: KubernetesSourceState(
+                resources: [.services: services, .endpointSlices: ResourceState()],
+                isComplete: false
+            )
+        )
+        harness.advance(1)
+        let counted = "waiting for an API server, received: 1500 Services, 0 EndpointSlices"
+        #expect(harness.send(.tick).messages.contains(.status(counted)))
     }
 
     @Test("A Node object that is missing is waited for, named, and no longer once it is there")

@@ -42,11 +42,28 @@ package struct KubernetesSourceState: Sendable, Hashable {
     /// Services and EndpointSlices have each been received once.
     package var isComplete: Bool
 
+    package init(resources: [KubernetesResource: ResourceState], isComplete: Bool) {
+        self.resources = resources
+        self.isComplete = isComplete
+    }
+
     /// The resources that Services depend on.
     private static let needed: [KubernetesResource] = [.services, .endpointSlices]
 
     /// ServiceCIDRs have been received once.
     package var hasServiceCIDRs: Bool { (resources[.serviceCIDRs]?.lists ?? 0) > 0 }
+
+    /// How much of long lists has been received, such as `1500 Services, 4000 EndpointSlices`; nil before the
+    /// first step of one.
+    package var receivedText: String? {
+        let counts = [
+            (resources[.services], "Services"), (resources[.endpointSlices], "EndpointSlices"),
+        ]
+        guard counts.contains(where: { $0.0?.lists == 0 && $0.0?.received ?? 0 > 0 }) else {
+            return nil
+        }
+        return counts.map { "\($0.0?.received ?? 0) \($0.1)" }.joined(separator: ", ")
+    }
 
     /// No failure since the last response, for the resources that Services depend on.
     package var isConnected: Bool {

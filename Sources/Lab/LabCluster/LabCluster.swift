@@ -20,13 +20,16 @@ package struct LabCluster {
     }
 
     /// Builds everything but the daemons, in place of what an earlier lab of this name left. Throws
-    /// if a step fails or a server does not start, and then leaves nothing.
-    package static func up(_ shape: LabShape) throws(LabError) -> LabCluster {
+    /// if a step fails or a server does not start, and then leaves nothing. Says what it is at.
+    package static func up(
+        _ shape: LabShape,
+        progress: (String) -> Void = { _ in }
+    ) throws(LabError) -> LabCluster {
         try LabBuilder.remove(shape.name)
         let cluster = LabCluster(try LabHome.make(for: shape))
         do {
-            try LabBuilder.build(shape)
-            try cluster.startServers()
+            try LabBuilder.build(shape, progress: progress)
+            try cluster.startServers(progress)
             return cluster
         } catch {
             _ = try? Self.down(shape.name)
@@ -52,8 +55,9 @@ package struct LabCluster {
         (address.contains(":") ? "[\(address)]" : address) + ":\(port)/\(transport.keyword)"
     }
 
-    private func startServers() throws(LabError) {
+    private func startServers(_ progress: (String) -> Void) throws(LabError) {
         for pod in shape.pods {
+            progress("starting the server of \(pod.name)")
             let endpoints = shape.families.map(pod.address).flatMap {
                 [Self.endpoint($0, Self.port, .tcp), Self.endpoint($0, Self.datagramPort, .udp)]
             }
@@ -80,8 +84,12 @@ package struct LabCluster {
     // MARK: - Daemons
 
     /// Starts a Fairlead for each node, in place of running ones, and waits until they have applied
-    /// the manifests. Throws if one cannot be started, or not in time.
-    package func startProxies(fairlead: String, mode: String) throws(LabError) {
+    /// the manifests. Throws if one cannot be started, or not in time. Says what it is at.
+    package func startProxies(
+        fairlead: String,
+        mode: String,
+        progress: (String) -> Void = { _ in }
+    ) throws(LabError) {
         stopProxies()
         try home.write(fairlead, to: "fairlead")
         for node in shape.nodeNumbers {
@@ -92,7 +100,7 @@ package struct LabCluster {
                 log: home.log(of: "node\(node)")
             )
         }
-        try waitUntilApplied()
+        try waitUntilApplied(progress: progress)
     }
 
     /// Ends the daemons; their rules stay.
@@ -120,9 +128,13 @@ package struct LabCluster {
 
     /// Waits until every node's kernel holds what the manifests ask for; throws after `limit`, with
     /// the difference and the log.
-    package func waitUntilApplied(_ limit: Duration = .seconds(60)) throws(LabError) {
+    package func waitUntilApplied(
+        _ limit: Duration = .seconds(60),
+        progress: (String) -> Void = { _ in }
+    ) throws(LabError) {
         let deadline = Deadline(in: limit)
         for node in shape.nodeNumbers {
+            progress("node\(node): waiting until its kernel has all rules")
             while true {
                 let (output, status) = try run(
                     ["plan", "--diff", "--exit-code"],

@@ -4,15 +4,20 @@ import Foundation
 package enum LabBuilder {
     private static let directory = "/run/netns"
 
-    /// Runs the steps in order, with as few programs as possible. Needs root. Throws if one fails.
-    package static func build(_ shape: LabShape) throws(LabError) {
+    /// Runs the steps in order, with as few programs as possible, and reports how many are done. Needs
+    /// root. Throws if one fails.
+    package static func build(
+        _ shape: LabShape,
+        progress: (String) -> Void = { _ in }
+    ) throws(LabError) {
         let plan = plan(shape)
         var batch: ArraySlice<LabStep> = []
-        for step in plan.steps {
+        for (done, step) in plan.steps.enumerated() {
             if let last = batch.last, last.tool == step.tool, last.namespace == step.namespace {
                 batch.append(step)
             } else {
                 try run(batch)
+                progress("building the network: \(done) of \(plan.steps.count) steps")
                 batch = [step]
             }
         }

@@ -1,6 +1,7 @@
 import ArgumentParser
 import LabCluster
 import NamespaceLab
+import SystemCalls
 
 struct CheckCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
@@ -25,7 +26,10 @@ struct CheckCommand: ParsableCommand {
 
     func run() throws {
         let cluster = try lab.cluster()
-        let check = LabCheck(cluster, patience: patience)
+        let line = ProgressLine()
+        let check = LabCheck(cluster, patience: patience) { text in
+            if let text { line.show(text) } else { line.clear() }
+        }
         var isGood = try check.checkNetwork()
         if cluster.hasProxies {
             if try !check.checkServices() { isGood = false }

@@ -2,6 +2,7 @@ import ArgumentParser
 import DaemonConfiguration
 import LabCluster
 import NamespaceLab
+import SystemCalls
 
 struct ProxyCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
@@ -29,7 +30,13 @@ struct ProxyCommand: ParsableCommand {
             cluster.stopProxies()
             return
         }
-        try cluster.startProxies(fairlead: program.path(), mode: mode.rawValue)
+        let line = ProgressLine()
+        try cluster.startProxies(
+            fairlead: program.path(),
+            mode: mode.rawValue,
+            progress: line.show
+        )
+        line.clear()
         for node in cluster.shape.nodeNumbers {
             print("node\(node): fairlead run -c \(cluster.home.configuration(ofNode: node))")
         }

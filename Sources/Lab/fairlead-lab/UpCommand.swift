@@ -3,6 +3,7 @@ import ArgumentParser
 import DaemonConfiguration
 import LabCluster
 import NamespaceLab
+import SystemCalls
 
 struct UpCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
@@ -66,10 +67,16 @@ struct UpCommand: ParsableCommand {
         }
         // Before anything is built.
         let fairlead = mode == nil ? nil : try program.path()
-        let cluster = try LabCluster.up(shape)
+        let line = ProgressLine()
+        let cluster = try LabCluster.up(shape, progress: line.show)
         if let mode, let fairlead {
-            try cluster.startProxies(fairlead: fairlead, mode: mode.rawValue)
+            try cluster.startProxies(
+                fairlead: fairlead,
+                mode: mode.rawValue,
+                progress: line.show
+            )
         }
+        line.clear()
         print(LabOverview(cluster: cluster), terminator: "")
     }
 }

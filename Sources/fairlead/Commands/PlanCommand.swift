@@ -9,6 +9,7 @@ import ProxyModes
 import Running
 import ServiceModel
 import ServiceSources
+import SystemCalls
 
 struct PlanCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
@@ -47,9 +48,12 @@ struct PlanCommand: ParsableCommand {
         _ configuration: DaemonConfiguration,
         _ sources: LoadedSources
     ) throws {
+        let line = ProgressLine()
+        line.show("planning \(sources.update.snapshot.services.count) Services")
         guard diff else {
             let facts = sources.facts()
             let plans = PlannedFamily.all(mode, configuration, sources.update, facts: facts)
+            line.clear()
             for plan in plans { plan.complainAboutIssues() }
             try show(plans)
             return
@@ -60,7 +64,10 @@ struct PlanCommand: ParsableCommand {
             var planned = configuration
             planned.families = try kernel.families()
             return try PlannedFamily.all(mode, planned, sources.update, facts: facts).map { plan in
+                line.clear()
                 plan.complainAboutIssues()
+                line.show("reading the kernel's \(plan.family.rawValue) rules")
+                defer { line.clear() }
                 return (plan.family, try plan.diff(kernel))
             }
         }

@@ -80,6 +80,7 @@ extension DaemonState {
             )
         }
         guard let followed = look.cluster else { return }
+        received = followed.state?.receivedText
         turn.stateIssues = [followed.memoryProblem].compactMap(\.self)
         turn.cluster = Turn.Cluster(
             look: followed,

@@ -44,6 +44,8 @@ package struct DaemonState: Sendable {
     var gate: StartGate
     var scheduler: PassScheduler
     var manager = ServiceManagerReport()
+    /// What an API server has sent of its first lists; nil where it has sent little.
+    var received: String?
     var waitingNotice = WaitingNotice()
     /// When to look again for what other programs changed.
     var nextLook: Instant
@@ -193,7 +195,7 @@ package struct DaemonState: Sendable {
             return
         }
         guard mayBegin(at: now) else {
-            notify(manager.waits(for: waitingReason))
+            notify(manager.waits(for: waitingReason, received: received))
             observe()
             return
         }
@@ -205,6 +207,7 @@ package struct DaemonState: Sendable {
             return
         }
         // Status and log show during the pass what was known before it.
+        notify(manager.begins(with: pipeline.unfiltered.services.count))
         observe()
         let update = pipeline.takePending()
         passing = update.snapshot

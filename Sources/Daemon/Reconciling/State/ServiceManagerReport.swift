@@ -10,6 +10,10 @@ import Telemetry
 struct ServiceManagerReport: Sendable {
     /// What the first pass is waiting for.
     private var waiting: String?
+    /// What has been received of that.
+    private var received: String?
+    /// How many Services the first pass has begun with; nil before.
+    private var first: Int?
     /// The outcome of the last pass; nil before the first.
     private var pass: String?
     /// Why the last reload was rejected.
@@ -19,8 +23,14 @@ struct ServiceManagerReport: Sendable {
     /// One line: what the daemon waits for or the outcome of the last pass, and a rejected
     /// configuration.
     var line: String {
-        let state = pass ?? "waiting for \(waiting ?? "the first pass")"
+        let state = pass ?? beforePass
         return refusal.map { "\(state); configuration not reloaded: \($0)" } ?? state
+    }
+
+    private var beforePass: String {
+        if let first { return "first pass, over \(first) Services" }
+        let soFar = received.map { ", received: \($0)" } ?? ""
+        return "waiting for \(waiting ?? "the first pass")\(soFar)"
     }
 
     /// The loop has started; `reason` as for `waits`.
@@ -29,9 +39,20 @@ struct ServiceManagerReport: Sendable {
         return ready()
     }
 
-    /// The first pass waits for `reason`, or nil if it is next.
-    mutating func waits(for reason: String?) -> ServiceManager.Message? {
+    /// The first pass waits for `reason`, or nil if it is next; `received` has come so far.
+    mutating func waits(
+        for reason: String?,
+        received: String? = nil
+    ) -> ServiceManager.Message? {
         waiting = reason
+        self.received = received
+        return status()
+    }
+
+    /// A pass begins over so many Services. Only the first one is news: it may take long, and others have the
+    /// outcome of the last to show.
+    mutating func begins(with services: Int) -> ServiceManager.Message? {
+        first = services
         return status()
     }
 

@@ -26,6 +26,9 @@ package actor Reflector {
     /// Consecutive rejections after which a forbidden resource counts as absent.
     private static let refusalsToCount = 2
 
+    /// How many objects of a list arrive between two reports of how many there are.
+    private static let receivedStep = 500
+
     private let resource: KubernetesResource
     private let selectors: Selectors
     private let decoding: DecodingSettings
@@ -209,6 +212,7 @@ package actor Reflector {
     private func list(from version: String, inPages: Bool) async throws {
         listed = []
         listedBytes = 0
+        state.received = 0
         var token = ""
         var newest = ""
         repeat {
@@ -251,10 +255,17 @@ package actor Reflector {
         await answered(body, .listing)
     }
 
-    private func receivedPart(_ chunk: ByteBuffer) throws {
+    private func receivedPart(_ chunk: ByteBuffer) async throws {
         try count(chunk)
         guard let objects = try listDecoder?.feed(chunk.readableBytesUInt8Span) else { return }
         listed += objects
+        await noteReceived(listed.count)
+    }
+
+    /// Lets a status line show how far a long list has come.
+    private func noteReceived(_ count: Int) async {
+        guard count >= state.received + Self.receivedStep else { return }
+        await note { $0.received = count }
     }
 
     /// The objects of a list are kept until its end, and a server may send without end.
@@ -277,6 +288,7 @@ package actor Reflector {
         pace.found()
         refusals = 0
         await note {
+            $0.received = objects.count
             $0.lists += 1
             $0.lastEvent = .now
         }
@@ -301,6 +313,7 @@ package actor Reflector {
         if !version.isEmpty { query.append(("resourceVersion", version)) }
         query.append(("timeoutSeconds", "\(seconds)"))
         listedBytes = 0
+        if sendsInitialEvents { state.received = 0 }
         let quiet = Duration.seconds(seconds) + settings.watchSlack
         let began = time.now
         hasWorked = false
@@ -387,6 +400,7 @@ package actor Reflector {
         else { return false }
         let times = ArrivalTimes(received: received, decoding: .now - received)
         let batch = EventBatch(events, initial: &initial)
+        if let initial { await noteReceived(initial.count) }
         if let list = batch.list {
             hasWorked = true
             await replace(list.objects, resourceVersion: list.resourceVersion)

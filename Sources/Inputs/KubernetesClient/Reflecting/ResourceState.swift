@@ -27,6 +27,8 @@ package struct ResourceState: Sendable, Hashable {
     package var lastError: String?
     /// The server of the last response.
     package var server: ServerAddress?
+    /// Objects received of the newest list, complete or not; a long one counts up in steps.
+    package var received = 0
     /// Complete lists received, the first included.
     package var lists = 0
     /// Complete lists since a watch last worked.

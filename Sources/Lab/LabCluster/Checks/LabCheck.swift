@@ -6,14 +6,21 @@ package struct LabCheck {
     private let cluster: LabCluster
     /// Multiplies time limits, for slow machines.
     private let patience: Int
+    /// Called with what the check is at, and with nothing before it prints.
+    private let progress: (String?) -> Void
     /// How many mismatches are explained one by one.
     private let limit = 8
 
     private static let manifest = "services.d/fairlead-lab-check.yaml"
 
-    package init(_ cluster: LabCluster, patience: Int = 1) {
+    package init(
+        _ cluster: LabCluster,
+        patience: Int = 1,
+        progress: @escaping (String?) -> Void = { _ in }
+    ) {
         self.cluster = cluster
         self.patience = patience
+        self.progress = progress
     }
 
     private var shape: LabShape { cluster.shape }
@@ -32,7 +39,7 @@ package struct LabCheck {
         let matrix = ServiceMatrix(shape)
         try cluster.home.write(matrix.manifest, to: Self.manifest)
         defer { cluster.home.remove(Self.manifest) }
-        try cluster.waitUntilApplied()
+        try cluster.waitUntilApplied(progress: progress)
         var connections = try run(matrix.connections)
         if cluster.mode == "ipvs" { connections = try repeatLost(connections) }
         print(matrix.table(connections, mode: cluster.mode))
@@ -44,9 +51,13 @@ package struct LabCheck {
         _ connections: [CheckedConnection]
     ) throws(LabError) -> [CheckedConnection] {
         let count = connections.reduce(0) { $0 + $1.count }
+        defer { progress(nil) }
         let room = try ConntrackCapacity.observe(shape)
-        if let warning = room?.warning(before: count, in: shape.topology) { print(warning) }
-        return try cluster.run(connections, patience: patience)
+        if let warning = room?.warning(before: count, in: shape.topology) {
+            progress(nil)
+            print(warning)
+        }
+        return try cluster.run(connections, patience: patience, progress: progress)
     }
 
     private func repeatLost(
