@@ -545,7 +545,9 @@ let package = Package(
                 "Addressing", "ServiceModel", "DataplaneModel", "Planning", "ProxyModes",
                 "HostFacts", "Netlink", "NodeAddresses", "Conntrack", "XTables", "IPSets",
                 "NFTables", "IPVS", "SocketLB", "KubeProxyRemoval", "HostChecks", "Dataplane",
-                "SystemCalls", "TestSupport", "LibraryEdge", "CBPF", "CSocketLB", "CSpawn",
+                "SystemCalls", "TestSupport", "LibraryEdge", "CBPF", "CIPSet", "CNetlink",
+                "CSocketLB",
+                "CSpawn",
             ]
         ),
         tests("AnnotatedYAMLTests", ["AnnotatedYAML", "PrintableText"]),

@@ -64,8 +64,8 @@ static inline struct ipset_session *fairlead_ipset_session(struct fairlead_text 
 }
 
 /* The type for the set that the session's data describes: of the revisions that kernel and library share
-   the oldest that is not older than `oldest`, or the newest if all are older. NULL after an error, which
-   the session reports. */
+   the oldest that is not older than `oldest`. NULL after an error, which the session reports, also if all
+   are older. */
 static inline const struct ipset_type *fairlead_ipset_type(
     struct ipset_session *session, uint8_t oldest
 )
@@ -78,6 +78,12 @@ static inline const struct ipset_type *fairlead_ipset_type(
          && next->kernel_check != IPSET_KERNEL_MISMATCH && next->revision >= oldest;
          next = next->next)
         found = next;
+    if (found->revision < oldest) {
+        ipset_err(session,
+            "Kernel and libipset share revisions of %s up to %u, while %u is needed.",
+            found->name, found->revision, oldest);
+        return NULL;
+    }
     ipset_data_set(ipset_session_data(session), IPSET_OPT_TYPE, found);
     return found;
 }

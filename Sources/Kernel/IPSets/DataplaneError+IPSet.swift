@@ -4,28 +4,26 @@ import Glibc
 import HostFacts
 
 extension IPSetSession {
-    /// A refused request; `kind` is that of refused entries.
-    func error(
-        _ command: IPSetCommand,
-        _ errno: Int32,
-        of subject: String,
-        kind: IPSetKind? = nil
-    ) -> DataplaneError {
-        .ipset(command, subject, errno, text: text(of: errno, for: command), kind: kind)
+    /// The refusal of a packed message, in libipset's words.
+    func refusal(_ errno: Int32, _ command: IPSetCommand) -> IPSetFailure {
+        IPSetFailure(errno: errno, text: text(of: errno, for: command), isRefusal: true)
     }
 }
 
 extension DataplaneError {
-    /// A refused ipset request, with libipset's `text`. `kind` is that of refused entries: some codes depend
-    /// on it, and libipset knows only those of its own requests.
-    fileprivate static func ipset(
+    /// A failed request about sets. `kind` is that of refused entries: some codes depend on it, and libipset
+    /// knows only those of its own requests.
+    static func ipset(
         _ command: IPSetCommand,
         _ subject: String,
-        _ errno: Int32,
-        text: String,
+        _ failure: IPSetFailure,
         kind: IPSetKind? = nil
     ) -> DataplaneError {
-        var error = DataplaneError.system(command.name, subject, errno, message: text)
+        let errno = failure.errno
+        guard failure.isRefusal else {
+            return .system(command.name, subject, errno, message: failure.explanation)
+        }
+        var error = DataplaneError.system(command.name, subject, errno, message: failure.text)
         if let (kind, words) = special(errno, kind) {
             error.kind = kind
             error.message = words

@@ -13,6 +13,7 @@ struct IPSetCommand: Equatable {
     var number: UInt16 { UInt16(command.rawValue) }
 
     static let protocolVersion = IPSetCommand(IPSET_CMD_PROTOCOL, "IPSET_CMD_PROTOCOL")
+    static let header = IPSetCommand(IPSET_CMD_HEADER, "IPSET_CMD_HEADER")
     static let type = IPSetCommand(IPSET_CMD_TYPE, "IPSET_CMD_TYPE")
     static let list = IPSetCommand(IPSET_CMD_LIST, "IPSET_CMD_LIST")
     static let create = IPSetCommand(IPSET_CMD_CREATE, "IPSET_CMD_CREATE")

@@ -10,29 +10,32 @@ import Netlink
 /// and for entries, of which there are many, by packed messages.
 struct IPSetConnection: ~Copyable {
     private let family: IPFamily
-    private var session: IPSetSession
+    private(set) var session: IPSetSession
     private var socket: NetlinkSocket
     private let entriesPerMessage: Int
 
-    /// - Throws: `.unsupported` if the kernel has no ipset.
+    /// - Throws: `.unsupported` if the kernel has no ipset, or none that libipset can talk to.
     init(_ family: IPFamily, _ traffic: NetlinkTraffic) throws(DataplaneError) {
         let socket = try NetlinkSocket(NETLINK_NETFILTER, name: "nfnetlink", traffic)
         let session = IPSetSession()
-        let failure = session.agree()
-        if failure != 0 {
-            throw Self.absence(session.error(.protocolVersion, failure, of: "ipset"))
-        }
+        if let failure = session.agree() { throw Self.disagreement(failure) }
         self.family = family
         self.session = session
         self.socket = socket
         entriesPerMessage = traffic.entriesPerMessage
     }
 
-    /// nfnetlink answers EINVAL for a subsystem that it does not have.
-    private static func absence(_ error: DataplaneError) -> DataplaneError {
-        guard error.errno == EINVAL || error.kind == .unsupported else { return error }
-        let cure = Cure.missing("ip_set", "CONFIG_IP_SET")
-        return error.explained(as: .unsupported, "the kernel has no ipset: \(cure)")
+    /// Why libipset and the kernel did not agree on a version of the protocol.
+    static func disagreement(_ failure: IPSetFailure) -> DataplaneError {
+        let error = DataplaneError.ipset(.protocolVersion, "ipset", failure)
+        // nfnetlink answers that for a subsystem that it does not have.
+        if failure.isRefusal(EINVAL) {
+            let cure = Cure.missing("ip_set", "CONFIG_IP_SET")
+            return error.explained(as: .unsupported, "the kernel has no ipset: \(cure)")
+        }
+        // The kernel's versions are others than libipset's, as its text says.
+        guard !failure.isRefusal, failure.errno == EPROTO else { return error }
+        return error.explained(as: .unsupported, failure.explanation)
     }
 
     static func subject(_ name: String) -> String { "set \(name)" }
@@ -41,8 +44,12 @@ struct IPSetConnection: ~Copyable {
 
     /// The headers of the sets for whose names `owns` is true, of either family.
     mutating func headers(owns: (String) -> Bool) throws(DataplaneError) -> [IPSetHeader] {
-        let (names, failure) = session.names()
-        if failure != 0 { throw error(.list, failure, of: "sets") }
+        let names: [Substring]
+        do throws(IPSetFailure) {
+            names = try session.names()
+        } catch {
+            throw .ipset(.list, "sets", error)
+        }
         var found: [IPSetHeader] = []
         for name in names.map(String.init) where owns(name) {
             // Nil if it was destroyed meanwhile.
@@ -53,16 +60,18 @@ struct IPSetConnection: ~Copyable {
 
     /// Nil if there is no such set.
     mutating func header(of name: String) throws(DataplaneError) -> IPSetHeader? {
-        let (text, failure) = session.header(of: name)
-        // The kernel answers a refused list twice, and libipset takes the second answer for that to its next
-        // request.
-        if failure != 0 { session = IPSetSession() }
-        return switch failure {
-        case 0: IPSetHeader(text)
-        case ENOENT: nil
-        // Another program made a set of that name of which libipset knows too little.
-        case EPROTO: IPSetHeader(unreadable: name)
-        default: throw error(.list, failure, of: Self.subject(name))
+        do throws(IPSetFailure) {
+            return IPSetHeader(try session.header(of: name))
+        } catch {
+            // The kernel answers a refused list twice, and libipset takes the second answer for that to its
+            // next request.
+            session = IPSetSession()
+            if error.isRefusal(ENOENT) { return nil }
+            // Another program made a set of that name of which libipset knows too little.
+            if !error.isRefusal, session.knowsType(of: name) == false {
+                return IPSetHeader(unreadable: name)
+            }
+            throw .ipset(.list, Self.subject(name), error)
         }
     }
 
@@ -82,40 +91,45 @@ struct IPSetConnection: ~Copyable {
 
     /// Checks that sets of a kind can be created.
     ///
-    /// - Throws: `.unsupported` if the kernel lacks the type.
+    /// - Throws: `.unsupported` if the kernel lacks the type, or a revision of it that has all that is used.
     func require(_ kind: IPSetKind) throws(DataplaneError) {
-        let failure = session.ask(for: kind, family)
-        if failure == 0 { return }
-        let refusal = error(.type, failure, of: "sets of type \(kind.rawValue)")
-        guard refusal.kind == .unsupported else { throw refusal }
+        guard let failure = session.ask(for: kind, family) else { return }
+        let error = DataplaneError.ipset(.type, "sets of type \(kind.rawValue)", failure)
+        guard failure.isRefusal(IPSET_ERR_FIND_TYPE.rawValue) else { throw error }
         let cure = Cure.loadModule(kind.module).command
-        throw refusal.explained(as: .unsupported, "the kernel lacks them: \(cure)")
+        throw error.explained(as: .unsupported, "the kernel lacks them: \(cure)")
     }
 
     // MARK: - Changing
 
-    /// Creates an empty set; returns 0 or the error number, EEXIST if there is one of that name.
+    /// Creates an empty set; nil if that succeeds. The refusal is EEXIST if there is one of that name.
     ///
-    /// - Throws: `.unsupported` if the kernel lacks the type.
-    func create(_ name: String, like set: IPSet) throws(DataplaneError) -> Int32 {
-        let failure = session.create(name, like: set)
-        if failure == Int32(IPSET_ERR_FIND_TYPE.rawValue) { try require(set.kind) }
+    /// - Throws: `.unsupported` if the kernel lacks the type, or a revision of it that has all that is used.
+    func create(_ name: String, like set: IPSet) throws(DataplaneError) -> IPSetFailure? {
+        guard let failure = session.create(name, like: set) else { return nil }
+        if !failure.isRefusal || failure.isRefusal(IPSET_ERR_FIND_TYPE.rawValue) {
+            try require(set.kind)
+        }
         return failure
     }
 
-    /// Swaps, renames or destroys; returns 0 or the error number.
-    func perform(_ command: IPSetCommand, _ name: String, _ second: String? = nil) -> Int32 {
+    /// Swaps, renames or destroys; nil if that succeeds.
+    func perform(
+        _ command: IPSetCommand,
+        _ name: String,
+        _ second: String? = nil
+    ) -> IPSetFailure? {
         session.perform(command, name, second)
     }
 
-    /// A refused request; `kind` is known for refused entries.
+    /// The kernel's refusal of a packed message; `kind` is known for refused entries.
     func error(
         _ command: IPSetCommand,
         _ errno: Int32,
         of subject: String,
         kind: IPSetKind? = nil
     ) -> DataplaneError {
-        session.error(command, errno, of: subject, kind: kind)
+        .ipset(command, subject, session.refusal(errno, command), kind: kind)
     }
 
     /// Adds or deletes entries, many in a message; `marks` are those of added entries in a set with

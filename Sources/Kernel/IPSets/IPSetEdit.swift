@@ -20,15 +20,18 @@ struct IPSetEdit: ~Copyable {
 
     /// Creates a set, or replaces the one of that name.
     mutating func create(_ set: IPSet) throws(DataplaneError) {
-        switch try connection.create(set.name.text, like: set) {
-        case 0:
-            report.operations += 1
-            let refused = try fill(set.name.text, with: set)
-            report.operations += refused.accepted(of: set.entries.count)
-            record(refused, .add, set.name, set.sortedEntries)
-        case EEXIST: try replace(set)
-        case let errno: fail(.create, set.name, errno)
+        if let failure = try connection.create(set.name.text, like: set) {
+            guard failure.isRefusal(EEXIST) else {
+                fail(.create, set.name, failure)
+                return
+            }
+            try replace(set)
+            return
         }
+        report.operations += 1
+        let refused = try fill(set.name.text, with: set)
+        report.operations += refused.accepted(of: set.entries.count)
+        record(refused, .add, set.name, set.sortedEntries)
     }
 
     private mutating func fill(
@@ -43,15 +46,13 @@ struct IPSetEdit: ~Copyable {
     /// Rules see the old set until the new one is full, and then the new one.
     mutating func replace(_ set: IPSet) throws(DataplaneError) {
         let spare = Self.spareName(for: set.name)
-        let leftover = connection.perform(.destroy, spare)
         // ENOENT is the normal case: no interrupted replacement left one.
-        guard leftover == 0 || leftover == ENOENT else {
-            fail(.destroy, IPSetName(spare), leftover)
+        if let failure = connection.perform(.destroy, spare), !failure.isRefusal(ENOENT) {
+            fail(.destroy, IPSetName(spare), failure)
             return
         }
-        let created = try connection.create(spare, like: set)
-        guard created == 0 else {
-            fail(.create, set.name, created)
+        if let failure = try connection.create(spare, like: set) {
+            fail(.create, set.name, failure)
             return
         }
         let refused = try fill(spare, with: set)
@@ -73,37 +74,34 @@ struct IPSetEdit: ~Copyable {
         _ spare: String,
         of name: IPSetName
     ) throws(DataplaneError) -> Bool {
-        let swapped = connection.perform(.swap, spare, name.text)
-        if swapped == 0 {
+        guard let failure = connection.perform(.swap, spare, name.text) else {
             // The old set has this name now.
-            let destroyed = connection.perform(.destroy, spare)
-            guard destroyed != 0 else { return true }
-            fail(.destroy, IPSetName(spare), destroyed)
+            guard let failure = connection.perform(.destroy, spare) else { return true }
+            fail(.destroy, IPSetName(spare), failure)
             return false
         }
-        if swapped == Int32(IPSET_ERR_TYPE_MISMATCH.rawValue) {
+        if failure.isRefusal(IPSET_ERR_TYPE_MISMATCH.rawValue) {
             // The kernel does not swap sets of different types, so the old one has to go first, which
             // fails while a rule uses it.
-            let destroyed = connection.perform(.destroy, name.text)
-            guard destroyed == 0 else {
+            if let failure = connection.perform(.destroy, name.text) {
                 _ = connection.perform(.destroy, spare)
-                fail(.destroy, name, destroyed, scope: .family)
+                fail(.destroy, name, failure, scope: .family)
                 return false
             }
-        } else if swapped != Int32(IPSET_ERR_EXIST_SETNAME2.rawValue) {
+        } else if !failure.isRefusal(IPSET_ERR_EXIST_SETNAME2.rawValue) {
             _ = connection.perform(.destroy, spare)
-            fail(.swap, name, swapped)
+            fail(.swap, name, failure)
             return false
         }
-        let renamed = connection.perform(.rename, spare, name.text)
-        if renamed != 0 { fail(.rename, name, renamed) }
-        return renamed == 0
+        guard let failure = connection.perform(.rename, spare, name.text) else { return true }
+        fail(.rename, name, failure)
+        return false
     }
 
     /// Adds the new entries, and enlarges the set if it has no room for them.
     mutating func add(_ update: IPSetChange.Update) throws(DataplaneError) {
         guard let header = try connection.header(of: update.name.text) else {
-            fail(.add, update.name, ENOENT)
+            fail(.add, update.name, connection.session.refusal(ENOENT, .add))
             return
         }
         // A mark for a set without marks is sent as well, so that the kernel refuses it.
@@ -127,7 +125,7 @@ struct IPSetEdit: ~Copyable {
         guard let header = try connection.header(of: update.name.text),
             var set = try connection.set(header)
         else {
-            fail(.add, update.name, ENOENT)
+            fail(.add, update.name, connection.session.refusal(ENOENT, .add))
             return
         }
         for (entry, mark) in zip(update.added, update.marks) { set.entries[entry] = mark }
@@ -147,13 +145,12 @@ struct IPSetEdit: ~Copyable {
 
     /// Destroys a set; a failure if a rule uses it.
     mutating func destroy(_ name: IPSetName) throws(DataplaneError) {
-        let errno = connection.perform(.destroy, name.text)
         // ENOENT: another program has destroyed it already.
-        if errno == 0 || errno == ENOENT {
-            report.operations += 1
-        } else {
-            fail(.destroy, name, errno)
+        if let failure = connection.perform(.destroy, name.text), !failure.isRefusal(ENOENT) {
+            fail(.destroy, name, failure)
+            return
         }
+        report.operations += 1
     }
 
     // MARK: - Failures
@@ -168,7 +165,7 @@ struct IPSetEdit: ~Copyable {
             fail(
                 command,
                 name,
-                errno,
+                connection.session.refusal(errno, command),
                 kind: entries.first?.kind,
                 scope: command == .add ? .family : .object
             )
@@ -187,12 +184,12 @@ struct IPSetEdit: ~Copyable {
     private mutating func fail(
         _ command: IPSetCommand,
         _ name: IPSetName,
-        _ errno: Int32,
+        _ failure: IPSetFailure,
         kind: IPSetKind? = nil,
         scope: DataplaneError.Scope? = nil
     ) {
         let subject = IPSetConnection.subject(name.text)
-        var error = connection.error(command, errno, of: subject, kind: kind)
+        var error = DataplaneError.ipset(command, subject, failure, kind: kind)
         // A set that stays too long does no harm; rules refer to one that is missing.
         error.scope = scope ?? (command == .destroy ? .object : .family)
         report.failures.append(error)

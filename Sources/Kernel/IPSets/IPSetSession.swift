@@ -44,26 +44,30 @@ struct IPSetSession: ~Copyable {
 
     // MARK: - Asking
 
-    /// Agrees on a version of the protocol with the kernel, as otherwise the first command would; returns 0
-    /// or the error number, EINVAL if the kernel has no ipset.
-    func agree() -> Int32 {
+    /// Agrees on a version of the protocol with the kernel, as otherwise the first command would. Nil if
+    /// that succeeds; a kernel without ipset refuses it with EINVAL.
+    func agree() -> IPSetFailure? {
         unsafe run(.protocolVersion) { unsafe ipset_cmd($0, IPSET_CMD_NONE, 0) == 0 }
     }
 
     /// The names of all sets of the namespace, foreign ones included. A name with a line break comes as
     /// several.
-    func names() -> (names: [Substring], failure: Int32) {
-        let (text, failure) = list(nil, IPSET_ENV_LIST_SETNAME)
-        return (text.split(separator: "\n"), failure)
+    func names() throws(IPSetFailure) -> [Substring] {
+        try list(nil, IPSET_ENV_LIST_SETNAME).split(separator: "\n")
     }
 
-    /// What libipset prints of a set without its entries, or the error number; ENOENT if there is no set of
-    /// that name, EPROTO if libipset does not know the set's type or its revision.
-    func header(of name: String) -> (text: String, failure: Int32) {
-        list(name, IPSET_ENV_LIST_HEADER)
+    /// What libipset prints of a set without its entries.
+    ///
+    /// - Throws: the refusal ENOENT if there is no set of that name; a failure of libipset's if it does not
+    ///   know the set's type, or its revision, but not only then.
+    func header(of name: String) throws(IPSetFailure) -> String {
+        try list(name, IPSET_ENV_LIST_HEADER)
     }
 
-    private func list(_ name: String?, _ option: ipset_envopt) -> (text: String, failure: Int32) {
+    private func list(
+        _ name: String?,
+        _ option: ipset_envopt
+    ) throws(IPSetFailure) -> String {
         unsafe output.pointee.length = 0
         let failure = unsafe run(.list) { session in
             _ = unsafe ipset_session_output(session, IPSET_LIST_PLAIN)
@@ -72,24 +76,66 @@ struct IPSetSession: ~Copyable {
             defer { unsafe ipset_envopt_unset(session, option) }
             return unsafe ipset_cmd(session, IPSET_CMD_LIST, 0) == 0
         }
-        guard failure == 0, let bytes = unsafe output.pointee.bytes,
-            unsafe output.pointee.length > 0
-        else { return ("", failure) }
-        return (unsafe String(cString: bytes), 0)
+        if let failure { throw failure }
+        guard let bytes = unsafe output.pointee.bytes, unsafe output.pointee.length > 0 else {
+            return ""
+        }
+        return unsafe String(cString: bytes)
     }
 
-    /// Whether kernel and library have the type of set in a common revision; 0, or the error number.
-    func ask(for kind: IPSetKind, _ family: IPFamily) -> Int32 {
-        unsafe run(.type) { session in
+    /// Whether libipset knows the type of a set in the set's revision; nil if the kernel does not say what
+    /// type it is, as for a set that is gone.
+    func knowsType(of name: String) -> Bool? {
+        var knows: Bool?
+        _ = unsafe run(.header) { session in
+            defer { unsafe ipset_data_reset(ipset_session_data(session)) }
+            unsafe Self.set(session, IPSET_SETNAME, name)
+            guard unsafe ipset_cmd(session, IPSET_CMD_HEADER, 0) == 0 else { return false }
+            knows = unsafe ipset_type_check(session) != nil
+            return true
+        }
+        return knows
+    }
+
+    /// Whether kernel and library share a revision of the type of set that has all that is used; nil, or
+    /// why not: EPROTONOSUPPORT with what the kernel has and what is needed.
+    func ask(for kind: IPSetKind, _ family: IPFamily) -> IPSetFailure? {
+        let failure = unsafe run(.type) { session in
             defer { unsafe ipset_data_reset(ipset_session_data(session)) }
             return unsafe Self.setType(session, kind, family)
         }
+        guard var failure, !failure.isRefusal, let revisions = revisions(of: kind, family) else {
+            return failure
+        }
+        failure.errno = EPROTONOSUPPORT
+        let present = "the kernel has revisions \(revisions.lowerBound) to \(revisions.upperBound)"
+        failure.text += " (\(present) of \(kind.rawValue); needed: \(kind.revision) or later)"
+        return failure
+    }
+
+    /// Those that the kernel has; nil if it does not say.
+    private func revisions(of kind: IPSetKind, _ family: IPFamily) -> ClosedRange<UInt8>? {
+        var found: ClosedRange<UInt8>?
+        _ = unsafe run(.type) { session in
+            let data = unsafe ipset_session_data(session)
+            defer { unsafe ipset_data_reset(data) }
+            unsafe Self.describe(session, kind, family)
+            guard unsafe ipset_cmd(session, IPSET_CMD_TYPE, 0) == 0,
+                let last = unsafe Self.number(data, IPSET_OPT_REVISION)
+            else { return false }
+            // The kernel names the first one only if there are several.
+            let first = unsafe Self.number(data, IPSET_OPT_REVISION_MIN) ?? last
+            found = min(first, last)...last
+            return true
+        }
+        return found
     }
 
     // MARK: - Changing
 
-    /// Creates an empty set; returns 0 or the error number, EEXIST if there is one of that name.
-    func create(_ name: String, like set: IPSet) -> Int32 {
+    /// Creates an empty set; nil if that succeeds. The kernel refuses it with EEXIST if there is one of that
+    /// name.
+    func create(_ name: String, like set: IPSet) -> IPSetFailure? {
         unsafe run(.create) { session in
             unsafe Self.set(session, IPSET_SETNAME, name)
             guard unsafe Self.setType(session, set.kind, set.family) else { return false }
@@ -107,8 +153,8 @@ struct IPSetSession: ~Copyable {
         }
     }
 
-    /// Swaps, renames or destroys; returns 0 or the error number.
-    func perform(_ command: IPSetCommand, _ name: String, _ second: String?) -> Int32 {
+    /// Swaps, renames or destroys; nil if that succeeds.
+    func perform(_ command: IPSetCommand, _ name: String, _ second: String?) -> IPSetFailure? {
         unsafe run(command) { session in
             unsafe Self.set(session, IPSET_SETNAME, name)
             if let second { unsafe Self.set(session, IPSET_OPT_SETNAME2, second) }
@@ -129,11 +175,20 @@ struct IPSetSession: ~Copyable {
         _ kind: IPSetKind,
         _ family: IPFamily
     ) -> Bool {
+        unsafe describe(session, kind, family)
+        return unsafe fairlead_ipset_type(session, kind.revision) != nil
+    }
+
+    private static func describe(_ session: OpaquePointer, _ kind: IPSetKind, _ family: IPFamily) {
         unsafe set(session, IPSET_OPT_TYPENAME, kind.rawValue)
         // A set without addresses has no family.
         let number = kind.number(of: family)
         if number != 0 { unsafe set(session, IPSET_OPT_FAMILY, number) }
-        return unsafe fairlead_ipset_type(session, kind.revision) != nil
+    }
+
+    /// A part of a session's data, if it is there.
+    private static func number(_ data: OpaquePointer?, _ option: ipset_opt) -> UInt8? {
+        unsafe ipset_data_get(data, option)?.load(as: UInt8.self)
     }
 
     /// Sets a part of the next command's data. libipset copies it, and cuts off names that are too long.
@@ -158,24 +213,31 @@ struct IPSetSession: ~Copyable {
     func text(of number: Int32, for command: IPSetCommand) -> String {
         var text = ""
         Self.library.withLock { _ in unsafe text = Self.text(session, number, command) }
-        return text.last == "\n" ? String(text.dropLast()) : text
+        return Self.line(text)
     }
 
-    /// Returns 0 if `body` succeeds, or the number of the error.
-    private func run(_ command: IPSetCommand, _ body: (OpaquePointer) -> Bool) -> Int32 {
-        var failure: Int32 = 0
+    /// Nil if `body` succeeds.
+    private func run(_ command: IPSetCommand, _ body: (OpaquePointer) -> Bool) -> IPSetFailure? {
+        var failure: IPSetFailure?
         Self.library.withLock { _ in
             unsafe ipset_session_report_reset(session)
             errno = 0
             if unsafe body(session) { return }
-            // Not from the kernel: the number of the failed call, if one failed.
-            let own = errno == 0 ? EPROTO : errno
+            let number = errno
             let report = unsafe String(cString: ipset_session_report_msg(session))
-            // The session keeps only the text of the kernel's error number.
-            let number = Self.numbers.first { unsafe Self.text(session, $0, command) == report }
-            failure = number ?? own
+            // Of the kernel's error number the session keeps only the text.
+            let refusal = Self.numbers.first { unsafe Self.text(session, $0, command) == report }
+            failure = IPSetFailure(
+                errno: refusal ?? (number == 0 ? EPROTO : number),
+                text: Self.line(report),
+                isRefusal: refusal != nil
+            )
         }
         return failure
+    }
+
+    private static func line(_ text: String) -> String {
+        text.split(separator: "\n").joined(separator: " ")
     }
 
     private static func text(

@@ -22,8 +22,8 @@ package final class IPVSSocket {
     ///
     /// - Throws: `.unsupported` if the kernel has no IPVS.
     package init(_ traffic: NetlinkTraffic = NetlinkTraffic()) throws(DataplaneError) {
-        let socket = try NetlinkSocket(NETLINK_GENERIC, name: "IPVS", traffic)
-        guard let family = socket.genericFamily(IPVS_GENL_NAME) else {
+        var socket = try NetlinkSocket(NETLINK_GENERIC, name: "IPVS", traffic)
+        guard let family = try socket.genericFamily(IPVS_GENL_NAME) else {
             throw .system(
                 "CTRL_CMD_GETFAMILY",
                 "IPVS",

@@ -127,12 +127,6 @@ struct NetlinkHandle: ~Copyable {
             guard count < 0, errno == EINTR else { return count > 0 }
         }
     }
-
-    /// The number of a generic netlink family, for which the kernel may load a module; nil if it has no
-    /// such family.
-    func genericFamily(_ name: String) -> UInt16? {
-        UInt16(exactly: unsafe genl_ctrl_resolve(socket, name))
-    }
 }
 
 extension NetlinkMessage {

@@ -199,21 +199,6 @@ struct IPSetStoreTests {
         try fixture.apply([:])
         #expect(try fixture.ipset("list", "-n") == hostile + "\n")
     }
-
-    @Test("The library's texts explain refusals")
-    func texts() throws {
-        try NetworkNamespace.enterNew()
-        let session = IPSetSession()
-        #expect(session.agree() == 0)
-        #expect(session.perform(.destroy, "NONE", nil) == ENOENT)
-        #expect(session.perform(.rename, "NONE", "OTHER") == ENOENT)
-        let error = session.error(.destroy, ENOENT, of: "set NONE")
-        #expect(error.kind == .notFound)
-        #expect(error.message == "The set with the given name does not exist")
-        let missing = session.error(.type, 4098, of: "sets")
-        #expect(missing.kind == .unsupported)
-        #expect(missing.message == "Kernel error received: set type not supported")
-    }
 }
 
 @Suite("Sessions of libipset")
