@@ -8,8 +8,45 @@ import XTables
 @Suite("Foreign changes of sets in ipvs mode", .enabled(if: isUML))
 @KernelThread
 struct ForeignSetChangeUMLTests {
-    private let store: IPVSStore
-    private let name: IPSetName
+    @Test("Entries that are added, removed and get other marks are not foreign changes")
+    func own() throws {
+        let node = try Node()
+        let states = [[:], [1: 1, 2: 2], [1: 7, 3: 3], [1: 7, 2: 5, 3: 9], [3: 9]].map(node.state)
+        #expect(try node.change(from: IPVSState(), to: states[0]) == .none)
+        for (old, new) in zip(states, states.dropFirst()) {
+            #expect(try node.change(from: old, to: new) == .none)
+            #expect(try node.store.observe().state.sets == new.sets)
+        }
+    }
+
+    @Test("A foreign entry is noticed although marked entries are written before the next look")
+    func foreign() throws {
+        let node = try Node()
+        let old = node.state([1: 1, 2: 2])
+        #expect(try node.change(from: IPVSState(), to: old) == .none)
+        let answer = try node.change(from: old, to: node.state([1: 7, 3: 3])) {
+            try Program.check(["ipset", "add", node.name.text, "10.96.0.9,tcp:80"])
+        }
+        #expect(answer == .possible)
+    }
+
+    @Test("A foreign removal is noticed although marked entries are written before the next look")
+    func removal() throws {
+        let node = try Node()
+        let old = node.state([1: 1, 2: 2, 4: 4])
+        #expect(try node.change(from: IPVSState(), to: old) == .none)
+        let answer = try node.change(from: old, to: node.state([1: 7, 2: 2, 4: 4])) {
+            try Program.check(["ipset", "del", node.name.text, "10.96.0.2,tcp:80"])
+        }
+        #expect(answer == .possible)
+    }
+}
+
+/// A new namespace with a store of ipvs mode, of which only the sets are used.
+@KernelThread
+private struct Node {
+    let store: IPVSStore
+    let name: IPSetName
     private let addressSet: IPSetName
 
     init() throws {
@@ -32,7 +69,7 @@ struct ForeignSetChangeUMLTests {
         .frontend(address("10.96.0.\(number)", 80), .tcp)
     }
 
-    private func state(_ marks: [Int: UInt32]) -> IPVSState {
+    func state(_ marks: [Int: UInt32]) -> IPVSState {
         var state = IPVSState()
         let entries = marks.map { (entry($0.key), $0.value) }
         state.sets[name] = IPSet(
@@ -48,7 +85,7 @@ struct ForeignSetChangeUMLTests {
 
     /// Goes from one state to another after what `meanwhile` does, which the store is not asked
     /// about before; the store's answer afterwards.
-    private func change(
+    func change(
         from old: IPVSState,
         to new: IPVSState,
         meanwhile: () throws -> Void = {}
@@ -57,35 +94,5 @@ struct ForeignSetChangeUMLTests {
         try meanwhile()
         #expect(try store.apply(IPVSDiff(from: old, to: new)).failures == [])
         return try store.changes(since: mark)
-    }
-
-    @Test("Entries that are added, removed and get other marks are not foreign changes")
-    func own() throws {
-        let states = [[:], [1: 1, 2: 2], [1: 7, 3: 3], [1: 7, 2: 5, 3: 9], [3: 9]].map(state)
-        #expect(try change(from: IPVSState(), to: states[0]) == .none)
-        for (old, new) in zip(states, states.dropFirst()) {
-            #expect(try change(from: old, to: new) == .none)
-            #expect(try store.observe().state.sets == new.sets)
-        }
-    }
-
-    @Test("A foreign entry is noticed although marked entries are written before the next look")
-    func foreign() throws {
-        let old = state([1: 1, 2: 2])
-        #expect(try change(from: IPVSState(), to: old) == .none)
-        let answer = try change(from: old, to: state([1: 7, 3: 3])) {
-            try Program.check(["ipset", "add", name.text, "10.96.0.9,tcp:80"])
-        }
-        #expect(answer == .possible)
-    }
-
-    @Test("A foreign removal is noticed although marked entries are written before the next look")
-    func removal() throws {
-        let old = state([1: 1, 2: 2, 4: 4])
-        #expect(try change(from: IPVSState(), to: old) == .none)
-        let answer = try change(from: old, to: state([1: 7, 2: 2, 4: 4])) {
-            try Program.check(["ipset", "del", name.text, "10.96.0.2,tcp:80"])
-        }
-        #expect(answer == .possible)
     }
 }

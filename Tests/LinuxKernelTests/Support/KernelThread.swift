@@ -1,8 +1,13 @@
 import Dispatch
 import Glibc
+import HostFacts
 
 /// All tests that touch the kernel, one at a time and on one thread: a network namespace belongs
 /// to a thread, and libiptc keeps process-global state.
+///
+/// No test sees what another left: a job that changes the thread's namespace is followed by a new one. The
+/// initializer of a suite is a job of its own, and other tests come between it and the suite's function, so
+/// tests enter their namespace in the function itself.
 @globalActor
 actor KernelThread {
     static let shared = KernelThread()
@@ -14,7 +19,8 @@ actor KernelThread {
     }
 }
 
-/// Runs jobs in order on a thread of its own, which lives as long as the process.
+/// Runs jobs in order on a thread of its own, which lives as long as the process, and keeps each from the
+/// network namespace of those before it.
 private final class SingleThreadExecutor: SerialExecutor {
     private let jobs = JobQueue()
 
@@ -34,7 +40,26 @@ private final class SingleThreadExecutor: SerialExecutor {
 private func runJobs(_ context: UnsafeMutableRawPointer?) -> UnsafeMutableRawPointer? {
     guard let context else { return nil }
     let jobs = Unmanaged<JobQueue>.fromOpaque(context).takeRetainedValue()
-    while true { jobs.runNext() }
+    var namespace = namespaceNumber()
+    while true {
+        jobs.runNext()
+        if namespaceNumber() == namespace { continue }
+        do {
+            try NetworkNamespace.enterNew()
+        } catch {
+            // The next test would work on this one's objects.
+            fatalError("\(error)")
+        }
+        namespace = namespaceNumber()
+    }
+}
+
+/// Of the calling thread's network namespace.
+private func namespaceNumber() -> ino_t {
+    var status = stat()
+    let path = "/proc/thread-self/ns/net"
+    guard stat(path, &status) == 0 else { fatalError("\(path): errno \(errno)") }
+    return status.st_ino
 }
 
 /// @unchecked Sendable because `waiting` is only touched under `lock`.
