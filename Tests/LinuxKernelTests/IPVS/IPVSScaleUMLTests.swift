@@ -7,6 +7,7 @@ import Netlink
 import Planning
 import ServiceModel
 import Testing
+import XTables
 
 /// What passes cost in ipvs mode, counted in messages rather than in time.
 @Suite("Scale of ipvs mode in UML", .enabled(if: isUML))
@@ -80,6 +81,8 @@ private struct ScaleNode {
         store = IPVSStore(
             family: .ipv4,
             IPVSStore.Configuration(
+                // Not the machine's, which daemons and tools of other suites hold, too.
+                lock: XTablesLock.Configuration(path: TestDirectory.lock),
                 drainTimeout: .seconds(600),
                 addressSet: NameScheme.set(.addresses, .ipv4)
             ),
