@@ -34,6 +34,31 @@ struct NamespaceLabTests {
         withExtendedLifetime(pod) {}
     }
 
+    @Test("A connection and a datagram outlast the loss of their first packet")
+    func loss() throws {
+        let lab = try NamespaceLab(name: "t\(getpid())")
+        let endpoints = ["8080/tcp", "53/udp"].map { endpoint(LabAddresses.pod(1, .ipv4), $0) }
+        let pod = try agent.serve(endpoints, as: "pod1", in: lab.pod(1))
+        // The first packet within an hour matches.
+        let rules = """
+            table ip loss {
+                chain input {
+                    type filter hook input priority 0
+                    tcp flags syn limit rate 1/hour burst 1 packets counter drop
+                    meta l4proto udp limit rate 1/hour burst 1 packets counter drop
+                }
+            }
+            """
+        try LabCommand.run(["nft", "-f", "-"], in: lab.pod(1), input: [rules])
+        for endpoint in endpoints {
+            let seen = try agent.connect(to: endpoint, in: lab.client)
+            #expect(seen == ["pod1 \(LabAddresses.client(.ipv4))"])
+        }
+        let table = try LabCommand.run(["nft", "list", "table", "ip", "loss"], in: lab.pod(1))
+        #expect(table.split(separator: "counter packets 1 ").count == 3, "\(table)")
+        withExtendedLifetime(pod) {}
+    }
+
     @Test("Failures have names")
     func failures() throws {
         let lab = try NamespaceLab(name: "t\(getpid())")

@@ -39,14 +39,16 @@ package struct LabAgent: Sendable {
     }
 
     /// The outcomes of `count` connections from a namespace: `NAME SOURCE`, `refused`, `unreachable`
-    /// or `timeout` for each. A source `port` needs a `source`. Throws if the client fails.
+    /// or `timeout` for each. A source `port` needs a `source`. A packet that is lost, as happens on a busy
+    /// machine, is sent again after a second, so a shorter timeout is for where none is to arrive. Throws if
+    /// the client fails.
     package func connect(
         to endpoint: String,
         from source: String? = nil,
         port: Int? = nil,
         in namespace: String,
         count: Int = 1,
-        timeout: Duration = .seconds(1)
+        timeout: Duration = .seconds(3)
     ) throws(LabError) -> [String] {
         var arguments =
             program
