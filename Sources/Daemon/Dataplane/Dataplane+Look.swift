@@ -17,6 +17,14 @@ extension Dataplane {
     /// Between looks at least, where everything is announced.
     private static let rest = Duration.seconds(10)
 
+    /// When the next look of a watch is due.
+    struct WatchRhythm {
+        let interval: Duration
+        var last = ContinuousClock.now
+        var due = ContinuousClock.now
+        var wasAnnounced = false
+    }
+
     /// Calls `report` when `look` would find something: when the kernel announces a change, and otherwise
     /// within `interval`. Does the work that has become due. Returns when the task is cancelled; for one
     /// task.
@@ -24,30 +32,49 @@ extension Dataplane {
     /// While there is nothing to report it costs no thread's time but the dataplane's own. After an
     /// announcement it is deaf to more for a second, so that another program that changes the kernel all the
     /// time does not keep it busy.
-    package func watch(every interval: Duration, _ report: @Sendable () -> Void) async {
-        // Around the whole loop, so that no part of it leaves this actor's thread.
+    package func watch(
+        every interval: Duration,
+        _ report: @escaping @Sendable () -> Void
+    ) async {
         await withTaskCancellationHandler {
-            var wasAnnounced = false
-            var last = ContinuousClock.now
-            while !Task.isCancelled {
-                let complete = completeAnnouncements
-                let due = last + (complete == nil ? interval : max(interval, Self.rest))
-                var limit = max(.zero, due - .now)
-                var announcements = complete ?? dataplanes.flatMap(\.announcements)
-                // Also while nothing is listened to yet.
-                if wasAnnounced { announcements = [] }
-                if announcements.isEmpty { limit = min(limit, Self.deafness) }
-                wasAnnounced = await withCheckedContinuation { continuation in
-                    thread.wait(for: announcements, limit: limit, continuation)
+            var rhythm = WatchRhythm(interval: interval)
+            let first = nextWait(&rhythm)
+            watchRhythm = rhythm
+            await withCheckedContinuation { ended in
+                thread.watch(first, ended) { [self] wasSeen in
+                    assumeIsolated { $0.stepOfWatch(wasSeen, report) }
                 }
-                if Task.isCancelled { return }
-                guard wasAnnounced || due <= .now else { continue }
-                last = .now
-                if mayHaveNews() { report() }
             }
         } onCancel: {
-            thread.cancelWait()
+            thread.endWatch()
         }
+    }
+
+    private func stepOfWatch(
+        _ wasAnnounced: Bool,
+        _ report: @Sendable () -> Void
+    ) -> DataplaneThread.Wait {
+        var rhythm = watchRhythm
+        rhythm.wasAnnounced = wasAnnounced
+        if wasAnnounced || rhythm.due <= .now {
+            rhythm.last = .now
+            if mayHaveNews() { report() }
+        }
+        let next = nextWait(&rhythm)
+        watchRhythm = rhythm
+        return next
+    }
+
+    private func nextWait(_ rhythm: inout WatchRhythm) -> DataplaneThread.Wait {
+        let complete = completeAnnouncements
+        let interval = rhythm.interval
+        rhythm.due = rhythm.last + (complete == nil ? interval : max(interval, Self.rest))
+        var limit = max(.zero, rhythm.due - .now)
+        var announcements = complete ?? dataplanes.flatMap(\.announcements)
+        // Also while nothing is listened to yet.
+        if rhythm.wasAnnounced { announcements = [] }
+        if announcements.isEmpty { limit = min(limit, Self.deafness) }
+        return DataplaneThread.Wait(descriptors: announcements, limit: limit)
     }
 
     /// Whether `look` would find something, or fail. Leaves it to be found.

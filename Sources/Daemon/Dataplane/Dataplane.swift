@@ -21,6 +21,8 @@ package actor Dataplane {
     private var retirements: [Retirement] = []
     /// Deletes UDP flows to endpoints that are gone, after the passes.
     package nonisolated let conntrackCleaner: ConntrackCleaner
+    /// Of the present watch.
+    var watchRhythm = WatchRhythm(interval: .zero)
     /// The index of the family that the next resync observes.
     private var resyncTurn = 0
 

@@ -1,4 +1,5 @@
 import Glibc
+import Synchronization
 import SystemCalls
 import SystemPackage
 
@@ -16,8 +17,8 @@ package final class DataplaneThread: SerialExecutor {
         /// The thread waits for `alarm`, and nothing has been written there yet.
         private var isAsleep = false
         private var watch: Watch?
-        /// The next watch ends at once: its task was cancelled before it began.
-        private var isCancelled = false
+        /// The watch is to end, or the next one at once: its task may be cancelled before it begins.
+        private var isEnding = false
         private let lock: UnsafeMutablePointer<pthread_mutex_t>
         private let alarm: Alarm
 
@@ -47,17 +48,14 @@ package final class DataplaneThread: SerialExecutor {
         func begin(_ new: Watch) {
             wake {
                 watch = new
-                if isCancelled { watch?.end = 0 }
-                isCancelled = false
                 return true
             }
         }
 
         /// Ends the watch, or the next one.
-        func cancelWatch() {
+        func endWatch() {
             wake {
-                isCancelled = watch == nil
-                watch?.end = 0
+                isEnding = true
                 return watch != nil
             }
         }
@@ -72,56 +70,98 @@ package final class DataplaneThread: SerialExecutor {
             if wakes { alarm.set() }
         }
 
-        /// For the thread alone.
+        /// What the thread does next.
+        private enum Task {
+            case job(UnownedJob)
+            case step(Watch)
+            case end(Watch)
+            case sleep(Watch?)
+        }
+
+        /// Returns the next job, after what the watch has to do before it. For the thread alone.
         func next() -> UnownedJob {
             while true {
-                let (job, ended, present) = locked { () -> (UnownedJob?, Watch?, Watch?) in
-                    if !jobs.isEmpty { return (jobs.removeFirst(), nil, nil) }
-                    if let watch, watch.isOver {
-                        self.watch = nil
-                        return (nil, watch, nil)
+                switch locked({ nextTask() }) {
+                case .job(let job): return job
+                case .step(let watch): step(watch, wasSeen: false)
+                // May make a job for this thread.
+                case .end(let watch): watch.ended.resume()
+                case .sleep(let watch):
+                    if let watch, sleep(watch.descriptors, watch.millisecondsLeft) {
+                        step(watch, wasSeen: true)
+                    } else if watch == nil {
+                        _ = sleep([], -1)
                     }
-                    isAsleep = true
-                    return (nil, nil, watch)
                 }
-                if let job { return job }
-                if let ended {
-                    // Makes a job for this thread.
-                    ended.continuation.resume(returning: false)
-                    continue
-                }
-                sleep(present)
             }
         }
 
-        /// Until a job comes, or the watch sees something or is over.
-        private func sleep(_ present: Watch?) {
+        /// With `lock` held.
+        private func nextTask() -> Task {
+            if !jobs.isEmpty { return .job(jobs.removeFirst()) }
+            if let watch, isEnding {
+                (self.watch, isEnding) = (nil, false)
+                return .end(watch)
+            }
+            if let watch, watch.isOver { return .step(watch) }
+            isAsleep = true
+            return .sleep(watch)
+        }
+
+        private func step(_ watch: Watch, wasSeen: Bool) {
+            let next = watch.step(wasSeen)
+            // Only this thread takes a watch away.
+            locked { self.watch?.wait(for: next) }
+        }
+
+        /// Until a job comes or the limit has passed; true if one of the descriptors could be read.
+        private func sleep(_ descriptors: [Int32], _ limit: Int32) -> Bool {
             var files = [pollfd(fd: alarm.descriptor, events: Int16(POLLIN), revents: 0)]
-            for number in present?.descriptors ?? [] {
+            for number in descriptors {
                 files.append(pollfd(fd: number, events: Int16(POLLIN), revents: 0))
             }
-            let limit = present?.millisecondsLeft ?? -1
             let count = unsafe poll(&files, nfds_t(files.count), limit)
             locked { isAsleep = false }
-            guard count > 0 else { return }
+            guard count > 0 else { return false }
             if files[0].revents != 0 { alarm.clear() }
-            guard files.dropFirst().contains(where: { $0.revents != 0 }) else { return }
-            let seen = locked {
-                defer { watch = nil }
-                return watch
-            }
-            seen?.continuation.resume(returning: true)
+            return files.dropFirst().contains { $0.revents != 0 }
         }
     }
 
-    /// What the thread waits for besides jobs.
-    private struct Watch {
-        let descriptors: [Int32]
-        /// On the monotonic clock, in nanoseconds.
-        var end: Int64
-        let continuation: CheckedContinuation<Bool, Never>
+    /// What a watch waits for.
+    struct Wait: Sendable {
+        /// One that is closed meanwhile counts as one that can be read.
+        var descriptors: [Int32]
+        /// From now on.
+        var limit: Duration
+    }
 
-        static var now: Int64 {
+    /// What the thread waits for besides jobs.
+    private struct Watch: Sendable {
+        private(set) var descriptors: [Int32] = []
+        /// On the monotonic clock, in nanoseconds.
+        private var end: Int64 = 0
+        let step: @Sendable (_ wasSeen: Bool) -> Wait
+        let ended: CheckedContinuation<Void, Never>
+
+        init(
+            _ first: Wait,
+            _ step: @escaping @Sendable (_ wasSeen: Bool) -> Wait,
+            _ ended: CheckedContinuation<Void, Never>
+        ) {
+            (self.step, self.ended) = (step, ended)
+            wait(for: first)
+        }
+
+        mutating func wait(for next: Wait) {
+            let (seconds, attoseconds) = next.limit.components
+            let (nanoseconds, overflows) = seconds.multipliedReportingOverflow(by: 1_000_000_000)
+            let length = overflows ? Int64.max / 2 : nanoseconds + attoseconds / 1_000_000_000
+            descriptors = next.descriptors
+            end = Self.now.addingReportingOverflow(length).partialValue
+        }
+
+        private static var now: Int64 {
             var time = timespec()
             unsafe clock_gettime(CLOCK_MONOTONIC, &time)
             return Int64(time.tv_sec) * 1_000_000_000 + Int64(time.tv_nsec)
@@ -135,32 +175,27 @@ package final class DataplaneThread: SerialExecutor {
         }
     }
 
-    /// Resumes `continuation` on this thread when one of the descriptors can be read or has an error to
-    /// report, with true, and after `limit` with false; the thread does other jobs meanwhile. For one at a time.
+    /// Calls `step` on this thread, between jobs, when one of the descriptors can be read or has an error to
+    /// report, with true, and after the limit with false; it returns what to wait for next. `ended` is resumed
+    /// after `endWatch`. One at a time.
     ///
-    /// A descriptor that is closed meanwhile counts as one to be read.
-    func wait(
-        for descriptors: [Int32],
-        limit: Duration,
-        _ continuation: CheckedContinuation<Bool, Never>
+    /// A task that waited here again and again would go through a thread of the shared pool each time: a
+    /// continuation is not resumed on the thread of its actor.
+    func watch(
+        _ first: Wait,
+        _ ended: CheckedContinuation<Void, Never>,
+        _ step: @escaping @Sendable (_ wasSeen: Bool) -> Wait
     ) {
-        let (seconds, attoseconds) = limit.components
-        let (nanoseconds, overflows) = seconds.multipliedReportingOverflow(by: 1_000_000_000)
-        let length = overflows ? Int64.max / 2 : nanoseconds + attoseconds / 1_000_000_000
-        queue.begin(
-            Watch(
-                descriptors: descriptors,
-                end: Watch.now.addingReportingOverflow(length).partialValue,
-                continuation: continuation
-            )
-        )
+        queue.begin(Watch(first, step, ended))
     }
 
-    /// Ends the present wait, or the next one at once.
-    func cancelWait() { queue.cancelWatch() }
+    /// Ends the present watch, or the next one at once.
+    func endWatch() { queue.endWatch() }
 
     private let queue = Queue()
     private let name: String
+    /// 0 until it runs.
+    private let number = Atomic<pthread_t>(0)
 
     /// Starts the thread; it lives as long as the process. `name` is what tools call it: the
     /// kernel names the thread that writes, not its process, where `nft monitor` says who did.
@@ -181,6 +216,7 @@ package final class DataplaneThread: SerialExecutor {
                 guard let argument = unsafe argument else { return nil }
                 let executor = unsafe Unmanaged<Start>.fromOpaque(argument).takeRetainedValue()
                     .executor
+                executor.number.store(pthread_self(), ordering: .relaxed)
                 executor.setName()
                 while true {
                     unsafe executor.queue.next().runSynchronously(
@@ -201,6 +237,11 @@ package final class DataplaneThread: SerialExecutor {
 
     package func enqueue(_ job: consuming ExecutorJob) {
         queue.append(UnownedJob(job))
+    }
+
+    /// For a watch's steps, which are no jobs but have the thread to themselves, too.
+    package func checkIsolated() {
+        precondition(number.load(ordering: .relaxed) == pthread_self(), "not on \(name)'s thread")
     }
 
     package func asUnownedSerialExecutor() -> UnownedSerialExecutor {
