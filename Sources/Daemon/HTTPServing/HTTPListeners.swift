@@ -1,4 +1,5 @@
 import Glibc
+import Synchronization
 
 /// Keeps a set of addresses listening. An address that cannot be opened is reported and retried at
 /// the next call.
@@ -20,6 +21,8 @@ package actor HTTPListeners {
     private let server: HTTPServer
     private let open: @Sendable (ListeningAddress) async throws -> Int32
     private var listeners: [Name: HTTPListener] = [:]
+    /// The names of `listeners` that have files.
+    private let files = Mutex<[Name]>([])
     /// Why a requested address is not being served.
     package private(set) var failures: [Name: String] = [:]
 
@@ -51,6 +54,8 @@ package actor HTTPListeners {
                 failures[name] = "\(error)"
             }
         }
+        let withFiles = listeners.keys.filter(\.hasFile)
+        files.withLock { $0 = withFiles }
     }
 
     /// Stops listening and removes the sockets from the file system.
@@ -60,14 +65,17 @@ package actor HTTPListeners {
 
     package var names: Set<Name> { Set(listeners.keys) }
 
-    /// Whether `update` with the same listeners would have something to do: one that could not be opened, or
-    /// whose file has been deleted.
-    package var lackSomething: Bool {
-        !failures.isEmpty || listeners.keys.contains { $0.lacksFile }
+    /// Whether the file of a socket has been deleted, which `update` opens anew.
+    package nonisolated var lackFile: Bool {
+        files.withLock { $0 }.contains { $0.lacksFile }
     }
 }
 
 extension HTTPListeners.Name {
+    fileprivate var hasFile: Bool {
+        if case .unix = address { true } else { false }
+    }
+
     /// Its socket has been deleted from the file system, so that no client can find it.
     fileprivate var lacksFile: Bool {
         guard case .unix(let path) = address else { return false }

@@ -41,19 +41,25 @@ extension DaemonView {
     /// Keeps the servers up to date with configuration and Services until it is cancelled, and then closes
     /// them.
     package func keepListening(_ logger: Logger) async {
-        await withDiscardingTaskGroup { group in
-            group.addTask { [listeners, updateListeners] in
-                while (try? await Task.sleep(for: Self.retryInterval)) != nil {
-                    if await listeners.lackSomething { updateListeners.yield() }
-                }
-            }
-            var known = await report([:], logger)
-            for await _ in listenerUpdates {
-                await listeners.update(wanted())
-                known = await report(known, logger)
-            }
+        var known = await report([:], logger)
+        var retry = retries(known)
+        for await _ in listenerUpdates {
+            retry?.cancel()
+            await listeners.update(wanted())
+            known = await report(known, logger)
+            retry = retries(known)
         }
+        retry?.cancel()
         await listeners.close()
+    }
+
+    /// Asks for another try later; nil if nothing has failed.
+    private func retries(_ failures: [HTTPListeners.Name: String]) -> Task<Void, Never>? {
+        guard !failures.isEmpty else { return nil }
+        return Task { [updateListeners] in
+            guard (try? await Task.sleep(for: Self.retryInterval)) != nil else { return }
+            updateListeners.yield()
+        }
     }
 
     /// Servers listen in the network namespace of the Services; the status socket is a file. The thread that

@@ -1,6 +1,7 @@
 package import DaemonConfiguration
 import Dataplane
 import FoundationEssentials
+import HTTPServing
 import KubernetesClient
 package import Logging
 package import Reconciling
@@ -59,6 +60,7 @@ package struct TurnObserver: Sendable {
             if passed(report, turn.passed, at: now) { listenersMayDiffer = true }
         }
         reportProblems(turn)
+        if turn.isAlive, view.listeners.lackFile { listenersMayDiffer = true }
         if listenersMayDiffer { view.updateListeners.yield() }
     }
 
