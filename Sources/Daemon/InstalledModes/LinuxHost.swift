@@ -25,6 +25,7 @@ private final class LinuxHost: DataplaneHost {
     private var opened: Kernel?
     private let addresses = LocalAddressWatch()
     private let primary = PrimaryAddressWatch()
+    private let tcpLiberality = KeptSysctl(NodeFacts.tcpLiberality)
 
     init(_ configuration: DaemonConfiguration) {
         self.configuration = configuration
@@ -50,7 +51,7 @@ private final class LinuxHost: DataplaneHost {
     func families() throws(DataplaneError) -> [IPFamily] { try kernel().families() }
 
     func facts() -> NodeFacts {
-        NodeFacts.observe((try? addresses.addresses()) ?? [], primary.addresses())
+        NodeFacts.observe((try? addresses.addresses()) ?? [], primary.addresses(), tcpLiberality)
     }
 
     var announcements: [Int32]? {

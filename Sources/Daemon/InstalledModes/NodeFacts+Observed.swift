@@ -8,15 +8,26 @@ package import Planning
 extension NodeFacts {
     /// What can't be found out is taken as absent.
     package static func observe() -> NodeFacts {
-        observe((try? LocalAddresses.observe()) ?? [], PrimaryAddressWatch().addresses())
+        observe(
+            (try? LocalAddresses.observe()) ?? [],
+            PrimaryAddressWatch().addresses(),
+            KeptSysctl(tcpLiberality)
+        )
     }
 
-    static func observe(_ addresses: [LocalAddress], _ primary: [IPAddress]) -> NodeFacts {
+    /// Not there before connections are tracked.
+    static let tcpLiberality = "net.netfilter.nf_conntrack_tcp_be_liberal"
+
+    static func observe(
+        _ addresses: [LocalAddress],
+        _ primary: [IPAddress],
+        _ tcpLiberality: KeptSysctl
+    ) -> NodeFacts {
         NodeFacts(
             hostName: hostName(),
             localAddresses: own(addresses),
             primaryAddresses: primary,
-            tcpIsLiberal: (try? Sysctl.read("net.netfilter.nf_conntrack_tcp_be_liberal")) == "1"
+            tcpIsLiberal: (try? tcpLiberality.read()) == "1"
         )
     }
 

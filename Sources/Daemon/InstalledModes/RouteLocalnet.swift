@@ -24,12 +24,13 @@ package final class RouteLocalnet: LocalnetRouting {
     /// Where it is noted; nil is nowhere, so that only this process knows.
     private let directory: String?
     private var isOurs = false
+    private let value = KeptSysctl(RouteLocalnet.name)
 
     package init(stateDirectory: String?) {
         directory = stateDirectory
     }
 
-    package func isOn() throws(DataplaneError) -> Bool { try Sysctl.read(Self.name) == "1" }
+    package func isOn() throws(DataplaneError) -> Bool { try value.read() == "1" }
 
     /// Sets it if it is off. To be called when the guard against neighbours stands.
     package func enable() throws(DataplaneError) {

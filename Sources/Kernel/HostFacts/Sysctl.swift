@@ -16,6 +16,11 @@ package enum Sysctl {
         } catch {
             throw .file(error, path)
         }
+        return text(content)
+    }
+
+    /// Without surrounding blanks.
+    static func text(_ content: [UInt8]) -> String {
         let blanks: Set<UInt8> = [0x20, 0x09, 0x0a]
         let value = content.drop { blanks.contains($0) }.reversed().drop { blanks.contains($0) }
         return String(decoding: value.reversed(), as: UTF8.self)
@@ -36,7 +41,7 @@ package enum Sysctl {
         }
     }
 
-    private static func path(of name: String) throws(DataplaneError) -> String {
+    static func path(of name: String) throws(DataplaneError) -> String {
         let separator: Character = name.contains("/") ? "/" : "."
         let parts = name.split(separator: separator, omittingEmptySubsequences: false)
         for part in parts {

@@ -20,6 +20,8 @@ package final class IPTablesStore: KernelStore {
     private var mark = ChangeMark()
     package private(set) var accesses = TableAccesses()
     private let access: TableAccess
+    /// Kept open for looks at the tables; nil before the first. Of the namespace of its thread.
+    private var socket: XTablesSocket?
     /// Reused for every rule that is written, compared or read.
     private var entry = RuleEntry()
     private var scratch = RuleEntry()
@@ -94,8 +96,16 @@ package final class IPTablesStore: KernelStore {
         return mark
     }
 
+    private func fingerprint(_ table: TableName) throws(DataplaneError) -> TableFingerprint {
+        if socket == nil { socket = try XTablesSocket(family) }
+        return switch socket {
+        case .some(let socket): try TableFingerprint(of: table, family, by: socket)
+        case .none: try TableFingerprint(of: table, family)
+        }
+    }
+
     private func notice(_ table: TableName) throws(DataplaneError) {
-        let present = try TableFingerprint(of: table, family)
+        let present = try fingerprint(table)
         if let left = fingerprints[table], left != present { mark.certain += 1 }
         fingerprints[table] = present
     }
@@ -217,7 +227,7 @@ extension IPTablesStore {
                     var report = try edit.run(&entry, &scratch)
                     accesses.libiptc += 1
                     report.conflicts = conflicts
-                    fingerprints[diff.table] = try TableFingerprint(of: diff.table, family)
+                    fingerprints[diff.table] = try fingerprint(diff.table)
                     return report
                 } catch {
                     guard error.kind == .conflict, conflicts + 1 < Self.attempts else {
