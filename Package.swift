@@ -183,6 +183,7 @@ let package = Package(
             providers: [.apt(["libyaml-dev"])]
         ),
         .systemLibrary(name: "CMalloc", path: "Sources/C/CMalloc"),
+        .systemLibrary(name: "CStatFS", path: "Sources/C/CStatFS"),
         // Requires libnl-3.0, whose flags come with it.
         .systemLibrary(
             name: "CNetlink",
@@ -227,7 +228,7 @@ let package = Package(
         ),
 
         // Effects, each at one edge.
-        room(.kernel, "SystemCalls", ["Addressing", systemPackage], unsafe),
+        room(.kernel, "SystemCalls", ["Addressing", "CStatFS", systemPackage], unsafe),
         room(
             .kernel,
             "HostFacts",

@@ -67,6 +67,30 @@ struct ConfigurationWatchTests {
         #expect(await changes.next() != nil)
     }
 
+    @Test("Once the file keeps still, checks wait for events; a change ends that")
+    func rest() throws {
+        defer { remove() }
+        try write("mode: ipvs")
+        var watcher = ConfigurationWatch.Watcher(path: file)
+        // Events begin with this check and count from the next one on, which sees what came before them.
+        var last = watcher.check()
+        #expect(!last.hasChanged && last.events == nil)
+        for mode in ["nftables", "ipvs"] {
+            var events = pollfd(fd: -1, events: Int16(POLLIN), revents: 0)
+            for _ in 0..<3 {
+                let next = watcher.check()
+                events.fd = try #require(next.events)
+                #expect(!next.hasChanged && poll(&events, 1, 0) == 0)
+            }
+            try write("mode: \(mode)")
+            #expect(poll(&events, 1, 0) == 1)
+            let moved = watcher.check()
+            #expect(!moved.hasChanged && moved.events == nil)
+            last = watcher.check()
+            #expect(last.hasChanged && last.events == nil)
+        }
+    }
+
     @Test("The same text again is no change")
     func noChange() throws {
         defer { remove() }

@@ -6,16 +6,23 @@ import SystemPackage
 /// Reports changes of a configuration file: written in place, replaced, or behind a symbolic link with
 /// a new target, as Kubernetes updates a ConfigMap.
 ///
-/// The file is polled, which notices every kind of change through any number of links and mounts. A
+/// The file is checked when an event says that it may be another, and now and then without, which notices
+/// changes of mounts; on network file systems, which have no such events, and by a relative path in each
+/// interval. A
 /// change is reported once the file stays the same from one check to the next, so that it is
 /// complete, and the removal of the file once it has been missing for a while: some programs replace a file
 /// by removing it first.
 package struct ConfigurationWatch: Sendable {
+    /// Checks without events are this many intervals apart.
+    private static let rest = 10
+
+    private let path: String
     private let interval: Duration
     private let first: Observer
 
     /// Create it before the file is read, so that no change in between is missed.
     package init(path: String, interval: Duration = .seconds(1)) {
+        self.path = path
         self.interval = interval
         first = Observer(path: path)
     }
@@ -27,12 +34,53 @@ package struct ConfigurationWatch: Sendable {
             of: Void.self,
             bufferingPolicy: .bufferingNewest(1)
         )
-        let observer = Mutex(first)
-        let thread = PollingThread(every: interval) {
-            if observer.withLock({ $0.look() }) { continuation.yield() }
+        let watcher = Mutex(Watcher(observer: first, path: path))
+        let (often, rarely) = (interval, interval * Self.rest)
+        let thread = PollingThread(after: .init(limit: often)) {
+            let (hasChanged, events) = watcher.withLock { $0.check() }
+            if hasChanged { continuation.yield() }
+            return .init(limit: events == nil ? often : rarely, descriptor: events)
         }
         continuation.onTermination = { _ in thread.stop() }
         return stream
+    }
+
+    /// The file, and the events of its path.
+    package struct Watcher: Sendable {
+        private let path: String
+        private var observer: Observer
+        private var events: PathEvents?
+
+        package init(path: String) { self.init(observer: Observer(path: path), path: path) }
+
+        fileprivate init(observer: Observer, path: String) {
+            (self.observer, self.path) = (observer, path)
+        }
+
+        /// Whether the file has new and complete content, or is gone; and the descriptor of the events that
+        /// the next check is to wait for.
+        ///
+        /// That is nil if it must come soon, because the file is not settled or something could have changed
+        /// unnoticed since the last check.
+        package mutating func check() -> (hasChanged: Bool, events: Int32?) {
+            (observer.look(), completeEvents())
+        }
+
+        private mutating func completeEvents() -> Int32? {
+            guard observer.isSettled else {
+                events = nil
+                return nil
+            }
+            if let number = quietEvents { return number }
+            // Another check follows, for what has changed before these began.
+            events = PathEvents(path)
+            return nil
+        }
+
+        private var quietEvents: Int32? {
+            guard let events, !events.hasNews else { return nil }
+            return events.descriptor
+        }
     }
 
     /// The last seen state of the file.
@@ -53,6 +101,11 @@ package struct ConfigurationWatch: Sendable {
             stamp = Stamp(path)
             settled = stamp
             content = Self.read(path)
+        }
+
+        /// It was the same at the last two checks, or has long been missing.
+        var isSettled: Bool {
+            stamp == nil ? absences >= Self.longAbsence : stamp == settled
         }
 
         /// Checks the file; true if it has new and complete content, or is gone.

@@ -9,12 +9,35 @@ import SystemPackage
 package final class PollingThread: Sendable {
     private let end: End
 
+    /// What comes before the next call.
+    package struct Wait: Sendable {
+        /// Until then at most.
+        package var limit: Duration
+        /// Ends the wait when it can be read.
+        package var descriptor: Int32?
+
+        package init(limit: Duration, descriptor: Int32? = nil) {
+            (self.limit, self.descriptor) = (limit, descriptor)
+        }
+    }
+
     /// The first call is after `interval`. The thread keeps what `body` refers to until it has ended.
-    package init(every interval: Duration, _ body: @escaping @Sendable () -> Void) {
+    package convenience init(every interval: Duration, _ body: @escaping @Sendable () -> Void) {
+        self.init(after: Wait(limit: interval)) {
+            body()
+            return Wait(limit: interval)
+        }
+    }
+
+    /// The first call is after `first`; each returns what comes before the next.
+    package init(after first: Wait, _ body: @escaping @Sendable () -> Wait) {
         do throws(Errno) {
             let end = try End()
             self.end = end
-            try startThread { while !end.comes(within: interval) { body() } }
+            try startThread {
+                var wait = first
+                while !end.comes(within: wait) { wait = body() }
+            }
         } catch {
             preconditionFailure("no thread for polling: \(error)")
         }
@@ -33,13 +56,16 @@ package final class PollingThread: Sendable {
 
         func set() { alarm.set() }
 
-        /// Waits for it; false after `interval`.
-        func comes(within interval: Duration) -> Bool {
-            var file = pollfd(fd: alarm.descriptor, events: Int16(POLLIN), revents: 0)
-            let limit = Int32(clamping: Int64(interval / .milliseconds(1)))
+        /// Waits for it; false after `wait`.
+        func comes(within wait: Wait) -> Bool {
+            // A negative number is left out by the kernel.
+            var files = [alarm.descriptor, wait.descriptor ?? -1].map {
+                pollfd(fd: $0, events: Int16(POLLIN), revents: 0)
+            }
+            let limit = Int32(clamping: Int64(wait.limit / .milliseconds(1)))
             while true {
-                let count = unsafe poll(&file, 1, limit)
-                guard count < 0, errno == EINTR else { return count != 0 }
+                let count = unsafe poll(&files, nfds_t(files.count), limit)
+                guard count < 0, errno == EINTR else { return files[0].revents != 0 }
             }
         }
     }
