@@ -30,10 +30,11 @@ extension KernelSuites {
             try fixture.start(environment: manager.environment + ["WATCHDOG_USEC=30000000"])
             _ = try manager.next("STATUS=1 Services, last pass ")
             let pid = try #require(fixture.daemon?.pid)
-            // In iptables mode five looks at the kernel a second as configured, in nftables mode none; two of
-            // other threads at files, and one that Dispatch makes; a tick of the whole daemon wakes ten.
+            // In iptables mode five looks at the kernel a second as configured, all on one thread, in nftables
+            // mode none; one of another thread at manifests, and two that Dispatch makes. A tick of the whole
+            // daemon, which wakes ten, comes every ten seconds.
             let seconds = 4
-            let limit = seconds * (mode == "nftables" ? 6 : 30)
+            let limit = seconds * (mode == "nftables" ? 4 : 9)
             var counts: [Int] = []
             let rests = try eventually {
                 let before = try waits(pid)
