@@ -189,6 +189,55 @@ struct FileSourceTests {
     }
 
     @Test(
+        "Where others can change a directory without events, all of it is polled",
+        .timeLimit(.minutes(10))
+    )
+    func changesWithoutEvents() async throws {
+        try await withDirectory { directory in
+            // Changes of a mounted file that come over its other path are no events of this directory.
+            let (file, other) = (directory + "/d/web.yaml", directory + "/web.yaml")
+            for path in [file, other] { try write("10.180.0.11", to: path) }
+            try #require(mount(other, file, nil, UInt(MS_BIND), nil) == 0)
+            defer { umount2(file, Int32(MNT_DETACH)) }
+            let source = FileSource(path: directory + "/d", isLocal: { _ in false })
+            var updates = source.updates().makeAsyncIterator()
+            #expect(endpoint(await updates.next()) == "10.180.0.11")
+            try write("10.180.0.12", to: other)
+            while let update = await updates.next(), endpoint(update) != "10.180.0.12" {}
+        }
+    }
+
+    @Test(
+        "At rest the last look is now; a new link is followed from rest",
+        .timeLimit(.minutes(10))
+    )
+    func rest() async throws {
+        try await withDirectory { directory in
+            try write("10.180.0.11", to: directory + "/d/web.yaml")
+            try write("10.180.0.12", to: directory + "/elsewhere.yaml")
+            let source = FileSource(path: directory + "/d")
+            var updates = source.updates().makeAsyncIterator()
+            #expect(endpoint(await updates.next()) == "10.180.0.11")
+            // It moves on between two questions at rest alone.
+            func isAtRest() -> Bool {
+                let first = source.lastLook
+                return source.lastLook != first
+            }
+            while !isAtRest() { try await Task.sleep(for: .milliseconds(10)) }
+            try link("../elsewhere.yaml", directory + "/d/web.yaml")
+            while let update = await updates.next(), endpoint(update) != "10.180.0.12" {}
+            try write("10.180.0.13", to: directory + "/elsewhere.yaml")
+            while let update = await updates.next(), endpoint(update) != "10.180.0.13" {}
+            while !isAtRest() { try await Task.sleep(for: .milliseconds(10)) }
+            let start = ContinuousClock.now
+            try write("10.180.0.14", to: directory + "/elsewhere.yaml")
+            while let update = await updates.next(), endpoint(update) != "10.180.0.14" {}
+            // Without events only a check that is made in any case sees it.
+            #expect(ContinuousClock.now - start < .seconds(8))
+        }
+    }
+
+    @Test(
         "One file of many is deleted; all of them at once are missing",
         .timeLimit(.minutes(10))
     )

@@ -65,11 +65,12 @@ struct PathEventsTests {
     private func news(_ change: Change) throws {
         defer { try? FileManager.default.removeItem(atPath: directory) }
         try prepare()
-        guard let events = PathEvents("\(directory)/links/file") else {
+        guard let events = PathEvents([directory, "\(directory)/links/file"]) else {
             Issue.record("\(directory) is on no local file system")
             return
         }
-        // Nor is what happens beside it, or reading it.
+        // Nor is what happens beside it or in a directory, or reading it.
+        try write("x", to: "neighbour")
         try write("x", to: "real/neighbour")
         try write("x", to: "links/neighbour")
         #expect(try Data(contentsOf: URL(fileURLWithPath: "\(directory)/links/file")).count == 1)
@@ -84,7 +85,7 @@ struct PathEventsTests {
     func appearance(_ name: String) throws {
         defer { try? FileManager.default.removeItem(atPath: directory) }
         try make("")
-        guard let events = PathEvents("\(directory)/\(name)") else {
+        guard let events = PathEvents(["\(directory)/\(name)"]) else {
             Issue.record("\(directory) is on no local file system")
             return
         }
@@ -102,7 +103,7 @@ struct PathEventsTests {
         try write("", to: "file")
         try #require(symlink("loop", "\(directory)/loop") == 0)
         let (below, loop) = ("\(directory)/file/below", "\(directory)/loop")
-        for path in ["/proc/self/status", "relative", below, loop] where PathEvents(path) != nil {
+        for path in ["/proc/self/status", "relative", below, loop] where PathEvents([path]) != nil {
             Issue.record("\(path)")
         }
     }

@@ -44,6 +44,28 @@ struct PollingThreadTests {
         #expect(thread == nil && count >= 3)
     }
 
+    @Test("A wait ends early when it is woken, or by a descriptor, and only once by each")
+    func wake() async throws {
+        let (calls, continuation) = AsyncStream.makeStream(of: Void.self)
+        let alarm = Mutex(try Alarm())
+        let descriptor = alarm.withLock { $0.descriptor }
+        // No test lasts that long.
+        let wait = PollingThread.Wait(limit: .seconds(86_400), descriptor: descriptor)
+        let count = Atomic(0)
+        let thread = PollingThread(after: wait) {
+            count.wrappingAdd(1, ordering: .relaxed)
+            alarm.withLock { $0.clear() }
+            continuation.yield()
+            return wait
+        }
+        var iterator = calls.makeAsyncIterator()
+        for end in [thread.wake, { alarm.withLock { $0.set() } }, thread.wake] {
+            end()
+            #expect(await iterator.next() != nil)
+        }
+        #expect(count.load(ordering: .relaxed) == 3)
+    }
+
     @Test("An alarm can be read until it is cleared, however often it was set")
     func alarm() throws {
         let alarm = try Alarm()

@@ -8,8 +8,7 @@ import SystemPackage
 ///
 /// The file is checked when an event says that it may be another, and now and then without, which notices
 /// changes of mounts; on network file systems, which have no such events, and by a relative path in each
-/// interval. A
-/// change is reported once the file stays the same from one check to the next, so that it is
+/// interval. A change is reported once the file stays the same from one check to the next, so that it is
 /// complete, and the removal of the file once it has been missing for a while: some programs replace a file
 /// by removing it first.
 package struct ConfigurationWatch: Sendable {
@@ -49,7 +48,7 @@ package struct ConfigurationWatch: Sendable {
     package struct Watcher: Sendable {
         private let path: String
         private var observer: Observer
-        private var events: PathEvents?
+        private var checks = PathCheck()
 
         package init(path: String) { self.init(observer: Observer(path: path), path: path) }
 
@@ -63,23 +62,10 @@ package struct ConfigurationWatch: Sendable {
         /// That is nil if it must come soon, because the file is not settled or something could have changed
         /// unnoticed since the last check.
         package mutating func check() -> (hasChanged: Bool, events: Int32?) {
-            (observer.look(), completeEvents())
-        }
-
-        private mutating func completeEvents() -> Int32? {
-            guard observer.isSettled else {
-                events = nil
-                return nil
-            }
-            if let number = quietEvents { return number }
-            // Another check follows, for what has changed before these began.
-            events = PathEvents(path)
-            return nil
-        }
-
-        private var quietEvents: Int32? {
-            guard let events, !events.hasNews else { return nil }
-            return events.descriptor
+            let hasChanged = observer.look()
+            if observer.isSettled { return (hasChanged, checks.rest(after: [path])) }
+            checks.end()
+            return (hasChanged, nil)
         }
     }
 

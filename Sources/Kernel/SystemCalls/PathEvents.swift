@@ -2,8 +2,9 @@ import CStatFS
 import Glibc
 import SystemPackage
 
-/// Tells whether a path may lead to something else than before: to another file, through other links or
-/// directories, or to the same file with another content (inotify(7)).
+/// Tells whether one of several paths may lead to something else than before: to another file, through other
+/// links or directories, or to the same file with another content (inotify(7)). Of a directory at its end, what
+/// is in it does not count.
 ///
 /// Every directory, link and file on the way is watched, or the directory in which the way ends. What is mounted
 /// over one of them shows no event.
@@ -21,12 +22,14 @@ package final class PathEvents: Sendable {
     private let notifier: OwnedDescriptor
 
     /// Nil if changes might go unnoticed: on network file systems, or without inotify instances or watches left.
-    /// `path` must be absolute.
-    package init?(_ path: String) {
+    /// The paths must be absolute.
+    package init?(_ paths: some Sequence<String>) {
         let number = inotify_init1(CInt(IN_CLOEXEC | IN_NONBLOCK))
         guard number >= 0 else { return nil }
         notifier = OwnedDescriptor(owning: number)
-        guard path.hasPrefix("/"), watchAll(path) else { return nil }
+        for path in paths {
+            guard path.hasPrefix("/"), watchAll(path) else { return nil }
+        }
     }
 
     /// Can be read once there is news.
@@ -94,7 +97,8 @@ package final class PathEvents: Sendable {
         return String(decoding: bytes[..<count].map { UInt8(bitPattern: $0) }, as: UTF8.self)
     }
 
-    private static func isLocal(_ path: String) -> Bool {
+    /// Whether every change of what is at the path itself has an event.
+    package static func isLocal(_ path: String) -> Bool {
         var system = statfs()
         guard unsafe statfs(path, &system) == 0 else { return false }
         return local.contains(UInt32(truncatingIfNeeded: system.f_type))

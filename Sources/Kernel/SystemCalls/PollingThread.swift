@@ -48,24 +48,36 @@ package final class PollingThread: Sendable {
     /// Without waiting for a call that is under way.
     package func stop() { end.set() }
 
+    /// Makes the next call come at once.
+    package func wake() { end.wake() }
+
     /// Set once.
     private final class End: Sendable {
         private let alarm: Alarm
+        /// Ends one wait.
+        private let prompt: Alarm
 
-        init() throws(Errno) { alarm = try Alarm() }
+        init() throws(Errno) {
+            alarm = try Alarm()
+            prompt = try Alarm()
+        }
 
         func set() { alarm.set() }
+
+        func wake() { prompt.set() }
 
         /// Waits for it; false after `wait`.
         func comes(within wait: Wait) -> Bool {
             // A negative number is left out by the kernel.
-            var files = [alarm.descriptor, wait.descriptor ?? -1].map {
+            var files = [alarm.descriptor, prompt.descriptor, wait.descriptor ?? -1].map {
                 pollfd(fd: $0, events: Int16(POLLIN), revents: 0)
             }
             let limit = Int32(clamping: Int64(wait.limit / .milliseconds(1)))
             while true {
                 let count = unsafe poll(&files, nfds_t(files.count), limit)
-                guard count < 0, errno == EINTR else { return files[0].revents != 0 }
+                if count < 0, errno == EINTR { continue }
+                if files[1].revents != 0 { prompt.clear() }
+                return files[0].revents != 0
             }
         }
     }

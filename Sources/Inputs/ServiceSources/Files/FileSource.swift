@@ -7,8 +7,10 @@ import SystemCalls
 /// Services from the manifests in a directory (or one file), watched for changes.
 ///
 /// Files are read when their writer closes or renames them; changes within a short time become one
-/// update. Targets of symbolic links, and whether the directory is still the same, are checked
-/// every second; so is everything while the kernel has no inotify instance or watch left. What
+/// update. Targets of symbolic links, and whether the directory is still the same, are checked when
+/// an event says that they may be others, and now and then without, which notices mounts. Every second
+/// that is checked where there may be changes without events, and everything in a directory
+/// on a network file system or while the kernel has no inotify instance or watch left. What
 /// cannot be read or decoded is an issue, and its last good version stays in use.
 ///
 /// @unchecked Sendable: all state is confined to `queue`, except `looked`, which has a lock.
@@ -21,11 +23,14 @@ package final class FileSource: @unchecked Sendable {
     static let fillingTime = DispatchTimeInterval.seconds(1)
     /// How often to check what inotify does not report.
     static let lookInterval = Duration.seconds(1)
+    /// The same while inotify reports all but mounts.
+    static let restInterval = Duration.seconds(10)
 
     private let files: ManifestFiles
     private var copies: LastGoodCopies?
     private let makeInstance: @Sendable () -> CInt
     private let fileSystem: @Sendable (String) -> UInt64?
+    private let isLocal: @Sendable (String) -> Bool
     private let queue = DispatchQueue(label: "fairlead.files")
     private var store: ManifestStore
     private var stamps: [String: ManifestFiles.Stamp] = [:]
@@ -39,6 +44,9 @@ package final class FileSource: @unchecked Sendable {
     /// Manifests that are missing but not deleted, whose copies are kept for now, and the first
     /// revision without them.
     private var missing: [String: UInt64] = [:]
+    /// Others can change the directory without an event here.
+    private var isRemote = false
+    private var checks = PathCheck()
     /// Why an existing directory cannot be watched.
     private var watchIssue: ObjectIssue?
     /// Calls `look`.
@@ -48,23 +56,36 @@ package final class FileSource: @unchecked Sendable {
     private var isReadable = false
     private var hasReported = false
     private var continuation: AsyncStream<SnapshotUpdate>.Continuation?
-    private let looked = Mutex<(at: ContinuousClock.Instant?, problem: ObjectIssue?)>((nil, nil))
+    private let looked = Mutex(Looked())
+
+    private struct Looked {
+        var at: ContinuousClock.Instant?
+        /// Nothing has happened since.
+        var isAtRest = false
+        var problem: ObjectIssue?
+
+        mutating func endRest() {
+            if isAtRest { (at, isAtRest) = (.now, false) }
+        }
+    }
 
     /// `stateDirectory` keeps copies of good manifests for the next start; nil keeps none.
     /// `makeInstance` makes inotify instances; `fileSystem` identifies the file system of a path by
-    /// its device.
+    /// its device, and `isLocal` says whether all changes there have an event.
     package init(
         path: String,
         serviceProxyName: String = "",
         stateDirectory: String? = nil,
         makeInstance: @escaping @Sendable () -> CInt = DirectoryWatch.makeInstance,
-        fileSystem: @escaping @Sendable (String) -> UInt64? = FileSource.fileSystem
+        fileSystem: @escaping @Sendable (String) -> UInt64? = FileSource.fileSystem,
+        isLocal: @escaping @Sendable (String) -> Bool = { PathEvents.isLocal($0) }
     ) {
         files = ManifestFiles(path: path)
         copies = stateDirectory.map { LastGoodCopies(directory: $0) }
         store = ManifestStore(decoder: ManifestDecoder(serviceProxyName: serviceProxyName))
         self.makeInstance = makeInstance
         self.fileSystem = fileSystem
+        self.isLocal = isLocal
     }
 
     /// The device that holds the path; nil if the path does not exist.
@@ -114,7 +135,9 @@ package final class FileSource: @unchecked Sendable {
 
     /// When the path was last readable and either watched or polled; nil if never. At most two
     /// seconds ago while the source is healthy.
-    package var lastLook: ContinuousClock.Instant? { looked.withLock { $0.at } }
+    package var lastLook: ContinuousClock.Instant? {
+        looked.withLock { $0.isAtRest ? .now : $0.at }
+    }
 
     /// Why nothing could be read at the path so far; nil once it could.
     package var problem: ObjectIssue? { looked.withLock { $0.problem } }
@@ -132,16 +155,27 @@ package final class FileSource: @unchecked Sendable {
         openWatch()
         runScan()
         if isReadable { looked.withLock { $0.at = .now } }
-        poller = PollingThread(every: Self.lookInterval) { [weak self] in
+        poller = PollingThread(after: .init(limit: Self.lookInterval)) { [weak self] in
+            self?.looked.withLock { $0.endRest() }
             // A queue without work runs this on the thread that asks.
-            self?.queue.sync { self?.look() }
+            return self?.queue.sync { self?.lookAndWait() } ?? .init(limit: Self.lookInterval)
         }
+    }
+
+    private func lookAndWait() -> PollingThread.Wait {
+        look()
+        guard isReadable, watch != nil, !isRemote,
+            let events = checks.rest(after: links.union([files.directory]))
+        else { return .init(limit: Self.lookInterval) }
+        looked.withLock { $0.isAtRest = true }
+        return .init(limit: Self.restInterval, descriptor: events)
     }
 
     /// Without a watch afterwards, the directory does not exist or `watchIssue` gives the reason.
     private func openWatch() {
         let directory = files.directory
         identity = ManifestFiles.identity(directory)
+        isRemote = !isLocal(directory)
         watchIssue = nil
         do throws(DirectoryWatch.Failure) {
             watch = try DirectoryWatch(directory, queue: queue, makeInstance) { [weak self] in
@@ -187,7 +221,7 @@ package final class FileSource: @unchecked Sendable {
                 // A recreated directory needs time to be filled.
                 planScan(after: Self.fillingTime)
             }
-        } else if !isReadable || links.contains(where: hasChanged) {
+        } else if !isReadable || isRemote || links.contains(where: hasChanged) {
             runScan()
         }
         if isReadable { looked.withLock { $0.at = .now } }
@@ -207,6 +241,8 @@ package final class FileSource: @unchecked Sendable {
     private func runScan() {
         scanIsPlanned = false
         guard let continuation else { return }
+        // There may be other links now, or nothing that can be read.
+        defer { if looked.withLock({ $0.isAtRest }) { poller?.wake() } }
         let before = store.snapshot.revision
         let changed = scan(isFirst: !hasReported)
         guard let changed else { return }
