@@ -35,10 +35,16 @@ struct FairleadTables: FairleadPasses {
         getenv("XTABLES_LOCKFILE").map { String(cString: $0) } ?? "/tmp/fairlead-bench.lock"
     }
 
-    /// Enters a new network namespace for good.
+    /// CLONE_NEWNET, which the Glibc module leaves out.
+    private static let networkNamespace: Int32 = 0x4000_0000
+
+    /// Moves this process into a new network namespace for good.
+    ///
+    /// Before it has other threads: those that are started later, such as an API server's, are there, too.
+    /// Those of a daemon's thread that enters a namespace are not (`NetworkNamespace`).
     static func enterNewNamespace() throws {
         setenv("XTABLES_LOCKFILE", lockFile, 1)
-        try NetworkNamespace.enterNew()
+        guard unshare(networkNamespace) == 0 else { throw BenchFailure.system("unshare") }
     }
 
     /// The same for one endpoint that goes or comes back, when the tables are known.
