@@ -28,6 +28,8 @@ package final class DaemonView: Sendable {
     /// An element whenever the listeners may have to change.
     let listenerUpdates: AsyncStream<Void>
     let updateListeners: AsyncStream<Void>.Continuation
+    /// Of the metrics server, where any user of the node may ask.
+    let paced = PacedPages()
     private let published: Mutex<DaemonSnapshot>
 
     /// - Parameters:

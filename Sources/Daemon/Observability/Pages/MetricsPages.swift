@@ -14,7 +14,12 @@ extension DaemonView {
     /// The pages of the metrics server, at kube-proxy's paths.
     var metricsPages: HTTPRoutes {
         var routes = HTTPRoutes()
-        routes["/metrics"] = { [self] in await metricsPage($0) }
+        routes["/metrics"] = { [self] request in
+            let format = MetricText(accept: request.accept)
+            return await paced.page("/metrics as \(format)") { [self] in
+                await metricsPage(format)
+            }
+        }
         routes["/metrics/slis"] = { [self] in indicatorsPage($0) }
         // Says only that the server answers; the health server knows more.
         routes["/healthz"] = { _ in .text("ok") }
@@ -22,11 +27,13 @@ extension DaemonView {
         routes["/configz"] = { [self] _ in
             .json("{\"fairlead\":\(snapshot.configuration.json)}\n")
         }
-        routes["/statusz"] = { [self] _ in .text(await status().text) }
+        routes["/statusz"] = { [self] _ in
+            await paced.page("/statusz") { [self] in .text(await status().text) }
+        }
         return routes.after { [self] in await bringUpToDate() }
     }
 
-    private func metricsPage(_ request: HTTPRequest) async -> HTTPResponse {
+    private func metricsPage(_ format: MetricText) async -> HTTPResponse {
         let snapshot = snapshot
         let traffic = await traffic(snapshot)
         let listening = await listeningProblems()
@@ -40,7 +47,7 @@ extension DaemonView {
         }
         let checks = await snapshot.healthChecks.metrics()
         let more = ProcessMetrics.read() + sourceMetrics(snapshot) + checks + traffic.metrics
-        return MetricText(accept: request.accept).response(metrics.registry.read(more))
+        return format.response(metrics.registry.read(more))
     }
 
     /// The kernel's counts, empty where there are none or where they do not come in time.
