@@ -14,7 +14,8 @@ struct ClusterFactsTests {
             addresses: ["192.0.2.1"].compactMap { IPAddress($0) },
             zone: "zone-1",
             podCIDRs: ["10.1.0.0/24"].compactMap { IPPrefix($0) },
-            serviceCIDRs: ["10.96.0.0/12"].compactMap { IPPrefix($0) }
+            serviceCIDRs: ["10.96.0.0/12"].compactMap { IPPrefix($0) },
+            apiServers: Set(["192.0.2.9:6443"].compactMap { SocketAddress(parsing: $0) })
         )
     )
 
@@ -29,6 +30,7 @@ struct ClusterFactsTests {
         #expect(settings.node.addresses == ["192.0.2.1", "fd09::9"].compactMap { IPAddress($0) })
         #expect(settings.detector == .sources(["10.1.0.0/24"].compactMap { IPPrefix($0) }))
         #expect(settings.serviceCIDRs == ["10.96.0.0/12"].compactMap { IPPrefix($0) })
+        #expect(settings.apiServers.map(\.description) == ["192.0.2.9:6443"])
     }
 
     @Test("The configuration's word comes first")

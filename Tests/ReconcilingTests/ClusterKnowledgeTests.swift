@@ -38,6 +38,34 @@ struct ClusterKnowledgeTests {
         #expect(Self.ranges(after: naming, isRecalledFirst: true) == [Self.named])
     }
 
+    @Test("API servers are the endpoints of default/kubernetes, and stay known without any")
+    func servers() throws {
+        let port = try #require(PortNumber(6443))
+        let name = ServiceName(namespace: "default", name: "kubernetes")
+        let slice = EndpointSlice(
+            name: "kubernetes",
+            service: name,
+            family: .ipv4,
+            ports: [
+                EndpointPort(name: "https", port: port),
+                EndpointPort(name: "other", transport: .udp, port: port),
+            ],
+            endpoints: [Endpoint(address: IPAddress(ipv4: 0xc000_0209))]
+        )
+        let expected: Set = [SocketAddress(IPAddress(ipv4: 0xc000_0209), port)]
+        var knowledge = ClusterKnowledge()
+        #expect(knowledge.recall(ClusterRecording(slices: [name: [slice]])) != nil)
+        #expect(knowledge.facts.apiServers == expected)
+        let empty = SnapshotUpdate(snapshot: ServiceSnapshot(), changed: .all)
+        _ = knowledge.take(KubernetesUpdate(update: empty))
+        #expect(knowledge.facts.apiServers == expected)
+        var fresh = ClusterKnowledge()
+        let snapshot = ServiceSnapshot(slices: [name: [slice]])
+        let update = SnapshotUpdate(snapshot: snapshot, changed: .all)
+        _ = fresh.take(KubernetesUpdate(update: update))
+        #expect(fresh.facts.apiServers == expected)
+    }
+
     @Test("A Node that is deleted leaves its addresses and takes the node out of load balancing")
     func node() {
         var knowledge = ClusterKnowledge()

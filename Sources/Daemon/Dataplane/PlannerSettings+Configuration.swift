@@ -29,6 +29,7 @@ extension PlannerSettings {
             serviceCIDRs: configuration.serviceCIDRs.isEmpty
                 ? cluster.serviceCIDRs : configuration.serviceCIDRs,
             allowedExternalIPs: configuration.allowedExternalIPs,
+            apiServers: cluster.apiServers,
             ipvsScheduler: configuration.ipvs.scheduler,
             nftablesScheduler: configuration.nftables.scheduler.scheduler,
             countsTraffic: configuration.nftables.counters,

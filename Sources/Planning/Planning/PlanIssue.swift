@@ -1,3 +1,4 @@
+import Addressing
 import DataplaneModel
 package import ServiceModel
 
@@ -47,12 +48,20 @@ extension ServicePortState {
 }
 
 extension ServiceState {
-    /// External IPs that the configuration forbids, an issue for each port.
+    /// External IPs that the configuration forbids, an issue for each port, and frontends that are the
+    /// API server's.
     var refusals: [PlanIssue] {
-        refusedExternalIPs.flatMap { address in
+        let forbidden = refusedExternalIPs.flatMap { address in
             ports.map {
                 PlanIssue($0.name, reason: "external IP \(address) is outside the allowed ranges")
             }
         }
+        let taken = ports.flatMap { port in
+            port.refusedAddresses.map { address in
+                let socket = SocketAddress(address, port.port)
+                return PlanIssue(port.name, reason: "\(socket)/tcp is where an API server listens")
+            }
+        }
+        return forbidden + taken
     }
 }

@@ -27,6 +27,7 @@ package struct ClusterKnowledge: Sendable {
         node = update.node
         unanswered = update.unanswered
         learn(update.node, update.serviceCIDRs)
+        learn(update.update.snapshot)
         facts.otherNodes = update.otherNodes
         return ClusterRecording(
             services: update.update.snapshot.services,
@@ -47,6 +48,7 @@ package struct ClusterKnowledge: Sendable {
         isFromMemory = true
         learn(recording.node, recording.serviceCIDRs)
         let snapshot = ServiceSnapshot(services: recording.services, slices: recording.slices)
+        learn(snapshot)
         return SnapshotUpdate(snapshot: snapshot, changed: .all)
     }
 
@@ -58,6 +60,17 @@ package struct ClusterKnowledge: Sendable {
             facts.podCIDRs = node.podCIDRs
         }
         if !serviceCIDRs.isEmpty { facts.serviceCIDRs = serviceCIDRs }
+    }
+
+    /// Where API servers listen. Without such endpoints, as in a cluster whose API server has just started,
+    /// the known ones stay.
+    private mutating func learn(_ snapshot: ServiceSnapshot) {
+        let servers = (snapshot.slices[ServiceState.apiServer] ?? []).flatMap { slice in
+            slice.ports.filter { $0.transport == .tcp }.flatMap { port in
+                slice.endpoints.map { SocketAddress($0.address, port.port) }
+            }
+        }
+        if !servers.isEmpty { facts.apiServers = Set(servers) }
     }
 
     /// Which of the facts that the first pass waits for are known.

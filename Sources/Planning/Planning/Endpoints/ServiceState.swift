@@ -13,6 +13,9 @@ package struct ServiceState: Sendable, Equatable {
     package var readyHere = 0
     /// External IPs that `allowedExternalIPs` forbids.
     package var refusedExternalIPs: [IPAddress]
+
+    /// The Service whose endpoints are the API servers; Kubernetes makes it itself.
+    package static let apiServer = ServiceName(namespace: "default", name: "kubernetes")
 }
 
 /// One port of a Service in one family.
@@ -23,6 +26,8 @@ package struct ServicePortState: Sendable, Equatable {
     package var clusterIP: IPAddress?
     package var externalIPs: [IPAddress]
     package var loadBalancerAddresses: [IPAddress]
+    /// Of these two, addresses at which an API server has this very port; sorted.
+    package var refusedAddresses: [IPAddress]
     /// Clients that may use the load-balancer addresses; empty means all.
     package var sourceRanges: [IPPrefix]
     /// The node itself is in `sourceRanges`, so a connection from it, which may carry the
@@ -68,7 +73,7 @@ extension ServiceState {
                 of: service,
                 frontends: frontends,
                 slices: slicesByPort[$0],
-                node: settings.node
+                settings: settings
             )
         }
         ports.sort { $0.name < $1.name }
@@ -142,7 +147,7 @@ extension ServicePortState {
         of service: Service,
         frontends: Frontends,
         slices: [EndpointSlice],
-        node: NodeIdentity
+        settings: PlannerSettings
     ) {
         name = ServicePortName(
             service: service.name,
@@ -152,9 +157,15 @@ extension ServicePortState {
         standing = service.standing
         self.port = port.port
         clusterIP = frontends.clusterIP
-        externalIPs = frontends.externalIPs
-        loadBalancerAddresses = frontends.loadBalancerAddresses
-        sourceRanges = frontends.loadBalancerAddresses.isEmpty ? [] : frontends.sourceRanges
+        let isAPIServer = { address in
+            port.transport == .tcp && service.name != ServiceState.apiServer
+                && settings.apiServers.contains(SocketAddress(address, port.port))
+        }
+        let wanted = frontends.externalIPs + frontends.loadBalancerAddresses
+        refusedAddresses = Set(wanted.filter(isAPIServer)).sorted()
+        externalIPs = frontends.externalIPs.filter { !isAPIServer($0) }
+        loadBalancerAddresses = frontends.loadBalancerAddresses.filter { !isAPIServer($0) }
+        sourceRanges = loadBalancerAddresses.isEmpty ? [] : frontends.sourceRanges
         sourceRangesIncludeNode = frontends.sourceRangesIncludeNode
         nodePort = port.nodePort
         if case .clientIP(let seconds) = service.sessionAffinity {
@@ -172,7 +183,7 @@ extension ServicePortState {
             slices: slices,
             usesCluster: !internalPolicyIsLocal || accessible,
             usesLocal: internalPolicyIsLocal || (externalPolicyIsLocal && accessible),
-            node: node
+            node: settings.node
         )
     }
 }

@@ -11,6 +11,8 @@ package struct ClusterFacts: Equatable, Sendable {
     package var podCIDRs: [IPPrefix]
     /// The ranges ClusterIPs come from (`ServiceCIDR` objects).
     package var serviceCIDRs: [IPPrefix]
+    /// The endpoints of the Service `default/kubernetes`, over TCP.
+    package var apiServers: Set<SocketAddress>
     /// The names of other nodes by their addresses; asked for in ipvs mode only.
     package var otherNodes: [IPAddress: String]
 
@@ -19,12 +21,14 @@ package struct ClusterFacts: Equatable, Sendable {
         zone: String? = nil,
         podCIDRs: [IPPrefix] = [],
         serviceCIDRs: [IPPrefix] = [],
+        apiServers: Set<SocketAddress> = [],
         otherNodes: [IPAddress: String] = [:]
     ) {
         self.addresses = addresses
         self.zone = zone
         self.podCIDRs = podCIDRs
         self.serviceCIDRs = serviceCIDRs
+        self.apiServers = apiServers
         self.otherNodes = otherNodes
     }
 }

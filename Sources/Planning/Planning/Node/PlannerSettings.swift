@@ -19,6 +19,9 @@ package struct PlannerSettings: Sendable, Equatable {
     package var serviceCIDRs: [IPPrefix]
     /// External IPs outside these ranges are refused; nil allows all.
     package var allowedExternalIPs: [IPPrefix]?
+    /// Where API servers listen, over TCP: no other Service gets these as its external or load-balancer
+    /// frontends.
+    package var apiServers: Set<SocketAddress>
     /// How IPVS spreads connections where a Service does not say.
     package var ipvsScheduler: Scheduler
     /// How nftables mode does; nil is at random, by weight.
@@ -45,6 +48,7 @@ package struct PlannerSettings: Sendable, Equatable {
         masqueradeBit: UInt32 = 1 << 14,
         serviceCIDRs: [IPPrefix] = [],
         allowedExternalIPs: [IPPrefix]? = nil,
+        apiServers: Set<SocketAddress> = [],
         ipvsScheduler: Scheduler = .wrr,
         nftablesScheduler: Scheduler? = nil,
         countsTraffic: Bool = false,
@@ -62,6 +66,7 @@ package struct PlannerSettings: Sendable, Equatable {
         self.masqueradeBit = masqueradeBit
         self.serviceCIDRs = serviceCIDRs
         self.allowedExternalIPs = allowedExternalIPs
+        self.apiServers = apiServers
         self.ipvsScheduler = ipvsScheduler
         self.nftablesScheduler = nftablesScheduler
         self.countsTraffic = countsTraffic
