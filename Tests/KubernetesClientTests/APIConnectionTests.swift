@@ -205,6 +205,32 @@ extension NetworkSuites {
             }
         }
 
+        @Test("A redirect is an error, and is not followed", arguments: [301, 307])
+        func redirect(_ code: Int) async throws {
+            try await withServer { other, elsewhere in
+                try await withServer { server, address in
+                    server.setFault { request in
+                        let location = "http://\(elsewhere.authority)\(request.path)"
+                        return .status(
+                            ServedStatus(code: code, reason: "Moved", location: location)
+                        )
+                    }
+                    let access = ClusterAccess(
+                        servers: [address],
+                        authorization: .token(Secret("hunter2"))
+                    )
+                    try await withConnection(access) { connection in
+                        let error = await #expect(throws: APIStatus.self) {
+                            try await connection.ask()
+                        }
+                        #expect(error?.code == code)
+                    }
+                    #expect(server.requests.count == 1)
+                    #expect(other.requests.isEmpty)
+                }
+            }
+        }
+
         @Test("A proxy is asked for the server, with its own credentials")
         func proxy() async throws {
             // The test server is not a proxy, but it reports the request.

@@ -33,19 +33,23 @@ package struct ServedStatus: Sendable, Hashable {
     package var message: String
     package var retryAfterSeconds: Int?
     package var cause: String?
+    /// Where the client is sent instead.
+    package var location: String?
 
     package init(
         code: Int,
         reason: String,
         message: String = "",
         retryAfterSeconds: Int? = nil,
-        cause: String? = nil
+        cause: String? = nil,
+        location: String? = nil
     ) {
         self.code = code
         self.reason = reason
         self.message = message
         self.retryAfterSeconds = retryAfterSeconds
         self.cause = cause
+        self.location = location
     }
 
     static let expired = ServedStatus(

@@ -229,6 +229,7 @@ struct Answer {
         if let seconds = status.retryAfterSeconds {
             headers.add(name: "retry-after", value: "\(seconds)")
         }
+        if let location = status.location { headers.add(name: "location", value: location) }
         let head = HTTPResponseHead(
             version: .http1_1,
             status: HTTPResponseStatus(statusCode: status.code),
