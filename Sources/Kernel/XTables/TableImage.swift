@@ -39,6 +39,16 @@ struct TableImage: ~Copyable {
         bytes.store(info.size, at: Int(ipt_get_entries_size))
         let failure = socket.get(Int32(IPT_SO_GET_ENTRIES), into: bytes, count: count)
         guard failure == 0 else { return nil }
+        return of(bytes, table, family, info)
+    }
+
+    /// From what the kernel answered; nil if its layout is another than libiptc's, or no layout at all.
+    static func of(
+        _ bytes: consuming TableBytes,
+        _ table: TableName,
+        _ family: IPFamily,
+        _ info: TableFingerprint
+    ) -> TableImage? {
         var image = TableImage(table, family, info, bytes)
         guard image.findChains(), image.resolveJumps() else { return nil }
         return image
