@@ -116,6 +116,19 @@ struct ModeDataplaneTests {
         #expect(try !dataplane.hasDrifted())
     }
 
+    @Test("Of a large pass a thousand operations are told")
+    func manyOperations() throws {
+        var dataplane = dataplane()
+        let names = (0..<600).map { "web-\($0)" }
+        let report = try dataplane.pass(
+            update(names, changed: names),
+            observe: false,
+            explain: true
+        )
+        #expect(report.apply.operations > 1000)
+        #expect(report.operationLines.count == 1000)
+    }
+
     @Test("A host that refuses route_localnet does not keep the rules from being written")
     func refusedLocalnet() throws {
         let localnet = FakeLocalnet()
