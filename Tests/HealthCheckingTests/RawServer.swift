@@ -22,17 +22,19 @@ final class RawServer: Sendable {
 
     let socket: Addressing.SocketAddress
     private let channel: any Channel
+    /// An element for each connection whose client has sent something.
+    private let (asked, ask) = AsyncStream<Void>.makeStream()
 
     init(_ conduct: Conduct, tls: NIOSSLContext? = nil) async throws {
         channel = try await ServerBootstrap(group: MultiThreadedEventLoopGroup.singleton)
-            .childChannelInitializer { channel in
+            .childChannelInitializer { [ask] channel in
                 channel.eventLoop.makeCompletedFuture {
                     if let tls {
                         try channel.pipeline.syncOperations.addHandler(
                             NIOSSLServerHandler(context: tls)
                         )
                     }
-                    try channel.pipeline.syncOperations.addHandler(Handler(conduct))
+                    try channel.pipeline.syncOperations.addHandler(Handler(conduct, ask))
                 }
             }
             .bind(host: "127.0.0.1", port: 0)
@@ -40,6 +42,9 @@ final class RawServer: Sendable {
         let port = try #require(channel.localAddress?.port.flatMap { PortNumber($0) })
         socket = Addressing.SocketAddress(IPAddress(ipv4: 0x7f00_0001), port)
     }
+
+    /// Waits until a client has sent something.
+    func isAsked() async { for await _ in asked { return } }
 
     func stop() async throws { try await channel.close() }
 
@@ -50,13 +55,18 @@ final class RawServer: Sendable {
         typealias OutboundOut = ByteBuffer
 
         private let conduct: Conduct
+        private let ask: AsyncStream<Void>.Continuation
         private var hasActed = false
 
-        init(_ conduct: Conduct) { self.conduct = conduct }
+        init(_ conduct: Conduct, _ ask: AsyncStream<Void>.Continuation) {
+            self.conduct = conduct
+            self.ask = ask
+        }
 
         func channelRead(context: ChannelHandlerContext, data: NIOAny) {
             guard !hasActed else { return }
             hasActed = true
+            ask.yield()
             switch conduct {
             case .hang: break
             case .close: context.close(promise: nil)

@@ -16,7 +16,7 @@ extension KernelSuites {
 
         private func waitForServers(
             _ fixture: DaemonFixture,
-            _ limit: Duration = .seconds(15),
+            _ limit: Duration = .seconds(60),
             _ condition: ([String]) -> Bool
         ) throws {
             let deadline = Deadline(in: limit)

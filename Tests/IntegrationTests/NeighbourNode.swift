@@ -56,7 +56,8 @@ final class NeighbourNode {
     // MARK: - Services
 
     func connect(_ endpoint: String, from namespace: String) throws -> [String] {
-        try fixture.agent.connect(to: endpoint, in: namespace, timeout: .milliseconds(600))
+        // Long enough for a SYN that is repeated after a second.
+        try fixture.agent.connect(to: endpoint, in: namespace, timeout: .milliseconds(1600))
     }
 
     /// From a pod, an endpoint to itself, the node and outside; where, and what is right.

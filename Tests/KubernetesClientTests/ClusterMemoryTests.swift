@@ -51,10 +51,7 @@ struct ClusterMemoryTests {
         #expect(file[.posixPermissions] as? Int == 0o600)
         let second = memory()
         await second.remember(recording(7))
-        for _ in 0..<500 where await memory().recall() != recording(7) {
-            try await Task.sleep(for: .milliseconds(10))
-        }
-        #expect(await memory().recall() == recording(7))
+        #expect(await eventually { await memory().recall() == recording(7) })
         #expect(
             try FileManager.default.contentsOfDirectory(atPath: directory + "/state") == ["cluster"]
         )

@@ -202,7 +202,7 @@ struct AddressStoreUMLTests {
             try ip(damage)
             var count = try more()
             // The kernel tells of an IPv6 address when it has looked for duplicates.
-            for _ in 0..<500 where count == 0 {
+            for _ in 0..<6000 where count == 0 {
                 usleep(10_000)
                 count = try more()
             }
