@@ -19,7 +19,7 @@ let settings: [SwiftSetting] =
     ]
     + (Context.environment["FAIRLEAD_WARNINGS_AS_ERRORS"] == nil
         ? [] : [.treatAllWarnings(as: .error)])
-    + (isFuzzing ? [.unsafeFlags(["-sanitize=fuzzer"])] : [])
+    + (isFuzzing ? [.unsafeFlags(["-sanitize=fuzzer,address", "-O"])] : [])
     // The linker leaves out sections that nothing refers to. Without this a file's functions are one.
     + [
         .unsafeFlags(["-Xfrontend", "-function-sections"], .when(configuration: .release))
@@ -49,13 +49,15 @@ func room(
     _ name: String,
     _ dependencies: [Target.Dependency] = [],
     _ more: [SwiftSetting] = [],
-    exclude: [String] = []
+    exclude: [String] = [],
+    sources: [String]? = nil
 ) -> Target {
     .target(
         name: name,
         dependencies: dependencies,
         path: "Sources/\(floor.rawValue)/\(name)",
         exclude: exclude,
+        sources: sources,
         swiftSettings: settings + more
     )
 }
@@ -148,6 +150,31 @@ let nioPosix = Target.Dependency.product(name: "NIOPosix", package: "swift-nio")
 let nioHTTP1 = Target.Dependency.product(name: "NIOHTTP1", package: "swift-nio")
 let nioHTTP2 = Target.Dependency.product(name: "NIOHTTP2", package: "swift-nio-http2")
 let nioTLS = Target.Dependency.product(name: "NIOSSL", package: "swift-nio-ssl")
+
+/// Fuzzed are its parts that read files and the output of plug-ins. They need no TLS, which would take half of
+/// the build.
+let clusterClient =
+    isFuzzing
+    ? room(
+        .inputs,
+        "KubernetesClient",
+        [
+            "Addressing", "PrintableText", "ServiceModel", "AnnotatedYAML", "KubernetesAPI",
+            "SystemCalls", systemPackage,
+        ],
+        small,
+        sources: ["Access", "Credentials/ExecCredential.swift", "Memory/ClusterFile.swift"]
+    )
+    : room(
+        .inputs,
+        "KubernetesClient",
+        [
+            "Addressing", "PrintableText", "ServiceModel", "AnnotatedYAML",
+            "KubernetesObjects", "KubernetesAPI", httpClient, nioCore, nioHTTP1,
+            nioPosix, nioTLS, logging, "SystemCalls", systemPackage, subprocess,
+        ],
+        small
+    )
 
 let package = Package(
     name: "fairlead",
@@ -351,16 +378,7 @@ let package = Package(
             unsafe,
             exclude: ["Schema"]
         ),
-        room(
-            .inputs,
-            "KubernetesClient",
-            [
-                "Addressing", "PrintableText", "ServiceModel", "AnnotatedYAML",
-                "KubernetesObjects", "KubernetesAPI", httpClient, nioCore, nioHTTP1,
-                nioPosix, nioTLS, logging, "SystemCalls", systemPackage, subprocess,
-            ],
-            small
-        ),
+        clusterClient,
         room(
             .inputs,
             "DaemonConfiguration",
@@ -636,7 +654,12 @@ if isFuzzing {
     package.targets.append(
         .target(
             name: "fairlead-fuzz",
-            dependencies: ["KubernetesAPI"],
+            dependencies: [
+                "Addressing", "AnnotatedYAML", "Conntrack", "Conversion", "DaemonConfiguration",
+                "DataplaneModel", "HTTPServing", "IPSets", "IPVS", "KubernetesAPI",
+                "KubernetesClient", "NFTables", "Netlink", "NodeAddresses", "PacketTracing",
+                "ServiceModel", "ServiceSources", "XTables",
+            ],
             path: "Fuzzing/fairlead-fuzz",
             swiftSettings: settings
         )

@@ -1,64 +1,66 @@
-import KubernetesAPI
+import Glibc
 
-/// What libFuzzer calls with whatever it makes up; its own `main` does the rest. Built and run by
-/// scripts/fuzz.
-@_cdecl("LLVMFuzzerTestOneInput")
-public func testOneInput(_ data: UnsafePointer<UInt8>?, _ size: Int) -> CInt {
-    // The bytes are libFuzzer's and stay until this returns.
-    FuzzInput(UnsafeBufferPointer(start: data, count: size))?.run()
+/// What libFuzzer calls first. The program's name chooses the target, so that a link with that name is a
+/// libFuzzer program of its own; built, linked and run by scripts/fuzz.
+@_cdecl("LLVMFuzzerInitialize")
+public func initialize(
+    _ count: UnsafeMutablePointer<CInt>,
+    _ arguments: UnsafeMutablePointer<UnsafeMutablePointer<UnsafeMutablePointer<CChar>?>>
+) -> CInt {
+    let path = arguments.pointee[0].map { String(cString: $0) } ?? ""
+    let name = String(path.split(separator: "/").last ?? "")
+    guard let target = FuzzTarget.all.first(where: { $0.name == name }) else {
+        print(FuzzTarget.all.map(\.name).joined(separator: "\n"))
+        exit(name == "targets" ? 0 : 64)
+    }
+    chosen = target
     return 0
 }
 
-/// Two bytes that choose a decoder and how the bytes are cut, then what is decoded.
-struct FuzzInput {
-    private let resource: KubernetesResource
-    private let mediaType: APIMediaType
-    private let kind: UInt8
-    private let pieceBytes: Int
-    private let bytes: [UInt8]
+/// What libFuzzer calls with whatever it makes up; its own `main` does the rest.
+@_cdecl("LLVMFuzzerTestOneInput")
+public func testOneInput(_ data: UnsafePointer<UInt8>?, _ size: Int) -> CInt {
+    // The bytes are libFuzzer's and stay until this returns. A copy ends where the input ends, so that a
+    // read behind it is noticed.
+    chosen?.run(Array(UnsafeBufferPointer(start: data, count: size)))
+    return 0
+}
 
-    init?(_ data: UnsafeBufferPointer<UInt8>) {
-        guard data.count >= 2 else { return nil }
-        let all = KubernetesResource.allCases
-        resource = all[Int(data[0] & 3) % all.count]
-        mediaType = data[0] & 4 == 0 ? .protobuf : .json
-        kind = data[0] >> 3 & 3
-        pieceBytes = Int(data[1]) + 1
-        bytes = Array(data.dropFirst(2))
+/// Set once, before the first input.
+nonisolated(unsafe) private var chosen: FuzzTarget?
+
+/// An input of the daemon or of a command, and what is done with it.
+///
+/// Whatever the bytes are, `run` returns, soon and with bounded memory; what must hold of its results
+/// besides is a precondition in it.
+struct FuzzTarget: Sendable {
+    var name: String
+    var run: @Sendable ([UInt8]) -> Void
+
+    init(_ name: String, _ run: @escaping @Sendable ([UInt8]) -> Void) {
+        self.name = name
+        self.run = run
     }
 
-    /// Whole and in pieces the bytes mean the same, or are an error in both.
-    func run() {
-        switch kind {
-        case 0: _ = decodeStatus(bytes, mediaType: mediaType)
-        case 1:
-            let events = try? watch(bytes.count)
-            precondition(events == (try? watch(pieceBytes)), "a watch depends on its pieces")
-        default:
-            let objects = try? list(bytes.count)
-            precondition(objects == (try? list(pieceBytes)), "a list depends on its pieces")
-        }
+    /// One whose inputs are texts. What is no UTF-8 is made so, as by all readers of files.
+    init(text name: String, _ run: @escaping @Sendable (String) -> Void) {
+        self.init(name) { run(String(decoding: $0, as: UTF8.self)) }
     }
 
-    private func list(_ pieceBytes: Int) throws -> [APIObject] {
-        var decoder = ListDecoder(resource: resource, mediaType: mediaType)
-        var objects: [APIObject] = []
-        for piece in pieces(pieceBytes) { objects += try decoder.feed(piece.span) }
-        _ = try decoder.finish()
-        return objects
+    static var all: [FuzzTarget] {
+        clusterTargets + textTargets + netlinkTargets + tableTargets + httpTargets
     }
+}
 
-    private func watch(_ pieceBytes: Int) throws -> [WatchEvent] {
-        var decoder = WatchDecoder(resource: resource, mediaType: mediaType)
-        var events: [WatchEvent] = []
-        for piece in pieces(pieceBytes) { events += try decoder.feed(piece.span) }
-        try decoder.finish()
-        return events
-    }
-
-    private func pieces(_ count: Int) -> [ArraySlice<UInt8>] {
-        stride(from: 0, to: bytes.count, by: max(count, 1)).map {
-            bytes[$0..<min($0 + max(count, 1), bytes.count)]
-        }
-    }
+/// Fails unless a message can be shown to a person: one line, without control characters.
+func requirePrintable(_ text: String) {
+    precondition(
+        text.unicodeScalars.allSatisfy { scalar in
+            switch scalar.properties.generalCategory {
+            case .control, .format, .lineSeparator, .paragraphSeparator: false
+            default: true
+            }
+        },
+        "not printable: \(text.debugDescription)"
+    )
 }

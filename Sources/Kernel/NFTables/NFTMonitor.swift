@@ -72,7 +72,8 @@ package final class NFTMonitor {
         return counts[family] ?? 0
     }
 
-    private func count(_ message: NetlinkMessage) {
+    /// Takes in one notification.
+    func count(_ message: NetlinkMessage) {
         guard !ownPorts.contains(message.port), let family = message.family(ofTable: table) else {
             return
         }

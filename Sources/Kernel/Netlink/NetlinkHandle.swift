@@ -131,7 +131,7 @@ struct NetlinkHandle: ~Copyable {
 
 extension NetlinkMessage {
     /// The messages of a datagram of `count` bytes, copied.
-    fileprivate static func all(
+    static func all(
         _ start: UnsafeMutablePointer<UInt8>,
         _ count: Int
     ) -> [NetlinkMessage] {

@@ -97,7 +97,8 @@ final class AddressMonitor {
         isStale = false
     }
 
-    private func read(_ message: NetlinkMessage) {
+    /// Takes in one notification.
+    func read(_ message: NetlinkMessage) {
         let payload = message.payload
         switch Int(message.type) {
         case Int(RTM_NEWLINK): readLink(payload, isThere: true)
