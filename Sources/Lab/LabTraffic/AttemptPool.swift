@@ -50,7 +50,7 @@ package struct AttemptPool {
                 do throws(Errno) {
                     underway.append(try Run(attempts[index], index, &ports))
                 } catch {
-                    report(index, Run.outcome(error))
+                    report(index, Self.outcome(error))
                 }
             }
             wait(for: underway)
@@ -59,6 +59,18 @@ package struct AttemptPool {
                 report(run.index, outcome)
                 return true
             }
+        }
+    }
+
+    /// The word for an error.
+    static func outcome(_ error: Errno) -> String {
+        switch error {
+        case .connectionRefused: "refused"
+        case .networkUnreachable, .noRouteToHost, .permissionDenied: "unreachable"
+        // A rule of the sender's own host did not let the packet go.
+        case .notPermitted: "forbidden"
+        case .timedOut: "timeout"
+        default: "\(error)"
         }
     }
 
@@ -154,7 +166,7 @@ private final class Run {
             return nil
         }
         if isConnected { return answer() }
-        if let error = socket.pendingError { return Self.outcome(error) }
+        if let error = socket.pendingError { return AttemptPool.outcome(error) }
         isConnected = true
         deadline = .now + .milliseconds(Int64(attempt.timeout))
         return attempt.endpoint.transport == .tcp ? nil : ask()
@@ -163,7 +175,7 @@ private final class Run {
     /// Sends a datagram; the outcome if that fails.
     private func ask() -> String? {
         repetition = .now + .seconds(1)
-        return unsafe write(number, "?\n", 2) == 2 ? nil : Self.outcome(.last)
+        return unsafe write(number, "?\n", 2) == 2 ? nil : AttemptPool.outcome(.last)
     }
 
     private func answer() -> String {
@@ -172,18 +184,7 @@ private final class Run {
             if bytes.isEmpty { return "closed" }
             return String(decoding: bytes.prefix { $0 != UInt8(ascii: "\n") }, as: UTF8.self)
         } catch {
-            return Self.outcome(error)
-        }
-    }
-
-    static func outcome(_ error: Errno) -> String {
-        switch error {
-        case .connectionRefused: "refused"
-        case .networkUnreachable, .noRouteToHost, .permissionDenied: "unreachable"
-        // A rule of the sender's own host did not let the packet go.
-        case .notPermitted: "forbidden"
-        case .timedOut: "timeout"
-        default: "\(error)"
+            return AttemptPool.outcome(error)
         }
     }
 }

@@ -168,6 +168,15 @@ package final class LabProcess {
         return (String(decoding: unread, as: UTF8.self), code)
     }
 
+    /// False once it has ended by itself.
+    package var isRunning: Bool {
+        guard ended == nil else { return false }
+        var information = unsafe siginfo_t()
+        let flags = WEXITED | WNOHANG | WNOWAIT
+        return unsafe waitid(P_PID, id_t(pid), &information, flags) == 0
+            && (unsafe information.si_signo) == 0
+    }
+
     package func signal(_ number: Int32) {
         if ended == nil { kill(pid, number) }
     }

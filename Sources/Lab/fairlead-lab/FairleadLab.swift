@@ -36,6 +36,7 @@ struct AgentCommand: ParsableCommand {
         shouldDisplay: false,
         subcommands: [
             ServeCommand.self, LabTraffic.ConnectCommand.self, BatchCommand.self, HoldCommand.self,
+            FlowCommand.self,
         ]
     )
 }
