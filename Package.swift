@@ -517,6 +517,16 @@ let package = Package(
             ]
         ),
 
+        // What scripts/soak runs.
+        program(
+            "fairlead-soak",
+            path: "Benchmarks/fairlead-soak",
+            [
+                "Addressing", "ServiceModel", "PrintableText", "KubernetesTestServer",
+                "NamespaceLab", "TestSupport", argumentParser,
+            ]
+        ),
+
         // What scripts/memcheck runs.
         support(
             "LibraryEdge",

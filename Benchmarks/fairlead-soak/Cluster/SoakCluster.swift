@@ -1,0 +1,104 @@
+import Addressing
+import KubernetesTestServer
+import NamespaceLab
+import ServiceModel
+import TestSupport
+
+/// What the API server serves, and who may answer at what time.
+struct SoakCluster {
+    static let nodeName = "node-a"
+
+    let state = TestCluster()
+    /// The endpoints of each Service with clients, from when on.
+    private(set) var truth: [[(since: Int, pods: Set<Int>)]]
+    private var ballast: [Set<Int>?]
+    private(set) var changes = 0
+
+    init(ballast count: Int) {
+        truth = []
+        ballast = (0..<count).map { [1 + $0 % 4] }
+        state.put(
+            .node(
+                ClusterNode(
+                    name: Self.nodeName,
+                    addresses: IPFamily.allCases.map { .known(LabAddresses.node($0)) },
+                    podCIDRs: LabAddresses.podRanges.compactMap { IPPrefix($0) }
+                )
+            )
+        )
+        for number in 0..<SoakService.count {
+            let service = SoakService(number: number)
+            truth.append([(0, [1, 2])])
+            state.put(.service(service.service()))
+            put(service, pods: [1, 2])
+        }
+        for number in 0..<count { putBallast(number) }
+    }
+
+    /// The pods that a connection which began and was answered in these microseconds may have
+    /// come to.
+    func endpoints(of service: Int, from start: Int, to end: Int) -> [Set<Int>] {
+        let history = truth[service]
+        let first = history.lastIndex { $0.since <= start } ?? 0
+        return history[first...].filter { $0.since <= end }.map(\.pods)
+    }
+
+    /// One change; most are of Services without clients.
+    mutating func change(_ random: inout SplitMix64) {
+        changes += 1
+        if Int.random(in: 0..<3, using: &random) == 0 {
+            let service = SoakService(number: .random(in: 0..<SoakService.count, using: &random))
+            let pods = Self.somePods(&random, mayBeNone: service.isRare)
+            truth[service.number].append((MonotonicClock.microseconds, pods))
+            put(service, pods: pods)
+            return
+        }
+        let number = Int.random(in: 0..<ballast.count, using: &random)
+        // Some go and come again. Few at once, as many look like a mistake to the daemon.
+        let isMissing = ballast.count { $0 == nil }
+        if ballast[number] != nil, isMissing < 8, Int.random(in: 0..<4, using: &random) == 0 {
+            ballast[number] = nil
+            state.delete(.services, ClusterKey(namespace: "ballast", name: "s\(number)"))
+            state.delete(.endpointSlices, ClusterKey(namespace: "ballast", name: "s\(number)-1"))
+        } else {
+            ballast[number] = Self.somePods(&random, mayBeNone: true)
+            putBallast(number)
+        }
+    }
+
+    private static func somePods(_ random: inout SplitMix64, mayBeNone: Bool) -> Set<Int> {
+        var pods = Set(SoakService.pods.filter { _ in Bool.random(using: &random) })
+        if pods.isEmpty, !mayBeNone { pods = [.random(in: SoakService.pods, using: &random)] }
+        return pods
+    }
+
+    private func put(_ service: SoakService, pods: Set<Int>) {
+        state.put(IPFamily.allCases.map { .slice(service.slice($0, pods: pods)) })
+    }
+
+    private func putBallast(_ number: Int) {
+        let name = ServiceName(namespace: "ballast", name: "s\(number)")
+        let pods = ballast[number] ?? []
+        state.put([
+            .service(
+                Service(
+                    name: name,
+                    origin: .cluster,
+                    clusterIPs: [.known("10.97.\(number / 250).\(number % 250 + 1)")],
+                    ports: [ServicePort(port: .known(80))]
+                )
+            ),
+            .slice(
+                EndpointSlice(
+                    name: "s\(number)-1",
+                    service: name,
+                    family: .ipv4,
+                    ports: [EndpointPort(port: .known(8080))],
+                    endpoints: pods.sorted().map {
+                        Endpoint(address: .known(LabAddresses.pod($0, .ipv4)))
+                    }
+                )
+            ),
+        ])
+    }
+}

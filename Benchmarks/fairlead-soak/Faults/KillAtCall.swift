@@ -1,0 +1,63 @@
+import Foundation
+import NamespaceLab
+import TestSupport
+
+/// The daemon is killed as it enters a system call, at work on a change: strace stops it there, so
+/// that the moment is the kernel's and not the clock's.
+///
+/// The server has to work meanwhile: a daemon without changes makes few calls.
+struct KillAtCall: SoakFault {
+    let name = "kill -9 at a call"
+    let touches: Set<Touched> = [.process, .server]
+
+    /// Calls that change something, or are on the way to it.
+    private static let calls = [
+        "sendto,sendmsg", "sendmsg,sendto,recvmsg,recvfrom", "setsockopt,getsockopt",
+        "write,writev",
+        "rename,renameat,renameat2", "fsync,fdatasync", "openat,close", "mmap,munmap", "all",
+    ]
+
+    func begin(_ node: SoakNode, _ random: inout SplitMix64) throws {
+        let calls = Self.calls.randomElement(using: &random) ?? "all"
+        let number = Int.random(in: 1...(calls == "all" ? 300 : 4), using: &random)
+        let pid = node.daemon.pid
+        let strace = try LabProcess([
+            "strace", "-f", "-qq", "-p", "\(pid)", "-o", node.directory + "/calls",
+            "-e", "trace=\(calls)", "-e", "inject=\(calls):signal=SIGKILL:when=\(number)",
+        ])
+        let attached = Deadline(in: .seconds(10))
+        while !Self.isTraced(pid), !attached.hasPassed, node.daemon.isRunning { usleep(2000) }
+        let deadline = Deadline(in: .seconds(4))
+        while node.daemon.isRunning, !deadline.hasPassed {
+            node.cluster.change(&random)
+            usleep(20_000)
+        }
+        let isHit = !node.daemon.isRunning
+        strace.signal(SIGTERM)
+        node.daemon.signal(SIGKILL)
+        _ = try strace.finish(Deadline(in: .seconds(20)))
+        try node.daemon.startAgain()
+        node.note(kill: isHit ? lastCall(node) : "none")
+    }
+
+    private static func isTraced(_ pid: Int32) -> Bool {
+        let tasks = "/proc/\(pid)/task"
+        let threads = (try? FileManager.default.contentsOfDirectory(atPath: tasks)) ?? []
+        return !threads.isEmpty
+            && threads.allSatisfy { thread in
+                let status = try? String(
+                    contentsOfFile: "\(tasks)/\(thread)/status",
+                    encoding: .utf8
+                )
+                return status.map { !$0.contains("TracerPid:\t0\n") } ?? true
+            }
+    }
+
+    /// The name of the call that it died in.
+    private func lastCall(_ node: SoakNode) -> String {
+        let text = (try? String(contentsOfFile: node.directory + "/calls", encoding: .utf8)) ?? ""
+        let calls = text.split(separator: "\n").filter { $0.contains("(INJECTED)") }
+        let last = calls.last ?? text.split(separator: "\n").last { $0.contains("(") } ?? ""
+        return String(last.drop { $0.isNumber || $0 == " " }.prefix { $0 != "(" })
+    }
+}
