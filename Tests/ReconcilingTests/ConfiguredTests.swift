@@ -32,7 +32,7 @@ struct ConfiguredTests {
         configuration.reconcile.fullResyncInterval = .seconds(300)
         let now = ContinuousClock.now
         var scheduler = PassScheduler(configuration.reconcile, families: families, start: now)
-        scheduler.completed(.full, at: now, duration: .zero, outcome: .succeeded)
+        scheduler.completed(.full, at: now, work: .zero, outcome: .succeeded)
         #expect(scheduler.nextWake - now == .seconds(300) / families)
     }
 }

@@ -24,6 +24,8 @@ struct DaemonHarness {
     var learningMatters = false
     /// Why the next pass fails.
     var passError: DataplaneError?
+    /// How long passes take, with all that they wait for.
+    var passDuration = Duration.zero
 
     init(_ configuration: DaemonConfiguration = files(), watchdog: Duration? = nil) {
         let loaded = LoadedConfiguration(configuration)
@@ -82,6 +84,7 @@ struct DaemonHarness {
 
     private mutating func report(_ kind: PassKind) -> PassReport {
         var report = PassReport(kind: kind)
+        report.duration = passDuration
         var outcome = PassReport.FamilyOutcome(family: .ipv4)
         outcome.error = passError
         passError = nil

@@ -232,6 +232,29 @@ struct DaemonStateTests {
         #expect(again.messages == [.status("3 Services, last pass 0 ms")])
     }
 
+    @Test(
+        "A pass that waited for a lock in vain is repeated soon, and what comes next is not held back"
+    )
+    func lockHeld() throws {
+        var harness = Self.started()
+        harness.advance(1)
+        harness.passError = DataplaneError(
+            kind: .busy,
+            operation: "flock",
+            subject: "/run/xtables.lock",
+            errno: 11
+        )
+        harness.passDuration = .seconds(10)
+        harness.look.hasDrifted = true
+        let failed = harness.send(.tick)
+        let again = try #require(failed.wakes.last)
+        #expect(again - harness.now <= .seconds(1))
+        harness.now = again
+        #expect(harness.send(.wake).passes.map(\.kind) == [.full])
+        let more = harness.send(.arrived(.files(Harness.update(0..<21, revision: 9))))
+        #expect(try #require(more.wakes.last) - harness.now <= .seconds(1))
+    }
+
     @Test("Drift, errors of a look and other addresses each bring a full pass")
     func looks() {
         let error = DataplaneError(kind: .other, operation: "dump", subject: "x", errno: 5)

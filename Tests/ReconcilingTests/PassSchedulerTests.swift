@@ -26,7 +26,7 @@ import Testing
         scheduler.completed(
             .full,
             at: at(.milliseconds(10)),
-            duration: .milliseconds(10),
+            work: .milliseconds(10),
             outcome: .succeeded
         )
         return scheduler
@@ -47,7 +47,7 @@ import Testing
             scheduler.completed(
                 .full,
                 at: now,
-                duration: .milliseconds(10),
+                work: .milliseconds(10),
                 outcome: .failed(.backingOff)
             )
             let next = now.advanced(by: .seconds(expected))
@@ -75,7 +75,7 @@ import Testing
         scheduler.completed(
             .incremental,
             at: at(.milliseconds(215)),
-            duration: .milliseconds(5),
+            work: .milliseconds(5),
             outcome: .succeeded
         )
         #expect(scheduler.due(at: at(.seconds(10))) == nil)
@@ -87,7 +87,7 @@ import Testing
         scheduler.completed(
             .full,
             at: at(.seconds(7)),
-            duration: .seconds(7),
+            work: .seconds(7),
             outcome: .succeeded
         )
         scheduler.request(at: at(.milliseconds(7200)))
@@ -118,7 +118,7 @@ import Testing
             scheduler.completed(
                 .incremental,
                 at: at(now),
-                duration: duration,
+                work: duration,
                 outcome: .succeeded
             )
         }
@@ -173,7 +173,7 @@ import Testing
         scheduler.completed(
             .incremental,
             at: at(.seconds(65)),
-            duration: .seconds(5),
+            work: .seconds(5),
             outcome: .succeeded
         )
         scheduler.request(at: at(.seconds(65)))
@@ -190,7 +190,7 @@ import Testing
             scheduler.completed(
                 .incremental,
                 at: at(now),
-                duration: .zero,
+                work: .zero,
                 outcome: .failed(.backingOff)
             )
             // A new request does not shorten the wait.
@@ -199,7 +199,7 @@ import Testing
             #expect(scheduler.due(at: at(now + .seconds(delay))) == .full)
             now += .seconds(delay)
         }
-        scheduler.completed(.full, at: at(now), duration: .zero, outcome: .succeeded)
+        scheduler.completed(.full, at: at(now), work: .zero, outcome: .succeeded)
         scheduler.request(at: at(now + .seconds(1)))
         #expect(scheduler.due(at: at(now + .seconds(1))) == .incremental)
     }
@@ -209,26 +209,26 @@ import Testing
         var scheduler = settled()
         var now = Duration.seconds(10)
         for delay in [1, 2, 4, 5, 5] {
-            scheduler.completed(.full, at: at(now), duration: .zero, outcome: .incomplete)
+            scheduler.completed(.full, at: at(now), work: .zero, outcome: .incomplete)
             scheduler.request(at: at(now + .milliseconds(500)))
             #expect(scheduler.due(at: at(now + .milliseconds(500))) == .incremental)
             scheduler.completed(
                 .incremental,
                 at: at(now + .milliseconds(500)),
-                duration: .zero,
+                work: .zero,
                 outcome: .incomplete
             )
             #expect(scheduler.due(at: at(now + .seconds(delay) - .milliseconds(1))) == nil)
             #expect(scheduler.due(at: at(now + .seconds(delay))) == .full)
             now += .seconds(delay)
         }
-        scheduler.completed(.full, at: at(now), duration: .zero, outcome: .succeeded)
+        scheduler.completed(.full, at: at(now), work: .zero, outcome: .succeeded)
         #expect(scheduler.due(at: at(now + .seconds(200))) == nil)
         // An increment that leaves something undone is followed by a look, soon again.
         scheduler.completed(
             .incremental,
             at: at(now + .seconds(201)),
-            duration: .zero,
+            work: .zero,
             outcome: .incomplete
         )
         #expect(scheduler.due(at: at(now + .seconds(202))) == .full)
@@ -240,7 +240,7 @@ import Testing
         scheduler.request(at: at(.seconds(1)), full: true)
         scheduler.request(at: at(.seconds(1)))
         #expect(scheduler.due(at: at(.seconds(1))) == .full)
-        scheduler.completed(.full, at: at(.seconds(1)), duration: .zero, outcome: .succeeded)
+        scheduler.completed(.full, at: at(.seconds(1)), work: .zero, outcome: .succeeded)
         scheduler.request(at: at(.seconds(2)))
         #expect(scheduler.due(at: at(.seconds(2))) == .incremental)
     }
@@ -250,13 +250,13 @@ import Testing
         var scheduler = settled()
         #expect(scheduler.due(at: at(.seconds(300))) == nil)
         #expect(scheduler.due(at: at(.seconds(301))) == .resync)
-        scheduler.completed(.resync, at: at(.seconds(301)), duration: .zero, outcome: .succeeded)
+        scheduler.completed(.resync, at: at(.seconds(301)), work: .zero, outcome: .succeeded)
         scheduler.request(at: at(.seconds(400)))
         #expect(scheduler.due(at: at(.seconds(400))) == .incremental)
         scheduler.completed(
             .incremental,
             at: at(.seconds(400)),
-            duration: .zero,
+            work: .zero,
             outcome: .succeeded
         )
         #expect(scheduler.due(at: at(.seconds(600))) == nil)
@@ -264,7 +264,7 @@ import Testing
         scheduler.completed(
             .resync,
             at: at(.seconds(601)),
-            duration: .zero,
+            work: .zero,
             outcome: .failed(.backingOff)
         )
         #expect(scheduler.due(at: at(.seconds(602))) == .full)
@@ -278,7 +278,7 @@ import Testing
             var scheduler = settled()
             var now = Duration.seconds(10)
             for _ in 0..<4 {
-                scheduler.completed(.full, at: at(now), duration: .zero, outcome: .failed(retry))
+                scheduler.completed(.full, at: at(now), work: .zero, outcome: .failed(retry))
                 scheduler.request(at: at(now))
                 #expect(scheduler.due(at: at(now + .seconds(delay) - .milliseconds(1))) == nil)
                 now += .seconds(delay)
@@ -298,7 +298,7 @@ import Testing
             scheduler.completed(
                 .full,
                 at: now,
-                duration: .milliseconds(1),
+                work: .milliseconds(1),
                 outcome: .succeeded
             )
         }
@@ -307,7 +307,7 @@ import Testing
         scheduler.completed(
             .resync,
             at: at(.seconds(301)),
-            duration: .milliseconds(1),
+            work: .milliseconds(1),
             outcome: .succeeded
         )
         #expect(scheduler.nextWake == at(.seconds(601)))

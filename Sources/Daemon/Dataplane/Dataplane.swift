@@ -3,6 +3,7 @@ package import DaemonConfiguration
 package import DataplaneModel
 package import Planning
 package import ServiceModel
+import SystemCalls
 
 /// The kernel side of the daemon: a reconciler for each family, all on one thread.
 package actor Dataplane {
@@ -184,6 +185,7 @@ package actor Dataplane {
         explain: Bool = false
     ) -> PassReport {
         let clock = ContinuousClock()
+        let earlier = ThreadTime.now
         var report = PassReport(kind: kind)
         let turn = kind == .resync ? nextTurn() : nil
         for index in dataplanes.indices {
@@ -199,6 +201,7 @@ package actor Dataplane {
         }
         report.settings = PlannerSettings(configuration, facts: facts)
         report.duration = clock.now - report.began
+        report.work = ThreadTime.now - earlier
         return report
     }
 

@@ -8,6 +8,8 @@ package struct PassReport: Sendable {
     package var kind: PassKind
     package var began = ContinuousClock.now
     package var duration = Duration.zero
+    /// The processor time of it, which waiting for a lock is not part of.
+    package var work = Duration.zero
     /// In the order of the dataplane's families.
     package var families: [FamilyOutcome] = []
     /// The settings that the plans were made with.

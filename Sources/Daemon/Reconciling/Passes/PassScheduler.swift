@@ -4,9 +4,10 @@ package import Dataplane
 /// periodically with an observation of the kernel, one family at a time.
 ///
 /// Pure: the caller passes the time. At least `minInterval` lies between the end of a pass and the next.
-/// Passes draw on a budget of time, so that a huge table is not rewritten constantly: it fills with one
-/// part in `share` of the elapsed time, up to `burst`. While some is left, a request runs at once; a pass
-/// that overdraws it is followed by a rest until the debt is paid.
+/// Passes draw on a budget of processor time, so that a huge table is not rewritten constantly: it fills with
+/// one part in `share` of the elapsed time, up to `burst`. While some is left, a request runs at once; a pass
+/// that overdraws it is followed by a rest until the debt is paid. Waiting for another program's lock costs
+/// nothing: a rest for it would keep changes back long after the lock is free.
 package struct PassScheduler: Sendable {
     /// In the long run passes use at most one part in this many of the time.
     package static let share = 6
@@ -86,15 +87,15 @@ package struct PassScheduler: Sendable {
         return resyncAt <= now ? .resync : .incremental
     }
 
-    /// A pass that was due has ended.
+    /// A pass that was due has ended, after so much processor time.
     package mutating func completed(
         _ kind: PassKind,
         at now: Instant,
-        duration: Duration,
+        work: Duration,
         outcome: PassOutcome
     ) {
         let isFirst = !hasRunFirst
-        earliest = now.advanced(by: max(minInterval, rest(after: duration, at: now)))
+        earliest = now.advanced(by: max(minInterval, rest(after: work, at: now)))
         requestedAt = nil
         if case .failed(let retry) = outcome {
             failures += 1
@@ -123,14 +124,14 @@ package struct PassScheduler: Sendable {
         retryAt = now.advanced(by: delay(after: incompletes))
     }
 
-    /// Draws `duration` from the budget; returns how long to wait until it is in credit again.
-    private mutating func rest(after duration: Duration, at now: Instant) -> Duration {
+    /// Draws `work` from the budget; returns how long to wait until it is in credit again.
+    private mutating func rest(after work: Duration, at now: Instant) -> Duration {
         guard hasRunFirst else {
             hasRunFirst = true
             budgetAt = now
             return .zero
         }
-        budget = min(budget + (now - budgetAt) / Self.share, Self.burst) - duration
+        budget = min(budget + (now - budgetAt) / Self.share, Self.burst) - work
         budgetAt = now
         return budget < .zero ? budget * -Self.share : .zero
     }

@@ -101,7 +101,7 @@ extension DaemonState {
         scheduler.completed(
             report.kind,
             at: now,
-            duration: report.duration,
+            work: report.work,
             outcome: report.outcome
         )
         turn.pass = report
