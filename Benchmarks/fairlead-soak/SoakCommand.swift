@@ -29,6 +29,9 @@ struct SoakCommand: AsyncParsableCommand {
     @Option(help: "Services without clients, which are there for the work that they make.")
     var ballast = 200
 
+    @Option(help: "Connections a second of each of the three clients.")
+    var rate = 40
+
     @Option(parsing: .upToNextOption, help: "Only these faults, by their names in the table.")
     var faults: [String] = []
 
@@ -38,6 +41,7 @@ struct SoakCommand: AsyncParsableCommand {
     func validate() throws {
         guard minutes > 0 else { throw ValidationError("--minutes: must be above 0") }
         guard ballast >= 20 else { throw ValidationError("--ballast: at least 20") }
+        guard rate > 0 else { throw ValidationError("--rate: must be above 0") }
         let known = FaultList.all(for: mode).map(\.name)
         for name in faults where !known.contains(name) {
             throw ValidationError(
@@ -50,7 +54,7 @@ struct SoakCommand: AsyncParsableCommand {
     func run() async throws {
         let seed = seed ?? UInt64.random(in: 1...999_999)
         say("mode \(mode.rawValue), seed \(seed), \(minutes) minutes")
-        let node = try await SoakNode(mode, ballast: ballast)
+        let node = try await SoakNode(mode, ballast: ballast, rate: rate)
         say("in force after \(node.startMilliseconds) ms")
         var run = SoakRun(node, seed: seed, only: Set(faults))
         let report: SoakReport

@@ -92,7 +92,7 @@ struct SoakRun {
     private mutating func choose(endsProcess: Bool) -> [any SoakFault] {
         let count = [1, 1, 1, 2, 3].randomElement(using: &random) ?? 1
         var chosen: [any SoakFault] = []
-        let possible = known.filter { endsProcess || !$0.touches.contains(.process) }
+        let possible = known.filter { endsProcess || !$0.endsProcess }
         for fault in possible.shuffled(using: &random) where chosen.count < count {
             let taken = chosen.reduce(into: Set<Touched>()) { $0.formUnion($1.touches) }
             if taken.isDisjoint(with: fault.touches) { chosen.append(fault) }

@@ -15,9 +15,11 @@ enum FaultList {
             BadAnswers("status 429", code: 429, reason: "TooManyRequests", retryAfter: 1),
             BadAnswers("status 500", code: 500, reason: "InternalError"),
             StateFull(), StateReadOnly(), NoDescriptors(), AddressAdded(), LinkDown(),
+            NotificationsLost(),
         ]
         if mode != .ipvs { faults.append(ModeSwitched()) }
         if mode != .nftables { faults.append(LockHeld()) }
-        return faults
+        if mode != .iptables { faults.append(SetEmptied()) }
+        return faults + MachineFaults.all
     }
 }

@@ -9,6 +9,7 @@ import TestSupport
 struct KillAtCall: SoakFault {
     let name = "kill -9 at a call"
     let touches: Set<Touched> = [.process, .server]
+    let endsProcess = true
 
     /// Calls that change something, or are on the way to it.
     private static let calls = [

@@ -5,6 +5,7 @@ import TestSupport
 struct Kill: SoakFault {
     let name = "kill -9"
     let touches: Set<Touched> = [.process]
+    let endsProcess = true
 
     func begin(_ node: SoakNode, _ random: inout SplitMix64) throws {
         node.cluster.change(&random)
@@ -17,6 +18,7 @@ struct Kill: SoakFault {
 struct Restart: SoakFault {
     let name = "restart"
     let touches: Set<Touched> = [.process]
+    let endsProcess = true
 
     func begin(_ node: SoakNode, _: inout SplitMix64) throws {
         try node.daemon.restart(by: SIGTERM)
@@ -30,6 +32,8 @@ struct Reload: SoakFault {
 
     func begin(_ node: SoakNode, _: inout SplitMix64) throws {
         try node.configure(masqueradesAll: !node.masqueradesAll)
+        // As a service manager, which tells a process only once it has said that it runs.
+        try node.daemon.waitUntilItListens(to: SIGHUP)
         node.daemon.signal(SIGHUP)
     }
 }
@@ -37,7 +41,10 @@ struct Reload: SoakFault {
 /// The daemon comes back in another mode, and later in its own again.
 struct ModeSwitched: SoakFault {
     let name = "mode switched"
-    let touches: Set<Touched> = [.process, .configuration, .tables, .lock]
+    let touches: Set<Touched> = [
+        .process, .configuration, .tables, .lock, .server, .limits, .state,
+    ]
+    let endsProcess = true
     let lasts: ClosedRange<Double>? = 2...6
     private var own = SoakMode.nftables
 

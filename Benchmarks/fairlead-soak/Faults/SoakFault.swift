@@ -11,6 +11,9 @@ protocol SoakFault {
     /// True if the kernel loses what answers connections, so that they fail until that is put right.
     var breaks: Bool { get }
 
+    /// True if the daemon's process ends.
+    var endsProcess: Bool { get }
+
     /// How long it lasts, in seconds; nil if it is over as soon as it has begun.
     var lasts: ClosedRange<Double>? { get }
 
@@ -23,7 +26,7 @@ protocol SoakFault {
 
 /// What a fault touches.
 enum Touched {
-    /// The daemon ends.
+    /// That it runs.
     case process
     case tables
     case server
@@ -32,10 +35,13 @@ enum Touched {
     case links
     case configuration
     case limits
+    case clock
+    case conntrack
 }
 
 extension SoakFault {
     var breaks: Bool { false }
+    var endsProcess: Bool { false }
     var lasts: ClosedRange<Double>? { nil }
     mutating func end(_: SoakNode) async throws {}
 }

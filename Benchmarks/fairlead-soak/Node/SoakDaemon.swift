@@ -27,6 +27,20 @@ final class SoakDaemon {
 
     func signal(_ number: Int32) { process.signal(number) }
 
+    /// Waits until a signal does not end it. Throws if it takes too long.
+    func waitUntilItListens(to signal: Int32) throws {
+        let deadline = Deadline(in: .seconds(20))
+        while true {
+            let status = try? String(contentsOfFile: "/proc/\(pid)/status", encoding: .utf8)
+            let masks = (status ?? "").split(separator: "\n")
+                .filter { $0.hasPrefix("SigIgn:") || $0.hasPrefix("SigCgt:") }
+                .compactMap { UInt64($0.dropFirst("SigIgn:\t".count), radix: 16) }
+            if masks.contains(where: { $0 >> UInt64(signal - 1) & 1 == 1 }) { return }
+            guard !deadline.hasPassed else { throw LabError("the daemon does not get ready") }
+            usleep(2000)
+        }
+    }
+
     /// Ends it, waits for its end and starts it again a moment later.
     func restart(by signal: Int32) throws {
         process.signal(signal)

@@ -30,7 +30,7 @@ final class SoakNode {
         (try? String(contentsOfFile: directory + "/log", encoding: .utf8)) ?? ""
     }
 
-    init(_ mode: SoakMode, ballast: Int) async throws {
+    init(_ mode: SoakMode, ballast: Int, rate: Int) async throws {
         self.mode = mode
         lab = try NamespaceLab(LabShape(name: "s\(getpid())", podsPerNode: 5))
         directory = FileManager.default.temporaryDirectory.path + "/fairlead-soak-\(getpid())"
@@ -74,7 +74,7 @@ final class SoakNode {
         let targets = (0..<SoakService.count).flatMap { SoakService(number: $0).targets }
         // Where connections come from: outside, a pod, the node itself.
         clients = [("outside", lab.client), ("pod5", lab.pod(5)), ("node", lab.node)]
-            .map { SoakClient($0, in: $1, targets: targets, rate: 40) }
+            .map { SoakClient($0, in: $1, targets: targets, rate: rate) }
     }
 
     // MARK: - What faults do
