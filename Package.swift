@@ -427,6 +427,7 @@ let package = Package(
             [
                 "Addressing", "ServiceModel", "DataplaneModel", "Planning", "ProxyModes",
                 "HostFacts", "NodeAddresses", "Conntrack", "XTables", "NFTables", "IPVS",
+                "SocketLB",
                 "HostChecks", "DaemonConfiguration", "Dataplane",
             ],
             unsafe + small
@@ -473,7 +474,7 @@ let package = Package(
                 "Addressing", "ServiceModel", "DataplaneModel", "Planning", "PacketTracing",
                 "Picturing", "ProxyModes", "KubeProxyRemoval", "HostChecks", "ServiceSources",
                 "Conversion", "DaemonConfiguration", "PrintableText", "Telemetry", "Dataplane",
-                "InstalledModes", "Observability", "Running", "SystemCalls", "IPVS",
+                "InstalledModes", "Observability", "Running", "SystemCalls", "IPVS", "SocketLB",
                 argumentParser, httpClient, nioCore, nioHTTP1, systemPackage,
             ],
             small

@@ -133,6 +133,16 @@ struct DataplaneTests {
         func leftovers(_ family: IPFamily) throws(DataplaneError) -> any ModeLeftovers {
             FakeLeftovers(kernel: try kernel(family))
         }
+
+        func sockets(
+            _ family: IPFamily,
+            _ settings: PlannerSettings,
+            _ configuration: DaemonConfiguration
+        ) throws(DataplaneError) -> any SocketFamily {
+            throw DataplaneError(kind: .unsupported, operation: "test", subject: "", errno: 95)
+        }
+
+        func removeSockets(_ configuration: DaemonConfiguration) throws(DataplaneError) -> Int { 0 }
     }
 
     private struct FakeLeftovers: ModeLeftovers {

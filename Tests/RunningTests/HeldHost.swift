@@ -68,6 +68,16 @@ final class HeldHost: DataplaneHost {
         NoLeftovers(family: family)
     }
 
+    func sockets(
+        _ family: IPFamily,
+        _ settings: PlannerSettings,
+        _ configuration: DaemonConfiguration
+    ) throws(DataplaneError) -> any SocketFamily {
+        throw DataplaneError(kind: .unsupported, operation: "test", subject: "", errno: 95)
+    }
+
+    func removeSockets(_ configuration: DaemonConfiguration) throws(DataplaneError) -> Int { 0 }
+
     private struct Family: FamilyDataplane {
         let family: IPFamily
         let gate: PassGate

@@ -24,7 +24,9 @@ package actor Dataplane {
     package nonisolated let conntrackCleaner: ConntrackCleaner
     /// Of the present watch.
     var watchRhythm = WatchRhythm(interval: .zero)
-    /// The index of the family that the next resync observes.
+    /// Beside the rules of the families.
+    private var sockets = SocketLevels()
+    /// Which family, of rules or of the socket level, the next resync observes.
     private var resyncTurn = 0
 
     /// Touches nothing before `start`.
@@ -71,6 +73,7 @@ package actor Dataplane {
     /// families stay as at the start. Returns host settings that could not be applied.
     package func reconfigure(_ new: DaemonConfiguration) -> [String] {
         let mode = configuration.mode
+        if new.socketLB != configuration.socketLB { sockets.reset() }
         configuration = new
         configuration.mode = mode
         replan()
@@ -97,20 +100,24 @@ package actor Dataplane {
         let before = PlannerSettings(configuration, facts: facts)
         let after = PlannerSettings(configuration, facts: now)
         facts = now
-        guard
-            before.effective(configuration.chosenMode) != after.effective(configuration.chosenMode)
-        else {
-            return false
+        let mode = configuration.chosenMode
+        if before.effective(mode) != after.effective(mode) {
+            replan()
+            return true
         }
-        replan()
-        return true
+        let addressesMatter = families.contains {
+            before.socketNodeAddresses($0) != after.socketNodeAddresses($0)
+        }
+        if addressesMatter { sockets.replan(after) }
+        return addressesMatter
     }
 
     /// What `watch` waits for; nil if something may change without being announced.
     var completeAnnouncements: [Int32]? {
-        guard let own = host.announcements, dataplanes.allSatisfy(\.announcesAll) else {
-            return nil
-        }
+        // Nothing announces that programs are detached.
+        guard let own = host.announcements, dataplanes.allSatisfy(\.announcesAll),
+            sockets.families.isEmpty
+        else { return nil }
         return own + dataplanes.flatMap(\.announcements)
     }
 
@@ -124,6 +131,7 @@ package actor Dataplane {
     private func replan() {
         let settings = PlannerSettings(configuration, facts: facts)
         for index in dataplanes.indices { dataplanes[index].replan(settings) }
+        sockets.replan(settings)
     }
 
     // MARK: - Drift
@@ -133,7 +141,7 @@ package actor Dataplane {
     ///
     /// - Throws: the first family's error, after all families have been asked.
     package func hasDrifted() throws(DataplaneError) -> Bool {
-        var hasDrifted = false
+        var hasDrifted = sockets.hasDrifted()
         try forAll(dataplanes) { (dataplane) throws(DataplaneError) in
             if try dataplane.hasDrifted() { hasDrifted = true }
         }
@@ -143,6 +151,7 @@ package actor Dataplane {
     /// Does the work that has become due since the last call. Call it before `hasDrifted`; fails as that
     /// does.
     package func attend() throws(DataplaneError) {
+        sockets.performDueWork()
         var failure: DataplaneError?
         do throws(DataplaneError) {
             try forAll(dataplanes) { (dataplane) throws(DataplaneError) in
@@ -187,10 +196,23 @@ package actor Dataplane {
         let clock = ContinuousClock()
         let earlier = ThreadTime.now
         var report = PassReport(kind: kind)
+        let settings = PlannerSettings(configuration, facts: facts)
+        sockets.open(families, settings, configuration, host)
         let turn = kind == .resync ? nextTurn() : nil
         for index in dataplanes.indices {
+            let family = dataplanes[index].family
             let observes = kind == .full && isSuspect(dataplanes[index]) || index == turn
+            sockets.begin(family, update)
             var outcome = pass(index, update, observe: observes, explain)
+            let socketTurn = index + dataplanes.count == turn
+            outcome.sockets = sockets.finish(
+                family,
+                update,
+                observe: {
+                    socketTurn || kind == .full && ($0.needsObservation || $0.hasDrifted())
+                },
+                explain: explain
+            )
             if kind != .incremental {
                 outcome.retired = retirements[index].proceed(
                     presentStands: dataplanes[index].stands
@@ -199,7 +221,12 @@ package actor Dataplane {
             outcome.leftovers = retirements[index].leftovers
             report.families.append(outcome)
         }
-        report.settings = PlannerSettings(configuration, facts: facts)
+        do throws(DataplaneError) {
+            report.removedSockets = try sockets.removeRemains(configuration, host)
+        } catch {
+            report.socketRemovalError = error
+        }
+        report.settings = settings
         report.duration = clock.now - report.began
         report.work = ThreadTime.now - earlier
         return report
@@ -208,7 +235,7 @@ package actor Dataplane {
     private func nextTurn() -> Int? {
         if dataplanes.isEmpty { return nil }
         defer { resyncTurn += 1 }
-        return resyncTurn % dataplanes.count
+        return resyncTurn % (dataplanes.count + sockets.families.count)
     }
 
     /// Whether the family has to be observed, which is so too if that cannot be determined.

@@ -39,4 +39,15 @@ package protocol DataplaneHost {
 
     /// What other modes left in one family; fails if their stores cannot be opened.
     func leftovers(_ family: IPFamily) throws(DataplaneError) -> any ModeLeftovers
+
+    /// The socket level of one family; changes nothing. Fails if its cgroup cannot be found.
+    func sockets(
+        _ family: IPFamily,
+        _ settings: PlannerSettings,
+        _ configuration: DaemonConfiguration
+    ) throws(DataplaneError) -> any SocketFamily
+
+    /// Removes the socket level of this network namespace, if there is one, and returns the number of
+    /// removed objects. Fails as the kernel does.
+    func removeSockets(_ configuration: DaemonConfiguration) throws(DataplaneError) -> Int
 }

@@ -126,6 +126,9 @@ where P.State == Store.State, P.Diff == Store.Diff {
         report.operationsByObject = diff.countByObject
     }
 
+    /// Whether the kernel's state is known: the next pass need not compare it with the whole plan.
+    package var isKnown: Bool { mark != nil }
+
     /// Whether the kernel holds the plan as of the last pass, except for single objects.
     package var stands: Bool { mark != nil && failures.allSatisfy { $0.scope == .object } }
 
@@ -209,5 +212,19 @@ package struct FamilyPassReport: Sendable {
         self.drift = drift
         self.driftedServices = driftedServices
         self.apply = apply
+    }
+
+    /// Adds a later part of the same pass. Lines of operations are not taken over.
+    mutating func add(_ later: FamilyPassReport) {
+        changedServices += later.changedServices
+        drift += later.drift
+        driftedServices.formUnion(later.driftedServices)
+        apply += later.apply
+        operationsByObject.merge(later.operationsByObject) { $0 + $1 }
+        planning += later.planning
+        selecting += later.selecting
+        observing += later.observing
+        diffing += later.diffing
+        applying += later.applying
     }
 }

@@ -14,6 +14,10 @@ package struct PassReport: Sendable {
     package var families: [FamilyOutcome] = []
     /// The settings that the plans were made with.
     package var settings: PlannerSettings?
+    /// Objects of a socket level that was switched off, removed.
+    package var removedSockets = 0
+    /// Why some are still there; nil if none are.
+    package var socketRemovalError: DataplaneError?
 
     package init(kind: PassKind) {
         self.kind = kind
@@ -40,9 +44,27 @@ package struct PassReport: Sendable {
         package var retired = 0
         /// Objects of other modes that are still there.
         package var leftovers: Leftovers?
+        /// Nil while the socket level is off.
+        package var sockets: SocketOutcome?
 
         package init(family: IPFamily) {
             self.family = family
+        }
+    }
+
+    /// What the pass did at the socket level of one family, and the state afterwards.
+    package struct SocketOutcome: Sendable {
+        /// Nil if it failed.
+        package var report: FamilyPassReport?
+        /// Why it could not be brought up to date; nil if it was.
+        package var error: DataplaneError?
+        /// Single objects that could not be changed, in this pass or before.
+        package var failures: [DataplaneError] = []
+        /// Nil if it could not be found out.
+        package var use: SocketUse?
+
+        package init(error: DataplaneError? = nil) {
+            self.error = error
         }
     }
 
@@ -103,11 +125,25 @@ extension PassReport {
     /// The first operations in the format of the mode's tools; empty unless requested.
     package var operationLines: [String] {
         families.flatMap { family in
-            (family.report?.operationLines ?? []).map { "\(family.family.rawValue): \($0)" }
+            let lines = [family.report, family.sockets?.report].compactMap(\.self)
+                .flatMap(\.operationLines)
+            return lines.map { "\(family.family.rawValue): \($0)" }
         }
     }
+    /// What does not work at the socket level, where the rules serve alone.
+    package var socketProblems: [String] {
+        let families = families.flatMap { family in
+            let errors = [family.sockets?.error].compactMap(\.self)
+            return (errors + (family.sockets?.failures ?? [])).map {
+                "\(family.family.rawValue): \($0)"
+            }
+        }
+        return families + [socketRemovalError.map { "not removed: \($0)" }].compactMap(\.self)
+    }
 
-    private var reports: [FamilyPassReport] { families.compactMap(\.report) }
+    private var reports: [FamilyPassReport] {
+        families.flatMap { [$0.report, $0.sockets?.report].compactMap(\.self) }
+    }
 
     /// Whether every family is programmed, except for single objects.
     package var succeeded: Bool { families.allSatisfy { $0.error == nil } }
@@ -115,7 +151,8 @@ extension PassReport {
     package var outcome: PassOutcome {
         let kinds = Set(errors.map(\.error.kind))
         if kinds.isEmpty {
-            return failures.isEmpty && leftovers.isEmpty ? .succeeded : .incomplete
+            let isWhole = failures.isEmpty && leftovers.isEmpty && socketProblems.isEmpty
+            return isWhole ? .succeeded : .incomplete
         }
         if kinds == [.busy] { return .failed(.soon) }
         return .failed(kinds.isSubset(of: [.notPermitted, .unsupported]) ? .slowly : .backingOff)

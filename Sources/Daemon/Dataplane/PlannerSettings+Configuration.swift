@@ -1,5 +1,6 @@
 import Addressing
 package import DaemonConfiguration
+import DataplaneModel
 package import Planning
 import ServiceModel
 
@@ -35,7 +36,22 @@ extension PlannerSettings {
             countsTraffic: configuration.nftables.counters,
             bindsServiceRanges: configuration.ipvs.binding == .ranges,
             dropInvalid: !facts.tcpIsLiberal,
-            otherNodes: cluster.otherNodes
+            otherNodes: cluster.otherNodes,
+            socketLB: configuration.socketLevel
         )
+    }
+}
+
+extension DaemonConfiguration {
+    /// Nil while it is off. Connections are spread as the mode spreads them.
+    fileprivate var socketLevel: SocketLBSettings? {
+        guard socketLB.scope != .off else { return nil }
+        let scheduler: Scheduler? =
+            switch chosenMode {
+            case .iptables: nil
+            case .ipvs: ipvs.scheduler
+            case .nftables: nftables.scheduler.scheduler
+            }
+        return SocketLBSettings(protocols: socketLB.protocols, scheduler: scheduler)
     }
 }

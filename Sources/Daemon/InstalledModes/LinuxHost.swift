@@ -7,6 +7,7 @@ import HostChecks
 import HostFacts
 import NodeAddresses
 import Planning
+import SocketLB
 
 extension Dataplane {
     /// On this host. Touches nothing before `start`.
@@ -96,6 +97,26 @@ private final class LinuxHost: DataplaneHost {
 
     func leftovers(_ family: IPFamily) throws(DataplaneError) -> any ModeLeftovers {
         OtherModes(family, try kernel())
+    }
+
+    func sockets(
+        _ family: IPFamily,
+        _ settings: PlannerSettings,
+        _ configuration: DaemonConfiguration
+    ) throws(DataplaneError) -> any SocketFamily {
+        SocketDataplane(
+            family,
+            settings,
+            SocketStore(family: family, place: try SocketPlace(configuration.socketLB))
+        )
+    }
+
+    func removeSockets(_ configuration: DaemonConfiguration) throws(DataplaneError) -> Int {
+        let directory = configuration.socketLB.bpfDirectory
+        guard try !SocketStore.pinned(directory: directory).isEmpty,
+            try !SocketStore.isForeign(directory: directory)
+        else { return 0 }
+        return try SocketStore.removeAll(directory: directory)
     }
 }
 

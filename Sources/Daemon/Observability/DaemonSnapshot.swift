@@ -54,6 +54,7 @@ struct DaemonSnapshot: Sendable {
             ("plan", lastPass?.issues.map(\.description) ?? []),
             ("object", lastPass?.failures.map(\.description) ?? []),
             ("pass", lastPass?.errors.map(\.description) ?? []),
+            ("socket level", lastPass?.socketProblems ?? []),
             ("other mode", lastPass?.leftovers.map(\.description) ?? []),
             ("address", listening), ("removal guard", hold.map { [$0.words(at: .now)] } ?? []),
         ]

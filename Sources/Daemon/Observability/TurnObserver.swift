@@ -187,6 +187,7 @@ package struct TurnObserver: Sendable {
         }
         if let report = turn.pass {
             lines += problems.update(.object, report.failures.map(\.description))
+            lines += problems.update(.sockets, report.socketProblems)
             lines += problems.update(.leftover, report.leftovers.map(\.description))
             lines += problems.update(.service, report.issues.map(\.description))
         }

@@ -24,6 +24,7 @@ package struct DaemonConfiguration: Sendable, Equatable {
     package var iptables = IPTables()
     package var ipvs = IPVS()
     package var nftables = NFTables()
+    package var socketLB = SocketLB()
     package var conntrack = Conntrack()
     package var health = Server(defaultPort: 10256)
     package var metrics = Server(defaultPort: 10249)
@@ -107,6 +108,7 @@ extension ConfigurationField {
             DaemonConfiguration.IPTables.section,
             DaemonConfiguration.IPVS.section,
             DaemonConfiguration.NFTables.section,
+            DaemonConfiguration.SocketLB.section,
             DaemonConfiguration.Conntrack.section,
             DaemonConfiguration.Server.health,
             DaemonConfiguration.Server.metrics,

@@ -1,4 +1,5 @@
 import Addressing
+import CSocketLB
 package import DataplaneModel
 import Glibc
 import HostFacts
@@ -17,6 +18,20 @@ extension SocketStore {
             }
         }
         return found.map { String($0.dropFirst(directory.count + 1)) }.sorted()
+    }
+
+    /// Whether what is pinned below a directory is of another network namespace than the calling thread's, and
+    /// so another daemon's. False if that does not show.
+    ///
+    /// - Throws: the kernel's refusal of a read.
+    package static func isForeign(directory: String) throws(DataplaneError) -> Bool {
+        let own = try NodeNamespace.cookie()
+        for family in IPFamily.allCases {
+            let pins = PinDirectory(directory, family)
+            guard let maps = try SocketMaps.pinned(pins.pin, family) else { continue }
+            if try maps.settings().node_namespace != own { return true }
+        }
+        return false
     }
 
     /// Detaches the programs of both families and removes everything that is pinned; none is left to wait

@@ -16,14 +16,7 @@ extension SocketStore {
         let id = try Cgroup.id(of: place.cgroup)
         let present = try attachment().links.filter { $0.value.cgroup == id }
         use.attached = present.keys.map(\.callName).sorted()
-        for name in SocketMapName.contents {
-            guard let map = maps?[name] else { continue }
-            let entries = min(counts[name, default: 0], map.capacity)
-            use.maps.append(
-                SocketUse.Map(name: name.rawValue, entries: entries, capacity: map.capacity)
-            )
-        }
-        use.maps.sort { $0.name < $1.name }
+        use.maps = mapUse
         let own = try ownPrograms()
         let calls = Dictionary(grouping: SocketHook.all(family, place.transports)) { $0.callName }
         for (name, hooks) in calls {
@@ -35,6 +28,16 @@ extension SocketStore {
         }
         use.foreign.sort()
         return use
+    }
+
+    /// How full maps are after an `observe` or `apply`, sorted by name; asks the kernel nothing.
+    package var mapUse: [SocketUse.Map] {
+        SocketMapName.contents.compactMap { name in
+            guard let map = maps?[name] else { return nil }
+            let entries = min(counts[name, default: 0], map.capacity)
+            return SocketUse.Map(name: name.rawValue, entries: entries, capacity: map.capacity)
+        }
+        .sorted { $0.name < $1.name }
     }
 
     /// The identifiers of Fairlead's programs of both families.

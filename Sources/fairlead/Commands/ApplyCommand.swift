@@ -55,6 +55,7 @@ struct ApplyCommand: ParsableCommand {
             }
         }
         for failure in results.flatMap(\.failures) { complain(failure) }
+        for problem in report.socketProblems { complain("socket level: \(problem)") }
         for failure in report.errors {
             complain("\(failure.family.rawValue): \(failure.error.advice)")
         }
@@ -85,7 +86,8 @@ extension ApplyCommand.Result {
     fileprivate init(_ outcome: PassReport.FamilyOutcome) {
         family = outcome.family.rawValue
         services = outcome.counts.services
-        operations = outcome.report?.apply.operations ?? 0
+        operations = [outcome.report, outcome.sockets?.report].compactMap(\.self)
+            .reduce(0) { $0 + $1.apply.operations }
         failures = outcome.failures.map { "\($0.consequence.map { "\($0): " } ?? "")\($0.error)" }
         if let leftovers = outcome.leftovers { failures.append("\(leftovers)") }
     }

@@ -7,6 +7,7 @@ import IPVS
 import InstalledModes
 import KubeProxyRemoval
 import ProxyModes
+import SocketLB
 
 struct CleanupCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
@@ -41,6 +42,7 @@ struct CleanupCommand: ParsableCommand {
         let failures = try withAdvice {
             let kernel = try Kernel(configuration)
             var failures: [DataplaneError] = []
+            if !kubeProxy { failures += removeSockets(configuration) }
             for family in configuration.families ?? IPFamily.allCases {
                 failures += try kubeProxy ? removeKubeProxy(family, kernel) : remove(family, kernel)
             }
@@ -68,6 +70,18 @@ struct CleanupCommand: ParsableCommand {
             ? "no objects of Fairlead" : "\(report.operations) objects removed"
         print("\(family.rawValue): \(done)")
         return report.failures
+    }
+
+    /// The rules serve until they go, too.
+    private func removeSockets(_ configuration: DaemonConfiguration) -> [DataplaneError] {
+        do throws(DataplaneError) {
+            let directory = configuration.socketLB.bpfDirectory
+            let count = try SocketStore.removeAll(directory: directory)
+            if count > 0 { print("socket level: \(count) objects removed") }
+            return []
+        } catch {
+            return [error]
+        }
     }
 
     private func removeKubeProxy(_ family: IPFamily, _ kernel: Kernel) throws -> [DataplaneError] {

@@ -17,8 +17,9 @@ struct PlanCommand: ParsableCommand {
         abstract: "Show what would be programmed, and change nothing.",
         discussion: """
             Prints the plan in the format of the mode's own tools: iptables-save, nft, or in mode \
-            ipvs also ipset save and ipvsadm -Sn. Each family starts with a comment. Needs neither \
-            a configuration file nor root; --diff needs root, as it reads the kernel.
+            ipvs also ipset save and ipvsadm -Sn; below it the socket level's, if socketLB is on. Each \
+            family starts with a comment. Needs neither a configuration file nor root; --diff needs \
+            root, as it reads the kernel.
             """
     )
 
@@ -55,50 +56,88 @@ struct PlanCommand: ParsableCommand {
             let plans = PlannedFamily.all(mode, configuration, sources.update, facts: facts)
             line.clear()
             for plan in plans { plan.complainAboutIssues() }
-            try show(plans)
+            try show(plans, PlannedSockets.all(configuration, sources.update, facts: facts))
             return
         }
-        let changes = try withAdvice {
+        let (changes, sockets) = try changes(mode, configuration, sources, line)
+        try show(mode, changes, sockets)
+        let changesAny =
+            changes.contains { !$0.1.isEmpty } || sockets.contains { !$0.1.isEmpty }
+        if exitCode, changesAny { throw ExitCode(2) }
+    }
+
+    /// What would change in the kernel, of rules and of the socket level.
+    private func changes<Mode: InstalledMode>(
+        _ mode: Mode.Type,
+        _ configuration: DaemonConfiguration,
+        _ sources: LoadedSources,
+        _ line: ProgressLine
+    ) throws -> (rules: [(IPFamily, Mode.ModePlanner.Diff)], sockets: [(IPFamily, SocketDiff)]) {
+        try withAdvice {
             let kernel = try Kernel(configuration)
             let facts = sources.facts()
             var planned = configuration
             planned.families = try kernel.families()
-            return try PlannedFamily.all(mode, planned, sources.update, facts: facts).map { plan in
+            let rules = try PlannedFamily.all(mode, planned, sources.update, facts: facts).map {
+                plan in
                 line.clear()
                 plan.complainAboutIssues()
                 line.show("reading the kernel's \(plan.family.rawValue) rules")
                 defer { line.clear() }
                 return (plan.family, try plan.diff(kernel))
             }
+            let sockets = try PlannedSockets.all(planned, sources.update, facts: facts).map {
+                ($0.family, try $0.diff(planned))
+            }
+            return (rules, sockets)
         }
-        try show(mode, changes)
-        if exitCode, changes.contains(where: { !$0.1.isEmpty }) { throw ExitCode(2) }
     }
 
-    private func show<Mode: PlannedMode>(_ plans: [PlannedFamily<Mode>]) throws {
+    private func show<Mode: PlannedMode>(
+        _ plans: [PlannedFamily<Mode>],
+        _ sockets: [PlannedSockets]
+    ) throws {
         switch output {
         case .text:
             for plan in plans { print(Mode.plan(plan.planner.plan, plan.family), terminator: "") }
+            for plan in sockets {
+                print(SocketLevel.plan(plan.planner.plan, plan.family), terminator: "")
+            }
         case .json:
-            try OutputFormat.printJSON(
-                plans.map {
-                    AnyEncodable(Mode.Renderer(family: $0.family).document($0.planner.plan))
-                }
-            )
+            let rules = plans.map {
+                AnyEncodable(Mode.Renderer(family: $0.family).document($0.planner.plan))
+            }
+            let level = sockets.map {
+                SocketLevelDocument(SocketDocument($0.planner.plan, family: $0.family))
+            }
+            try OutputFormat.printJSON(rules + level.map { AnyEncodable($0) })
         }
     }
 
     private func show<Mode: PlannedMode>(
         _ mode: Mode.Type,
-        _ changes: [(IPFamily, Mode.ModePlanner.Diff)]
+        _ changes: [(IPFamily, Mode.ModePlanner.Diff)],
+        _ sockets: [(IPFamily, SocketDiff)]
     ) throws {
         switch output {
         case .text:
             for (family, diff) in changes { print(mode.changes(diff, family), terminator: "") }
+            for (family, diff) in sockets {
+                print(SocketLevel.changes(diff, family), terminator: "")
+            }
         case .json:
-            try OutputFormat.printJSON(
-                changes.map { AnyEncodable(Mode.Renderer(family: $0).document($1)) }
-            )
+            let rules = changes.map { AnyEncodable(Mode.Renderer(family: $0).document($1)) }
+            let level = sockets.map {
+                SocketLevelDocument(SocketDiffDocument($1, family: $0))
+            }
+            try OutputFormat.printJSON(rules + level.map { AnyEncodable($0) })
         }
     }
+}
+
+/// The socket level of a family among the documents of the modes: `{"socketLevel": {…}}`.
+private struct SocketLevelDocument<Content: Encodable>: Encodable {
+    var socketLevel: Content
+
+    init(_ content: Content) { socketLevel = content }
 }

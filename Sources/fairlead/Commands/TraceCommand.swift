@@ -9,7 +9,9 @@ import PacketTracing
 import Planning
 import ProxyModes
 import Running
+import ServiceModel
 import ServiceSources
+import SocketLB
 
 struct TraceCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
@@ -119,6 +121,7 @@ struct TraceCommand: ParsableCommand {
         let state: Mode.ModePlanner.State
         var planner: Mode.ModePlanner?
         var facts: NodeFacts
+        var update: SnapshotUpdate?
         if kernel {
             let kernel = try Kernel(configuration)
             state = try mode.store(family, kernel).observe().state
@@ -130,11 +133,37 @@ struct TraceCommand: ParsableCommand {
             facts.standIn(locals)
             let settings = PlannerSettings(configuration, facts: facts)
             let plan = PlannedFamily(mode, family, settings, sources.update)
+            update = sources.update
             planner = plan.planner
             state = plan.planner.plan
         }
         let network = NodeNetwork(localAddresses: Set(facts.localAddresses))
-        return mode.tracer(state, network: network, planner: planner)
+        let rules = mode.tracer(state, network: network, planner: planner)
+        guard let sockets = try sockets(configuration, family, update, facts) else { return rules }
+        return SocketLevel.tracer(
+            sockets,
+            rules: rules,
+            network: network,
+            settings: PlannerSettings(configuration, facts: facts),
+            pods: configuration.socketLB.scope == .all
+        )
+    }
+
+    /// The socket level in the kernel or as planned; nil while it is off, and where no program is attached
+    /// that would look it up.
+    private func sockets(
+        _ configuration: DaemonConfiguration,
+        _ family: IPFamily,
+        _ update: SnapshotUpdate?,
+        _ facts: NodeFacts
+    ) throws -> SocketState? {
+        guard configuration.socketLB.scope != .off else { return nil }
+        guard let update else {
+            let place = try SocketPlace(configuration.socketLB)
+            let state = try SocketStore(family: family, place: place).observe().state
+            return state.isAttached ? state : nil
+        }
+        return PlannedSockets.all(configuration, update, facts: facts).first?.planner.plan
     }
 }
 

@@ -71,10 +71,13 @@ struct VerifyCommand: ParsableCommand {
         var planned = configuration
         planned.families = try kernel.families()
         let plans = PlannedFamily.all(mode, planned, sources.update, facts: sources.facts())
-        return try plans.flatMap { plan in
+        let rules = try plans.flatMap { plan in
             let differences = try plan.differences(kernel)
             let leftovers = try OtherModes(plan.family, kernel).find()
             return (differences + leftovers).map { (plan.family, $0) }
         }
+        let level = PlannedSockets.all(planned, sources.update, facts: sources.facts())
+        return rules
+            + (try level.flatMap { plan in try plan.differences(planned).map { (plan.family, $0) } })
     }
 }

@@ -20,6 +20,7 @@ struct FairleadMetrics: Sendable {
     let sourceLag: MetricHistogram
     let held: MetricValues
     let clusterEvents: MetricValues
+    let sockets: SocketMetrics
     let build: MetricValues
 
     init(_ registry: MetricRegistry) {
@@ -81,6 +82,7 @@ struct FairleadMetrics: Sendable {
             "Services kept by the removal guard although their source no longer has them."
         )
         clusterEvents = counter("cluster_events_total", "Kubernetes Events, by outcome.", "result")
+        sockets = SocketMetrics(registry)
         build = gauge(
             "build_info",
             "Always 1; the labels give version and mode.",
@@ -93,6 +95,7 @@ struct FairleadMetrics: Sendable {
     func passed(_ pass: PassReport) {
         passes.add(1, pass.kind.label, pass.succeeded ? "ok" : "failed")
         passOperations.observe(Double(pass.operations), pass.kind.label)
+        sockets.passed(pass)
         for outcome in pass.families {
             guard let report = outcome.report else { continue }
             let family = outcome.family.rawValue

@@ -18,6 +18,7 @@ extension DaemonStatus {
                 "\(family.services) Services, \(family.ports) ports, \(family.endpoints) endpoints"
             lines.append(Self.line(family.family, what))
         }
+        for level in socketLevel { lines += Self.lines(level) }
         lines.append(Self.line("last pass", lastPass.map(Self.words) ?? "none yet"))
         lines.append(Self.line("passes", "\(passes), \(failedPasses) failed"))
         let drift =
@@ -81,6 +82,16 @@ extension DaemonStatus {
             lines.append("  and \(panics.count - shownIssues) more")
         }
         return lines
+    }
+
+    private static func lines(_ level: Sockets) -> [String] {
+        let attached =
+            level.attached.isEmpty ? "NOTHING ATTACHED" : level.attached.joined(separator: " ")
+        let maps = level.maps.map { "\($0.name) \($0.entries) of \($0.capacity)" }
+        return [
+            line("sockets", "\(level.family), \(level.scope): \(attached) at \(level.cgroup)"),
+            "  \(maps.isEmpty ? "no maps" : maps.joined(separator: ", "))",
+        ] + level.foreign.map { "  also there: \($0)" }
     }
 
     private static func words(_ pass: Pass) -> String {

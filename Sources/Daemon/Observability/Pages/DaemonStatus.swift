@@ -1,6 +1,7 @@
 import Addressing
 import DaemonConfiguration
 import Dataplane
+import DataplaneModel
 import Glibc
 import HealthChecking
 import KubernetesClient
@@ -78,6 +79,25 @@ package struct DaemonStatus: Codable, Sendable {
         var endpoints: Int
     }
 
+    /// The socket level of one family.
+    struct Sockets: Codable, Sendable {
+        struct Map: Codable, Sendable {
+            var name: String
+            var entries: Int
+            var capacity: Int
+        }
+
+        var family: String
+        /// `node` or `all`.
+        var scope: String
+        var cgroup: String
+        /// The calls that have a program of Fairlead's: `connect4`.
+        var attached: [String]
+        /// Programs of others at the same calls: `connect4: sd_fw (id 12)`.
+        var foreign: [String]
+        var maps: [Map]
+    }
+
     struct Pass: Codable, Sendable {
         var kind: String
         var succeeded: Bool
@@ -104,6 +124,8 @@ package struct DaemonStatus: Codable, Sendable {
     var sources: [Source]
     var healthChecks: HealthChecks?
     var families: [Family]
+    /// Empty while it is off, or not known.
+    var socketLevel: [Sockets]
     /// Nil before the first.
     var lastPass: Pass?
     var passes: Int
@@ -148,6 +170,7 @@ extension DaemonView {
                     endpoints: outcome.counts.endpoints
                 )
             } ?? [],
+            socketLevel: Self.sockets(snapshot),
             lastPass: snapshot.lastPass.map { Self.pass($0, snapshot.lastPassEnded, now) },
             passes: snapshot.passes,
             failedPasses: snapshot.failedPasses,
@@ -173,6 +196,22 @@ extension DaemonView {
                 stale: known?.isStale ?? false,
                 following: name == "cluster"
                     ? snapshot.cluster?.following(at: verdict.now) : nil
+            )
+        }
+    }
+
+    private static func sockets(_ snapshot: DaemonSnapshot) -> [DaemonStatus.Sockets] {
+        (snapshot.lastPass?.families ?? []).compactMap { outcome in
+            guard let use = outcome.sockets?.use else { return nil }
+            return .init(
+                family: outcome.family.rawValue,
+                scope: snapshot.configuration.socketLB.scope.rawValue,
+                cgroup: use.cgroup,
+                attached: use.attached,
+                foreign: use.foreign,
+                maps: use.maps.map {
+                    .init(name: $0.name, entries: $0.entries, capacity: $0.capacity)
+                }
             )
         }
     }

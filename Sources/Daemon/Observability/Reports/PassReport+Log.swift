@@ -15,6 +15,11 @@ extension PassReport {
                 LogLine(.notice, "Removed objects of another mode", ["objects": "\(retired)"])
             )
         }
+        if removedSockets > 0 {
+            lines.append(
+                LogLine(.notice, "Removed the socket level", ["objects": "\(removedSockets)"])
+            )
+        }
         if drift > 0 {
             lines.append(
                 LogLine(

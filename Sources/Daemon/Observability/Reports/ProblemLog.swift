@@ -23,6 +23,10 @@ struct ProblemLog: Sendable {
             begin: "Objects of another mode remain, will retry to remove them",
             end: "Objects of another mode are gone"
         )
+        static let sockets = Kind(
+            begin: "Socket level problem, the rules serve alone meanwhile, will retry",
+            end: "Socket level problem solved"
+        )
         static let service = Kind(begin: "Service problem", end: "Service problem solved")
     }
 

@@ -41,6 +41,9 @@ package final class MetricValues: MetricSource {
         values.withLock { $0[labels] = value }
     }
 
+    /// Removes all values: what they are about is no longer there.
+    package func clear() { values.withLock { $0 = [:] } }
+
     package var family: MetricFamily {
         let copy = values.withLock { $0 }
         let samples = copy.sorted { $0.key.lexicographicallyPrecedes($1.key) }.map { key, value in

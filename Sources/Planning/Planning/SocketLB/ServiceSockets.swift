@@ -1,4 +1,4 @@
-import Addressing
+package import Addressing
 import DataplaneModel
 import ServiceModel
 
@@ -125,7 +125,7 @@ extension ServicePortState {
 extension PlannerSettings {
     /// Where node ports answer clients on this node: as for clients elsewhere, and on the loopback
     /// address, unless that is refused.
-    func socketNodeAddresses(_ family: IPFamily) -> Set<IPAddress> {
+    package func socketNodeAddresses(_ family: IPFamily) -> Set<IPAddress> {
         guard socketLB != nil else { return [] }
         var addresses = Set(nodePortAddresses(family))
         if localhostNodePorts != false { addresses.insert(.localhost(family)) }

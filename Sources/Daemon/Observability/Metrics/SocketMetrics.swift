@@ -1,0 +1,76 @@
+import Addressing
+import Dataplane
+import DataplaneModel
+import Planning
+import Telemetry
+
+/// Metrics of the socket level. Gauges have no samples while it is off.
+struct SocketMetrics: Sendable {
+    let programs: MetricValues
+    let foreign: MetricValues
+    let entries: MetricValues
+    let capacity: MetricValues
+    let operations: MetricValues
+    let failures: MetricValues
+    let drift: MetricValues
+
+    init(_ registry: MetricRegistry) {
+        let family = "ip_family"
+        func counter(_ name: String, _ help: String, _ labels: String...) -> MetricValues {
+            registry.counter("fairlead_socket_\(name)", help, labels: labels)
+        }
+        func gauge(_ name: String, _ help: String, _ labels: String...) -> MetricValues {
+            registry.gauge("fairlead_socket_\(name)", help, labels: labels)
+        }
+        programs = gauge("programs_attached", "Fairlead's socket programs in the cgroup.", family)
+        foreign = gauge(
+            "foreign_programs",
+            "Programs of others at the same calls of the same cgroup.",
+            family
+        )
+        entries = gauge("map_entries", "Entries of a map of the socket level.", "map", family)
+        capacity = gauge("map_capacity", "Entries that it has room for.", "map", family)
+        operations = counter(
+            "operations_total",
+            "Objects changed at the socket level.",
+            "object",
+            family
+        )
+        failures = counter(
+            "failures_total",
+            "Passes that could not bring the socket level up to date.",
+            family
+        )
+        drift = counter(
+            "drift_repaired_total",
+            "Objects of the socket level changed by another program and repaired by a pass.",
+            family
+        )
+    }
+
+    /// A pass has ended.
+    func passed(_ pass: PassReport) {
+        if pass.families.allSatisfy({ $0.sockets == nil }) {
+            for gauge in [programs, foreign, entries, capacity] { gauge.clear() }
+        }
+        for outcome in pass.families {
+            if let sockets = outcome.sockets { passed(sockets, outcome.family.rawValue) }
+        }
+    }
+
+    private func passed(_ outcome: PassReport.SocketOutcome, _ family: String) {
+        failures.add(outcome.error == nil && outcome.failures.isEmpty ? 0 : 1, family)
+        if let report = outcome.report {
+            drift.add(Double(report.drift), family)
+            for (object, count) in report.operationsByObject where count > 0 {
+                operations.add(Double(count), object.rawValue, family)
+            }
+        }
+        programs.set(Double(outcome.use?.attached.count ?? 0), family)
+        foreign.set(Double(outcome.use?.foreign.count ?? 0), family)
+        for map in outcome.use?.maps ?? [] {
+            entries.set(Double(map.entries), map.name, family)
+            capacity.set(Double(map.capacity), map.name, family)
+        }
+    }
+}

@@ -1,0 +1,138 @@
+import Foundation
+import Glibc
+import NamespaceLab
+
+/// A cgroup and a bpf file system of the test's own, for the socket level of a `DaemonFixture`.
+final class SocketLevelFixture {
+    let cgroup: String
+    let directory: String
+    private let mount: String
+
+    init() throws {
+        guard let root = Self.unifiedHierarchy else { throw LabError("no cgroup v2") }
+        cgroup = "\(root)/fairlead-life-\(getpid())"
+        mount = FileManager.default.temporaryDirectory.path + "/fairlead-bpf-\(getpid())"
+        directory = "\(mount)/fairlead"
+        try FileManager.default.createDirectory(atPath: cgroup, withIntermediateDirectories: true)
+        try FileManager.default.createDirectory(atPath: mount, withIntermediateDirectories: true)
+        guard Glibc.mount("bpf", mount, "bpf", 0, "mode=0700") == 0 else {
+            throw LabError("mount \(mount): errno \(errno)")
+        }
+    }
+
+    deinit {
+        umount2(mount, Int32(MNT_DETACH))
+        rmdir(mount)
+        rmdir(cgroup)
+    }
+
+    private static let unifiedHierarchy: String? = {
+        let mounts = (try? String(contentsOfFile: "/proc/self/mounts", encoding: .utf8)) ?? ""
+        return mounts.split(separator: "\n").map { $0.split(separator: " ") }
+            .first { $0.count > 2 && $0[2] == "cgroup2" }.map { String($0[1]) }
+    }()
+
+    /// Lines of a daemon's configuration.
+    func section(_ scope: String, protocols: String = "[TCP]") -> String {
+        "socketLB: {scope: \(scope), protocols: \(protocols), cgroup: \(cgroup), bpfDirectory: \(directory)}\n"
+    }
+
+    /// Names of what is pinned.
+    var pins: [String] {
+        (FileManager.default.enumerator(atPath: directory)?.compactMap { $0 as? String } ?? [])
+            .filter { $0.split(separator: "/").count == 3 }.sorted()
+    }
+
+    /// A client in a namespace and in the cgroup.
+    func client(in namespace: String) throws -> SocketLevelClient {
+        try SocketLevelClient(cgroup, namespace)
+    }
+}
+
+/// A program that opens connections as it is told.
+final class SocketLevelClient {
+    private let process: LabProcess
+
+    fileprivate init(_ cgroup: String, _ namespace: String) throws {
+        process = try LabProcess(["python3", "-u", "-c", Self.script, cgroup], in: namespace)
+        try process.waitForLine(containing: "ready")
+    }
+
+    deinit { process.closeInput() }
+
+    private func ask(_ command: String) throws -> String {
+        try process.writeLine(command)
+        return try process.readLine(Deadline(in: .seconds(60))) ?? ""
+    }
+
+    /// `pod1 peer 10.96.0.10:80 own 10.180.0.13`: who answers, and the addresses that the socket shows; or the
+    /// error.
+    func connect(_ address: String, _ port: Int) throws -> String {
+        try ask("connect \(address) \(port)")
+    }
+
+    /// Connects again and again until `end`.
+    func loop(_ address: String, _ port: Int) throws { _ = try ask("loop \(address) \(port)") }
+
+    /// Connections of the loop so far.
+    func count() throws -> Int { Int(try ask("count")) ?? -1 }
+
+    /// The number of connections, and the errors.
+    func end() throws -> (done: Int, errors: String) {
+        let words = try ask("end").split(separator: " ", maxSplits: 1).map(String.init)
+        return (Int(words.first ?? "") ?? -1, words.count > 1 ? words[1] : "")
+    }
+
+    private static let script = #"""
+        import errno, os, socket, struct, sys, threading
+
+        with open(sys.argv[1] + "/cgroup.procs", "w") as procs:
+            procs.write(str(os.getpid()))
+
+        def name(address):
+            return f"[{address[0]}]:{address[1]}" if ":" in address[0] else f"{address[0]}:{address[1]}"
+
+        def connect(ip, port):
+            kind = socket.AF_INET6 if ":" in ip else socket.AF_INET
+            with socket.socket(kind, socket.SOCK_STREAM) as client:
+                client.settimeout(10)
+                client.connect((ip, int(port)))
+                peer, own = client.getpeername(), client.getsockname()
+                server = client.recv(200).decode().split()[0]
+                client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+                return f"{server} peer {name(peer)} own {own[0]}"
+
+        state = {"runs": False}
+
+        def body(ip, port):
+            while state["runs"]:
+                try:
+                    connect(ip, port)
+                    state["done"] += 1
+                except OSError as error:
+                    state["errors"].append(errno.errorcode.get(error.errno, str(error)))
+
+        def loop(ip, port):
+            state.update(runs=True, done=0, errors=[])
+            state["thread"] = threading.Thread(target=body, args=(ip, port), daemon=True)
+            state["thread"].start()
+            return "looping"
+
+        def count():
+            return str(state["done"])
+
+        def end():
+            state["runs"] = False
+            state["thread"].join()
+            return f"{state['done']} {' '.join(state['errors'])}".strip()
+
+        commands = {"connect": connect, "loop": loop, "count": count, "end": end}
+        print("ready")
+        for line in sys.stdin:
+            command, *words = line.split()
+            try:
+                print(commands[command](*words))
+            except (OSError, IndexError) as error:
+                print(errno.errorcode.get(getattr(error, "errno", None), str(error)))
+        """#
+}

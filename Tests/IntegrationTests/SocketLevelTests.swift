@@ -1,0 +1,148 @@
+import Addressing
+import Foundation
+import Glibc
+import NamespaceLab
+import Testing
+
+extension KernelSuites {
+    /// The daemon's socket level, for processes in a cgroup of the test's own.
+    @Suite("Socket level")
+    struct SocketLevelTests {
+        private let level: SocketLevelFixture
+
+        init() throws { level = try SocketLevelFixture() }
+
+        private func fixture(_ scope: String, mode: String = "nftables") throws -> DaemonFixture {
+            let fixture = try DaemonFixture(mode: mode, extra: level.section(scope))
+            try fixture.write(LifeScript.web(1))
+            try fixture.start()
+            try fixture.waitUntilApplied()
+            return fixture
+        }
+
+        /// Writes the configuration with another scope and has it read.
+        private func reload(_ fixture: DaemonFixture, from old: String, to new: String) throws {
+            let text = try String(contentsOfFile: fixture.configuration, encoding: .utf8)
+            try text.replacing("scope: \(old)", with: "scope: \(new)")
+                .write(toFile: fixture.configuration, atomically: true, encoding: .utf8)
+            fixture.daemon?.signal(SIGHUP)
+        }
+
+        /// Connections of that client that were translated in the node's packet rules.
+        private func isTracked(_ fixture: DaemonFixture) throws -> Bool {
+            try fixture.run(["conntrack", "-L", "-p", "tcp", "--orig-dst", LifeScript.vip])
+                .contains("dst=\(LifeScript.vip)")
+        }
+
+        @Test(
+            "A connection goes to the endpoint untranslated, and the socket shows the Service",
+            arguments: ["iptables", "nftables"]
+        )
+        func connects(mode: String) throws {
+            let fixture = try fixture("all", mode: mode)
+            let client = try level.client(in: fixture.lab.pod(3))
+            let answer = try client.connect(LifeScript.vip, 80)
+            #expect(
+                answer
+                    == "pod1 peer \(LifeScript.vip):80 own \(LabAddresses.pod(3, .ipv4))"
+            )
+            #expect(try !isTracked(fixture))
+            // Outside the cgroup the rules serve.
+            #expect(try LifeScript.answers(fixture, count: 1) == ["pod1"])
+            #expect(try isTracked(fixture))
+            try fixture.write(LifeScript.web(2))
+            try fixture.waitUntilApplied()
+            #expect(try client.connect(LifeScript.vip, 80).hasPrefix("pod2 "))
+            try fixture.stop()
+            // All stays without the daemon.
+            #expect(try client.connect(LifeScript.vip, 80).hasPrefix("pod2 "))
+            let cleanup = try fixture.fairlead("cleanup")
+            #expect(cleanup.status == 0, "\(cleanup.output)")
+            #expect(cleanup.output.contains("socket level: "), "\(cleanup.output)")
+            #expect(level.pins == [])
+            #expect(access(level.directory, F_OK) != 0)
+        }
+
+        @Test("Switched on, off and on by reload under load, no connection fails")
+        func reloads() throws {
+            let fixture = try fixture("off")
+            #expect(level.pins == [])
+            let client = try level.client(in: fixture.lab.pod(3))
+            try client.loop(LifeScript.vip, 80)
+            for (old, new) in [("off", "all"), ("all", "off"), ("off", "all")] {
+                try reload(fixture, from: old, to: new)
+                try fixture.wait(for: "scope \(new)") { level.pins.isEmpty == (new == "off") }
+                let before = try client.count()
+                try fixture.wait(for: "connections") { try client.count() > before + 100 }
+            }
+            let (done, errors) = try client.end()
+            #expect(errors == "")
+            #expect(done > 300)
+            try fixture.waitUntilApplied()
+            #expect(
+                try client.connect(LifeScript.vip, 80).hasPrefix("pod1 peer \(LifeScript.vip):80")
+            )
+            try fixture.stop()
+        }
+
+        @Test("Killed and started again under load, no connection fails, and changes are taken up")
+        func killed() throws {
+            let fixture = try fixture("all")
+            let client = try level.client(in: fixture.lab.pod(3))
+            try client.loop(LifeScript.vip, 80)
+            try fixture.stop(SIGKILL)
+            let before = try client.count()
+            try fixture.wait(for: "connections") { try client.count() > before + 50 }
+            try fixture.write(LifeScript.web(2))
+            try fixture.start()
+            try fixture.waitUntilApplied()
+            #expect(try client.end().errors == "")
+            #expect(try client.connect(LifeScript.vip, 80).hasPrefix("pod2 "))
+            try fixture.stop()
+        }
+
+        @Test("Programs that another one detached are attached again within a second")
+        func detached() throws {
+            let fixture = try fixture("all")
+            let client = try level.client(in: fixture.lab.pod(3))
+            let pin = "\(level.directory)/ipv4/links/fl_connect4"
+            let began = ContinuousClock.now
+            try LabCommand.run(["bpftool", "link", "detach", "pinned", pin])
+            try fixture.wait(for: "repair") {
+                try LabCommand.run(["bpftool", "cgroup", "show", level.cgroup])
+                    .contains("fl_connect4")
+            }
+            // The fixture's daemon looks five times a second.
+            #expect(ContinuousClock.now - began < .seconds(5))
+            #expect(
+                try client.connect(LifeScript.vip, 80).hasPrefix("pod1 peer \(LifeScript.vip):80")
+            )
+            #expect(try !isTracked(fixture))
+            try fixture.wait(for: "drift in the metrics") {
+                try fixture.metric("fairlead_socket_drift_repaired_total") > 0
+            }
+            try fixture.stop()
+        }
+
+        @Test("Where programs cannot be pinned the rules serve, and status says why")
+        func unusable() throws {
+            let other = try DaemonFixture(
+                mode: "nftables",
+                extra: level.section("all")
+                    .replacing(level.directory, with: "/tmp/no-bpf-file-system/fairlead")
+            )
+            defer { try? FileManager.default.removeItem(atPath: "/tmp/no-bpf-file-system") }
+            try other.write(LifeScript.web(1))
+            try other.start()
+            let words = "not on a bpf file system; mount -t bpf bpf /sys/fs/bpf"
+            try other.wait(for: "words in the log") { other.log.contains(words) }
+            try other.wait(for: "answers") {
+                (try? LifeScript.answers(other, count: 1)) == ["pod1"]
+            }
+            let status = try other.fairlead("status")
+            #expect(status.output.contains("socket level: IPv4: "), "\(status.output)")
+            #expect(status.output.contains(words), "\(status.output)")
+            try other.stop()
+        }
+    }
+}
