@@ -175,6 +175,45 @@ struct DaemonConfigurationTests {
         #expect(error?.description.contains(reason) == true, "\(String(describing: error))")
     }
 
+    @Test(
+        "The socket level's words are checked, each with file and line",
+        arguments: [
+            (
+                "scope: some",
+                "fairlead.yaml:2: socketLB.scope: \"some\" is not one of off, node, all"
+            ),
+            (
+                "protocols: [TCP,\n    SCTP]",
+                "fairlead.yaml:3: socketLB.protocols[1]: \"SCTP\" is not one of TCP, UDP"
+            ),
+            (
+                "protocols: []",
+                "fairlead.yaml:2: socketLB.protocols: must name a protocol; scope: off switches it off"
+            ),
+            (
+                "cgroup: unified",
+                "fairlead.yaml:2: socketLB.cgroup: \"unified\" is not an absolute path"
+            ),
+        ]
+    )
+    func socketLevel(_ text: String, _ reason: String) throws {
+        let error = #expect(throws: ConfigurationError.self) {
+            try decode("socketLB:\n  \(text)")
+        }
+        #expect(error?.description == reason)
+    }
+
+    @Test("The socket level is off by default, and its order of protocols does not matter")
+    func socketLevelValues() throws {
+        #expect(DaemonConfiguration().socketLB.scope == .off)
+        let configuration = try decode("socketLB: {scope: node, protocols: [UDP, TCP, UDP]}")
+        #expect(configuration.socketLB.scope == .node)
+        #expect(configuration.socketLB.protocols == [.tcp, .udp])
+        #expect(configuration.socketLB.cgroup == nil)
+        #expect(try decode("socketLB: {scope: off}") == DaemonConfiguration())
+        #expect(try decode(configuration.text()) == configuration)
+    }
+
     @Test("What no mode can do on loopback addresses is said in one line, if it was asked for")
     func localhostLimit() throws {
         func limit(_ mode: String, _ nodePorts: String, _ families: [IPFamily]) throws -> String? {

@@ -29,8 +29,8 @@ extension DaemonConfiguration {
             fields: [
                 .live("scope", \.socketLB.scope, .choice).about(
                     """
-                    off, node (processes in the node's own network namespace) or all (pods too). Needs CAP_BPF and
-                    CAP_NET_ADMIN. off removes the programs; the rules go on serving.
+                    off, node (processes in the node's own network namespace) or all (pods too). Needs CAP_BPF,
+                    CAP_PERFMON and CAP_NET_ADMIN. off removes the programs; the rules go on serving.
                     """
                 ),
                 .live("protocols", \.socketLB.protocols, .socketProtocols)

@@ -54,7 +54,8 @@ extension DaemonConfiguration {
                     || family == .ipv4 && nodePorts.localhost == true
                         && nodePorts.addresses.acceptsAll(family) && support != .unlessRefused)
         }
-        guard nodePorts.localhost != false else { return nil }
+        // The socket level serves both, in every mode.
+        guard nodePorts.localhost != false, socketLB.scope == .off else { return nil }
         let unserved = asked.filter { $0 == .ipv6 || support == .never }
             .map { $0 == .ipv4 ? "127.0.0.1" : "::1" }
         guard !unserved.isEmpty else { return nil }

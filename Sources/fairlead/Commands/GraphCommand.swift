@@ -105,7 +105,8 @@ struct GraphCommand: ParsableCommand {
             plans.map(\.desired),
             snapshot: sources.update.snapshot,
             names: names,
-            mode: mode.mode.rawValue,
+            mode: mode.mode.rawValue
+                + (configuration.socketLB.scope == .off ? "" : " with socket level"),
             issues: plans.flatMap(\.planner.issues)
         ) { mode.spreading($0, settings) }
     }

@@ -64,7 +64,7 @@ import HostFacts
 
     /// Makes the maps and loads the programs; the kernel checks them.
     ///
-    /// - Throws: `.notPermitted` without CAP_BPF and CAP_NET_ADMIN; with what the kernel's verifier last said if
+    /// - Throws: `.notPermitted` without CAP_BPF, CAP_PERFMON and CAP_NET_ADMIN; with what the kernel's verifier last said if
     ///   it refuses a program.
     func load(_ hooks: [SocketHook]) throws(DataplaneError) {
         let names = Set(hooks.map(\.program))
@@ -116,7 +116,7 @@ extension DataplaneError {
         case EPERM, EACCES:
             return error.explained(
                 as: .notPermitted,
-                "not permitted; CAP_BPF and CAP_NET_ADMIN are needed (before Linux 5.11 also CAP_SYS_RESOURCE)"
+                "not permitted; CAP_BPF, CAP_PERFMON and CAP_NET_ADMIN are needed (before Linux 5.11 also CAP_SYS_RESOURCE)"
             )
         case ENOSYS, EINVAL, EOPNOTSUPP:
             return error.explained(
