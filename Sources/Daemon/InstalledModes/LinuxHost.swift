@@ -63,8 +63,10 @@ private final class LinuxHost: DataplaneHost {
     }
 
     func shortcomings(_ families: [IPFamily]) -> [String] {
-        configuration.chosenMode.installed.capabilities(families, configuration)
-            .filter { $0.level > .good }.map { "\($0.subject): \($0.detail)" }
+        let findings =
+            configuration.chosenMode.installed.capabilities(families, configuration)
+            + KernelCapabilities.socketLevel(families, configuration.socketLB)
+        return findings.filter { $0.level > .good }.map { "\($0.subject): \($0.detail)" }
     }
 
     func prepare(_ configuration: DaemonConfiguration) -> [String] {

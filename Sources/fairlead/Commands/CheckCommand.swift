@@ -159,6 +159,7 @@ struct CheckCommand: ParsableCommand {
         let limit = configuration.localhostLimit(families)
         return configuration.chosenMode.installed.capabilities(families, configuration)
             + [limit.map { .init(.note, "node ports", $0) }].compactMap(\.self)
+            + KernelCapabilities.socketLevel(families, configuration.socketLB)
             + KernelCapabilities.interceptions(
                 families,
                 nodePorts,

@@ -7,7 +7,7 @@ import SystemPackage
 
 /// A directory of the unified hierarchy.
 enum Cgroup {
-    private static let magic = 0x6367_7270
+    static let magic = 0x6367_7270
 
     static func open(_ path: String) throws(DataplaneError) -> OwnedDescriptor {
         try OwnedDescriptor.open(path, options: .directory)
@@ -40,7 +40,7 @@ enum FileSystem {
 
 /// The directory that all is pinned in.
 enum PinFolder {
-    private static let magic = 0xcafe_4a11
+    static let magic = 0xcafe_4a11
 
     /// Makes a directory on a bpf file system.
     ///

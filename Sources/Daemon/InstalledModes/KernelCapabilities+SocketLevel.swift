@@ -1,0 +1,94 @@
+package import Addressing
+package import DaemonConfiguration
+import DataplaneModel
+package import HostChecks
+import SocketLB
+
+extension KernelCapabilities {
+    /// What the host has and lacks for the socket level; nothing while it is off. For a thread in the node's
+    /// network namespace. Changes nothing.
+    package static func socketLevel(
+        _ families: [IPFamily],
+        _ configuration: DaemonConfiguration.SocketLB
+    ) -> [Finding] {
+        guard configuration.scope != .off else { return [] }
+        return [cgroup(configuration), fileSystem(configuration)]
+            + families.map { programs($0, configuration) } + [refusals]
+            + foreign(families, configuration)
+    }
+
+    private static let subject = "socket level"
+
+    private static func cgroup(_ configuration: DaemonConfiguration.SocketLB) -> Finding {
+        do throws(DataplaneError) {
+            let place = try SocketPlace(configuration)
+            guard try SocketFeatures.isCgroup(place.cgroup) else {
+                let words = "\(place.cgroup) is no directory of cgroup v2"
+                return Finding(.failure, subject, words)
+            }
+            if configuration.cgroup == nil, !UnifiedHierarchy.isRoot(place.cgroup) {
+                return Finding(
+                    .note,
+                    subject,
+                    "\(place.cgroup) is this container's part of the hierarchy: only its own processes are served; mount the host's /sys/fs/cgroup, and name it in socketLB.cgroup"
+                )
+            }
+            return Finding(.good, subject, "cgroup v2 at \(place.cgroup)")
+        } catch {
+            return Finding(.failure, subject, "\(error)")
+        }
+    }
+
+    private static func fileSystem(_ configuration: DaemonConfiguration.SocketLB) -> Finding {
+        let directory = configuration.bpfDirectory
+        do throws(DataplaneError) {
+            if try SocketFeatures.isOnBPFFileSystem(directory) {
+                return Finding(.good, subject, "bpf file system at \(directory)")
+            }
+            return Finding(
+                .failure,
+                subject,
+                "\(directory) is not on a bpf file system; to mount one, run: mount -t bpf bpf /sys/fs/bpf"
+            )
+        } catch {
+            return Finding(.failure, subject, "\(error)")
+        }
+    }
+
+    private static func programs(
+        _ family: IPFamily,
+        _ configuration: DaemonConfiguration.SocketLB
+    ) -> Finding {
+        let subject = "\(family.rawValue) socket programs"
+        do throws(DataplaneError) {
+            try SocketFeatures.checkPrograms(family, configuration.protocols)
+            return Finding(.good, subject, "the kernel accepts them")
+        } catch {
+            return Finding(.failure, subject, "\(error)")
+        }
+    }
+
+    private static var refusals: Finding {
+        SocketFeatures.canRefuse
+            ? Finding(.good, subject, "connect() fails at once without endpoints")
+            : Finding(
+                .note,
+                subject,
+                "before Linux 5.18 connect() cannot be refused: without endpoints the rules decide"
+            )
+    }
+
+    /// Programs of others run before or after ours, and see or change the same addresses.
+    private static func foreign(
+        _ families: [IPFamily],
+        _ configuration: DaemonConfiguration.SocketLB
+    ) -> [Finding] {
+        guard let place = try? SocketPlace(configuration) else { return [] }
+        let found = families.flatMap { family in
+            (try? SocketStore(family: family, place: place).use())?.foreign ?? []
+        }
+        return Set(found).sorted().map {
+            Finding(.note, subject, "another program is attached at \(place.cgroup): \($0)")
+        }
+    }
+}
