@@ -63,7 +63,9 @@ struct SocketLevelTests {
         DataplaneError(kind: kind, operation: "test", subject: "map", errno: 1, message: "no")
     }
 
-    @Test("A new Service has its rules first; endpoints and Services that go leave the sockets first")
+    @Test(
+        "A new Service has its rules first; endpoints and Services that go leave the sockets first"
+    )
     func order() async throws {
         let dataplane = try await dataplane()
         _ = await dataplane.pass(try services([2]), .full)
@@ -170,9 +172,9 @@ struct SocketLevelTests {
     func resync() async throws {
         let dataplane = try await dataplane()
         _ = await dataplane.pass(try services([1]), .full)
-        for expected in [(2, 1), (2, 2), (3, 2)] {
+        for expected in [[2, 1], [2, 2], [3, 2]] {
             _ = await dataplane.pass(nothing, .resync)
-            let read = kernel.with { ($0.ruleObservations, $0.observations) }
+            let read = kernel.with { [$0.ruleObservations, $0.observations] }
             #expect(read == expected)
         }
     }
@@ -193,7 +195,7 @@ struct SocketLevelTests {
         #expect(off.removedSockets == 1)
         #expect(off.families[0].sockets == nil)
         #expect(off.outcome == .succeeded)
-        #expect(await dataplane.completeAnnouncements == [])
+        #expect(await dataplane.completeAnnouncements?.isEmpty == true)
         _ = await dataplane.reconfigure(configuration(.node))
         let on = await dataplane.pass(try services([1]), .full)
         #expect(on.outcome == .succeeded)
@@ -204,9 +206,10 @@ struct SocketLevelTests {
     func remains() async throws {
         kernel.with { kernel in
             let port = PortNumber(80)
-            kernel.level.frontends = port.map {
-                [SocketFrontend(address: nil, port: $0, transport: .tcp): .leave]
-            } ?? [:]
+            kernel.level.frontends =
+                port.map {
+                    [SocketFrontend(address: nil, port: $0, transport: .tcp): .leave]
+                } ?? [:]
         }
         let dataplane = try await dataplane(.off)
         #expect(await dataplane.pass(try services([1]), .full).removedSockets == 1)

@@ -126,12 +126,14 @@ extension KernelSuites {
 
         @Test("Where programs cannot be pinned the rules serve, and status says why")
         func unusable() throws {
+            let plain =
+                FileManager.default.temporaryDirectory.path + "/fairlead-plain-\(getpid())"
+            defer { try? FileManager.default.removeItem(atPath: plain) }
             let other = try DaemonFixture(
                 mode: "nftables",
                 extra: level.section("all")
-                    .replacing(level.directory, with: "/tmp/no-bpf-file-system/fairlead")
+                    .replacing(level.directory, with: plain)
             )
-            defer { try? FileManager.default.removeItem(atPath: "/tmp/no-bpf-file-system") }
             try other.write(LifeScript.web(1))
             try other.start()
             let words = "not on a bpf file system; mount -t bpf bpf /sys/fs/bpf"

@@ -51,7 +51,7 @@ struct TurnObserverTests {
             log.update(.service, ["y"]).map(\.metadata) == [["problem": "y"], ["problem": "x"]]
         )
         for kind in [
-            ProblemLog.Kind.cluster, .state, .health, .object, .leftover,
+            ProblemLog.Kind.cluster, .state, .health, .object, .leftover, .sockets,
         ] {
             #expect(log.update(kind, ["z"]).map(\.level) == [.warning])
             #expect(log.update(kind, []).map(\.level) == [.notice])
