@@ -168,7 +168,7 @@ extension SocketStore {
     ) throws(DataplaneError) -> SocketMaps {
         var kept = SocketMaps()
         let present = maps
-        for name in [SocketMapName.affinity, .settings, .peers, .flows] {
+        for name in [SocketMapName.affinity, .settings, .peers, .flows, .overflows] {
             guard let map = present?[name], try object.accepts(map, as: name) else { continue }
             let isTooSmall = name == .affinity && state.hasAffinity && map.capacity < sizes.clients
             if !isTooSmall { kept[name] = map }

@@ -1,5 +1,6 @@
 import Addressing
 import CBPF
+import CSocketLB
 package import DataplaneModel
 import Glibc
 import HostFacts
@@ -17,6 +18,7 @@ extension SocketStore {
         let present = try attachment().links.filter { $0.value.cgroup == id }
         use.attached = present.keys.map(\.callName).sorted()
         use.maps = mapUse
+        use.overflows = try maps?.overflows() ?? SocketUse.Overflows()
         let own = try ownPrograms()
         let calls = Dictionary(grouping: SocketHook.all(family, place.transports)) { $0.callName }
         for (name, hooks) in calls {
@@ -67,5 +69,16 @@ extension SocketStore {
             throw .system("bpf(BPF_PROG_QUERY)", place.cgroup, -status)
         }
         return Array(ids.prefix(Int(count)))
+    }
+}
+
+extension SocketMaps {
+    /// Zero where an earlier version's programs count nothing.
+    fileprivate func overflows() throws(DataplaneError) -> SocketUse.Overflows {
+        guard let map = self[.overflows] else { return SocketUse.Overflows() }
+        return SocketUse.Overflows(
+            memory: try map.value(of: LB_SOCKET_MEMORY.rawValue, UInt64()) ?? 0,
+            flows: try map.value(of: LB_SOCKET_FLOWS.rawValue, UInt64()) ?? 0
+        )
     }
 }

@@ -94,3 +94,18 @@ struct lb_affinity {
     struct lb_endpoint endpoint;
     uint32_t reserved;
 };
+
+/* What is remembered of a connected socket, and goes with it. */
+struct lb_peer {
+    struct lb_endpoint frontend;
+    struct lb_endpoint endpoint;
+};
+
+/* Why a program left a frontend to the packet rules that it knows: what there was no room in. */
+enum lb_overflow {
+    /* The socket's memory, for what is remembered of it; `net.core.optmem_max` limits it. */
+    LB_SOCKET_MEMORY = 0,
+    /* The flows of a socket that is not connected. */
+    LB_SOCKET_FLOWS = 1,
+    LB_OVERFLOWS,
+};

@@ -3,17 +3,12 @@
 
 #include "lookup.h"
 
-/* Of a connected socket. */
-struct peer {
-    struct lb_endpoint frontend;
-    struct lb_endpoint endpoint;
-};
-
+/* Of a connected socket. The daemon finds it by sock_diag, to end sockets whose endpoint is gone. */
 struct {
     __uint(type, BPF_MAP_TYPE_SK_STORAGE);
     __uint(map_flags, BPF_F_NO_PREALLOC);
     __type(key, int);
-    __type(value, struct peer);
+    __type(value, struct lb_peer);
 } peers SEC(".maps");
 
 /* Where the datagrams of an unconnected socket go, one flow for each frontend: they keep their endpoint, as
@@ -42,19 +37,33 @@ struct {
     __type(value, struct flows);
 } flows SEC(".maps");
 
+/* How often there was no room. What is remembered is a part of its socket, so that nothing else can be full. */
+struct {
+    __uint(type, BPF_MAP_TYPE_ARRAY);
+    __uint(max_entries, LB_OVERFLOWS);
+    __type(key, uint32_t);
+    __type(value, uint64_t);
+} overflows SEC(".maps");
+
+static __always_inline enum verdict left_for_lack_of(uint32_t room) {
+    uint64_t *count = bpf_map_lookup_elem(&overflows, &room);
+    if (count) __sync_fetch_and_add(count, 1);
+    return LEFT;
+}
+
 static __always_inline enum verdict connecting(struct bpf_sock_addr *ctx, struct lookup *lookup) {
     if (ctx->protocol != IPPROTO_TCP && ctx->protocol != IPPROTO_UDP) return LEFT;
     uint64_t namespace = 0;
     enum verdict verdict = find_group(ctx, lookup, &namespace);
     if (verdict == FOUND) verdict = choose(lookup, namespace);
     if (verdict == FOUND) {
-        struct peer *peer = bpf_sk_storage_get(&peers, ctx->sk, NULL, BPF_SK_STORAGE_GET_F_CREATE);
+        struct lb_peer *peer = bpf_sk_storage_get(&peers, ctx->sk, NULL, BPF_SK_STORAGE_GET_F_CREATE);
         if (peer) {
             peer->frontend = lookup->wanted;
             peer->endpoint = lookup->endpoint;
             return FOUND;
         }
-        verdict = LEFT;
+        verdict = left_for_lack_of(LB_SOCKET_MEMORY);
     }
     /* A socket may connect once more. */
     bpf_sk_storage_delete(&peers, ctx->sk);
@@ -114,7 +123,7 @@ static __always_inline enum verdict sending(struct bpf_sock_addr *ctx, struct lo
     enum verdict verdict = find_group(ctx, lookup, &namespace);
     if (verdict != FOUND) return verdict;
     struct flows *known = bpf_sk_storage_get(&flows, ctx->sk, NULL, BPF_SK_STORAGE_GET_F_CREATE);
-    if (!known) return LEFT;
+    if (!known) return left_for_lack_of(LB_SOCKET_MEMORY);
     struct flow flow = {};
     if (!find_flow(known, &lookup->wanted, &flow) || !is_current(&flow, lookup->group)) {
         if (choose(lookup, namespace) != FOUND) return LEFT;
@@ -122,7 +131,7 @@ static __always_inline enum verdict sending(struct bpf_sock_addr *ctx, struct lo
         flow.endpoint = lookup->endpoint;
         flow.group = lookup->group;
         flow.slot = lookup->slot;
-        if (!keep_flow(known, &flow)) return LEFT;
+        if (!keep_flow(known, &flow)) return left_for_lack_of(LB_SOCKET_FLOWS);
     }
     if (flow.endpoint.port == 0) return LEFT;
     lookup->endpoint = flow.endpoint;
@@ -132,7 +141,7 @@ static __always_inline enum verdict sending(struct bpf_sock_addr *ctx, struct lo
 /* The frontend that stands for a connected socket's peer. */
 static __always_inline bool frontend_of_peer(
     struct bpf_sock_addr *ctx, const struct lb_endpoint *shown, struct lb_endpoint *frontend) {
-    struct peer *peer = bpf_sk_storage_get(&peers, ctx->sk, NULL, 0);
+    struct lb_peer *peer = bpf_sk_storage_get(&peers, ctx->sk, NULL, 0);
     if (!peer || !same(&peer->endpoint, shown)) return false;
     *frontend = peer->frontend;
     return true;

@@ -2,7 +2,8 @@ import CSocketLB
 
 /// The maps of one family; `programs/lookup.h` and `programs/sockets.h` say what is in them.
 enum SocketMapName: String, Sendable, CaseIterable {
-    case frontends, groups, slots, members, addresses, affinity, settings, peers, flows
+    case frontends, groups, slots, members, addresses, affinity, settings, peers, flows,
+        overflows
 
     /// Those that hold the plan.
     static let contents: [SocketMapName] = [.frontends, .groups, .slots, .members, .addresses]
@@ -16,6 +17,7 @@ enum SocketMapName: String, Sendable, CaseIterable {
         case .members: (MemoryLayout<lb_member>.size, MemoryLayout<UInt32>.size)
         case .addresses: (MemoryLayout<lb_address>.size, MemoryLayout<UInt32>.size)
         case .settings: (MemoryLayout<UInt32>.size, MemoryLayout<lb_settings>.size)
+        case .overflows: (MemoryLayout<UInt32>.size, MemoryLayout<UInt64>.size)
         case .affinity, .peers, .flows: nil
         }
     }

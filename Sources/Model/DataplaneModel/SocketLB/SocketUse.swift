@@ -13,12 +13,28 @@ package struct SocketUse: Sendable, Equatable {
         }
     }
 
+    /// What is remembered of a socket is a part of it, and gone with it: no table of all sockets can be full.
+    package struct Overflows: Sendable, Equatable {
+        /// The kernel allows a socket no more memory (`net.core.optmem_max`), or has none.
+        package var memory: UInt64 = 0
+        /// A socket that is not connected sends to more than 16 frontends.
+        package var flows: UInt64 = 0
+
+        package init(memory: UInt64 = 0, flows: UInt64 = 0) {
+            self.memory = memory
+            self.flows = flows
+        }
+    }
+
     /// The path of the cgroup that they are attached to.
     package var cgroup: String
     /// The hooks that have Fairlead's program, sorted: `connect4`.
     package var attached: [String]
     /// By name.
     package var maps: [Map]
+    /// How often a program left a socket to the packet rules because what is remembered of sockets had no room,
+    /// since these maps were made.
+    package var overflows = Overflows()
     /// Programs of others at the same hooks of the same cgroup, sorted: `connect4: sd_fw (id 12)`.
     package var foreign: [String]
 
