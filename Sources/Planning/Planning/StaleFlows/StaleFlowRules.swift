@@ -16,6 +16,9 @@ package struct StaleFlowRules: Sendable {
     /// Frontends by their port: they come before a node port of that number.
     private var frontends: [PortNumber: Set<SocketAddress>] = [:]
 
+    /// Until the first update nobody knows which endpoints there were.
+    private var isNew = true
+
     /// Without Services.
     package init() {}
 
@@ -23,6 +26,7 @@ package struct StaleFlowRules: Sendable {
     /// Services, not with the cluster.
     package mutating func update(_ names: [ServiceName], of desired: DesiredState) -> FlowCheck {
         var touched: Set<FrontendKey> = []
+        var lost: Set<SocketAddress> = []
         for name in names {
             let old = endpoints[name] ?? [:]
             let new = desired.services[name].map(Self.endpoints) ?? [:]
@@ -30,10 +34,15 @@ package struct StaleFlowRules: Sendable {
             endpoints[name] = new.isEmpty ? nil : new
             for key in Set(old.keys).union(new.keys) where old[key] != new[key] {
                 claim(key, by: name, new[key])
-                if Self.losesFlows(old[key], new[key]) { touched.insert(key) }
+                guard Self.losesFlows(old[key], new[key]) else { continue }
+                touched.insert(key)
+                lost.formUnion((old[key] ?? []).subtracting(new[key] ?? []))
             }
         }
-        return check(touched)
+        var check = check(touched)
+        check.lost = isNew ? nil : lost
+        isNew = false
+        return check
     }
 
     /// Endpoints that are only added leave the flows to the others as they are.
