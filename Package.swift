@@ -520,8 +520,8 @@ let package = Package(
             [
                 "Addressing", "ServiceModel", "DataplaneModel", "Planning", "ProxyModes",
                 "HostFacts", "Netlink", "NodeAddresses", "XTables", "IPSets", "NFTables", "IPVS",
-                "Dataplane", "PrintableText", "CIPTables", "KubernetesAPI", "KubernetesClient",
-                "KubernetesTestServer", "SystemCalls", argumentParser, logging,
+                "SocketLB", "Dataplane", "PrintableText", "CIPTables", "KubernetesAPI",
+                "KubernetesClient", "KubernetesTestServer", "SystemCalls", argumentParser, logging,
             ]
         ),
 

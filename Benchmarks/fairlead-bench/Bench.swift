@@ -12,7 +12,8 @@ struct Bench: ParsableCommand {
             NFTablesCommand.self, NFTablesSizeCommand.self, KubernetesCommand.self,
             KubernetesDecodeCommand.self, KubernetesServeCommand.self, KubernetesFollowCommand.self,
             DaemonCommand.self, DaemonSizeCommand.self, SizeCommand.self, ServeCommand.self,
-            ConnectCommand.self,
+            ConnectCommand.self, SocketCommand.self, SocketSizeCommand.self,
+            SocketServeCommand.self, SocketConnectCommand.self,
         ]
     )
 

@@ -7,6 +7,8 @@ import ServiceModel
 struct Workload: Sendable {
     var services: Int
     var endpoints: Int
+    /// Each Service has a port of each.
+    var transports: [TransportProtocol] = [.tcp]
 
     /// `5000x10`.
     init?(_ text: String) {
@@ -50,11 +52,18 @@ struct Workload: Sendable {
         IPAddress(ipv4: 0x0a80_0001 + UInt32(index * endpoints + member))
     }
 
+    /// The only port needs none.
+    private func portName(_ transport: TransportProtocol) -> String {
+        transports.count > 1 ? transport.keyword : ""
+    }
+
     func service(_ index: Int) -> Service {
         Service(
             name: name(index),
             clusterIPs: [clusterIP(index)],
-            ports: [ServicePort(port: Self.port)]
+            ports: transports.map { transport in
+                ServicePort(name: portName(transport), transport: transport, port: Self.port)
+            }
         )
     }
 
@@ -63,7 +72,13 @@ struct Workload: Sendable {
             name: "service-\(index)-1",
             service: name(index),
             family: .ipv4,
-            ports: [EndpointPort(port: Self.targetPort)],
+            ports: transports.map { transport in
+                EndpointPort(
+                    name: portName(transport),
+                    transport: transport,
+                    port: Self.targetPort
+                )
+            },
             endpoints: (0..<members).map { Endpoint(address: endpoint(index, $0)) }
         )
     }
