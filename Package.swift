@@ -434,8 +434,7 @@ let package = Package(
             [
                 "Addressing", "ServiceModel", "DataplaneModel", "Planning", "ProxyModes",
                 "HostFacts", "NodeAddresses", "Conntrack", "XTables", "NFTables", "IPVS",
-                "SocketLB",
-                "HostChecks", "DaemonConfiguration", "Dataplane",
+                "SocketLB", "HostChecks", "DaemonConfiguration", "Dataplane",
             ],
             unsafe + small
         ),

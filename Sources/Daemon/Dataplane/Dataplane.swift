@@ -21,7 +21,7 @@ package actor Dataplane {
     /// Of the same families.
     private var retirements: [Retirement] = []
     /// Deletes UDP flows to endpoints that are gone, after the passes.
-    package nonisolated let conntrackCleaner: ConntrackCleaner
+    package nonisolated let flowCleaner: FlowCleaner
     /// Of the present watch.
     var watchRhythm = WatchRhythm(interval: .zero)
     /// Beside the rules of the families.
@@ -37,7 +37,7 @@ package actor Dataplane {
     ) {
         self.configuration = configuration
         self.host = host
-        conntrackCleaner = ConntrackCleaner(flows)
+        flowCleaner = FlowCleaner(flows)
     }
 
     // MARK: - Host
@@ -256,7 +256,7 @@ package actor Dataplane {
             outcome.report = report
             let cleans = configuration.conntrack.cleanStaleUDP
             if let request = dataplanes[index].takeFlowRequest(cleans: cleans) {
-                conntrackCleaner.request(family, request)
+                flowCleaner.request(family, request)
             }
             if report.apply.operations > 0 { outcome.ruleCounts = dataplanes[index].ruleCounts }
         } catch {

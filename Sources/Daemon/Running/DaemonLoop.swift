@@ -84,11 +84,12 @@ struct DaemonLoop {
             (look.dueWorkError, look.driftError) = (found.dueWorkError, found.driftError)
             look.hasDrifted = found.hasDrifted
             look.addressesChanged = found.addressesChanged
-            look.flowErrors = dataplane.conntrackCleaner.takeProblems()
+            look.flowProblems = dataplane.flowCleaner.takeProblems()
         } else {
             await dataplane.answer()
         }
-        look.flowRuns = dataplane.conntrackCleaner.takeRuns()
+        look.flowRuns = dataplane.flowCleaner.takeRuns()
+        look.endedSockets = dataplane.flowCleaner.takeEndedSockets()
         (look.files, look.cluster) = await feeds.look()
         return look
     }

@@ -1,3 +1,4 @@
+package import Addressing
 package import Dataplane
 package import DataplaneModel
 package import HealthChecking
@@ -102,8 +103,9 @@ package struct Look: Sendable {
     package var hasDrifted = false
     /// The node's addresses changed, and with them the plan.
     package var addressesChanged = false
-    package var flowRuns: [ConntrackCleaner.Run] = []
-    package var flowErrors: [DataplaneError] = []
+    package var flowRuns: [FlowCleaner.Run] = []
+    package var endedSockets: [IPFamily: Int] = [:]
+    package var flowProblems: [FlowCleaner.Problem] = []
     /// Nil where there are no manifests to read.
     package var files: Files?
     /// Nil where no API server is asked.
