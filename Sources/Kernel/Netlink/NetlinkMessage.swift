@@ -111,12 +111,19 @@ public struct NetlinkBytes {
     }
 
     /// The value of an attribute, the first one if there are several; nil if there is none.
+    @inlinable
     public func attribute(_ wanted: some BinaryInteger) -> NetlinkBytes? {
+        firstAttribute(Int32(wanted))
+    }
+
+    /// Not generic, as a generic function that is not inlined converts its number by a chain of calls.
+    @usableFromInline
+    func firstAttribute(_ wanted: Int32) -> NetlinkBytes? {
         unsafe storage.withUnsafeBytes { bytes in
             guard !range.isEmpty, let base = bytes.baseAddress else { return nil }
             let first = unsafe (base + range.lowerBound).assumingMemoryBound(to: nlattr.self)
             let count = Int32(clamping: range.count)
-            guard let found = unsafe nla_find(first, count, Int32(wanted)) else { return nil }
+            guard let found = unsafe nla_find(first, count, wanted) else { return nil }
             let value = unsafe UnsafeRawPointer(nla_data(found)) - base
             return NetlinkBytes(storage, value..<(value + Int(unsafe nla_len(found))))
         }
