@@ -13,21 +13,29 @@ struct NotificationsLost: SoakFault {
     mutating func begin(_ node: SoakNode, _: inout SplitMix64) throws {
         process = node.daemon.pid
         kill(process, SIGSTOP)
+        do {
+            try flood(node)
+        } catch {
+            end(node)
+            throw error
+        }
+    }
+
+    private func flood(_ node: SoakNode) throws {
         let elements = (0..<16_000).map { "10.\($0 >> 16 & 255).\($0 >> 8 & 255).\($0 & 255)" }
             .joined(separator: ", ")
         let commands = (0..<6).map { round in
             """
             add table ip flood\(round)
-            add set ip flood\(round) all { type ipv4_addr; elements = { \(elements) }; }
+            add set ip flood\(round) addresses { type ipv4_addr; elements = { \(elements) }; }
             delete table ip flood\(round)
             """
         }
         let writer = try node.start("nft", "-f", "-")
         try writer.writeLine(commands.joined(separator: "\n"))
         writer.closeInput()
-        guard try writer.finish(Deadline(in: .seconds(60))).status == 0 else {
-            throw SoakFailure("nft: cannot make the notifications")
-        }
+        let (output, status) = try writer.finish(Deadline(in: .seconds(60)))
+        guard status == 0 else { throw SoakFailure("nft: \(output.prefix(500))") }
         // Addresses and links have a socket of their own.
         try node.run(
             "sh",

@@ -79,6 +79,8 @@ final class SoakDaemon {
 
     func end() {
         process.signal(SIGTERM)
+        // A fault that failed may have left it stopped.
+        process.signal(SIGCONT)
         _ = try? process.finish(Deadline(in: .seconds(30)))
     }
 
