@@ -8,6 +8,8 @@ struct SoakReport {
     private static let fewestActs = 8
     /// More than what a heap keeps at random.
     private static let allowedKibibytes = 4096
+    /// Connections to the API server come and go; something that is never closed is soon more.
+    private static let allowedDescriptors = 3
 
     private struct Row {
         var times: [Int] = []
@@ -27,7 +29,9 @@ struct SoakReport {
 
     var isClean: Bool {
         failed.isEmpty && wrong.isEmpty && ends.isEmpty && unrepaired.isEmpty
-            && (growth.map { $0.descriptors <= 0 && $0.kibibytes <= Self.allowedKibibytes } ?? true)
+            && (growth.map {
+                $0.descriptors <= Self.allowedDescriptors && $0.kibibytes <= Self.allowedKibibytes
+            } ?? true)
     }
 
     /// One act; times in microseconds.
