@@ -13,6 +13,7 @@ struct SocketMetrics: Sendable {
     let operations: MetricValues
     let failures: MetricValues
     let drift: MetricValues
+    let overflows: MetricValues
 
     init(_ registry: MetricRegistry) {
         let family = "ip_family"
@@ -46,6 +47,12 @@ struct SocketMetrics: Sendable {
             "Objects of the socket level changed by another program and repaired by a pass.",
             family
         )
+        overflows = counter(
+            "overflows_total",
+            "Sockets left to the rules because what is remembered of them had no room.",
+            "room",
+            family
+        )
     }
 
     /// A pass has ended.
@@ -65,6 +72,10 @@ struct SocketMetrics: Sendable {
             for (object, count) in report.operationsByObject where count > 0 {
                 operations.add(Double(count), object.rawValue, family)
             }
+        }
+        if let found = outcome.use?.overflows {
+            overflows.set(Double(found.memory), "memory", family)
+            overflows.set(Double(found.flows), "flows", family)
         }
         programs.set(Double(outcome.use?.attached.count ?? 0), family)
         foreign.set(Double(outcome.use?.foreign.count ?? 0), family)
