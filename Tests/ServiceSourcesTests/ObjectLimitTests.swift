@@ -54,7 +54,7 @@ struct ObjectLimitTests {
         #expect(manifest.bad.map(\.line) == [3])
         #expect(
             manifest.bad.map(\.reason) == [
-                "services[1]: too large: 501 endpoints, each with all ports, are more than 250000"
+                "services[1]: too large: 501 endpoints with 500 ports each make 250500 pairs; at most 250000"
             ]
         )
     }
@@ -73,7 +73,9 @@ struct ObjectLimitTests {
         }
         #expect(reasons(499).isEmpty)
         #expect(
-            reasons(500) == ["too large: 500 ports, each at 501 addresses, are more than 250000"]
+            reasons(500) == [
+                "too large: 500 ports at 501 addresses each make 250500 pairs; at most 250000"
+            ]
         )
     }
 
@@ -95,7 +97,7 @@ struct ObjectLimitTests {
         #expect(reasons(10).isEmpty)
         #expect(
             reasons(11) == [
-                "too large: 11 ports at 1 load-balancer addresses, each for 1000 source ranges, are more than 10000"
+                "too large: 11 ports, 1 load-balancer addresses and 1000 source ranges make 11000 combinations; at most 10000"
             ]
         )
     }
@@ -125,10 +127,57 @@ struct ObjectLimitTests {
             manifest.bad.map(\.reason)
                 == Array(
                     repeating:
-                        "too large: 501 endpoints, each with all ports, are more than 250000",
+                        "too large: 501 endpoints with 500 ports each make 250500 pairs; at most 250000",
                     count: 2
                 )
         )
+    }
+
+    @Test("An endpoint counts as many times as its weight says, up to 4095 places at a port")
+    func weights() {
+        func reasons(_ ports: Int, _ weights: [Int]) -> [String] {
+            let endpoints = zip(Self.addresses(weights.count), weights)
+                .map { "{address: \($0), weight: \($1)}" }.joined(separator: ", ")
+            return Self.decode(
+                """
+                services:
+                  - {name: web, address: 10.96.0.11, ports: [\(Self.names(ports))], endpoints: [\(endpoints)]}
+                """
+            ).bad.map(\.reason)
+        }
+        #expect(reasons(61, [4000, 93]).isEmpty)
+        #expect(
+            reasons(200, [4000, 93]) == [
+                "services[0]: too large: 2 endpoints with 200 ports each, counted by their weights, make 818600 pairs; at most 250000"
+            ]
+        )
+        // 61 ports with 4095 places each are 249795.
+        #expect(reasons(61, [65535, 65535]).isEmpty)
+        #expect(reasons(62, [65535, 65535]).count == 1)
+        #expect(reasons(10_000, [0, 1]).isEmpty)
+    }
+
+    @Test("The weights of an EndpointSlice's annotation count as written")
+    func annotatedWeights() {
+        func isRefused(_ weight: Int) -> Bool {
+            let manifest = Self.decode(
+                """
+                apiVersion: discovery.k8s.io/v1
+                kind: EndpointSlice
+                metadata:
+                  name: web-1
+                  namespace: shop
+                  labels: {kubernetes.io/service-name: web}
+                  annotations: {fairlead.dev/weight: "\(weight)"}
+                addressType: IPv4
+                ports: [\(Self.names(100))]
+                endpoints: [{addresses: [10.180.0.1]}]
+                """
+            )
+            return manifest.bad.map(\.reason).contains { $0.contains("too large") }
+        }
+        #expect(!isRefused(2500))
+        #expect(isRefused(2501))
     }
 
     @Test("A manifest that is too large is refused by its size")
