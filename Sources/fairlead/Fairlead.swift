@@ -23,7 +23,7 @@ struct Fairlead: AsyncParsableCommand {
               fairlead check                   check configuration, sources and host
 
             Exit codes: 0 success, 1 failure, 2 kernel differs from the plan (verify, \
-            plan --exit-code) or input without an equal (convert), 64 wrong usage.
+            plan --exit-code) or parts of the input not converted (convert), 64 wrong usage.
             """,
         version: Version.text,
         subcommands: [

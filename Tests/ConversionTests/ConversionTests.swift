@@ -11,7 +11,7 @@ struct ConversionTests {
 
     static let inputs = [
         "director.rules", "plain.rules", "web.keepalived.conf", "plain.keepalived.conf",
-        "state.cilium.yaml",
+        "corners.keepalived.conf", "state.cilium.yaml",
     ]
 
     static func text(_ file: String) throws -> String {
@@ -25,7 +25,7 @@ struct ConversionTests {
 
     /// What `fairlead convert` writes, and below it what it says. With FAIRLEAD_RECORD=1 in the
     /// environment the files are written anew.
-    @Test("The result, and what has no equal, are as written down", arguments: inputs)
+    @Test("The result, and what has no equivalent, are as written down", arguments: inputs)
     func goldens(_ file: String) throws {
         let converted = try Self.converted(file)
         let findings = converted.findings.map { "# \($0.description(in: file))\n" }
@@ -79,7 +79,7 @@ struct ConversionTests {
         }
     }
 
-    @Test("An input that has an equal for everything loses nothing, others do")
+    @Test("An input that has an equivalent for everything loses nothing, others do")
     func wholeness() throws {
         for file in Self.inputs {
             #expect(try Self.converted(file).isWhole == file.hasPrefix("plain"), "\(file)")
@@ -105,11 +105,58 @@ struct ConversionTests {
         #expect(ForeignFormat(of: "") == nil)
     }
 
+    @Test("A byte order mark at the beginning is no part of the text")
+    func byteOrderMark() throws {
+        for file in Self.inputs {
+            let text = "\u{feff}" + (try Self.text(file))
+            let format = try #require(ForeignFormat(of: text), "\(file)")
+            #expect(try format.convert(text) == Self.converted(file), "\(file)")
+        }
+    }
+
     @Test("The short form is not Cilium's, and each Service says so")
     func shortForm() throws {
         let text = "services:\n  - name: web\n    address: 10.0.0.1\n    ports: [{port: 80}]\n"
         let converted = try ForeignFormat.cilium.convert(text)
         #expect(converted.services.isEmpty)
         #expect(converted.findings.map(\.reason) == ["services[0].metadata: is missing"])
+    }
+
+    /// `LINE: reason`; nil if the text can be converted.
+    private static func refusal(cilium text: String) -> String? {
+        do throws(ForeignFormat.Failure) {
+            _ = try ForeignFormat.cilium.convert(text)
+            return nil
+        } catch {
+            return "\(error.line): \(error.reason)"
+        }
+    }
+
+    @Test("What is not valid YAML, or not Cilium's, is an error and not an empty result")
+    func notCilium() throws {
+        let invalid = try #require(Self.refusal(cilium: "services: []\n---\nservices: [\n"))
+        #expect(invalid.contains("not valid YAML"))
+        #expect(
+            Self.refusal(cilium: "\nbackends: []\n")
+                == "2: neither services nor endpoints are in the document"
+        )
+        #expect(Self.refusal(cilium: "- 1\n") == "1: must be a mapping, not a list")
+        #expect(Self.refusal(cilium: "endpoints: []\n") == nil)
+    }
+
+    @Test("An unknown field of Cilium's file is a finding, and the others are used")
+    func unknownField() throws {
+        let text = """
+            backends: []
+            services:
+              - metadata: {name: web}
+                spec: {clusterIP: 10.96.0.10, ports: [{port: 80}]}
+            """
+        let converted = try ForeignFormat.cilium.convert(text)
+        #expect(converted.services.map(\.service.name.name) == ["web"])
+        #expect(
+            converted.findings.map { $0.description(in: "f") }
+                == ["f:1: backends: unknown field; it is left out"]
+        )
     }
 }

@@ -103,7 +103,7 @@ struct HostileInputTests {
         }
     }
 
-    @Test("A real server with an unreadable weight gets no connections")
+    @Test("A real server with an unreadable weight keeps the default, as in keepalived")
     func weights() throws {
         let text = """
             virtual_server 192.0.2.1 80 {
@@ -111,10 +111,62 @@ struct HostileInputTests {
                 real_server 10.0.0.1 80 {
                     weight 1x
                 }
+                real_server 10.0.0.2 80 {
+                    weight -1
+                }
+                weight 7
             }
             """
         let converted = try ForeignFormat.keepalived.convert(text)
-        #expect(converted.services.first?.members.map(\.endpoint.weight) == [0])
-        #expect(converted.findings.map(\.line) == [4])
+        #expect(converted.services.first?.members.map(\.endpoint.weight) == [7, 7])
+        #expect(converted.findings.map(\.line) == [4, 7])
+    }
+
+    @Test("ipvsadm refuses a real server with an unreadable weight, and so does the conversion")
+    func refusedWeights() throws {
+        let text = """
+            -A -t 192.0.2.1:80 -s rr
+            -a -t 192.0.2.1:80 -r 10.0.0.1:80 -m -w 65536
+            -a -t 192.0.2.1:80 -r 10.0.0.2:80 -m -w 65535
+            """
+        let converted = try ForeignFormat.ipvsadm.convert(text)
+        #expect(converted.services.first?.members.map(\.endpoint.weight) == [65535])
+        #expect(converted.findings.map(\.line) == [2])
+    }
+
+    @Test("Comments and braces need no blank before them, quotes and ${NAME} keep theirs")
+    func lines() throws {
+        func server(_ text: String) throws -> [UInt32]? {
+            try ForeignFormat.keepalived.convert(
+                "virtual_server 192.0.2.1 80{protocol TCP\n\(text)\n}"
+            )
+            .services.first?.members.map(\.endpoint.weight)
+        }
+        #expect(try server("real_server 10.0.0.1 80{weight 3#main\n}") == [3])
+        #expect(try server("real_server 10.0.0.1 80{weight 3}") == [3])
+        #expect(try server("real_server 10.0.0.1 80{\nweight 3! main}\n}") == [3])
+        #expect(try server("real_server 10.0.0.1 80{\n\"weight\" \"3\"\n}") == [3])
+        #expect(try server("real_server 10.0.0.1 80 {\n alpha ${A}\n weight 2\n}") == [2])
+        #expect(
+            try server("real_server 10.0.0.1 80 {\n notify_up \"a \\\" } b\"\n weight 2\n}") == [2]
+        )
+        #expect(try server("real_server 10.0.0.1 80 {\n notify_up it's\n weight 2\n}") == [2])
+    }
+
+    @Test("The lines of a definition are not lines of the file")
+    func definitions() throws {
+        let text = """
+            $S=\\
+             real_server 1.1.1.1 80 {\\
+             weight 1\\
+             }}
+            $T = {
+            virtual_server 192.0.2.1 80 {
+             protocol TCP
+            }
+            """
+        let converted = try ForeignFormat.keepalived.convert(text)
+        #expect(converted.services.count == 1)
+        #expect(converted.findings.map(\.line) == [1, 5])
     }
 }

@@ -20,6 +20,7 @@ package enum ForeignFormat: String, Sendable, CaseIterable {
 
     /// The format of a text by its first word; nil if that is no certain sign.
     package init?(of text: String) {
+        let text = Self.withoutMark(text)
         let line = text.utf8.split(separator: 0x0a).lazy
             .map { $0.drop { [0x20, 0x09, 0x0d].contains($0) } }
             .first { line in
@@ -29,15 +30,9 @@ package enum ForeignFormat: String, Sendable, CaseIterable {
         guard let line else { return nil }
         let end = line.firstIndex { [0x20, 0x09, 0x0d].contains($0) } ?? line.endIndex
         let word = String(Substring(line[..<end]))
-        let roots: Set = [
-            "global_defs", "virtual_server", "virtual_server_group", "vrrp_instance",
-            "vrrp_sync_group", "vrrp_script", "vrrp_track_process", "vrrp_track_file", "track_file",
-            "static_ipaddress", "static_routes", "static_rules", "bfd_instance", "include", "SSL",
-            "net_namespace", "instance", "linkbeat_use_polling", "garp_group",
-        ]
         if ["-A", "--add-service", "-a", "--add-server"].contains(word) {
             self = .ipvsadm
-        } else if roots.contains(word) || word.hasPrefix("$") || word.hasPrefix("@") {
+        } else if Self.isKeepalived(word) || word.hasPrefix("$") || word.hasPrefix("@") {
             self = .keepalived
         } else if ["services:", "endpoints:", "---"].contains(word) || word.hasPrefix("{") {
             self = .cilium
@@ -46,11 +41,25 @@ package enum ForeignFormat: String, Sendable, CaseIterable {
         }
     }
 
+    private static func isKeepalived(_ word: String) -> Bool {
+        let roots: Set = [
+            "virtual_server", "virtual_server_group", "include", "SSL", "net_namespace",
+            "net_namespace_ipvs",
+        ]
+        return roots.contains(word) || KeepalivedFile.otherRoots.contains(word)
+    }
+
+    /// Editors of other systems begin a file with a byte order mark.
+    private static func withoutMark(_ text: String) -> String {
+        text.unicodeScalars.first == "\u{feff}" ? String(text.unicodeScalars.dropFirst()) : text
+    }
+
     /// The Services of a text. Each of them is one that a manifest may have; what cannot be is a
     /// finding.
     ///
-    /// - Throws: an error if it is not certain what stands where in the text.
+    /// - Throws: an error if the text is not of this format, or it is not certain what stands where.
     package func convert(_ text: String) throws(Failure) -> Converted {
+        let text = Self.withoutMark(text)
         var converted: Converted
         switch self {
         case .ipvsadm: converted = IPVSAdmRules.convert(text)
@@ -60,7 +69,7 @@ package enum ForeignFormat: String, Sendable, CaseIterable {
             } catch {
                 throw Failure(line: error.line, reason: error.reason)
             }
-        case .cilium: converted = CiliumState.convert(text)
+        case .cilium: converted = try CiliumState.convert(text)
         }
         converted.check()
         return converted

@@ -9,9 +9,10 @@ struct ConvertCommand: ParsableCommand {
         abstract: "Convert another program's Services to the short form.",
         discussion: """
             Reads what ipvsadm -Sn writes, the virtual servers of a keepalived.conf, or the file of \
-            Cilium's --lb-state-file, and writes a manifest. Each line or setting without an equal is \
-            one line on standard error, with what follows from that; notes lose nothing. Exit code 2 \
-            says that something has none.
+            Cilium's --lb-state-file, and writes a manifest. Each line or setting without an \
+            equivalent is one line on standard error, with what follows from that; notes lose nothing. \
+            Exit code 2 says that something is lost, 1 that nothing can be converted; then nothing is \
+            written.
 
               ipvsadm -Sn | fairlead convert - -o /etc/fairlead/services.d/ipvs.yaml
               fairlead convert /etc/keepalived/keepalived.conf |
@@ -46,6 +47,10 @@ struct ConvertCommand: ParsableCommand {
             throw CommandFailure("\(title):\(error.line): \(error.reason)")
         }
         for finding in converted.findings { complain(finding.description(in: title)) }
+        // An empty manifest would remove the Services of the one that it replaces.
+        guard converted.isWhole || !converted.services.isEmpty else {
+            throw CommandFailure("\(title): nothing of it can be converted; nothing is written")
+        }
         try deliver(converted.text, to: output)
         complain(Self.summary(converted))
         guard converted.isWhole else { throw ExitCode(2) }
@@ -60,7 +65,7 @@ struct ConvertCommand: ParsableCommand {
         let endpoints = converted.services.reduce(0) { $0 + $1.members.count }
         let lost = converted.findings.count { $0.kind == .leftOut }
         return "\(services) with \(counted(endpoints, "endpoint")); "
-            + (lost == 0 ? "nothing is left out" : "\(lost) without an equal, see above")
+            + (lost == 0 ? "nothing is left out" : "\(lost) not converted, see above")
     }
 
     private func text(_ title: String) throws -> String {

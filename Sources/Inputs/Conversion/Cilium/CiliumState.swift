@@ -11,25 +11,37 @@ struct CiliumState {
     private var services: [(line: Int, service: Service)] = []
     private var slices: [ServiceName: [(line: Int, slice: EndpointSlice)]] = [:]
 
-    static func convert(_ text: String) -> Converted {
+    /// - Throws: an error if a document is not valid or none of Cilium's, as its Services would
+    ///   otherwise be missing from the result.
+    static func convert(_ text: String) throws(ForeignFormat.Failure) -> Converted {
         var state = CiliumState()
-        for document in YAMLText.documents(text) {
-            do throws(FieldError) {
+        do throws(FieldError) {
+            for document in YAMLText.documents(text) {
                 try state.read(Fields(document.get()))
-            } catch {
-                state.lose(error)
             }
+        } catch {
+            throw ForeignFormat.Failure(line: error.line, reason: error.description)
         }
         state.join()
         return state.converted
     }
 
-    private mutating func lose(_ error: FieldError) {
-        converted.leaveOut(error.line, "", error.description)
-    }
-
     private mutating func read(_ fields: Fields) throws(FieldError) {
-        try fields.refuseUnknown(["services", "endpoints"])
+        let known = ["services", "endpoints"]
+        guard fields.names.contains(where: known.contains) else {
+            throw FieldError(
+                line: fields.line,
+                path: "",
+                reason: "neither services nor endpoints are in the document"
+            )
+        }
+        for name in fields.names where !known.contains(name) {
+            converted.leaveOut(
+                fields.line(of: name),
+                "",
+                "\(printable(name)): unknown field; it is left out"
+            )
+        }
         let decoder = ManifestDecoder()
         let listed = try fields.list("services")
         for (value, path) in listed { nameAnnotations(value, path) }
@@ -48,7 +60,7 @@ struct CiliumState {
             converted.leaveOut(
                 annotations.line(of: key),
                 printable("\(namespace)/\(name)"),
-                "annotation \(printable(key)): no equal; the Service is as without it"
+                "annotation \(printable(key)): no equivalent; the Service is as without it"
             )
         }
     }
@@ -101,8 +113,7 @@ struct CiliumState {
             service: service,
             targets: first ?? service.ports.map(\.port)
         )
-        // Their port is where the load balancer asks; only this kind of Service has it.
-        if service.kind != .loadBalancer { result.service.healthCheckNodePort = nil }
+        nameHealthPort(line, &result.service)
         for (sliceLine, slice) in slices {
             let object = "\(service.name): \(printable(slice.name))"
             guard let targets = Self.targets(slice, service) else {
@@ -130,13 +141,28 @@ struct CiliumState {
         return result
     }
 
+    /// The port is where the load balancer asks; only this kind of Service has it, and in the short form
+    /// only with an address of the load balancer.
+    private mutating func nameHealthPort(_ line: Int, _ service: inout Service) {
+        guard let port = service.healthCheckNodePort,
+            service.kind != .loadBalancer || service.loadBalancerAddresses.isEmpty
+        else { return }
+        service.healthCheckNodePort = nil
+        guard service.kind == .loadBalancer else { return }
+        converted.leaveOut(
+            line,
+            "\(service.name)",
+            "healthCheckNodePort \(port): no equivalent without an address of the load balancer; its health checks are not answered"
+        )
+    }
+
     private mutating func nameHints(_ slice: EndpointSlice, _ line: Int, _ object: String) {
         let hinted = slice.endpoints.count { !$0.zoneHints.isEmpty || !$0.nodeHints.isEmpty }
         guard hinted > 0 else { return }
         converted.leaveOut(
             line,
             object,
-            "hints: no equal; endpoints are used in any zone, also the \(hinted) with hints"
+            "hints: no equivalent; endpoints are used in any zone, also the \(hinted) with hints"
         )
     }
 

@@ -11,7 +11,7 @@ struct IPVSAdmRules {
     private var converted = Converted()
     private var parts: [VirtualServerPart] = []
     private var indexes: [VirtualServerPart.Key: Int] = [:]
-    /// Virtual servers that have no equal, so that their real servers are not named as well.
+    /// Virtual servers that have no equivalent, so that their real servers are not named as well.
     private var refused: Set<String> = []
 
     static func convert(_ text: String) -> Converted {
@@ -99,20 +99,20 @@ struct IPVSAdmRules {
                 converted.leaveOut(
                     part.line,
                     object,
-                    "-M \(printable(mask)): no equal; affinity is by each client's own address"
+                    "-M \(printable(mask)): no equivalent; affinity is by each client's own address"
                 )
             }
         case "-o", "--ops":
             converted.leaveOut(
                 part.line,
                 object,
-                "-o: no equal; packets from one client port stay with one endpoint"
+                "-o: no equivalent; packets from one client port stay with one endpoint"
             )
         case "--pe":
             converted.leaveOut(
                 part.line,
                 object,
-                "--pe \(printable(options.value() ?? "")): no equal; affinity is by the client's address"
+                "--pe \(printable(options.value() ?? "")): no equivalent; affinity is by the client's address"
             )
         default: unknown(option, part.line, object)
         }
@@ -127,7 +127,7 @@ struct IPVSAdmRules {
         converted.leaveOut(
             part.line,
             "\(part.key)",
-            "-b \(printable(flag)): no equal; the scheduler works without it"
+            "-b \(printable(flag)): no equivalent; the scheduler works without it"
         )
     }
 
@@ -163,16 +163,19 @@ struct IPVSAdmRules {
         var server = VirtualServerPart.Server(line: line, socket: socket)
         // As ipvsadm, which routes directly unless told otherwise.
         server.forwarding = .direct
-        while let option = options.next() { read(option, &options, key, &server) }
+        while let option = options.next() {
+            guard read(option, &options, key, &server) else { return }
+        }
         parts[index].servers.append(server)
     }
 
+    /// False, and a finding, if ipvsadm would refuse the line.
     private mutating func read(
         _ option: String,
         _ options: inout IPVSAdmOptions,
         _ key: VirtualServerPart.Key,
         _ server: inout VirtualServerPart.Server
-    ) {
+    ) -> Bool {
         let object = "\(key): real server \(server.socket)"
         switch option {
         case "-g", "--gatewaying": server.forwarding = .direct
@@ -184,34 +187,34 @@ struct IPVSAdmRules {
                 converted.leaveOut(
                     server.line,
                     object,
-                    "weight \(quoted(text)) is not in 0...65535; it gets no new connections"
+                    "weight \(quoted(text)) is not in 0...65535, which ipvsadm refuses; the real server is left out"
                 )
-                server.weight = 0
-                return
+                return false
             }
             server.weight = UInt32(weight)
         case "-x", "--u-threshold", "-y", "--l-threshold":
             let value = options.value() ?? ""
             // What ipvsadm takes for no limit.
-            guard value != "0" else { return }
+            guard value != "0" else { return true }
             converted.leaveOut(
                 server.line,
                 object,
-                "\(option) \(printable(value)): no equal; its connections are not limited"
+                "\(option) \(printable(value)): no equivalent; its connections are not limited"
             )
         case "--tun-type":
             let type = options.value() ?? ""
-            guard type != "ipip" else { return }
+            guard type != "ipip" else { return true }
             converted.leaveOut(
                 server.line,
                 object,
-                "--tun-type \(printable(type)): no equal; the tunnel is IP-in-IP"
+                "--tun-type \(printable(type)): no equivalent; the tunnel is IP-in-IP"
             )
         case "--tun-port":
             _ = options.value()
         case "--tun-nocsum", "--tun-csum", "--tun-remcsum": break
         default: unknown(option, server.line, object)
         }
+        return true
     }
 
     private mutating func unknown(_ option: String, _ line: Int, _ object: String) {
@@ -239,7 +242,7 @@ struct IPVSAdmRules {
             if isNamed {
                 let reason =
                     text.hasSuffix(":0")
-                    ? "stands for every port, which has no equal"
+                    ? "stands for every port, which has no equivalent"
                     : "is not an address and a port, as ipvsadm -Sn writes them"
                 converted.leaveOut(line, "", "\(quoted(text)) \(reason); it is left out")
             }
@@ -252,7 +255,7 @@ struct IPVSAdmRules {
                 line,
                 "",
                 mark.map {
-                    "firewall mark \(printable($0)): no equal; the virtual server and its real servers are left out"
+                    "firewall mark \(printable($0)): no equivalent; the virtual server and its real servers are left out"
                 } ?? "-t, -u or --sctp-service is missing; the line is left out"
             )
         }

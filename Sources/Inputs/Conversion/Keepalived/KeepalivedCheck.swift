@@ -8,6 +8,8 @@ struct KeepalivedCheck {
     struct Place {
         var object: String
         var socket: SocketAddress
+        /// Where the endpoint is used: not at the port of `socket`, unless addresses are translated.
+        var endpointPorts: Set<PortNumber>
         var transport: TransportProtocol
     }
 
@@ -18,7 +20,7 @@ struct KeepalivedCheck {
     /// What is worth knowing about its timing.
     var remark: String?
 
-    /// The first checker that has an equal; the others are findings.
+    /// The first checker that has an equivalent; the others are findings.
     static func first(
         of checkers: [KeepalivedStatement],
         _ settings: KeepalivedCheckSettings,
@@ -31,7 +33,7 @@ struct KeepalivedCheck {
                 converted.leaveOut(
                     checker.line,
                     place.object,
-                    "\(checker.keyword): no equal; the endpoint is not probed in this way"
+                    "\(checker.keyword): no equivalent; the endpoint is not probed in this way"
                 )
                 continue
             }
@@ -77,7 +79,7 @@ struct KeepalivedCheck {
     }
 }
 
-/// Reads the block of a checker that has an equal.
+/// Reads the block of a checker that has an equivalent.
 struct KeepalivedCheckReader {
     /// The findings about the block.
     private(set) var converted = Converted()
@@ -100,9 +102,18 @@ struct KeepalivedCheckReader {
         self.place = place
     }
 
-    mutating func read() -> KeepalivedCheck {
+    /// Nil if keepalived ignores the checker.
+    mutating func read() -> KeepalivedCheck? {
         for line in checker.block ?? [] { read(line) }
         let isHTTP = checker.keyword != "TCP_CHECK"
+        guard !isHTTP || urls > 0 else {
+            converted.note(
+                checker.line,
+                place.object,
+                "\(checker.keyword): has no url with a path; keepalived ignores it, and it is left out"
+            )
+            return nil
+        }
         if isHTTP, request.host == nil { request.host = settings.virtualHost }
         let probe: HealthCheck.Probe =
             switch checker.keyword {
@@ -114,7 +125,7 @@ struct KeepalivedCheckReader {
         // Without a port only TCP ports are probed.
         let needsPort = place.transport != .tcp
         let number = port ?? place.socket.port
-        let isOther = number != place.socket.port
+        let isOther = place.endpointPorts != [number]
         let timing = timing(isHTTP: isHTTP)
         return KeepalivedCheck(
             line: checker.line,
@@ -148,6 +159,14 @@ struct KeepalivedCheckReader {
             }
         case "connect_ip" where line.words.last == "\(place.socket.address)": break
         case "url" where checker.keyword != "TCP_CHECK":
+            guard line.block?.contains(where: { $0.keyword == "path" }) == true else {
+                converted.note(
+                    line.line,
+                    place.object,
+                    "url: has no path; keepalived ignores it, and it is left out"
+                )
+                return
+            }
             urls += 1
             guard urls == 1 else {
                 lose(line, "a health check has one request; only the first url is asked for")

@@ -9,6 +9,15 @@ struct KeepalivedFile {
     /// A virtual server with more, counted for each of its addresses, is left out.
     private static let mostEndpoints = 1_000_000
 
+    /// The keywords at the top of the file that are not about virtual servers.
+    static let otherRoots: Set = [
+        "global_defs", "instance", "use_pid_dir", "child_wait_time", "namespace_with_ipsets",
+        "linkbeat_use_polling", "linkbeat_interfaces", "interface_up_down_delays", "garp_group",
+        "static_ipaddress", "static_routes", "static_rules", "track_group", "track_file",
+        "vrrp_instance", "vrrp_sync_group", "vrrp_script", "vrrp_track_process", "vrrp_track_file",
+        "bfd_instance",
+    ]
+
     private var converted = Converted()
     private var groups: [String: KeepalivedStatement] = [:]
     private var known: Set<VirtualServerPart.Key> = []
@@ -43,36 +52,28 @@ struct KeepalivedFile {
         switch statement.keyword {
         case "virtual_server": takeServer(statement)
         case "virtual_server_group": break
-        case "include", "includea", "includer", "includem", "includew", "includeb":
-            converted.leaveOut(
-                statement.line,
-                "",
-                "\(statement.title): not followed; convert that file, too"
-            )
-        case let word where word.hasPrefix("$"):
-            converted.leaveOut(
-                statement.line,
-                "",
-                "\(statement.title): parameters are not replaced; lines that use one are not understood"
-            )
-        case let word where word.hasPrefix("@") || word.hasPrefix("~"):
-            converted.leaveOut(
-                statement.line,
-                "",
-                "\(statement.title): conditional and repeated lines are not taken"
-            )
         case "SSL":
             converted.leaveOut(
                 statement.line,
                 "",
-                "SSL: no equal; HTTPS probes show no certificate of their own"
+                "SSL: no equivalent; HTTPS probes show no certificate of their own"
             )
-        default:
+        case "net_namespace", "net_namespace_ipvs":
+            converted.leaveOut(
+                statement.line,
+                "",
+                "\(statement.title): no equivalent; Services are in the network namespace that Fairlead runs in"
+            )
+        case let word where Self.otherRoots.contains(word):
             converted.note(
                 statement.line,
                 "",
                 "\(statement.title): not about Services; it stays with keepalived"
             )
+        default:
+            let isKnown = KeepalivedDirective.name(statement, "", isInBlock: false, &converted)
+            guard !isKnown else { return }
+            converted.leaveOut(statement.line, "", "\(statement.title): is unknown; it is left out")
         }
     }
 
@@ -83,7 +84,7 @@ struct KeepalivedFile {
             converted.leaveOut(
                 statement.line,
                 "",
-                "\(statement.title): firewall marks have no equal; it is left out"
+                "\(statement.title): firewall marks have no equivalent; it is left out"
             )
             return
         case "group":
@@ -103,7 +104,7 @@ struct KeepalivedFile {
             sockets = members(of: statement, words: Array(statement.words.dropFirst()))
                 .map { ($0, statement.line) }
         }
-        let server = KeepalivedServer(statement, sockets.first?.socket)
+        let server = KeepalivedServer(statement, sockets.map(\.socket))
         guard let first = server.part else {
             converted.findings += server.converted.findings
             return
@@ -137,11 +138,12 @@ struct KeepalivedFile {
     // MARK: - Addresses
 
     private mutating func members(of entry: KeepalivedStatement) -> [SocketAddress] {
+        guard !KeepalivedDirective.name(entry, "", &converted) else { return [] }
         guard entry.keyword != "fwmark" else {
             converted.leaveOut(
                 entry.line,
                 "",
-                "\(entry.title): firewall marks have no equal; it is left out"
+                "\(entry.title): firewall marks have no equivalent; it is left out"
             )
             return []
         }
@@ -157,7 +159,7 @@ struct KeepalivedFile {
             converted.leaveOut(
                 entry.line,
                 "",
-                "\(entry.title): stands for every port, which has no equal; it is left out"
+                "\(entry.title): stands for every port, which has no equivalent; it is left out"
             )
             return []
         }

@@ -1,4 +1,4 @@
-/// Settings of virtual and real servers that have no equal, and what follows from that.
+/// Settings of virtual and real servers that have no equivalent, and what follows from that.
 enum KeepalivedLosses {
     private static let consequences = [
         "alpha": "an endpoint is used until its probes have failed",
@@ -14,7 +14,6 @@ enum KeepalivedLosses {
         "sorry_server": "without a healthy endpoint connections are refused",
         "sorry_server_inhibit": "without a healthy endpoint connections are refused",
         "sorry_server_lvs_method": "without a healthy endpoint connections are refused",
-        "persistence_granularity": "affinity is by each client's own address",
         "persistence_engine": "affinity is by the client's address",
         "ops": "packets from one client port stay with one endpoint",
         "warmup": "the first probe comes within a second",
@@ -55,11 +54,12 @@ enum KeepalivedLosses {
         _ object: String,
         _ converted: inout Converted
     ) {
+        guard !KeepalivedDirective.name(line, object, &converted) else { return }
         guard let consequence = consequences[line.keyword] else {
             converted.leaveOut(line.line, object, "\(line.title): is unknown; it is left out")
             return
         }
         if line.words.count == 2, line.words[1] == idle[line.keyword] { return }
-        converted.leaveOut(line.line, object, "\(line.title): no equal; \(consequence)")
+        converted.leaveOut(line.line, object, "\(line.title): no equivalent; \(consequence)")
     }
 }

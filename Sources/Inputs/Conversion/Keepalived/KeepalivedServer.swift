@@ -12,12 +12,16 @@ struct KeepalivedServer {
     /// What the block says; nil without an address.
     private(set) var part: VirtualServerPart?
     private var forwarding = Forwarding.nat
+    private var weight = EndpointWeight.standard
     private var settings = KeepalivedCheckSettings()
     private var checks: [KeepalivedCheck?] = []
+    /// Settings whose meaning depends on others.
+    private var flags: [KeepalivedStatement] = []
+    private var granularity: KeepalivedStatement?
 
-    /// `socket` is one of the addresses that the block is for.
-    init(_ statement: KeepalivedStatement, _ socket: SocketAddress?) {
-        guard let socket else { return }
+    /// `sockets` are the addresses that the block is for; the part is that of the first.
+    init(_ statement: KeepalivedStatement, _ sockets: [SocketAddress]) {
+        guard let socket = sockets.first else { return }
         let block = statement.block ?? []
         var part = VirtualServerPart(
             line: statement.line,
@@ -42,8 +46,22 @@ struct KeepalivedServer {
             )
         }
         for line in block where line.keyword != "real_server" { read(line, &part) }
+        readDependent(&part)
         // After what holds for all of them, wherever that stands.
-        for line in block where line.keyword == "real_server" { readServer(line, &part) }
+        let common = KeepalivedRealServer.Common(
+            ports: Set(sockets.map(\.port)),
+            forwarding: forwarding,
+            weight: weight,
+            settings: settings
+        )
+        for line in block where line.keyword == "real_server" {
+            var reader = KeepalivedRealServer(common, part.key)
+            if let server = reader.read(line) {
+                part.servers.append(server)
+                checks.append(reader.check)
+            }
+            converted.findings += reader.converted.findings
+        }
         part.healthCheck = KeepalivedCheck.common(checks, part.key, &converted)
         self.part = part
     }
@@ -65,9 +83,21 @@ struct KeepalivedServer {
                 )
             }
         case "lb_kind", "lvs_method":
-            forwarding = method(line, object) ?? forwarding
+            forwarding = Forwarding(keepalived: line, object, &converted) ?? forwarding
+        case "weight":
+            guard let weight = value.flatMap({ UInt32($0) }), (1...65535).contains(weight) else {
+                converted.leaveOut(
+                    line.line,
+                    object,
+                    "\(line.title): is not in 1...65535; \(self.weight) stays the default"
+                )
+                return
+            }
+            self.weight = weight
         case "mh-port":
             part.hashesSourcePort = true
+        case "flag-1", "flag-2", "flag-3": flags.append(line)
+        case "persistence_granularity": granularity = line
         case "persistence_timeout":
             let seconds = value.map { Int($0) } ?? Self.standardPersistence
             guard let seconds, seconds > 0 else {
@@ -84,88 +114,41 @@ struct KeepalivedServer {
         }
     }
 
-    private mutating func readServer(_ line: KeepalivedStatement, _ part: inout VirtualServerPart) {
-        let port =
-            line.words.count > 2
-            ? Int(line.words[2]).flatMap { PortNumber($0) } : part.key.socket.port
-        guard (2...3).contains(line.words.count), let address = IPAddress(line.words[1]), let port
-        else {
+    /// Settings that mean something else with others, wherever those stand.
+    private mutating func readDependent(_ part: inout VirtualServerPart) {
+        let object = "\(part.key)"
+        for flag in flags {
+            // The second flag of mh is mh-port, that of sh is sh-port.
+            if flag.keyword == "flag-2", part.scheduler == .mh {
+                part.hashesSourcePort = true
+            } else {
+                KeepalivedLosses.name(flag, object, &converted)
+            }
+        }
+        guard let granularity else { return }
+        let mask = granularity.words.count == 2 ? granularity.words[1] : ""
+        guard IPAddress(mask)?.family == .ipv4 || Int(mask).map((1...128).contains) == true else {
             converted.leaveOut(
-                line.line,
-                "\(part.key)",
-                "\(line.title): needs an address and a port; it is left out"
+                granularity.line,
+                object,
+                "\(granularity.title): is neither a mask nor a length of a prefix; it is left out"
             )
             return
         }
-        var server = VirtualServerPart.Server(
-            line: line.line,
-            socket: SocketAddress(address, port),
-            forwarding: forwarding
-        )
-        let object = "\(part.key): real server \(server.socket)"
-        var own = settings
-        var checkers: [KeepalivedStatement] = []
-        for setting in line.block ?? [] {
-            switch setting.keyword {
-            case "weight": readWeight(setting, object, &server)
-            case "lb_kind", "lvs_method":
-                server.forwarding = method(setting, object) ?? server.forwarding
-            case "inhibit_on_failure", "delay_loop", "retry", "delay_before_retry",
-                "connect_timeout", "virtualhost", "nb_get_retry":
-                own.read(setting, object, &converted)
-            case let word where word.hasSuffix("_CHECK") || word.hasSuffix("_GET"):
-                checkers.append(setting)
-            default: KeepalivedLosses.name(setting, object, &converted)
-            }
-        }
-        let place = KeepalivedCheck.Place(
-            object: object,
-            socket: server.socket,
-            transport: part.key.transport
-        )
-        checks.append(KeepalivedCheck.first(of: checkers, own, place, &converted))
-        part.servers.append(server)
-    }
-
-    private mutating func readWeight(
-        _ line: KeepalivedStatement,
-        _ object: String,
-        _ server: inout VirtualServerPart.Server
-    ) {
-        guard line.words.count > 1, let weight = Int(line.words[1]),
-            EndpointWeight.range.contains(weight)
-        else {
-            converted.leaveOut(
-                line.line,
+        if part.affinity == .none {
+            let seconds = Self.standardPersistence
+            part.affinity = .persistence(seconds, granularity.line, object, &converted)
+            converted.note(
+                granularity.line,
                 object,
-                "\(line.title): is not in 0...65535; it gets no new connections"
+                "persistence_granularity without persistence_timeout means one of \(seconds) s"
             )
-            server.weight = 0
-            return
         }
-        server.weight = UInt32(weight)
-    }
-
-    private mutating func method(_ line: KeepalivedStatement, _ object: String) -> Forwarding? {
-        switch line.words.count > 1 ? line.words[1] : "" {
-        case "NAT": return .nat
-        case "DR": return .direct
-        case "TUN":
-            if line.words.count > 2, line.words[2...] != ["type", "ipip"] {
-                converted.leaveOut(
-                    line.line,
-                    object,
-                    "\(line.title): no equal; the tunnel is IP-in-IP"
-                )
-            }
-            return .tunnel
-        default:
-            converted.leaveOut(
-                line.line,
-                object,
-                "\(line.title): is not one of NAT, DR, TUN; it is left out"
-            )
-            return nil
-        }
+        guard mask != "255.255.255.255", mask != "128" else { return }
+        converted.leaveOut(
+            granularity.line,
+            object,
+            "\(granularity.title): no equivalent; affinity is by each client's own address"
+        )
     }
 }

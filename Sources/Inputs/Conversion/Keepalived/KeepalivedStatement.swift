@@ -33,6 +33,8 @@ struct KeepalivedText {
 
     private var opened: [Open] = []
     private var statements: [KeepalivedStatement] = []
+    /// True after a line of a definition that goes on in the next one.
+    private var isInDefinition = false
 
     /// - Throws: an error at the first place where the braces say nothing, as nothing behind it is
     ///   certain.
@@ -53,8 +55,24 @@ struct KeepalivedText {
     /// A line: words and braces up to a comment. Its statements end with it.
     private mutating func read(_ bytes: Substring.UTF8View.SubSequence, _ line: Int) throws(Failure)
     {
+        let goesOn = KeepalivedLine.goesOn(bytes)
+        if isInDefinition {
+            isInDefinition = goesOn
+            return
+        }
+        let tokens: [KeepalivedLine.Token]
+        do throws(KeepalivedLine.QuoteIsOpen) {
+            tokens = try KeepalivedLine.tokens(bytes)
+        } catch {
+            throw Failure(line: line, reason: "a quote is not closed")
+        }
+        guard !KeepalivedLine.isDefinition(tokens) else {
+            isInDefinition = goesOn
+            add(KeepalivedStatement(line: line, words: tokens.map(\.text)))
+            return
+        }
         var words: [String] = []
-        for token in try Self.tokens(bytes, line) {
+        for token in tokens {
             switch token {
             case .word(let text): words.append(text)
             case .open:
@@ -104,46 +122,5 @@ struct KeepalivedText {
     private mutating func takeLast() -> KeepalivedStatement? {
         opened.isEmpty
             ? statements.popLast() : opened[opened.count - 1].statements.popLast()
-    }
-
-    // MARK: - Words
-
-    private enum Token {
-        case word(String)
-        case open
-        case close
-    }
-
-    private static func tokens(
-        _ bytes: Substring.UTF8View.SubSequence,
-        _ line: Int
-    ) throws(Failure) -> [Token] {
-        var tokens: [Token] = []
-        var rest = bytes
-        while let byte = rest.first {
-            switch byte {
-            case 0x20, 0x09, 0x0d: rest = rest.dropFirst()
-            case UInt8(ascii: "#"), UInt8(ascii: "!"): return tokens
-            case UInt8(ascii: "{"):
-                tokens.append(.open)
-                rest = rest.dropFirst()
-            case UInt8(ascii: "}"):
-                tokens.append(.close)
-                rest = rest.dropFirst()
-            case UInt8(ascii: "\""), UInt8(ascii: "'"):
-                let quoted = rest.dropFirst()
-                guard let end = quoted.firstIndex(of: byte) else {
-                    throw Failure(line: line, reason: "a quote is not closed")
-                }
-                tokens.append(.word(String(Substring(quoted[..<end]))))
-                rest = quoted[quoted.index(after: end)...]
-            default:
-                // A brace or comment sign inside a word is part of it: ${NAME}, /path#part.
-                let end = rest.firstIndex { [0x20, 0x09, 0x0d].contains($0) } ?? rest.endIndex
-                tokens.append(.word(String(Substring(rest[..<end]))))
-                rest = rest[end...]
-            }
-        }
-        return tokens
     }
 }

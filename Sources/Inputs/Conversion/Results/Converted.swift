@@ -2,7 +2,7 @@ package import Addressing
 import PrintableText
 package import ServiceModel
 
-/// What another program's Services are as Fairlead's, and what of them has no equal.
+/// What another program's Services are as Fairlead's, and what of them has no equivalent.
 package struct Converted: Sendable, Equatable {
     package var services: [ConvertedService] = []
     /// In no order yet while a conversion runs; afterwards by line.
@@ -13,7 +13,7 @@ package struct Converted: Sendable, Equatable {
     /// True if nothing that the input says about Services is lost.
     package var isWhole: Bool { findings.allSatisfy { $0.kind == .note } }
 
-    /// Records a part that has no equal.
+    /// Records a part that has no equivalent.
     mutating func leaveOut(_ line: Int, _ object: String, _ reason: String) {
         findings.append(Finding(kind: .leftOut, line: line, object: object, reason: reason))
     }

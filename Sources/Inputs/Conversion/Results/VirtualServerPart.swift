@@ -4,7 +4,7 @@ import ServiceModel
 
 /// An IPVS virtual server of an input, which becomes a Service.
 struct VirtualServerPart {
-    /// What identifies a virtual server: never a firewall mark, which has no equal.
+    /// What identifies a virtual server: never a firewall mark, which has no equivalent.
     struct Key: Hashable, CustomStringConvertible {
         var socket: SocketAddress
         var transport: TransportProtocol
@@ -97,7 +97,14 @@ struct VirtualServerPart {
                 continue
             }
             // IPVS does not change the port of a packet that it does not translate.
-            if server.forwarding != .nat { server.socket.port = key.socket.port }
+            if server.forwarding != .nat, server.socket.port != key.socket.port {
+                converted.note(
+                    server.line,
+                    object,
+                    "forwarding \(server.forwarding.rawValue) keeps the port of the packet: connections arrive at port \(key.socket.port)"
+                )
+                server.socket.port = key.socket.port
+            }
             guard seen.insert(server.socket).inserted else {
                 converted.leaveOut(server.line, object, "given twice; the first one is used")
                 continue
