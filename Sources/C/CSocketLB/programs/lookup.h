@@ -148,7 +148,8 @@ static __always_inline enum verdict choose(struct lookup *lookup, uint64_t names
     uint64_t now = lifetime ? bpf_ktime_get_ns() : 0;
     if (lifetime) {
         struct lb_affinity *kept = bpf_map_lookup_elem(&affinity, &client);
-        if (kept && now - kept->last_used < lifetime) {
+        /* Another processor may have stored a later time than `now`. */
+        if (kept && kept->last_used + lifetime > now) {
             lookup->endpoint = kept->endpoint;
             if (is_member(lookup->group, &lookup->endpoint)) {
                 kept->last_used = now;
