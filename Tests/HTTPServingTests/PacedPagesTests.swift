@@ -46,7 +46,8 @@ struct PacedPagesTests {
         let (entered, enter) = AsyncStream<Void>.makeStream()
         let (released, release) = AsyncStream<Void>.makeStream()
         let pages = PacedPages(Time().clock)
-        let made = Mutex(0)
+        final class Made: Sendable { let count = Mutex(0) }
+        let made = Made()
         let first = Task {
             await pages.page("a") {
                 enter.yield()
@@ -59,7 +60,7 @@ struct PacedPagesTests {
         let others = (0..<1000).map { _ in
             Task {
                 await pages.page("a") {
-                    made.withLock { $0 += 1 }
+                    made.count.withLock { $0 += 1 }
                     return .text("second")
                 }
             }
@@ -67,11 +68,11 @@ struct PacedPagesTests {
         let other = Task { await pages.page("b") { .text("other") } }
         // All have asked when as many tasks have run; the actor takes them one after the other.
         while await pages.requests < 1002 { await Task.yield() }
-        #expect(made.withLock { $0 } == 0)
+        #expect(made.count.withLock { $0 } == 0)
         release.yield()
         #expect(await first.value == .text("first"))
         for task in others { #expect(await task.value == .text("second")) }
         #expect(await other.value == .text("other"))
-        #expect(made.withLock { $0 } == 1)
+        #expect(made.count.withLock { $0 } == 1)
     }
 }
