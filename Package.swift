@@ -434,7 +434,8 @@ let package = Package(
             [
                 "Addressing", "ServiceModel", "DataplaneModel", "Planning", "ProxyModes",
                 "HostFacts", "NodeAddresses", "Conntrack", "XTables", "NFTables", "IPVS",
-                "SocketLB", "HostChecks", "DaemonConfiguration", "Dataplane",
+                "SocketLB",
+                "HostChecks", "DaemonConfiguration", "Dataplane",
             ],
             unsafe + small
         ),

@@ -74,7 +74,7 @@ struct DataplaneTests {
             return report
         }
 
-        mutating func takeFlowRequest(cleans: Bool) -> FlowRequest? { nil }
+        mutating func takeFlowRequest(cleans: Bool) -> ConntrackCleaner.Request? { nil }
 
         func hasDrifted() throws(DataplaneError) -> Bool {
             if let error = kernel.with({ $0.lookError }) { throw error }
@@ -413,11 +413,4 @@ struct FakeFlows: FlowTable {
         _ family: IPFamily,
         where isStale: (UDPFlow) -> Bool
     ) throws(DataplaneError) -> (deleted: Int, failures: [DataplaneError]) { (0, []) }
-
-    func endSockets(
-        _ family: IPFamily,
-        _ scope: SocketScope,
-        at endpoints: Set<SocketAddress>?,
-        where isStale: @escaping @Sendable (UDPFlow) -> Bool
-    ) throws(DataplaneError) -> (ended: Int, failures: [DataplaneError]) { (0, []) }
 }

@@ -276,14 +276,14 @@ struct DaemonStateTests {
         #expect(drift.lines.contains { $0.message.hasPrefix("Failed to look for drift") })
         let moved = passes { $0.addressesChanged = true }
         #expect(moved.passes.map(\.update.changed) == [.all])
-        let flows = passes { $0.flowProblems = [.init(error)] }
+        let flows = passes { $0.flowErrors = [error] }
         #expect(flows.passes.isEmpty)
         #expect(
             flows.lines.map(\.message) == ["Failed to delete stale conntrack entries, will retry"]
         )
         var absent = error
         absent.kind = .unsupported
-        let impossible = passes { $0.flowProblems = [.init(absent)] }
+        let impossible = passes { $0.flowErrors = [absent] }
         #expect(
             impossible.lines.map(\.message)
                 == ["Cannot delete stale conntrack entries on this kernel"]

@@ -99,7 +99,7 @@ final class HeldHost: DataplaneHost {
             return FamilyPassReport()
         }
 
-        mutating func takeFlowRequest(cleans: Bool) -> FlowRequest? { nil }
+        mutating func takeFlowRequest(cleans: Bool) -> ConntrackCleaner.Request? { nil }
         func hasDrifted() throws(DataplaneError) -> Bool { false }
         func performDueWork() throws(DataplaneError) {}
         mutating func replan(_ settings: PlannerSettings) {}
@@ -122,11 +122,4 @@ struct NoFlows: FlowTable {
         _ family: IPFamily,
         where isStale: (UDPFlow) -> Bool
     ) throws(DataplaneError) -> (deleted: Int, failures: [DataplaneError]) { (0, []) }
-
-    func endSockets(
-        _ family: IPFamily,
-        _ scope: SocketScope,
-        at endpoints: Set<SocketAddress>?,
-        where isStale: @escaping @Sendable (UDPFlow) -> Bool
-    ) throws(DataplaneError) -> (ended: Int, failures: [DataplaneError]) { (0, []) }
 }

@@ -21,7 +21,7 @@ package actor Dataplane {
     /// Of the same families.
     private var retirements: [Retirement] = []
     /// Deletes UDP flows to endpoints that are gone, after the passes.
-    package nonisolated let flowCleaner: FlowCleaner
+    package nonisolated let conntrackCleaner: ConntrackCleaner
     /// Of the present watch.
     var watchRhythm = WatchRhythm(interval: .zero)
     /// Beside the rules of the families.
@@ -37,7 +37,7 @@ package actor Dataplane {
     ) {
         self.configuration = configuration
         self.host = host
-        flowCleaner = FlowCleaner(flows)
+        conntrackCleaner = ConntrackCleaner(flows)
     }
 
     // MARK: - Host
@@ -256,7 +256,7 @@ package actor Dataplane {
             outcome.report = report
             let cleans = configuration.conntrack.cleanStaleUDP
             if let request = dataplanes[index].takeFlowRequest(cleans: cleans) {
-                flowCleaner.request(family, request)
+                conntrackCleaner.request(family, request)
             }
             if report.apply.operations > 0 { outcome.ruleCounts = dataplanes[index].ruleCounts }
         } catch {

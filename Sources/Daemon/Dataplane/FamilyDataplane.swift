@@ -30,7 +30,7 @@ package protocol FamilyDataplane {
     /// Which UDP flows to check after the passes since the last call. Call it after each successful
     /// pass. Nil without `cleans`; nothing is remembered then, so that cleaning, once switched on,
     /// begins with all Services as at the start.
-    mutating func takeFlowRequest(cleans: Bool) -> FlowRequest?
+    mutating func takeFlowRequest(cleans: Bool) -> ConntrackCleaner.Request?
 
     /// Whether another program changed Fairlead's objects, as far as the store notices without reading
     /// them. Fails if the store cannot answer.

@@ -85,13 +85,13 @@ where Store.State == Mode.ModePlanner.State, Store.Diff == Mode.ModePlanner.Diff
         }
     }
 
-    package mutating func takeFlowRequest(cleans: Bool) -> FlowRequest? {
+    package mutating func takeFlowRequest(cleans: Bool) -> ConntrackCleaner.Request? {
         let changes = reconciler.takeChanges()
         guard cleans else {
             staleFlows = StaleFlowRules()
             return nil
         }
-        return FlowRequest(
+        return ConntrackCleaner.Request(
             check: staleFlows.update(changes, of: reconciler.desired),
             settings: reconciler.desired.settings,
             mode: Mode.mode

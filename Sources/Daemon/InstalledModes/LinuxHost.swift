@@ -15,10 +15,7 @@ extension Dataplane {
         self.init(
             configuration,
             host: LinuxHost(configuration),
-            flows: KernelFlows(
-                namespace: configuration.networkNamespace,
-                bpfDirectory: "/sys/fs/bpf/fairlead"
-            )
+            flows: KernelFlows(namespace: configuration.networkNamespace)
         )
     }
 }
@@ -128,14 +125,12 @@ private final class LinuxHost: DataplaneHost {
 /// UDP flows in the kernel's table, looked at in the configured namespace.
 private final class KernelFlows: FlowTable {
     private let namespace: String?
-    private let bpfDirectory: String
     private var hasEntered = false
     private var stores: [IPFamily: ConntrackStore] = [:]
     private let addresses = LocalAddressWatch()
 
-    init(namespace: String?, bpfDirectory: String) {
+    init(namespace: String?) {
         self.namespace = namespace
-        self.bpfDirectory = bpfDirectory
     }
 
     func localAddresses() throws(DataplaneError) -> [IPAddress] {
@@ -152,22 +147,6 @@ private final class KernelFlows: FlowTable {
         stores[family] = store
         let report = try store.deleteFlows(where: isStale)
         return (report.deleted, report.failures)
-    }
-
-    func endSockets(
-        _ family: IPFamily,
-        _ scope: SocketScope,
-        at endpoints: Set<SocketAddress>?,
-        where isStale: @escaping @Sendable (UDPFlow) -> Bool
-    ) throws(DataplaneError) -> (ended: Int, failures: [DataplaneError]) {
-        try enter()
-        let sockets = TranslatedSockets(
-            family: family,
-            directory: bpfDirectory,
-            scope: scope == .node ? .node : .all
-        )
-        let report = try sockets.end(at: endpoints, where: isStale)
-        return (report.ended, report.failures)
     }
 
     private func enter() throws(DataplaneError) {

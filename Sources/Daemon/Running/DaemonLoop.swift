@@ -84,12 +84,11 @@ struct DaemonLoop {
             (look.dueWorkError, look.driftError) = (found.dueWorkError, found.driftError)
             look.hasDrifted = found.hasDrifted
             look.addressesChanged = found.addressesChanged
-            look.flowProblems = dataplane.flowCleaner.takeProblems()
+            look.flowErrors = dataplane.conntrackCleaner.takeProblems()
         } else {
             await dataplane.answer()
         }
-        look.flowRuns = dataplane.flowCleaner.takeRuns()
-        look.endedSockets = dataplane.flowCleaner.takeEndedSockets()
+        look.flowRuns = dataplane.conntrackCleaner.takeRuns()
         (look.files, look.cluster) = await feeds.look()
         return look
     }

@@ -1,4 +1,3 @@
-package import Addressing
 package import Dataplane
 package import DataplaneModel
 package import HealthChecking
@@ -103,9 +102,8 @@ package struct Look: Sendable {
     package var hasDrifted = false
     /// The node's addresses changed, and with them the plan.
     package var addressesChanged = false
-    package var flowRuns: [FlowCleaner.Run] = []
-    package var endedSockets: [IPFamily: Int] = [:]
-    package var flowProblems: [FlowCleaner.Problem] = []
+    package var flowRuns: [ConntrackCleaner.Run] = []
+    package var flowErrors: [DataplaneError] = []
     /// Nil where there are no manifests to read.
     package var files: Files?
     /// Nil where no API server is asked.

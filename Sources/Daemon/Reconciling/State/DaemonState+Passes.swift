@@ -44,19 +44,12 @@ extension DaemonState {
         if let error = look.driftError {
             log(.error, "Failed to look for drift, reading the kernel again", ["error": "\(error)"])
         }
-        for (family, count) in look.endedSockets {
-            turn.endedSockets[family, default: 0] += count
-        }
-        for problem in look.flowProblems {
-            let isForGood = problem.error.kind == .unsupported
+        for error in look.flowErrors {
             let message =
-                switch (problem.isOfSockets, isForGood) {
-                case (false, true): "Cannot delete stale conntrack entries on this kernel"
-                case (false, false): "Failed to delete stale conntrack entries, will retry"
-                case (true, true): "Cannot end all UDP sockets whose endpoint is gone"
-                case (true, false): "Failed to end UDP sockets whose endpoint is gone, will retry"
-                }
-            log(.warning, message, ["error": "\(problem.error)"])
+                error.kind == .unsupported
+                ? "Cannot delete stale conntrack entries on this kernel"
+                : "Failed to delete stale conntrack entries, will retry"
+            log(.warning, message, ["error": "\(error)"])
         }
         if look.dueWorkError != nil || look.driftError != nil || look.hasDrifted {
             scheduler.request(at: now, full: true)

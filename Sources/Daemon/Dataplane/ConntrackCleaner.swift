@@ -1,11 +1,27 @@
 package import Addressing
 package import DataplaneModel
-import Planning
+package import Planning
 import Synchronization
 
-/// Deletes UDP flows to endpoints that are gone, independently of the passes, on a thread of its own: entries of
-/// connection tracking, and sockets of the socket level. Requests that arrive during a run are combined for the next.
-package actor FlowCleaner {
+/// The UDP flows in the kernel's connection tracking. Calls come from one thread, and the first of
+/// them enters the configured network namespace.
+package protocol FlowTable {
+    /// The addresses on the node's interfaces; fails as the kernel does.
+    func localAddresses() throws(DataplaneError) -> [IPAddress]
+
+    /// Deletes the flows of a family that `isStale` picks; returns how many were deleted, and those
+    /// that the kernel refused to delete.
+    ///
+    /// - Throws: the kernel's error if the table cannot be read; `unsupported` if it has none.
+    func deleteFlows(
+        _ family: IPFamily,
+        where isStale: (UDPFlow) -> Bool
+    ) throws(DataplaneError) -> (deleted: Int, failures: [DataplaneError])
+}
+
+/// Deletes UDP flows to endpoints that are gone, independently of the passes, on a thread of its own.
+/// Requests that arrive during a run are combined for the next.
+package actor ConntrackCleaner {
     /// One run through the table of a family.
     package struct Run: Sendable, Equatable {
         package var family: IPFamily
@@ -14,24 +30,24 @@ package actor FlowCleaner {
         package var duration: Duration
     }
 
-    /// What could not be done.
-    package struct Problem: Sendable, Equatable {
-        /// Of sockets, and not of the table.
-        package var isOfSockets: Bool
-        package var error: DataplaneError
+    /// What to delete in one family.
+    package struct Request: Sendable {
+        package var check: FlowCheck
+        package var settings: PlannerSettings
+        package var mode: ProxyMode
 
-        package init(isOfSockets: Bool = false, _ error: DataplaneError) {
-            self.isOfSockets = isOfSockets
-            self.error = error
+        package init(check: FlowCheck, settings: PlannerSettings, mode: ProxyMode) {
+            self.check = check
+            self.settings = settings
+            self.mode = mode
         }
     }
 
     private struct Shared {
-        var waiting: [IPFamily: FlowRequest] = [:]
+        var waiting: [IPFamily: Request] = [:]
         var isRunning = false
         var runs: [Run] = []
-        var endedSockets: [IPFamily: Int] = [:]
-        var problems: [Problem] = []
+        var problems: [DataplaneError] = []
         var waiters: [CheckedContinuation<Void, Never>] = []
     }
 
@@ -61,16 +77,8 @@ package actor FlowCleaner {
         }
     }
 
-    /// How many sockets were ended since the last call.
-    package nonisolated func takeEndedSockets() -> [IPFamily: Int] {
-        shared.withLock { shared in
-            defer { shared.endedSockets = [:] }
-            return shared.endedSockets
-        }
-    }
-
     /// The failures since the last call: the last ten.
-    package nonisolated func takeProblems() -> [Problem] {
+    package nonisolated func takeProblems() -> [DataplaneError] {
         shared.withLock { shared in
             defer { shared.problems = [] }
             return shared.problems
@@ -97,11 +105,15 @@ package actor FlowCleaner {
     }
 
     /// Returns at once.
-    package nonisolated func request(_ family: IPFamily, _ request: FlowRequest) {
-        guard !request.isEmpty else { return }
+    package nonisolated func request(_ family: IPFamily, _ request: Request) {
+        guard !request.check.isEmpty else { return }
         let begins = shared.withLock { shared in
-            let earlier = shared.waiting[family]
-            shared.waiting[family] = earlier?.merged(with: request) ?? request
+            var merged = request
+            if var earlier = shared.waiting[family] {
+                earlier.check.merge(request.check)
+                merged.check = earlier.check
+            }
+            shared.waiting[family] = merged
             defer { shared.isRunning = true }
             return !shared.isRunning
         }
@@ -114,13 +126,10 @@ package actor FlowCleaner {
             let began = ContinuousClock.now
             var pause = Duration.zero
             for (family, request) in waiting.sorted(by: { $0.key < $1.key }) {
-                let problems = endSockets(family, request) + clean(family, request)
+                let problems = clean(family, request)
                 for problem in problems { note(problem) }
-                let again = request.remaining(
-                    after: problems.filter { $0.error.kind != .unsupported }
-                )
-                guard !again.isEmpty else { continue }
-                putBack(family, again)
+                guard problems.contains(where: { $0.kind != .unsupported }) else { continue }
+                putBack(family, request)
                 pause = retryInterval
             }
             if pause > .zero { release() }
@@ -129,7 +138,7 @@ package actor FlowCleaner {
         release()
     }
 
-    private func next() -> [IPFamily: FlowRequest]? {
+    private func next() -> [IPFamily: Request]? {
         shared.withLock { shared in
             defer { shared.waiting = [:] }
             shared.isRunning = !shared.waiting.isEmpty
@@ -137,25 +146,8 @@ package actor FlowCleaner {
         }
     }
 
-    /// Programs wait for sockets, so these come before the table.
-    private func endSockets(_ family: IPFamily, _ request: FlowRequest) -> [Problem] {
-        guard let scope = request.sockets else { return [] }
-        let check = request.check
-        do throws(DataplaneError) {
-            // Programs take a node port at no other address than those that accept it.
-            let report = try flows.endSockets(family, scope, at: check.lost) {
-                check.isStale($0) { _ in true }
-            }
-            shared.withLock { $0.endedSockets[family, default: 0] += report.ended }
-            return report.failures.map { Problem(isOfSockets: true, $0) }
-        } catch {
-            return [Problem(isOfSockets: true, error)]
-        }
-    }
-
     /// What could not be deleted, or why the table could not be read.
-    private func clean(_ family: IPFamily, _ request: FlowRequest) -> [Problem] {
-        guard request.cleansTable else { return [] }
+    private func clean(_ family: IPFamily, _ request: Request) -> [DataplaneError] {
         let began = ContinuousClock.now
         do throws(DataplaneError) {
             let accepting = request.settings.nodePortAddresses(
@@ -172,21 +164,26 @@ package actor FlowCleaner {
                 duration: ContinuousClock.now - began
             )
             shared.withLock { $0.runs.append(run) }
-            return report.failures.map { Problem($0) }
+            return report.failures
         } catch {
-            return [Problem(error)]
+            return [error]
         }
     }
 
     /// Later requests take precedence.
-    private func putBack(_ family: IPFamily, _ request: FlowRequest) {
+    private func putBack(_ family: IPFamily, _ request: Request) {
         shared.withLock { shared in
-            let later = shared.waiting[family]
-            shared.waiting[family] = later.map { request.merged(with: $0) } ?? request
+            var merged = request
+            if let later = shared.waiting[family] {
+                merged = later
+                merged.check = request.check
+                merged.check.merge(later.check)
+            }
+            shared.waiting[family] = merged
         }
     }
 
-    private func note(_ problem: Problem) {
+    private func note(_ problem: DataplaneError) {
         // The rest is more of the same.
         shared.withLock { shared in
             shared.problems = shared.problems.suffix(9) + [problem]
