@@ -82,17 +82,11 @@ final class SocketAgent {
     ///   shows, the source of the answer; or the error.
     /// - `open NAME SOCKET-FAMILY`, `open-connected NAME ...` as for connect, `close NAME`: UDP sockets that
     ///   stay open.
-    /// - `reconnect NAME IP PORT`: the same socket to another peer.
-    /// - `open-many COUNT NAME ...` as for one, with a number behind the name; `broken NAME`: how many of them have
-    ///   the error ECONNABORTED, which they have no more then.
     /// - `send NAME [IP PORT]`: one datagram and its answer.
-    /// - `wait NAME`: what comes without being asked for, or the error, within five seconds; `waited NAME` tells.
     /// - `loop IP PORT`, `end`: connects again and again until the end; the numbers of connections and of
     ///   failures.
     private static let script = #"""
-        import errno, os, resource, socket, struct, sys, threading
-
-        resource.setrlimit(resource.RLIMIT_NOFILE, (4096, 4096))
+        import errno, os, socket, struct, sys, threading
 
         with open(sys.argv[1] + "/cgroup.procs", "w") as procs:
             procs.write(str(os.getpid()))
@@ -171,37 +165,6 @@ final class SocketAgent {
             sockets[key] = connected(*words)
             return "open"
 
-        def reconnect(key, ip, port):
-            sockets[key].connect((ip, int(port)))
-            return "connected"
-
-        def open_many(count, key, *words):
-            for number in range(int(count)):
-                sockets[f"{key}{number}"] = connected(*words)
-            return "open"
-
-        def broken(key):
-            errors = [client.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
-                      for name, client in sockets.items() if name.startswith(key)]
-            return str(errors.count(errno.ECONNABORTED))
-
-        waits = {}
-
-        def wait(key):
-            def body():
-                try:
-                    waits[key].append(sockets[key].recv(100).decode())
-                except OSError as error:
-                    waits[key].append(errno.errorcode.get(error.errno, str(error)))
-            waits[key] = [threading.Thread(target=body, daemon=True)]
-            waits[key][0].start()
-            return "waiting"
-
-        def waited(key):
-            thread, *_ = waits[key]
-            thread.join()
-            return waits.pop(key)[1]
-
         def close(key):
             sockets.pop(key).close()
             return "closed"
@@ -229,7 +192,6 @@ final class SocketAgent {
 
         commands = {
             "serve": serve, "connect": connect, "open": open_socket, "open-connected": open_connected,
-            "reconnect": reconnect, "open-many": open_many, "broken": broken, "wait": wait, "waited": waited,
             "close": close, "send": send, "loop": loop, "count": count, "end": end,
         }
         print("ready", flush=True)
