@@ -10,10 +10,6 @@ package struct FlowCheck: Sendable, Equatable {
     /// The same for node ports, whatever the address.
     package var nodePorts: [PortNumber: Set<SocketAddress>] = [:]
 
-    /// Endpoints that a frontend has lost: a flow to another one is not stale. Nil if others may have been lost
-    /// before, as after a start.
-    package var lost: Set<SocketAddress>? = []
-
     package init() {}
 
     package var isEmpty: Bool { frontends.isEmpty && nodePorts.isEmpty }
@@ -22,7 +18,6 @@ package struct FlowCheck: Sendable, Equatable {
     package mutating func merge(_ later: FlowCheck) {
         frontends.merge(later.frontends) { $1 }
         nodePorts.merge(later.nodePorts) { $1 }
-        lost = lost.flatMap { before in later.lost.map { before.union($0) } }
     }
 
     /// Whether a flow has to be deleted; `acceptsNodePorts` is whether an address of this node accepts

@@ -16,9 +16,6 @@ package struct StaleFlowRules: Sendable {
     /// Frontends by their port: they come before a node port of that number.
     private var frontends: [PortNumber: Set<SocketAddress>] = [:]
 
-    /// Until the first update nobody knows which endpoints there were.
-    private var isNew = true
-
     /// Without Services.
     package init() {}
 
@@ -26,7 +23,6 @@ package struct StaleFlowRules: Sendable {
     /// Services, not with the cluster.
     package mutating func update(_ names: [ServiceName], of desired: DesiredState) -> FlowCheck {
         var touched: Set<FrontendKey> = []
-        var lost: Set<SocketAddress> = []
         for name in names {
             let old = endpoints[name] ?? [:]
             let new = desired.services[name].map(Self.endpoints) ?? [:]
@@ -34,15 +30,10 @@ package struct StaleFlowRules: Sendable {
             endpoints[name] = new.isEmpty ? nil : new
             for key in Set(old.keys).union(new.keys) where old[key] != new[key] {
                 claim(key, by: name, new[key])
-                guard Self.losesFlows(old[key], new[key]) else { continue }
-                touched.insert(key)
-                lost.formUnion((old[key] ?? []).subtracting(new[key] ?? []))
+                if Self.losesFlows(old[key], new[key]) { touched.insert(key) }
             }
         }
-        var check = check(touched)
-        check.lost = isNew ? nil : lost
-        isNew = false
-        return check
+        return check(touched)
     }
 
     /// Endpoints that are only added leave the flows to the others as they are.
