@@ -667,7 +667,7 @@ if isFuzzing {
             name: "fairlead-fuzz",
             dependencies: [
                 "Addressing", "AnnotatedYAML", "Conntrack", "Conversion", "DaemonConfiguration",
-                "DataplaneModel", "HTTPServing", "IPSets", "IPVS", "KubernetesAPI",
+                "DataplaneModel", "IPSets", "IPVS", "KubernetesAPI",
                 "KubernetesClient", "NFTables", "Netlink", "NodeAddresses", "PacketTracing",
                 "ServiceModel", "ServiceSources", "XTables",
             ],
