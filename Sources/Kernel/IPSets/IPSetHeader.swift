@@ -38,9 +38,11 @@ struct IPSetHeader {
             case "family": family = rest.popFirst() == "inet6" ? .ipv6 : .ipv4
             case "maxelem": capacity = rest.popFirst().flatMap { Int($0) } ?? 0
             case "range":
-                let ports = (rest.popFirst() ?? "").split(separator: "-").compactMap { Int($0) }
-                guard let first = ports.first, let last = ports.last else { continue }
-                capacity = last - first + 1
+                let ports = (rest.popFirst() ?? "").split(separator: "-").compactMap { UInt16($0) }
+                guard let first = ports.first, let last = ports.last, first <= last else {
+                    continue
+                }
+                capacity = Int(last - first) + 1
                 if ports != [0, 65535] { hasUnexpectedOption = true }
             case "skbinfo": carriesMarks = true
             case "hashsize", "bucketsize", "initval": _ = rest.popFirst()
