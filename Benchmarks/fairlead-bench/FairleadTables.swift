@@ -1,4 +1,5 @@
 import Addressing
+import CIPTables
 import Dataplane
 import DataplaneModel
 import Glibc
@@ -35,16 +36,15 @@ struct FairleadTables: FairleadPasses {
         getenv("XTABLES_LOCKFILE").map { String(cString: $0) } ?? "/tmp/fairlead-bench.lock"
     }
 
-    /// CLONE_NEWNET, which the Glibc module leaves out.
-    private static let networkNamespace: Int32 = 0x4000_0000
-
     /// Moves this process into a new network namespace for good.
     ///
     /// Before it has other threads: those that are started later, such as an API server's, are there, too.
     /// Those of a daemon's thread that enters a namespace are not (`NetworkNamespace`).
     static func enterNewNamespace() throws {
         setenv("XTABLES_LOCKFILE", lockFile, 1)
-        guard unshare(networkNamespace) == 0 else { throw BenchFailure.system("unshare") }
+        guard unshare(Int32(namespace_of_network)) == 0 else {
+            throw BenchFailure.system("unshare")
+        }
     }
 
     /// The same for one endpoint that goes or comes back, when the tables are known.

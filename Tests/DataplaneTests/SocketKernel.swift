@@ -181,7 +181,7 @@ final class SocketHost: DataplaneHost {
             return FamilyPassReport()
         }
 
-        mutating func takeFlowRequest(cleans: Bool) -> FlowCleaner.Request? { nil }
+        mutating func takeFlowRequest(cleans: Bool) -> ConntrackCleaner.Request? { nil }
         func hasDrifted() throws(DataplaneError) -> Bool { false }
         func performDueWork() throws(DataplaneError) {}
 

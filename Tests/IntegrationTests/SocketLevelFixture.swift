@@ -28,8 +28,11 @@ final class SocketLevelFixture {
 
     private static let unifiedHierarchy: String? = {
         let mounts = (try? String(contentsOfFile: "/proc/self/mounts", encoding: .utf8)) ?? ""
-        return mounts.split(separator: "\n").map { $0.split(separator: " ") }
-            .first { $0.count > 2 && $0[2] == "cgroup2" }.map { String($0[1]) }
+        for line in mounts.split(separator: "\n") {
+            let fields = line.split(separator: " ")
+            if fields.count > 2, fields[2] == "cgroup2" { return String(fields[1]) }
+        }
+        return nil
     }()
 
     /// Lines of a daemon's configuration.

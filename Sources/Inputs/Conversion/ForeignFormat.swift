@@ -1,3 +1,4 @@
+import AnnotatedYAML
 import PrintableText
 import ServiceModel
 import ServiceSources
@@ -69,7 +70,12 @@ package enum ForeignFormat: String, Sendable, CaseIterable {
             } catch {
                 throw Failure(line: error.line, reason: error.reason)
             }
-        case .cilium: converted = try CiliumState.convert(text)
+        case .cilium:
+            do throws(FieldError) {
+                converted = try CiliumState.convert(text)
+            } catch {
+                throw Failure(line: error.line, reason: error.description)
+            }
         }
         converted.check()
         return converted

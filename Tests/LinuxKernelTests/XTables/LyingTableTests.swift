@@ -60,7 +60,8 @@ struct LyingTableTests {
             var info = truth.info
             info.size = UInt32(size)
             let bytes = try copy(truth, size: size)
-            #expect(TableImage.of(bytes, .nat, family, info) == nil)
+            let isRefused = TableImage.of(bytes, .nat, family, info) == nil
+            #expect(isRefused)
         }
     }
 
@@ -103,7 +104,8 @@ struct LyingTableTests {
         }
         guard var packed = image.packed() else { return }
         let size = image.size
-        #expect(packed.settle())
+        let isSettled = packed.settle()
+        #expect(isSettled)
         #expect(packed.fingerprint.size == UInt32(size))
         for chain in packed.chains { #expect(chain.entries.links.count == Int(chain.entryCount)) }
     }

@@ -13,14 +13,10 @@ struct CiliumState {
 
     /// - Throws: an error if a document is not valid or none of Cilium's, as its Services would
     ///   otherwise be missing from the result.
-    static func convert(_ text: String) throws(ForeignFormat.Failure) -> Converted {
+    static func convert(_ text: String) throws(FieldError) -> Converted {
         var state = CiliumState()
-        do throws(FieldError) {
-            for document in YAMLText.documents(text) {
-                try state.read(Fields(document.get()))
-            }
-        } catch {
-            throw ForeignFormat.Failure(line: error.line, reason: error.description)
+        for document in YAMLText.documents(text) {
+            try state.read(Fields(document.get()))
         }
         state.join()
         return state.converted
