@@ -238,7 +238,7 @@ let package = Package(
         // The models: values, no I/O.
         room(.model, "Addressing", [], unsafe),
         room(.model, "ServiceModel", ["Addressing", "PrintableText", treeCollections]),
-        room(.model, "DataplaneModel", ["Addressing"]),
+        room(.model, "DataplaneModel", ["Addressing"], small),
 
         // Pure: from what is wanted to rules, and from rules to what becomes of a packet.
         room(.planning, "Planning", ["Addressing", "ServiceModel", "DataplaneModel"]),

@@ -119,7 +119,7 @@ struct ModeDataplaneTests {
     @Test("Of a large pass a thousand operations are told")
     func manyOperations() throws {
         var dataplane = dataplane()
-        let names = (0..<600).map { "web-\($0)" }
+        let names = (0..<1000).map { "web-\($0)" }
         let report = try dataplane.pass(
             update(names, changed: names),
             observe: false,

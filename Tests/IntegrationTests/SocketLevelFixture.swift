@@ -2,38 +2,39 @@ import Foundation
 import Glibc
 import NamespaceLab
 
-/// A cgroup and a bpf file system of the test's own, for the socket level of a `DaemonFixture`.
+/// A cgroup and a bpf file system of the test's own, for the socket level of a `DaemonFixture`. Both are reached below
+/// the temporary folder, as `ip netns exec` gives its program another /sys.
 final class SocketLevelFixture {
     let cgroup: String
     let directory: String
-    private let mount: String
+    private let unifiedHierarchy: String
+    private let pinned: String
 
     init() throws {
-        guard let root = Self.unifiedHierarchy else { throw LabError("no cgroup v2") }
-        cgroup = "\(root)/fairlead-life-\(getpid())"
-        mount = FileManager.default.temporaryDirectory.path + "/fairlead-bpf-\(getpid())"
-        directory = "\(mount)/fairlead"
-        try FileManager.default.createDirectory(atPath: cgroup, withIntermediateDirectories: true)
-        try FileManager.default.createDirectory(atPath: mount, withIntermediateDirectories: true)
-        guard Glibc.mount("bpf", mount, "bpf", 0, "mode=0700") == 0 else {
-            throw LabError("mount \(mount): errno \(errno)")
+        let folder = FileManager.default.temporaryDirectory.path
+        unifiedHierarchy = "\(folder)/fairlead-cgroup-\(getpid())"
+        pinned = "\(folder)/fairlead-bpf-\(getpid())"
+        cgroup = "\(unifiedHierarchy)/fairlead-life-\(getpid())"
+        directory = "\(pinned)/fairlead"
+        for (kind, place) in [("cgroup2", unifiedHierarchy), ("bpf", pinned)] {
+            try FileManager.default.createDirectory(
+                atPath: place,
+                withIntermediateDirectories: true
+            )
+            guard mount(kind, place, kind, 0, kind == "bpf" ? "mode=0700" : nil) == 0 else {
+                throw LabError("mount \(place): errno \(errno)")
+            }
         }
+        try FileManager.default.createDirectory(atPath: cgroup, withIntermediateDirectories: true)
     }
 
     deinit {
-        umount2(mount, Int32(MNT_DETACH))
-        rmdir(mount)
         rmdir(cgroup)
-    }
-
-    private static let unifiedHierarchy: String? = {
-        let mounts = (try? String(contentsOfFile: "/proc/self/mounts", encoding: .utf8)) ?? ""
-        for line in mounts.split(separator: "\n") {
-            let fields = line.split(separator: " ")
-            if fields.count > 2, fields[2] == "cgroup2" { return String(fields[1]) }
+        for place in [unifiedHierarchy, pinned] {
+            umount2(place, Int32(MNT_DETACH))
+            rmdir(place)
         }
-        return nil
-    }()
+    }
 
     /// Lines of a daemon's configuration.
     func section(_ scope: String, protocols: String = "[TCP]") -> String {

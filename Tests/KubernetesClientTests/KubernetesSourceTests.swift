@@ -78,7 +78,7 @@ extension NetworkSuites {
         func received() async throws {
             try await withServer(SourceScript.cluster(3000)) { server, address in
                 server.setFault {
-                    $0.path.hasSuffix("/services") ? .stallAfter(bytes: 200_000) : nil
+                    $0.path.hasSuffix("/services") ? .stallAfter(bytes: 500_000) : nil
                 }
                 try await withSource([address]) { source in
                     var updates = source.updates().makeAsyncIterator()

@@ -395,7 +395,7 @@ struct SocketStoreTests {
         #expect(try SocketStore.removeAll(directory: fixture.directory) == 0)
         try fixture.apply(simple(), through: store)
         let pinned = try SocketStore.pinned(directory: fixture.directory)
-        #expect(pinned.count == 7 + 7 + 9)
+        #expect(pinned.count == 7 + 7 + SocketMapName.allCases.count)
         #expect(pinned.contains("ipv4/links/fl_connect4") && pinned.contains("ipv4/maps/frontends"))
         #expect(try SocketStore.removeAll(directory: fixture.directory) == pinned.count)
         #expect(access(fixture.directory, F_OK) != 0)

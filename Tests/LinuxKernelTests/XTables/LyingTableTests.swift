@@ -13,7 +13,7 @@ struct LyingTableTests {
         *nat
         :TEST-A - [0:0]
         :TEST-B - [0:0]
-        -A PREROUTING -j TEST-A
+        -A POSTROUTING -j TEST-A
         -A TEST-A -p tcp -m tcp --dport 80 -j TEST-B
         -A TEST-A -m statistic --mode random --probability 0.5 -j RETURN
         -A TEST-A -p udp
@@ -106,7 +106,8 @@ struct LyingTableTests {
         let size = image.size
         let isSettled = packed.settle()
         #expect(isSettled)
-        #expect(packed.fingerprint.size == UInt32(size))
+        // Gaps between rules are not kept. The kept table then differs from the kernel's, which is read anew.
+        #expect(packed.fingerprint.size <= UInt32(size))
         for chain in packed.chains { #expect(chain.entries.links.count == Int(chain.entryCount)) }
     }
 }
