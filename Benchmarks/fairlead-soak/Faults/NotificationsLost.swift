@@ -14,14 +14,16 @@ struct NotificationsLost: SoakFault {
         process = node.daemon.pid
         kill(process, SIGSTOP)
         do {
-            try flood(node)
+            // In mode ipvs nothing listens to nftables.
+            if node.mode != .ipvs { try changeTables(node) }
+            try changeAddresses(node)
         } catch {
             end(node)
             throw error
         }
     }
 
-    private func flood(_ node: SoakNode) throws {
+    private func changeTables(_ node: SoakNode) throws {
         let elements = (0..<16_000).map { "10.\($0 >> 16 & 255).\($0 >> 8 & 255).\($0 & 255)" }
             .joined(separator: ", ")
         let commands = (0..<6).map { round in
@@ -36,7 +38,10 @@ struct NotificationsLost: SoakFault {
         writer.closeInput()
         let (output, status) = try writer.finish(Deadline(in: .seconds(60)))
         guard status == 0 else { throw SoakFailure("nft: \(output.prefix(500))") }
-        // Addresses and links have a socket of their own.
+    }
+
+    /// Addresses and links have a socket of their own.
+    private func changeAddresses(_ node: SoakNode) throws {
         try node.run(
             "sh",
             "-c",
