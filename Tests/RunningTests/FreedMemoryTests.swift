@@ -1,4 +1,5 @@
 import CMalloc
+import Foundation
 import Glibc
 import Testing
 
@@ -14,5 +15,19 @@ struct FreedMemoryTests {
         defer { unsafe free(block) }
         // A mapped block takes whole pages, of which 16 bytes are the allocator's; one from a heap never does.
         #expect(unsafe (malloc_usable_size(block) + 16) % Int(getpagesize()) == 0)
+    }
+
+    @Test("Code that a start used is given back, and what is used comes back")
+    func program() throws {
+        let before = try residentOfFiles()
+        FreedMemory.returnProgram()
+        #expect(try residentOfFiles() < before - 1024)
+    }
+
+    /// Pages of files that are mapped and present, in KiB.
+    private func residentOfFiles() throws -> Int {
+        let status = try String(contentsOfFile: "/proc/self/status", encoding: .utf8)
+        let line = try #require(status.split(separator: "\n").first { $0.hasPrefix("RssFile:") })
+        return try #require(Int(line.split { " \t".contains($0) }[1]))
     }
 }

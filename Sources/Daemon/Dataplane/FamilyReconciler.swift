@@ -88,7 +88,7 @@ where P.State == Store.State, P.Diff == Store.Diff {
         _ report: inout FamilyPassReport
     ) throws(DataplaneError) -> ChangeMark {
         let began = now()
-        let observed = try store.observe()
+        let observed = try store.observe(expecting: planner.plan)
         report.observing = now() - began
         let read = now()
         let wanted = P.Diff(from: observed.state, to: planner.plan)

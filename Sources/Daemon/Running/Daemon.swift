@@ -66,6 +66,10 @@ package struct Daemon: Sendable {
             group.addTask {
                 await dataplane.watch(every: interval) { mailbox.send(.noticed) }
             }
+            group.addTask {
+                guard (try? await Task.sleep(for: FreedMemory.startTime)) != nil else { return }
+                FreedMemory.returnProgram()
+            }
             if let watch {
                 group.addTask {
                     for await _ in watch.changes() { mailbox.send(.reload(.fileChanged)) }

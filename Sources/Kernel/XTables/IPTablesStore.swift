@@ -70,14 +70,37 @@ package final class IPTablesStore: KernelStore {
     ///
     /// - Throws: `.unsupported` if the kernel lacks a table; `.notPermitted` without CAP_NET_ADMIN.
     package func observe() throws(DataplaneError) -> Observation<IPTablesState> {
+        try observe(comparing: nil)
+    }
+
+    /// The same; a chain that has the plan's rules is the plan's. A table that differs from the plan need not be read
+    /// again for the next change.
+    ///
+    /// - Throws: as `observe()`.
+    package func observe(
+        expecting plan: IPTablesState
+    ) throws(DataplaneError) -> Observation<IPTablesState> {
+        try observe(comparing: plan)
+    }
+
+    private func observe(
+        comparing plan: IPTablesState?
+    ) throws(DataplaneError) -> Observation<IPTablesState> {
         let mark = try notice()
         var state = IPTablesState()
         let codec = RuleCodec(family: family, sets: try sets())
         for name in tables {
-            if access == .wholeTables, let image = try TableImage.read(name, family) {
-                state[name] = observe(image, codec)
-            } else {
+            guard access == .wholeTables, let image = try TableImage.read(name, family) else {
                 state[name] = observe(try IPTablesTable(name, family), codec)
+                continue
+            }
+            guard let planned = plan?[name] else {
+                state[name] = observe(image, codec, OwnedTable())
+                continue
+            }
+            state[name] = observe(image, codec, planned)
+            if lockWatch != nil, state[name] != planned, let table = image.packed() {
+                kept[name] = KeptTable(table, releases: mark.possible, owns: owns)
             }
         }
         return Observation(state, mark)
@@ -168,7 +191,11 @@ extension IPTablesStore {
 }
 
 extension IPTablesStore {
-    private func observe(_ image: borrowing TableImage, _ codec: RuleCodec) -> OwnedTable {
+    private func observe(
+        _ image: borrowing TableImage,
+        _ codec: RuleCodec,
+        _ plan: OwnedTable
+    ) -> OwnedTable {
         var owned = OwnedTable()
         let isOwned = image.chains.map { chain in
             chain.hook == nil && owns(chain.name)
@@ -189,9 +216,14 @@ extension IPTablesStore {
                 }
             } else if isOwned[index] {
                 let name = ChainName(chain.name)
+                let rules = image.rules(of: chain)
+                if let planned = plan.chains[name], holds(image, rules, planned, codec) {
+                    owned.chains[name] = planned
+                    continue
+                }
                 owned.chains[name] = Chain(
                     name,
-                    rules: image.rules(of: chain).map { rule in
+                    rules: rules.map { rule in
                         image.read(rule, into: &entry)
                         return codec.decode(entry, scratch: &scratch)
                     }
@@ -199,6 +231,27 @@ extension IPTablesStore {
             }
         }
         return owned
+    }
+
+    /// Whether these rules of the image are the planned ones, byte for byte. To encode a rule takes less time than to
+    /// decode it, which ends with encoding the result.
+    private func holds(
+        _ image: borrowing TableImage,
+        _ places: [Int],
+        _ planned: Chain,
+        _ codec: RuleCodec
+    ) -> Bool {
+        guard places.count == planned.rules.count else { return false }
+        // A span lends its rules, where an array would copy each.
+        let rules = planned.rules.span
+        for number in places.indices {
+            do throws(UnencodableRule) {
+                try codec.encode(rules[number], into: &scratch)
+            } catch { return false }
+            image.read(places[number], into: &entry)
+            guard scratch == entry else { return false }
+        }
+        return true
     }
 }
 

@@ -14,6 +14,10 @@ package protocol KernelStore {
     /// - Throws: if the kernel refuses the read.
     func observe() throws(DataplaneError) -> Observation<State>
 
+    /// The same; where the kernel holds what `plan` has, a store may give the plan's own objects, which then need no
+    /// memory of their own and are compared with the plan in no time.
+    func observe(expecting plan: State) throws(DataplaneError) -> Observation<State>
+
     /// Applies the changes. Objects that the kernel refuses alone are failures of the report.
     ///
     /// - Throws: if the rest was not applied either. The state is unknown then: observe again.
@@ -46,6 +50,11 @@ package protocol KernelStore {
 }
 
 extension KernelStore {
+    /// Takes nothing from the plan.
+    package func observe(expecting plan: State) throws(DataplaneError) -> Observation<State> {
+        try observe()
+    }
+
     /// Nothing becomes due, and `changes` shows every difference.
     package func performDueWork(expecting plan: State?) throws(DataplaneError) {}
 

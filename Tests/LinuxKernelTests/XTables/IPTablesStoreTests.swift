@@ -89,6 +89,32 @@ struct IPTablesStoreTests {
         fixture.expectEqual(observed, wanted)
     }
 
+    @Test(
+        "A chain that has the plan's rules is the plan's, and no other",
+        arguments: IPFamily.allCases
+    )
+    func expected(_ family: IPFamily) throws {
+        let fixture = try StoreFixture(family)
+        let wanted = RuleCatalogue(family: family).state
+        try fixture.apply(wanted)
+        var plan = wanted
+        // The kernel has no titles, so they show whose chains these are.
+        for table in TableName.allCases {
+            for name in plan[table].chains.keys { plan[table].chains[name]?.title = "planned" }
+        }
+        let filled = plan.filter.chains.values.filter { !$0.rules.isEmpty }
+        let name = try #require(filled.map(\.name).min())
+        plan.filter.chains[name]?.rules.removeLast()
+        let observed = try fixture.store.observe(expecting: plan).state
+        fixture.expectEqual(observed, wanted)
+        for table in TableName.allCases {
+            for (chain, found) in observed[table].chains {
+                let isChanged = table == .filter && chain == name
+                #expect(found.title == (isChanged ? nil : "planned"), "\(table) \(chain)")
+            }
+        }
+    }
+
     @Test("iptables-save prints the renderer's lines", arguments: IPFamily.allCases)
     func saveEqualsRenderer(_ family: IPFamily) throws {
         let fixture = try StoreFixture(family)

@@ -83,6 +83,41 @@ struct KeptTableTests {
     }
 
     @Test(
+        "What was observed to differ from the plan need not be read again for the change",
+        arguments: IPFamily.allCases
+    )
+    func observed(_ family: IPFamily) throws {
+        let written = try Written(family, Self.foreign)
+        let chain = ChainName("TEST-CHAIN")
+        var plan = written.state
+        plan.nat.chains[chain]?.rules.append(Rule(transport: .udp, target: .returnToCaller))
+        for isLocked in [false, true] {
+            let store = IPTablesStore(
+                family: family,
+                tables: [.nat],
+                lock: written.fixture.lock,
+                lockWatch: XTablesLockWatch(written.fixture.lock),
+                owns: RuleCatalogue.owns
+            )
+            // Nothing to change, nothing to keep.
+            _ = try store.observe(expecting: written.state)
+            let state = try store.observe(expecting: plan).state
+            if isLocked { try written.fixture.iptables("-t", "nat", "-N", "OTHER") }
+            _ = try store.apply(IPTablesDiff(from: state, to: plan))
+            let access =
+                isLocked
+                ? TableAccesses(reads: 1, direct: 1) : TableAccesses(sparedReads: 1, direct: 1)
+            #expect(store.accesses == access)
+            written.fixture.expectEqual(try store.observe().state, plan)
+            let saved = try written.saved()
+            for line in Self.foreign.split(separator: "\n") where line.hasPrefix("[") {
+                #expect(saved.contains(String(line)))
+            }
+            plan.nat.chains[chain]?.rules.append(Rule(transport: .tcp, target: .returnToCaller))
+        }
+    }
+
+    @Test(
         "After another program released the lock, the table is read",
         arguments: IPFamily.allCases
     )
