@@ -268,7 +268,7 @@ let package = Package(
             .kernel,
             "Netlink",
             [
-                "Addressing", "DataplaneModel", "HostFacts", "CNetlink",
+                "Addressing", "DataplaneModel", "HostFacts", "SystemCalls", "CNetlink",
             ],
             unsafe
         ),
@@ -645,8 +645,8 @@ let package = Package(
             [
                 "Addressing", "ServiceModel", "DataplaneModel", "Planning", "HTTPServing",
                 "HealthChecking", "KubernetesAPI", "KubernetesClient", "DaemonConfiguration",
-                "Telemetry", "Dataplane", "Reconciling", "Observability", "Running", logging,
-                "CMalloc",
+                "Telemetry", "Dataplane", "Reconciling", "Observability", "Running", "SystemCalls",
+                logging, "CMalloc",
             ]
         ),
         tests("NamespaceLabTests", ["Addressing", "NamespaceLab", "LabCluster"]),

@@ -3,6 +3,7 @@ import DaemonConfiguration
 import HTTPServing
 import Reconciling
 import ServiceModel
+import SystemCalls
 import Testing
 
 @testable import Observability
@@ -87,6 +88,32 @@ struct DaemonLoopTests {
         #expect(await confirmed == nil)
         #expect(await daemon.view.status().passes == 1)
         #expect(daemon.log.lines.contains("Stopping; the rules stay signal=15"))
+    }
+
+    @Test("A pass of many intervals keeps the watchdog quiet while it gets on, and no longer")
+    func longPass() async throws {
+        let manager = try NotifyReader()
+        let daemon = try await LoopFixture(
+            environment: ["NOTIFY_SOCKET": manager.path, "WATCHDOG_USEC": "400000"]
+        )
+        var passes = daemon.gate.begun.makeAsyncIterator()
+        daemon.gate.hold()
+        // Each part waits for the sign of life that comes of the part before: three intervals in all.
+        daemon.gate.give {
+            for _ in 0..<12 {
+                ThreadProgress.step()
+                #expect(manager.hears("WATCHDOG=1", within: .seconds(20)))
+            }
+        }
+        daemon.mailbox.send(.arrived(.files(try Self.update(80))))
+        #expect(Self.port(await passes.next()) == 80)
+        // It is held, and does nothing any more. The time that it took before may still be shown.
+        let signs = try await onOwnThread {
+            (0..<2).count { _ in manager.hears("WATCHDOG=1", within: .milliseconds(1200)) }
+        }
+        #expect(signs <= 1)
+        daemon.gate.release()
+        await daemon.stop()
     }
 
     @Test("A reload is carried out after the pass, and one that is refused is an issue")

@@ -14,6 +14,7 @@ final class PassGate: Sendable {
     private let announce: AsyncStream<SnapshotUpdate>.Continuation
     private let released = DispatchSemaphore(value: 0)
     private let holds = Mutex(false)
+    private let work = Mutex<(@Sendable () -> Void)?>(nil)
 
     init() {
         (begun, announce) = AsyncStream.makeStream()
@@ -21,6 +22,9 @@ final class PassGate: Sendable {
 
     /// Holds passes that begin from now on.
     func hold() { holds.withLock { $0 = true } }
+
+    /// What the next pass does before it is held.
+    func give(_ body: @escaping @Sendable () -> Void) { work.withLock { $0 = body } }
 
     /// Releases the pass that is held, and holds no others.
     func release() {
@@ -31,6 +35,11 @@ final class PassGate: Sendable {
     /// On the dataplane's thread.
     fileprivate func pass(_ update: SnapshotUpdate) {
         let isHeld = holds.withLock { $0 }
+        let work = work.withLock { work in
+            defer { work = nil }
+            return work
+        }
+        work?()
         announce.yield(update)
         if isHeld { released.wait() }
     }

@@ -24,7 +24,8 @@ final class LoopFixture: Sendable {
     private let next: NextConfiguration
     private let run: Task<Void, Never>
 
-    init() async throws {
+    /// `environment` is what names the service manager.
+    init(environment: [String: String] = [:]) async throws {
         var configuration = DaemonConfiguration()
         configuration.mode = .nftables
         configuration.sources.filePath = "/services.d"
@@ -41,13 +42,14 @@ final class LoopFixture: Sendable {
             refresh: { [mailbox] in mailbox.send(.tick) }
         )
         next = NextConfiguration(configuration)
+        let manager = ServiceManager(environment: environment)
         let loop = DaemonLoop(
             mailbox: mailbox,
             dataplane: dataplane,
             feeds: SourceFeeds(configuration, nodeName: "node-a", logger: logger),
             checker: checker,
             prober: prober,
-            serviceManager: ServiceManager(environment: [:]),
+            serviceManager: manager,
             score: OutOfMemoryScore(),
             load: { [next] in
                 guard let new = next.value.withLock({ $0 }) else { throw Refusal() }
@@ -58,6 +60,7 @@ final class LoopFixture: Sendable {
                 mode: .nftables,
                 families: [.ipv4],
                 nodeName: "node-a",
+                watchdog: manager.watchdogInterval,
                 start: .now
             ),
             observer: TurnObserver(view, configuration, logger) { _ in }

@@ -51,6 +51,23 @@ struct HealthTests {
         #expect(pages.livezPage(at: after(1060)).body.contains("the dataplane does not respond"))
     }
 
+    @Test("A pass of any length is no fault as long as it gets on, and one that is stuck is")
+    func longPass() {
+        health.queued(at: after(1))
+        health.heard("files", staleAfter: .seconds(10), at: after(1), asked: after(1))
+        for second in 2...300 { health.works(at: after(Double(second))) }
+        #expect(pages.livezPage(at: after(359)).status == 200)
+        #expect(pages.healthzPage(at: after(359)).status == 200)
+        #expect(pages.livezPage(at: after(360)).status == 503)
+        // It fails after all, and then the change has waited too long, though the loop is alive.
+        health.failed(.ipv4, began: after(1), problem: "refused")
+        health.beat(at: after(310))
+        #expect(pages.livezPage(at: after(311)).body.contains("a change has been pending"))
+        health.updated(.ipv4, began: after(320), at: after(330))
+        health.updated(.ipv6, began: after(320), at: after(330))
+        #expect(pages.livezPage(at: after(331)).status == 200)
+    }
+
     @Test("Before the first pass of every family the node is live, and neither ready nor healthy")
     func firstPass() {
         let health = DaemonHealth(deadline: .seconds(60))

@@ -3,7 +3,7 @@ package import DaemonConfiguration
 package import DataplaneModel
 package import Planning
 package import ServiceModel
-import SystemCalls
+package import SystemCalls
 
 /// The kernel side of the daemon: a reconciler for each family, all on one thread.
 package actor Dataplane {
@@ -12,6 +12,9 @@ package actor Dataplane {
         // This actor keeps the thread as long as it lives.
         unsafe thread.asUnownedSerialExecutor()
     }
+
+    /// How far its thread has got, which calls that take long are judged by.
+    package nonisolated var progress: ThreadProgress.Sign { thread.progress.sign }
 
     private var configuration: DaemonConfiguration
     let host: any DataplaneHost
@@ -219,6 +222,7 @@ package actor Dataplane {
                 )
             }
             outcome.leftovers = retirements[index].leftovers
+            ThreadProgress.step()
             report.families.append(outcome)
         }
         do throws(DataplaneError) {

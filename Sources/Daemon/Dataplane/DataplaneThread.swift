@@ -196,6 +196,8 @@ package final class DataplaneThread: SerialExecutor {
     private let name: String
     /// 0 until it runs.
     private let number = Atomic<pthread_t>(0)
+    /// How far the thread has got with its jobs.
+    let progress = ThreadProgress()
 
     /// Starts the thread; it lives as long as the process. `name` is what tools call it: the
     /// kernel names the thread that writes, not its process, where `nft monitor` says who did.
@@ -217,6 +219,7 @@ package final class DataplaneThread: SerialExecutor {
                 let executor = unsafe Unmanaged<Start>.fromOpaque(argument).takeRetainedValue()
                     .executor
                 executor.number.store(pthread_self(), ordering: .relaxed)
+                executor.progress.attach()
                 executor.setName()
                 while true {
                     unsafe executor.queue.next().runSynchronously(

@@ -1,6 +1,7 @@
 package import DataplaneModel
 package import Planning
 package import ServiceModel
+import SystemCalls
 
 /// Brings one family's kernel state to the plan and keeps it there.
 ///
@@ -59,6 +60,7 @@ where P.State == Store.State, P.Diff == Store.Diff {
         let names = desired.select(update)
         changed.formUnion(names)
         report.selecting = now() - began
+        ThreadProgress.step()
         // An unknown state is compared with the whole plan.
         let planned: P.Diff?
         if mark != nil {
@@ -69,6 +71,7 @@ where P.State == Store.State, P.Diff == Store.Diff {
         }
         report.changedServices = names.count
         report.planning = now() - began
+        ThreadProgress.step()
         let known = mark
         mark = nil
         if let planned, let known, !observe, try store.changes(since: known) != .certain {
@@ -93,6 +96,7 @@ where P.State == Store.State, P.Diff == Store.Diff {
         let read = now()
         let wanted = P.Diff(from: observed.state, to: planner.plan)
         report.diffing = now() - read
+        ThreadProgress.step()
         if let planned {
             // Another program caused what neither the plan's changes nor earlier failures explain.
             report.drift = max(0, wanted.count - planned.count - leftOver)

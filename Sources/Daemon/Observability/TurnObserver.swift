@@ -41,6 +41,9 @@ package struct TurnObserver: Sendable {
         view.events?.record(.started(configuration.chosenMode))
     }
 
+    /// The daemon's own, which the loop reports to while it waits.
+    package var health: DaemonHealth { view.health }
+
     package mutating func observe(_ turn: Turn, at now: Moment = .now) {
         var listenersMayDiffer = reconfigure(turn.configuration)
         for line in turn.lines { logger.log(line) }

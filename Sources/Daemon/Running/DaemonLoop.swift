@@ -36,6 +36,8 @@ struct DaemonLoop {
         var effects = state.handle(event, at: .now)
         while !effects.isEmpty {
             let effect = effects.removeFirst()
+            let signs = effect.keepsDataplaneBusy ? signsOfWork() : nil
+            defer { signs?.cancel() }
             if let reply = await perform(effect) { effects += state.handle(reply, at: .now) }
         }
     }
@@ -62,6 +64,23 @@ struct DaemonLoop {
         case .end: hasEnded = true
         }
         return nil
+    }
+
+    /// While the loop waits for the dataplane: shows the service manager and readers of the health pages that it
+    /// gets on, however long that takes. Nothing is shown of a call that is stuck.
+    private func signsOfWork() -> Task<Void, Never> {
+        let watchdog = serviceManager.watchdogInterval
+        // Before the work begins.
+        let before = WorkWatch(dataplane.progress, watchdog: watchdog, at: .now)
+        return Task { [dataplane, serviceManager, health = observer.health] in
+            var watch = before
+            let interval = WorkWatch.interval(watchdog: watchdog)
+            while (try? await Task.sleep(for: interval)) != nil {
+                guard watch.getsOn(dataplane.progress, at: .now) else { continue }
+                serviceManager.send(.keepAlive)
+                health.works()
+            }
+        }
     }
 
     private func send(
@@ -109,5 +128,17 @@ struct DaemonLoop {
         prober.reconfigure(caFile: new.healthChecks.caFile)
         problems += [score.apply(new.oomScoreAdjustment)].compactMap(\.self)
         return problems
+    }
+}
+
+extension DaemonEffect {
+    /// Its answer comes from the dataplane's thread, which may have much to do for it.
+    fileprivate var keepsDataplaneBusy: Bool {
+        switch self {
+        case .look, .learn, .reconfigure, .pass: true
+        case .load, .probe, .remember, .forgetMissing, .rescan, .answer, .wake, .tick, .notify,
+            .observe, .end:
+            false
+        }
     }
 }

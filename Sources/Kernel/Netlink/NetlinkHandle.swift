@@ -2,6 +2,7 @@ import CNetlink
 import DataplaneModel
 import Glibc
 import HostFacts
+import SystemCalls
 
 /// A connected netlink socket of libnl (`struct nl_sock`), in the network namespace of the thread that
 /// opened it; closed and freed with this value.
@@ -114,6 +115,7 @@ struct NetlinkHandle: ~Copyable {
             defer { unsafe free(start) }
             // Another process may send to this port; the kernel is port 0.
             guard sender.nl_pid == 0 else { continue }
+            ThreadProgress.step()
             return unsafe NetlinkMessage.all(start, Int(count))
         }
         return nil

@@ -43,6 +43,7 @@ package struct XTablesSocket: ~Copyable {
     /// Writes an option, the first `count` bytes of `bytes`; returns 0 or the error number.
     func set(_ option: Int32, to bytes: borrowing TableBytes, count: Int) -> Int32 {
         let length = socklen_t(count)
+        defer { ThreadProgress.step() }
         return unsafe setsockopt(file.number, level, option, bytes.base, length) == 0 ? 0 : errno
     }
 }

@@ -31,8 +31,8 @@ package final class DaemonHealth: Sendable {
 
         /// For how long it was silent when it was asked last: while a pass lasts the loop asks for nothing,
         /// which says nothing about the source. A loop that lasts longer than `patience` is no excuse.
-        func silence(at now: Moment, patience: Duration) -> Double {
-            guard let asked, now.seconds(since: asked) < patience.inSeconds else {
+        func silence(at now: Moment, patience: Duration, whileWorking: Bool) -> Double {
+            guard let asked, whileWorking || now.seconds(since: asked) < patience.inSeconds else {
                 return now.seconds(since: heard)
             }
             return max(0, asked.seconds(since: heard))
@@ -53,9 +53,19 @@ package final class DaemonHealth: Sendable {
         var sources: [String: Source] = [:]
         var eligibility = NodeEligibility.notAsked
         var beat: Moment?
+        /// When the dataplane was last seen to get on with something that takes long.
+        var worked: Moment?
+        /// That has ended since.
+        var hasWorked = true
         var deadline: Duration
         /// Readers that wait for the next beat.
         var waiters: [CheckedContinuation<Void, Never>] = []
+
+        /// Something that takes long is under way, and not stuck.
+        func works(at now: Moment) -> Bool {
+            guard !hasWorked, let worked else { return false }
+            return now.seconds(since: worked) < deadline.inSeconds
+        }
     }
 
     private let state: Mutex<State>
@@ -93,6 +103,7 @@ package final class DaemonHealth: Sendable {
     /// `problem` says why.
     package func failed(_ family: IPFamily, began: Moment, problem: String? = nil) {
         state.withLock { state in
+            state.hasWorked = true
             state.families[family]?.problem = problem
             if state.families[family]?.oldestPending == nil {
                 state.families[family]?.oldestPending = began
@@ -103,6 +114,7 @@ package final class DaemonHealth: Sendable {
     /// Everything pending in the family when the pass `began` has been programmed.
     package func updated(_ family: IPFamily, began: Moment, at now: Moment = .now) {
         state.withLock { state in
+            state.hasWorked = true
             state.families[family]?.lastUpdated = now
             state.families[family]?.isProgrammed = true
             state.families[family]?.problem = nil
@@ -117,10 +129,20 @@ package final class DaemonHealth: Sendable {
     package func beat(at now: Moment = .now) {
         let waiters = state.withLock { state in
             state.beat = now
+            state.hasWorked = true
             defer { state.waiters = [] }
             return state.waiters
         }
         for waiter in waiters { waiter.resume() }
+    }
+
+    /// The loop waits for the dataplane, which gets on with what it was given: a change that waits for that is no
+    /// fault. Readers go on waiting for the next beat.
+    package func works(at now: Moment = .now) {
+        state.withLock { state in
+            state.worked = now
+            state.hasWorked = false
+        }
     }
 
     package func hasBeat(within limit: Duration, at now: Moment = .now) -> Bool {
@@ -172,19 +194,24 @@ package final class DaemonHealth: Sendable {
     package func verdict(at now: Moment = .now) -> HealthVerdict {
         let state = state.withLock { $0 }
         var verdict = HealthVerdict(now: now, eligibility: state.eligibility)
+        let works = state.works(at: now)
         verdict.families = state.families.sorted { $0.key < $1.key }.map { family, known in
             let waited = known.oldestPending.map { now.seconds(since: $0) } ?? 0
             return .init(
                 family: family,
                 lastUpdated: known.lastUpdated,
                 pendingSeconds: waited,
-                isHealthy: waited < state.deadline.inSeconds,
+                isHealthy: works || waited < state.deadline.inSeconds,
                 isProgrammed: known.isProgrammed,
                 problem: known.problem
             )
         }
         verdict.sources = state.sources.sorted { $0.key < $1.key }.map { name, source in
-            let known = source.silence(at: now, patience: state.deadline)
+            let known = source.silence(
+                at: now,
+                patience: state.deadline,
+                whileWorking: works
+            )
             return .init(
                 name: name,
                 silentSeconds: now.seconds(since: source.heard),
@@ -193,7 +220,9 @@ package final class DaemonHealth: Sendable {
             )
         }
         if let beat = state.beat {
-            verdict.isHung = now.seconds(since: beat) >= state.deadline.inSeconds
+            let worked = state.worked.map { now.seconds(since: $0) } ?? .infinity
+            let silent = min(now.seconds(since: beat), worked)
+            verdict.isHung = silent >= state.deadline.inSeconds
         }
         return verdict
     }

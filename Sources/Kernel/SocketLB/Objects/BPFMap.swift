@@ -87,6 +87,7 @@ final class BPFMap {
             let left = UInt32(total - done)
             var count = left
             let status = body(done, &count)
+            ThreadProgress.step()
             if status == 0 { break }
             // A call that fails before the first record leaves the count as it was.
             done += count < left ? Int(count) : 0
@@ -155,6 +156,7 @@ extension BPFMap {
                 all.keys += keys
             }
             all.values += values
+            ThreadProgress.step()
             switch status {
             case 0: isFirst = false
             case -ENOENT: return all
