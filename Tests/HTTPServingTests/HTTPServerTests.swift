@@ -179,23 +179,47 @@ struct HTTPServerTests {
         #expect(recv(held[1], &byte, 1, Int32(MSG_DONTWAIT)) == -1 && errno == EAGAIN)
     }
 
-    @Test("A client that waits for the daemon does not give way")
+    @Test("A client that waits for the daemon gives way last, and to its own kind of listener only")
     func answered() async throws {
         var limits = HTTPServer.Limits.patient
-        limits.connections = 1
+        limits.connections = 2
         let (asked, hasAsked) = AsyncStream<Void>.makeStream()
         let (released, release) = AsyncStream<Void>.makeStream()
-        let fixture = await ServerFixture(limits) { _ in
+        let slow: HTTPAnswer = { _ in
             hasAsked.yield()
             for await _ in released { break }
-            return .text("ok")
+            return .text("slow")
         }
+        let fixture = await ServerFixture(limits) { _ in .text("ok") }
+        let path = "\(fixture.directory)/slow"
+        await fixture.listeners.update([
+            .init("test", .unix(fixture.path)): { _ in .text("ok") },
+            .init("slow", kind: "pages", .unix(path)): slow,
+        ])
         let request = "GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"
-        async let first = fixture.exchange(request)
-        for await _ in asked { break }
-        #expect(await fixture.exchange(request).isEmpty)
-        release.yield()
-        #expect(await first.hasSuffix("ok"))
+        let bytes = Array(request.utf8)
+        var waiting: [Int32] = []
+        defer { for descriptor in waiting { close(descriptor) } }
+        var questions = asked.makeAsyncIterator()
+        for _ in 0..<2 {
+            let descriptor = try #require(ServerFixture.connect(path))
+            waiting.append(descriptor)
+            #expect(send(descriptor, bytes, bytes.count, Int32(MSG_NOSIGNAL)) == bytes.count)
+            await questions.next()
+        }
+        // Whoever asks elsewhere is answered, however many wait there.
+        for _ in 0..<4 { #expect(await fixture.exchange(request).hasSuffix("ok")) }
+        // A third one here takes the place of the first, and no other.
+        let third = try #require(ServerFixture.connect(path))
+        waiting.append(third)
+        #expect(send(third, bytes, bytes.count, Int32(MSG_NOSIGNAL)) == bytes.count)
+        await questions.next()
+        var byte: UInt8 = 0
+        #expect(recv(waiting[0], &byte, 1, 0) == 0)
+        #expect(recv(waiting[1], &byte, 1, Int32(MSG_DONTWAIT)) == -1 && errno == EAGAIN)
+        for _ in 0..<3 { release.yield() }
+        #expect(recv(third, &byte, 1, 0) == 1)
+        await fixture.listeners.update([.init("test", .unix(fixture.path)): { _ in .text("ok") }])
     }
 
     @Test("A client that sends requests and reads nothing has one response in memory")

@@ -10,8 +10,12 @@ package actor HTTPListeners {
         package var purpose: String
         package var address: ListeningAddress
 
-        package init(_ purpose: String, _ address: ListeningAddress) {
+        /// What is common to those that share their connections; the purpose by default.
+        package var kind: String
+
+        package init(_ purpose: String, kind: String? = nil, _ address: ListeningAddress) {
             self.purpose = purpose
+            self.kind = kind ?? purpose
             self.address = address
         }
 
@@ -48,7 +52,11 @@ package actor HTTPListeners {
         failures = failures.filter { wanted[$0.key] != nil }
         for (name, answer) in wanted where listeners[name] == nil {
             do {
-                listeners[name] = try await server.serve(try await open(name.address), answer)
+                listeners[name] = try await server.serve(
+                    try await open(name.address),
+                    kind: name.kind,
+                    answer
+                )
                 failures[name] = nil
             } catch {
                 failures[name] = "\(error)"

@@ -8,9 +8,9 @@ import NIOPosix
 package final class HTTPServer: Sendable {
     /// Limits on what clients can use.
     package struct Limits: Sendable {
-        /// Open connections of all listeners together, each of them a file descriptor. A further one
+        /// Open connections of all listeners of a kind together, each of them a file descriptor. A further one
         /// takes the place of that which has waited longest for its client.
-        package var connections = 256
+        package var connections = 64
         /// Bytes of responses that clients have not read. Beyond them, the connections that have waited
         /// longest are closed; one response may always be larger.
         package var unreadBytes = 64 << 20
@@ -36,14 +36,17 @@ package final class HTTPServer: Sendable {
         group = MultiThreadedEventLoopGroup(numberOfThreads: 1)
     }
 
-    /// Serves on `descriptor`, a listening socket that the server owns from now on.
-    package func serve(_ descriptor: Int32, _ answer: @escaping HTTPAnswer) async throws
-        -> HTTPListener
-    {
+    /// Serves on `descriptor`, a listening socket that the server owns from now on. Listeners of one `kind` share
+    /// their connections.
+    package func serve(
+        _ descriptor: Int32,
+        kind: String,
+        _ answer: @escaping HTTPAnswer
+    ) async throws -> HTTPListener {
         let bootstrap = ServerBootstrap(group: group)
             .childChannelOption(.maxMessagesPerRead, value: 1)
             .childChannelInitializer { [limits, connections] channel in
-                guard connections.enter(channel) else { return channel.close() }
+                connections.enter(channel, kind: kind)
                 channel.closeFuture.whenComplete { _ in connections.leave(channel) }
                 return channel.eventLoop.makeCompletedFuture {
                     try channel.pipeline.syncOperations.configureHTTPServerPipeline(

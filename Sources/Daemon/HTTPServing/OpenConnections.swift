@@ -4,13 +4,16 @@ import Synchronization
 /// The open connections of a server, and what gives way when there are too many.
 ///
 /// A new client is always let in: whoever holds connections without using them loses the oldest, so
-/// that clients who ask and read are served whatever the others do.
+/// that clients who ask and read are served whatever the others do. Each kind of listener has connections of its
+/// own: the clients of one take no place from those of another.
 final class OpenConnections: Sendable {
     fileprivate struct Entry {
         let channel: any Channel
+        /// The kind of listener.
+        let kind: String
         /// Since when it waits for its client, in order of the events of all connections.
         var turn: UInt64
-        /// Waits for the daemon, and so does not give way.
+        /// Waits for the daemon, and so gives way last.
         var isAnswered = false
         /// The size of a response that its client has not read yet.
         var unread = 0
@@ -29,23 +32,23 @@ final class OpenConnections: Sendable {
         self.limits = limits
     }
 
-    /// Lets a connection in. At the limit the one that has waited for its client longest is closed, or
-    /// this one if all wait for the daemon: then it returns false.
-    func enter(_ channel: any Channel) -> Bool {
-        let (isIn, surplus) = state.withLock { state -> (Bool, (any Channel)?) in
+    /// Lets a connection in. At the limit of its kind, that one of the kind is closed which has waited for its
+    /// client longest, or if all wait for the daemon the one that has done so longest.
+    func enter(_ channel: any Channel, kind: String) {
+        let surplus = state.withLock { state -> (any Channel)? in
             var surplus: (any Channel)?
-            if state.entries.count >= limits.connections {
-                guard let oldest = state.oldest(where: { !$0.isAnswered }) else {
-                    return (false, nil)
-                }
-                surplus = state.remove(oldest)
+            let count = state.entries.values.count { $0.kind == kind }
+            if count >= limits.connections {
+                let oldest =
+                    state.oldest { $0.kind == kind && !$0.isAnswered }
+                    ?? state.oldest { $0.kind == kind }
+                surplus = oldest.flatMap { state.remove($0) }
             }
-            let entry = Entry(channel: channel, turn: state.nextTurn())
+            let entry = Entry(channel: channel, kind: kind, turn: state.nextTurn())
             state.entries[ObjectIdentifier(channel)] = entry
-            return (true, surplus)
+            return surplus
         }
         surplus?.close(promise: nil)
-        return isIn
     }
 
     func leave(_ channel: any Channel) {

@@ -144,6 +144,7 @@ extension DaemonView {
                 for address in addresses {
                     let listener = HTTPListeners.Name(
                         Self.healthCheckPurpose(name),
+                        kind: "health checks",
                         .address(address, check.port)
                     )
                     wanted[listener] = { [self] _ in serviceHealth(name, family) }

@@ -150,8 +150,9 @@ package final class DaemonHealth: Sendable {
         return now.instant - beat.instant <= limit
     }
 
-    /// Readers beyond that many do not wait: with a loop that hangs, their number grows with each request.
-    private static let mostWaiters = 256
+    /// Readers beyond that many do not wait: with a loop that hangs, their number grows with each request. Half of
+    /// the connections that a server has for them, so that not all can be kept waiting.
+    private static let mostWaiters = 32
 
     /// Waits for the next beat, however long that takes; returns at once if many wait already. Calls `ask`
     /// when it waits.
