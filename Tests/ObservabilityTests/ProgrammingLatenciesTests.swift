@@ -26,6 +26,20 @@ struct ProgrammingLatenciesTests {
         #expect(latencies.take(.ipv4, at: Date(timeIntervalSince1970: 1005)) == [])
     }
 
+    @Test("Of a family that no pass programs, the latest changes are kept and no others")
+    func bounded() {
+        var latencies = ProgrammingLatencies()
+        for batch in 0..<1000 {
+            latencies.add((0..<100).map { trigger(.ipv6, Int64(batch * 100 + $0)) })
+            latencies.add([trigger(.ipv4, 1000)])
+            #expect(latencies.take(.ipv4, at: Date(timeIntervalSince1970: 1004)) == [4])
+            #expect(latencies.count <= ProgrammingLatencies.limit)
+        }
+        let kept = latencies.take(.ipv6, at: Date(timeIntervalSince1970: 100_000))
+        #expect(kept.count == ProgrammingLatencies.limit)
+        #expect(kept.first == Double(ProgrammingLatencies.limit) && kept.last == 1)
+    }
+
     @Test("A change counts for its own family, when that is programmed, and not for the other")
     func families() {
         var latencies = ProgrammingLatencies()

@@ -2,12 +2,22 @@ import Addressing
 import FoundationEssentials
 import KubernetesAPI
 
-/// When endpoints changed in the cluster that no pass has programmed yet, by family.
+/// When endpoints changed in the cluster that no pass has programmed yet, by family. Of a family that is not
+/// programmed for long, the latest are kept.
 struct ProgrammingLatencies {
+    /// So many are kept of a family.
+    static let limit = 4096
+
     private var triggers: [IPFamily: [APITime]] = [:]
 
-    mutating func add(_ new: some Sequence<EndpointTrigger>) {
+    /// How many are kept of all families.
+    var count: Int { triggers.values.reduce(0) { $0 + $1.count } }
+
+    mutating func add(_ new: [EndpointTrigger]) {
         for trigger in new { triggers[trigger.family, default: []].append(trigger.time) }
+        for (family, times) in triggers where times.count > Self.limit {
+            triggers[family]?.removeFirst(times.count - Self.limit)
+        }
     }
 
     /// Seconds from each change in a family to `now`, when it is programmed. A clock that is behind
