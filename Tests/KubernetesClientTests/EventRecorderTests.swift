@@ -179,6 +179,21 @@ extension NetworkSuites {
             }
         }
 
+        @Test("An answer without end about the Service's UID costs the UID, and not the event")
+        func endlessUID() async throws {
+            let cluster = TestCluster()
+            cluster.put(.service(Service(name: Self.web)))
+            try await withServer(cluster) { server, address in
+                server.setFault { $0.method == "GET" ? .endless : nil }
+                try await withRecorder(address) { recorder in
+                    recorder.record(Self.event())
+                    #expect(await eventually { server.events.count == 1 })
+                    #expect(server.requests.contains { $0.method == "GET" })
+                    #expect(server.events.first?.json.contains("uid") == false)
+                }
+            }
+        }
+
         @Test(
             "Sending ends when the server forbids Events, with one log message",
             .timeLimit(.minutes(1))

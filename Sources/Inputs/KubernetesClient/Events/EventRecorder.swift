@@ -179,13 +179,31 @@ package final class EventRecorder: Sendable {
     ) async -> Outcome {
         do {
             let request = try await request(for: series, connection)
-            try await connection.send(request) { body in try await body.read { _ in } }
+            try await connection.send(request) { [time] body in
+                _ = try await Self.answer(body, time)
+            }
             return .sent
         } catch let status as APIStatus {
             return Self.outcome(status, isNew: series.sentCount == 0)
         } catch {
             return .failed(shortText(error), after: 0)
         }
+    }
+
+    /// An answer to a request for Events is short.
+    private static let answerLimit = 1 << 20
+
+    /// The whole answer; one without end is an error, whether much of it comes or little at a time.
+    private static func answer(_ body: APIBody, _ time: Timebase) async throws -> [UInt8] {
+        var bytes: [UInt8] = []
+        let end = time.now + patience * 3
+        try await body.read { chunk in
+            guard bytes.count + chunk.readableBytes <= answerLimit, time.now < end else {
+                throw ClientError("an answer without end")
+            }
+            bytes += chunk.readableBytesView
+        }
+        return bytes
     }
 
     private static func outcome(_ status: APIStatus, isNew: Bool) -> Outcome {
@@ -242,10 +260,8 @@ package final class EventRecorder: Sendable {
             query: [("fieldSelector", "metadata.name=\(service.name)"), ("limit", "1")],
             idleLimit: Self.patience
         )
-        let bytes = try? await connection.send(request) { body in
-            var bytes: [UInt8] = []
-            try await body.read { bytes += $0.readableBytesView.prefix(1 << 20) }
-            return bytes
+        let bytes = try? await connection.send(request) { [time] body in
+            try await Self.answer(body, time)
         }
         return bytes.flatMap {
             try? JSONDecoder().decode(List.self, from: Data($0)).items.first?.metadata.uid

@@ -23,6 +23,10 @@ struct Answer {
                 try await body.flush()
             }
             return try await outbound.write(.end(nil))
+        case .endless:
+            try await sendHead()
+            let blanks = ByteBuffer(repeating: UInt8(ascii: " "), count: 64 << 10)
+            while true { try await outbound.write(.body(.byteBuffer(blanks))) }
         case .delay(let time): try await Task.sleep(for: time)
         default: break
         }

@@ -19,4 +19,6 @@ package enum Fault: Sendable, Hashable {
     case delay(Duration)
     /// The body ends at once, properly.
     case endAtOnce
+    /// Blanks come for as long as the client reads.
+    case endless
 }
