@@ -40,7 +40,7 @@ struct LastGoodCopies {
     /// long to be recovered from the copy's name.
     func paths(at place: String) -> Set<String> {
         var paths: Set<String> = []
-        for name in names where name.count < Self.longestName {
+        for name in names where !name.hasPrefix(Self.shortened) {
             let path = name.replacing("%2F", with: "/").replacing("%25", with: "%")
             if path == place || path.hasPrefix(place.hasSuffix("/") ? place : place + "/") {
                 paths.insert(path)
@@ -49,7 +49,10 @@ struct LastGoodCopies {
         return paths
     }
 
+    /// In bytes: with the extension, and that of a copy being written, a name may have 255.
     private static let longestName = 200
+    /// What the name of a copy begins with if it is not the whole path: no other name does.
+    private static let shortened = "%%"
 
     /// The names of all copies, without the extension.
     private var names: [String] {
@@ -65,16 +68,30 @@ struct LastGoodCopies {
         return names
     }
 
-    /// A unique name for each path: slashes are escaped, and a long path is cut at its beginning.
+    /// A unique name for each path: slashes are escaped, and of a long path there is a hash and the end.
     private func copyPath(_ path: String) -> String {
-        var name = ""
-        for character in path {
-            switch character {
-            case "%": name += "%25"
-            case "/": name += "%2F"
-            default: name.append(character)
+        var name: [UInt8] = []
+        for byte in path.utf8 {
+            switch byte {
+            case UInt8(ascii: "%"): name += "%25".utf8
+            case UInt8(ascii: "/"): name += "%2F".utf8
+            default: name.append(byte)
             }
         }
-        return "\(directory)/\(name.suffix(Self.longestName)).good"
+        guard name.count > Self.longestName else {
+            return "\(directory)/\(String(decoding: name, as: UTF8.self)).good"
+        }
+        let start = Self.shortened + Self.hash(path)
+        // Not from the middle of a character on.
+        let end = name.suffix(Self.longestName - start.utf8.count).drop { $0 & 0xc0 == 0x80 }
+        return "\(directory)/\(start)\(String(decoding: end, as: UTF8.self)).good"
+    }
+
+    /// FNV-1a in 16 digits: paths are not chosen to collide, as who writes manifests may write all of them.
+    private static func hash(_ path: String) -> String {
+        var hash: UInt64 = 0xcbf2_9ce4_8422_2325
+        for byte in path.utf8 { hash = (hash ^ UInt64(byte)) &* 0x100_0000_01b3 }
+        let digits = String(hash, radix: 16)
+        return String(repeating: "0", count: 16 - digits.count) + digits
     }
 }

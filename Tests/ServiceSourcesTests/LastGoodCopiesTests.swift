@@ -1,0 +1,57 @@
+import Foundation
+import Testing
+
+@testable import ServiceSources
+
+/// Copies of manifests for the next start.
+@Suite("Last good copies")
+struct LastGoodCopiesTests {
+    private let directory =
+        FileManager.default.temporaryDirectory.path
+        + "/fairlead-copies-\(UUID().uuidString)"
+
+    private func withCopies(_ body: (inout LastGoodCopies) throws -> Void) throws {
+        var copies = LastGoodCopies(directory: directory)
+        defer { try? FileManager.default.removeItem(atPath: directory) }
+        try body(&copies)
+    }
+
+    private func text(_ content: ManifestStore.FileContent?) -> String? {
+        guard case .text(let text) = content else { return nil }
+        return text
+    }
+
+    @Test("Each path has a copy of its own, however alike the paths and long their names")
+    func unique() throws {
+        let tail = String(repeating: "services/", count: 40) + "web.yaml"
+        // Three bytes each, and cut in the middle of one.
+        let wide = String(repeating: "運", count: 84)
+        let paths = [
+            "/etc/a/\(tail)", "/etc/b/\(tail)", "/srv/\(wide)", "/srv/x\(wide)", "/srv/xx\(wide)",
+            "/etc/short.yaml", "/etc%2Fshort.yaml", "/%25/%/a",
+            "/" + String(repeating: "a", count: 197),
+            "/" + String(repeating: "a", count: 198),
+        ]
+        try withCopies { copies in
+            for path in paths {
+                copies.save("of \(path)", of: path)
+                #expect(copies.issue == nil, "\(path)")
+            }
+            for path in paths { #expect(text(copies.load(path)) == "of \(path)") }
+            copies.remove(paths[0])
+            #expect(text(copies.load(paths[0])) == nil)
+            #expect(text(copies.load(paths[1])) == "of \(paths[1])")
+        }
+    }
+
+    @Test("The paths of copies are found by directory, but those of long ones are not")
+    func paths() throws {
+        let long = "/etc/d/" + String(repeating: "x", count: 200)
+        try withCopies { copies in
+            for path in ["/etc/d/a%b.yaml", "/etc/d/%%c", "/etc/dd/e", long] {
+                copies.save("x", of: path)
+            }
+            #expect(copies.paths(at: "/etc/d") == ["/etc/d/a%b.yaml", "/etc/d/%%c"])
+        }
+    }
+}
