@@ -1,9 +1,11 @@
 import Addressing
 import DaemonConfiguration
+import Glibc
 import HTTPServing
 import Reconciling
 import ServiceModel
 import SystemCalls
+import Telemetry
 import Testing
 
 @testable import Observability
@@ -114,6 +116,22 @@ struct DaemonLoopTests {
         #expect(signs <= 1)
         daemon.gate.release()
         await daemon.stop()
+    }
+
+    @Test("The service manager hears of a daemon that has no descriptor left")
+    func noDescriptor() async {
+        await #expect(processExitsWith: .success) {
+            let reader = try NotifyReader()
+            let manager = ServiceManager(environment: ["NOTIFY_SOCKET": reader.path])
+            let resource = __rlimit_resource_t(RLIMIT_NOFILE.rawValue)
+            var limit = rlimit()
+            getrlimit(resource, &limit)
+            var none = rlimit(rlim_cur: 0, rlim_max: limit.rlim_max)
+            setrlimit(resource, &none)
+            manager.send(.keepAlive)
+            setrlimit(resource, &limit)
+            try #require(reader.hears("WATCHDOG=1", within: .seconds(20)))
+        }
     }
 
     @Test("A reload is carried out after the pass, and one that is refused is an issue")

@@ -97,10 +97,8 @@ package struct Daemon: Sendable {
             logger: logger,
             observe: RestClientMetrics(registry).observe
         )
-        let waits = LockWaits(
-            configuration,
-            ServiceManager(environment: environment).watchdogInterval
-        )
+        let manager = ServiceManager(environment: environment)
+        let waits = LockWaits(configuration, manager.watchdogInterval)
         let dataplane = Dataplane(waits.configuration)
         let score = OutOfMemoryScore()
         let start = try await dataplane.start()
@@ -123,7 +121,6 @@ package struct Daemon: Sendable {
             refresh: { mailbox.send(.tick) }
         )
         view.setFeatureGates(loaded.featureGates)
-        let manager = ServiceManager(environment: environment)
         let loop = DaemonLoop(
             mailbox: mailbox,
             dataplane: dataplane,

@@ -3,9 +3,11 @@ import SystemCalls
 
 /// Notifies the service manager that started the daemon (sd_notify(3)): one datagram per message.
 ///
-/// Without `NOTIFY_SOCKET` in the environment every call does nothing.
-package struct ServiceManager: Sendable {
+/// Without `NOTIFY_SOCKET` in the environment every call does nothing. The socket is opened once: a daemon that has
+/// no descriptor left is alive and says so.
+package final class ServiceManager: Sendable {
     private let address: SystemAddress?
+    private let socket: OwnedDescriptor?
     /// The watchdog interval of the service manager; nil without a watchdog.
     package let watchdogInterval: Duration?
 
@@ -14,6 +16,7 @@ package struct ServiceManager: Sendable {
         address = environment["NOTIFY_SOCKET"].flatMap { path in
             path.hasPrefix("/") || path.hasPrefix("@") ? SystemAddress(unix: path) : nil
         }
+        socket = address == nil ? nil : Self.open()
         let isForUs = environment["WATCHDOG_PID"].map { $0 == String(getpid()) } ?? true
         watchdogInterval = environment["WATCHDOG_USEC"].flatMap(Int64.init).flatMap {
             isForUs && $0 > 0 ? .microseconds($0) : nil
@@ -52,13 +55,10 @@ package struct ServiceManager: Sendable {
     /// How long to wait for a busy service manager.
     private static let patience = timeval(tv_sec: 1, tv_usec: 0)
 
-    /// Without `waits`, a message that does not fit in the socket's queue is dropped: another of
-    /// its kind follows.
-    private func send(_ message: String, waits: Bool = true) {
-        guard let address, let socket = try? OwnedDescriptor(socket: AF_UNIX, SOCK_DGRAM) else {
-            return
-        }
-        var patience = Self.patience
+    /// Nil without a descriptor for it.
+    private static func open() -> OwnedDescriptor? {
+        guard let socket = try? OwnedDescriptor(socket: AF_UNIX, SOCK_DGRAM) else { return nil }
+        var patience = patience
         unsafe setsockopt(
             socket.number,
             SOL_SOCKET,
@@ -66,11 +66,19 @@ package struct ServiceManager: Sendable {
             &patience,
             socklen_t(MemoryLayout<timeval>.size)
         )
+        return socket
+    }
+
+    /// Without `waits`, a message that does not fit in the socket's queue is dropped: another of
+    /// its kind follows.
+    private func send(_ message: String, waits: Bool = true) {
+        guard let address else { return }
+        let bytes = Array(message.utf8)
+        let flags = waits ? 0 : Int32(MSG_DONTWAIT)
         // An absent service manager must not stop the daemon.
-        _ = address.send(
-            Array(message.utf8),
-            through: socket,
-            flags: waits ? 0 : Int32(MSG_DONTWAIT)
-        )
+        switch socket {
+        case .some(let socket): _ = address.send(bytes, through: socket, flags: flags)
+        case .none: break
+        }
     }
 }
