@@ -78,6 +78,24 @@ import Testing
         #expect(store.observations == 2)
     }
 
+    @Test("What comes between a failure and its retry touches no kernel, and the retry programs it")
+    func takenIn() throws {
+        var reconciler = reconciler()
+        _ = try reconciler.pass(snapshot(2), observe: false)
+        store.failures = 1
+        #expect(throws: DataplaneError.self) {
+            try reconciler.pass(snapshot(3, changed: web), observe: false)
+        }
+        let (observations, applied) = (store.observations, store.applied.count)
+        _ = reconciler.takeChanges()
+        reconciler.take(snapshot(4, changed: web))
+        reconciler.take(snapshot(5, changed: web))
+        #expect(store.observations == observations && store.applied.count == applied)
+        _ = try reconciler.pass(snapshot(5, changed: .some([])), observe: false)
+        #expect(store.state == reconciler.planner.plan)
+        #expect(reconciler.takeChanges().count == 1)
+    }
+
     @Test("One more endpoint is one operation, without looking at the kernel")
     func oneEndpoint() throws {
         var reconciler = reconciler()

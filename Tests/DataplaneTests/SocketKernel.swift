@@ -181,6 +181,7 @@ final class SocketHost: DataplaneHost {
             return FamilyPassReport()
         }
 
+        mutating func take(_ update: SnapshotUpdate) {}
         mutating func takeFlowRequest(cleans: Bool) -> ConntrackCleaner.Request? { nil }
         func hasDrifted() throws(DataplaneError) -> Bool { false }
         func performDueWork() throws(DataplaneError) {}

@@ -204,6 +204,58 @@ import Testing
         #expect(scheduler.due(at: at(now + .seconds(1))) == .incremental)
     }
 
+    @Test("While one family fails, the changes and repairs of the others run at once")
+    func partialFailure() {
+        var scheduler = settled()
+        func end(_ kind: PassKind, after time: Duration, _ outcome: PassOutcome) {
+            scheduler.completed(kind, at: at(time), work: .zero, outcome: outcome)
+        }
+        end(.full, after: .seconds(10), .failed(.slowly, partly: true))
+        scheduler.request(at: at(.seconds(11)))
+        #expect(scheduler.due(at: at(.seconds(11))) == .incremental)
+        end(.incremental, after: .seconds(11), .succeeded)
+        scheduler.request(at: at(.seconds(12)), full: true)
+        #expect(scheduler.due(at: at(.seconds(12))) == .repair)
+        end(.repair, after: .seconds(12), .incomplete)
+        // Neither puts off the retry, nor brings it forward.
+        #expect(scheduler.due(at: at(.milliseconds(14_999))) == nil)
+        #expect(scheduler.due(at: at(.seconds(15))) == .full)
+        end(.full, after: .seconds(15), .failed(.backingOff, partly: true))
+        #expect(scheduler.nextWake == at(.seconds(17)))
+        // Now all fail: nothing is left that could go on.
+        scheduler.request(at: at(.seconds(16)))
+        end(.incremental, after: .seconds(16), .failed(.slowly))
+        scheduler.request(at: at(.milliseconds(16_100)))
+        #expect(scheduler.due(at: at(.milliseconds(16_999))) == nil)
+        #expect(scheduler.due(at: at(.seconds(17))) == .full)
+        end(.full, after: .seconds(17), .succeeded)
+        scheduler.request(at: at(.seconds(18)))
+        #expect(scheduler.due(at: at(.seconds(18))) == .incremental)
+    }
+
+    @Test("While one family fails for long, the others are still looked at")
+    func resyncInPartialFailure() {
+        var scheduler = settled()
+        let failed = PassOutcome.failed(.slowly, partly: true)
+        scheduler.completed(.full, at: at(.seconds(1)), work: .zero, outcome: failed)
+        var retries = 0
+        var resyncs: [Int] = []
+        for second in 2...1000 {
+            let now = at(.seconds(second))
+            guard let kind = scheduler.due(at: now) else { continue }
+            if kind == .full { retries += 1 } else { resyncs.append(second) }
+            scheduler.completed(
+                kind,
+                at: now,
+                work: .zero,
+                outcome: kind == .full ? failed : .succeeded
+            )
+        }
+        #expect(retries == 199)
+        // One of two families every 300 s.
+        #expect(resyncs == [302, 602, 902])
+    }
+
     @Test("Single objects are tried again in full, later each time, while changes go on")
     func incomplete() {
         var scheduler = settled()

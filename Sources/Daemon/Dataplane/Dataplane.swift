@@ -29,6 +29,8 @@ package actor Dataplane {
     var watchRhythm = WatchRhythm(interval: .zero)
     /// Beside the rules of the families.
     private var sockets = SocketLevels()
+    /// Why they failed in the last pass that tried: those that did wait for the retry, a full pass.
+    private var errors: [DataplaneError?] = []
     /// Which family, of rules or of the socket level, the next resync observes.
     private var resyncTurn = 0
 
@@ -67,6 +69,7 @@ package actor Dataplane {
         let settings = PlannerSettings(configuration, facts: facts)
         for family in families {
             dataplanes.append(try host.dataplane(family, settings))
+            errors.append(nil)
             retirements.append(Retirement(try host.leftovers(family)))
         }
         return (configuration.chosenMode, reason, families)
@@ -189,8 +192,8 @@ package actor Dataplane {
 
     // MARK: - Passes
 
-    /// One pass over all families. A family's failure does not affect the others. With `explain` the
-    /// report has each operation as text.
+    /// One pass over all families. A family's failure does not affect the others: until the retry, a full pass, it
+    /// only takes in what changes. With `explain` the report has each operation as text.
     package func pass(
         _ update: SnapshotUpdate,
         _ kind: PassKind,
@@ -204,15 +207,21 @@ package actor Dataplane {
         let turn = kind == .resync ? nextTurn() : nil
         for index in dataplanes.indices {
             let family = dataplanes[index].family
-            let observes = kind == .full && isSuspect(dataplanes[index]) || index == turn
             sockets.begin(family, update)
-            var outcome = pass(index, update, observe: observes, explain)
+            var outcome: PassReport.FamilyOutcome
+            if kind != .full, let error = errors[index] {
+                outcome = wait(index, update, for: error)
+            } else {
+                let observes = kind.repairs && isSuspect(dataplanes[index]) || index == turn
+                outcome = pass(index, update, observe: observes, explain)
+            }
+            describe(dataplanes[index], &outcome)
             let socketTurn = index + dataplanes.count == turn
             outcome.sockets = sockets.finish(
                 family,
                 update,
                 observe: {
-                    socketTurn || kind == .full && ($0.needsObservation || $0.hasDrifted())
+                    socketTurn || kind.repairs && ($0.needsObservation || $0.hasDrifted())
                 },
                 explain: explain
             )
@@ -247,6 +256,19 @@ package actor Dataplane {
         dataplane.needsObservation || (try? dataplane.hasDrifted()) ?? true
     }
 
+    /// The part in a pass of a family that waits for the retry after `error`.
+    private func wait(
+        _ index: Int,
+        _ update: SnapshotUpdate,
+        for error: DataplaneError
+    ) -> PassReport.FamilyOutcome {
+        dataplanes[index].take(update)
+        var outcome = PassReport.FamilyOutcome(family: dataplanes[index].family)
+        outcome.error = error
+        outcome.isDeferred = true
+        return outcome
+    }
+
     private func pass(
         _ index: Int,
         _ update: SnapshotUpdate,
@@ -266,13 +288,21 @@ package actor Dataplane {
         } catch {
             outcome.error = error
         }
-        let dataplane = dataplanes[index]
+        errors[index] = outcome.error
+        return outcome
+    }
+
+    /// The state of a family after its part in a pass.
+    private func describe(
+        _ dataplane: any FamilyDataplane,
+        _ outcome: inout PassReport.FamilyOutcome
+    ) {
+        let family = dataplane.family
         outcome.counts = dataplane.tally.total
         outcome.healthChecks = dataplane.tally.healthChecks
         outcome.issues = dataplane.issues
         outcome.failures = dataplane.failures.map { PassReport.Failure(family, $0) }
         if let failure = outcome.report?.hostFailure { outcome.failures.append(failure) }
-        return outcome
     }
 }
 

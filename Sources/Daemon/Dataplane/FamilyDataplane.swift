@@ -27,6 +27,9 @@ package protocol FamilyDataplane {
         explain: Bool
     ) throws(DataplaneError) -> FamilyPassReport
 
+    /// Takes in what changed without touching the kernel, for a later pass; only after one that failed.
+    mutating func take(_ update: SnapshotUpdate)
+
     /// Which UDP flows to check after the passes since the last call. Call it after each successful
     /// pass. Nil without `cleans`; nothing is remembered then, so that cleaning, once switched on,
     /// begins with all Services as at the start.

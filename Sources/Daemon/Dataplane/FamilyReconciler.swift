@@ -84,6 +84,15 @@ where P.State == Store.State, P.Diff == Store.Diff {
         return report
     }
 
+    /// Selects and plans `update` for a later pass, without touching the kernel, which that pass compares with the
+    /// whole plan: for a family in which the last pass failed.
+    package mutating func take(_ update: SnapshotUpdate) {
+        mark = nil
+        let names = desired.select(update)
+        changed.formUnion(names)
+        planner.load(names, of: desired)
+    }
+
     /// Observes the kernel and brings it to the plan. `planned` is what the pass itself changes; nil
     /// if the kernel's state was unknown. Returns the mark of the observation.
     private mutating func repair(

@@ -61,6 +61,8 @@ where Store.State == Mode.ModePlanner.State, Store.Diff == Mode.ModePlanner.Diff
         return report
     }
 
+    package mutating func take(_ update: SnapshotUpdate) { reconciler.take(update) }
+
     /// Called when the rules that keep neighbours out are in place.
     private mutating func setLocalnet(_ report: inout FamilyPassReport) {
         guard let localnet else { return }

@@ -4,11 +4,17 @@ package enum PassKind: Sendable, Equatable {
     case incremental
     /// Applies them too, but first observes the family that was observed longest ago.
     case resync
+    /// Observes the families whose state in the kernel is uncertain, except those that failed: they are left alone
+    /// until the retry, which is a full pass, and only take in what changes.
+    case repair
     /// Observes the families whose state in the kernel is uncertain.
     case full
 
+    /// Whether families whose state is uncertain are observed.
+    package var repairs: Bool { self == .full || self == .repair }
+
     /// For metrics and status, which count a resync as incremental.
-    package var label: String { self == .full ? "full" : "incremental" }
+    package var label: String { repairs ? "full" : "incremental" }
 }
 
 /// How a pass ended.
@@ -18,8 +24,9 @@ package enum PassOutcome: Sendable, Equatable {
     /// The kernel holds the plan except for single objects: it is observed again soon, and changes are
     /// applied meanwhile.
     case incomplete
-    /// Changes wait for the retry.
-    case failed(Retry)
+    /// A family could not be brought up to date, and its changes wait for the retry; with `partly` there are
+    /// others, whose changes go on.
+    case failed(Retry, partly: Bool = false)
 
     /// When to repeat a pass that failed.
     package enum Retry: Sendable, Equatable {

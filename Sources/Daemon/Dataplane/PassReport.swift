@@ -30,6 +30,9 @@ package struct PassReport: Sendable {
         package var report: FamilyPassReport?
         /// Why the family could not be brought up to date; nil if it was.
         package var error: DataplaneError?
+        /// The error is that of an earlier pass: the family waits for its retry, and has only taken in what
+        /// changed.
+        package var isDeferred = false
         package var counts = ServiceTally.Counts()
         /// The health check node ports, by Service.
         package var healthChecks: [ServiceName: ServiceTally.HealthCheck] = [:]
@@ -148,14 +151,17 @@ extension PassReport {
     /// Whether every family is programmed, except for single objects.
     package var succeeded: Bool { families.allSatisfy { $0.error == nil } }
 
+    /// What the pass itself did: a family that waits for its retry is no part of it.
     package var outcome: PassOutcome {
-        let kinds = Set(errors.map(\.error.kind))
+        let kinds = Set(families.filter { !$0.isDeferred }.compactMap(\.error?.kind))
         if kinds.isEmpty {
             let isWhole = failures.isEmpty && leftovers.isEmpty && socketProblems.isEmpty
             return isWhole ? .succeeded : .incomplete
         }
-        if kinds == [.busy] { return .failed(.soon) }
-        return .failed(kinds.isSubset(of: [.notPermitted, .unsupported]) ? .slowly : .backingOff)
+        let partly = families.contains { $0.error == nil }
+        if kinds == [.busy] { return .failed(.soon, partly: partly) }
+        let needsHelp = kinds.isSubset(of: [.notPermitted, .unsupported])
+        return .failed(needsHelp ? .slowly : .backingOff, partly: partly)
     }
 
     /// For the log: `shop/api, shop/web and 12 more`; `-` if the repaired objects belong to no Service.

@@ -85,6 +85,7 @@ struct DaemonMetrics: Sendable {
     }
 
     private func passed(_ outcome: PassReport.FamilyOutcome, _ kind: PassKind, at now: Moment) {
+        if outcome.isDeferred { return }
         let family = outcome.family.rawValue
         let passes = kubeProxy.passes
         guard let report = outcome.report else {
@@ -95,7 +96,7 @@ struct DaemonMetrics: Sendable {
         passes.failures.add(0, family)
         let duration = report.planning + report.observing + report.applying
         passes.seconds.observe(duration, family)
-        (kind == .full ? passes.fullSeconds : passes.partialSeconds).observe(duration, family)
+        (kind.repairs ? passes.fullSeconds : passes.partialSeconds).observe(duration, family)
         passes.last.set(now.wall, family)
         let counts = outcome.counts
         kubeProxy.noLocalEndpoints.set(Double(counts.internalWithoutLocal), "internal", family)

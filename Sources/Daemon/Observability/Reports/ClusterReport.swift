@@ -18,7 +18,12 @@ struct ClusterReport {
         if report.drift > 0 {
             events.append(.rulesRepaired(report.drift, of: report.driftedServicesText))
         }
-        failures = report.succeeded ? 0 : failures + 1
+        // A family that waits for its retry has not failed again.
+        if report.succeeded {
+            failures = 0
+        } else if report.families.contains(where: { $0.error != nil && !$0.isDeferred }) {
+            failures += 1
+        }
         if failures >= Self.failureLimit, let reason = report.errors.first?.description {
             events.append(.programmingFailed(reason))
         }

@@ -5,9 +5,10 @@ import Reconciling
 extension PassReport {
     /// The log lines of the pass.
     var lines: [LogLine] {
-        var lines: [LogLine] = errors.map { failure in
-            var metadata = ["error": "\(failure)"]
-            metadata["cure"] = failure.error.cure
+        var lines: [LogLine] = families.filter { !$0.isDeferred }.compactMap { family in
+            guard let error = family.error else { return nil }
+            var metadata = ["error": "\(Failure(family.family, error))"]
+            metadata["cure"] = error.cure
             return LogLine(.error, "Pass failed, will retry", metadata)
         }
         if retired > 0 {

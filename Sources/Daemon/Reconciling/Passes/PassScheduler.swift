@@ -8,6 +8,9 @@ package import Dataplane
 /// one part in `share` of the elapsed time, up to `burst`. While some is left, a request runs at once; a pass
 /// that overdraws it is followed by a rest until the debt is paid. Waiting for another program's lock costs
 /// nothing: a rest for it would keep changes back long after the lock is free.
+///
+/// After a failure everything waits for the retry. Where it was that of one family alone, the changes of the others
+/// go on meanwhile, and so do their repairs.
 package struct PassScheduler: Sendable {
     /// In the long run passes use at most one part in this many of the time.
     package static let share = 6
@@ -34,6 +37,8 @@ package struct PassScheduler: Sendable {
     private var wantsFull = true
     /// Passes in a row that failed.
     private var failures = 0
+    /// The last failure was not that of all families.
+    private var failsPartly = false
     /// Observations in a row after which another one was due.
     private var incompletes = 0
 
@@ -72,18 +77,18 @@ package struct PassScheduler: Sendable {
     /// When to ask `due` again.
     package var nextWake: Instant {
         // A resync that is due meanwhile does not shorten the wait for a retry, which is a full pass.
-        if failures > 0, let retryAt { return max(retryAt, earliest ?? retryAt) }
+        if failures > 0, !failsPartly, let retryAt { return max(retryAt, earliest ?? retryAt) }
         var wake = resyncAt
         if let retryAt { wake = min(wake, retryAt) }
-        if let requestedAt, failures == 0 { wake = min(wake, requestedAt) }
+        if let requestedAt { wake = min(wake, requestedAt) }
         return max(wake, earliest ?? wake)
     }
 
     /// The pass to run at `now`; nil if none is due.
     package func due(at now: Instant) -> PassKind? {
         guard nextWake <= now else { return nil }
-        if wantsFull || failures > 0 { return .full }
         if let retryAt, retryAt <= now { return .full }
+        if wantsFull { return failures > 0 ? .repair : .full }
         return resyncAt <= now ? .resync : .incremental
     }
 
@@ -97,16 +102,14 @@ package struct PassScheduler: Sendable {
         let isFirst = !hasRunFirst
         earliest = now.advanced(by: max(minInterval, rest(after: work, at: now)))
         requestedAt = nil
-        if case .failed(let retry) = outcome {
-            failures += 1
-            wantsFull = true
-            let delay =
-                switch retry {
-                case .soon: retryInterval
-                case .backingOff: delay(after: failures)
-                case .slowly: maxRetryInterval
-                }
-            retryAt = now.advanced(by: delay)
+        if case .failed(let retry, let partly) = outcome {
+            failed(kind, retry, partly, at: now)
+            return
+        }
+        if failures > 0, kind != .full {
+            // The others went on; the family that failed still waits.
+            if kind == .repair { wantsFull = false }
+            if kind == .resync { resyncAt = now.advanced(by: resyncInterval) }
             return
         }
         failures = 0
@@ -122,6 +125,27 @@ package struct PassScheduler: Sendable {
         guard kind == .full || retryAt == nil else { return }
         incompletes += 1
         retryAt = now.advanced(by: delay(after: incompletes))
+    }
+
+    private mutating func failed(
+        _ kind: PassKind,
+        _ retry: PassOutcome.Retry,
+        _ partly: Bool,
+        at now: Instant
+    ) {
+        // A pass that left a family out does not put off the retry of that one.
+        let earlier = failures > 0 && kind != .full ? retryAt : nil
+        failures += 1
+        failsPartly = partly
+        // The others are repaired already.
+        wantsFull = !partly || wantsFull && !kind.repairs
+        let delay =
+            switch retry {
+            case .soon: retryInterval
+            case .backingOff: delay(after: failures)
+            case .slowly: maxRetryInterval
+            }
+        retryAt = min(now.advanced(by: delay), earlier ?? now.advanced(by: delay))
     }
 
     /// Draws `work` from the budget; returns how long to wait until it is in credit again.
