@@ -105,6 +105,8 @@ struct DataplaneTests {
     private final class FakeHost: DataplaneHost {
         let kernels: [Kernel]
         let node: Mutex<NodeFacts>
+        /// Why they cannot be read.
+        let failure = Mutex<DataplaneError?>(nil)
 
         init(_ kernels: [Kernel], _ node: NodeFacts = NodeFacts(hostName: "node-a")) {
             self.kernels = kernels
@@ -120,7 +122,10 @@ struct DataplaneTests {
         }
 
         func families() throws(DataplaneError) -> [IPFamily] { kernels.map(\.family) }
-        func facts() -> NodeFacts { node.withLock { $0 } }
+        func facts() throws(DataplaneError) -> NodeFacts {
+            if let failure = failure.withLock({ $0 }) { throw failure }
+            return node.withLock { $0 }
+        }
         var announcements: [Int32]? { [] }
         func shortcomings(_ families: [IPFamily]) -> [String] { ["no module"] }
         func prepare(_ configuration: DaemonConfiguration) -> [String] { ["sysctl: read-only"] }
@@ -323,7 +328,7 @@ struct DataplaneTests {
         #expect(await dataplane.pass(nothing, .full).outcome == .failed(.backingOff, partly: true))
         ipv6.with { $0.error = nil }
         ipv4.with { $0.drifted = true }
-        for kind in [PassKind.incremental, .repair, .resync, .resync] {
+        for kind in [PassKind.repair, .incremental, .resync, .resync] {
             let report = await dataplane.pass(nothing, kind)
             #expect(report.outcome == .succeeded)
             #expect(!report.succeeded)
@@ -413,15 +418,40 @@ struct DataplaneTests {
         let host = FakeHost([ipv4, ipv6])
         let dataplane = Dataplane(DaemonConfiguration(), host: host, flows: FakeFlows())
         _ = try await dataplane.start()
-        #expect(await !dataplane.addressesChanged())
+        #expect(try await !dataplane.addressesChanged())
         host.node.withLock { $0.localAddresses = [IPAddress(ipv4: 0xc000_0201)] }
-        #expect(await dataplane.addressesChanged())
-        #expect(await !dataplane.addressesChanged())
+        #expect(try await dataplane.addressesChanged())
+        #expect(try await !dataplane.addressesChanged())
         #expect(await dataplane.learn(ClusterFacts()) == false)
         #expect(await dataplane.reconfigure(DaemonConfiguration()) == ["sysctl: read-only"])
         #expect(ipv4.with { $0.plannedWith.count } == 2)
         let report = await dataplane.pass(nothing, .full)
         #expect(report.settings == ipv4.with { $0.plannedWith.last })
+    }
+
+    @Test("Addresses that cannot be read are not gone: what is known stays until they can be")
+    func unreadableFacts() async throws {
+        var node = NodeFacts(hostName: "node-a")
+        node.localAddresses = [IPAddress(ipv4: 0xc000_0201)]
+        let host = FakeHost([ipv4, ipv6], node)
+        let dataplane = Dataplane(DaemonConfiguration(), host: host, flows: FakeFlows())
+        _ = try await dataplane.start()
+        host.node.withLock { $0.localAddresses = [IPAddress(ipv4: 0xc000_0202)] }
+        host.failure.withLock { $0 = error("local addresses") }
+        let look = await dataplane.look()
+        #expect(!look.addressesChanged)
+        #expect(look.addressesError == error("local addresses"))
+        #expect(await dataplane.mayHaveOtherFacts)
+        let settings = await dataplane.pass(nothing, .full).settings
+        #expect(settings?.localAddresses == node.localAddresses)
+        #expect(ipv4.with { $0.plannedWith } == [])
+        host.failure.withLock { $0 = nil }
+        #expect(await dataplane.look().addressesChanged)
+        #expect(ipv4.with { $0.plannedWith.last?.localAddresses } == [IPAddress(ipv4: 0xc000_0202)])
+        // A start does not guess either.
+        host.failure.withLock { $0 = error("local addresses") }
+        let second = Dataplane(DaemonConfiguration(), host: host, flows: FakeFlows())
+        await #expect(throws: error("local addresses")) { try await second.start() }
     }
 
     @Test("The report adds up its families")

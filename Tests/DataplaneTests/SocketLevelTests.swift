@@ -238,12 +238,12 @@ struct SocketLevelTests {
         _ = kernel.takeJournal()
         let address = IPAddress(ipv4: 0xc000_0201)
         kernel.with { $0.facts.localAddresses = [address] }
-        #expect(await dataplane.addressesChanged())
+        #expect(try await dataplane.addressesChanged())
         #expect(kernel.takeJournal() == [])
         _ = await dataplane.pass(try services([1]), .full)
         #expect(kernel.with { $0.level.nodeAddresses.contains(address) })
         kernel.with { $0.facts.localAddresses.append(IPAddress(ipv4: 0xa9fe_0001)) }
-        #expect(await !dataplane.addressesChanged())
+        #expect(try await !dataplane.addressesChanged())
     }
 
     @Test("Operations are explained with the rules'")

@@ -9,6 +9,8 @@ package struct DataplaneLook: Sendable {
     package var hasDrifted = false
     /// The node's addresses changed, and with them the plan.
     package var addressesChanged = false
+    /// Why they could not be read.
+    package var addressesError: DataplaneError?
 }
 
 extension Dataplane {
@@ -102,7 +104,11 @@ extension Dataplane {
         } catch {
             look.driftError = error
         }
-        look.addressesChanged = addressesChanged()
+        do throws(DataplaneError) {
+            look.addressesChanged = try addressesChanged()
+        } catch {
+            look.addressesError = error
+        }
         return look
     }
 }

@@ -65,7 +65,7 @@ package actor Dataplane {
         let reason: String?
         (configuration, reason) = try host.start(configuration)
         families = try host.families()
-        facts = host.facts()
+        facts = try host.facts()
         let settings = PlannerSettings(configuration, facts: facts)
         for family in families {
             dataplanes.append(try host.dataplane(family, settings))
@@ -87,9 +87,11 @@ package actor Dataplane {
     }
 
     /// Reads the node's addresses again; true if they changed so that every Service has to be planned
-    /// again.
-    package func addressesChanged() -> Bool {
-        var now = host.facts()
+    /// again. If they cannot be read, what is known stays.
+    ///
+    /// - Throws: as `DataplaneHost.facts`.
+    package func addressesChanged() throws(DataplaneError) -> Bool {
+        var now = try host.facts()
         now.cluster = facts.cluster
         return take(now)
     }
@@ -127,9 +129,9 @@ package actor Dataplane {
         return own + dataplanes.flatMap(\.announcements)
     }
 
-    /// Whether `addressesChanged` has something to find out.
+    /// Whether `addressesChanged` has something to find out, or fails.
     var mayHaveOtherFacts: Bool {
-        var now = host.facts()
+        guard var now = try? host.facts() else { return true }
         now.cluster = facts.cluster
         return now != facts
     }

@@ -19,8 +19,11 @@ package protocol DataplaneHost {
     /// - Throws: `unsupported` if there is none, else what the kernel answered.
     func families() throws(DataplaneError) -> [IPFamily]
 
-    /// What the node knows about itself; facts that cannot be determined are absent.
-    func facts() -> NodeFacts
+    /// What the node knows about itself; what it has none of is absent.
+    ///
+    /// - Throws: if that cannot be determined now, which is not the same: rules without the node's addresses would
+    ///   take node ports away.
+    func facts() throws(DataplaneError) -> NodeFacts
 
     /// Descriptors that can be read, or have an error, when `facts` may have changed, until its next call;
     /// nil while changes are not announced.

@@ -51,8 +51,12 @@ private final class LinuxHost: DataplaneHost {
 
     func families() throws(DataplaneError) -> [IPFamily] { try kernel().families() }
 
-    func facts() -> NodeFacts {
-        NodeFacts.observe((try? addresses.addresses()) ?? [], primary.addresses(), tcpLiberality)
+    func facts() throws(DataplaneError) -> NodeFacts {
+        NodeFacts.observe(
+            try addresses.addresses(),
+            try primary.addresses(),
+            tcpIsLiberal: try NodeFacts.isOn(tcpLiberality)
+        )
     }
 
     var announcements: [Int32]? {

@@ -10,24 +10,35 @@ extension NodeFacts {
     package static func observe() -> NodeFacts {
         observe(
             (try? LocalAddresses.observe()) ?? [],
-            PrimaryAddressWatch().addresses(),
-            KeptSysctl(tcpLiberality)
+            (try? PrimaryAddressWatch().addresses()) ?? [],
+            tcpIsLiberal: (try? isOn(KeptSysctl(tcpLiberality))) ?? false
         )
     }
 
     /// Not there before connections are tracked.
     static let tcpLiberality = "net.netfilter.nf_conntrack_tcp_be_liberal"
 
+    /// A parameter that is missing or may not be read is off. Fails if the host lacks descriptors or memory to find
+    /// out.
+    static func isOn(_ parameter: KeptSysctl) throws(DataplaneError) -> Bool {
+        do throws(DataplaneError) {
+            return try parameter.read() == "1"
+        } catch {
+            if error.isShortage { throw error }
+            return false
+        }
+    }
+
     static func observe(
         _ addresses: [LocalAddress],
         _ primary: [IPAddress],
-        _ tcpLiberality: KeptSysctl
+        tcpIsLiberal: Bool
     ) -> NodeFacts {
         NodeFacts(
             hostName: hostName(),
             localAddresses: own(addresses),
             primaryAddresses: primary,
-            tcpIsLiberal: (try? tcpLiberality.read()) == "1"
+            tcpIsLiberal: tcpIsLiberal
         )
     }
 

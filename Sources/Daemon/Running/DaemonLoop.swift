@@ -98,11 +98,13 @@ struct DaemonLoop {
 
     private func look(forDrift: Bool) async -> Look {
         var look = Look()
+        look.isForDrift = forDrift
         if forDrift {
             let found = await dataplane.look()
             (look.dueWorkError, look.driftError) = (found.dueWorkError, found.driftError)
             look.hasDrifted = found.hasDrifted
             look.addressesChanged = found.addressesChanged
+            look.addressesError = found.addressesError
             look.flowErrors = dataplane.conntrackCleaner.takeProblems()
         } else {
             await dataplane.answer()

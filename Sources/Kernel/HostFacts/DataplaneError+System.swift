@@ -37,6 +37,14 @@ extension DataplaneError {
         )
     }
 
+    /// The host lacked descriptors or memory at that moment, which says nothing about what was asked for.
+    package var isShortage: Bool {
+        switch errno {
+        case EMFILE, ENFILE, ENOMEM, ENOBUFS: true
+        default: false
+        }
+    }
+
     /// The same failure, explained.
     package func explained(as kind: Kind, _ message: String) -> DataplaneError {
         var error = self

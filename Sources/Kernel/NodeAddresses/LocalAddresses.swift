@@ -118,6 +118,8 @@ package final class PrimaryAddressWatch {
 
     private var socket: NetlinkSocket?
     private var known: [IPAddress] = []
+    /// Something has changed since `known` was looked up.
+    private var isStale = true
 
     /// Listens to nothing yet.
     package init() {}
@@ -127,9 +129,18 @@ package final class PrimaryAddressWatch {
 
     /// The present addresses, one for each family that has a route, in the network namespace of the thread
     /// of the first call. Without notifications each call looks them up.
-    package func addresses() -> [IPAddress] {
-        let hasNews = (try? LocalAddressWatch.news(&socket, Self.groups)) ?? true
-        if hasNews { known = IPFamily.allCases.compactMap { LocalAddresses.primary($0) } }
+    ///
+    /// - Throws: as `LocalAddresses.primary`; the next call tries again.
+    package func addresses() throws(DataplaneError) -> [IPAddress] {
+        if (try? LocalAddressWatch.news(&socket, Self.groups)) ?? true { isStale = true }
+        if isStale {
+            var found: [IPAddress] = []
+            for family in IPFamily.allCases {
+                if let address = try LocalAddresses.primary(family) { found.append(address) }
+            }
+            known = found
+            isStale = false
+        }
         return known
     }
 }

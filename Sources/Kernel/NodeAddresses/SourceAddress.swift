@@ -1,4 +1,5 @@
 package import Addressing
+package import DataplaneModel
 import Glibc
 import HostFacts
 import SystemCalls
@@ -8,7 +9,9 @@ extension LocalAddresses {
     /// The source address of this node's connections to the outside; nil without a route there.
     ///
     /// Connects a datagram socket, which looks up the route and sends nothing.
-    package static func primary(_ family: IPFamily) -> IPAddress? {
+    ///
+    /// - Throws: if the host lacks descriptors or memory to find out.
+    package static func primary(_ family: IPFamily) throws(DataplaneError) -> IPAddress? {
         // To addresses reserved for documentation (RFC 5737, RFC 3849); port 9 is `discard`.
         let (domain, target) =
             switch family {
@@ -20,6 +23,8 @@ extension LocalAddresses {
             try SystemAddress(target, 9).connect(socket)
             return try SystemAddress.own(of: socket).ip
         } catch {
+            let failure = DataplaneError.system("connect", "source address", error.rawValue)
+            if failure.isShortage { throw failure }
             return nil
         }
     }

@@ -95,6 +95,8 @@ package struct Look: Sendable {
         }
     }
 
+    /// The kernel was looked at: without an error below all went well.
+    package var isForDrift = true
     /// Why due work could not be done.
     package var dueWorkError: DataplaneError?
     /// Why drift could not be looked for.
@@ -102,6 +104,8 @@ package struct Look: Sendable {
     package var hasDrifted = false
     /// The node's addresses changed, and with them the plan.
     package var addressesChanged = false
+    /// Why they could not be read.
+    package var addressesError: DataplaneError?
     package var flowRuns: [ConntrackCleaner.Run] = []
     package var flowErrors: [DataplaneError] = []
     /// Nil where there are no manifests to read.
