@@ -15,6 +15,7 @@ struct ConntrackCleanerTests {
             var errors: [DataplaneError] = []
             var failures: [DataplaneError] = []
             var looks = 0
+            var times: [ContinuousClock.Instant] = []
         }
 
         let content = Mutex(Content())
@@ -27,6 +28,7 @@ struct ConntrackCleanerTests {
         ) throws(DataplaneError) -> (deleted: Int, failures: [DataplaneError]) {
             let (error, flows, failures) = content.withLock { content in
                 content.looks += 1
+                content.times.append(.now)
                 let error = content.errors.isEmpty ? nil : content.errors.removeFirst()
                 defer { if error == nil { content.failures = [] } }
                 return (error, content.flows, content.failures)
@@ -63,6 +65,21 @@ struct ConntrackCleanerTests {
         var check = FlowCheck()
         check.frontends[frontend] = []
         return ConntrackCleaner.Request(check: check, settings: settings, mode: .ipvs)
+    }
+
+    @Test("What is refused again and again is tried after pauses that grow")
+    func growingPauses() async throws {
+        flows.content.withLock { $0.errors = Array(repeating: Self.error(.other), count: 5) }
+        let cleaner = ConntrackCleaner(flows, retryInterval: .milliseconds(20))
+        cleaner.request(.ipv4, request())
+        while cleaner.takeRuns().isEmpty { try await Task.sleep(for: .milliseconds(5)) }
+        let times = flows.content.withLock { $0.times }
+        let gaps = zip(times.dropFirst(), times).map { $0 - $1 }
+        #expect(gaps.count == 5)
+        for (number, gap) in gaps.enumerated() {
+            #expect(gap >= .milliseconds(20 << number), "\(number)")
+        }
+        #expect(cleaner.takeProblems().count == 5)
     }
 
     @Test("Stale flows go, and how many is reported once")

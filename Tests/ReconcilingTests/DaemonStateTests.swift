@@ -290,6 +290,39 @@ struct DaemonStateTests {
         )
     }
 
+    @Test("What fails at each look is one line, one more when it is over, and ever fewer passes")
+    func lastingFailure() {
+        var harness = Self.started()
+        let error = DataplaneError(kind: .other, operation: "look", subject: "x", errno: 24)
+        func looks(_ count: Int, _ change: (inout Look) -> Void) -> [DaemonEffect] {
+            (0..<count).flatMap { _ in
+                harness.advance(1)
+                change(&harness.look)
+                return harness.send(.noticed)
+            }
+        }
+        let failing = looks(60) {
+            ($0.driftError, $0.dueWorkError, $0.addressesError) = (error, error, error)
+            $0.flowErrors = [error]
+        }
+        #expect(failing.lines.count == 4)
+        // After 1, 2, 4, 8, 16 seconds and so on.
+        #expect(failing.passes.count == 6)
+        let over = looks(3) { _ in }
+        #expect(
+            over.lines.map(\.message) == [
+                "Drained real servers can be removed again", "Drift can be looked for again",
+                "The node's addresses can be read again",
+            ]
+        )
+        #expect(over.passes.isEmpty)
+        // Addresses alone are no reason to read rules.
+        let unread = looks(1) { $0.addressesError = error }
+        #expect(unread.passes.isEmpty && unread.lines.count == 1)
+        let again = looks(1) { $0.driftError = error }
+        #expect(again.passes.map(\.kind) == [.full])
+    }
+
     @Test("The kernel is looked at in its interval, and the watchdog is fed by answers alone")
     func watchdog() {
         var configuration = Harness.files()

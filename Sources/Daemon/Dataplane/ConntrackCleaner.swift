@@ -61,9 +61,12 @@ package actor ConntrackCleaner {
     private let shared = Mutex(Shared())
 
     private let retryInterval: Duration
+    /// A run looks at the whole table.
+    private static let longestRetryInterval = Duration.seconds(60)
 
     /// Touches nothing before the first request. What the kernel refuses is tried again after
-    /// `retryInterval`, unless it does not support it.
+    /// `retryInterval`, and after twice as long each time it is refused again, unless the kernel does not support
+    /// it.
     package init(_ flows: sending any FlowTable, retryInterval: Duration = .seconds(5)) {
         self.flows = flows
         self.retryInterval = retryInterval
@@ -122,6 +125,7 @@ package actor ConntrackCleaner {
 
     /// Works until no request is waiting, with pauses as long as the work took.
     private func run() async {
+        var failures = 0
         while let waiting = next() {
             let began = ContinuousClock.now
             var pause = Duration.zero
@@ -130,8 +134,10 @@ package actor ConntrackCleaner {
                 for problem in problems { note(problem) }
                 guard problems.contains(where: { $0.kind != .unsupported }) else { continue }
                 putBack(family, request)
-                pause = retryInterval
+                let longest = max(retryInterval, Self.longestRetryInterval)
+                pause = min(retryInterval * (1 << min(failures, 20)), longest)
             }
+            failures = pause > .zero ? failures + 1 : 0
             if pause > .zero { release() }
             try? await Task.sleep(for: max(pause, ContinuousClock.now - began))
         }

@@ -38,28 +38,38 @@ extension DaemonState {
         notify(.keepAlive)
         turn.isAlive = true
         turn.flowRuns += look.flowRuns
-        if let error = look.dueWorkError {
-            log(.error, "Failed to remove drained real servers, will retry", ["error": "\(error)"])
-        }
-        if let error = look.driftError {
-            log(.error, "Failed to look for drift, reading the kernel again", ["error": "\(error)"])
-        }
-        for error in look.flowErrors {
-            let message =
-                error.kind == .unsupported
-                ? "Cannot delete stale conntrack entries on this kernel"
-                : "Failed to delete stale conntrack entries, will retry"
-            log(.warning, message, ["error": "\(error)"])
-        }
-        if look.dueWorkError != nil || look.driftError != nil || look.hasDrifted {
-            scheduler.request(at: now, full: true)
-        }
+        noteProblems(look, at: now)
         if look.addressesChanged {
             log(.notice, "Node addresses changed")
             replan(at: now)
         }
         filesProblem = look.files?.problem
         noteSources(look)
+    }
+
+    /// Reads the kernel again where something has changed there or could not be looked at: a failure that lasts is
+    /// reported once, and answered more and more rarely.
+    private mutating func noteProblems(_ look: Look, at now: Instant) {
+        var wantsPass = look.hasDrifted
+        if look.isForDrift {
+            let dueWork = dueWorkProblem.note(look.dueWorkError, at: now)
+            let drift = driftProblem.note(look.driftError, at: now)
+            let addresses = addressesProblem.note(look.addressesError, at: now)
+            for line in [dueWork.line, drift.line, addresses.line] {
+                if let line { turn.lines.append(line) }
+            }
+            if dueWork.isDue || drift.isDue { wantsPass = true }
+        }
+        if wantsPass { scheduler.request(at: now, full: true) }
+        // A run without any means that they are over.
+        if look.flowErrors.isEmpty, !look.flowRuns.isEmpty { flowProblems = [] }
+        for error in look.flowErrors where flowProblems.insert("\(error)").inserted {
+            let message =
+                error.kind == .unsupported
+                ? "Cannot delete stale conntrack entries on this kernel"
+                : "Failed to delete stale conntrack entries, will retry"
+            log(.warning, message, ["error": "\(error)"])
+        }
     }
 
     /// Manifests are on the same host, so a longer silence is a fault.

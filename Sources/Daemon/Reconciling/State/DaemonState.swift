@@ -52,6 +52,11 @@ package struct DaemonState: Sendable {
     var pulse: Pulse
     private var tickAt: Instant?
     var isLooking = false
+    var dueWorkProblem = LookProblem(.dueWork)
+    var driftProblem = LookProblem(.drift)
+    var addressesProblem = LookProblem(.addresses)
+    /// Failures to delete conntrack entries that have been reported.
+    var flowProblems: Set<String> = []
     /// The revision of the last update of the manifests.
     var filesRevision: UInt64 = 0
     var forgottenRevision: UInt64 = 0
