@@ -427,8 +427,7 @@ let package = Package(
             [
                 "Addressing", "ServiceModel", "DataplaneModel", "Planning", "ProxyModes",
                 "HostFacts", "NodeAddresses", "Conntrack", "XTables", "NFTables", "IPVS",
-                "SocketLB",
-                "HostChecks", "DaemonConfiguration", "Dataplane",
+                "SocketLB", "HostChecks", "DaemonConfiguration", "Dataplane", "SystemCalls",
             ],
             unsafe + small
         ),

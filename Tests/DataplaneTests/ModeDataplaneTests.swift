@@ -13,6 +13,8 @@ struct ModeDataplaneTests {
     private final class FakeLocalnet: LocalnetRouting {
         var isSet = false
         var failure: DataplaneError?
+        var noteProblem: DataplaneError?
+        var mustBeGuarded: Bool { isSet && wasSetHere }
         private var wasSetHere = false
 
         func isOn() throws(DataplaneError) -> Bool { isSet }
@@ -114,6 +116,54 @@ struct ModeDataplaneTests {
         #expect(third.drift == 0)
         #expect(!localnet.isSet)
         #expect(try !dataplane.hasDrifted())
+    }
+
+    private static let guardName = ChainName("FAIRLEAD-LOCALHOST")
+    private var isGuarded: Bool { store.state.filter.chains[Self.guardName] != nil }
+
+    @Test("Rules that keep neighbours out go after route_localnet, and stay if that cannot")
+    func guardStays() throws {
+        let localnet = FakeLocalnet()
+        var dataplane = dataplane(localnet)
+        _ = try dataplane.pass(nodePort(), observe: false, explain: false)
+        #expect(isGuarded && localnet.isSet)
+        let refusal = DataplaneError(kind: .other, operation: "write", subject: "x", errno: 30)
+        localnet.failure = refusal
+        let gone = try update([], changed: ["web"])
+        let failed = try dataplane.pass(gone, observe: false, explain: true)
+        #expect(isGuarded && localnet.isSet)
+        #expect(failed.hostFailure?.error == refusal)
+        #expect(failed.hostFailure?.consequence?.contains("keep neighbours out") == true)
+        // Other settings do not lose them either.
+        dataplane.replan(Self.settings)
+        _ = try dataplane.pass(gone, observe: true, explain: false)
+        #expect(isGuarded)
+        localnet.failure = nil
+        let done = try dataplane.pass(
+            update([], changed: []),
+            observe: false,
+            explain: true
+        )
+        #expect(!localnet.isSet && !isGuarded)
+        #expect(done.hostFailure == nil)
+        #expect(done.operationLines.contains { $0.contains("FAIRLEAD-LOCALHOST") })
+        #expect(done.drift == 0)
+    }
+
+    @Test("A setting whose note cannot be written is reported, and set all the same")
+    func unnoted() throws {
+        let localnet = FakeLocalnet()
+        localnet.noteProblem = DataplaneError(
+            kind: .other,
+            operation: "write",
+            subject: "note",
+            errno: 30
+        )
+        var dataplane = dataplane(localnet)
+        let report = try dataplane.pass(nodePort(), observe: false, explain: false)
+        #expect(localnet.isSet)
+        let consequence = report.hostFailure?.consequence
+        #expect(consequence?.hasPrefix("after a restart it is not known") == true)
     }
 
     @Test("Of a large pass a thousand operations are told")

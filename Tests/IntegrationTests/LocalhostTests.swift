@@ -169,6 +169,35 @@ extension KernelSuites {
             #expect(try sysctl(fixture) == "1")
         }
 
+        @Test("Without a note of who set it the sysctl stays guarded", arguments: modes)
+        func unnotedSysctl(_ mode: String) throws {
+            let fixture = try fixture(mode)
+            // Where a file is, there can be no directory.
+            let state = "\(fixture.directory)/state"
+            #expect(FileManager.default.createFile(atPath: state, contents: nil))
+            try fixture.write(Self.services(nodePorts: true))
+            try fixture.start()
+            try wait(fixture, until: "1")
+            try fixture.wait(for: "the report") {
+                fixture.log.contains("after a restart it is not known")
+            }
+            try fixture.stop()
+            try fixture.write(Self.services(nodePorts: false))
+            try fixture.start()
+            let node = fixture.lab.node
+            try fixture.wait(for: "no node port") {
+                try answers(fixture, "127.0.0.1:30080/tcp", in: node) == ["refused"]
+            }
+            #expect(try sysctl(fixture) == "1")
+            if mode == "nftables" {
+                let chain = try fixture.run(["nft", "list", "chain", "ip", "fairlead", "localhost"])
+                #expect(chain.contains("drop"))
+            } else {
+                #expect(try fixture.iptables("-S", "FAIRLEAD-LOCALHOST").contains("-j DROP"))
+            }
+            try fixture.stop()
+        }
+
         @Test("A change of mode to one without them puts the sysctl back")
         func otherMode() throws {
             let fixture = try fixture("iptables", "")

@@ -1,5 +1,7 @@
+import Addressing
 import DataplaneModel
 import Planning
+import ServiceModel
 import Testing
 
 /// What holds for every plan of nftables mode, whatever Services there are.
@@ -56,5 +58,23 @@ struct NFTablesPlannerTests {
         // A third endpoint: itself, its hairpin, where the ClusterIP leads, and what moves.
         #expect(diff.chains.isEmpty)
         #expect(diff.count <= 6)
+    }
+
+    @Test("The guard of 127.0.0.0/8 comes and goes with the rules that lead there")
+    func localhostGuard() {
+        let settings = PlannerSettings(node: NodeIdentity(name: "node-a"))
+        let desired = DesiredState(family: .ipv4, settings: settings)
+        let without = NFTablesPlanner(family: .ipv4, settings: settings)
+        var planner = without
+        planner.keepsLocalhostGuard = true
+        let coming = planner.plan([], of: desired)
+        let guarded = planner.plan
+        #expect(guarded.chains[NFTChainName("localhost")]?.rules.count == 2)
+        #expect(guarded.chains[NFTChainName("guard-prerouting")]?.rules.count == 3)
+        #expect(coming.chains.count == 2)
+        #expect(planner.plan([], of: desired).isEmpty)
+        planner.keepsLocalhostGuard = false
+        #expect(planner.plan([], of: desired).chains.count == 2)
+        #expect(planner.plan == without.plan)
     }
 }

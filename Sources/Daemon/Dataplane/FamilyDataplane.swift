@@ -56,6 +56,11 @@ package protocol FamilyDataplane {
 package protocol LocalnetRouting {
     /// Whether it is on now.
     func isOn() throws(DataplaneError) -> Bool
+    /// It is on, and was switched on here or perhaps by an earlier process: the rules that keep neighbours out must
+    /// stay.
+    var mustBeGuarded: Bool { get }
+    /// Why a later process will not know that it was switched on here; nil if it will, or is not meant to.
+    var noteProblem: DataplaneError? { get }
     /// Switches it on if it is off. Call it when the rules that keep neighbours out are in place.
     func enable() throws(DataplaneError)
     /// Switches it off if `enable` switched it on; true if so. Call it while those rules are in place.

@@ -12,8 +12,6 @@ where P.State == Store.State, P.Diff == Store.Diff {
     package private(set) var planner: P
     private let store: Store
     private let now: () -> ContinuousClock.Instant
-    /// Called right before the kernel is changed, with the plan that it is brought to.
-    package var willApply: ((P) -> Void)?
     /// The diff that the last pass applied; nil if there was none.
     package private(set) var applied: P.Diff?
     /// Since this mark the kernel equals the plan as of the last pass, except for changes that the store
@@ -93,6 +91,9 @@ where P.State == Store.State, P.Diff == Store.Diff {
         planner.load(names, of: desired)
     }
 
+    /// Changes how the next pass plans.
+    package mutating func adjust(_ change: (inout P) -> Void) { change(&planner) }
+
     /// Observes the kernel and brings it to the plan. `planned` is what the pass itself changes; nil
     /// if the kernel's state was unknown. Returns the mark of the observation.
     private mutating func repair(
@@ -127,7 +128,6 @@ where P.State == Store.State, P.Diff == Store.Diff {
     ) throws(DataplaneError) {
         let began = now()
         applied = diff
-        willApply?(planner)
         let sentBefore = store.sendTimes
         report.apply = try store.apply(diff)
         if let sentBefore { report.sendTimes = store.sendTimes.map { $0 - sentBefore } }

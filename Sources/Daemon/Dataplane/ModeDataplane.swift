@@ -32,12 +32,6 @@ where Store.State == Mode.ModePlanner.State, Store.Diff == Mode.ModePlanner.Diff
             planner: Mode.planner(family, settings),
             store: store
         )
-        guard let localnet else { return }
-        // Switched off before the rules that keep neighbours out are removed. A failure is retried at
-        // the end of the pass.
-        reconciler.willApply = { planner in
-            if !Mode.needsRouteLocalnet(planner) { _ = try? localnet.restore() }
-        }
     }
 
     package var issues: [PlanIssue] { reconciler.planner.issues }
@@ -52,13 +46,31 @@ where Store.State == Mode.ModePlanner.State, Store.Diff == Mode.ModePlanner.Diff
         observe: Bool,
         explain: Bool
     ) throws(DataplaneError) -> FamilyPassReport {
+        let isGuarded = keepGuard()
         var report = try reconciler.pass(update, observe: observe)
-        if explain, let diff = reconciler.applied {
-            let lines = Mode.text(diff, family).split(separator: "\n")
-            report.operationLines = lines.prefix(Self.explained).map(String.init)
-        }
+        var lines = explain ? appliedLines : []
         setLocalnet(&report)
+        // Only once the setting is off have the rules that keep neighbours out done their work.
+        if isGuarded, !keepGuard() {
+            let rest = SnapshotUpdate(snapshot: update.snapshot, changed: .some([]))
+            report.add(try reconciler.pass(rest, observe: false))
+            if explain { lines += appliedLines }
+        }
+        report.operationLines = lines.prefix(Self.explained).map(String.init)
         return report
+    }
+
+    /// The diff that was applied last.
+    private var appliedLines: [Substring] {
+        reconciler.applied.map { Mode.text($0, family).split(separator: "\n") } ?? []
+    }
+
+    /// Plans with the rules that keep neighbours out as long as the setting asks for them; true if so.
+    private mutating func keepGuard() -> Bool {
+        guard let localnet, Mode.guardsLocalhost else { return false }
+        let keeps = localnet.mustBeGuarded
+        reconciler.adjust { Mode.keepLocalhostGuard(keeps, &$0) }
+        return keeps
     }
 
     package mutating func take(_ update: SnapshotUpdate) { reconciler.take(update) }
@@ -71,6 +83,14 @@ where Store.State == Mode.ModePlanner.State, Store.Diff == Mode.ModePlanner.Diff
             if isNeeded {
                 if needsLocalnet, try !localnet.isOn() { report.drift += 1 }
                 try localnet.enable()
+                report.hostFailure = localnet.noteProblem.map {
+                    PassReport.Failure(
+                        family,
+                        $0,
+                        consequence:
+                            "after a restart it is not known that route_localnet was set here"
+                    )
+                }
             } else {
                 try localnet.restore()
             }
@@ -80,11 +100,16 @@ where Store.State == Mode.ModePlanner.State, Store.Diff == Mode.ModePlanner.Diff
             report.hostFailure = PassReport.Failure(
                 family,
                 error,
-                consequence: isNeeded
-                    ? "node ports do not answer on 127.0.0.1"
-                    : "route_localnet stays on, though no node port needs it any more"
+                consequence: isNeeded ? "node ports do not answer on 127.0.0.1" : Self.leftOn
             )
         }
+    }
+
+    /// No node port needs it any more.
+    private static var leftOn: String {
+        Mode.guardsLocalhost
+            ? "route_localnet stays on, and so do the rules that keep neighbours out of 127.0.0.0/8"
+            : "route_localnet stays on, and neighbours may reach what listens on 127.0.0.1"
     }
 
     package mutating func takeFlowRequest(cleans: Bool) -> ConntrackCleaner.Request? {

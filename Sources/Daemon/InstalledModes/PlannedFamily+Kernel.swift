@@ -1,4 +1,5 @@
 import Addressing
+import DaemonConfiguration
 package import Dataplane
 package import DataplaneModel
 package import Planning
@@ -8,7 +9,15 @@ extension PlannedFamily where Mode: InstalledMode {
     /// What would change in the kernel, without changing it.
     package func diff(_ kernel: borrowing Kernel) throws(DataplaneError) -> Mode.ModePlanner.Diff {
         let observed = try Mode.store(family, kernel).observe()
-        return Mode.ModePlanner.Diff(from: observed.state, to: planner.plan)
+        let directory = kernel.configuration.sources.stateDirectory
+        guard family == .ipv4, RouteLocalnet(stateDirectory: directory).isNoted else {
+            return Mode.ModePlanner.Diff(from: observed.state, to: planner.plan)
+        }
+        // As the daemon does, which could not put the setting back yet.
+        var guarded = planner
+        Mode.keepLocalhostGuard(true, &guarded)
+        guarded.load([], of: desired)
+        return Mode.ModePlanner.Diff(from: observed.state, to: guarded.plan)
     }
 
     /// The same by object, sorted, with settings of the host that the plan needs.

@@ -4,6 +4,7 @@ package import DataplaneModel
 import FoundationEssentials
 import HostFacts
 import Planning
+import SystemCalls
 
 /// The sysctl that lets packets with 127.0.0.0/8 addresses leave the loopback interface, which
 /// node ports on 127.0.0.1 need, in the network namespace of the calling thread.
@@ -24,6 +25,9 @@ package final class RouteLocalnet: LocalnetRouting {
     /// Where it is noted; nil is nowhere, so that only this process knows.
     private let directory: String?
     private var isOurs = false
+    /// Found on, and set by someone else; nil if that has not been looked at since it was off.
+    private var isForeign: Bool?
+    package private(set) var noteProblem: DataplaneError?
     private let value = KeptSysctl(RouteLocalnet.name)
 
     package init(stateDirectory: String?) {
@@ -34,10 +38,13 @@ package final class RouteLocalnet: LocalnetRouting {
 
     /// Sets it if it is off. To be called when the guard against neighbours stands.
     package func enable() throws(DataplaneError) {
-        guard try !isOn() else { return }
+        guard try !isOn() else {
+            if isOurs, noteProblem != nil { writeNote() }
+            return
+        }
         isOurs = true
-        // Without the note it is put back unless the process ends before; that is no reason to
-        // leave it off.
+        // Without the note it is put back unless the process ends before, and is guarded after that; that is no
+        // reason to leave it off.
         writeNote()
         do throws(DataplaneError) {
             try Sysctl.write("1", to: Self.name)
@@ -46,6 +53,26 @@ package final class RouteLocalnet: LocalnetRouting {
             throw error
         }
     }
+
+    package var mustBeGuarded: Bool {
+        do throws(DataplaneError) {
+            guard try isOn() else {
+                isForeign = nil
+                return false
+            }
+        } catch {
+            return isOurs
+        }
+        if isOurs { return true }
+        if let isForeign { return !isForeign }
+        // Without a note it is someone else's, but only where there could be one.
+        let isForeign = !hasNote && canNote
+        self.isForeign = isForeign
+        return !isForeign
+    }
+
+    /// It is on, and an earlier process noted that it set it.
+    var isNoted: Bool { hasNote && (try? isOn()) == true }
 
     /// Puts it back if it was set here; true if that was so.
     @discardableResult
@@ -78,15 +105,42 @@ package final class RouteLocalnet: LocalnetRouting {
 
     private func writeNote() {
         guard let path, let boot, let directory else { return }
+        do throws(FileError) {
+            try Self.write("\(boot)\n", to: path, in: directory)
+            noteProblem = nil
+        } catch {
+            noteProblem = .file(error, path)
+        }
+    }
+
+    private static func write(
+        _ text: String,
+        to path: String,
+        in directory: String
+    ) throws(FileError) {
         try? FileManager.default.createDirectory(
             atPath: directory,
             withIntermediateDirectories: true
         )
-        try? "\(boot)\n".write(toFile: path, atomically: true, encoding: .utf8)
+        try WholeFile.replace(path, with: Array(text.utf8))
+    }
+
+    /// Whether a note can be written now.
+    private var canNote: Bool {
+        guard let path, boot != nil, let directory else { return false }
+        let trial = path + ".trial"
+        defer { try? FileManager.default.removeItem(atPath: trial) }
+        do throws(FileError) {
+            try Self.write("trial\n", to: trial, in: directory)
+            return true
+        } catch {
+            return false
+        }
     }
 
     private func forget() {
         isOurs = false
+        noteProblem = nil
         if let path { try? FileManager.default.removeItem(atPath: path) }
     }
 }

@@ -19,6 +19,12 @@ package enum IPTablesMode: PlannedMode {
         planner.needsRouteLocalnet
     }
 
+    package static let guardsLocalhost = true
+
+    package static func keepLocalhostGuard(_ keeps: Bool, _ planner: inout IPTablesPlanner) {
+        planner.keepsLocalhostGuard = keeps
+    }
+
     package static func ruleCounts(_ planner: IPTablesPlanner) -> [TableName: Int] {
         let counts = [TableName.filter, .nat].map { table in
             let owned = planner.plan[table]

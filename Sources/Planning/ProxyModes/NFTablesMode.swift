@@ -23,4 +23,10 @@ package enum NFTablesMode: PlannedMode {
     package static func needsRouteLocalnet(_ planner: NFTablesPlanner) -> Bool {
         planner.needsRouteLocalnet
     }
+
+    package static let guardsLocalhost = true
+
+    package static func keepLocalhostGuard(_ keeps: Bool, _ planner: inout NFTablesPlanner) {
+        planner.keepsLocalhostGuard = keeps
+    }
 }

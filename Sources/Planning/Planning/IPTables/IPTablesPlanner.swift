@@ -53,6 +53,10 @@ package struct IPTablesPlanner: Sendable {
         trees[.natNodePorts]?.keys.isEmpty == false && settings.servesLocalhost(family, .iptables)
     }
 
+    /// The rules that keep neighbours out of 127.0.0.0/8 stay even without a need: `route_localnet` is still on. To be
+    /// set before Services are planned.
+    package var keepsLocalhostGuard = false
+
     /// Plans the named Services anew and returns what that changes.
     package mutating func plan(_ names: [ServiceName], of desired: DesiredState) -> IPTablesDiff {
         var change = PlanChange(services: names.count)
@@ -145,10 +149,11 @@ package struct IPTablesPlanner: Sendable {
         var filterChains = change.chains[.filter] ?? [:]
         let jumpsBefore = plan.filter.jumps
         let guarded = plan.filter.chains[StaticChains.localhostGuard] != nil
-        if guarded != needsRouteLocalnet {
-            plan.filter.jumps = statics.filterJumps(guardsLocalhost: needsRouteLocalnet)
+        let guards = needsRouteLocalnet || keepsLocalhostGuard
+        if guarded != guards {
+            plan.filter.jumps = statics.filterJumps(guardsLocalhost: guards)
             filterChains[StaticChains.localhostGuard] = .some(
-                statics.filterChains(guardsLocalhost: needsRouteLocalnet)
+                statics.filterChains(guardsLocalhost: guards)
                     .first { $0.name == StaticChains.localhostGuard }
             )
         }

@@ -59,6 +59,10 @@ package struct NFTablesPlanner: Sendable {
         nodePortCount > 0 && settings.servesLocalhost(family, .nftables)
     }
 
+    /// The rules that keep neighbours out of 127.0.0.0/8 stay even where the settings need none: `route_localnet` is
+    /// still on. To be set before Services are planned.
+    package var keepsLocalhostGuard = false
+
     /// Every frontend that is served or refused, with its owner.
     var frontends: some Collection<FrontendClaim<FrontendContent>> { claims.winners }
 
@@ -105,8 +109,21 @@ package struct NFTablesPlanner: Sendable {
         }
         for (frontend, old) in change.former { decide(frontend, old, &change) }
         countBalancers(&change)
+        guardLocalhost(&change)
         let updates = change.finishElements(of: &plan)
         return plan.edit(chains: change.chains, sets: change.sets, updates: updates)
+    }
+
+    private func guardLocalhost(_ change: inout TableChange) {
+        let chains = TableChains(
+            family: family,
+            settings: settings,
+            keepsLocalhostGuard: keepsLocalhostGuard
+        )
+        let isGuarded = plan.chains[TableChains.localhost] != nil
+        guard chains.guardsLocalhost != isGuarded else { return }
+        change.chains[TableChains.localhost] = .some(nil)
+        for chain in chains.localhostChains { change.chains[chain.name] = .some(chain) }
     }
 
     // MARK: - Services

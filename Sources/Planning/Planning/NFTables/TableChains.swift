@@ -7,8 +7,18 @@ struct TableChains {
     static let balance = NFTChainName("balance")
     static let toNumber = NFTChainName("to-number")
 
+    static let localhost = NFTChainName("localhost")
+
     let family: IPFamily
     let settings: PlannerSettings
+    /// Neighbours are kept out of 127.0.0.0/8.
+    let guardsLocalhost: Bool
+
+    init(family: IPFamily, settings: PlannerSettings, keepsLocalhostGuard: Bool = false) {
+        self.family = family
+        self.settings = settings
+        guardsLocalhost = keepsLocalhostGuard || settings.servesLocalhost(family, .nftables)
+    }
 
     var chains: [NFTChain] {
         baseChains + guardChains + serviceChains + nodePortChains + refusals
@@ -64,6 +74,18 @@ struct TableChains {
 
     // MARK: - Chains
 
+    /// Those that depend on whether 127.0.0.0/8 is guarded; the last is there only if it is.
+    var localhostChains: [NFTChain] { [arrival] + localhostGuard }
+
+    /// Before translation, which is at -100.
+    private var arrival: NFTChain {
+        NFTChain(
+            name("guard-prerouting"),
+            hook: NFTHook(.filter, .prerouting, priority: -110),
+            rules: localhostRules + [NFTRule(.connectionState(.new), jump("guard"))]
+        )
+    }
+
     private var baseChains: [NFTChain] {
         func base(
             _ text: String,
@@ -83,15 +105,6 @@ struct TableChains {
                 at: 0
             )
         }
-        // Before translation, which is at -100.
-        var arrival = base(
-            "guard-prerouting",
-            .filter,
-            .prerouting,
-            -110,
-            NFTRule(new, jump("guard"))
-        )
-        arrival.rules = localhostRules + arrival.rules
         return [
             arrival,
             base("guard-output", .filter, .output, -110, NFTRule(new, jump("guard"))),
@@ -131,7 +144,7 @@ struct TableChains {
 
     /// Packets with loopback addresses, where node ports answer on 127.0.0.1.
     private var localhostRules: [NFTRule] {
-        guard settings.servesLocalhost(family, .nftables) else { return [] }
+        guard guardsLocalhost else { return [] }
         return [NFTSide.destination, .source].map {
             NFTRule(.address($0, StaticChains.loopback(family)), jump("localhost"))
         }
@@ -141,10 +154,10 @@ struct TableChains {
     /// itself such an address (CVE-2020-8558). Replies to the node's own connections still have its
     /// real address here.
     private var localhostGuard: [NFTChain] {
-        guard settings.servesLocalhost(family, .nftables) else { return [] }
+        guard guardsLocalhost else { return [] }
         return [
             NFTChain(
-                name("localhost"),
+                Self.localhost,
                 rules: [
                     NFTRule(.inInterface(InterfaceMatch("lo")), .verdict(.returnToCaller)),
                     NFTRule(.verdict(.drop)),
