@@ -1,6 +1,7 @@
 import Foundation
 import KubernetesAPI
 import KubernetesTestServer
+import Synchronization
 import Testing
 
 @testable import KubernetesClient
@@ -32,6 +33,41 @@ extension NetworkSuites {
                         try FileManager.default.removeItem(atPath: directory + "/token")
                         try await connection.ask()
                     }
+                }
+            }
+        }
+
+        @Test("Another access counts for the next request; an unreadable one changes nothing")
+        func renewedAccess() async throws {
+            var options = ServerOptions()
+            options.authorizations = ["Bearer one"]
+            try await withServer(TestCluster(), options) { first, firstAddress in
+                options.authorizations = ["Bearer two"]
+                try await withServer(TestCluster(), options) { second, secondAddress in
+                    func access(_ token: String, _ server: ServerAddress) -> ClusterAccess {
+                        ClusterAccess(servers: [server], authorization: .token(Secret(token)))
+                    }
+                    let new = Mutex<ClusterAccess?>(nil)
+                    let connection = APIConnection(
+                        access("one", firstAddress),
+                        reread: { () throws(ClientError) in
+                            guard let access = new.withLock({ $0 }) else {
+                                throw ClientError("unreadable")
+                            }
+                            return access
+                        },
+                        settings: .unlimited,
+                        logger: .silent
+                    )
+                    await connection.renewAccess()
+                    let asked = try await connection.ask()
+                    #expect(asked == firstAddress)
+                    new.withLock { $0 = access("two", secondAddress) }
+                    #expect(try await connection.ask() == firstAddress)
+                    await connection.renewAccess()
+                    #expect(try await connection.ask() == secondAddress)
+                    #expect(first.requests.count == 2 && second.requests.count == 1)
+                    await connection.close()
                 }
             }
         }

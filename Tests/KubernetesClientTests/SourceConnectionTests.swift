@@ -1,3 +1,4 @@
+import Foundation
 import KubernetesAPI
 import KubernetesClient
 import KubernetesTestServer
@@ -32,6 +33,48 @@ extension NetworkSuites {
                     #expect(ranges?.phase == .absent)
                     #expect(ranges?.failures == 0)
                     #expect(await source.state().isConnected)
+                }
+            }
+        }
+
+        private static func first(of source: KubernetesSource) async -> KubernetesUpdate? {
+            for await update in source.updates() { return update }
+            return nil
+        }
+
+        @Test("A kubeconfig with another token is read when the former one is refused")
+        func renewedKubeconfig() async throws {
+            try await withDirectory { directory in
+                var options = ServerOptions()
+                options.authorizations = ["Bearer two"]
+                try await withServer(SourceScript.cluster(2), options) { server, address in
+                    let path = directory + "/kubeconfig"
+                    func write(_ token: String) throws {
+                        let text = """
+                            apiVersion: v1
+                            kind: Config
+                            current-context: work
+                            contexts: [{name: work, context: {cluster: main, user: me}}]
+                            clusters: [{name: main, cluster: {server: "\(address)"}}]
+                            users: [{name: me, user: {token: \(token)}}]
+                            """
+                        try text.write(toFile: path, atomically: true, encoding: .utf8)
+                    }
+                    try write("one")
+                    var settings = KubernetesSource.Settings(logger: .silent)
+                    settings.kubeconfig = path
+                    settings.qps = 1_000_000
+                    settings.burst = 1_000_000
+                    let source = try KubernetesSource(settings)
+                    async let first = Self.first(of: source)
+                    #expect(await eventually { server.requests.count > 3 })
+                    try "kind: [".write(toFile: path, atomically: true, encoding: .utf8)
+                    await source.renewAccess()
+                    try write("two")
+                    #expect(await first?.update.snapshot.services.count == 2)
+                    let tokens = Set(server.requests.compactMap { $0.headers["authorization"] })
+                    #expect(tokens == ["Bearer one", "Bearer two"])
+                    await source.stop()
                 }
             }
         }

@@ -56,6 +56,9 @@ actor ClusterFeed {
         await source.stop()
     }
 
+    /// Reads again how to reach the cluster's API servers, in case that has changed.
+    func renewAccess() async { await source?.renewAccess() }
+
     /// How the cluster is followed.
     func look() async -> Look.Cluster {
         Look.Cluster(state: await source?.state(), problem: problem)

@@ -47,7 +47,9 @@ struct DaemonLoop {
         switch effect {
         case .look(let forDrift): return .looked(await look(forDrift: forDrift))
         case .learn(let facts): return .learned(matters: await dataplane.learn(facts))
-        case .load(let cause): return .loaded(await reload(), cause)
+        case .load(let cause):
+            if cause == .signal { await feeds.renewAccess() }
+            return .loaded(await reload(), cause)
         case .reconfigure(let new): return .reconfigured(problems: await reconfigure(new))
         case .pass(let update, let kind, let explain):
             return .passed(await dataplane.pass(update, kind, explain: explain))
@@ -137,8 +139,10 @@ extension DaemonEffect {
     /// Its answer comes from the dataplane's thread, which may have much to do for it.
     fileprivate var keepsDataplaneBusy: Bool {
         switch self {
-        case .look, .learn, .reconfigure, .pass: true
-        case .load, .probe, .remember, .forgetMissing, .rescan, .answer, .wake, .tick, .notify,
+        case .learn, .reconfigure, .pass: true
+        // A look is short, and the only thing that is done at rest.
+        case .look, .load, .probe, .remember, .forgetMissing, .rescan, .answer, .wake, .tick,
+            .notify,
             .observe, .end:
             false
         }

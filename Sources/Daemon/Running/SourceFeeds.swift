@@ -80,6 +80,9 @@ package struct SourceFeeds: Sendable {
 
     func rescan() { files?.rescan() }
 
+    /// Reads the kubeconfig again; what it says is used from the next request on.
+    func renewAccess() async { await cluster?.renewAccess() }
+
     /// Saves what the next start may need.
     func close() async { await memory?.flush() }
 }

@@ -35,7 +35,7 @@ package actor KubernetesSource {
 
     private let settings: Settings
     let following: ReflectorSettings
-    let connection: APIConnection
+    nonisolated let connection: APIConnection
     /// A connection to the same servers for an `EventRecorder`; closed with the source.
     package nonisolated let eventConnection: APIConnection
     private let time: Timebase
@@ -56,9 +56,15 @@ package actor KubernetesSource {
     /// Throws if neither kubeconfig nor pod says how to reach a server.
     package init(_ settings: Settings) throws(ClientError) {
         let environment = ProcessInfo.processInfo.environment
+        let read: @Sendable () throws(ClientError) -> ClusterAccess = {
+            () throws(ClientError) in
+            try KubernetesSource.access(settings, environment: environment)
+        }
         try self.init(
             settings,
-            access: Self.access(settings, environment: environment),
+            access: read(),
+            // What a pod has is in files that are read for each request.
+            reread: settings.kubeconfig == nil ? nil : read,
             environment: environment
         )
     }
@@ -67,6 +73,7 @@ package actor KubernetesSource {
     package init(
         _ settings: Settings,
         access: ClusterAccess,
+        reread: (@Sendable () throws(ClientError) -> ClusterAccess)? = nil,
         environment: [String: String] = [:],
         following: ReflectorSettings = ReflectorSettings(),
         time: Timebase = .standard
@@ -82,6 +89,7 @@ package actor KubernetesSource {
         requests.observe = settings.observe
         connection = APIConnection(
             access,
+            reread: reread,
             settings: requests,
             environment: environment,
             time: time,
@@ -92,6 +100,7 @@ package actor KubernetesSource {
         requests.burst = EventQueue.burst
         eventConnection = APIConnection(
             access,
+            reread: reread,
             settings: requests,
             environment: environment,
             time: time,
@@ -142,6 +151,12 @@ package actor KubernetesSource {
 
     package func state() -> KubernetesSourceState {
         KubernetesSourceState(resources: states, isComplete: isComplete)
+    }
+
+    /// Reads the kubeconfig again, if there is one; see `APIConnection.renewAccess`.
+    package nonisolated func renewAccess() async {
+        await connection.renewAccess()
+        await eventConnection.renewAccess()
     }
 
     /// Ends all watches and updates, and closes the connections.

@@ -30,10 +30,19 @@ package actor APIConnection {
     private static let longestRetryAfter = 120
     /// How long the diagnosis of a certificate is reused.
     private static let diagnosisLifetime = Duration.seconds(60)
+    /// Between two readings of the access.
+    private static let readingInterval = Duration.seconds(1)
     /// The rest of an error body is not read.
     private static let statusLimit = 64 << 10
 
-    private let access: ClusterAccess
+    private var access: ClusterAccess
+    /// Reads what `access` was made from again; nil if it is given.
+    private let reread: (@Sendable () throws(ClientError) -> ClusterAccess)?
+    /// Grows when `access` changes.
+    private var generation = 0
+    private var lastReading: Duration?
+    /// Why it could not be read the last time.
+    private var readingProblem: String?
     private let settings: Settings
     private let time: Timebase
     private let logger: Logger
@@ -47,15 +56,18 @@ package actor APIConnection {
     private var position = 0
     private var isClosed = false
 
-    /// `environment` is this process's, for credential plugins.
+    /// `environment` is this process's, for credential plugins. `reread` is called when the server refuses the
+    /// credentials or does not answer, and by `renewAccess`.
     package init(
         _ access: ClusterAccess,
+        reread: (@Sendable () throws(ClientError) -> ClusterAccess)? = nil,
         settings: Settings = Settings(),
         environment: [String: String] = [:],
         time: Timebase = .standard,
         logger: Logger
     ) {
         self.access = access
+        self.reread = reread
         self.settings = settings
         self.time = time
         self.logger = logger
@@ -88,9 +100,12 @@ package actor APIConnection {
             } catch let status as APIStatus where status.code == 401 && !renewed {
                 renewed = true
                 await provider.refused(credentials)
+                await renewAccessIfDue()
             } catch let failure as ConnectionFailure {
                 leave(server)
                 failures += 1
+                // It may be the certificate that is too old.
+                await renewAccessIfDue()
                 guard failures < access.servers.count else { throw failure }
                 logger.notice(
                     "API server not responding, trying the next one",
@@ -108,6 +123,39 @@ package actor APIConnection {
     package func leave(_ server: ServerAddress) {
         guard self.server == server else { return }
         position = (position + 1) % access.servers.count
+    }
+
+    private func renewAccessIfDue() async {
+        if let lastReading, time.now - lastReading < Self.readingInterval { return }
+        await renewAccess()
+    }
+
+    /// Reads again how to reach the servers, and as whom. The next request uses what has changed; running ones go on.
+    /// What cannot be used changes nothing.
+    package func renewAccess() async {
+        guard let reread, !isClosed else { return }
+        lastReading = time.now
+        do throws(ClientError) {
+            let new = try reread()
+            readingProblem = nil
+            guard new != access else { return }
+            logger.notice("Access to the API server has changed", metadata: ["by": "\(new.origin)"])
+            let isOtherProxy =
+                new.proxy != access.proxy || new.environmentProxies != access.environmentProxies
+            let closing = isOtherProxy ? Array(tunnels.values) : []
+            if isOtherProxy { tunnels = [:] }
+            access = new
+            (position, generation) = (0, generation + 1)
+            await provider.use(new)
+            for tunnel in closing { await (try? tunnel.value)?.close() }
+        } catch {
+            guard readingProblem != error.description else { return }
+            readingProblem = error.description
+            logger.warning(
+                "Failed to read the access to the API server, keeping the previous one",
+                metadata: ["reason": "\(error)"]
+            )
+        }
     }
 
     /// Cancels all requests; later ones fail.
@@ -244,7 +292,7 @@ package actor APIConnection {
         isTunnelled: Bool
     ) throws(ClientError) -> (HTTPClient, ClientPool.Key) {
         guard !isClosed else { throw ClientError("the connection is closed") }
-        let key = ClientPool.Key(server, credentials)
+        let key = ClientPool.Key(server, credentials, generation)
         let make = { [access, connectTimeout] () throws(ClientError) in
             try HTTPClient.connecting(
                 to: server,

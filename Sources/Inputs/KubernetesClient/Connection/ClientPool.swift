@@ -12,9 +12,12 @@ struct ClientPool {
         var authority: Secret?
         var certificate: Secret?
         var key: Secret?
+        /// Of the access, which has more that a client depends on.
+        var generation: Int
 
-        init(_ server: ServerAddress, _ credentials: Credentials) {
+        init(_ server: ServerAddress, _ credentials: Credentials, _ generation: Int = 0) {
             self.server = server
+            self.generation = generation
             authority = credentials.authority
             certificate = credentials.certificate
             key = credentials.key

@@ -16,7 +16,7 @@ actor CredentialProvider {
     /// Time limit of a plugin.
     static let pluginTimeout = Duration.seconds(60)
 
-    private let access: ClusterAccess
+    private var access: ClusterAccess
     private let environment: [String: String]
     private let pluginTimeout: Duration
     private let now: @Sendable () -> Date
@@ -80,6 +80,13 @@ actor CredentialProvider {
         }
     }
 
+    /// Takes the credentials of another access from now on. What a plugin gave for the former one is forgotten.
+    func use(_ access: ClusterAccess) {
+        if self.access.authorization != access.authorization { pluginGave = nil }
+        lastGood = [:]
+        self.access = access
+    }
+
     /// If a file is missing for a moment, as while it is replaced, the previous content stays in
     /// use.
     private func read(_ source: PEMSource) throws(ClientError) -> Secret {
@@ -132,7 +139,8 @@ actor CredentialProvider {
         let result = await run.value
         if pluginRun == run { pluginRun = nil }
         let credential = try result.get()
-        pluginGave = credential
+        // Another access may have taken the plugin's place meanwhile.
+        if case .plugin(plugin) = access.authorization { pluginGave = credential }
         return credential
     }
 
