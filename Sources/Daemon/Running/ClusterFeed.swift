@@ -38,19 +38,18 @@ actor ClusterFeed {
     }
 
     /// Calls `receive` with each update until the task is cancelled.
-    func follow(_ receive: @Sendable (KubernetesUpdate) -> Void) async {
+    func follow(_ receive: @escaping @Sendable (KubernetesUpdate) -> Void) async {
         guard let source = await opened() else { return }
+        let directory = NodeDirectory(source, ownName: settings.nodeName, logger: settings.logger)
         await withDiscardingTaskGroup { group in
             group.addTask { [events] in await events.run(source.eventConnection) }
-            let directory = NodeDirectory(
-                source,
-                ownName: settings.nodeName,
-                logger: settings.logger
-            )
-            for await var update in source.updates() {
-                if asksForNodes { update.otherNodes = await directory.owners(update.update) }
-                receive(update)
+            guard asksForNodes else {
+                for await update in source.updates() { receive(update) }
+                group.cancelAll()
+                return
             }
+            group.addTask { await directory.run(receive) }
+            for await update in source.updates() { await directory.passOn(update, receive) }
             group.cancelAll()
         }
         await source.stop()
