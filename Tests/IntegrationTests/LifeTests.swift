@@ -35,7 +35,7 @@ extension KernelSuites {
             try fixture.stop()
         }
 
-        @Test("A connection lives through changes, a restart and kill -9 in the middle of a pass")
+        @Test("A connection lives through changes, a restart and kill -9 before a pass writes")
         func establishedConnection() throws {
             let fixture = try DaemonFixture()
             try fixture.write(LifeScript.web(1))
@@ -63,27 +63,55 @@ extension KernelSuites {
             try fixture.start()
             try fixture.waitUntilApplied()
             #expect(connection.isAlive())
-            for round in 1...6 {
-                let change = {
-                    try fixture.write(LifeScript.ballast(500 * round), to: "other.yaml")
-                }
-                // Before it writes, and in every other round as it begins to.
-                if round % 2 == 1 {
-                    let status = try fixture.holdingPass(after: change) {
-                        try fixture.stop(SIGKILL)
-                    }
-                    #expect(status == 128 + SIGKILL)
-                    #expect(try fixture.fairlead("plan", "--diff", "--exit-code").status == 2)
-                } else {
-                    try fixture.holdingPass(after: change) {}
-                    #expect(try fixture.stop(SIGKILL) == 128 + SIGKILL)
-                }
-                #expect(connection.isAlive())
-                try fixture.start()
-            }
+            // While it waits for the lock, with the plan made and nothing written.
+            let status = try fixture.holdingPass(
+                after: { try fixture.write(LifeScript.ballast(500), to: "other.yaml") },
+                { try fixture.stop(SIGKILL) }
+            )
+            #expect(status == 128 + SIGKILL)
+            #expect(try fixture.fairlead("plan", "--diff", "--exit-code").status == 2)
+            #expect(connection.isAlive())
+            try fixture.start()
             try fixture.waitUntilApplied()
             #expect(connection.isAlive())
             #expect(try LifeScript.answers(fixture) == ["pod1"])
+            try fixture.stop()
+        }
+
+        /// Tables of iptables are written by setsockopt, transactions of nftables by a send.
+        static let writes = [("iptables", "setsockopt"), ("nftables", "sendto,sendmsg")]
+
+        @Test("A connection lives through kill -9 at every write of a pass", arguments: writes)
+        func killedPass(_ mode: String, _ call: String) throws {
+            let fixture = try DaemonFixture(mode: mode)
+            try fixture.write(LifeScript.web(1))
+            try fixture.start()
+            try fixture.waitUntilApplied()
+            let connection = try fixture.agent.hold(
+                "\(LifeScript.vip):80/tcp",
+                in: fixture.lab.client
+            )
+            var hits = 0
+            // At the first call, at the second and so on, until a pass has no more.
+            while try fixture.killed(
+                at: call,
+                number: hits + 1,
+                after: {
+                    try fixture.write(LifeScript.web(hits % 2 == 0 ? 2 : 1))
+                    try fixture.write(LifeScript.ballast(20 + hits), to: "other.yaml")
+                }
+            ) {
+                hits += 1
+                #expect(connection.isAlive(), "hit \(hits)")
+                try fixture.start()
+                try fixture.waitUntilApplied()
+                #expect(connection.isAlive(), "after hit \(hits)")
+                let pod = hits % 2 == 1 ? "pod2" : "pod1"
+                #expect(try LifeScript.answers(fixture) == [pod], "after hit \(hits)")
+                try #require(hits < 50)
+            }
+            #expect(hits > 1)
+            #expect(connection.isAlive())
             try fixture.stop()
         }
 
