@@ -449,8 +449,9 @@ struct DataplaneTests {
         #expect(await dataplane.look().addressesChanged)
         #expect(ipv4.with { $0.plannedWith.last?.localAddresses } == [IPAddress(ipv4: 0xc000_0202)])
         // A start does not guess either.
-        host.failure.withLock { $0 = error("local addresses") }
-        let second = Dataplane(DaemonConfiguration(), host: host, flows: FakeFlows())
+        let blind = FakeHost([ipv4, ipv6], node)
+        blind.failure.withLock { $0 = error("local addresses") }
+        let second = Dataplane(DaemonConfiguration(), host: blind, flows: FakeFlows())
         await #expect(throws: error("local addresses")) { try await second.start() }
     }
 

@@ -136,24 +136,20 @@ extension NetworkSuites {
             try await withServer(cluster) { server, address in
                 try await withSource([address]) { source in
                     let directory = NodeDirectory(source, ownName: "node-a", logger: .silent)
-                    let received = Mutex<[KubernetesUpdate]>([])
+                    let received = Received()
                     let feed = Task {
                         for await update in source.updates() {
-                            await directory.passOn(update) { new in
-                                received.withLock { $0.append(new) }
-                            }
+                            await directory.passOn(update) { received.add($0) }
                         }
                     }
-                    let lister = Task {
-                        await directory.run { new in received.withLock { $0.append(new) } }
-                    }
+                    let lister = Task { await directory.run { received.add($0) } }
                     defer {
                         feed.cancel()
                         lister.cancel()
                     }
                     // Known from the first update on: an earlier run may serve it.
-                    #expect(await eventually { received.withLock { !$0.isEmpty } })
-                    let first = try #require(received.withLock { $0.first })
+                    #expect(await eventually { !received.all.isEmpty })
+                    let first = try #require(received.all.first)
                     #expect(first.otherNodes == [Self.address(100): "node-x0"])
                     #expect(first.externalIPs(0) == [Self.address(100)])
 
@@ -164,7 +160,7 @@ extension NetworkSuites {
                     cluster.put(.service(Self.service(1)))
                     #expect(
                         await eventually {
-                            received.withLock { $0.last?.update.snapshot.services.count == 2 }
+                            received.all.last?.update.snapshot.services.count == 2
                         }
                     )
                     // And what comes while it waits.
@@ -173,10 +169,10 @@ extension NetworkSuites {
                     cluster.put(.service(plain))
                     #expect(
                         await eventually {
-                            received.withLock { $0.last?.externalIPs(1) == [Self.address(101)] }
+                            received.all.last?.externalIPs(1) == [Self.address(101)]
                         }
                     )
-                    let all = received.withLock { $0 }
+                    let all = received.all
                     let waiting = all.filter { $0.externalIPs(1) == [] }
                     #expect(Set(waiting.map(\.update.snapshot.services.count)) == [2, 3])
                     #expect(waiting.allSatisfy { $0.otherNodes == first.otherNodes })
@@ -231,4 +227,13 @@ extension KubernetesUpdate {
     fileprivate func externalIPs(_ number: Int) -> [IPAddress]? {
         update.snapshot.services[ServiceName(namespace: "shop", name: "web-\(number)")]?.externalIPs
     }
+}
+
+/// Updates that were passed on.
+private final class Received: Sendable {
+    private let updates = Mutex<[KubernetesUpdate]>([])
+
+    var all: [KubernetesUpdate] { updates.withLock { $0 } }
+
+    func add(_ update: KubernetesUpdate) { updates.withLock { $0.append(update) } }
 }
