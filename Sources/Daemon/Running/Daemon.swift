@@ -49,17 +49,51 @@ package struct Daemon: Sendable {
         for warning in loaded.warnings {
             logger.warning("Configuration", metadata: ["problem": "\(warning)"])
         }
-        let (prepared, view, started) = try await prepare(loaded, mailbox, logger, settings)
-        try await view.listen()
+        let registry = MetricRegistry()
+        let feeds = SourceFeeds(
+            loaded.configuration,
+            nodeName: loaded.configuration.nodeName,
+            logger: logger,
+            observe: RestClientMetrics(registry).observe
+        )
+        do {
+            // From here on, so that the sources answer while the kernel is looked at: in nftables mode each look
+            // takes 10 to 20 ms, and there are three. Ends with this block.
+            async let _ = feeds.follow(into: mailbox)
+            let (loop, view, started) = try await prepare(
+                loaded,
+                feeds,
+                registry,
+                mailbox,
+                logger,
+                settings
+            )
+            try await view.listen()
+            let late = Signals(isFirstProcess ? [] : stops, into: mailbox)
+            defer { late.cancel() }
+            await serve(
+                loop,
+                started,
+                view,
+                interval: loaded.configuration.reconcile.driftCheckInterval,
+                logger
+            )
+        }
+        await feeds.close()
+    }
+
+    /// Returns after a stop.
+    private func serve(
+        _ prepared: DaemonLoop,
+        _ started: DaemonEvent,
+        _ view: DaemonView,
+        interval: Duration,
+        _ logger: Logger
+    ) async {
         var loop = prepared
-        let (feeds, checker) = (loop.feeds, loop.checker)
-        let dataplane = loop.dataplane
-        let interval = loaded.configuration.reconcile.driftCheckInterval
-        let late = Signals(isFirstProcess ? [] : stops, into: mailbox)
-        defer { late.cancel() }
+        let (mailbox, dataplane, checker) = (loop.mailbox, loop.dataplane, loop.checker)
         await withDiscardingTaskGroup { group in
             group.addTask { await view.keepListening(logger) }
-            group.addTask { await feeds.follow(into: mailbox) }
             group.addTask {
                 for await batch in checker.changes { mailbox.send(.probed(batch)) }
             }
@@ -78,25 +112,19 @@ package struct Daemon: Sendable {
             await loop.run(started)
             group.cancelAll()
         }
-        await feeds.close()
     }
 
     /// The parts, with the dataplane started, and the loop's first event.
     private func prepare(
         _ loaded: LoadedConfiguration,
+        _ feeds: SourceFeeds,
+        _ registry: MetricRegistry,
         _ mailbox: Mailbox,
         _ logger: Logger,
         _ logSettings: LogSettings
     ) async throws -> (DaemonLoop, DaemonView, DaemonEvent) {
         var configuration = loaded.configuration
         let nodeName = configuration.nodeName
-        let registry = MetricRegistry()
-        let feeds = SourceFeeds(
-            configuration,
-            nodeName: nodeName,
-            logger: logger,
-            observe: RestClientMetrics(registry).observe
-        )
         let manager = ServiceManager(environment: environment)
         let waits = LockWaits(configuration, manager.watchdogInterval)
         let dataplane = Dataplane(waits.configuration)
