@@ -289,10 +289,16 @@ let package = Package(
         ),
         room(
             .kernel,
+            "SocketDiag",
+            ["Addressing", "DataplaneModel", "HostFacts", "Netlink", "CNetlink"],
+            unsafe + small
+        ),
+        room(
+            .kernel,
             "SocketLB",
             [
-                "Addressing", "DataplaneModel", "HostFacts", "SystemCalls", "CBPF", "CSocketLB",
-                systemPackage,
+                "Addressing", "DataplaneModel", "HostFacts", "SocketDiag", "SystemCalls", "CBPF",
+                "CSocketLB", systemPackage,
             ],
             unsafe + small
         ),
@@ -346,7 +352,8 @@ let package = Package(
             "HostChecks",
             [
                 "Addressing", "DataplaneModel", "HostFacts", "Netlink", "NodeAddresses",
-                "XTables", "IPSets", "NFTables", "IPVS", "CIPTables", "CNetlink", "SystemCalls",
+                "XTables", "IPSets", "NFTables", "IPVS", "SocketDiag", "CIPTables", "CNetlink",
+                "SystemCalls",
             ],
             unsafe + small
         ),
@@ -573,10 +580,9 @@ let package = Package(
             [
                 "Addressing", "ServiceModel", "DataplaneModel", "Planning", "ProxyModes",
                 "HostFacts", "Netlink", "NodeAddresses", "Conntrack", "XTables", "IPSets",
-                "NFTables", "IPVS", "SocketLB", "KubeProxyRemoval", "HostChecks", "Dataplane",
-                "SystemCalls", "TestSupport", "LibraryEdge", "CBPF", "CIPSet", "CNetlink",
-                "CSocketLB",
-                "CSpawn",
+                "NFTables", "IPVS", "SocketDiag", "SocketLB", "KubeProxyRemoval", "HostChecks",
+                "Dataplane", "SystemCalls", "TestSupport", "LibraryEdge", "CBPF", "CIPSet",
+                "CNetlink", "CSocketLB", "CSpawn",
             ]
         ),
         tests("AnnotatedYAMLTests", ["AnnotatedYAML", "PrintableText"]),

@@ -83,7 +83,7 @@ struct DataplaneTests {
             kernel.with { $0.taken += 1 }
         }
 
-        mutating func takeFlowRequest(cleans: Bool) -> ConntrackCleaner.Request? { nil }
+        mutating func takeFlowRequest(_ uses: FlowUses) -> FlowRequest? { nil }
 
         func hasDrifted() throws(DataplaneError) -> Bool {
             if let error = kernel.with({ $0.lookError }) { throw error }
@@ -478,4 +478,10 @@ struct FakeFlows: FlowTable {
         _ family: IPFamily,
         where isStale: (UDPFlow) -> Bool
     ) throws(DataplaneError) -> (deleted: Int, failures: [DataplaneError]) { (0, []) }
+
+    func endSockets(
+        _ family: IPFamily,
+        _ sockets: FlowUses.Sockets,
+        where isStale: (UDPFlow) -> Bool
+    ) throws(DataplaneError) -> EndedSockets { EndedSockets() }
 }

@@ -71,19 +71,29 @@ struct ModeDataplaneTests {
     @Test("While UDP flows are not cleaned, Services that came and went are not kept in mind")
     func flows() throws {
         var dataplane = dataplane()
+        let level = FlowUses.Sockets(bpfDirectory: "/b", ofPods: false)
+        let sockets = FlowUses(cleansTable: false, sockets: level)
         _ = try dataplane.pass(update(["gone"], changed: ["gone"]), observe: true, explain: false)
-        #expect(dataplane.takeFlowRequest(cleans: false) == nil)
+        #expect(dataplane.takeFlowRequest(FlowUses(cleansTable: false)) == nil)
         _ = try dataplane.pass(update([], changed: ["gone"]), observe: false, explain: false)
-        #expect(dataplane.takeFlowRequest(cleans: false) == nil)
+        #expect(dataplane.takeFlowRequest(FlowUses(cleansTable: false)) == nil)
         let kept = Mirror(reflecting: dataplane).descendant("reconciler", "changed")
         #expect(kept as? Set<ServiceName> == [])
         // A reload plans everything anew, and then each Service that is there counts as new.
         _ = try dataplane.pass(update(["web"], changed: ["web"]), observe: false, explain: false)
-        #expect(dataplane.takeFlowRequest(cleans: false) == nil)
+        #expect(dataplane.takeFlowRequest(FlowUses(cleansTable: false)) == nil)
         dataplane.replan(Self.settings)
         _ = try dataplane.pass(update(["web"], changed: ["web"]), observe: false, explain: false)
-        let request = dataplane.takeFlowRequest(cleans: true)
-        #expect(request?.check.frontends.count == 1)
+        let request = dataplane.takeFlowRequest(sockets)
+        #expect(request?.check.frontends.count == 1 && request?.uses == sockets)
+        // Sockets were looked at, but not the table.
+        let both = FlowUses(cleansTable: true, sockets: sockets.sockets)
+        dataplane.replan(Self.settings)
+        _ = try dataplane.pass(update(["web"], changed: ["web"]), observe: false, explain: false)
+        #expect(dataplane.takeFlowRequest(both)?.check.frontends.count == 1)
+        dataplane.replan(Self.settings)
+        _ = try dataplane.pass(update(["web"], changed: ["web"]), observe: false, explain: false)
+        #expect(dataplane.takeFlowRequest(sockets)?.check.frontends.isEmpty == true)
     }
 
     /// A Service with a node port, which answers on 127.0.0.1 too.

@@ -22,6 +22,11 @@ final class SocketKernel: Sendable {
         var dueWorkError: DataplaneError?
         var facts = NodeFacts(hostName: "node-a")
         var ruleObservations = 0
+        /// What the next pass has flows checked for.
+        var check = FlowCheck()
+        var settings = PlannerSettings(DaemonConfiguration(), facts: NodeFacts(hostName: "node-a"))
+        /// As the last pass asked for.
+        var uses: FlowUses?
     }
 
     private let content: Mutex<Content>
@@ -91,14 +96,16 @@ final class MemorySocketStore: SocketLevelStore {
         return ApplyReport(operations: diff.count)
     }
 
-    var mapUse: [SocketUse.Map] {
+    func refresh(_ use: inout SocketUse) throws(DataplaneError) {
         let count = kernel.with { $0.level.frontends.count }
-        return [SocketUse.Map(name: "frontends", entries: count, capacity: 4096)]
+        use.maps = [SocketUse.Map(name: "frontends", entries: count, capacity: 4096)]
     }
 
     func use() throws(DataplaneError) -> SocketUse {
         let isAttached = kernel.with { $0.level.isAttached }
-        return SocketUse(cgroup: "/c", attached: isAttached ? ["connect4"] : [], maps: mapUse)
+        var use = SocketUse(cgroup: "/c", attached: isAttached ? ["connect4"] : [])
+        try refresh(&use)
+        return use
     }
 }
 
@@ -182,7 +189,18 @@ final class SocketHost: DataplaneHost {
         }
 
         mutating func take(_ update: SnapshotUpdate) {}
-        mutating func takeFlowRequest(cleans: Bool) -> ConntrackCleaner.Request? { nil }
+        mutating func takeFlowRequest(_ uses: FlowUses) -> FlowRequest? {
+            kernel.with { kernel in
+                kernel.uses = uses
+                defer { kernel.check = FlowCheck() }
+                return FlowRequest(
+                    check: kernel.check,
+                    settings: kernel.settings,
+                    mode: .nftables,
+                    uses: uses
+                )
+            }
+        }
         func hasDrifted() throws(DataplaneError) -> Bool { false }
         func performDueWork() throws(DataplaneError) {}
 
@@ -190,5 +208,36 @@ final class SocketHost: DataplaneHost {
             stands = false
             kernel.with { $0.journal.append("rules planned") }
         }
+    }
+}
+
+/// Notes in the journal when sockets are ended.
+final class SocketFlows: FlowTable, Sendable {
+    static let frontend: SocketAddress = {
+        guard let address = SocketAddress(parsing: "10.96.0.1:53") else {
+            fatalError("53 is a port")
+        }
+        return address
+    }()
+
+    private let kernel: SocketKernel
+
+    init(_ kernel: SocketKernel) { self.kernel = kernel }
+
+    func localAddresses() throws(DataplaneError) -> [IPAddress] { [] }
+
+    func deleteFlows(
+        _ family: IPFamily,
+        where isStale: (UDPFlow) -> Bool
+    ) throws(DataplaneError) -> (deleted: Int, failures: [DataplaneError]) { (0, []) }
+
+    func endSockets(
+        _ family: IPFamily,
+        _ sockets: FlowUses.Sockets,
+        where isStale: (UDPFlow) -> Bool
+    ) throws(DataplaneError) -> EndedSockets {
+        let flow = UDPFlow(destination: Self.frontend, responder: Self.frontend)
+        if isStale(flow) { kernel.with { $0.journal.append("ended, of pods: \(sockets.ofPods)") } }
+        return EndedSockets()
     }
 }

@@ -59,6 +59,51 @@ struct SocketLevelTests {
         return SnapshotUpdate(snapshot: snapshot, changed: names ?? .all)
     }
 
+    private func reconfigured(
+        _ change: (inout DaemonConfiguration) -> Void
+    ) -> DaemonConfiguration {
+        var configuration = configuration(.all)
+        change(&configuration)
+        return configuration
+    }
+
+    @Test(
+        "Sockets are ended with UDP alone, and after the socket level's pass",
+        .timeLimit(.minutes(1))
+    )
+    func endedSockets() async throws {
+        let flows = SocketFlows(kernel)
+        let dataplane = Dataplane(configuration(.all), host: SocketHost(kernel), flows: flows)
+        _ = try await dataplane.start()
+        func pass(_ endpoints: [Int] = [1]) async throws {
+            kernel.with { $0.check.frontends[SocketFlows.frontend] = [] }
+            _ = await dataplane.pass(try services(endpoints), .full)
+            await dataplane.flowCleaner.finish()
+        }
+        try await pass()
+        #expect(kernel.with { $0.uses } == FlowUses(cleansTable: true))
+        #expect(!kernel.takeJournal().contains { $0.hasPrefix("ended") })
+        for (scope, ofPods) in [(DaemonConfiguration.SocketLB.Scope.node, false), (.all, true)] {
+            _ = await dataplane.reconfigure(
+                reconfigured {
+                    $0.socketLB.scope = scope
+                    $0.socketLB.protocols = [.tcp, .udp]
+                    $0.conntrack.cleanStaleUDP = false
+                }
+            )
+            try await pass()
+            #expect(kernel.takeJournal().last == "ended, of pods: \(ofPods)")
+        }
+        // Not while the programs may still lead to the endpoint.
+        kernel.with { $0.applyError = error() }
+        try await pass([1, 1])
+        #expect(!kernel.takeJournal().contains { $0.hasPrefix("ended") })
+        kernel.with { $0.applyError = nil }
+        _ = await dataplane.pass(try services([1, 1]), .full)
+        await dataplane.flowCleaner.finish()
+        #expect(kernel.takeJournal().last == "ended, of pods: true")
+    }
+
     private func error(_ kind: DataplaneError.Kind = .other) -> DataplaneError {
         DataplaneError(kind: kind, operation: "test", subject: "map", errno: 1, message: "no")
     }

@@ -87,6 +87,15 @@ final class SocketLevelClient {
         return (Int(words.first ?? "") ?? -1, words.count > 1 ? words[1] : "")
     }
 
+    /// Connects a UDP socket and returns who answers there. Then it waits for something, as a program would: when the
+    /// socket fails it connects once more.
+    func follow(_ name: String, _ address: String, _ port: Int) throws -> String {
+        try ask("follow \(name) \(address) \(port)")
+    }
+
+    /// `waiting pod1`, with who answered, or `ECONNABORTED pod2`, with the error and who answered after that.
+    func followed(_ name: String) throws -> String { try ask("followed \(name)") }
+
     private static let script = #"""
         import errno, os, socket, struct, sys, threading
 
@@ -105,6 +114,36 @@ final class SocketLevelClient {
                 server = client.recv(200).decode().split()[0]
                 client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
                 return f"{server} peer {name(peer)} own {own[0]}"
+
+        followed = {}
+
+        def answer(client):
+            client.send(b"?")
+            return client.recv(200).decode().split()[0]
+
+        def follow(key, ip, port):
+            client = socket.socket(socket.AF_INET6 if ":" in ip else socket.AF_INET, socket.SOCK_DGRAM)
+            client.settimeout(10)
+            client.connect((ip, int(port)))
+            first = answer(client)
+            client.settimeout(None)
+            def body():
+                try:
+                    client.recv(200)
+                except OSError as error:
+                    followed[key][1] = errno.errorcode.get(error.errno, str(error))
+                    client.settimeout(10)
+                    client.connect((ip, int(port)))
+                    followed[key][2] = answer(client)
+            thread = threading.Thread(target=body, daemon=True)
+            followed[key] = [client, "waiting", first, thread]
+            thread.start()
+            return first
+
+        def follower(key):
+            if followed[key][1] != "waiting":
+                followed[key][3].join(10)
+            return f"{followed[key][1]} {followed[key][2]}"
 
         state = {"runs": False}
 
@@ -130,7 +169,8 @@ final class SocketLevelClient {
             state["thread"].join()
             return f"{state['done']} {' '.join(state['errors'])}".strip()
 
-        commands = {"connect": connect, "loop": loop, "count": count, "end": end}
+        commands = {"connect": connect, "loop": loop, "count": count, "end": end,
+                    "follow": follow, "followed": follower}
         print("ready")
         for line in sys.stdin:
             command, *words = line.split()

@@ -124,6 +124,60 @@ extension KernelSuites {
             try fixture.stop()
         }
 
+        /// A Service over UDP with an endpoint on each pod.
+        private func dns(_ number: Int, _ pods: Int...) -> String {
+            let endpoints = pods.map { "{address: \(LabAddresses.pod($0, .ipv4))}" }
+            return """
+                services:
+                  - name: shop/dns\(number)
+                    address: 10.96.0.5\(number)
+                    ports: [{port: 53, targetPort: 5353, protocol: UDP}]
+                    endpoints: [\(endpoints.joined(separator: ", "))]
+
+                """
+        }
+
+        @Test(
+            "Connected UDP sockets of endpoints that go are ended within a second, and others are not",
+            arguments: ["node", "all"]
+        )
+        func endedSockets(scope: String) throws {
+            let section = level.section(scope, protocols: "[TCP, UDP]")
+            let fixture = try DaemonFixture(mode: "nftables", extra: section)
+            try fixture.write(dns(1, 1))
+            try fixture.write(dns(2, 1, 2), to: "other.yaml")
+            try fixture.start()
+            try fixture.waitUntilApplied()
+            let pod = try level.client(in: fixture.lab.pod(3))
+            let node = try level.client(in: fixture.lab.node)
+            for client in [pod, node] {
+                #expect(try client.follow("one", "10.96.0.51", 53) == "pod1")
+                #expect(try client.follow("two", "10.96.0.52", 53).hasPrefix("pod"))
+            }
+            try fixture.write(dns(1, 2))
+            try fixture.waitUntilApplied()
+            let began = ContinuousClock.now
+            let served = scope == "all" ? [pod, node] : [node]
+            for client in served {
+                try fixture.wait(for: "an error") { try client.followed("one") != "waiting pod1" }
+                #expect(try client.followed("one") == "ECONNABORTED pod2")
+                #expect(try client.followed("two").hasPrefix("waiting "))
+            }
+            #expect(ContinuousClock.now - began < .seconds(1))
+            // Left to the rules, whose flow goes on with the other endpoint.
+            if scope == "node" { #expect(try pod.followed("one") == "waiting pod1") }
+            try fixture.wait(for: "sockets in the metrics") {
+                try fixture.metric("fairlead_socket_udp_ended_total") == Double(served.count)
+            }
+            let status = try fixture.fairlead("status")
+            #expect(
+                status.output.contains("udp_sockets \(2 * served.count) of 65536"),
+                "\(status.output)"
+            )
+            try fixture.stop()
+            #expect(!fixture.log.contains("Failed to end UDP sockets"), "\(fixture.log)")
+        }
+
         @Test("Where programs cannot be pinned the rules serve, and status says why")
         func unusable() throws {
             let plain =

@@ -39,6 +39,7 @@ struct SocketLevelTests {
             outcome.report = FamilyPassReport(drift: 2)
             outcome.report?.operationsByObject = [.frontend: 3, .program: 1]
             outcome.use = Self.use
+            outcome.use?.overflows = SocketUse.Overflows(memory: 2, udpSockets: 4)
             report.families[0].sockets = outcome
         }
         let text = await daemon.view.status().text
@@ -47,6 +48,7 @@ struct SocketLevelTests {
                 """
                 sockets    IPv4, all: connect4 getpeername4 at /sys/fs/cgroup
                   frontends 3 of 4096, slots 5 of 16384
+                  left to the rules for lack of room: memory 2, udp_sockets 4
                   also there: connect4: sd_fw (id 12)
                 """
             ),
@@ -58,6 +60,7 @@ struct SocketLevelTests {
             "map_entries{map=\"slots\",ip_family=\"IPv4\"} 5",
             "map_capacity{map=\"slots\",ip_family=\"IPv4\"} 16384",
             "operations_total{object=\"frontend\",ip_family=\"IPv4\"} 3",
+            "overflows_total{room=\"udp_sockets\",ip_family=\"IPv4\"} 4",
             "drift_repaired_total{ip_family=\"IPv4\"} 2", "failures_total{ip_family=\"IPv4\"} 0",
         ] {
             #expect(page.contains("fairlead_socket_\(line)\n"), "\(line)")

@@ -276,14 +276,14 @@ struct DaemonStateTests {
         #expect(drift.lines.contains { $0.message.hasPrefix("Failed to look for drift") })
         let moved = passes { $0.addressesChanged = true }
         #expect(moved.passes.map(\.update.changed) == [.all])
-        let flows = passes { $0.flowErrors = [error] }
+        let flows = passes { $0.flowProblems = [.init(error)] }
         #expect(flows.passes.isEmpty)
         #expect(
             flows.lines.map(\.message) == ["Failed to delete stale conntrack entries, will retry"]
         )
         var absent = error
         absent.kind = .unsupported
-        let impossible = passes { $0.flowErrors = [absent] }
+        let impossible = passes { $0.flowProblems = [.init(absent)] }
         #expect(
             impossible.lines.map(\.message)
                 == ["Cannot delete stale conntrack entries on this kernel"]
@@ -303,7 +303,7 @@ struct DaemonStateTests {
         }
         let failing = looks(60) {
             ($0.driftError, $0.dueWorkError, $0.addressesError) = (error, error, error)
-            $0.flowErrors = [error]
+            $0.flowProblems = [FlowCleaner.Problem(error)]
         }
         #expect(failing.lines.count == 4)
         // After 1, 2, 4, 8, 16 seconds and so on.

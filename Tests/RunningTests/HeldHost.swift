@@ -109,7 +109,7 @@ final class HeldHost: DataplaneHost {
         }
 
         mutating func take(_ update: SnapshotUpdate) {}
-        mutating func takeFlowRequest(cleans: Bool) -> ConntrackCleaner.Request? { nil }
+        mutating func takeFlowRequest(_ uses: FlowUses) -> FlowRequest? { nil }
         func hasDrifted() throws(DataplaneError) -> Bool { false }
         func performDueWork() throws(DataplaneError) {}
         mutating func replan(_ settings: PlannerSettings) {}
@@ -132,4 +132,10 @@ struct NoFlows: FlowTable {
         _ family: IPFamily,
         where isStale: (UDPFlow) -> Bool
     ) throws(DataplaneError) -> (deleted: Int, failures: [DataplaneError]) { (0, []) }
+
+    func endSockets(
+        _ family: IPFamily,
+        _ sockets: FlowUses.Sockets,
+        where isStale: (UDPFlow) -> Bool
+    ) throws(DataplaneError) -> EndedSockets { EndedSockets() }
 }

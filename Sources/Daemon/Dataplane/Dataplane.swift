@@ -24,7 +24,9 @@ package actor Dataplane {
     /// Of the same families.
     private var retirements: [Retirement] = []
     /// Deletes UDP flows to endpoints that are gone, after the passes.
-    package nonisolated let conntrackCleaner: ConntrackCleaner
+    package nonisolated let flowCleaner: FlowCleaner
+    /// What waits for the socket level.
+    private var heldFlows: [IPFamily: FlowRequest] = [:]
     /// Of the present watch.
     var watchRhythm = WatchRhythm(interval: .zero)
     /// Beside the rules of the families.
@@ -42,7 +44,7 @@ package actor Dataplane {
     ) {
         self.configuration = configuration
         self.host = host
-        conntrackCleaner = ConntrackCleaner(flows)
+        flowCleaner = FlowCleaner(flows)
     }
 
     // MARK: - Host
@@ -211,11 +213,12 @@ package actor Dataplane {
             let family = dataplanes[index].family
             sockets.begin(family, update)
             var outcome: PassReport.FamilyOutcome
+            var flows: FlowRequest?
             if kind != .full, let error = errors[index] {
                 outcome = wait(index, update, for: error)
             } else {
                 let observes = kind.repairs && isSuspect(dataplanes[index]) || index == turn
-                outcome = pass(index, update, observe: observes, explain)
+                (outcome, flows) = pass(index, update, observe: observes, explain)
             }
             describe(dataplanes[index], &outcome)
             let socketTurn = index + dataplanes.count == turn
@@ -227,6 +230,7 @@ package actor Dataplane {
                 },
                 explain: explain
             )
+            requestFlows(family, flows, outcome.sockets)
             if kind != .incremental {
                 outcome.retired = retirements[index].proceed(
                     presentStands: dataplanes[index].stands
@@ -245,6 +249,25 @@ package actor Dataplane {
         report.duration = clock.now - report.began
         report.work = ThreadTime.now - earlier
         return report
+    }
+
+    /// To be called after the socket level's pass: before it, a socket may still get an endpoint that is gone.
+    private func requestFlows(
+        _ family: IPFamily,
+        _ request: FlowRequest?,
+        _ sockets: PassReport.SocketOutcome?
+    ) {
+        var request = request
+        if let held = heldFlows.removeValue(forKey: family) {
+            request = request.map { held.merged(with: $0) } ?? held
+        }
+        guard let request else { return }
+        if sockets?.error == nil, sockets?.failures.isEmpty ?? true {
+            flowCleaner.request(family, request)
+        } else {
+            flowCleaner.request(family, request.only(table: true, sockets: false))
+            heldFlows[family] = request.only(table: false, sockets: true)
+        }
     }
 
     private func nextTurn() -> Int? {
@@ -276,22 +299,20 @@ package actor Dataplane {
         _ update: SnapshotUpdate,
         observe: Bool,
         _ explain: Bool
-    ) -> PassReport.FamilyOutcome {
+    ) -> (outcome: PassReport.FamilyOutcome, flows: FlowRequest?) {
         let family = dataplanes[index].family
+        var flows: FlowRequest?
         var outcome = PassReport.FamilyOutcome(family: family)
         do throws(DataplaneError) {
             let report = try dataplanes[index].pass(update, observe: observe, explain: explain)
             outcome.report = report
-            let cleans = configuration.conntrack.cleanStaleUDP
-            if let request = dataplanes[index].takeFlowRequest(cleans: cleans) {
-                conntrackCleaner.request(family, request)
-            }
+            flows = dataplanes[index].takeFlowRequest(FlowUses(configuration))
             if report.apply.operations > 0 { outcome.ruleCounts = dataplanes[index].ruleCounts }
         } catch {
             outcome.error = error
         }
         errors[index] = outcome.error
-        return outcome
+        return (outcome, flows)
     }
 
     /// The state of a family after its part in a pass.
@@ -305,6 +326,16 @@ package actor Dataplane {
         outcome.issues = dataplane.issues
         outcome.failures = dataplane.failures.map { PassReport.Failure(family, $0) }
         if let failure = outcome.report?.hostFailure { outcome.failures.append(failure) }
+    }
+}
+
+extension FlowUses {
+    fileprivate init(_ configuration: DaemonConfiguration) {
+        self.init(cleansTable: configuration.conntrack.cleanStaleUDP)
+        let level = configuration.socketLB
+        if level.scope != .off, level.protocols.contains(.udp) {
+            sockets = Sockets(bpfDirectory: level.bpfDirectory, ofPods: level.scope == .all)
+        }
     }
 }
 

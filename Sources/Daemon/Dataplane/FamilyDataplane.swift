@@ -31,9 +31,9 @@ package protocol FamilyDataplane {
     mutating func take(_ update: SnapshotUpdate)
 
     /// Which UDP flows to check after the passes since the last call. Call it after each successful
-    /// pass. Nil without `cleans`; nothing is remembered then, so that cleaning, once switched on,
+    /// pass. Nil without any use; nothing is remembered then, so that a use that is switched on
     /// begins with all Services as at the start.
-    mutating func takeFlowRequest(cleans: Bool) -> ConntrackCleaner.Request?
+    mutating func takeFlowRequest(_ uses: FlowUses) -> FlowRequest?
 
     /// Whether another program changed Fairlead's objects, as far as the store notices without reading
     /// them. Fails if the store cannot answer.

@@ -10,6 +10,8 @@ where Store.State == Mode.ModePlanner.State, Store.Diff == Mode.ModePlanner.Diff
     package let family: IPFamily
     private var reconciler: FamilyReconciler<Mode.ModePlanner, Store>
     private var staleFlows = StaleFlowRules()
+    /// What `staleFlows` was asked for.
+    private var flowUses = FlowUses(cleansTable: false)
     /// Nil in a family without such a setting.
     private let localnet: (any LocalnetRouting)?
     /// The last pass left it on because the plan needs it.
@@ -112,16 +114,16 @@ where Store.State == Mode.ModePlanner.State, Store.Diff == Mode.ModePlanner.Diff
             : "route_localnet stays on, and neighbours may reach what listens on 127.0.0.1"
     }
 
-    package mutating func takeFlowRequest(cleans: Bool) -> ConntrackCleaner.Request? {
+    package mutating func takeFlowRequest(_ uses: FlowUses) -> FlowRequest? {
         let changes = reconciler.takeChanges()
-        guard cleans else {
-            staleFlows = StaleFlowRules()
-            return nil
-        }
-        return ConntrackCleaner.Request(
+        if uses.isEmpty || !flowUses.includes(uses) { staleFlows = StaleFlowRules() }
+        flowUses = uses
+        if uses.isEmpty { return nil }
+        return FlowRequest(
             check: staleFlows.update(changes, of: reconciler.desired),
             settings: reconciler.desired.settings,
-            mode: Mode.mode
+            mode: Mode.mode,
+            uses: uses
         )
     }
 

@@ -9,8 +9,9 @@ package protocol SocketLevelStore: KernelStore where State == SocketState, Diff 
     /// How full maps are, and which programs are attached, ours and others; fails as the kernel does.
     func use() throws(DataplaneError) -> SocketUse
 
-    /// How full maps are as of the last `observe` or `apply`; asks the kernel nothing.
-    var mapUse: [SocketUse.Map] { get }
+    /// Brings what changes often up to date: how full maps are, and what had no room. Costs a few calls to the
+    /// kernel, which may fail.
+    func refresh(_ use: inout SocketUse) throws(DataplaneError)
 }
 
 /// The socket level of one family, whatever its store.
@@ -117,8 +118,7 @@ package struct SocketDataplane<Store: SocketLevelStore>: SocketFamily {
         }
         // Programs change only when all is compared; maps with every change.
         if var present = use, report.observing == .zero {
-            present.maps = store.mapUse
-            use = present
+            use = (try? store.refresh(&present)).map { present }
         } else {
             use = try? store.use()
         }

@@ -14,6 +14,7 @@ extension KernelCapabilities {
         guard configuration.scope != .off else { return [] }
         return [cgroup(configuration), fileSystem(configuration)]
             + families.map { programs($0, configuration) } + [refusals]
+            + (configuration.protocols.contains(.udp) ? [endingOfSockets()] : [])
             + foreign(families, configuration)
     }
 

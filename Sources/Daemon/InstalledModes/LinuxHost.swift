@@ -131,6 +131,7 @@ private final class KernelFlows: FlowTable {
     private let namespace: String?
     private var hasEntered = false
     private var stores: [IPFamily: ConntrackStore] = [:]
+    private var sockets: [IPFamily: TranslatedSockets] = [:]
     private let addresses = LocalAddressWatch()
 
     init(namespace: String?) {
@@ -151,6 +152,25 @@ private final class KernelFlows: FlowTable {
         stores[family] = store
         let report = try store.deleteFlows(where: isStale)
         return (report.deleted, report.failures)
+    }
+
+    func endSockets(
+        _ family: IPFamily,
+        _ level: FlowUses.Sockets,
+        where isStale: (UDPFlow) -> Bool
+    ) throws(DataplaneError) -> EndedSockets {
+        try enter()
+        // The directory is the daemon's as long as it runs.
+        let known = sockets[family]
+        var translated =
+            known ?? TranslatedSockets(family: family, directory: level.bpfDirectory)
+        defer { sockets[family] = translated }
+        let report = try translated.end(level.ofPods ? .all : .node, where: isStale)
+        return EndedSockets(
+            count: report.ended,
+            failures: report.failures,
+            isUnfinished: report.isUnfinished
+        )
     }
 
     private func enter() throws(DataplaneError) {

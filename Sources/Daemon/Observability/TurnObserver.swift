@@ -1,3 +1,4 @@
+import Addressing
 package import DaemonConfiguration
 import Dataplane
 import FoundationEssentials
@@ -120,6 +121,9 @@ package struct TurnObserver: Sendable {
         }
         for run in turn.flowRuns {
             view.metrics.observeConntrack(deleted: run.deleted, run.duration, run.family)
+        }
+        for (family, count) in turn.endedSockets {
+            view.metrics.fairlead.sockets.ended.add(Double(count), family.rawValue)
         }
         // The last, as readers wait for it.
         if turn.isAlive { view.health.beat(at: now) }

@@ -107,11 +107,12 @@ struct DaemonLoop {
             look.hasDrifted = found.hasDrifted
             look.addressesChanged = found.addressesChanged
             look.addressesError = found.addressesError
-            look.flowErrors = dataplane.conntrackCleaner.takeProblems()
+            look.flowProblems = dataplane.flowCleaner.takeProblems()
         } else {
             await dataplane.answer()
         }
-        look.flowRuns = dataplane.conntrackCleaner.takeRuns()
+        look.flowRuns = dataplane.flowCleaner.takeRuns()
+        look.endedSockets = dataplane.flowCleaner.takeEndedSockets()
         (look.files, look.cluster) = await feeds.look()
         return look
     }

@@ -140,6 +140,7 @@ extension SocketStore {
         if kept[.affinity] == nil {
             try object.resize(.affinity, to: UInt32(state.hasAffinity ? sizes.clients : 128))
         }
+        try resizeUDPSockets(object, kept)
         try object.load(SocketHook.all(family, place.transports))
         var new = SocketMaps()
         for name in SocketMapName.allCases {
@@ -168,8 +169,8 @@ extension SocketStore {
     ) throws(DataplaneError) -> SocketMaps {
         var kept = SocketMaps()
         let present = maps
-        for name in [SocketMapName.affinity, .settings, .peers, .flows, .overflows] {
-            guard let map = present?[name], try object.accepts(map, as: name) else { continue }
+        for name in SocketMapName.allCases where !SocketMapName.contents.contains(name) {
+            guard let map = present?[name], try isKept(map, as: name, object) else { continue }
             let isTooSmall = name == .affinity && state.hasAffinity && map.capacity < sizes.clients
             if !isTooSmall { kept[name] = map }
         }

@@ -1,3 +1,4 @@
+import Addressing
 import CBPF
 import CSocketLB
 import DataplaneModel
@@ -64,10 +65,13 @@ extension SocketStore {
     /// Loads the programs for maps that are there, and attaches them.
     func attach(_ maps: SocketMaps) throws(DataplaneError) {
         let object = try SocketObject(family)
-        for (name, map) in maps.maps where try object.accepts(map, as: name) {
+        var kept = SocketMaps()
+        for (name, map) in maps.maps where try isKept(map, as: name, object) {
             try object.reuse(map, as: name)
+            kept[name] = map
         }
-        if maps[.affinity] == nil { try object.resize(.affinity, to: UInt32(sizes.clients)) }
+        if kept[.affinity] == nil { try object.resize(.affinity, to: UInt32(sizes.clients)) }
+        try resizeUDPSockets(object, kept)
         try object.load(SocketHook.all(family, place.transports))
         var used = SocketMaps()
         for name in SocketMapName.allCases {
@@ -78,6 +82,34 @@ extension SocketStore {
         }
         try attach(object, used)
         self.maps = used
+    }
+
+    /// Whether other programs go on with a map that is there.
+    func isKept(
+        _ map: BPFMap,
+        as name: SocketMapName,
+        _ object: borrowing SocketObject
+    ) throws(DataplaneError) -> Bool {
+        guard try object.accepts(map, as: name) else { return false }
+        switch name {
+        case .overflows: return map.capacity == Int(LB_OVERFLOWS.rawValue)
+        // The number is that of the entries.
+        case .udpSockets, .udpCount:
+            return servesDatagrams && maps?[.udpCount] != nil
+                && maps?[.udpSockets]?.capacity == sizes.udpSockets
+        default: return true
+        }
+    }
+
+    /// Without UDP nothing sees the end of a UDP socket, so that what was remembered would stay for ever.
+    private var servesDatagrams: Bool { place.transports.contains(.udp) }
+
+    func resizeUDPSockets(
+        _ object: borrowing SocketObject,
+        _ kept: SocketMaps
+    ) throws(DataplaneError) {
+        guard kept[.udpSockets] == nil else { return }
+        try object.resize(.udpSockets, to: UInt32(servesDatagrams ? sizes.udpSockets : 1))
     }
 
     /// Attaches loaded programs in place of those that are there, and pins all. What takes a frontend away

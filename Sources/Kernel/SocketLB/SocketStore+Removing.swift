@@ -72,19 +72,12 @@ extension SocketStore {
 extension PinFolder {
     /// None for a directory that does not exist.
     static func names(in path: String) throws(DataplaneError) -> [String] {
-        guard let directory = unsafe opendir(path) else {
-            if errno == ENOENT { return [] }
-            throw .system("opendir", path, errno)
+        do throws(DataplaneError) {
+            return try directoryNames(in: path)
+        } catch {
+            guard error.kind == .notFound else { throw error }
+            return []
         }
-        defer { unsafe _ = closedir(directory) }
-        var names: [String] = []
-        while let entry = unsafe readdir(directory) {
-            let name = unsafe withUnsafeBytes(of: entry.pointee.d_name) {
-                unsafe String(decoding: $0.prefix { $0 != 0 }, as: UTF8.self)
-            }
-            if name != ".", name != ".." { names.append(name) }
-        }
-        return names
     }
 
     /// It is fine if it is gone.

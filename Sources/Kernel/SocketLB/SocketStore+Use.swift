@@ -17,8 +17,7 @@ extension SocketStore {
         let id = try Cgroup.id(of: place.cgroup)
         let present = try attachment().links.filter { $0.value.cgroup == id }
         use.attached = present.keys.map(\.callName).sorted()
-        use.maps = mapUse
-        use.overflows = try maps?.overflows() ?? SocketUse.Overflows()
+        try refresh(&use)
         let own = try ownPrograms()
         let calls = Dictionary(grouping: SocketHook.all(family, place.transports)) { $0.callName }
         for (name, hooks) in calls {
@@ -32,14 +31,24 @@ extension SocketStore {
         return use
     }
 
-    /// How full maps are after an `observe` or `apply`, sorted by name; asks the kernel nothing.
-    package var mapUse: [SocketUse.Map] {
-        SocketMapName.contents.compactMap { name in
-            guard let map = maps?[name] else { return nil }
+    /// How full maps are, sorted by name, and what had no room, after an `observe` or `apply`: the part of `use` that
+    /// costs a few calls to the kernel, whatever the size.
+    ///
+    /// - Throws: the kernel's refusal of a read.
+    package func refresh(_ use: inout SocketUse) throws(DataplaneError) {
+        use.maps = []
+        for name in SocketMapName.contents {
+            guard let map = maps?[name] else { continue }
             let entries = min(counts[name, default: 0], map.capacity)
-            return SocketUse.Map(name: name.rawValue, entries: entries, capacity: map.capacity)
+            use.maps.append(SocketUse.Map(name, entries, map.capacity))
         }
-        .sorted { $0.name < $1.name }
+        if place.transports.contains(.udp), let map = maps?[.udpSockets],
+            let count = try maps?[.udpCount]?.value(of: UInt32(), UInt64())
+        {
+            use.maps.append(SocketUse.Map(.udpSockets, Int(clamping: count), map.capacity))
+        }
+        use.maps.sort { $0.name < $1.name }
+        use.overflows = try maps?.overflows() ?? SocketUse.Overflows()
     }
 
     /// The identifiers of Fairlead's programs of both families.
@@ -72,13 +81,20 @@ extension SocketStore {
     }
 }
 
+extension SocketUse.Map {
+    fileprivate init(_ name: SocketMapName, _ entries: Int, _ capacity: Int) {
+        self.init(name: name.rawValue, entries: entries, capacity: capacity)
+    }
+}
+
 extension SocketMaps {
     /// Zero where an earlier version's programs count nothing.
     fileprivate func overflows() throws(DataplaneError) -> SocketUse.Overflows {
         guard let map = self[.overflows] else { return SocketUse.Overflows() }
         return SocketUse.Overflows(
             memory: try map.value(of: LB_SOCKET_MEMORY.rawValue, UInt64()) ?? 0,
-            flows: try map.value(of: LB_SOCKET_FLOWS.rawValue, UInt64()) ?? 0
+            flows: try map.value(of: LB_SOCKET_FLOWS.rawValue, UInt64()) ?? 0,
+            udpSockets: try map.value(of: LB_UDP_SOCKETS.rawValue, UInt64()) ?? 0
         )
     }
 }

@@ -76,8 +76,8 @@ struct ApplyCommand: ParsableCommand {
         for problem in await dataplane.prepareHost() { complain(problem) }
         if let cluster = sources.facts().cluster { _ = await dataplane.learn(cluster) }
         let report = await dataplane.pass(sources.update, .full)
-        await dataplane.conntrackCleaner.finish()
-        for problem in dataplane.conntrackCleaner.takeProblems() { complain("\(problem)") }
+        await dataplane.flowCleaner.finish()
+        for problem in dataplane.flowCleaner.takeProblems() { complain("\(problem.error)") }
         return report
     }
 }

@@ -82,11 +82,19 @@ final class SocketAgent {
     ///   shows, the source of the answer; or the error.
     /// - `open NAME SOCKET-FAMILY`, `open-connected NAME ...` as for connect, `close NAME`: UDP sockets that
     ///   stay open.
+    /// - `reconnect NAME IP PORT`: the same socket to another peer; `disconnect NAME`: to none.
+    /// - `open-many COUNT NAME ...` as for one, with a number behind the name; `broken NAME`: how many of them have
+    ///   the error ECONNABORTED, which they have no more then.
     /// - `send NAME [IP PORT]`: one datagram and its answer.
+    /// - `first-datagrams COUNT SOCKET-FAMILY IP PORT`: two processes send the first datagrams of each of so many
+    ///   sockets at the same moment; of how many the answers came from two servers.
+    /// - `wait NAME`: what comes without being asked for, or the error, within five seconds; `waited NAME` tells.
     /// - `loop IP PORT`, `end`: connects again and again until the end; the numbers of connections and of
     ///   failures.
     private static let script = #"""
-        import errno, os, socket, struct, sys, threading
+        import ctypes, errno, mmap, os, resource, socket, struct, sys, threading, time
+
+        resource.setrlimit(resource.RLIMIT_NOFILE, (4096, 4096))
 
         with open(sys.argv[1] + "/cgroup.procs", "w") as procs:
             procs.write(str(os.getpid()))
@@ -165,6 +173,66 @@ final class SocketAgent {
             sockets[key] = connected(*words)
             return "open"
 
+        def reconnect(key, ip, port):
+            sockets[key].connect((ip, int(port)))
+            return "connected"
+
+        def disconnect(key):
+            libc = ctypes.CDLL(None, use_errno=True)
+            if libc.connect(sockets[key].fileno(), bytes(16), 16) != 0:
+                raise OSError(ctypes.get_errno(), "connect")
+            return "disconnected"
+
+        def first_datagrams(count, family, ip, port):
+            clients = [socket.socket(FAMILIES[family], socket.SOCK_DGRAM) for _ in range(int(count))]
+            # How far the two processes are that share each socket: neither is ahead of the other.
+            turns = mmap.mmap(-1, 2)
+            child = os.fork()
+            own, other = (0, 1) if child else (1, 0)
+            deadline = time.monotonic() + 15
+            for number, client in enumerate(clients):
+                turn = number % 250 + 1
+                turns[own] = turn
+                while turns[other] not in (turn, turn % 250 + 1) and time.monotonic() < deadline:
+                    pass
+                client.sendto(b"?", (ip, int(port)))
+            if not child:
+                os._exit(0)
+            os.waitpid(child, 0)
+            split = 0
+            for client in clients:
+                client.settimeout(5)
+                split += client.recv(100) != client.recv(100)
+                client.close()
+            return str(split)
+
+        def open_many(count, key, *words):
+            for number in range(int(count)):
+                sockets[f"{key}{number}"] = connected(*words)
+            return "open"
+
+        def broken(key):
+            errors = [client.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
+                      for name, client in sockets.items() if name.startswith(key)]
+            return str(errors.count(errno.ECONNABORTED))
+
+        waits = {}
+
+        def wait(key):
+            def body():
+                try:
+                    waits[key].append(sockets[key].recv(100).decode())
+                except OSError as error:
+                    waits[key].append(errno.errorcode.get(error.errno, str(error)))
+            waits[key] = [threading.Thread(target=body, daemon=True)]
+            waits[key][0].start()
+            return "waiting"
+
+        def waited(key):
+            thread, *_ = waits[key]
+            thread.join()
+            return waits.pop(key)[1]
+
         def close(key):
             sockets.pop(key).close()
             return "closed"
@@ -192,6 +260,8 @@ final class SocketAgent {
 
         commands = {
             "serve": serve, "connect": connect, "open": open_socket, "open-connected": open_connected,
+            "reconnect": reconnect, "disconnect": disconnect, "first-datagrams": first_datagrams,
+            "open-many": open_many, "broken": broken, "wait": wait, "waited": waited,
             "close": close, "send": send, "loop": loop, "count": count, "end": end,
         }
         print("ready", flush=True)

@@ -30,6 +30,16 @@ struct SocketDatagramTests {
             seen.formUnion(answers.keys)
         }
         #expect(seen.count == 4)
+        // Those at endpoints that stay keep them, though slots move; one endpoint more changes nothing.
+        let before = try (0..<32).map { try agent.ask("send s\($0) \(names.cluster(1)) 53") }
+        for slots in [[1, 3, 2], [3, 2, 1, 0]] {
+            state.groups[7]?.slots = slots.map { endpoints[$0] }
+            try fixture.apply(state, through: store)
+            for (number, answer) in before.enumerated()
+            where !answer.hasPrefix("\(endpoints[0]) ") {
+                #expect(try agent.ask("send s\(number) \(names.cluster(1)) 53") == answer)
+            }
+        }
         // What is sent to an endpoint itself is answered by itself.
         let direct = "send s0 \(endpoints[0].address) \(endpoints[0].port)"
         try agent.ask("open direct \(names.digit)")
@@ -69,6 +79,36 @@ struct SocketDatagramTests {
         #expect(
             try agent.ask("connect udp \(names.digit) \(names.cluster(1)) 53", times: 64).count == 4
         )
+    }
+
+    @Test("The first datagrams of one socket, sent at the same moment, reach one endpoint")
+    func simultaneous() throws {
+        let fixture = try SocketFixture()
+        let names = SocketNames(family: .ipv4)
+        let endpoints = (1...9).map(names.endpoint)
+        let agent = try fixture.agent(serving: endpoints)
+        let store = fixture.store()
+        var state = SocketState()
+        state.add([names.frontend(names.cluster(1), 53, .udp)], group: 7, endpoints)
+        try fixture.apply(state, through: store)
+        #expect(try agent.ask("first-datagrams 2000 4 \(names.cluster(1)) 53") == "0")
+    }
+
+    @Test("A socket that is not connected any more shows senders as they are")
+    func disconnected() throws {
+        let fixture = try SocketFixture()
+        let names = SocketNames(family: .ipv4)
+        let endpoint = names.endpoint(1)
+        let agent = try fixture.agent(serving: [endpoint])
+        let store = fixture.store()
+        var state = SocketState()
+        state.add([names.frontend(names.cluster(1), 53, .udp)], group: 7, [endpoint])
+        try fixture.apply(state, through: store)
+        try agent.ask("open-connected one udp 4 \(names.cluster(1)) 53")
+        #expect(try agent.ask("send one").hasSuffix(" from 10.96.0.1:53"))
+        #expect(try agent.ask("disconnect one") == "disconnected")
+        let direct = "send one \(endpoint.address) \(endpoint.port)"
+        #expect(try agent.ask(direct) == "\(endpoint) from \(endpoint)")
     }
 
     @Test("Two frontends with one endpoint, and more frontends than there is room for, are left")

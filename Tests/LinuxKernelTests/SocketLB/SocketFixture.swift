@@ -139,7 +139,12 @@ extension SocketState {
         affinity: UInt32? = nil
     ) {
         for frontend in frontends { self.frontends[frontend] = .group(number) }
-        groups[number] = SocketGroup(choice: choice, affinityTimeoutSeconds: affinity, slots: slots)
+        groups[number] = SocketGroup(
+            choice: choice,
+            affinityTimeoutSeconds: affinity,
+            isForDatagrams: frontends.contains { $0.transport == .udp },
+            slots: slots
+        )
     }
 }
 

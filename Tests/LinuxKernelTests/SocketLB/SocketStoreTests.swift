@@ -30,6 +30,7 @@ struct SocketStoreTests {
             state.groups[UInt32(number)] = SocketGroup(
                 choice: Bool.random(using: &generator) ? .random : .hashedClient,
                 affinityTimeoutSeconds: Bool.random(using: &generator) ? 60 : nil,
+                isForDatagrams: Bool.random(using: &generator),
                 slots: slots
             )
         }
@@ -297,7 +298,12 @@ struct SocketStoreTests {
         // A group without its second slot is no group.
         #expect(
             try maps.the(.groups).set(
-                (keys: [UInt32(60)], values: [lb_group(slots: 2, choice: 0, affinity_seconds: 0)])
+                (
+                    keys: [UInt32(60)],
+                    values: [
+                        lb_group(slots: 2, choice: 0, affinity_seconds: 0, is_for_datagrams: 0)
+                    ]
+                )
             ).isEmpty
         )
         #expect(
@@ -395,7 +401,7 @@ struct SocketStoreTests {
         #expect(try SocketStore.removeAll(directory: fixture.directory) == 0)
         try fixture.apply(simple(), through: store)
         let pinned = try SocketStore.pinned(directory: fixture.directory)
-        #expect(pinned.count == 7 + 7 + SocketMapName.allCases.count)
+        #expect(pinned.count == 8 + 8 + SocketMapName.allCases.count)
         #expect(pinned.contains("ipv4/links/fl_connect4") && pinned.contains("ipv4/maps/frontends"))
         #expect(try SocketStore.removeAll(directory: fixture.directory) == pinned.count)
         #expect(access(fixture.directory, F_OK) != 0)
@@ -426,7 +432,7 @@ struct SocketStoreTests {
             use.foreign.first?.hasPrefix("connect4: fl_connect4 (id ") == true,
             "\(use.foreign)"
         )
-        #expect(use.attached.count == 7)
+        #expect(use.attached.count == 8)
         try SocketStore.removeAll(directory: "\(fixture.directory)-other")
         #expect(try store.use().foreign.isEmpty)
     }

@@ -7,7 +7,7 @@
 
 #include <stdint.h>
 
-enum { LB_LAYOUT = 1 };
+enum { LB_LAYOUT = 2 };
 
 struct lb_address {
     uint32_t words[4];
@@ -51,6 +51,8 @@ struct lb_group {
     uint32_t choice;
     /* 0 without affinity. */
     uint32_t affinity_seconds;
+    /* 1 if flows of datagrams ask for its members; programs do not read it. */
+    uint32_t is_for_datagrams;
 };
 
 struct lb_slot {
@@ -58,7 +60,8 @@ struct lb_slot {
     uint32_t slot;
 };
 
-/* An endpoint that a group with affinity has; an affinity to others no longer counts. */
+/* An endpoint that a group has, if it is for datagrams or with affinity: flows and affinities to others no longer
+   count. */
 struct lb_member {
     uint32_t group;
     struct lb_endpoint endpoint;
@@ -101,11 +104,21 @@ struct lb_peer {
     struct lb_endpoint endpoint;
 };
 
+/* The same of a connected UDP socket, by the socket's cookie. The kernel tells the daemon what belongs to a TCP socket,
+   but not what belongs to one of UDP. */
+struct lb_udp_socket {
+    struct lb_peer peer;
+    /* Nanoseconds of CLOCK_MONOTONIC: when it connected. */
+    uint64_t since;
+};
+
 /* Why a program left a frontend to the packet rules that it knows: what there was no room in. */
 enum lb_overflow {
     /* The socket's memory, for what is remembered of it; `net.core.optmem_max` limits it. */
     LB_SOCKET_MEMORY = 0,
     /* The flows of a socket that is not connected. */
     LB_SOCKET_FLOWS = 1,
+    /* The table of connected UDP sockets. */
+    LB_UDP_SOCKETS = 2,
     LB_OVERFLOWS,
 };

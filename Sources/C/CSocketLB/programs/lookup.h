@@ -63,7 +63,6 @@ struct lookup {
     struct lb_endpoint wanted;
     struct lb_address own;
     uint32_t group;
-    uint32_t slot;
     struct lb_endpoint endpoint;
 };
 
@@ -90,17 +89,45 @@ static __always_inline bool is_loopback(const struct lb_address *a) {
     return a->words[0] == 0 && a->words[1] == 0 && a->words[2] == 0 && a->words[3] == bpf_htonl(1);
 }
 
-static __always_inline struct lb_action *action_of(const struct lb_endpoint *wanted, uint8_t protocol) {
+enum reading {
+    ABSENT,
+    COPIED,
+    /* It was replaced again and again meanwhile. */
+    UNSTEADY,
+};
+
+/* Copies an entry's value. Since Linux 6.1 the memory of an entry that is removed or replaced serves another one at
+   once, so a value counts only if the entry is still there once it is copied; otherwise the next one is copied. */
+#define COPIES 4
+#define COPY(map, key, copy)                                                          \
+    ({                                                                                \
+        __typeof__(copy) present = bpf_map_lookup_elem(map, key);                     \
+        enum reading reading = present ? UNSTEADY : ABSENT;                           \
+        _Pragma("clang loop unroll(disable)")                                         \
+        for (int i = 0; i < COPIES && reading == UNSTEADY; i++) {                     \
+            *(copy) = *present;                                                       \
+            __typeof__(copy) again = bpf_map_lookup_elem(map, key);                   \
+            reading = !again ? ABSENT : again == present ? COPIED : UNSTEADY;         \
+            present = again;                                                          \
+        }                                                                             \
+        reading;                                                                      \
+    })
+
+/* What is to be done with a destination; LEFT if nothing says so, or if that changes at this moment. */
+static __always_inline enum verdict find_action(
+    const struct lb_endpoint *wanted, uint8_t protocol, struct lb_action *action) {
     struct lb_frontend frontend = {
         .address = wanted->address,
         .port = wanted->port,
         .protocol = protocol,
     };
-    struct lb_action *action = bpf_map_lookup_elem(&frontends, &frontend);
-    if (action || !bpf_map_lookup_elem(&addresses, &wanted->address)) return action;
-    __builtin_memset(&frontend.address, 0, sizeof(frontend.address));
-    frontend.is_node_port = 1;
-    return bpf_map_lookup_elem(&frontends, &frontend);
+    enum reading reading = COPY(&frontends, &frontend, action);
+    if (reading == ABSENT && bpf_map_lookup_elem(&addresses, &wanted->address)) {
+        __builtin_memset(&frontend.address, 0, sizeof(frontend.address));
+        frontend.is_node_port = 1;
+        reading = COPY(&frontends, &frontend, action);
+    }
+    return reading == COPIED ? FOUND : LEFT;
 }
 
 /* The client that keeps its endpoint: by its address where the socket is bound to one, or else by its network
@@ -131,20 +158,21 @@ static __always_inline bool is_member(uint32_t group, const struct lb_endpoint *
 }
 
 /* The endpoint of a slot. While a group shrinks, its last slots may be gone already. */
-static __always_inline struct lb_endpoint *endpoint_of(struct lookup *lookup, uint32_t slot) {
+static __always_inline enum verdict find_endpoint(struct lookup *lookup, uint32_t slot) {
     struct lb_slot key = {.group = lookup->group, .slot = slot};
-    lookup->slot = slot;
-    struct lb_endpoint *endpoint = bpf_map_lookup_elem(&slots, &key);
-    if (endpoint) return endpoint;
-    key.slot = lookup->slot = 0;
-    return bpf_map_lookup_elem(&slots, &key);
+    enum reading reading = COPY(&slots, &key, &lookup->endpoint);
+    if (reading == ABSENT) {
+        key.slot = 0;
+        reading = COPY(&slots, &key, &lookup->endpoint);
+    }
+    return reading == COPIED ? FOUND : LEFT;
 }
 
 static __always_inline enum verdict choose(struct lookup *lookup, uint64_t namespace) {
-    struct lb_group *group = bpf_map_lookup_elem(&groups, &lookup->group);
-    if (!group || group->slots == 0) return LEFT;
+    struct lb_group group = {};
+    if (COPY(&groups, &lookup->group, &group) != COPIED || group.slots == 0) return LEFT;
     struct lb_client client = client_of(lookup, namespace);
-    uint64_t lifetime = group->affinity_seconds * NANOSECONDS;
+    uint64_t lifetime = group.affinity_seconds * NANOSECONDS;
     uint64_t now = lifetime ? bpf_ktime_get_ns() : 0;
     if (lifetime) {
         struct lb_affinity *kept = bpf_map_lookup_elem(&affinity, &client);
@@ -157,10 +185,8 @@ static __always_inline enum verdict choose(struct lookup *lookup, uint64_t names
             }
         }
     }
-    uint32_t number = group->choice == LB_HASHED_CLIENT ? hash(&client.address) : bpf_get_prandom_u32();
-    struct lb_endpoint *chosen = endpoint_of(lookup, number % group->slots);
-    if (!chosen) return LEFT;
-    lookup->endpoint = *chosen;
+    uint32_t number = group.choice == LB_HASHED_CLIENT ? hash(&client.address) : bpf_get_prandom_u32();
+    if (find_endpoint(lookup, number % group.slots) != FOUND) return LEFT;
     if (lifetime) {
         struct lb_affinity new = {.last_used = now, .endpoint = lookup->endpoint};
         bpf_map_update_elem(&affinity, &client, &new, BPF_ANY);
@@ -171,8 +197,8 @@ static __always_inline enum verdict choose(struct lookup *lookup, uint64_t names
 /* Whether programs serve this socket's destination, and by which group: `lookup->group`. */
 static __always_inline enum verdict find_group(
     struct bpf_sock_addr *ctx, struct lookup *lookup, uint64_t *namespace) {
-    struct lb_action *action = action_of(&lookup->wanted, ctx->protocol);
-    if (!action || action->kind == LB_LEAVE) return LEFT;
+    struct lb_action action = {};
+    if (find_action(&lookup->wanted, ctx->protocol, &action) != FOUND || action.kind == LB_LEAVE) return LEFT;
     uint32_t first = 0;
     struct lb_settings *set = bpf_map_lookup_elem(&settings, &first);
     if (!set) return LEFT;
@@ -182,8 +208,8 @@ static __always_inline enum verdict find_group(
     if (*namespace != node && (set->scope == LB_NODE || is_loopback(&lookup->wanted.address))) return LEFT;
     /* A loopback address reaches no endpoint elsewhere. */
     if (is_loopback(&lookup->own)) return LEFT;
-    if (action->kind == LB_REFUSE) return can_refuse ? REFUSED : LEFT;
-    lookup->group = action->group;
+    if (action.kind == LB_REFUSE) return can_refuse ? REFUSED : LEFT;
+    lookup->group = action.group;
     return FOUND;
 }
 

@@ -82,3 +82,10 @@ SHOW("cgroup/recvmsg6", fl_recvmsg6_v4, 6, is_ipv4(&shown.address), frontend_of_
 SHOW("cgroup/getpeername4", fl_getpeer4, 4, true, frontend_of_peer)
 SHOW("cgroup/getpeername6", fl_getpeer6, 6, !is_ipv4(&shown.address), frontend_of_peer)
 SHOW("cgroup/getpeername6", fl_getpeer6_v4, 6, is_ipv4(&shown.address), frontend_of_peer)
+
+/* close(). A socket is in the cgroup where it was made, as it was when it connected. */
+SEC("cgroup/sock_release")
+int fl_release(struct bpf_sock *ctx) {
+    if (ctx->protocol == IPPROTO_UDP) forget_udp_socket(bpf_get_socket_cookie(ctx));
+    return 1;
+}

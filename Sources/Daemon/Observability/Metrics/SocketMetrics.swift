@@ -14,6 +14,7 @@ struct SocketMetrics: Sendable {
     let failures: MetricValues
     let drift: MetricValues
     let overflows: MetricValues
+    let ended: MetricValues
 
     init(_ registry: MetricRegistry) {
         let family = "ip_family"
@@ -53,6 +54,11 @@ struct SocketMetrics: Sendable {
             "room",
             family
         )
+        ended = counter(
+            "udp_ended_total",
+            "Connected UDP sockets that were ended because their endpoint is gone.",
+            family
+        )
     }
 
     /// A pass has ended.
@@ -76,6 +82,7 @@ struct SocketMetrics: Sendable {
         if let found = outcome.use?.overflows {
             overflows.set(Double(found.memory), "memory", family)
             overflows.set(Double(found.flows), "flows", family)
+            overflows.set(Double(found.udpSockets), "udp_sockets", family)
         }
         programs.set(Double(outcome.use?.attached.count ?? 0), family)
         foreign.set(Double(outcome.use?.foreign.count ?? 0), family)

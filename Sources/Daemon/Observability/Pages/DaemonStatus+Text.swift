@@ -91,7 +91,17 @@ extension DaemonStatus {
         return [
             line("sockets", "\(level.family), \(level.scope): \(attached) at \(level.cgroup)"),
             "  \(maps.isEmpty ? "no maps" : maps.joined(separator: ", "))",
-        ] + level.foreign.map { "  also there: \($0)" }
+        ] + lacks(level) + level.foreign.map { "  also there: \($0)" }
+    }
+
+    private static func lacks(_ level: Sockets) -> [String] {
+        let counts = [
+            ("memory", level.overflows.memory), ("flows", level.overflows.flows),
+            ("udp_sockets", level.overflows.udpSockets),
+        ]
+        let words = counts.filter { $0.1 > 0 }.map { "\($0.0) \($0.1)" }
+        return words.isEmpty
+            ? [] : ["  left to the rules for lack of room: \(words.joined(separator: ", "))"]
     }
 
     private static func words(_ pass: Pass) -> String {

@@ -87,6 +87,13 @@ package struct DaemonStatus: Codable, Sendable {
             var capacity: Int
         }
 
+        /// How often there was no room for what is remembered of a socket.
+        struct Overflows: Codable, Sendable {
+            var memory: UInt64
+            var flows: UInt64
+            var udpSockets: UInt64
+        }
+
         var family: String
         /// `node` or `all`.
         var scope: String
@@ -96,6 +103,7 @@ package struct DaemonStatus: Codable, Sendable {
         /// Programs of others at the same calls: `connect4: sd_fw (id 12)`.
         var foreign: [String]
         var maps: [Map]
+        var overflows: Overflows
     }
 
     struct Pass: Codable, Sendable {
@@ -211,7 +219,12 @@ extension DaemonView {
                 foreign: use.foreign,
                 maps: use.maps.map {
                     .init(name: $0.name, entries: $0.entries, capacity: $0.capacity)
-                }
+                },
+                overflows: .init(
+                    memory: use.overflows.memory,
+                    flows: use.overflows.flows,
+                    udpSockets: use.overflows.udpSockets
+                )
             )
         }
     }

@@ -1,3 +1,4 @@
+package import Addressing
 package import Dataplane
 package import DataplaneModel
 package import HealthChecking
@@ -106,8 +107,9 @@ package struct Look: Sendable {
     package var addressesChanged = false
     /// Why they could not be read.
     package var addressesError: DataplaneError?
-    package var flowRuns: [ConntrackCleaner.Run] = []
-    package var flowErrors: [DataplaneError] = []
+    package var flowRuns: [FlowCleaner.Run] = []
+    package var endedSockets: [IPFamily: Int] = [:]
+    package var flowProblems: [FlowCleaner.Problem] = []
     /// Nil where there are no manifests to read.
     package var files: Files?
     /// Nil where no API server is asked.

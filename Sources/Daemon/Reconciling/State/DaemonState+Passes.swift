@@ -38,6 +38,9 @@ extension DaemonState {
         notify(.keepAlive)
         turn.isAlive = true
         turn.flowRuns += look.flowRuns
+        for (family, count) in look.endedSockets {
+            turn.endedSockets[family, default: 0] += count
+        }
         noteProblems(look, at: now)
         if look.addressesChanged {
             log(.notice, "Node addresses changed")
@@ -62,13 +65,18 @@ extension DaemonState {
         }
         if wantsPass { scheduler.request(at: now, full: true) }
         // A run without any means that they are over.
-        if look.flowErrors.isEmpty, !look.flowRuns.isEmpty { flowProblems = [] }
-        for error in look.flowErrors where flowProblems.insert("\(error)").inserted {
+        if look.flowProblems.isEmpty, !look.flowRuns.isEmpty { flowProblems = [] }
+        for problem in look.flowProblems {
+            let isForGood = problem.error.kind == .unsupported
             let message =
-                error.kind == .unsupported
-                ? "Cannot delete stale conntrack entries on this kernel"
-                : "Failed to delete stale conntrack entries, will retry"
-            log(.warning, message, ["error": "\(error)"])
+                switch (problem.isOfSockets, isForGood) {
+                case (false, true): "Cannot delete stale conntrack entries on this kernel"
+                case (false, false): "Failed to delete stale conntrack entries, will retry"
+                case (true, true): "Cannot end all UDP sockets whose endpoint is gone"
+                case (true, false): "Failed to end UDP sockets whose endpoint is gone, will retry"
+                }
+            guard flowProblems.insert("\(message)\(problem.error)").inserted else { continue }
+            log(.warning, message, ["error": "\(problem.error)"])
         }
     }
 

@@ -1,3 +1,4 @@
+package import Addressing
 package import DaemonConfiguration
 package import Dataplane
 package import HealthChecking
@@ -55,7 +56,8 @@ package struct Turn: Sendable {
     package var healthChanges: [HealthChange] = []
     /// Holds of the removal guard that ended.
     package var endings: [MassRemovalGuard.Ending] = []
-    package var flowRuns: [ConntrackCleaner.Run] = []
+    package var flowRuns: [FlowCleaner.Run] = []
+    package var endedSockets: [IPFamily: Int] = [:]
     /// The dataplane's thread answered.
     package var isAlive = false
 
@@ -89,6 +91,7 @@ package struct Turn: Sendable {
         var turn = self
         (turn.lines, turn.arrivals, turn.triggers, turn.healthChanges) = ([], [], [], [])
         (turn.endings, turn.flowRuns, turn.isAlive) = ([], [], false)
+        turn.endedSockets = [:]
         (turn.pass, turn.passed) = (nil, ServiceSnapshot())
         return turn
     }

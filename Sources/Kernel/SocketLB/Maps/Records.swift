@@ -99,22 +99,28 @@ extension lb_group {
         self.init(
             slots: UInt32(group.slots.count),
             choice: group.choice.rawValue,
-            affinity_seconds: group.affinityTimeoutSeconds ?? 0
+            affinity_seconds: group.affinityTimeoutSeconds ?? 0,
+            is_for_datagrams: group.isForDatagrams ? 1 : 0
         )
     }
 
     /// The group with its endpoints; nil for what Fairlead does not write.
     func group(slots: [SocketAddress]) -> SocketGroup? {
-        guard let choice = SocketGroup.Choice(rawValue: choice), !slots.isEmpty else { return nil }
+        guard let choice = SocketGroup.Choice(rawValue: choice), !slots.isEmpty,
+            is_for_datagrams <= 1
+        else { return nil }
         return SocketGroup(
             choice: choice,
             affinityTimeoutSeconds: affinity_seconds == 0 ? nil : affinity_seconds,
+            isForDatagrams: is_for_datagrams != 0,
             slots: slots
         )
     }
 }
 
 extension SocketGroup {
-    /// The keys of `SocketMapName.members`: none without affinity.
-    var members: Set<SocketAddress> { affinityTimeoutSeconds == nil ? [] : Set(slots) }
+    /// The keys of `SocketMapName.members`: none if nothing is kept.
+    var members: Set<SocketAddress> {
+        affinityTimeoutSeconds == nil && !isForDatagrams ? [] : Set(slots)
+    }
 }

@@ -4,8 +4,9 @@ import DataplaneModel
 import Glibc
 import HostFacts
 
-/// Writes changes into maps that programs read meanwhile: never does a lookup find one Service's frontend
-/// and another's endpoint.
+/// Writes changes into maps that programs read meanwhile. A program that has read one Service's frontend finds no
+/// other's endpoint for it: numbers of groups get another meaning only when no program can hold the former one, and
+/// an entry that goes while a program copies it does not count (`COPY` in `programs/lookup.h`).
 ///
 /// Where something does not fit, its frontends are left to the packet rules.
 struct SocketEdit {
@@ -174,5 +175,6 @@ struct SocketEdit {
 extension lb_group {
     fileprivate func isEqual(to other: lb_group) -> Bool {
         slots == other.slots && choice == other.choice && affinity_seconds == other.affinity_seconds
+            && is_for_datagrams == other.is_for_datagrams
     }
 }

@@ -4,6 +4,8 @@ import CSocketLB
 enum SocketMapName: String, Sendable, CaseIterable {
     case frontends, groups, slots, members, addresses, affinity, settings, peers, flows,
         overflows
+    case udpSockets = "udp_sockets"
+    case udpCount = "udp_count"
 
     /// Those that hold the plan.
     static let contents: [SocketMapName] = [.frontends, .groups, .slots, .members, .addresses]
@@ -17,7 +19,8 @@ enum SocketMapName: String, Sendable, CaseIterable {
         case .members: (MemoryLayout<lb_member>.size, MemoryLayout<UInt32>.size)
         case .addresses: (MemoryLayout<lb_address>.size, MemoryLayout<UInt32>.size)
         case .settings: (MemoryLayout<UInt32>.size, MemoryLayout<lb_settings>.size)
-        case .overflows: (MemoryLayout<UInt32>.size, MemoryLayout<UInt64>.size)
+        case .overflows, .udpCount: (MemoryLayout<UInt32>.size, MemoryLayout<UInt64>.size)
+        case .udpSockets: (MemoryLayout<UInt64>.size, MemoryLayout<lb_udp_socket>.size)
         case .affinity, .peers, .flows: nil
         }
     }
@@ -31,6 +34,8 @@ struct SocketMapSizes: Sendable {
     /// Clients whose endpoints are remembered, once a group has affinity; the one unused for longest makes
     /// room.
     var clients = 1 << 16
+    /// Connected UDP sockets that can be ended; what there is no room for is left to the packet rules.
+    var udpSockets = 1 << 16
 
     /// At least as many as needed, with some to come; the kernel rounds up to a power of two in any case.
     func capacity(_ map: SocketMapName, for count: Int) -> UInt32 {

@@ -26,8 +26,8 @@ struct SocketMaps {
         "\(family.rawValue) socket-level map \(name.rawValue)"
     }
 
-    /// Opens the maps that are pinned at the paths; nil unless all that hold the plan are there in this layout. What only the
-    /// programs read may be missing.
+    /// Opens the maps that are pinned at the paths; nil unless all that hold the plan are there in this layout. What the
+    /// programs write may be missing.
     static func pinned(
         _ path: (SocketMapName) -> String,
         _ family: IPFamily

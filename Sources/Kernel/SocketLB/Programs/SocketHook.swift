@@ -16,7 +16,8 @@ struct SocketHook: Sendable, Hashable {
     func hash(into hasher: inout Hasher) { hasher.combine(program) }
 
     /// In the order in which they are attached: what shows the frontend comes before what takes it away.
-    /// IPv4 has programs for its addresses on IPv6 sockets.
+    /// IPv4 has programs for its addresses on IPv6 sockets. The end of a socket comes first, so that none is
+    /// remembered whose end nothing sees.
     static func all(_ family: IPFamily, _ transports: Set<TransportProtocol>) -> [SocketHook] {
         all(family).filter { transports.contains(.udp) || !$0.isForDatagrams }
     }
@@ -25,6 +26,7 @@ struct SocketHook: Sendable, Hashable {
         switch family {
         case .ipv4:
             [
+                SocketHook("fl_release", BPF_CGROUP_INET_SOCK_RELEASE),
                 SocketHook("fl_getpeer4", BPF_CGROUP_INET4_GETPEERNAME),
                 SocketHook("fl_getpeer6_v4", BPF_CGROUP_INET6_GETPEERNAME),
                 SocketHook("fl_recvmsg4", BPF_CGROUP_UDP4_RECVMSG),
@@ -35,6 +37,7 @@ struct SocketHook: Sendable, Hashable {
             ]
         case .ipv6:
             [
+                SocketHook("fl_release", BPF_CGROUP_INET_SOCK_RELEASE),
                 SocketHook("fl_getpeer6", BPF_CGROUP_INET6_GETPEERNAME),
                 SocketHook("fl_recvmsg6", BPF_CGROUP_UDP6_RECVMSG),
                 SocketHook("fl_sendmsg6", BPF_CGROUP_UDP6_SENDMSG),
@@ -63,6 +66,7 @@ struct SocketHook: Sendable, Hashable {
         case BPF_CGROUP_UDP4_SENDMSG: "sendmsg4"
         case BPF_CGROUP_UDP6_SENDMSG: "sendmsg6"
         case BPF_CGROUP_INET4_CONNECT: "connect4"
+        case BPF_CGROUP_INET_SOCK_RELEASE: "sock_release"
         default: "connect6"
         }
     }
@@ -70,7 +74,7 @@ struct SocketHook: Sendable, Hashable {
     private var isForDatagrams: Bool {
         switch call {
         case BPF_CGROUP_UDP4_RECVMSG, BPF_CGROUP_UDP6_RECVMSG, BPF_CGROUP_UDP4_SENDMSG,
-            BPF_CGROUP_UDP6_SENDMSG:
+            BPF_CGROUP_UDP6_SENDMSG, BPF_CGROUP_INET_SOCK_RELEASE:
             true
         default: false
         }

@@ -7,7 +7,7 @@ package import Addressing
 ///      "frontends": [{"frontend": "10.96.0.10:80/tcp", "action": "group", "group": 1482009},
 ///        {"frontend": "30080/tcp", "action": "refuse"}],
 ///      "groups": [{"number": 1482009, "title": "default/web:http/tcp", "choice": "random",
-///        "affinitySeconds": 10800, "endpoints": [{"address": "10.180.0.11:8080",
+///        "affinitySeconds": 10800, "isForDatagrams": false, "endpoints": [{"address": "10.180.0.11:8080",
 ///          "slots": [0, 2]}]}]}
 ///
 /// Fields may be added, never renamed.
@@ -24,6 +24,7 @@ package struct SocketDocument: Sendable, Encodable {
         package var title: String?
         package var choice: String
         package var affinitySeconds: UInt32?
+        package var isForDatagrams: Bool
         package var endpoints: [Endpoint]
     }
 
@@ -65,6 +66,7 @@ extension SocketDocument.Group {
             title: group.title,
             choice: group.choice.keyword,
             affinitySeconds: group.affinityTimeoutSeconds,
+            isForDatagrams: group.isForDatagrams,
             endpoints: group.endpoints.map {
                 SocketDocument.Endpoint(address: $0.endpoint.description, slots: $0.slots)
             }

@@ -10,6 +10,8 @@ package import Addressing
 ///     group 1482009 random affinity 10800s
 ///     	10.180.0.11:8080 slots 0 2-3
 ///     	10.180.1.12:8080 slots 1
+///
+/// The heading of a group that datagrams go to is `group 1482009 random datagrams`.
 package struct SocketRenderer: Sendable {
     package let family: IPFamily
 
@@ -80,6 +82,7 @@ package struct SocketRenderer: Sendable {
 
     private func lines(_ number: UInt32, _ group: SocketGroup) -> [String] {
         var heading = "group \(number) \(group.choice.keyword)"
+        if group.isForDatagrams { heading += " datagrams" }
         if let seconds = group.affinityTimeoutSeconds { heading += " affinity \(seconds)s" }
         return [heading]
             + group.endpoints.map {

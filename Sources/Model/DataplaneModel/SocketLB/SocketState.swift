@@ -71,6 +71,8 @@ package struct SocketGroup: Sendable {
     package var choice: Choice
     /// A client keeps its endpoint for so long after its last connection; nil without session affinity.
     package var affinityTimeoutSeconds: UInt32?
+    /// Whether flows of datagrams go to it, which keep their endpoint as long as the group has it.
+    package var isForDatagrams: Bool
     /// Never empty, at most 4095; an endpoint with more weight has more slots.
     package var slots: [SocketAddress]
     /// The Service port; shown in plans but not stored in the kernel, so not part of equality.
@@ -79,11 +81,13 @@ package struct SocketGroup: Sendable {
     package init(
         choice: Choice,
         affinityTimeoutSeconds: UInt32? = nil,
+        isForDatagrams: Bool = false,
         slots: [SocketAddress],
         title: String? = nil
     ) {
         self.choice = choice
         self.affinityTimeoutSeconds = affinityTimeoutSeconds
+        self.isForDatagrams = isForDatagrams
         self.slots = slots
         self.title = title
     }
@@ -92,6 +96,6 @@ package struct SocketGroup: Sendable {
 extension SocketGroup: Equatable {
     package static func == (left: SocketGroup, right: SocketGroup) -> Bool {
         left.choice == right.choice && left.affinityTimeoutSeconds == right.affinityTimeoutSeconds
-            && left.slots == right.slots
+            && left.isForDatagrams == right.isForDatagrams && left.slots == right.slots
     }
 }

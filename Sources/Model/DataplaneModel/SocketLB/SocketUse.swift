@@ -13,16 +13,19 @@ package struct SocketUse: Sendable, Equatable {
         }
     }
 
-    /// What is remembered of a socket is a part of it, and gone with it: no table of all sockets can be full.
+    /// What had no room for what is remembered of a socket.
     package struct Overflows: Sendable, Equatable {
         /// The kernel allows a socket no more memory (`net.core.optmem_max`), or has none.
         package var memory: UInt64 = 0
         /// A socket that is not connected sends to more than 16 frontends.
         package var flows: UInt64 = 0
+        /// The table of connected UDP sockets.
+        package var udpSockets: UInt64 = 0
 
-        package init(memory: UInt64 = 0, flows: UInt64 = 0) {
+        package init(memory: UInt64 = 0, flows: UInt64 = 0, udpSockets: UInt64 = 0) {
             self.memory = memory
             self.flows = flows
+            self.udpSockets = udpSockets
         }
     }
 

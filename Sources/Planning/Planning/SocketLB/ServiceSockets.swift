@@ -77,6 +77,7 @@ struct ServiceSockets {
         return SocketGroup(
             choice: isHashed ? .hashedClient : .random,
             affinityTimeoutSeconds: port.affinityTimeoutSeconds,
+            isForDatagrams: port.name.transport == .udp,
             slots: isHashed ? HashSlots.slots(shares) : SlotPlacement.slots(shares),
             title: "\(port.name)\(key.isLocal ? ": endpoints on this node" : "")"
         )

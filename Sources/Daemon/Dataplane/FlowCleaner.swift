@@ -1,27 +1,11 @@
 package import Addressing
 package import DataplaneModel
-package import Planning
+import Planning
 import Synchronization
 
-/// The UDP flows in the kernel's connection tracking. Calls come from one thread, and the first of
-/// them enters the configured network namespace.
-package protocol FlowTable {
-    /// The addresses on the node's interfaces; fails as the kernel does.
-    func localAddresses() throws(DataplaneError) -> [IPAddress]
-
-    /// Deletes the flows of a family that `isStale` picks; returns how many were deleted, and those
-    /// that the kernel refused to delete.
-    ///
-    /// - Throws: the kernel's error if the table cannot be read; `unsupported` if it has none.
-    func deleteFlows(
-        _ family: IPFamily,
-        where isStale: (UDPFlow) -> Bool
-    ) throws(DataplaneError) -> (deleted: Int, failures: [DataplaneError])
-}
-
-/// Deletes UDP flows to endpoints that are gone, independently of the passes, on a thread of its own.
-/// Requests that arrive during a run are combined for the next.
-package actor ConntrackCleaner {
+/// Deletes UDP flows to endpoints that are gone, independently of the passes, on a thread of its own: entries of
+/// connection tracking, and sockets of the socket level. Requests that arrive during a run are combined for the next.
+package actor FlowCleaner {
     /// One run through the table of a family.
     package struct Run: Sendable, Equatable {
         package var family: IPFamily
@@ -30,24 +14,24 @@ package actor ConntrackCleaner {
         package var duration: Duration
     }
 
-    /// What to delete in one family.
-    package struct Request: Sendable {
-        package var check: FlowCheck
-        package var settings: PlannerSettings
-        package var mode: ProxyMode
+    /// What could not be done.
+    package struct Problem: Sendable, Equatable {
+        /// Of sockets, and not of the table.
+        package var isOfSockets: Bool
+        package var error: DataplaneError
 
-        package init(check: FlowCheck, settings: PlannerSettings, mode: ProxyMode) {
-            self.check = check
-            self.settings = settings
-            self.mode = mode
+        package init(isOfSockets: Bool = false, _ error: DataplaneError) {
+            self.isOfSockets = isOfSockets
+            self.error = error
         }
     }
 
     private struct Shared {
-        var waiting: [IPFamily: Request] = [:]
+        var waiting: [IPFamily: FlowRequest] = [:]
         var isRunning = false
         var runs: [Run] = []
-        var problems: [DataplaneError] = []
+        var endedSockets: [IPFamily: Int] = [:]
+        var problems: [Problem] = []
         var waiters: [CheckedContinuation<Void, Never>] = []
     }
 
@@ -80,8 +64,16 @@ package actor ConntrackCleaner {
         }
     }
 
+    /// How many sockets were ended since the last call.
+    package nonisolated func takeEndedSockets() -> [IPFamily: Int] {
+        shared.withLock { shared in
+            defer { shared.endedSockets = [:] }
+            return shared.endedSockets
+        }
+    }
+
     /// The failures since the last call: the last ten.
-    package nonisolated func takeProblems() -> [DataplaneError] {
+    package nonisolated func takeProblems() -> [Problem] {
         shared.withLock { shared in
             defer { shared.problems = [] }
             return shared.problems
@@ -108,15 +100,11 @@ package actor ConntrackCleaner {
     }
 
     /// Returns at once.
-    package nonisolated func request(_ family: IPFamily, _ request: Request) {
-        guard !request.check.isEmpty else { return }
+    package nonisolated func request(_ family: IPFamily, _ request: FlowRequest) {
+        guard !request.isEmpty else { return }
         let begins = shared.withLock { shared in
-            var merged = request
-            if var earlier = shared.waiting[family] {
-                earlier.check.merge(request.check)
-                merged.check = earlier.check
-            }
-            shared.waiting[family] = merged
+            let earlier = shared.waiting[family]
+            shared.waiting[family] = earlier?.merged(with: request) ?? request
             defer { shared.isRunning = true }
             return !shared.isRunning
         }
@@ -129,22 +117,44 @@ package actor ConntrackCleaner {
         while let waiting = next() {
             let began = ContinuousClock.now
             var pause = Duration.zero
+            var hasFailed = false
             for (family, request) in waiting.sorted(by: { $0.key < $1.key }) {
-                let problems = clean(family, request)
-                for problem in problems { note(problem) }
-                guard problems.contains(where: { $0.kind != .unsupported }) else { continue }
-                putBack(family, request)
-                let longest = max(retryInterval, Self.longestRetryInterval)
-                pause = min(retryInterval * (1 << min(failures, 20)), longest)
+                let sockets = endSockets(family, request)
+                let table = clean(family, request)
+                let again = request.only(
+                    table: fails(table),
+                    sockets: fails(sockets.problems) || sockets.isUnfinished
+                )
+                guard !again.isEmpty else { continue }
+                putBack(family, again)
+                let isLater = fails(table) || fails(sockets.problems)
+                if isLater { hasFailed = true }
+                pause = max(
+                    pause,
+                    isLater ? Self.pause(after: failures, retryInterval)
+                        : min(retryInterval, Self.connecting)
+                )
             }
-            failures = pause > .zero ? failures + 1 : 0
+            failures = hasFailed ? failures + 1 : 0
             if pause > .zero { release() }
             try? await Task.sleep(for: max(pause, ContinuousClock.now - began))
         }
         release()
     }
 
-    private func next() -> [IPFamily: Request]? {
+    private static func pause(after failures: Int, _ retryInterval: Duration) -> Duration {
+        min(retryInterval * (1 << min(failures, 20)), max(retryInterval, longestRetryInterval))
+    }
+
+    /// After this a socket is no longer about to connect.
+    private static let connecting = Duration.seconds(1)
+
+    /// Whether to try again.
+    private func fails(_ problems: [Problem]) -> Bool {
+        problems.contains { $0.error.kind != .unsupported }
+    }
+
+    private func next() -> [IPFamily: FlowRequest]? {
         shared.withLock { shared in
             defer { shared.waiting = [:] }
             shared.isRunning = !shared.waiting.isEmpty
@@ -152,8 +162,28 @@ package actor ConntrackCleaner {
         }
     }
 
+    /// Programs wait for sockets, so these come before the table.
+    private func endSockets(
+        _ family: IPFamily,
+        _ request: FlowRequest
+    ) -> (problems: [Problem], isUnfinished: Bool) {
+        guard let sockets = request.uses.sockets else { return ([], false) }
+        do throws(DataplaneError) {
+            // Programs take a node port at no other address than those that accept it.
+            let ended = try flows.endSockets(family, sockets) {
+                request.check.isStale($0) { _ in true }
+            }
+            shared.withLock { $0.endedSockets[family, default: 0] += ended.count }
+            let problems = ended.failures.map { Problem(isOfSockets: true, $0) }
+            return (noted(problems), ended.isUnfinished)
+        } catch {
+            return (noted([Problem(isOfSockets: true, error)]), false)
+        }
+    }
+
     /// What could not be deleted, or why the table could not be read.
-    private func clean(_ family: IPFamily, _ request: Request) -> [DataplaneError] {
+    private func clean(_ family: IPFamily, _ request: FlowRequest) -> [Problem] {
+        guard request.uses.cleansTable else { return [] }
         let began = ContinuousClock.now
         do throws(DataplaneError) {
             let accepting = request.settings.nodePortAddresses(
@@ -170,29 +200,23 @@ package actor ConntrackCleaner {
                 duration: ContinuousClock.now - began
             )
             shared.withLock { $0.runs.append(run) }
-            return report.failures
+            return noted(report.failures.map { Problem($0) })
         } catch {
-            return [error]
+            return noted([Problem(error)])
         }
     }
 
     /// Later requests take precedence.
-    private func putBack(_ family: IPFamily, _ request: Request) {
+    private func putBack(_ family: IPFamily, _ request: FlowRequest) {
         shared.withLock { shared in
-            var merged = request
-            if let later = shared.waiting[family] {
-                merged = later
-                merged.check = request.check
-                merged.check.merge(later.check)
-            }
-            shared.waiting[family] = merged
+            let later = shared.waiting[family]
+            shared.waiting[family] = later.map { request.merged(with: $0) } ?? request
         }
     }
 
-    private func note(_ problem: DataplaneError) {
+    private func noted(_ problems: [Problem]) -> [Problem] {
         // The rest is more of the same.
-        shared.withLock { shared in
-            shared.problems = shared.problems.suffix(9) + [problem]
-        }
+        shared.withLock { $0.problems = ($0.problems + problems).suffix(10) }
+        return problems
     }
 }
