@@ -149,13 +149,21 @@ struct SocketLevelTests {
         let failed = await dataplane.pass(try services([1]), .full)
         #expect(failed.succeeded)
         #expect(failed.outcome == .incomplete)
-        #expect(failed.socketProblems == ["IPv4: map: test failed: no (errno 1)"])
+        let problem = "IPv4: map: test failed: no (errno 1)"
+        #expect(failed.socketProblems == ["\(problem); the rules serve alone"])
         #expect(failed.errors.isEmpty && failed.failures.isEmpty)
         kernel.with { $0.applyError = nil }
         let done = await dataplane.pass(nothing, .full)
         #expect(done.outcome == .succeeded)
         #expect(kernel.with { $0.level.frontends.count } == 1)
         #expect(kernel.with { $0.level.isAttached })
+        // What is attached goes on.
+        kernel.with { $0.applyError = error() }
+        let later = await dataplane.pass(try services([1, 1]), .full)
+        #expect(
+            later.socketProblems == ["\(problem); programs that are attached go on as they were"]
+        )
+        #expect(later.families[0].sockets?.use?.attached == ["connect4"])
         // Only once.
         #expect(kernel.with { $0.ruleObservations } == 1)
     }
@@ -232,7 +240,11 @@ struct SocketLevelTests {
         _ = kernel.takeJournal()
         kernel.with { $0.removalError = error(.notPermitted) }
         let refused = await dataplane.pass(try services([1]), .full)
-        #expect(refused.socketProblems == ["not removed: map: test failed: no (errno 1)"])
+        #expect(
+            refused.socketProblems == [
+                "not removed: map: test failed: no (errno 1); programs that are attached go on as they were"
+            ]
+        )
         #expect(refused.outcome == .incomplete)
         kernel.with { $0.removalError = nil }
         let off = await dataplane.pass(try services([1]), .full)
@@ -267,7 +279,11 @@ struct SocketLevelTests {
         kernel.with { $0.openingError = error(.notFound) }
         let dataplane = try await dataplane()
         let report = await dataplane.pass(try services([1]), .full)
-        #expect(report.socketProblems == ["IPv4: map: test failed: no (errno 1)"])
+        #expect(
+            report.socketProblems == [
+                "IPv4: map: test failed: no (errno 1); programs that are attached go on as they were"
+            ]
+        )
         #expect(report.outcome == .incomplete)
         kernel.with { $0.openingError = nil }
         // As the daemon's retry: all Services that it has.

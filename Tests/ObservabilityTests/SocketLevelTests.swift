@@ -90,10 +90,11 @@ struct SocketLevelTests {
             }
             lines += daemon.takeLines().filter { $0.contains("Socket level") }
         }
-        let problem = "IPv4: /b: statfs failed: not on a bpf file system (errno 22)"
+        let problem =
+            "IPv4: /b: statfs failed: not on a bpf file system (errno 22); programs that are attached go on as they were"
         #expect(
             lines == [
-                "warning Socket level problem, the rules serve alone meanwhile, will retry problem=\(problem)"
+                "warning Socket level problem, will retry problem=\(problem)"
             ]
         )
         let text = await daemon.view.status().text

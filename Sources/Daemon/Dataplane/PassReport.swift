@@ -69,6 +69,12 @@ package struct PassReport: Sendable {
         package init(error: DataplaneError? = nil) {
             self.error = error
         }
+
+        /// What serves where it could not be brought up to date.
+        var remaining: String {
+            use?.attached.isEmpty ?? false
+                ? "the rules serve alone" : "programs that are attached go on as they were"
+        }
     }
 
     /// An operation that failed.
@@ -133,15 +139,20 @@ extension PassReport {
             return lines.map { "\(family.family.rawValue): \($0)" }
         }
     }
-    /// What does not work at the socket level, where the rules serve alone.
+    /// What does not work at the socket level, and what serves meanwhile.
     package var socketProblems: [String] {
         let families = families.flatMap { family in
-            let errors = [family.sockets?.error].compactMap(\.self)
-            return (errors + (family.sockets?.failures ?? [])).map {
+            let errors = [family.sockets?.error].compactMap(\.self).map {
+                "\($0); \(family.sockets?.remaining ?? "")"
+            }
+            return (errors + (family.sockets?.failures ?? []).map { "\($0)" }).map {
                 "\(family.family.rawValue): \($0)"
             }
         }
-        return families + [socketRemovalError.map { "not removed: \($0)" }].compactMap(\.self)
+        let removal = socketRemovalError.map {
+            "not removed: \($0); programs that are attached go on as they were"
+        }
+        return families + [removal].compactMap(\.self)
     }
 
     private var reports: [FamilyPassReport] {

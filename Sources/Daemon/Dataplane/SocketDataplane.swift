@@ -105,7 +105,14 @@ package struct SocketDataplane<Store: SocketLevelStore>: SocketFamily {
         }
         isEmpty = false
         if observe || !reconciler.isKnown || !part.changed.isEmpty || begun == nil {
-            let rest = try reconciler.pass(part, observe: observe || dueWorkFailed)
+            let rest: FamilyPassReport
+            do throws(DataplaneError) {
+                rest = try reconciler.pass(part, observe: observe || dueWorkFailed)
+            } catch {
+                // Programs that are attached go on with what they had.
+                use = try? store.use()
+                throw error
+            }
             dueWorkFailed = false
             report.add(rest)
             diffs += [reconciler.applied].compactMap(\.self)

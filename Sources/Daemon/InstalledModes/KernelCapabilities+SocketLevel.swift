@@ -2,23 +2,36 @@ package import Addressing
 package import DaemonConfiguration
 import DataplaneModel
 package import HostChecks
+import HostFacts
+import Planning
 import SocketLB
 
 extension KernelCapabilities {
-    /// What the host has and lacks for the socket level; nothing while it is off. For a thread in the node's
+    /// What the host has and lacks for the socket level; while it is off, only what is left of it. For a thread in the node's
     /// network namespace. Changes nothing.
     package static func socketLevel(
         _ families: [IPFamily],
         _ configuration: DaemonConfiguration.SocketLB
     ) -> [Finding] {
-        guard configuration.scope != .off else { return [] }
+        guard configuration.scope != .off else { return remains(configuration) }
         return [cgroup(configuration), fileSystem(configuration)]
             + families.map { programs($0, configuration) } + [refusals]
+            + [kernelClients].compactMap(\.self)
             + (configuration.protocols.contains(.udp) ? [endingOfSockets()] : [])
             + foreign(families, configuration)
     }
 
     private static let subject = "socket level"
+
+    private static func remains(_ configuration: DaemonConfiguration.SocketLB) -> [Finding] {
+        // What may not be looked at is nothing to report here.
+        guard let found = try? PlannedSockets.remains(configuration), !found.isEmpty else {
+            return []
+        }
+        let words =
+            "it is off, and programs at \(configuration.bpfDirectory) still serve as they did; to remove them, run fairlead cleanup as root"
+        return [Finding(.note, subject, words)]
+    }
 
     private static func cgroup(_ configuration: DaemonConfiguration.SocketLB) -> Finding {
         do throws(DataplaneError) {
@@ -77,6 +90,18 @@ extension KernelCapabilities {
                 subject,
                 "before Linux 5.18 connect() cannot be refused: without endpoints the rules decide"
             )
+    }
+
+    /// Nil if clients inside the kernel are safe. Distributions have the cure in older kernels, too, since 2023.
+    private static var kernelClients: Finding? {
+        guard let version = KernelVersion(release: KernelVersion.release),
+            version < KernelVersion(6, 6)
+        else { return nil }
+        return Finding(
+            .note,
+            subject,
+            "before Linux 6.6, and stable versions of September 2023, NFS, CIFS and other mounts by a Service's address keep the first endpoint when it is gone"
+        )
     }
 
     /// Programs of others run before or after ours, and see or change the same addresses.

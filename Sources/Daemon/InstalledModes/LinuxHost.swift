@@ -118,11 +118,7 @@ private final class LinuxHost: DataplaneHost {
     }
 
     func removeSockets(_ configuration: DaemonConfiguration) throws(DataplaneError) -> Int {
-        let directory = configuration.socketLB.bpfDirectory
-        guard try !SocketStore.pinned(directory: directory).isEmpty,
-            try !SocketStore.isForeign(directory: directory)
-        else { return 0 }
-        return try SocketStore.removeAll(directory: directory)
+        try SocketStore.removeOwn(directory: configuration.socketLB.bpfDirectory) ?? 0
     }
 }
 

@@ -61,6 +61,32 @@ package struct PlannedSockets {
         return SocketDiff(from: try store.observe().state, to: planner.plan)
     }
 
+    /// Programs that go on although the socket level is off: a daemon that may not see them has switched it off.
+    /// For a thread in the node's network namespace.
+    package static func remains(
+        _ configuration: DaemonConfiguration.SocketLB
+    ) throws(DataplaneError) -> [(family: IPFamily, difference: ObjectDifference)] {
+        let directory = configuration.bpfDirectory
+        guard configuration.scope == .off else { return [] }
+        let pinned = try SocketStore.pinned(directory: directory)
+        guard !pinned.isEmpty, try !SocketStore.isForeign(directory: directory) else { return [] }
+        let families = IPFamily.allCases.filter { family in
+            pinned.contains { $0.hasPrefix("\(family.rawValue.lowercased())/") }
+        }
+        return families.map { family in
+            let name = "socket programs at \(directory)"
+            return (
+                family,
+                ObjectDifference(
+                    kind: .program,
+                    name: name,
+                    state: .unexpected,
+                    owner: .otherMode
+                )
+            )
+        }
+    }
+
     /// The same by object, sorted.
     package func differences(
         _ configuration: DaemonConfiguration

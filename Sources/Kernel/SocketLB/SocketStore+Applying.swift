@@ -9,8 +9,14 @@ extension SocketStore {
     /// What does not fit is one failure for each map, and is left to the packet rules.
     ///
     /// - Throws: `.conflict` if the maps are gone that the change is for; `.notPermitted`, `.unsupported` if
-    ///   programs cannot be loaded or attached; the kernel's refusal of a removal.
+    ///   programs cannot be loaded or attached; `.busy` if another process writes into the directory; the
+    ///   kernel's refusal of a removal.
     package func apply(_ diff: SocketDiff) throws(DataplaneError) -> ApplyReport {
+        if !isLocked || diff.attaches {
+            try PinFolder.make(place.directory)
+            try PinLock.take(place.directory)
+            isLocked = true
+        }
         guard let maps else {
             guard diff.attaches else {
                 throw .system(

@@ -155,7 +155,6 @@ extension SocketStore {
     }
 
     private func makeDirectories() throws(DataplaneError) {
-        try PinFolder.make(place.directory)
         for path in [pins.path, pins.maps, pins.programs, pins.links] {
             guard unsafe mkdir(path, 0o700) == 0 || errno == EEXIST else {
                 throw .system("mkdir", path, errno)

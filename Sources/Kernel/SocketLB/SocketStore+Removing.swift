@@ -34,6 +34,14 @@ extension SocketStore {
         return false
     }
 
+    /// As `removeAll`, unless what is pinned is another daemon's: nil then.
+    ///
+    /// - Throws: the kernel's refusal of a read or a removal.
+    package static func removeOwn(directory: String) throws(DataplaneError) -> Int? {
+        guard try !pinned(directory: directory).isEmpty else { return 0 }
+        return try isForeign(directory: directory) ? nil : try removeAll(directory: directory)
+    }
+
     /// Detaches the programs of both families and removes everything that is pinned; none is left to wait
     /// for a last owner. Programs come first, and of those the ones that take a frontend away.
     ///
@@ -70,12 +78,13 @@ extension SocketStore {
 }
 
 extension PinFolder {
-    /// None for a directory that does not exist.
+    /// None for a directory that does not exist, and for one that this process may not look into: it can have
+    /// pinned nothing there.
     static func names(in path: String) throws(DataplaneError) -> [String] {
         do throws(DataplaneError) {
             return try directoryNames(in: path)
         } catch {
-            guard error.kind == .notFound else { throw error }
+            guard error.kind == .notFound || error.errno == EACCES else { throw error }
             return []
         }
     }

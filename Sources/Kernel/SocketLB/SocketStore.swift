@@ -32,6 +32,8 @@ package final class SocketStore: KernelStore {
     var strays = SocketStrays()
     /// Numbers of groups that programs that still run may have read.
     var removedNumbers: Set<UInt32> = []
+    /// Whether this process has the directory to itself.
+    var isLocked = false
     /// Where the next spot check begins.
     var nextChecked = 0
 

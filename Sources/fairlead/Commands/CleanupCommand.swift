@@ -76,7 +76,10 @@ struct CleanupCommand: ParsableCommand {
     private func removeSockets(_ configuration: DaemonConfiguration) -> [DataplaneError] {
         do throws(DataplaneError) {
             let directory = configuration.socketLB.bpfDirectory
-            let count = try SocketStore.removeAll(directory: directory)
+            guard let count = try SocketStore.removeOwn(directory: directory) else {
+                print("socket level: \(directory) is of another network namespace, and stays")
+                return []
+            }
             if count > 0 { print("socket level: \(count) objects removed") }
             return []
         } catch {

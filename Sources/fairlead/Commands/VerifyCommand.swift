@@ -77,7 +77,7 @@ struct VerifyCommand: ParsableCommand {
             return (differences + leftovers).map { (plan.family, $0) }
         }
         let level = PlannedSockets.all(planned, sources.update, facts: sources.facts())
-        return rules
+        return try rules + PlannedSockets.remains(configuration.socketLB)
             + (try level.flatMap { plan in try plan.differences(planned).map { (plan.family, $0) } })
     }
 }

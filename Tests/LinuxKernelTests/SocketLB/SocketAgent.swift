@@ -89,10 +89,11 @@ final class SocketAgent {
     /// - `first-datagrams COUNT SOCKET-FAMILY IP PORT`: two processes send the first datagrams of each of so many
     ///   sockets at the same moment; of how many the answers came from two servers.
     /// - `wait NAME`: what comes without being asked for, or the error, within five seconds; `waited NAME` tells.
+    /// - `lock PATH`, `unlock PATH`: a file lock.
     /// - `loop IP PORT`, `end`: connects again and again until the end; the numbers of connections and of
     ///   failures.
     private static let script = #"""
-        import ctypes, errno, mmap, os, resource, socket, struct, sys, threading, time
+        import ctypes, errno, fcntl, mmap, os, resource, socket, struct, sys, threading, time
 
         resource.setrlimit(resource.RLIMIT_NOFILE, (4096, 4096))
 
@@ -233,6 +234,15 @@ final class SocketAgent {
             thread.join()
             return waits.pop(key)[1]
 
+        def lock(path):
+            sockets[path] = os.open(path, os.O_RDONLY)
+            fcntl.flock(sockets[path], fcntl.LOCK_EX | fcntl.LOCK_NB)
+            return "locked"
+
+        def unlock(path):
+            os.close(sockets.pop(path))
+            return "unlocked"
+
         def close(key):
             sockets.pop(key).close()
             return "closed"
@@ -262,7 +272,7 @@ final class SocketAgent {
             "serve": serve, "connect": connect, "open": open_socket, "open-connected": open_connected,
             "reconnect": reconnect, "disconnect": disconnect, "first-datagrams": first_datagrams,
             "open-many": open_many, "broken": broken, "wait": wait, "waited": waited,
-            "close": close, "send": send, "loop": loop, "count": count, "end": end,
+            "lock": lock, "unlock": unlock, "close": close, "send": send, "loop": loop, "count": count, "end": end,
         }
         print("ready", flush=True)
         for line in sys.stdin:

@@ -1,6 +1,7 @@
 import Addressing
 import CBPF
 import CSocketLB
+import CSpawn
 import DataplaneModel
 import Glibc
 import TestSupport
@@ -410,6 +411,41 @@ struct SocketStoreTests {
         #expect(try store.changes(since: ChangeMark()) == .certain)
         try fixture.apply(simple(), through: store)
         #expect(try agent.ask(call).hasPrefix("10.244.0.1:8001 "))
+    }
+
+    @Test(
+        "A directory that another process writes into is refused; one that may not be read is empty"
+    )
+    func directories() throws {
+        let fixture = try SocketFixture()
+        let agent = try fixture.agent()
+        let store = fixture.store()
+        #expect(mkdir(fixture.directory, 0o700) == 0)
+        #expect(try agent.ask("lock \(fixture.directory)") == "locked")
+        let error = #expect(throws: DataplaneError.self) {
+            try fixture.apply(simple(), through: store)
+        }
+        #expect(error?.kind == .busy && error?.subject == fixture.directory)
+        #expect(try SocketStore.pinned(directory: fixture.directory).isEmpty)
+        #expect(try agent.ask("unlock \(fixture.directory)") == "unlocked")
+        try fixture.apply(simple(), through: store)
+        #expect(try agent.ask("lock \(fixture.directory)") == "EAGAIN")
+        // As a daemon without root, which pins nothing: the directory above is root's alone.
+        setfsuid(65534)
+        let seen = Result { () throws(DataplaneError) in
+            try SocketStore.removeOwn(directory: fixture.directory)
+        }
+        setfsuid(0)
+        #expect(try seen.get() == 0)
+        #expect(try store.observe().state == simple())
+        // Another network namespace's stays.
+        var settings = try #require(store.maps).settings()
+        settings.node_namespace += 1
+        try #require(store.maps).set(settings)
+        #expect(try SocketStore.removeOwn(directory: fixture.directory) == nil)
+        settings.node_namespace -= 1
+        try #require(store.maps).set(settings)
+        #expect(try SocketStore.removeOwn(directory: fixture.directory) ?? 0 > 0)
     }
 
     @Test("Another program at the same call is reported, and goes on")

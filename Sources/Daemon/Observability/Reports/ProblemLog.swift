@@ -24,7 +24,7 @@ struct ProblemLog: Sendable {
             end: "Objects of another mode are gone"
         )
         static let sockets = Kind(
-            begin: "Socket level problem, the rules serve alone meanwhile, will retry",
+            begin: "Socket level problem, will retry",
             end: "Socket level problem solved"
         )
         static let service = Kind(begin: "Service problem", end: "Service problem solved")
