@@ -26,6 +26,7 @@ struct ConfigurationFieldTests {
         "ipvs.tcpTimeout": "1h", "ipvs.tcpFinTimeout": "2s", "ipvs.udpTimeout": "3s",
         "nftables.scheduler": "mh", "nftables.counters": "true", "socketLB.scope": "all",
         "socketLB.protocols": "[TCP, UDP]", "socketLB.cgroup": "/c",
+        "socketLB.excludeCgroups": "[/c/kubepods.slice/*mesh*, /c/d]",
         "socketLB.bpfDirectory": "/sys/fs/bpf/other", "conntrack.maxPerCore": "1",
         "conntrack.min": "2", "conntrack.tcpEstablishedTimeout": "3s",
         "conntrack.tcpCloseWaitTimeout": "4s", "conntrack.tcpBeLiberal": "true",

@@ -39,6 +39,7 @@ struct SocketLevelTests {
             outcome.report = FamilyPassReport(drift: 2)
             outcome.report?.operationsByObject = [.frontend: 3, .program: 1]
             outcome.use = Self.use
+            outcome.use?.excludedCgroups = 3
             outcome.use?.overflows = SocketUse.Overflows(memory: 2, udpSockets: 4)
             report.families[0].sockets = outcome
         }
@@ -48,6 +49,7 @@ struct SocketLevelTests {
                 """
                 sockets    IPv4, all: connect4 getpeername4 at /sys/fs/cgroup
                   frontends 3 of 4096, slots 5 of 16384
+                  left out: 3 cgroups
                   left to the rules for lack of room: memory 2, udp_sockets 4
                   also there: connect4: sd_fw (id 12)
                 """

@@ -16,7 +16,7 @@ extension KernelCapabilities {
         guard configuration.scope != .off else { return remains(configuration) }
         return [cgroup(configuration), fileSystem(configuration)]
             + families.map { programs($0, configuration) } + [refusals]
-            + [kernelClients].compactMap(\.self)
+            + configuration.excludeCgroups.map(excluded) + [kernelClients].compactMap(\.self)
             + (configuration.protocols.contains(.udp) ? [endingOfSockets()] : [])
             + foreign(families, configuration)
     }
@@ -51,6 +51,17 @@ extension KernelCapabilities {
         } catch {
             return Finding(.failure, subject, "\(error)")
         }
+    }
+
+    private static func excluded(_ pattern: String) -> Finding {
+        let paths = ExcludedCgroups.paths(pattern)
+        let cgroups = paths.filter { (try? SocketFeatures.isCgroup($0)) ?? false }
+        if let other = paths.first(where: { !cgroups.contains($0) }) {
+            return Finding(.failure, subject, "\(other) is no directory of cgroup v2 to leave out")
+        }
+        return cgroups.isEmpty
+            ? Finding(.note, subject, "\(pattern) is no directory now: nothing is left out by it")
+            : Finding(.good, subject, "\(pattern) leaves out \(cgroups.count) cgroups")
     }
 
     private static func fileSystem(_ configuration: DaemonConfiguration.SocketLB) -> Finding {

@@ -29,6 +29,7 @@ extension SocketPlace {
             scope: configuration.scope == .node ? .node : .all,
             transports: configuration.protocols
         )
+        excludedCgroups = configuration.excludeCgroups
     }
 }
 

@@ -9,6 +9,8 @@ extension DaemonConfiguration {
         package var protocols: Set<TransportProtocol> = [.tcp]
         /// Nil for the root of the unified hierarchy.
         package var cgroup: String?
+        /// Absolute paths, which may have the wildcards of a shell.
+        package var excludeCgroups: [String] = []
         package var bpfDirectory = "/sys/fs/bpf/fairlead"
 
         /// Whose sockets are served.
@@ -39,6 +41,12 @@ extension DaemonConfiguration {
                     """
                     The directory of cgroup v2 whose processes are served, with those in the directories below.
                     Empty: the root of the hierarchy, where it is mounted.
+                    """
+                ),
+                .live("excludeCgroups", \.socketLB.excludeCgroups, .absolutePaths).about(
+                    """
+                    Directories of cgroup v2 whose processes are left to the rules, with those below: for sidecars
+                    of a mesh and others that must see the Service's address. * stands for any part of a name.
                     """
                 ),
                 .restart("bpfDirectory", \.socketLB.bpfDirectory, .absolutePath).about(

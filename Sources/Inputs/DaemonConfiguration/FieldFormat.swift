@@ -290,6 +290,10 @@ extension FieldFormat<[String]> {
             DaemonConfiguration.Sources.Kubernetes.isServer($0) ? $0 : nil
         }
     }
+
+    static var absolutePaths: Self {
+        list("a list of absolute paths", of: "an absolute path") { isAbsolutePath($0) ? $0 : nil }
+    }
 }
 
 extension FieldFormat<NodePortAddresses> {

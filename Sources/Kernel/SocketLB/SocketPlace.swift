@@ -12,6 +12,9 @@ package struct SocketPlace: Sendable, Equatable {
 
     /// A directory of the unified hierarchy; sockets of its processes are served.
     package var cgroup: String
+    /// Directories of the unified hierarchy, or patterns of them as in a shell, whose processes are left to the rules,
+    /// with those below.
+    package var excludedCgroups: [String] = []
     /// On a bpf file system. Missing ones are made, readable by their owner alone.
     package var directory: String
     package var scope: Scope

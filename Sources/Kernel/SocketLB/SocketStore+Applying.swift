@@ -147,6 +147,7 @@ extension SocketStore {
             try object.resize(.affinity, to: UInt32(state.hasAffinity ? sizes.clients : 128))
         }
         try resizeUDPSockets(object, kept)
+        if kept[.excluded] == nil { try object.resize(.excluded, to: UInt32(sizes.excluded)) }
         try object.load(SocketHook.all(family, place.transports))
         var new = SocketMaps()
         for name in SocketMapName.allCases {

@@ -58,7 +58,9 @@ extension SocketStore {
             node_namespace: try NodeNamespace.cookie(),
             version: lb_programs_version(),
             scope: (place.scope == .node ? LB_NODE : LB_ALL).rawValue,
-            layout: UInt32(LB_LAYOUT)
+            layout: UInt32(LB_LAYOUT),
+            exclusions: 0,
+            reserved: 0
         )
     }
 
@@ -72,6 +74,7 @@ extension SocketStore {
         }
         if kept[.affinity] == nil { try object.resize(.affinity, to: UInt32(sizes.clients)) }
         try resizeUDPSockets(object, kept)
+        if kept[.excluded] == nil { try object.resize(.excluded, to: UInt32(sizes.excluded)) }
         try object.load(SocketHook.all(family, place.transports))
         var used = SocketMaps()
         for name in SocketMapName.allCases {
@@ -124,6 +127,8 @@ extension SocketStore {
         let version = settings.version
         settings.version = 0
         try maps.set(settings)
+        try renewExclusions(maps)
+        settings.exclusions = try maps.settings().exclusions
         let cgroup = try Cgroup.open(place.cgroup)
         let id = try Cgroup.id(of: place.cgroup)
         let hooks = SocketHook.all(family, place.transports)

@@ -7,7 +7,7 @@ extension SocketStore {
     /// Slots compared of a frontend's group.
     private static let checkedSlots = 16
 
-    /// Removes what an earlier process left half done, and compares a few frontends, their groups and
+    /// Removes what an earlier process left half done, looks for cgroups that are left out, and compares a few frontends, their groups and
     /// endpoints with the plan.
     package func performDueWork(expecting plan: SocketState?) throws(DataplaneError) {
         guard let maps else { return }
@@ -18,6 +18,7 @@ extension SocketStore {
             for (name, growth) in edit.growth { counts[name, default: 0] += growth }
             strays = SocketStrays()
         }
+        if hasExclusions || !place.excludedCgroups.isEmpty { try renewExclusions(maps) }
         guard let plan, !plan.frontends.isEmpty else { return }
         if nextChecked >= plan.frontends.count { nextChecked = 0 }
         let part = plan.frontends.dropFirst(nextChecked).prefix(Self.checked)

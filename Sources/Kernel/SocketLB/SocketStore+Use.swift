@@ -49,6 +49,7 @@ extension SocketStore {
         }
         use.maps.sort { $0.name < $1.name }
         use.overflows = try maps?.overflows() ?? SocketUse.Overflows()
+        use.excludedCgroups = Int(try maps?.settings().exclusions ?? 0)
     }
 
     /// The identifiers of Fairlead's programs of both families.

@@ -34,6 +34,8 @@ package final class SocketStore: KernelStore {
     var removedNumbers: Set<UInt32> = []
     /// Whether this process has the directory to itself.
     var isLocked = false
+    /// Whether cgroups are left out, as far as this store knows.
+    var hasExclusions = false
     /// Where the next spot check begins.
     var nextChecked = 0
 
@@ -68,6 +70,7 @@ package final class SocketStore: KernelStore {
             state.isAttached = false
             return Observation(state, mark)
         }
+        hasExclusions = try maps.settings().exclusions > 0
         let reading = try SocketReading(maps, family)
         counts = reading.counts
         strays = reading.strays

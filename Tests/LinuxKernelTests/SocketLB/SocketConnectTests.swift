@@ -1,5 +1,6 @@
 import Addressing
 import DataplaneModel
+import Glibc
 import Testing
 
 @testable import SocketLB
@@ -102,6 +103,82 @@ struct SocketConnectTests {
             try agent.ask("connect tcp \(names.digit) \(names.node(1)) 30080").hasPrefix(
                 "\(names.endpoint(1)) "
             )
+        )
+    }
+
+    @Test("Processes of a cgroup that is left out, and below it, are left to the rules")
+    func excluded() throws {
+        let fixture = try SocketFixture()
+        let names = SocketNames(family: .ipv4)
+        let folders = ["/mesh-1", "/mesh-1/inner", "/other"].map { fixture.cgroup + $0 }
+        for folder in folders { #expect(mkdir(folder, 0o755) == 0) }
+        defer { for folder in folders.reversed() { rmdir(folder) } }
+        let agent = try fixture.agent(serving: [names.endpoint(1)])
+        let store = fixture.store()
+        store.place.excludedCgroups = ["\(fixture.cgroup)/mesh-*", "\(fixture.cgroup)/missing"]
+        var state = SocketState()
+        for transport in [TransportProtocol.tcp, .udp] {
+            let frontend = names.frontend(names.cluster(1), 80, transport)
+            state.add([frontend], group: transport == .tcp ? 7 : 8, [names.endpoint(1)])
+        }
+        try fixture.apply(state, through: store)
+        #expect(try store.use().excludedCgroups == 1)
+        let (mesh, inner) = (
+            try fixture.agent(below: "/mesh-1"), try fixture.agent(below: "/mesh-1/inner")
+        )
+        let other = try fixture.agent(below: "/other")
+        for kind in ["tcp", "udp"] {
+            let call = "connect \(kind) 4 \(names.cluster(1)) 80"
+            for served in [agent, other] {
+                #expect(try served.ask(call).hasPrefix("\(names.endpoint(1)) "))
+            }
+            for excluded in [mesh, inner] { #expect(try excluded.ask(call) == "ENETUNREACH") }
+        }
+        try mesh.ask("open one 4")
+        #expect(try mesh.ask("send one \(names.cluster(1)) 80") == "ENETUNREACH")
+        // One that comes later, and the end of the exclusion.
+        let call = "connect tcp 4 \(names.cluster(1)) 80"
+        store.place.excludedCgroups.append("\(fixture.cgroup)/o*")
+        try store.performDueWork(expecting: state)
+        #expect(try other.ask(call) == "ENETUNREACH")
+        #expect(try store.use().excludedCgroups == 2)
+        store.place.excludedCgroups = []
+        try store.performDueWork(expecting: state)
+        for served in [mesh, inner, other] {
+            #expect(try served.ask(call).hasPrefix("\(names.endpoint(1)) "))
+        }
+        #expect(try store.use().excludedCgroups == 0)
+        // The whole cgroup, by a store that finds programs attached.
+        let next = fixture.store()
+        next.place.excludedCgroups = [fixture.cgroup]
+        #expect(try next.observe().state == state)
+        try next.performDueWork(expecting: state)
+        for excluded in [agent, mesh, inner, other] {
+            #expect(try excluded.ask(call) == "ENETUNREACH")
+        }
+        // Another store that excludes nothing takes it over.
+        let last = fixture.store()
+        _ = try last.observe()
+        try last.performDueWork(expecting: state)
+        #expect(try agent.ask(call).hasPrefix("\(names.endpoint(1)) "))
+    }
+
+    @Test("More cgroups than there is room for are an error that says so")
+    func tooManyExcluded() throws {
+        let fixture = try SocketFixture()
+        let folders = (1...3).map { "\(fixture.cgroup)/mesh-\($0)" }
+        for folder in folders { #expect(mkdir(folder, 0o755) == 0) }
+        defer { for folder in folders { rmdir(folder) } }
+        var sizes = SocketMapSizes()
+        sizes.excluded = 2
+        let store = fixture.store(sizes: sizes)
+        store.place.excludedCgroups = ["\(fixture.cgroup)/mesh-*"]
+        let error = #expect(throws: DataplaneError.self) {
+            try fixture.apply(SocketState(), through: store)
+        }
+        #expect(
+            error?.message
+                == "socketLB.excludeCgroups names 3 directories, and there is room for 2"
         )
     }
 

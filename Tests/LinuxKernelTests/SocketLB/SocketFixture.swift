@@ -66,8 +66,8 @@ final class SocketFixture {
         )
     }
 
-    func agent(inNewNamespace: Bool = false) throws -> SocketAgent {
-        try SocketAgent(cgroup: cgroup, inNewNamespace: inNewNamespace)
+    func agent(inNewNamespace: Bool = false, below: String = "") throws -> SocketAgent {
+        try SocketAgent(cgroup: cgroup + below, inNewNamespace: inNewNamespace)
     }
 
     /// An agent that serves the endpoints itself, of this namespace's loopback link.

@@ -54,7 +54,7 @@ struct SocketRecordTests {
         #expect(MemoryLayout<lb_client>.size == 24)
         #expect(MemoryLayout<lb_slot>.size == 8)
         #expect(MemoryLayout<lb_affinity>.stride == 32)
-        #expect(MemoryLayout<lb_settings>.stride == 24)
+        #expect(MemoryLayout<lb_settings>.stride == 32)
         #expect(MemoryLayout<lb_group>.size == 16)
         #expect(MemoryLayout<lb_udp_socket>.size == 48)
     }

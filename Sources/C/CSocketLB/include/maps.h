@@ -82,6 +82,9 @@ struct lb_settings {
     uint32_t scope;
     /* `LB_LAYOUT` of all maps. */
     uint32_t layout;
+    /* How many cgroups are left out: entries of `excluded`. */
+    uint32_t exclusions;
+    uint32_t reserved;
 };
 
 /* The address that a client's socket is bound to, or the cookie of its network namespace in the words 2 and 3

@@ -34,6 +34,9 @@ HASH_MAP(slots, struct lb_slot, struct lb_endpoint);
 HASH_MAP(members, struct lb_member, uint32_t);
 HASH_MAP(addresses, struct lb_address, uint32_t);
 
+/* Numbers of cgroups whose processes, with those below, are left to the packet rules. */
+HASH_MAP(excluded, uint64_t, uint32_t);
+
 struct {
     __uint(type, BPF_MAP_TYPE_LRU_HASH);
     __uint(max_entries, 1);
@@ -194,6 +197,20 @@ static __always_inline enum verdict choose(struct lookup *lookup, uint64_t names
     return FOUND;
 }
 
+/* Nobody nests cgroups deeper than this without cause; what is deeper is left out by those above it alone. */
+#define CGROUP_LEVELS 32
+
+/* Whether the process that calls is one of a cgroup that is left out. */
+static __always_inline bool is_excluded(void) {
+#pragma clang loop unroll(disable)
+    for (int level = 0; level < CGROUP_LEVELS; level++) {
+        uint64_t cgroup = bpf_get_current_ancestor_cgroup_id(level);
+        if (cgroup == 0) return false;
+        if (bpf_map_lookup_elem(&excluded, &cgroup)) return true;
+    }
+    return false;
+}
+
 /* Whether programs serve this socket's destination, and by which group: `lookup->group`. */
 static __always_inline enum verdict find_group(
     struct bpf_sock_addr *ctx, struct lookup *lookup, uint64_t *namespace) {
@@ -206,6 +223,7 @@ static __always_inline enum verdict find_group(
     *namespace = bpf_get_netns_cookie(ctx);
     /* A pod's loopback addresses are its own. */
     if (*namespace != node && (set->scope == LB_NODE || is_loopback(&lookup->wanted.address))) return LEFT;
+    if (set->exclusions && is_excluded()) return LEFT;
     /* A loopback address reaches no endpoint elsewhere. */
     if (is_loopback(&lookup->own)) return LEFT;
     if (action.kind == LB_REFUSE) return can_refuse ? REFUSED : LEFT;

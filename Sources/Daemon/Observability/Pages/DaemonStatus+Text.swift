@@ -91,7 +91,8 @@ extension DaemonStatus {
         return [
             line("sockets", "\(level.family), \(level.scope): \(attached) at \(level.cgroup)"),
             "  \(maps.isEmpty ? "no maps" : maps.joined(separator: ", "))",
-        ] + lacks(level) + level.foreign.map { "  also there: \($0)" }
+        ] + (level.excludedCgroups > 0 ? ["  left out: \(level.excludedCgroups) cgroups"] : [])
+            + lacks(level) + level.foreign.map { "  also there: \($0)" }
     }
 
     private static func lacks(_ level: Sockets) -> [String] {

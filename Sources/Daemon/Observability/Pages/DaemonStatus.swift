@@ -102,6 +102,8 @@ package struct DaemonStatus: Codable, Sendable {
         var attached: [String]
         /// Programs of others at the same calls: `connect4: sd_fw (id 12)`.
         var foreign: [String]
+        /// How many cgroups are left out.
+        var excludedCgroups: Int
         var maps: [Map]
         var overflows: Overflows
     }
@@ -217,6 +219,7 @@ extension DaemonView {
                 cgroup: use.cgroup,
                 attached: use.attached,
                 foreign: use.foreign,
+                excludedCgroups: use.excludedCgroups,
                 maps: use.maps.map {
                     .init(name: $0.name, entries: $0.entries, capacity: $0.capacity)
                 },

@@ -6,6 +6,7 @@ enum SocketMapName: String, Sendable, CaseIterable {
         overflows
     case udpSockets = "udp_sockets"
     case udpCount = "udp_count"
+    case excluded
 
     /// Those that hold the plan.
     static let contents: [SocketMapName] = [.frontends, .groups, .slots, .members, .addresses]
@@ -20,6 +21,7 @@ enum SocketMapName: String, Sendable, CaseIterable {
         case .addresses: (MemoryLayout<lb_address>.size, MemoryLayout<UInt32>.size)
         case .settings: (MemoryLayout<UInt32>.size, MemoryLayout<lb_settings>.size)
         case .overflows, .udpCount: (MemoryLayout<UInt32>.size, MemoryLayout<UInt64>.size)
+        case .excluded: (MemoryLayout<UInt64>.size, MemoryLayout<UInt32>.size)
         case .udpSockets: (MemoryLayout<UInt64>.size, MemoryLayout<lb_udp_socket>.size)
         case .affinity, .peers, .flows: nil
         }
@@ -36,6 +38,8 @@ struct SocketMapSizes: Sendable {
     var clients = 1 << 16
     /// Connected UDP sockets that can be ended; what there is no room for is left to the packet rules.
     var udpSockets = 1 << 16
+    /// Cgroups that are left out.
+    var excluded = 1 << 12
 
     /// At least as many as needed, with some to come; the kernel rounds up to a power of two in any case.
     func capacity(_ map: SocketMapName, for count: Int) -> UInt32 {

@@ -38,6 +38,8 @@ package struct SocketUse: Sendable, Equatable {
     /// How often a program left a socket to the packet rules because what is remembered of sockets had no room,
     /// since these maps were made.
     package var overflows = Overflows()
+    /// How many cgroups are left out.
+    package var excludedCgroups = 0
     /// Programs of others at the same hooks of the same cgroup, sorted: `connect4: sd_fw (id 12)`.
     package var foreign: [String]
 
