@@ -23,7 +23,8 @@ extension DaemonFixture {
             return isApplied
         }
         guard isOver else { throw LabError("neither ended nor applied the change\n\(log)") }
-        strace.signal(SIGTERM)
+        // Its end lets go of the daemon.
+        strace.signal(SIGKILL)
         _ = try strace.finish(Deadline(in: .seconds(20)))
         if isRunning { return false }
         // It has ended: the signal reaches nobody.

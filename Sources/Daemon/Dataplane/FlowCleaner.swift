@@ -131,7 +131,8 @@ package actor FlowCleaner {
                 if isLater { hasFailed = true }
                 pause = max(
                     pause,
-                    isLater ? Self.pause(after: failures, retryInterval)
+                    isLater
+                        ? Self.pause(after: failures, retryInterval)
                         : min(retryInterval, Self.connecting)
                 )
             }

@@ -41,7 +41,8 @@ struct PrimaryAddressTests {
         await #expect(processExitsWith: .success) {
             try NetworkNamespace.enterNew()
             let steps = [
-                "link add out type dummy", "link set out up", "addr add 198.51.100.7/24 dev out",
+                "link add out type veth peer name peer", "link set peer up", "link set out up",
+                "addr add 198.51.100.7/24 dev out",
                 "addr add 198.51.100.8/24 dev out", "route add default via 198.51.100.1",
             ]
             func run(_ step: String) throws {

@@ -145,7 +145,9 @@ package struct PassScheduler: Sendable {
             case .backingOff: delay(after: failures)
             case .slowly: maxRetryInterval
             }
-        retryAt = min(now.advanced(by: delay), earlier ?? now.advanced(by: delay))
+        let next = now.advanced(by: delay)
+        retryAt = next
+        if let earlier, earlier > now { retryAt = min(next, earlier) }
     }
 
     /// Draws `work` from the budget; returns how long to wait until it is in credit again.
