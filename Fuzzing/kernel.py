@@ -104,11 +104,13 @@ def sets():
             head = attribute(7, [attribute(8, struct.pack(">I", 16))])
             payload = struct.pack(">BBH", 2, 0, 0) + head + attribute(8, [attribute(7, entry)])
             yield "netlink-ipset", bytes([bit | choice << 1]) + message(6 << 8 | 7, payload)
-    yield "ipset-header", (
+    header = (
         b"Name: fairlead-4-cluster\nType: hash:ip,port\nRevision: 7\n"
         b"Header: family inet hashsize 1024 maxelem 65536 skbinfo bucketsize 12 initval 0x1\n"
         b"Size in memory: 216\nReferences: 0\nNumber of entries: 3\n"
     )
+    yield "ipset-header", header
+    yield "ipset-header", header + b"\n" + header
     yield "ipset-header", b"Name: p\nType: bitmap:port\nHeader: range 0-65535\n"
 
 

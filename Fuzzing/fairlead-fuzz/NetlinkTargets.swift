@@ -27,6 +27,9 @@ let netlinkTargets = [
     FuzzTarget("netlink-ipset", readSets),
     FuzzTarget(text: "ipset-header") { text in
         for family in IPFamily.allCases { _ = IPSetHeader(text)?.set(family) }
+        for header in IPSetHeader.all(in: text, owns: { _ in true }) ?? [] {
+            precondition(!header.name.contains("\n"), "a name of two lines")
+        }
     },
     FuzzTarget("netlink-refusal") { data in
         Datagram(data)?.forEach { message, _, choice in

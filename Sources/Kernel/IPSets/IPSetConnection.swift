@@ -8,7 +8,7 @@ import Netlink
 
 /// What the kernel is asked about sets, in the network namespace of the thread that opened it: by libipset,
 /// and for entries, of which there are many, by packed messages.
-struct IPSetConnection: ~Copyable {
+final class IPSetConnection {
     private let family: IPFamily
     private(set) var session: IPSetSession
     private var socket: NetlinkSocket
@@ -43,7 +43,22 @@ struct IPSetConnection: ~Copyable {
     // MARK: - Reading
 
     /// The headers of the sets for whose names `owns` is true, of either family.
-    mutating func headers(owns: (String) -> Bool) throws(DataplaneError) -> [IPSetHeader] {
+    ///
+    /// All are read at once, as looks at the sets come with each change. One by one only if there is a set,
+    /// which may be foreign, of which libipset knows too little, or whose name has a line break.
+    func headers(owns: (String) -> Bool) throws(DataplaneError) -> [IPSetHeader] {
+        do throws(IPSetFailure) {
+            if let all = IPSetHeader.all(in: try session.headers(), owns: owns) { return all }
+        } catch {
+            // The rest of the kernel's answer is still to come.
+            session = IPSetSession()
+        }
+        return try headersOneByOne(owns: owns)
+    }
+
+    private func headersOneByOne(
+        owns: (String) -> Bool
+    ) throws(DataplaneError) -> [IPSetHeader] {
         let names: [Substring]
         do throws(IPSetFailure) {
             names = try session.names()
@@ -59,7 +74,7 @@ struct IPSetConnection: ~Copyable {
     }
 
     /// Nil if there is no such set.
-    mutating func header(of name: String) throws(DataplaneError) -> IPSetHeader? {
+    func header(of name: String) throws(DataplaneError) -> IPSetHeader? {
         do throws(IPSetFailure) {
             return IPSetHeader(try session.header(of: name))
         } catch {
@@ -76,7 +91,7 @@ struct IPSetConnection: ~Copyable {
     }
 
     /// A set with its entries; nil if there is no set of that name.
-    mutating func set(_ header: IPSetHeader) throws(DataplaneError) -> IPSet? {
+    func set(_ header: IPSetHeader) throws(DataplaneError) -> IPSet? {
         var reader = IPSetReader(header, family: family)
         var batch = NetlinkBatch()
         batch.begin(.list, set: header.name, flags: UInt16(NLM_F_DUMP))
@@ -106,7 +121,7 @@ struct IPSetConnection: ~Copyable {
     ///
     /// - Throws: `.unsupported` if the kernel lacks the type, or a revision of it that has all that is used.
     func create(_ name: String, like set: IPSet) throws(DataplaneError) -> IPSetFailure? {
-        guard let failure = session.create(name, like: set) else { return nil }
+        guard let failure = checked(session.create(name, like: set)) else { return nil }
         if !failure.isRefusal || failure.isRefusal(IPSET_ERR_FIND_TYPE.rawValue) {
             try require(set.kind)
         }
@@ -119,7 +134,14 @@ struct IPSetConnection: ~Copyable {
         _ name: String,
         _ second: String? = nil
     ) -> IPSetFailure? {
-        session.perform(command, name, second)
+        checked(session.perform(command, name, second))
+    }
+
+    /// After a failure of libipset's own there may be an answer that it would take for that to its next
+    /// request.
+    private func checked(_ failure: IPSetFailure?) -> IPSetFailure? {
+        if failure?.isRefusal == false { session = IPSetSession() }
+        return failure
     }
 
     /// The kernel's refusal of a packed message; `kind` is known for refused entries.
@@ -134,7 +156,7 @@ struct IPSetConnection: ~Copyable {
 
     /// Adds or deletes entries, many in a message; `marks` are those of added entries in a set with
     /// marks. Adding an existing entry sets its mark; deleting a missing one is fine.
-    mutating func change(
+    func change(
         _ command: IPSetCommand,
         _ name: String,
         _ entries: [IPSetEntry],
@@ -166,7 +188,7 @@ struct IPSetConnection: ~Copyable {
 
     /// Sends the entries of refused messages again, each in its own message: the kernel stops at the
     /// first bad entry of a list, and this way each bad entry is found and all others are made.
-    private mutating func repeatSingly(
+    private func repeatSingly(
         _ command: IPSetCommand,
         _ name: String,
         _ entries: [IPSetEntry],

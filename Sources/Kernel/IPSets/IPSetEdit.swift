@@ -9,11 +9,11 @@ import Netlink
 ///
 /// A refusal for one set does not keep the others from being changed.
 struct IPSetEdit: ~Copyable {
-    private var connection: IPSetConnection
+    private let connection: IPSetConnection
     private(set) var report = ApplyReport()
 
-    init(_ family: IPFamily, _ traffic: NetlinkTraffic) throws(DataplaneError) {
-        connection = try IPSetConnection(family, traffic)
+    init(_ connection: IPSetConnection) {
+        self.connection = connection
     }
 
     // MARK: - Additions

@@ -17,10 +17,43 @@ struct IPSetHeader {
     /// A set of whose type, or its revision, libipset knows nothing.
     init(unreadable name: String) { self.name = name }
 
-    /// From lines with a name and a value each; nil without the name of the set.
+    /// What libipset prints of each set, line by line.
+    private static let titles = [
+        "Name: ", "Type: ", "Revision: ", "Header:", "Size in memory: ", "References: ",
+        "Number of entries: ",
+    ]
+
+    /// From the text of all sets, with a blank line between two: those for whose names `owns` is true. Nil if
+    /// the text is of another form, as with a line break in a name.
+    static func all(in text: String, owns: (String) -> Bool) -> [IPSetHeader]? {
+        var headers: [IPSetHeader] = []
+        let newline = UInt8(ascii: "\n")
+        var lines = text.utf8.split(separator: newline, omittingEmptySubsequences: false)
+            .map { Substring($0) }[...]
+        // Each line has an end.
+        guard lines.popLast()?.isEmpty == true else { return nil }
+        while !lines.isEmpty {
+            let set = lines.prefix { !$0.isEmpty }
+            lines = lines.dropFirst(set.count + 1)
+            guard set.count == titles.count, zip(set, titles).allSatisfy({ $0.hasPrefix($1) })
+            else { return nil }
+            let name = String(set[set.startIndex].dropFirst(titles[0].count))
+            guard owns(name) else { continue }
+            guard let header = IPSetHeader(set) else { return nil }
+            headers.append(header)
+        }
+        return headers
+    }
+
+    /// From the text of one set; nil without its name.
     init?(_ text: String) {
+        self.init(text.split(separator: "\n")[...])
+    }
+
+    /// From lines with a name and a value each.
+    private init?(_ lines: ArraySlice<Substring>) {
         var values: [Substring: Substring] = [:]
-        for line in text.split(separator: "\n") {
+        for line in lines {
             let name = line.prefix { $0 != ":" }
             values[name] = line.dropFirst(name.count + 2)
         }

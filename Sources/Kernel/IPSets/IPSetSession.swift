@@ -56,6 +56,12 @@ struct IPSetSession: ~Copyable {
         try list(nil, IPSET_ENV_LIST_SETNAME).split(separator: "\n")
     }
 
+    /// What libipset prints of all sets of the namespace without their entries, a blank line between two.
+    ///
+    /// - Throws: a failure of libipset's also if it does not know the type, or its revision, of one of them.
+    ///   The session cannot be used any more then.
+    func headers() throws(IPSetFailure) -> String { try list(nil, IPSET_ENV_LIST_HEADER) }
+
     /// What libipset prints of a set without its entries.
     ///
     /// - Throws: the refusal ENOENT if there is no set of that name; a failure of libipset's if it does not

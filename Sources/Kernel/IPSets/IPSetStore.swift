@@ -15,6 +15,8 @@ package final class IPSetStore {
     package let family: IPFamily
     private let traffic: NetlinkTraffic
     private let owns: (String) -> Bool
+    /// Kept from one use to the next: opening it takes two sockets and a request.
+    private var connection: IPSetConnection?
 
     /// `owns` is true for the names of our sets; nothing else is ever changed. It must also be true for
     /// these names with a few bytes cut off the end, or with a `~` behind them.
@@ -28,28 +30,43 @@ package final class IPSetStore {
         self.owns = owns
     }
 
+    /// Runs `body` with an open connection, which is opened again after an error.
+    private func withConnection<Result>(
+        _ body: (IPSetConnection) throws(DataplaneError) -> Result
+    ) throws(DataplaneError) -> Result {
+        let open: IPSetConnection
+        if let connection { open = connection } else { open = try IPSetConnection(family, traffic) }
+        connection = nil
+        let result = try body(open)
+        connection = open
+        return result
+    }
+
     /// Our sets with all their entries. One that Fairlead would not create that way, as another
     /// program did, has `hasUnexpectedProperty`.
     ///
     /// - Throws: `.unsupported` if the kernel has no ipset.
     package func observe() throws(DataplaneError) -> [IPSetName: IPSet] {
-        var connection = try IPSetConnection(family, traffic)
-        var sets: [IPSetName: IPSet] = [:]
-        for header in try connection.headers(owns: owns) {
-            // Nil if it was destroyed meanwhile.
-            if let set = try connection.set(header) { sets[set.name] = set }
+        try withConnection { (connection) throws(DataplaneError) in
+            var sets: [IPSetName: IPSet] = [:]
+            for header in try connection.headers(owns: owns) {
+                // Nil if it was destroyed meanwhile.
+                if let set = try connection.set(header) { sets[set.name] = set }
+            }
+            return sets
         }
-        return sets
     }
 
     /// The numbers of our sets, for rules.
     ///
     /// - Throws: `.unsupported` if the kernel has no ipset.
     package func indexes() throws(DataplaneError) -> SetIndexes {
-        var connection = try IPSetConnection(family, traffic)
+        let headers = try withConnection { (connection) throws(DataplaneError) in
+            try connection.headers(owns: owns)
+        }
         let socket = try XTablesSocket(.ipv4)
         var found: [IPSetName: UInt16] = [:]
-        for header in try connection.headers(owns: owns) {
+        for header in headers {
             // The request that iptables makes, as libipset prints no numbers.
             if let index = try socket.setIndex(of: header.name) {
                 found[IPSetName(header.name)] = index
@@ -65,16 +82,16 @@ package final class IPSetStore {
     /// - Throws: `.unsupported` if the kernel has no ipset, or not the type of set.
     package func make(_ changes: [IPSetChange]) throws(DataplaneError) -> ApplyReport {
         if changes.allSatisfy(\.onlyRemoves) { return ApplyReport() }
-        var edit = try IPSetEdit(family, traffic)
-        for change in changes {
-            switch change {
-            case .create(let set): try edit.create(set)
-            case .replace(let set): try edit.replace(set)
-            case .update(let update) where !update.added.isEmpty: try edit.add(update)
-            case .update, .destroy: break
+        return try edit { (edit) throws(DataplaneError) in
+            for change in changes {
+                switch change {
+                case .create(let set): try edit.create(set)
+                case .replace(let set): try edit.replace(set)
+                case .update(let update) where !update.added.isEmpty: try edit.add(update)
+                case .update, .destroy: break
+                }
             }
         }
-        return edit.report
     }
 
     /// Removes entries and destroys sets: to be called when no rule uses those sets any more.
@@ -82,15 +99,25 @@ package final class IPSetStore {
     /// A set that is still in use stays and is in `failures` as `.busy`.
     package func remove(_ changes: [IPSetChange]) throws(DataplaneError) -> ApplyReport {
         if changes.allSatisfy(\.removesNothing) { return ApplyReport() }
-        var edit = try IPSetEdit(family, traffic)
-        for change in changes {
-            switch change {
-            case .update(let update) where !update.removed.isEmpty: try edit.remove(update)
-            case .destroy(let set): try edit.destroy(set.name)
-            case .create, .replace, .update: break
+        return try edit { (edit) throws(DataplaneError) in
+            for change in changes {
+                switch change {
+                case .update(let update) where !update.removed.isEmpty: try edit.remove(update)
+                case .destroy(let set): try edit.destroy(set.name)
+                case .create, .replace, .update: break
+                }
             }
         }
-        return edit.report
+    }
+
+    private func edit(
+        _ body: (inout IPSetEdit) throws(DataplaneError) -> Void
+    ) throws(DataplaneError) -> ApplyReport {
+        try withConnection { (connection) throws(DataplaneError) in
+            var edit = IPSetEdit(connection)
+            try body(&edit)
+            return edit.report
+        }
     }
 }
 
@@ -135,19 +162,16 @@ extension IPSetStore {
         }
     }
 
-    /// How full the sets are for whose names `owns` is true, without reading an entry: most foreign
-    /// changes show in it.
-    package static func entryCounts(
-        owns: (String) -> Bool
-    ) throws(DataplaneError) -> [IPSetName: Occupancy] {
-        // Headers are the same for either family.
-        var connection = try IPSetConnection(.ipv4, NetlinkTraffic())
-        var counts: [IPSetName: Occupancy] = [:]
-        for header in try connection.headers(owns: owns) {
-            counts[IPSetName(header.name)] =
-                Occupancy(entries: header.elements, capacity: header.capacity)
+    /// How full our sets are, without reading an entry: most foreign changes show in it.
+    package func entryCounts() throws(DataplaneError) -> [IPSetName: Occupancy] {
+        try withConnection { (connection) throws(DataplaneError) in
+            var counts: [IPSetName: Occupancy] = [:]
+            for header in try connection.headers(owns: owns) {
+                counts[IPSetName(header.name)] =
+                    Occupancy(entries: header.elements, capacity: header.capacity)
+            }
+            return counts
         }
-        return counts
     }
 }
 

@@ -255,8 +255,7 @@ extension IPVSStore {
 
     private func currentCounts() throws(DataplaneError) -> Counts {
         Counts(
-            entries: try IPSetStore.entryCounts(owns: { ownership.owns(set: $0, family) })
-                .mapValues(\.entries),
+            entries: try sets.entryCounts().mapValues(\.entries),
             virtualServers: try servers.virtualServerCount()
         )
     }

@@ -49,11 +49,12 @@ struct NetlinkHandle: ~Copyable {
     /// The number for the next message.
     func nextSequence() -> UInt32 { unsafe nl_socket_use_seq(socket) }
 
-    /// Sets an option that libnl has no function for, if the kernel knows it and permits it.
-    func set(_ level: Int32, _ option: Int32, _ value: Int32) {
+    /// Sets an option that libnl has no function for, if the kernel knows it and permits it; false if not.
+    @discardableResult
+    func set(_ level: Int32, _ option: Int32, _ value: Int32) -> Bool {
         var value = value
         let size = socklen_t(MemoryLayout<Int32>.size)
-        _ = unsafe setsockopt(descriptor, level, option, &value, size)
+        return unsafe setsockopt(descriptor, level, option, &value, size) == 0
     }
 
     /// Bytes for what is sent, as far as the kernel permits.
@@ -61,14 +62,12 @@ struct NetlinkHandle: ~Copyable {
     /// Beyond the host's limits (`net.core.wmem_max`) it takes CAP_NET_ADMIN in the first user namespace,
     /// which a container may lack. libnl has set 32 KiB, which is less than a transaction.
     func setSendBuffer(_ size: Int32) {
-        set(SOL_SOCKET, SO_SNDBUF, size)
-        set(SOL_SOCKET, SO_SNDBUFFORCE, size)
+        if !set(SOL_SOCKET, SO_SNDBUFFORCE, size) { set(SOL_SOCKET, SO_SNDBUF, size) }
     }
 
     /// As `setSendBuffer`, for what is received (`net.core.rmem_max`).
     func setReceiveBuffer(_ size: Int32) {
-        set(SOL_SOCKET, SO_RCVBUF, size)
-        set(SOL_SOCKET, SO_RCVBUFFORCE, size)
+        if !set(SOL_SOCKET, SO_RCVBUFFORCE, size) { set(SOL_SOCKET, SO_RCVBUF, size) }
     }
 
     /// Joins a group of notifications, or leaves it.

@@ -10,13 +10,11 @@ struct AddressEdit {
     private let family: IPFamily
     private let ownership: Ownership
     private var link: String { ownership.link }
-    private let traffic: NetlinkTraffic
     private(set) var report = ApplyReport()
 
-    init(_ family: IPFamily, _ ownership: Ownership, _ traffic: NetlinkTraffic) {
+    init(_ family: IPFamily, _ ownership: Ownership) {
         self.family = family
         self.ownership = ownership
-        self.traffic = traffic
     }
 
     /// `LOOPBACK_IFINDEX`: the loopback interface is the first one of every namespace.
@@ -24,19 +22,26 @@ struct AddressEdit {
 
     // MARK: - Ranges
 
-    mutating func add(_ ranges: [IPPrefix]) throws(DataplaneError) {
+    mutating func add(
+        _ ranges: [IPPrefix],
+        by socket: inout RoutingSocket
+    ) throws(DataplaneError) {
         var batch = NetlinkBatch(reserving: 64 * ranges.count)
         let flags = UInt16(NLM_F_CREATE | NLM_F_EXCL)
         for range in ranges { append(range, RTM_NEWROUTE, flags: flags, to: &batch) }
-        try send(&batch, "RTM_NEWROUTE", "local routes", allowing: [EEXIST]) {
+        try send(&batch, by: &socket, "RTM_NEWROUTE", "local routes", allowing: [EEXIST]) {
             "local route \(ranges[$0])"
         }
     }
 
-    mutating func remove(_ ranges: [IPPrefix]) throws(DataplaneError) {
+    mutating func remove(
+        _ ranges: [IPPrefix],
+        by socket: inout RoutingSocket
+    ) throws(DataplaneError) {
         var batch = NetlinkBatch(reserving: 64 * ranges.count)
         for range in ranges { append(range, RTM_DELROUTE, to: &batch) }
-        try send(&batch, "RTM_DELROUTE", "local routes", allowing: [ESRCH, ENOENT, ENODEV]) {
+        let gone: Set = [ESRCH, ENOENT, ENODEV]
+        try send(&batch, by: &socket, "RTM_DELROUTE", "local routes", allowing: gone) {
             "local route \(ranges[$0])"
         }
     }
@@ -61,10 +66,12 @@ struct AddressEdit {
 
     // MARK: - Addresses
 
-    mutating func add(_ addresses: [IPAddress]) throws(DataplaneError) {
+    mutating func add(
+        _ addresses: [IPAddress],
+        by socket: inout RoutingSocket
+    ) throws(DataplaneError) {
         let index: UInt32
         do throws(DataplaneError) {
-            var socket = try RoutingSocket(traffic)
             index = try socket.requireDummy(link).index
         } catch {
             if error.kind == .notPermitted { throw error }
@@ -77,13 +84,15 @@ struct AddressEdit {
         var batch = NetlinkBatch(reserving: 80 * addresses.count)
         for address in addresses { append(address, on: index, to: &batch) }
         let link = link
-        try send(&batch, "RTM_NEWADDR", "addresses on \(link)", allowing: [EEXIST]) {
+        try send(&batch, by: &socket, "RTM_NEWADDR", "addresses on \(link)", allowing: [EEXIST]) {
             "address \(addresses[$0]) on \(link)"
         }
     }
 
-    mutating func remove(_ addresses: [IPAddress]) throws(DataplaneError) {
-        var socket = try RoutingSocket(traffic)
+    mutating func remove(
+        _ addresses: [IPAddress],
+        by socket: inout RoutingSocket
+    ) throws(DataplaneError) {
         // Addresses go with their link.
         guard let found = try socket.link(link), found.kind == RoutingSocket.dummy else { return }
         let bound = addresses.map { RoutingSocket.BoundAddress($0, length: family.bitWidth) }
@@ -120,12 +129,12 @@ struct AddressEdit {
     /// Sends all messages; `allowed` are the errors that mean that nothing was left to do.
     private mutating func send(
         _ batch: inout NetlinkBatch,
+        by socket: inout RoutingSocket,
         _ operation: String,
         _ whole: String,
         allowing allowed: Set<Int32>,
         subject: (Int) -> String
     ) throws(DataplaneError) {
-        var socket = try RoutingSocket(traffic)
         let count = batch.count
         let refusals = try socket.transact(&batch).filter { !allowed.contains($0.errno) }
         let errors = refusals.map { refusal in

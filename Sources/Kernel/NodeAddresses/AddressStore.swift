@@ -13,6 +13,8 @@ package final class AddressStore {
     private let ownership: Ownership
     private let traffic: NetlinkTraffic
     private var openMonitor: AddressMonitor?
+    /// Kept from one use to the next: opening it costs more than a request.
+    private var socket: RoutingSocket?
 
     /// The link that `ownership` names serves both families.
     package init(
@@ -32,16 +34,31 @@ package final class AddressStore {
     ///
     /// - Throws: the kernel's refusal of a dump.
     package func observe() throws(DataplaneError) -> AddressBinding {
-        var socket = try RoutingSocket(traffic)
-        var binding = AddressBinding(
-            ranges: Set(try socket.localRanges(family, ownership.routeProtocol))
-        )
-        if let found = try socket.link(ownership.link), found.kind == RoutingSocket.dummy,
-            found.isUp
-        {
-            binding.addresses = try socket.singleAddresses(family, of: found)
+        try withSocket { (socket) throws(DataplaneError) in
+            var binding = AddressBinding(
+                ranges: Set(try socket.localRanges(family, ownership.routeProtocol))
+            )
+            if let found = try socket.link(ownership.link), found.kind == RoutingSocket.dummy,
+                found.isUp
+            {
+                binding.addresses = try socket.singleAddresses(family, of: found)
+            }
+            return binding
         }
-        return binding
+    }
+
+    /// Runs `body` with an open socket, which is opened again after an error.
+    private func withSocket<Result>(
+        _ body: (inout RoutingSocket) throws(DataplaneError) -> Result
+    ) throws(DataplaneError) -> Result {
+        var open: RoutingSocket
+        switch socket.take() {
+        case .some(let kept): open = kept
+        case .none: open = try RoutingSocket(traffic)
+        }
+        let result = try body(&open)
+        socket = consume open
+        return result
     }
 
     /// How often other programs changed our bindings since the first call. Sends the kernel nothing
@@ -58,12 +75,12 @@ package final class AddressStore {
     /// Runs an edit that makes `changes`, so that none of them counts as a foreign change.
     private func edit(
         _ changes: [AddressChange],
-        _ body: (inout AddressEdit) throws(DataplaneError) -> Void
+        _ body: (inout AddressEdit, inout RoutingSocket) throws(DataplaneError) -> Void
     ) throws(DataplaneError) -> ApplyReport {
-        var edit = AddressEdit(family, ownership, traffic)
+        var edit = AddressEdit(family, ownership)
         let hadLink = openMonitor?.hasLink ?? false
         try openMonitor?.expect(changes)
-        try body(&edit)
+        try withSocket { (socket) throws(DataplaneError) in try body(&edit, &socket) }
         let isWhole = edit.report.failures.isEmpty
         let makesLink = !hadLink && changes.contains { $0.added != nil }
         if makesLink || !isWhole { try openMonitor?.lookAgain(surprising: isWhole) }
@@ -80,9 +97,9 @@ package final class AddressStore {
         let ranges = changes.compactMap { if case .addRange(let range) = $0 { range } else { nil } }
         let addresses = changes.compactMap(\.added)
         return try edit(addresses.map { .add($0) } + ranges.map { .addRange($0) }) {
-            (edit) throws(DataplaneError) in
-            if !ranges.isEmpty { try edit.add(ranges) }
-            if !addresses.isEmpty { try edit.add(addresses) }
+            (edit, socket) throws(DataplaneError) in
+            if !ranges.isEmpty { try edit.add(ranges, by: &socket) }
+            if !addresses.isEmpty { try edit.add(addresses, by: &socket) }
         }
     }
 
@@ -93,16 +110,17 @@ package final class AddressStore {
             if case .removeRange(let range) = $0 { range } else { nil }
         }
         return try edit(addresses.map { .remove($0) } + ranges.map { .removeRange($0) }) {
-            (edit) throws(DataplaneError) in
-            if !addresses.isEmpty { try edit.remove(addresses) }
-            if !ranges.isEmpty { try edit.remove(ranges) }
+            (edit, socket) throws(DataplaneError) in
+            if !addresses.isEmpty { try edit.remove(addresses, by: &socket) }
+            if !ranges.isEmpty { try edit.remove(ranges, by: &socket) }
         }
     }
 
     /// Removes our link if it has no address of either family; false if it stays.
     @discardableResult
     package func removeLinkIfUnused() throws(DataplaneError) -> Bool {
-        var socket = try RoutingSocket(traffic)
-        return try socket.removeDummyIfUnused(ownership.link, evenIfDown: false)
+        try withSocket { (socket) throws(DataplaneError) in
+            try socket.removeDummyIfUnused(ownership.link, evenIfDown: false)
+        }
     }
 }

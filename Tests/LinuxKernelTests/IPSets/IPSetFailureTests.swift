@@ -36,7 +36,7 @@ struct IPSetFailureTests {
     func confusion() throws {
         try NetworkNamespace.enterNew()
         try Program.check(["ipset", "create", "TEST-A", "hash:ip"])
-        var connection = try IPSetConnection(.ipv4, NetlinkTraffic())
+        let connection = try IPSetConnection(.ipv4, NetlinkTraffic())
         // The second answer to a refused list is taken for that to the next request.
         do throws(IPSetFailure) {
             _ = try connection.session.header(of: "NONE")
@@ -94,12 +94,13 @@ struct IPSetTypeTests {
             LibraryTypes.change("hash:ip") { type in
                 if type.pointee.revision > 2 { LibraryTypes.forget(type) }
             }
-            let message = try #require(Self.refusal())
+            let store = Self.store
+            let message = try #require(Self.refusal(store))
             let words = "Kernel and libipset share revisions of hash:ip up to 2, while 4 is needed."
             #expect(message.hasPrefix(words + " (the kernel has revisions 0 to "))
-            // Other types are as before.
+            // Other types are as before, also for the same store.
             let ports = SetCatalogue(family: .ipv4).set(.port, count: 1)
-            #expect(try Self.store.make([.create(ports)]).failures.isEmpty)
+            #expect(try store.make([.create(ports)]).failures.isEmpty)
         }
     }
 
@@ -115,13 +116,15 @@ struct IPSetTypeTests {
             LibraryTypes.change("hash:ip,port") { type in
                 if type.pointee.revision > 5 { LibraryTypes.forget(type) }
             }
-            let observed = try Self.store.observe()
+            let store = Self.store
+            let observed = try store.observe()
             #expect(observed.count == 2)
+            #expect(try Set(store.entryCounts().keys) == Set(observed.keys))
             #expect(observed.values.allSatisfy { $0.hasUnexpectedProperty && $0.entries.isEmpty })
             let changes = IPSetChange.changes(from: observed, to: [wanted.name: wanted])
-            #expect(try Self.store.make(changes).failures.isEmpty)
-            #expect(try Self.store.remove(changes).failures.isEmpty)
-            #expect(try Self.store.observe() == [wanted.name: wanted])
+            #expect(try store.make(changes).failures.isEmpty)
+            #expect(try store.remove(changes).failures.isEmpty)
+            #expect(try store.observe() == [wanted.name: wanted])
         }
     }
 
@@ -144,7 +147,7 @@ struct IPSetTypeTests {
     private static var store: IPSetStore { IPSetStore(family: .ipv4, owns: SetCatalogue.owns) }
 
     /// The message of the error that ends the creation of a set of addresses; nil if there is none.
-    private static func refusal() -> String? {
+    private static func refusal(_ store: IPSetStore = store) -> String? {
         let set = SetCatalogue(family: .ipv4).set(.address, count: 1)
         let error = #expect(throws: DataplaneError.self) { try store.make([.create(set)]) }
         #expect(error?.kind == .unsupported)

@@ -91,7 +91,7 @@ struct IPSetStoreTests {
         let lines = wanted.values.flatMap(\.saveLines).map { $0 + "\n" }
         try Program.check(["ipset", "restore"], input: lines.joined())
         #expect(try fixture.store.observe() == wanted)
-        let counts = try IPSetStore.entryCounts(owns: SetCatalogue.owns)
+        let counts = try fixture.store.entryCounts()
         #expect(counts.values.allSatisfy { $0.entries == 300 })
     }
 
@@ -161,7 +161,7 @@ struct IPSetStoreTests {
         let fixture = try SetFixture(.ipv6)
         try fixture.ipset("create", "OTHER", "hash:ip")
         try fixture.apply(fixture.catalogue.all(count: 7))
-        let counts = try IPSetStore.entryCounts(owns: SetCatalogue.owns)
+        let counts = try fixture.store.entryCounts()
         #expect(counts.count == 8)
         for (name, count) in counts {
             let isPort = name.text.contains("PORT")
@@ -169,8 +169,27 @@ struct IPSetStoreTests {
             #expect(count == IPSetStore.Occupancy(entries: 7, capacity: capacity))
         }
         try fixture.ipset("add", "TEST-PORT", "9999")
-        let more = try IPSetStore.entryCounts(owns: SetCatalogue.owns)
+        let more = try fixture.store.entryCounts()
         #expect(more[IPSetName("TEST-PORT")]?.entries == 8)
+    }
+
+    @Test("Nothing is opened again from one use to the next")
+    func keptSockets() throws {
+        let fixture = try SetFixture(.ipv4)
+        let all = fixture.catalogue.all(count: 2)
+        try fixture.apply(all)
+        let sockets = try openNetlinkSockets()
+        #expect(sockets.count == 2)
+        _ = try fixture.store.entryCounts()
+        _ = try fixture.store.indexes()
+        try fixture.apply(all.filter { $0.value.kind == .port })
+        #expect(try openNetlinkSockets() == sockets)
+        // libipset's session ends with a refused list, and another takes its place.
+        let gone = IPSetChange.changes(from: all, to: fixture.catalogue.all(count: 3))
+        #expect(try fixture.store.make(gone).failures.count == 6)
+        _ = try fixture.store.observe()
+        let left = try openNetlinkSockets()
+        #expect(left.count == 2 && left.intersection(sockets).count == 1)
     }
 
     @Test("New sets have the oldest revision with all that is used, which older programs can list")
@@ -194,10 +213,65 @@ struct IPSetStoreTests {
         #expect(try fixture.apply(wanted).failures.isEmpty)
         let observed = try fixture.store.observe()
         #expect(observed == wanted)
+        let counts = try fixture.store.entryCounts()
+        #expect(Set(counts.keys) == Set(wanted.keys))
+        #expect(counts.values.allSatisfy { $0.entries == 2 })
         let indexes = try fixture.store.indexes()
         #expect(indexes[IPSetName("TEST-A")] == nil)
         try fixture.apply([:])
         #expect(try fixture.ipset("list", "-n") == hostile + "\n")
+    }
+}
+
+@Suite("Headers of sets as libipset prints them")
+struct IPSetHeaderTests {
+    private static func text(_ name: String, entries: Int = 3) -> String {
+        """
+        Name: \(name)
+        Type: hash:ip
+        Revision: 4
+        Header: family inet hashsize 64 maxelem 2048 skbinfo bucketsize 12 initval 0x1
+        Size in memory: 200
+        References: 1
+        Number of entries: \(entries)
+
+        """
+    }
+
+    @Test("All at once are as one by one")
+    func all() throws {
+        let text = Self.text("TEST-A") + "\n" + Self.text("other") + "\n" + Self.text("TEST-B")
+        let headers = try #require(IPSetHeader.all(in: text, owns: SetCatalogue.owns))
+        #expect(headers.map(\.name) == ["TEST-A", "TEST-B"])
+        for header in headers {
+            let single = try #require(IPSetHeader(Self.text(header.name)))
+            #expect(header.set(.ipv4) == single.set(.ipv4))
+            #expect(header.elements == 3 && header.capacity == 2048 && header.carriesMarks)
+        }
+        #expect(IPSetHeader.all(in: "", owns: { _ in true })?.isEmpty == true)
+    }
+
+    @Test(
+        "Text of another form is not taken for sets",
+        arguments: [
+            "a\n", "a\n\nName: TEST-A", "a\nName: TEST-A", "a\nType: hash:ip", "\n", "a\r\nb",
+        ]
+    )
+    func lineBreaks(_ name: String) {
+        let text = Self.text("TEST-B") + "\n" + Self.text(name)
+        #expect(IPSetHeader.all(in: text, owns: { _ in true }) == nil)
+    }
+
+    @Test("Less than all of a set is not taken for one")
+    func incomplete() {
+        let whole = Self.text("TEST-A")
+        let lines = whole.split(separator: "\n").map { $0 + "\n" }
+        for count in 1..<lines.count {
+            let text = lines.prefix(count).joined()
+            #expect(IPSetHeader.all(in: text, owns: { _ in true }) == nil)
+            #expect(IPSetHeader.all(in: text + "\n" + whole, owns: { _ in true }) == nil)
+        }
+        #expect(IPSetHeader.all(in: String(whole.dropLast()), owns: { _ in true }) == nil)
     }
 }
 

@@ -27,6 +27,16 @@ struct IPVSScaleUMLTests {
         }
     }
 
+    @Test("A change opens no socket")
+    func sockets() throws {
+        var node = try ScaleNode(services: 10)
+        let sockets = try openNetlinkSockets()
+        #expect(try node.messages { $0.setEndpoints([1, 2]) } == 1)
+        _ = try node.messages { $0.removeService() }
+        _ = try node.messages { $0.setEndpoints([1, 2, 3]) }
+        #expect(try openNetlinkSockets() == sockets)
+    }
+
     @Test("A Service that comes or goes costs the same among 100 Services and among 3000")
     func oneService() throws {
         var counts: [[Int]] = []

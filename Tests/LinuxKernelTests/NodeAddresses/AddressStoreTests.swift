@@ -74,6 +74,18 @@ struct AddressStoreTests {
         #expect(try !fixture.isLocal(inside))
     }
 
+    @Test("Nothing is opened again from one use to the next")
+    func keptSocket() throws {
+        let fixture = try AddressFixture(.ipv4)
+        let wanted = AddressBinding(ranges: [fixture.range(0x6_0000, 16)])
+        try fixture.apply(wanted)
+        let sockets = try openNetlinkSockets()
+        #expect(sockets.count == 1)
+        try fixture.apply(AddressBinding())
+        try fixture.apply(wanted)
+        #expect(try openNetlinkSockets() == sockets)
+    }
+
     @Test("Stale changes do no harm", arguments: IPFamily.allCases)
     func stale(_ family: IPFamily) throws {
         let fixture = try AddressFixture(family)
