@@ -281,7 +281,11 @@ extension IPVSStore {
             mark.possible += 1
             throw error
         }
-        let present = try currentCounts()
+        // Without changes of sets of its own the next look tells those of others, too.
+        let present =
+            changes.isEmpty
+            ? Counts(entries: expected.entries, virtualServers: try servers.virtualServerCount())
+            : try currentCounts()
         counts = present
         guard report.failures.isEmpty else { return report }
         for change in changes {

@@ -24,6 +24,8 @@ package final class VirtualServerStore {
     private let drainTimeout: Duration
     let traffic: NetlinkTraffic
     private var socket: IPVSSocket?
+    /// For the number of virtual servers; kept, as that is asked at each change.
+    private var infoSocket: XTablesSocket?
     /// Virtual servers that this store created, minus those that it deleted.
     private(set) var made = 0
     /// Virtual servers that this store created or saw with the signature, and did not see deleted since.
@@ -209,15 +211,22 @@ extension VirtualServerStore {
     package func virtualServerCount() throws(DataplaneError) -> Int? {
         guard family == .ipv4 else { return nil }
         var info = ip_vs_getinfo()
-        let socket = try XTablesSocket(family)
-        var failure = socket.get(infoOption, into: &info)
+        if infoSocket == nil { infoSocket = try XTablesSocket(family) }
+        var failure = ask(&info)
         if failure == ENOPROTOOPT {
             // The kernel loads IPVS for its netlink interface only.
             _ = try IPVSSocket()
-            failure = socket.get(infoOption, into: &info)
+            failure = ask(&info)
         }
         guard failure == 0 else { throw .system("IP_VS_SO_GET_INFO", "IPVS", failure) }
         return Int(info.num_services)
+    }
+
+    private func ask(_ info: inout ip_vs_getinfo) -> Int32 {
+        switch infoSocket {
+        case .some(let socket): socket.get(infoOption, into: &info)
+        case .none: EBADF
+        }
     }
 
     /// All virtual servers of this family outside the excluded ranges, foreign ones included.

@@ -32,6 +32,12 @@ struct NetlinkHandle: ~Copyable {
         _ = unsafe nl_socket_set_msg_buf_size(socket, Self.answerLimit)
         // Numbers are matched by the callers: one acknowledgement answers many messages.
         unsafe nl_socket_disable_seq_check(socket)
+        // The kernel has answered when a send returns, so that waiting first would be a system call more.
+        guard unsafe nl_socket_set_nonblocking(socket) == 0 else {
+            let number = errno
+            unsafe nl_socket_free(socket)
+            throw .system("fcntl", name, number)
+        }
         self.name = name
         unsafe self.socket = socket
     }
@@ -101,10 +107,15 @@ struct NetlinkHandle: ~Copyable {
     /// - Throws: the error of `recvmsg`; `ENOBUFS` if the kernel dropped messages because the socket's
     ///   buffer was full.
     func receive(isWaiting: Bool) throws(DataplaneError) -> [NetlinkMessage]? {
-        while isWaiting || hasArrived {
+        while true {
             var sender = sockaddr_nl()
             var start: UnsafeMutablePointer<UInt8>?
             let count = unsafe nl_recv(socket, &sender, &start, nil)
+            if count == -NLE_AGAIN {
+                guard isWaiting else { return nil }
+                try waitForArrival()
+                continue
+            }
             guard count > 0, let start = unsafe start else {
                 if count == -NLE_MSG_TRUNC {
                     throw .system("recv", name, EMSGSIZE, message: "an answer over 64 KiB")
@@ -117,15 +128,13 @@ struct NetlinkHandle: ~Copyable {
             ThreadProgress.step()
             return unsafe NetlinkMessage.all(start, Int(count))
         }
-        return nil
     }
 
-    /// A datagram or an error waits to be received.
-    private var hasArrived: Bool {
+    /// Until there is a datagram or an error to be received.
+    private func waitForArrival() throws(DataplaneError) {
         var poll = pollfd(fd: descriptor, events: Int16(POLLIN), revents: 0)
-        while true {
-            let count = unsafe Glibc.poll(&poll, 1, 0)
-            guard count < 0, errno == EINTR else { return count > 0 }
+        while unsafe Glibc.poll(&poll, 1, -1) < 0 {
+            guard errno == EINTR else { throw .system("poll", name, errno) }
         }
     }
 }
