@@ -1,4 +1,5 @@
 import Conversion
+import Foundation
 import ServiceModel
 import Testing
 
@@ -35,6 +36,34 @@ struct HostileInputTests {
             try Self.failure(nested(100_000))
                 == "33: blocks nest deeper than 32 levels"
         )
+    }
+
+    @Test("No word of an input can put control characters into a finding")
+    func words() throws {
+        let goldens = #filePath.split(separator: "/").dropLast().joined(separator: "/")
+        let folder = "/\(goldens)/Goldens"
+        let files = try FileManager.default.contentsOfDirectory(atPath: folder)
+        for (suffix, format) in [(".conf", ForeignFormat.keepalived), (".rules", .ipvsadm)] {
+            let files = files.filter { $0.hasSuffix(suffix) }
+            #expect(!files.isEmpty)
+            for file in files {
+                let text = try String(contentsOfFile: "\(folder)/\(file)", encoding: .utf8)
+                for place in text.indices where Self.beginsWord(place, text) {
+                    let hostile = text[..<place] + "\u{1}\u{1b}[2J" + text[place...]
+                    for finding in (try? format.convert(String(hostile)))?.findings ?? [] {
+                        let isClean = finding.description(in: file).unicodeScalars.allSatisfy {
+                            $0.properties.generalCategory != .control
+                        }
+                        #expect(isClean, "\(file): \(finding.reason.debugDescription)")
+                    }
+                }
+            }
+        }
+    }
+
+    private static func beginsWord(_ place: String.Index, _ text: String) -> Bool {
+        guard !text[place].isWhitespace else { return false }
+        return place == text.startIndex || text[text.index(before: place)].isWhitespace
     }
 
     @Test("A large range of addresses is refused and not written out")

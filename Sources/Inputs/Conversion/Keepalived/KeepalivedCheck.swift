@@ -33,7 +33,7 @@ struct KeepalivedCheck {
                 converted.leaveOut(
                     checker.line,
                     place.object,
-                    "\(checker.keyword): no equivalent; the endpoint is not probed in this way"
+                    "\(printable(checker.keyword)): no equivalent; the endpoint is not probed in this way"
                 )
                 continue
             }
