@@ -672,7 +672,7 @@ if isFuzzing {
             name: "fairlead-fuzz",
             dependencies: [
                 "Addressing", "AnnotatedYAML", "Conntrack", "Conversion", "DaemonConfiguration",
-                "DataplaneModel", "IPSets", "IPVS", "KubernetesAPI",
+                "DataplaneModel", "HTTPServing", "IPSets", "IPVS", "KubernetesAPI",
                 "KubernetesClient", "NFTables", "Netlink", "NodeAddresses", "PacketTracing",
                 "ServiceModel", "ServiceSources", "XTables",
             ],

@@ -92,9 +92,17 @@ def texts():
         yield "trace-addresses", text.encode()
 
 
+def requests():
+    yield b"GET /healthz HTTP/1.1\r\nHost: a\r\n\r\n"
+    yield b"HEAD /status/a%2fb?x=1&y HTTP/1.0\r\nAccept: application/json\r\n\r\n"
+    yield b"POST /confirm HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\n\r\nabcGET / HTTP/1.1\r\nHost: a\r\n\r\n"
+    yield b"POST /confirm HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\n\r\n"
+    yield b"GET / HTTP/1.1\r\nHost: a\r\nUpgrade: h2c\r\nConnection: Upgrade\r\n\r\n"
+
+
 def main():
     target = pathlib.Path(sys.argv[1])
-    seeds = list(api()) + list(texts())
+    seeds = list(api()) + list(texts()) + [("http", request) for request in requests()]
     seeds += kernel.seeds(goldens / "skeleton")
     for number, (name, content) in enumerate(seeds):
         directory = target / name

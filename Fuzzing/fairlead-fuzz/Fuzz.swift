@@ -48,7 +48,7 @@ struct FuzzTarget: Sendable {
     }
 
     static var all: [FuzzTarget] {
-        clusterTargets + textTargets + netlinkTargets + tableTargets
+        clusterTargets + textTargets + netlinkTargets + tableTargets + httpTargets
     }
 }
 

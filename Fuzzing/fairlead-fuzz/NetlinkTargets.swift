@@ -85,6 +85,7 @@ private func readTable(_ data: [UInt8]) {
     let monitor = NFTMonitor()
     for message in messages {
         monitor.count(message)
+        _ = NFTablesReading.chain(message.attributes, table: table)
         elements.read(message)
         counts.read(message)
         _ = NFTSetHeader(message, family, table: table)?.set
@@ -96,10 +97,15 @@ private func readTable(_ data: [UInt8]) {
 }
 
 private func readRoutes(_ data: [UInt8]) {
-    guard let datagram = Datagram(data),
-        let monitor = try? AddressMonitor(datagram.family, .fairlead, NetlinkTraffic())
-    else { return }
-    for message in datagram.messages { monitor.read(message) }
+    guard let datagram = Datagram(data) else { return }
+    let opened = try? AddressMonitor(datagram.family, .fairlead, NetlinkTraffic())
+    guard let monitor = opened else { preconditionFailure("no socket for notifications") }
+    for message in datagram.messages {
+        monitor.read(message)
+        // Of the link of this very message, so that its number is no obstacle.
+        let link = RoutingSocket.link(message.payload)
+        _ = RoutingSocket.address(message.payload, datagram.family, of: link)?.isAssigned
+    }
     _ = monitor.hasLink
 }
 

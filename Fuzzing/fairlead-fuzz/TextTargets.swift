@@ -16,7 +16,11 @@ let textTargets = [
     FuzzTarget(text: "kubeconfig", readKubeconfig),
     FuzzTarget(text: "exec-plugin") { text in
         for version in ExecPlugin.Version.allCases {
-            _ = try? ExecCredential(output: text, version: version)
+            do throws(ClientError) {
+                _ = try ExecCredential(output: text, version: version)
+            } catch {
+                requirePrintable("\(error)")
+            }
         }
     },
     FuzzTarget(text: "ipvsadm") { convert($0, .ipvsadm) },

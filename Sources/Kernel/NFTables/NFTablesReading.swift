@@ -74,17 +74,21 @@ struct NFTablesReading {
     private func chains() throws(DataplaneError) -> [NFTChainName: NFTChain] {
         var chains: [NFTChainName: NFTChain] = [:]
         for message in try connection.chains() {
-            let attributes = message.attributes
-            guard attributes.text(NFTA_CHAIN_TABLE) == table,
-                let name = attributes.text(NFTA_CHAIN_NAME)
-            else { continue }
-            // The chain of a rule that has one in braces belongs to that rule.
-            let flags = attributes.number(NFTA_CHAIN_FLAGS) ?? 0
-            if flags & NFT_CHAIN_BINDING.rawValue != 0 { continue }
-            let chain = NFTChainName(name)
-            chains[chain] = NFTChain(chain, hook: Self.hook(attributes), rules: [])
+            guard let chain = Self.chain(message.attributes, table: table) else { continue }
+            chains[chain.name] = chain
         }
         return chains
+    }
+
+    /// The chain of a message, without rules; nil if it is none of the table's.
+    static func chain(_ attributes: NetlinkBytes, table: String) -> NFTChain? {
+        guard attributes.text(NFTA_CHAIN_TABLE) == table,
+            let name = attributes.text(NFTA_CHAIN_NAME)
+        else { return nil }
+        // The chain of a rule that has one in braces belongs to that rule.
+        let flags = attributes.number(NFTA_CHAIN_FLAGS) ?? 0
+        if flags & NFT_CHAIN_BINDING.rawValue != 0 { return nil }
+        return NFTChain(NFTChainName(name), hook: hook(attributes), rules: [])
     }
 
     /// Nil if the chain has none. A hook that the model cannot express differs from any planned one.

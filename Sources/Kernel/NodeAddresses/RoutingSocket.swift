@@ -57,7 +57,11 @@ package struct RoutingSocket: ~Copyable {
             if error.errno == ENODEV { return nil }
             throw .system("RTM_GETLINK", "link \(name)", error.errno)
         }
-        guard let payload = answers.first?.payload else { return nil }
+        return answers.first.map { Self.link($0.payload) }
+    }
+
+    /// The link of an answer.
+    static func link(_ payload: NetlinkBytes) -> Link {
         let info = payload.dropFirst(16).attribute(IFLA_LINKINFO)
         return Link(
             index: payload.number(UInt32.self, at: 4),
@@ -79,18 +83,24 @@ package struct RoutingSocket: ~Copyable {
                 flags: UInt16(NLM_F_DUMP)
             )
         }
-        return messages.compactMap { message in
-            let payload = message.payload
-            guard payload.number(UInt8.self) == family.protocolFamily,
-                payload.number(UInt32.self, at: 4) == link.index
-            else { return nil }
-            let attributes = payload.dropFirst(8)
-            // Without a peer IPv4 has the address in the first, IPv6 in the second.
-            let own = attributes.attribute(IFA_LOCAL) ?? attributes.attribute(IFA_ADDRESS)
-            guard let own else { return nil }
-            let address = IPAddress(family: family, bits: own.network(own.count))
-            return BoundAddress(address, length: Int(payload.number(UInt8.self, at: 1)))
-        }
+        return messages.compactMap { Self.address($0.payload, family, of: link) }
+    }
+
+    /// The address of a message; nil if it is of another family or link.
+    static func address(
+        _ payload: NetlinkBytes,
+        _ family: IPFamily,
+        of link: Link
+    ) -> BoundAddress? {
+        guard payload.number(UInt8.self) == family.protocolFamily,
+            payload.number(UInt32.self, at: 4) == link.index
+        else { return nil }
+        let attributes = payload.dropFirst(8)
+        // Without a peer IPv4 has the address in the first, IPv6 in the second.
+        let own = attributes.attribute(IFA_LOCAL) ?? attributes.attribute(IFA_ADDRESS)
+        guard let own else { return nil }
+        let address = IPAddress(family: family, bits: own.network(own.count))
+        return BoundAddress(address, length: Int(payload.number(UInt8.self, at: 1)))
     }
 
     /// The addresses of a link that stand for themselves alone: /32 or /128.
