@@ -55,7 +55,7 @@ private func sendRequests(_ data: [UInt8]) {
         guard count > 0 else { break }
         if answer.count < 8 { answer += buffer[..<count] }
     }
-    precondition(answer.isEmpty || answer.starts(with: Array("HTTP/1.".utf8)), "no response")
+    precondition(answer.isEmpty || answer.starts(with: Array("HTTP/".utf8)), "no response")
 }
 
 private func connected() -> Int32 {
@@ -78,6 +78,8 @@ private final class Flag: @unchecked Sendable {
     private let semaphore = UnsafeMutablePointer<sem_t>.allocate(capacity: 1)
 
     init() { sem_init(semaphore, 0, 0) }
+
+    deinit { semaphore.deallocate() }
 
     func set() { sem_post(semaphore) }
 
