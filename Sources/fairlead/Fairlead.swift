@@ -2,6 +2,7 @@ import ArgumentParser
 import DaemonConfiguration
 import FoundationEssentials
 import Glibc
+import Running
 import SystemPackage
 import Telemetry
 
@@ -39,9 +40,11 @@ struct Fairlead: AsyncParsableCommand {
     /// on a task would deadlock.
     @MainActor
     static func main() async {
+        let signals = EarlySignals.hold()
         do {
             let arguments = KubeProxyFlag.rewriting(Array(CommandLine.arguments.dropFirst()))
             var command = try parseAsRoot(arguments)
+            if !(command is RunCommand) { signals.restore() }
             if var command = command as? any AsyncParsableCommand {
                 try await command.run()
             } else {

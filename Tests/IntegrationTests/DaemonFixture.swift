@@ -152,6 +152,26 @@ final class DaemonFixture {
         try start(after: seal, by: ["unshare", "--mount", "--propagation", "private"])
     }
 
+    /// With files mounted over others, for it alone.
+    func start(mounting files: [String: String]) throws {
+        let mounts = files.map { "mount --bind \($0.key) \($0.value) && " }
+        try start(
+            after: mounts.joined(),
+            by: ["unshare", "--mount", "--propagation", "private"]
+        )
+    }
+
+    /// With a hangup that was sent before the program, and is held back.
+    func startWithHangup(environment: [String]) throws {
+        let script = """
+            import os, signal, sys
+            signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGHUP])
+            os.kill(os.getpid(), signal.SIGHUP)
+            os.execvp(sys.argv[1], sys.argv[1:])
+            """
+        try start(after: "", by: ["env"] + environment + ["/usr/bin/python3", "-c", script])
+    }
+
     /// As the first process of a container; `daemon` is its parent. Returns its process number outside.
     func startAsFirstProcess() throws -> pid_t {
         try start(after: "", by: ["unshare", "--pid", "--fork", "--kill-child"])

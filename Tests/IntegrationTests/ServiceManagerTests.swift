@@ -49,6 +49,60 @@ extension KernelSuites {
             #expect(try fixture.daemon?.finish().status == 0)
         }
 
+        @Test("A daemon without descriptors left still shows that it is alive")
+        func noDescriptors() throws {
+            let fixture = try DaemonFixture(mode: "nftables", servers: false)
+            let manager = try NotifySocket(fixture.directory + "/notify")
+            try fixture.write(LifeScript.web(1))
+            try fixture.start(environment: manager.environment + ["WATCHDOG_USEC=600000"])
+            _ = try manager.next("STATUS=1 Services, last pass ")
+            let process = try #require(fixture.daemon?.pid)
+            try LabCommand.run(["prlimit", "--pid", "\(process)", "--nofile=3"])
+            // The first may have been sent before.
+            for _ in 1...5 { _ = try manager.next("WATCHDOG=1") }
+            #expect(try fixture.stop() == 0)
+        }
+
+        @Test("As the first process of a container it ends though it is asked to before it is up")
+        func earlyStop() throws {
+            let fixture = try DaemonFixture(mode: "nftables", servers: false)
+            let first = try fixture.startAsFirstProcess()
+            try fixture.wait(for: "program that takes the signal") {
+                Self.takes(SIGTERM, first)
+            }
+            kill(first, SIGTERM)
+            #expect(try fixture.daemon?.finish().status == 0)
+            #expect(fixture.log.contains("Stopping; the rules stay"))
+        }
+
+        @Test("A hangup that comes as soon as the program runs is taken up once the daemon is up")
+        func earlyHangup() throws {
+            let fixture = try DaemonFixture(mode: "nftables", servers: false)
+            let manager = try NotifySocket(fixture.directory + "/notify")
+            try fixture.write(LifeScript.web(1))
+            try fixture.start(environment: manager.environment)
+            try fixture.wait(for: "program that takes the signal") {
+                fixture.daemon.map { Self.takes(SIGHUP, $0.pid) } ?? false
+            }
+            fixture.daemon?.signal(SIGHUP)
+            _ = try manager.next("RELOADING=1")
+            _ = try manager.next("READY=1")
+            #expect(try fixture.stop() == 0)
+            // One that is there before the program begins is not lost either.
+            try fixture.startWithHangup(environment: manager.environment)
+            _ = try manager.next("RELOADING=1")
+            _ = try manager.next("READY=1")
+            #expect(try fixture.stop() == 0)
+        }
+
+        /// Whether a process has a handler for a signal.
+        private static func takes(_ signal: Int32, _ process: pid_t) -> Bool {
+            let status = try? String(contentsOfFile: "/proc/\(process)/status", encoding: .utf8)
+            let line = status?.split(separator: "\n").first { $0.hasPrefix("SigCgt:\t") }
+            let mask = line.flatMap { UInt64($0.dropFirst(8), radix: 16) } ?? 0
+            return mask & 1 << UInt64(signal - 1) != 0
+        }
+
         @Test("A refused reload ends, says so beside the last pass, and is reported once")
         func refusedReload() throws {
             let fixture = try DaemonFixture(

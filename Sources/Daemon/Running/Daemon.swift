@@ -36,11 +36,8 @@ package struct Daemon: Sendable {
         signal(SIGPIPE, SIG_IGN)
         FreedMemory.returnLargeBlocks()
         let mailbox = Mailbox()
-        // A hangup would end the daemon by default. A stop does so until the loop runs, but not for process
-        // 1 of a container, which the kernel spares signals without a handler.
-        let stops = [SIGTERM, SIGINT]
-        let isFirstProcess = getpid() == 1
-        let early = Signals([SIGHUP] + (isFirstProcess ? stops : []), into: mailbox)
+        // Other stops end the daemon by default until the loop runs.
+        let early = Signals(EarlySignals.numbers, into: mailbox)
         defer { early.cancel() }
         let loaded = try load()
         let settings = LogSettings(Self.logSettings(loaded.configuration.log, environment))
@@ -69,7 +66,8 @@ package struct Daemon: Sendable {
                 settings
             )
             try await view.listen()
-            let late = Signals(isFirstProcess ? [] : stops, into: mailbox)
+            let stops = [SIGTERM, SIGINT].filter { !EarlySignals.numbers.contains($0) }
+            let late = Signals(stops, into: mailbox)
             defer { late.cancel() }
             await serve(
                 loop,
