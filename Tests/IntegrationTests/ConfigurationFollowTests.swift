@@ -53,6 +53,40 @@ extension KernelSuites {
             try fixture.stop()
         }
 
+        @Test(
+            "A manifest and a configuration that are mounted by themselves are followed at their other paths"
+        )
+        func mounted() throws {
+            let fixture = try DaemonFixture(servers: false)
+            try fixture.write("services: []\n")
+            let manifest = fixture.directory + "/outside.yaml"
+            let configuration = fixture.directory + "/outside-fairlead.yaml"
+            func write(_ text: String, _ path: String) throws {
+                try text.write(toFile: path, atomically: false, encoding: .utf8)
+            }
+            let good = try String(contentsOfFile: fixture.configuration, encoding: .utf8)
+                .replacing("/services.d\n", with: "/services.d/services.yaml\n")
+            try write(good, configuration)
+            try write(LifeScript.web(1), manifest)
+            try fixture.start(mounting: [
+                manifest: fixture.directory + "/services.d/services.yaml",
+                configuration: fixture.configuration,
+            ])
+            func serves(_ pod: Int) throws -> Bool {
+                try fixture.rules(.ipv4).contains {
+                    $0.contains("\(LabAddresses.pod(pod, .ipv4)):8080")
+                }
+            }
+            try wait(fixture) { _ in try serves(1) }
+            for pod in [2, 3] {
+                try write(LifeScript.web(pod), manifest)
+                try wait(fixture) { _ in try serves(pod) }
+            }
+            try write(good + "masquerade: {all: true}\n", configuration)
+            try wait(fixture) { $0.log.contains("Configuration reloaded") }
+            try fixture.stop()
+        }
+
         /// In place, as some editors and most scripts do.
         private func write(_ text: String, _ fixture: DaemonFixture) throws {
             try text.write(toFile: fixture.configuration, atomically: false, encoding: .utf8)

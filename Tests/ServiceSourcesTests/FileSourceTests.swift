@@ -118,6 +118,31 @@ struct FileSourceTests {
         }
     }
 
+    @Test(
+        "A manifest that has another name, or is mounted, is followed when it is changed there",
+        .timeLimit(.minutes(10)),
+        arguments: [true, false]
+    )
+    func otherNames(_ isDirectory: Bool) async throws {
+        try await withDirectory { directory in
+            let file = directory + "/d/web.yaml"
+            try write("10.180.0.11", to: file)
+            try FileManager.default.createDirectory(
+                atPath: directory + "/elsewhere",
+                withIntermediateDirectories: true
+            )
+            // As with a mount, changes there have no event of this directory.
+            try #require(Glibc.link(file, directory + "/elsewhere/other") == 0)
+            let source = FileSource(path: isDirectory ? directory + "/d" : file)
+            var updates = source.updates().makeAsyncIterator()
+            #expect(endpoint(await updates.next()) == "10.180.0.11")
+            for address in ["10.180.0.12", "10.180.0.13"] {
+                try write(address, to: directory + "/elsewhere/other")
+                while let update = await updates.next(), endpoint(update) != address {}
+            }
+        }
+    }
+
     @Test("A linked directory that is turned to another one is followed", .timeLimit(.minutes(10)))
     func linkedDirectory() async throws {
         try await withDirectory { directory in

@@ -27,8 +27,8 @@ struct ManifestFiles {
     /// The files found by one scan.
     struct Listing {
         var entries: [String: Entry] = [:]
-        /// Files reached through symbolic links. Changes to their targets cause no event of the
-        /// directory.
+        /// Files that can be changed without an event of the directory: behind a symbolic link, mounted there, or
+        /// with another name elsewhere; and one that is configured by itself.
         var links: Set<String> = []
     }
 
@@ -38,7 +38,7 @@ struct ManifestFiles {
         guard let status = Self.status(path) else { throw ListingFailure(errno: .last) }
         guard status.isDirectory else {
             listing.entries[path] = .file(status.stamp)
-            if Self.isLink(path) { listing.links = [path] }
+            listing.links = [path]
             return listing
         }
         guard let directory = unsafe opendir(path) else { throw ListingFailure(errno: .last) }
@@ -50,18 +50,20 @@ struct ManifestFiles {
                 unsafe String(decoding: bytes.prefix { $0 != 0 }, as: UTF8.self)
             }
             guard Self.isManifest(name) else { continue }
-            look(at: path.hasSuffix("/") ? path + name : "\(path)/\(name)", &listing)
+            let number = UInt64(unsafe entry.pointee.d_ino)
+            look(at: path.hasSuffix("/") ? path + name : "\(path)/\(name)", number, &listing)
         }
         // With half a listing, the other half would look deleted.
         guard errno == 0 else { throw ListingFailure(errno: .last) }
         return listing
     }
 
-    private func look(at file: String, _ listing: inout Listing) {
+    /// `number` is the directory's own for the file; what is mounted over it has another.
+    private func look(at file: String, _ number: UInt64, _ listing: inout Listing) {
         if let status = Self.status(file) {
             guard !status.isDirectory else { return }
             listing.entries[file] = .file(status.stamp)
-            if Self.isLink(file) { listing.links.insert(file) }
+            if status.stamp.inode != number || status.names > 1 { listing.links.insert(file) }
             return
         }
         let reason = Self.errorText("cannot be examined")
@@ -123,6 +125,7 @@ struct ManifestFiles {
 
     private struct Status {
         var isDirectory: Bool
+        var names: UInt64
         var stamp: Stamp
     }
 
@@ -134,6 +137,7 @@ struct ManifestFiles {
         }
         return Status(
             isDirectory: status.st_mode & S_IFMT == S_IFDIR,
+            names: UInt64(status.st_nlink),
             stamp: Stamp(
                 device: UInt64(status.st_dev),
                 inode: UInt64(status.st_ino),
