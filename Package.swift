@@ -530,7 +530,7 @@ let package = Package(
             path: "Benchmarks/fairlead-soak",
             [
                 "Addressing", "ServiceModel", "PrintableText", "KubernetesTestServer",
-                "NamespaceLab", "TestSupport", argumentParser,
+                "NamespaceLab", "TestSupport", argumentParser, nioTLS,
             ]
         ),
 

@@ -66,7 +66,11 @@ struct SoakCommand: AsyncParsableCommand {
         }
         say(report.text)
         await node.end(keepingLog: log)
-        guard report.isClean else { throw ExitCode(1) }
+        let faults = report.faults
+        guard faults.isEmpty else {
+            say("\nnot as it has to be: " + faults.joined(separator: ", "))
+            throw ExitCode(1)
+        }
     }
 }
 

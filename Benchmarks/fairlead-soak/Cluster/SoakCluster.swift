@@ -17,15 +17,7 @@ struct SoakCluster {
     init(ballast count: Int) {
         truth = []
         ballast = (0..<count).map { [1 + $0 % 4] }
-        state.put(
-            .node(
-                ClusterNode(
-                    name: Self.nodeName,
-                    addresses: IPFamily.allCases.map { .known(LabAddresses.node($0)) },
-                    podCIDRs: LabAddresses.podRanges.compactMap { IPPrefix($0) }
-                )
-            )
-        )
+        placeNode(at: IPFamily.allCases.map { .known(LabAddresses.node($0)) })
         for number in 0..<SoakService.count {
             let service = SoakService(number: number)
             truth.append([(0, [1, 2])])
@@ -33,6 +25,19 @@ struct SoakCluster {
             put(service, pods: [1, 2])
         }
         for number in 0..<count { putBallast(number) }
+    }
+
+    /// The Node object has these addresses from now on.
+    func placeNode(at addresses: [IPAddress]) {
+        state.put(
+            .node(
+                ClusterNode(
+                    name: Self.nodeName,
+                    addresses: addresses,
+                    podCIDRs: LabAddresses.podRanges.compactMap { IPPrefix($0) }
+                )
+            )
+        )
     }
 
     /// The pods that a connection which began and was answered in these microseconds may have

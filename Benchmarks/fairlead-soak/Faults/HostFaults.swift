@@ -1,4 +1,3 @@
-import Addressing
 import Foundation
 import KubernetesTestServer
 import NamespaceLab
@@ -114,16 +113,6 @@ struct LinkDown: SoakFault {
 
     func end(_ node: SoakNode) throws {
         try node.run("ip", "link", "set", "eth0", "up")
-        // Until the neighbours are known again: to a pod itself, without any Service.
-        for family in IPFamily.allCases {
-            let pod = LabAddresses.pod(1, family)
-            let target = (family == .ipv6 ? "[\(pod)]" : pod) + ":8080/tcp"
-            let deadline = Deadline(in: .seconds(20))
-            while try !node.agent.connect(to: target, in: node.lab.client)[0].hasPrefix("pod1") {
-                guard !deadline.hasPassed else {
-                    throw SoakFailure("\(target): no way to it, though the link is up again")
-                }
-            }
-        }
+        try node.waitUntilPodsAreReached()
     }
 }

@@ -27,7 +27,10 @@ struct KillAtCall: SoakFault {
             "-e", "trace=\(calls)", "-e", "inject=\(calls):signal=SIGKILL:when=\(number)",
         ])
         let attached = Deadline(in: .seconds(10))
-        while !Self.isTraced(pid), !attached.hasPassed, node.daemon.isRunning { usleep(2000) }
+        while !Self.isTraced(pid), node.daemon.isRunning {
+            guard !attached.hasPassed else { throw SoakFailure("strace does not get hold of it") }
+            usleep(2000)
+        }
         let deadline = Deadline(in: .seconds(4))
         while node.daemon.isRunning, !deadline.hasPassed {
             node.cluster.change(&random)
@@ -37,7 +40,7 @@ struct KillAtCall: SoakFault {
         strace.signal(SIGTERM)
         node.daemon.signal(SIGKILL)
         _ = try strace.finish(Deadline(in: .seconds(20)))
-        try node.daemon.startAgain()
+        try node.daemon.startAgain(after: SIGKILL)
         node.note(kill: isHit ? lastCall(node) : "none")
     }
 

@@ -12,6 +12,29 @@ struct ServerGone: SoakFault {
     func end(_ node: SoakNode) async throws { try await node.server.start(port: node.port) }
 }
 
+/// The server comes back with a certificate that the daemon does not trust, until the file with the authorities has
+/// another one.
+struct CertificateChanged: SoakFault {
+    let name = "certificate changed"
+    let touches: Set<Touched> = [.server]
+    let lasts: ClosedRange<Double>? = 2...6
+
+    func begin(_ node: SoakNode, _: inout SplitMix64) async throws {
+        let tls = try node.certificates.server(1 - node.certificates.trusted)
+        await node.server.stop()
+        node.server.change { $0.tls = tls }
+        try await node.server.start(port: node.port)
+    }
+
+    func end(_ node: SoakNode) throws {
+        let complaints = ["certificate", "authorit"]
+        guard complaints.contains(where: { node.log.contains($0) }) else {
+            throw SoakFailure("the daemon does not mention the certificate")
+        }
+        try node.certificates.trust(1 - node.certificates.trusted)
+    }
+}
+
 /// The server knows no earlier changes, so that watches fail with 410 and lists have to be had anew.
 struct ServerForgets: SoakFault {
     let name = "status 410"

@@ -12,6 +12,8 @@ final class SoakDaemon {
 
     private let configuration: String
     private let log: String
+    /// The cgroup in which it is started; nil for that of this program.
+    var group: String?
     private var process: LabProcess
     /// The statuses with which it ended though nothing ended it.
     private(set) var unexpectedEnds: [String] = []
@@ -19,7 +21,7 @@ final class SoakDaemon {
     init(configuration: String, log: String) throws {
         self.configuration = configuration
         self.log = log
-        process = try Self.start(configuration, log)
+        process = try Self.start(configuration, log, nil)
     }
 
     var pid: Int32 { process.pid }
@@ -44,18 +46,17 @@ final class SoakDaemon {
     /// Ends it, waits for its end and starts it again a moment later.
     func restart(by signal: Int32) throws {
         process.signal(signal)
-        let status = try process.finish(Deadline(in: .seconds(60))).status
-        if signal == SIGTERM, status != 0 {
-            unexpectedEnds.append("status \(status) after SIGTERM")
-        }
-        try startAgain()
+        try startAgain(after: signal)
     }
 
-    /// After a fault has ended it.
-    func startAgain() throws {
-        _ = try process.finish(Deadline(in: .seconds(60)))
+    /// After a fault has ended it by that signal. Any other end is its own.
+    func startAgain(after signal: Int32) throws {
+        let status = try process.finish(Deadline(in: .seconds(60))).status
+        if status != (signal == SIGTERM ? 0 : 128 + signal) {
+            unexpectedEnds.append("status \(status) after signal \(signal)")
+        }
         usleep(100_000)
-        process = try Self.start(configuration, log)
+        process = try Self.start(configuration, log, group)
     }
 
     /// Starts it again if it has ended by itself, and notes that.
@@ -63,7 +64,7 @@ final class SoakDaemon {
         guard !process.isRunning else { return }
         let status = try process.finish(Deadline(in: .seconds(60))).status
         unexpectedEnds.append("status \(status)")
-        process = try Self.start(configuration, log)
+        process = try Self.start(configuration, log, nil)
     }
 
     /// Nil if it is not running.
@@ -84,10 +85,15 @@ final class SoakDaemon {
         _ = try? process.finish(Deadline(in: .seconds(30)))
     }
 
-    private static func start(_ configuration: String, _ log: String) throws -> LabProcess {
-        try LabProcess([
-            "sh", "-c", "exec \"$0\" run -c \"$1\" >>\"$2\" 2>&1", BuiltProgram.fairlead,
-            configuration, log,
+    private static func start(
+        _ configuration: String,
+        _ log: String,
+        _ group: String?
+    ) throws -> LabProcess {
+        let enter = group.map { "echo $$ >\($0)/cgroup.procs && " } ?? ""
+        return try LabProcess([
+            "sh", "-c", enter + "exec \"$0\" run -c \"$1\" >>\"$2\" 2>&1",
+            BuiltProgram.fairlead, configuration, log,
         ])
     }
 }

@@ -16,6 +16,7 @@ final class SoakNode {
     let port: Int
     let clients: [SoakClient]
     var cluster: SoakCluster
+    var certificates: SoakCertificates
     let daemon: SoakDaemon
     /// From its start until all was in force.
     let startMilliseconds: Int
@@ -55,9 +56,15 @@ final class SoakNode {
             return try agent.serve(endpoints, as: "pod\(number)", in: lab.pod(number))
         }
         cluster = SoakCluster(ballast: ballast)
-        server = KubernetesTestServer(cluster.state)
+        certificates = try SoakCertificates(in: directory)
+        var options = ServerOptions()
+        options.tls = try certificates.server(0)
+        server = KubernetesTestServer(cluster.state, options: options)
         port = try await server.start()
-        try Self.write(Self.kubeconfig(port), to: directory + "/kubeconfig")
+        try Self.write(
+            Self.kubeconfig(port, certificates.trustedFile),
+            to: directory + "/kubeconfig"
+        )
         try Self.write(
             Self.text(directory, lab.node, mode, masqueradesAll: false),
             to: directory + "/fairlead.yaml"
@@ -180,13 +187,13 @@ final class SoakNode {
         """
     }
 
-    private static func kubeconfig(_ port: Int) -> String {
+    private static func kubeconfig(_ port: Int, _ authority: String) -> String {
         """
         apiVersion: v1
         kind: Config
         current-context: soak
         contexts: [{name: soak, context: {cluster: soak, user: soak}}]
-        clusters: [{name: soak, cluster: {server: "http://127.0.0.1:\(port)"}}]
+        clusters: [{name: soak, cluster: {server: "https://127.0.0.1:\(port)", certificate-authority: \(authority)}}]
         users: [{name: soak, user: {}}]
 
         """

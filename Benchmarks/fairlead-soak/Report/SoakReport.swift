@@ -6,6 +6,8 @@ struct SoakReport {
     private static let warmUp = 4
     /// With fewer acts after that, what goes up and down says nothing of growth.
     private static let fewestActs = 8
+    /// A run of so many minutes has enough acts.
+    private static let minutesForGrowth = 8.0
     /// More than what a heap keeps at random.
     private static let allowedKibibytes = 4096
     /// Connections to the API server come and go; something that is never closed is soon more.
@@ -26,12 +28,24 @@ struct SoakReport {
     /// Nil after too few acts to tell.
     private var growth: (kibibytes: Int, descriptors: Int, acts: Int)?
     private var kills: [String: Int] = [:]
+    private var minutes = 0.0
 
-    var isClean: Bool {
-        failed.isEmpty && wrong.isEmpty && ends.isEmpty && unrepaired.isEmpty
-            && (growth.map {
-                $0.descriptors <= Self.allowedDescriptors && $0.kibibytes <= Self.allowedKibibytes
-            } ?? true)
+    /// What was not as it has to be; nothing if the run is clean.
+    var faults: [String] {
+        let lists = [
+            "failed": failed, "wrong endpoint": wrong, "ended by itself": ends,
+            "not put right": unrepaired,
+        ]
+        var faults = lists.filter { !$0.value.isEmpty }.keys.sorted()
+        if let growth {
+            if growth.descriptors > Self.allowedDescriptors { faults.append("descriptors grown") }
+            if growth.kibibytes > Self.allowedKibibytes { faults.append("memory grown") }
+        } else if minutes >= Self.minutesForGrowth {
+            faults.append("too few acts to tell whether it grows")
+        }
+        let hits = kills.filter { $0.key != "none" }.values.reduce(0, +)
+        if hits == 0, kills["none", default: 0] >= 3 { faults.append("no kill at a call was one") }
+        return faults
     }
 
     /// One act; times in microseconds.
@@ -50,6 +64,7 @@ struct SoakReport {
     ) {
         (failed, wrong, late) = (ledger.failed, ledger.wrong, ledger.late)
         kills = node.kills
+        self.minutes = minutes
         ends = node.daemon.unexpectedEnds
         grow(samples)
         let lines = node.log.count { $0 == "\n" }
