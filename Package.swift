@@ -238,7 +238,7 @@ let package = Package(
         // The models: values, no I/O.
         room(.model, "Addressing", [], unsafe),
         room(.model, "ServiceModel", ["Addressing", "PrintableText", treeCollections]),
-        room(.model, "DataplaneModel", ["Addressing"], small),
+        room(.model, "DataplaneModel", ["Addressing"]),
 
         // Pure: from what is wanted to rules, and from rules to what becomes of a packet.
         room(.planning, "Planning", ["Addressing", "ServiceModel", "DataplaneModel"]),
@@ -359,7 +359,7 @@ let package = Package(
         ),
         room(.model, "PrintableText", [], small),
         room(.inputs, "AnnotatedYAML", ["PrintableText", "CYAML"], unsafe + small),
-        room(.inputs, "KubernetesObjects", ["Addressing", "PrintableText", "ServiceModel"], small),
+        room(.inputs, "KubernetesObjects", ["Addressing", "PrintableText", "ServiceModel"]),
         room(
             .inputs,
             "ServiceSources",
