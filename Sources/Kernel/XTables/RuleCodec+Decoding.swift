@@ -11,22 +11,15 @@ extension RuleCodec {
     ///
     /// False if the entry's sizes are inconsistent.
     func normalize(_ entry: inout RuleEntry, label: String) -> Bool {
-        guard entry.count >= layout.size,
-            Int(entry.uint16(at: layout.nextOffset)) == entry.count
-        else { return false }
+        guard isConsistent(entry) else { return false }
         entry.zero(layout.cache..<(layout.cache + 4))
         entry.zero(layout.origin..<(layout.origin + 4))
         entry.zero(layout.counters..<(layout.counters + 16))
         let target = Int(entry.uint16(at: layout.targetOffset))
-        guard target >= layout.size, target + Int(xt_entry_match_size) <= entry.count else {
-            return false
-        }
         var place = layout.size
         while place < target {
-            let size = Int(entry.uint16(at: place))
-            guard size >= Int(xt_entry_match_size), place + size <= target else { return false }
             zeroBehindName(at: place, in: &entry)
-            place += size
+            place += Int(entry.uint16(at: place))
         }
         let name = target + Int(xt_entry_match_name)
         if entry.bytes[name] == 0 {
@@ -39,6 +32,24 @@ extension RuleCodec {
         return true
     }
 
+    /// Whether the matches and the target lie in the entry, one behind the other, as their sizes say.
+    private func isConsistent(_ entry: RuleEntry) -> Bool {
+        guard entry.count >= layout.size,
+            Int(entry.uint16(at: layout.nextOffset)) == entry.count
+        else { return false }
+        let target = Int(entry.uint16(at: layout.targetOffset))
+        guard target >= layout.size, target + Int(xt_entry_match_size) <= entry.count else {
+            return false
+        }
+        var place = layout.size
+        while place < target {
+            let size = Int(entry.uint16(at: place))
+            guard size >= Int(xt_entry_match_size), place + size <= target else { return false }
+            place += size
+        }
+        return true
+    }
+
     private func zeroBehindName(at header: Int, in entry: inout RuleEntry) {
         let name = header + Int(xt_entry_match_name)
         let end = header + Int(xt_entry_match_revision)
@@ -46,7 +57,9 @@ extension RuleCodec {
         entry.zero(zero..<end)
     }
 
+    /// Nil for what Fairlead does not write, and for an entry that is not consistent.
     func parse(_ entry: RuleEntry) -> Rule? {
+        guard isConsistent(entry) else { return nil }
         let target = Int(entry.uint16(at: layout.targetOffset))
         let number = UInt8(exactly: entry.uint16(at: layout.transport))
         var matches: [Match] = []

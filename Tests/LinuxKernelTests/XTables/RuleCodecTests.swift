@@ -1,7 +1,8 @@
 import Addressing
 import DataplaneModel
 import Testing
-import XTables
+
+@testable import XTables
 
 @Suite("RuleCodec")
 struct RuleCodecTests {
@@ -28,6 +29,28 @@ struct RuleCodecTests {
                 try codec.encode(rule, into: &entry)
                 #expect(codec.decode(entry) == rule)
             }
+        }
+    }
+
+    @Test(
+        "A match that claims more bytes than there are is not read, and its rule is opaque",
+        arguments: IPFamily.allCases
+    )
+    func shortMatch(_ family: IPFamily) throws {
+        let codec = RuleCodec(family: family, sets: RuleCatalogue.indexes)
+        let rule = Rule(
+            transport: .tcp,
+            matches: [.destinationPort(.tcp, 80...80)],
+            target: .accept
+        )
+        for name: StaticString in ["bpf", "recent", "comment", "conntrack", "set", "tcp"] {
+            var entry = RuleEntry()
+            try codec.encode(rule, into: &entry)
+            let match = codec.layout.size
+            entry.zero((match + 2)..<(match + 32))
+            entry.store(name, at: match + 2)
+            entry.store(UInt16(600), at: match)
+            #expect(codec.decode(entry) == Rule(target: .opaque(entry.bytes)))
         }
     }
 
