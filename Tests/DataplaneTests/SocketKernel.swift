@@ -215,7 +215,7 @@ final class SocketHost: DataplaneHost {
 final class SocketFlows: FlowTable, Sendable {
     static let frontend: SocketAddress = {
         guard let address = SocketAddress(parsing: "10.96.0.1:53") else {
-            fatalError("53 is a port")
+            preconditionFailure("53 is a port")
         }
         return address
     }()
