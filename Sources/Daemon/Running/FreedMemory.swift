@@ -14,8 +14,8 @@ enum FreedMemory {
         mallopt(M_TRIM_THRESHOLD, kept)
     }
 
-    /// When a start is over, or waits for something.
-    static let startTime = Duration.seconds(10)
+    /// When most starts are over, with the cluster's state saved: `ClusterMemory` waits 3 s for that.
+    static let startTime = Duration.seconds(4)
 
     /// Gives back the pages of the program's code, of which a start uses three times as much as what follows. They come
     /// back as they are used.
