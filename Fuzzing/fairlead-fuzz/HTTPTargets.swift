@@ -29,7 +29,7 @@ private let isListening: Bool = {
     guard let descriptor = try? ListeningSocket.open(.unix(path)) else { return false }
     let done = Flag()
     Task {
-        _ = try await server.serve(descriptor, routes.answer)
+        _ = try await server.serve(descriptor, kind: "fuzz", routes.answer)
         done.set()
     }
     done.wait()
