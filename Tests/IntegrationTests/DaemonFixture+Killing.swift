@@ -7,14 +7,7 @@ extension DaemonFixture {
     /// `number`th time since then; the call itself is not carried out. True if that happened, false if the daemon
     /// brought the kernel up to date first.
     func killed(at call: String, number: Int, after change: () throws -> Void) throws -> Bool {
-        guard let daemon else { return false }
-        let strace = try LabProcess([
-            "strace", "-f", "-qq", "-p", "\(daemon.pid)", "-o", "\(directory)/calls",
-            "-e", "trace=\(call)", "-e", "inject=\(call):signal=SIGKILL:when=\(number)",
-        ])
-        guard try eventually(within: .seconds(30), { isTraced }) else {
-            throw LabError("strace does not trace the daemon")
-        }
+        let strace = try tracing(call, number)
         try change()
         var isApplied = false
         let isOver = try eventually(within: .seconds(60)) {
@@ -31,6 +24,23 @@ extension DaemonFixture {
         let status = try stop(SIGKILL)
         guard status == 128 + SIGKILL else { throw LabError("ended with \(status)\n\(log)") }
         return true
+    }
+
+    /// strace, which follows every thread of the daemon, or has killed it already: it has calls of its own.
+    private func tracing(_ call: String, _ number: Int) throws -> LabProcess {
+        guard let daemon else { throw LabError("no daemon to trace") }
+        var said = ""
+        for _ in 0..<5 {
+            let strace = try LabProcess([
+                "strace", "-f", "-qq", "-p", "\(daemon.pid)", "-o", "\(directory)/calls",
+                "-e", "trace=\(call)", "-e", "inject=\(call):signal=SIGKILL:when=\(number)",
+            ])
+            if try eventually(within: .seconds(6), { isTraced || !isRunning }) { return strace }
+            // It has read the list of threads once: it never follows one that another has started meanwhile.
+            strace.signal(SIGKILL)
+            said = try strace.finish(Deadline(in: .seconds(20))).output
+        }
+        throw LabError("strace does not trace the daemon: \(said)\n\(statuses.joined(separator: "\n"))")
     }
 
     /// Of each thread of the daemon: what /proc says.
