@@ -33,6 +33,9 @@ struct DataplaneTests {
             /// Passes, and updates that were taken in without one.
             var passes = 0
             var taken = 0
+            /// Of the host, and how often it was looked at.
+            var isLockHeld = false
+            var lockLooks = 0
         }
 
         let family: IPFamily
@@ -127,6 +130,14 @@ struct DataplaneTests {
             return node.withLock { $0 }
         }
         var announcements: [Int32]? { [] }
+
+        func isLockFree() -> Bool {
+            kernels[0].with {
+                $0.lockLooks += 1
+                return !$0.isLockHeld
+            }
+        }
+
         func shortcomings(_ families: [IPFamily]) -> [String] { ["no module"] }
         func prepare(_ configuration: DaemonConfiguration) -> [String] { ["sysctl: read-only"] }
 
@@ -385,17 +396,19 @@ struct DataplaneTests {
             #expect(report.errors.map(\.error.kind) == kinds.compactMap(\.self))
             return report.outcome
         }
-        #expect(await outcome(.busy, .busy) == .failed(.soon))
-        #expect(await outcome(.busy, nil) == .failed(.soon, partly: true))
-        #expect(await outcome(.busy, .other) == .failed(.backingOff))
+        #expect(await outcome(.locked, .busy) == .failed(.soon))
+        #expect(await outcome(.locked, nil) == .failed(.soon, partly: true))
+        #expect(await outcome(.locked, .other) == .failed(.backingOff))
         #expect(await outcome(.notPermitted, .unsupported) == .failed(.slowly))
         #expect(await outcome(.conflict, nil) == .failed(.backingOff, partly: true))
         #expect(await outcome(nil, nil) == .succeeded)
         var refused = error("nat")
         refused.kind = .notPermitted
         #expect(refused.cure?.contains("CAP_NET_ADMIN") == true)
-        refused.kind = .busy
+        refused.kind = .locked
         #expect(refused.cure?.contains("lock") == true)
+        refused.kind = .busy
+        #expect(refused.cure == nil)
     }
 
     @Test("The start uses the host's mode and families and reports its problems")

@@ -1,5 +1,6 @@
 import Dataplane
 import DataplaneModel
+import ServiceModel
 import Synchronization
 import SystemCalls
 import Testing
@@ -118,5 +119,45 @@ extension DataplaneTests {
         // Every other look is one of the interval; each is work for the family and for its leftovers.
         let passed = Int((ContinuousClock.now - began) / .milliseconds(50))
         #expect(ipv4.with { $0.dueWork } <= 4 * (passed + 1))
+    }
+
+    @Test(
+        "While work waits for the lock of legacy tables it is looked at, and only then",
+        .timeLimit(.minutes(2)),
+        arguments: [false, true]
+    )
+    func lockedOut(_ isOfLeftovers: Bool) async throws {
+        let dataplane = try await dataplane()
+        let alarm = try Alarm()
+        for kernel in [ipv4, ipv6] {
+            kernel.with { ($0.announcesAll, $0.announcements) = (true, [alarm.descriptor]) }
+        }
+        let nothing = SnapshotUpdate(snapshot: ServiceSnapshot(), changed: .some([]))
+        let reports = Reports(dataplane, every: .seconds(3600))
+        var next = reports.stream.makeAsyncIterator()
+        await dataplane.answer()
+        let error = DataplaneError(kind: .locked, operation: "flock", subject: "", errno: 11)
+        ipv4.with {
+            $0.isLockHeld = true
+            if isOfLeftovers { ($0.leftovers, $0.retireFailure) = (1, error) }
+        }
+        ipv6.with { if !isOfLeftovers { $0.error = error } }
+        #expect(await !dataplane.look().isUnlocked)
+        #expect(ipv4.with { $0.lockLooks } == 0)
+        _ = await dataplane.pass(nothing, .full)
+        // The watch itself waits for an hour.
+        while ipv4.with({ $0.lockLooks }) < 3 { await Task.yield() }
+        #expect(await !dataplane.look().isUnlocked)
+        ipv4.with { $0.isLockHeld = false }
+        #expect(await next.next() != nil)
+        #expect(await dataplane.look().isUnlocked)
+        // What waited goes on now.
+        let looks = ipv4.with { $0.lockLooks }
+        #expect(await !dataplane.look().isUnlocked)
+        for kernel in [ipv4, ipv6] { kernel.with { ($0.error, $0.retireFailure) = (nil, nil) } }
+        _ = await dataplane.pass(nothing, .full)
+        #expect(await !dataplane.look().isUnlocked)
+        #expect(ipv4.with { $0.lockLooks } == looks)
+        reports.task.cancel()
     }
 }

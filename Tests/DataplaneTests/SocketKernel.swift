@@ -123,6 +123,7 @@ final class SocketHost: DataplaneHost {
     func families() throws(DataplaneError) -> [IPFamily] { [.ipv4] }
     func facts() -> NodeFacts { kernel.with { $0.facts } }
     var announcements: [Int32]? { [] }
+    func isLockFree() -> Bool { true }
     func shortcomings(_ families: [IPFamily]) -> [String] { [] }
     func prepare(_ configuration: DaemonConfiguration) -> [String] { [] }
 

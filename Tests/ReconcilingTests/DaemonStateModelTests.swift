@@ -87,11 +87,12 @@ struct DaemonStateModelTests {
             if case .look = effect {
                 harness.look.hasDrifted = Int.random(in: 0..<4, using: &random) == 0
                 harness.look.addressesChanged = Int.random(in: 0..<9, using: &random) == 0
+                harness.look.isUnlocked = Int.random(in: 0..<9, using: &random) == 0
                 looks += 1
             }
             if case .pass = effect, Int.random(in: 0..<4, using: &random) == 0 {
                 harness.passError = DataplaneError(
-                    kind: .busy,
+                    kind: .locked,
                     operation: "commit",
                     subject: "nat",
                     errno: 16

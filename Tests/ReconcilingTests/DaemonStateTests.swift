@@ -239,7 +239,7 @@ struct DaemonStateTests {
         var harness = Self.started()
         harness.advance(1)
         harness.passError = DataplaneError(
-            kind: .busy,
+            kind: .locked,
             operation: "flock",
             subject: "/run/xtables.lock",
             errno: 11
@@ -253,6 +253,30 @@ struct DaemonStateTests {
         #expect(harness.send(.wake).passes.map(\.kind) == [.full])
         let more = harness.send(.arrived(.files(Harness.update(0..<21, revision: 9))))
         #expect(try #require(more.wakes.last) - harness.now <= .seconds(1))
+    }
+
+    @Test(
+        "A pass that a lock kept back is repeated as soon as the lock is free, however long the pause"
+    )
+    func lockFree() throws {
+        var configuration = Harness.files()
+        configuration.reconcile.retryInterval = .seconds(3600)
+        configuration.reconcile.maxRetryInterval = .seconds(3600)
+        var harness = Self.started(configuration)
+        harness.advance(1)
+        harness.passError = DataplaneError(
+            kind: .locked,
+            operation: "flock",
+            subject: "/run/xtables.lock",
+            errno: 11
+        )
+        harness.look.hasDrifted = true
+        #expect(harness.send(.tick).passes.count == 1)
+        harness.advance(1)
+        #expect(harness.send(.noticed).passes.isEmpty)
+        harness.advance(0.2)
+        harness.look.isUnlocked = true
+        #expect(harness.send(.noticed).passes.map(\.kind) == [.full])
     }
 
     @Test("Drift, errors of a look and other addresses each bring a full pass")

@@ -339,6 +339,25 @@ import Testing
         }
     }
 
+    @Test("What a retry waited for is over: it runs at once")
+    func retryNow() {
+        for outcome in [
+            PassOutcome.failed(.soon), .failed(.backingOff), .failed(.slowly, partly: true),
+            .incomplete,
+        ] {
+            var scheduler = settled()
+            scheduler.completed(.full, at: at(.seconds(10)), work: .zero, outcome: outcome)
+            let now = at(.milliseconds(10_500))
+            #expect(scheduler.due(at: now) == nil)
+            scheduler.retryNow(at: now)
+            #expect(scheduler.due(at: now) == .full)
+            scheduler.completed(.full, at: now, work: .zero, outcome: .succeeded)
+            // Nothing waits any more.
+            scheduler.retryNow(at: at(.seconds(11)))
+            #expect(scheduler.due(at: at(.seconds(11))) == nil)
+        }
+    }
+
     @Test("Full passes that may read nothing do not put off the next resync")
     func fullPassesAndResync() {
         var scheduler = settled()

@@ -60,6 +60,7 @@ final class HeldHost: DataplaneHost {
     func families() throws(DataplaneError) -> [IPFamily] { [.ipv4] }
     func facts() -> NodeFacts { NodeFacts(hostName: "node-a") }
     var announcements: [Int32]? { nil }
+    func isLockFree() -> Bool { true }
     func shortcomings(_ families: [IPFamily]) -> [String] { [] }
 
     func prepare(_ configuration: DaemonConfiguration) -> [String] {

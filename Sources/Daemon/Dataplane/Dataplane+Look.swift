@@ -11,6 +11,8 @@ package struct DataplaneLook: Sendable {
     package var addressesChanged = false
     /// Why they could not be read.
     package var addressesError: DataplaneError?
+    /// The lock of legacy tables, for which something was left undone, is free.
+    package var isUnlocked = false
 }
 
 extension Dataplane {
@@ -18,6 +20,9 @@ extension Dataplane {
     private static let deafness = Duration.seconds(1)
     /// Between looks at least, where everything is announced.
     private static let rest = Duration.seconds(10)
+    /// Between looks at the lock of legacy tables while work waits for it: nothing announces its release where the
+    /// program that held it goes on.
+    private static let lockInterval = Duration.milliseconds(200)
 
     /// When the next look of a watch is due.
     struct WatchRhythm {
@@ -61,6 +66,8 @@ extension Dataplane {
         if wasAnnounced || rhythm.due <= .now {
             rhythm.last = .now
             if mayHaveNews() { report() }
+        } else if isUnlocked {
+            report()
         }
         let next = nextWait(&rhythm)
         watchRhythm = rhythm
@@ -76,11 +83,16 @@ extension Dataplane {
         // Also while nothing is listened to yet.
         if rhythm.wasAnnounced { announcements = [] }
         if announcements.isEmpty { limit = min(limit, Self.deafness) }
+        if isLockedOut { limit = min(limit, Self.lockInterval) }
         return DataplaneThread.Wait(descriptors: announcements, limit: limit)
     }
 
+    /// Whether what waits for the lock of legacy tables can go on. The lock is looked at only then.
+    private var isUnlocked: Bool { isLockedOut && host.isLockFree() }
+
     /// Whether `look` would find something, or fail. Leaves it to be found.
     private func mayHaveNews() -> Bool {
+        if isUnlocked { return true }
         do throws(DataplaneError) {
             try attend()
             if try hasDrifted() { return true }
@@ -109,6 +121,8 @@ extension Dataplane {
         } catch {
             look.addressesError = error
         }
+        look.isUnlocked = isUnlocked
+        if look.isUnlocked { isLockedOut = false }
         return look
     }
 }

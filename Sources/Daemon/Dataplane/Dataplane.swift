@@ -33,6 +33,9 @@ package actor Dataplane {
     private var sockets = SocketLevels()
     /// Why they failed in the last pass that tried: those that did wait for the retry, a full pass.
     private var errors: [DataplaneError?] = []
+    /// The last pass left something undone because another program held the lock of legacy tables, and the lock has
+    /// not been seen free since.
+    var isLockedOut = false
     /// Which family, of rules or of the socket level, the next resync observes.
     private var resyncTurn = 0
 
@@ -245,10 +248,18 @@ package actor Dataplane {
         } catch {
             report.socketRemovalError = error
         }
+        noteLock()
         report.settings = settings
         report.duration = clock.now - report.began
         report.work = ThreadTime.now - earlier
         return report
+    }
+
+    private func noteLock() {
+        isLockedOut =
+            errors.contains { $0?.kind == .locked } || retirements.contains(where: \.isLockedOut)
+        // From now on the watch looks at the lock.
+        if isLockedOut { thread.renewWait() }
     }
 
     /// To be called after the socket level's pass: before it, a socket may still get an endpoint that is gone.

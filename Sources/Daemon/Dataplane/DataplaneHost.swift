@@ -29,6 +29,9 @@ package protocol DataplaneHost {
     /// nil while changes are not announced.
     var announcements: [Int32]? { get }
 
+    /// Whether no other program holds the lock of legacy tables now. Asked only after something failed for it.
+    func isLockFree() -> Bool
+
     /// What the kernel lacks for the mode, or holds that gets in its way.
     func shortcomings(_ families: [IPFamily]) -> [String]
 

@@ -60,6 +60,11 @@ package final class DataplaneThread: SerialExecutor {
             }
         }
 
+        /// The watch has waited long enough. For the thread alone.
+        func renewWait() {
+            locked { watch?.wait(for: Wait(descriptors: [], limit: .zero)) }
+        }
+
         /// Wakes the thread if it is asleep and `change` gives it something to do.
         private func wake(_ change: () -> Bool) {
             let wakes = locked {
@@ -191,6 +196,9 @@ package final class DataplaneThread: SerialExecutor {
 
     /// Ends the present watch, or the next one at once.
     func endWatch() { queue.endWatch() }
+
+    /// Has the watch say anew what it waits for, after the present job. For a job on this thread.
+    func renewWait() { queue.renewWait() }
 
     private let queue = Queue()
     private let name: String

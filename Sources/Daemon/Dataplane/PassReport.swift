@@ -170,7 +170,7 @@ extension PassReport {
             return isWhole ? .succeeded : .incomplete
         }
         let partly = families.contains { $0.error == nil }
-        if kinds == [.busy] { return .failed(.soon, partly: partly) }
+        if kinds.isSubset(of: [.busy, .locked]) { return .failed(.soon, partly: partly) }
         let needsHelp = kinds.isSubset(of: [.notPermitted, .unsupported])
         return .failed(needsHelp ? .slowly : .backingOff, partly: partly)
     }
@@ -190,8 +190,8 @@ extension DataplaneError {
     package var cure: String? {
         switch kind {
         case .notPermitted: "This needs root, or the capability CAP_NET_ADMIN"
-        case .busy: "Another program holds the lock: look for a stuck iptables"
-        case .conflict, .notFound, .alreadyExists, .unsupported, .invalid, .other: nil
+        case .locked: "Another program holds the lock: look for a stuck iptables"
+        case .conflict, .notFound, .alreadyExists, .unsupported, .invalid, .busy, .other: nil
         }
     }
 

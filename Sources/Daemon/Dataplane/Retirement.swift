@@ -66,6 +66,12 @@ package struct Retirement {
     /// What is still there; nil without leftovers.
     package private(set) var leftovers: Leftovers?
 
+    /// Another program held the lock that the removal needs.
+    var isLockedOut: Bool {
+        guard case .failed(let error) = leftovers?.reason else { return false }
+        return error.kind == .locked
+    }
+
     package init(_ objects: any ModeLeftovers) {
         self.objects = objects
     }

@@ -27,14 +27,18 @@ package struct Kernel {
         watchesLock: Bool = false
     ) throws(DataplaneError) {
         self.configuration = configuration
-        lock = XTablesLock.Configuration(
-            path: configuration.iptables.lockFile,
-            timeout: configuration.iptables.lockTimeout
-        )
+        lock = Self.lock(configuration)
         lockWatch = watchesLock ? XTablesLockWatch(lock) : nil
         if let namespace = configuration.networkNamespace {
             try NetworkNamespace.enter(namespace)
         }
+    }
+
+    static func lock(_ configuration: DaemonConfiguration) -> XTablesLock.Configuration {
+        XTablesLock.Configuration(
+            path: configuration.iptables.lockFile,
+            timeout: configuration.iptables.lockTimeout
+        )
     }
 
     /// The configured families, or else those that the kernel has what the mode needs for; none is

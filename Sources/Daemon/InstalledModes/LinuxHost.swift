@@ -8,6 +8,7 @@ import HostFacts
 import NodeAddresses
 import Planning
 import SocketLB
+import XTables
 
 extension Dataplane {
     /// On this host. Touches nothing before `start`.
@@ -27,9 +28,12 @@ private final class LinuxHost: DataplaneHost {
     private let addresses = LocalAddressWatch()
     private let primary = PrimaryAddressWatch()
     private let tcpLiberality = KeptSysctl(NodeFacts.tcpLiberality)
+    /// Opened at the first look at it, and kept open: closing it would look like a change by another program.
+    private var lock: XTablesLock
 
     init(_ configuration: DaemonConfiguration) {
         self.configuration = configuration
+        lock = XTablesLock(Kernel.lock(configuration))
     }
 
     func start(
@@ -65,6 +69,8 @@ private final class LinuxHost: DataplaneHost {
         }
         return [addresses, primary]
     }
+
+    func isLockFree() -> Bool { lock.isFree() }
 
     func shortcomings(_ families: [IPFamily]) -> [String] {
         let findings =

@@ -107,6 +107,7 @@ struct DaemonLoop {
             look.hasDrifted = found.hasDrifted
             look.addressesChanged = found.addressesChanged
             look.addressesError = found.addressesError
+            look.isUnlocked = found.isUnlocked
             look.flowProblems = dataplane.flowCleaner.takeProblems()
         } else {
             await dataplane.answer()

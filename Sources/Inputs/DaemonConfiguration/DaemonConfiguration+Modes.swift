@@ -28,8 +28,8 @@ extension DaemonConfiguration {
                 ).about(
                     """
                     First wait after a failure, also of a single object; doubled each time up to the maximum.
-                    Not doubled while another program holds a lock; the maximum at once if a permission or
-                    kernel feature is missing.
+                    Not doubled while another program holds the lock of iptables, and over as soon as that is
+                    free; the maximum at once if a permission or kernel feature is missing.
                     """
                 ),
                 .live(

@@ -138,7 +138,7 @@ package final class IPTablesStore: KernelStore {
     /// Rules that stay keep their counters, foreign rules always. A chain to delete to which a foreign
     /// rule jumps is emptied and left, and reported in `failures`.
     ///
-    /// - Throws: `.busy` if waiting for the lock took longer than its timeout, in all; `.conflict` if programs that ignore it kept
+    /// - Throws: `.locked` if waiting for the lock took longer than its timeout, in all; `.conflict` if programs that ignore it kept
     ///   changing the table; `.invalid` or `.unsupported` for a rule that the kernel refuses.
     package func apply(_ diff: IPTablesDiff) throws(DataplaneError) -> ApplyReport {
         var report = ApplyReport()

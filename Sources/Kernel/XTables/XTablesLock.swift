@@ -33,7 +33,7 @@ package struct XTablesLock: ~Copyable {
 
     /// Runs `body` under the lock.
     ///
-    /// - Throws: `.busy` if other programs hold the lock until the deadline; the error of `open`; and
+    /// - Throws: `.locked` if other programs hold the lock until the deadline; the error of `open`; and
     ///   what `body` throws.
     package mutating func withLock<Result>(
         until deadline: ContinuousClock.Instant? = nil,
@@ -45,6 +45,15 @@ package struct XTablesLock: ~Copyable {
             _ = flock(number, LOCK_UN)
         }
         return try body()
+    }
+
+    /// Whether no other program holds the lock now, by taking it and giving it back at once. True, too, if that
+    /// cannot be found out: who waits for the lock goes on, and says why it fails.
+    package mutating func isFree() -> Bool {
+        guard let number = try? openedNumber() else { return true }
+        guard flock(number, LOCK_EX | LOCK_NB) == 0 else { return errno != EWOULDBLOCK }
+        _ = flock(number, LOCK_UN)
+        return true
     }
 
     /// Opens the file, never through a symbolic link; creates it with mode 0600 if it is missing.
@@ -76,7 +85,7 @@ package struct XTablesLock: ~Copyable {
                 throw .system("flock", configuration.path, failure)
             }
             let now = clock.now
-            guard now < deadline else { throw busy(now - start) }
+            guard now < deadline else { throw held(now - start) }
             usleep(pause)
             pause = min(pause * 2, 20_000)
         }
@@ -101,13 +110,13 @@ package struct XTablesLock: ~Copyable {
         return opened.st_ino == present.st_ino && opened.st_dev == present.st_dev
     }
 
-    private func busy(_ waited: Duration) -> DataplaneError {
+    private func held(_ waited: Duration) -> DataplaneError {
         let tenths = waited / .milliseconds(100)
         return .system(
             "flock",
             configuration.path,
             EWOULDBLOCK,
-            kind: .busy,
+            kind: .locked,
             message: "another program held the lock for \(Int(tenths) / 10).\(Int(tenths) % 10) s"
         )
     }

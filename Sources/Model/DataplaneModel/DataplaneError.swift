@@ -12,8 +12,10 @@ package struct DataplaneError: Error, Sendable, Equatable, CustomStringConvertib
         case unsupported
         /// The kernel rejected the content.
         case invalid
-        /// Another program held a lock for too long.
+        /// Another program uses it.
         case busy
+        /// Another program held the lock of legacy tables for too long.
+        case locked
         case other
     }
 

@@ -90,7 +90,7 @@ struct IPTablesFailureTests {
         #expect(flock(held, LOCK_EX) == 0)
         let wanted = RuleCatalogue(family: .ipv4).state
         let error = #expect(throws: DataplaneError.self) { try fixture.apply(wanted) }
-        #expect(error?.kind == .busy)
+        #expect(error?.kind == .locked)
         #expect(error?.subject == fixture.lock.path)
         #expect(error?.message == "another program held the lock for 0.3 s")
         flock(held, LOCK_UN)
@@ -109,6 +109,28 @@ struct IPTablesFailureTests {
         #expect(throws: DataplaneError.self) { try lock.withLock {} }
         flock(other, LOCK_UN)
         try lock.withLock {}
+    }
+
+    @Test("A look at the lock says whether another program holds it, and keeps nobody from it")
+    func lookedAtLock() throws {
+        let fixture = try StoreFixture(.ipv4)
+        let watch = XTablesLockWatch(fixture.lock)
+        #expect(try watch.releases() == 0)
+        var lock = XTablesLock(fixture.lock)
+        let held = open(fixture.lock.path, O_RDONLY)
+        var looks = [lock.isFree()]
+        #expect(flock(held, LOCK_EX | LOCK_NB) == 0)
+        looks.append(lock.isFree())
+        flock(held, LOCK_UN)
+        looks.append(lock.isFree())
+        #expect(looks == [true, false, true])
+        #expect(flock(held, LOCK_EX | LOCK_NB) == 0)
+        // Looking is no change for the watch.
+        #expect(try watch.releases() == 0)
+        close(held)
+        var impossible = XTablesLock(XTablesLock.Configuration(path: "/nowhere/lock"))
+        let isFree = impossible.isFree()
+        #expect(isFree)
     }
 
     @Test("A symbolic link is not accepted as the lock file")

@@ -74,6 +74,11 @@ package struct PassScheduler: Sendable {
         wantsFull = wantsFull || full
     }
 
+    /// What a retry waits for is over.
+    package mutating func retryNow(at now: Instant) {
+        retryAt = retryAt.map { min($0, now) }
+    }
+
     /// When to ask `due` again.
     package var nextWake: Instant {
         // A resync that is due meanwhile does not shorten the wait for a retry, which is a full pass.

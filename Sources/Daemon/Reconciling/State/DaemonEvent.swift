@@ -107,6 +107,8 @@ package struct Look: Sendable {
     package var addressesChanged = false
     /// Why they could not be read.
     package var addressesError: DataplaneError?
+    /// The lock of legacy tables, for which the last pass left something undone, is free.
+    package var isUnlocked = false
     package var flowRuns: [FlowCleaner.Run] = []
     package var endedSockets: [IPFamily: Int] = [:]
     package var flowProblems: [FlowCleaner.Problem] = []

@@ -64,6 +64,7 @@ extension DaemonState {
             if dueWork.isDue || drift.isDue { wantsPass = true }
         }
         if wantsPass { scheduler.request(at: now, full: true) }
+        if look.isUnlocked { scheduler.retryNow(at: now) }
         // A run without any means that they are over.
         if look.flowProblems.isEmpty, !look.flowRuns.isEmpty { flowProblems = [] }
         for problem in look.flowProblems {
