@@ -274,15 +274,17 @@ extension NetworkSuites {
             }
         }
 
-        @Test("A server that never responds blocks no caller, and the newest events are kept")
+        @Test(
+            "A server that never responds blocks no caller, and the newest events are kept",
+            .timeLimit(.minutes(2))
+        )
         func silence() async throws {
             let log = TestLog()
             try await withServer { server, address in
                 server.setFault { _ in .stall }
                 try await withRecorder(address, log: log) { recorder in
-                    let start = ContinuousClock.now
+                    // A caller that waited for the server would do so for good.
                     for number in 0..<5000 { recorder.record(Self.event("\(number)")) }
-                    #expect(ContinuousClock.now - start < .seconds(5))
                     #expect(recorder.counts == .init(sent: 0, dropped: 4900, refused: 0))
                 }
             }
