@@ -494,7 +494,11 @@ let package = Package(
             ["Addressing", "SystemCalls", systemPackage, argumentParser],
             unsafe
         ),
-        room(.lab, "LabCluster", ["Addressing", "PrintableText", "NamespaceLab"]),
+        room(
+            .lab,
+            "LabCluster",
+            ["Addressing", "PrintableText", "SystemCalls", "NamespaceLab"]
+        ),
         program(
             "fairlead-lab",
             path: "Sources/Lab/fairlead-lab",

@@ -22,7 +22,19 @@ extension KernelSuites {
                 try LabCommand.run(["ip", "-o", "link"]),
                 try LabCommand.run(["ip", "route"]),
                 try LabCommand.run(["nft", "list", "ruleset"]),
-            ]
+            ] + (try socketLevel())
+        }
+
+        /// Where the lab's cgroups and pins are mounted, and the cgroups themselves.
+        private func socketLevel() throws -> [String] {
+            let mounts = try String(contentsOfFile: "/proc/self/mounts", encoding: .utf8)
+                .split(separator: "\n").map(String.init)
+            let hierarchies = mounts.map { $0.split(separator: " ") }
+                .filter { $0[2] == "cgroup2" }.map { String($0[1]) }
+            let cgroups = hierarchies.flatMap {
+                (try? FileManager.default.contentsOfDirectory(atPath: $0)) ?? []
+            }
+            return (mounts + cgroups).filter { $0.contains(name) }
         }
 
         @Test("Up at a command, down without a trace, complete or not")
@@ -91,6 +103,13 @@ extension KernelSuites {
             #expect(check.output.contains("✗ pod1 → 10.96.200.1:80/tcp: 20 of 20: timeout"))
             #expect(check.output.contains("10.180.0.11 → 10.96.200.1:80/tcp reaches 2 endpoints"))
             #expect(!check.output.contains("✗ node1 →"))
+            // With the socket level no packet goes to that address.
+            let tables = check.output.split(separator: "Services, mode nftables")
+            #expect(tables.count == 3, "\(check.output)")
+            #expect(tables.last?.contains(": 0 mismatches") == true, "\(check.output)")
+            #expect(try !socketLevel().isEmpty)
+            #expect(try lab("down", name).status == 0)
+            #expect(try socketLevel().isEmpty)
         }
 
         @Test("Strict reverse path filters stop pods behind a tunnel, as check says")

@@ -5,6 +5,7 @@ package import HostChecks
 import HostFacts
 import Planning
 import SocketLB
+import SystemCalls
 
 extension KernelCapabilities {
     /// What the host has and lacks for the socket level; while it is off, only what is left of it. For a thread in the node's

@@ -6,6 +6,7 @@ import HostFacts
 package import Planning
 package import ServiceModel
 package import SocketLB
+import SystemCalls
 
 extension SocketStore: SocketLevelStore {}
 

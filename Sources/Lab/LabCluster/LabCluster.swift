@@ -92,6 +92,9 @@ package struct LabCluster {
     ) throws(LabError) {
         stopProxies()
         try home.write(fairlead, to: "fairlead")
+        // Before the daemons, whose mounts are those of this moment.
+        // Where that fails, so does switching the socket level on.
+        _ = try? socketLevel.make(shape.nodeNumbers)
         for node in shape.nodeNumbers {
             try home.write(configuration(node, mode: mode), to: "node\(node).yaml")
             try LabProcess.detach(
@@ -126,20 +129,18 @@ package struct LabCluster {
             }
     }
 
-    /// Waits until every node's kernel holds what the manifests ask for; throws after `limit`, with
-    /// the difference and the log.
+    /// Waits until every node's kernel holds what the manifests ask for, as `command` says by its exit status; throws
+    /// after `limit`, with the difference and the log.
     package func waitUntilApplied(
         _ limit: Duration = .seconds(60),
+        by command: [String] = ["plan", "--diff", "--exit-code"],
         progress: (String) -> Void = { _ in }
     ) throws(LabError) {
         let deadline = Deadline(in: limit)
         for node in shape.nodeNumbers {
             progress("node\(node): waiting until its kernel has all rules")
             while true {
-                let (output, status) = try run(
-                    ["plan", "--diff", "--exit-code"],
-                    onNode: node
-                )
+                let (output, status) = try run(command, onNode: node)
                 if status == 0 { break }
                 guard !deadline.hasPassed else {
                     throw LabError(
@@ -162,7 +163,7 @@ package struct LabCluster {
         )
     }
 
-    private func configuration(_ node: Int, mode: String) -> String {
+    func configuration(_ node: Int, mode: String, hasSockets: Bool = false) -> String {
         func list(_ items: [String]) -> String {
             "[\(items.map { "\"\($0)\"" }.joined(separator: ", "))]"
         }
@@ -184,6 +185,6 @@ package struct LabCluster {
             serviceCIDRs: \(list(families.map(LabAddresses.clusterRange)))
             iptables: {lockFile: \(home.directory)/node\(node).lock}
 
-            """
+            """ + socketLevel.configuration(ofNode: node, isOn: hasSockets)
     }
 }

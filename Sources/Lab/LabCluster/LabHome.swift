@@ -62,6 +62,7 @@ package struct LabHome: Sendable {
         try LabShape.check(name: name)
         let path = directory(name)
         guard FileManager.default.fileExists(atPath: path) else { return false }
+        try LabSocketLevel.remove(name, in: path)
         do {
             try FileManager.default.removeItem(atPath: path)
             return true

@@ -45,13 +45,19 @@ package struct LabPorts: Sendable {
 
 extension LabCluster {
     /// Starts connections from a member of the lab, each from a port that it has not used for the
-    /// longest time.
+    /// longest time, by a client in `cgroup`, if one is given.
     package func batch(
         _ requests: [LabAgent.Request],
-        from member: String
+        from member: String,
+        cgroup: String? = nil
     ) throws(LabError) -> LabBatch {
         let count = requests.reduce(0) { $0 + $1.count }
         let port = try LabPorts(directory: home.directory).reserve(count, for: member)
-        return try agent.batch(requests, fromPort: port, in: shape.namespace(member))
+        return try agent.batch(
+            requests,
+            fromPort: port,
+            in: shape.namespace(member),
+            cgroup: cgroup
+        )
     }
 }

@@ -1,6 +1,7 @@
 import Addressing
 package import ArgumentParser
 import Glibc
+import SystemCalls
 
 /// Makes the connections that its input asks for, many at a time.
 package struct BatchCommand: ParsableCommand {
@@ -19,9 +20,16 @@ package struct BatchCommand: ParsableCommand {
     @Option(help: "The first source port; each connection has its own.")
     var firstPort: UInt16 = PortCycle.range.lowerBound
 
+    @Option(help: "A directory of cgroup v2 to make them in.")
+    var cgroup: String?
+
     package init() {}
 
     package func run() throws {
+        if let cgroup {
+            // 0 is the process that writes.
+            try WholeFile.write(Array("0".utf8), to: "\(cgroup)/cgroup.procs")
+        }
         var attempts: [Attempt] = []
         var lines: [Int] = []
         var number = 0

@@ -77,14 +77,19 @@ package struct LabAgent: Sendable {
         }
     }
 
-    /// Starts many connections in parallel, each from a port of its own, counted up from `port`;
-    /// `LabBatch.outcomes` waits for them. Throws if the client cannot be started.
+    /// Starts many connections in parallel, each from a port of its own, counted up from `port`, by a client in the
+    /// directory `cgroup`, if one is given; `LabBatch.outcomes` waits for them. Throws if the client cannot be started.
     package func batch(
         _ requests: [Request],
         fromPort port: Int,
-        in namespace: String
+        in namespace: String,
+        cgroup: String? = nil
     ) throws(LabError) -> LabBatch {
-        let process = try LabProcess(program + ["batch", "--first-port", "\(port)"], in: namespace)
+        let place = cgroup.map { ["--cgroup", $0] } ?? []
+        let process = try LabProcess(
+            program + ["batch", "--first-port", "\(port)"] + place,
+            in: namespace
+        )
         for request in requests {
             try process.writeLine(
                 "\(request.count) \(request.timeout.wholeMilliseconds) \(request.endpoint)"

@@ -40,10 +40,14 @@ package struct NamespaceProcesses {
         return (try? Data(contentsOf: file))?.starts(with: command) ?? false
     }
 
+    package func signal(_ number: Int32) {
+        for pid in pids { kill(pid, number) }
+    }
+
     /// Ends them: with SIGTERM, and with SIGKILL what is left after two seconds.
     package func end() {
         for signal in [SIGTERM, SIGKILL] {
-            for pid in pids { kill(pid, signal) }
+            self.signal(signal)
             let deadline = Deadline(in: .seconds(2))
             while !pids.isEmpty, !deadline.hasPassed { usleep(10_000) }
         }

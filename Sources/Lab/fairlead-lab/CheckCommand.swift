@@ -10,8 +10,9 @@ struct CheckCommand: ParsableCommand {
         discussion: """
             First the Kubernetes network model: pods and nodes reach all pods, and are seen with \
             their own addresses. Then, where proxies run, every frontend with every traffic policy \
-            from every kind of client. A mismatch is shown with the trace of the node's rules. \
-            Exit code 1 if there is one.
+            from every kind of client, and once more from pods and nodes with the socket level \
+            switched on, in cgroups of the lab. A mismatch is shown with the trace of the node's \
+            rules. Exit code 1 if there is one.
             """
     )
 
@@ -19,6 +20,9 @@ struct CheckCommand: ParsableCommand {
 
     @Option(help: "Multiply time limits, for slow machines.")
     var patience = 1
+
+    @Flag(help: "Leave the socket level out, as on a kernel without cgroup v2 or BPF.")
+    var withoutSocketLevel = false
 
     func validate() throws {
         guard (1...20).contains(patience) else { throw ValidationError("--patience: 1 to 20") }
@@ -33,6 +37,7 @@ struct CheckCommand: ParsableCommand {
         var isGood = try check.checkNetwork()
         if cluster.hasProxies {
             if try !check.checkServices() { isGood = false }
+            if !withoutSocketLevel, try !check.checkSocketLevel() { isGood = false }
         } else {
             print("Services: no proxy runs; start them with fairlead-lab proxy \(lab.name)")
         }

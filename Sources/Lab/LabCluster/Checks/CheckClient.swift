@@ -16,6 +16,15 @@ package enum CheckClient: Sendable, Hashable {
         }
     }
 
+    /// Where it runs; nil outside the nodes.
+    func node(in shape: LabShape) -> Int? {
+        switch self {
+        case .pod(let number): shape.pods[number - 1].node
+        case .node(let number): number
+        case .outside: nil
+        }
+    }
+
     /// All addresses that a server may see it with, without masquerading.
     package func addresses(_ family: IPFamily, in shape: LabShape) -> Set<String> {
         switch self {

@@ -26,7 +26,11 @@ extension LabCluster {
                     timeout: connection.patience(patience)
                 )
             }
-            let batch = try batch(requests, from: client.name)
+            let batch = try batch(
+                requests,
+                from: client.name,
+                cgroup: cgroup(of: connections[indices[0]])
+            )
             batches.append((client.name, indices, batch))
         }
         let total = connections.reduce(0) { $0 + $1.count }
@@ -40,5 +44,11 @@ extension LabCluster {
             }
         }
         return connections
+    }
+
+    /// That of the client's node, where its socket level is checked.
+    private func cgroup(of connection: CheckedConnection) -> String? {
+        guard connection.level == .sockets else { return nil }
+        return connection.client.node(in: shape).map { socketLevel.cgroup(ofNode: $0) }
     }
 }

@@ -14,6 +14,8 @@ package struct CheckTable: CustomStringConvertible {
     private let columns: [String]
     private let rows: [Row]
     private let cells: [CheckedConnection.Cell: String]
+    /// Those of cells, which are marked with their numbers.
+    private let remarks: [SocketRemark]
 
     /// Terse: `yes` in place of the addresses seen.
     init(
@@ -27,11 +29,16 @@ package struct CheckTable: CustomStringConvertible {
         self.title = title
         self.columns = columns
         self.rows = rows
+        let used = Set(connections.compactMap(\.remark))
+        let remarks = SocketRemark.allCases.filter(used.contains)
+        self.remarks = remarks
         cells = Dictionary(grouping: connections, by: \.cell).mapValues { connections in
             guard connections.allSatisfy({ $0.mismatch(in: shape) == nil }) else {
                 return "✗ " + Self.text(connections, shape)
             }
-            return isTerse ? "yes" : Self.text(connections, shape)
+            let mark = connections[0].remark.flatMap(remarks.firstIndex)
+            return (isTerse ? "yes" : Self.text(connections, shape))
+                + (mark.map { " [\($0 + 1)]" } ?? "")
         }
     }
 
@@ -60,6 +67,7 @@ package struct CheckTable: CustomStringConvertible {
             if let heading { lines.append(" " + heading) }
             lines.append(line)
         }
+        lines += remarks.enumerated().map { " [\($0 + 1)] \($1.rawValue)" }
         return lines.map { $0 + "\n" }.joined()
     }
 

@@ -17,15 +17,26 @@ package struct CheckedConnection: Sendable {
         package var column: Int
     }
 
+    /// What serves clients on the nodes.
+    package enum Level: Sendable {
+        case rules
+        /// The socket level, with the rules beneath.
+        case sockets
+    }
+
     package let cell: Cell
     package let client: CheckClient
     package let family: IPFamily
     package let transport: TransportProtocol
     /// `10.96.0.10:80/tcp`
     package let target: String
-    /// The node that translates, if one does.
+    /// The node whose rules decide, if one's do.
     package let translator: Int?
     package let expectation: Expectation
+    var level = Level.rules
+    var remark: SocketRemark?
+    /// A pod that is sent to itself by rules is seen with its node's address: from its own it could not answer.
+    var isMasqueradedToItself = true
     package var outcomes: [String] = []
 
     /// Enough that a wrong endpoint, one of two, would be missed once in many thousand checks.
@@ -88,9 +99,8 @@ package struct CheckedConnection: Sendable {
 
     private var lostOutcome: String { expectation == .silence ? "timeout" : "refused" }
 
-    /// An endpoint that reaches itself sees its node: from its own address it could not answer.
     private func seenClient(of client: CheckClient, by pod: Int) -> CheckClient {
-        guard client == .pod(pod), let translator else { return client }
+        guard client == .pod(pod), isMasqueradedToItself, let translator else { return client }
         return .node(translator)
     }
 

@@ -40,6 +40,23 @@ package struct LabCheck {
         try cluster.home.write(matrix.manifest, to: Self.manifest)
         defer { cluster.home.remove(Self.manifest) }
         try cluster.waitUntilApplied(progress: progress)
+        return try check(matrix)
+    }
+
+    /// The same for clients on the nodes while the socket level is switched on: they run in cgroups of the lab, and no
+    /// other process is served. Throws also if it cannot be switched on.
+    package func checkSocketLevel() throws(LabError) -> Bool {
+        let matrix = ServiceMatrix(shape, .sockets)
+        try cluster.home.write(matrix.manifest, to: Self.manifest)
+        defer { cluster.home.remove(Self.manifest) }
+        try cluster.setSocketLevel(isOn: true, progress: progress)
+        let outcome = Result { () throws(LabError) in try check(matrix) }
+        try cluster.setSocketLevel(isOn: false, progress: progress)
+        progress(nil)
+        return try outcome.get()
+    }
+
+    private func check(_ matrix: ServiceMatrix) throws(LabError) -> Bool {
         var connections = try run(matrix.connections)
         if cluster.mode == "ipvs" { connections = try repeatLost(connections) }
         print(matrix.table(connections, mode: cluster.mode))

@@ -10,14 +10,10 @@ struct MatrixRules {
 
     /// The node where the packet first meets rules for its destination.
     var translator: Int {
-        switch (frontend, client) {
         // The node that has the address.
-        case (.nodePort(let node), _): node
-        case (_, .pod(let number)): shape.pods[number - 1].node
-        case (_, .node(let node)): node
-        // Its route for Service addresses leads there.
-        case (_, .outside): 1
-        }
+        if case .nodePort(let node) = frontend { return node }
+        // The route for Service addresses from outside leads to the first one.
+        return client.node(in: shape) ?? 1
     }
 
     private enum Origin {

@@ -10,10 +10,13 @@ package struct ServiceMatrix {
     }
 
     package let shape: LabShape
+    private let level: CheckedConnection.Level
     private let rows: [Row]
 
-    package init(_ shape: LabShape) {
+    /// With the socket level of clients on the nodes alone.
+    package init(_ shape: LabShape, _ level: CheckedConnection.Level = .rules) {
         self.shape = shape
+        self.level = level
         let frontends: [MatrixService.Frontend] =
             [.clusterIP, .externalIP, .loadBalancer]
             + shape.nodeNumbers.prefix(2).map { .nodePort($0) }
@@ -23,7 +26,7 @@ package struct ServiceMatrix {
     }
 
     /// An endpoint, a pod that is not one (if there are three), the same on another node, nodes, and
-    /// the client outside.
+    /// the client outside, which has no socket on a node.
     package var clients: [CheckClient] {
         var clients: [CheckClient] = []
         for node in shape.nodeNumbers.prefix(2) {
@@ -31,7 +34,8 @@ package struct ServiceMatrix {
             if node == 1, pods.count > 1 { clients.append(.pod(pods[0])) }
             if let last = pods.last { clients.append(.pod(last)) }
         }
-        return clients + shape.nodeNumbers.prefix(2).map(CheckClient.node) + [.outside]
+        return clients + shape.nodeNumbers.prefix(2).map(CheckClient.node)
+            + (level == .rules ? [.outside] : [])
     }
 
     /// The Services of the check.
@@ -59,6 +63,7 @@ package struct ServiceMatrix {
             frontend: row.frontend,
             client: client
         )
+        let sockets = level == .sockets ? SocketRules(rules: rules) : nil
         return shape.families.flatMap { family in
             [TransportProtocol.tcp, .udp].map { transport in
                 CheckedConnection(
@@ -72,7 +77,10 @@ package struct ServiceMatrix {
                         transport
                     ),
                     translator: rules.translator,
-                    expectation: rules.expectation
+                    expectation: sockets?.expectation ?? rules.expectation,
+                    level: level,
+                    remark: sockets?.remark,
+                    isMasqueradedToItself: sockets?.isTranslated ?? true
                 )
             }
         }
@@ -81,7 +89,8 @@ package struct ServiceMatrix {
     package func table(_ connections: [CheckedConnection], mode: String) -> CheckTable {
         var last = ""
         return CheckTable(
-            title: "Services, mode \(mode): which pods answer ← the client they see",
+            title:
+                "Services, mode \(mode)\(level == .sockets ? " with the socket level" : ""): which pods answer ← the client they see",
             columns: clients.map(\.name),
             rows: rows.map { row in
                 defer { last = row.service.title }

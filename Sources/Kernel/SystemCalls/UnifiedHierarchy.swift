@@ -1,7 +1,4 @@
-import DataplaneModel
 import Glibc
-import HostFacts
-import SystemCalls
 
 /// The hierarchy of cgroup v2, which has all processes, also where most controllers are those of v1.
 package enum UnifiedHierarchy {
@@ -14,7 +11,7 @@ package enum UnifiedHierarchy {
     }
 
     /// In the text of `/proc/PID/mountinfo`; of a mount of the whole hierarchy.
-    static func mountPoint(in text: String) -> String? {
+    package static func mountPoint(in text: String) -> String? {
         for line in text.split(separator: "\n") {
             let words = line.split(separator: " ")
             guard let dash = words.firstIndex(of: "-"), dash + 1 < words.count, dash > 4,

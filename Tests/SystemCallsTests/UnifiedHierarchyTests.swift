@@ -1,6 +1,5 @@
+import SystemCalls
 import Testing
-
-@testable import SocketLB
 
 @Suite("Where cgroup v2 is mounted")
 struct UnifiedHierarchyTests {
