@@ -36,6 +36,10 @@ struct DataplaneTests {
             /// Of the host, and how often it was looked at.
             var isLockHeld = false
             var lockLooks = 0
+            /// Of the host: descriptors, how often it was asked what the node knows, and why it cannot say.
+            var hostAnnouncements: [Int32] = []
+            var factsReads = 0
+            var factsError: DataplaneError?
         }
 
         let family: IPFamily
@@ -126,10 +130,13 @@ struct DataplaneTests {
 
         func families() throws(DataplaneError) -> [IPFamily] { kernels.map(\.family) }
         func facts() throws(DataplaneError) -> NodeFacts {
-            if let failure = failure.withLock({ $0 }) { throw failure }
+            kernels[0].with { $0.factsReads += 1 }
+            if let failure = failure.withLock({ $0 }) ?? kernels[0].with({ $0.factsError }) {
+                throw failure
+            }
             return node.withLock { $0 }
         }
-        var announcements: [Int32]? { [] }
+        var announcements: [Int32]? { kernels[0].with { $0.hostAnnouncements } }
 
         func isLockFree() -> Bool {
             kernels[0].with {

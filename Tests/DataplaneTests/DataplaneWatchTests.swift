@@ -105,6 +105,29 @@ extension DataplaneTests {
         reports.task.cancel()
     }
 
+    @Test(
+        "What the node knows about itself is looked at when that is announced, and otherwise rarely",
+        .timeLimit(.minutes(2))
+    )
+    func announcedFacts() async throws {
+        let dataplane = try await dataplane()
+        let alarm = try Alarm()
+        ipv4.with { $0.hostAnnouncements = [alarm.descriptor] }
+        let began = ContinuousClock.now
+        let reports = Reports(dataplane, every: .milliseconds(1))
+        while ipv4.with({ $0.dueWork }) < 50 { await Task.yield() }
+        // Once at the start, at the first look, and every ten seconds.
+        let reads = ipv4.with { $0.factsReads }
+        #expect(reads <= 2 + Int((ContinuousClock.now - began) / .seconds(10)))
+        ipv4.with {
+            $0.factsError = DataplaneError(kind: .busy, operation: "test", subject: "", errno: 11)
+        }
+        alarm.set()
+        var next = reports.stream.makeAsyncIterator()
+        #expect(await next.next() != nil)
+        reports.task.cancel()
+    }
+
     @Test("Announcements without end are looked at in the interval", .timeLimit(.minutes(2)))
     func steadyAnnouncements() async throws {
         let dataplane = try await dataplane()

@@ -29,6 +29,8 @@ extension Dataplane {
         let interval: Duration
         var last = ContinuousClock.now
         var due = ContinuousClock.now
+        /// When what the node knows about itself is looked at without an announcement.
+        var factsDue = ContinuousClock.now
         var wasAnnounced = false
     }
 
@@ -65,7 +67,9 @@ extension Dataplane {
         rhythm.wasAnnounced = wasAnnounced
         if wasAnnounced || rhythm.due <= .now {
             rhythm.last = .now
-            if mayHaveNews() { report() }
+            let factsAreDue = wasAnnounced || rhythm.factsDue <= .now || host.announcements == nil
+            if factsAreDue { rhythm.factsDue = .now + Self.rest }
+            if mayHaveNews(facts: factsAreDue) { report() }
         } else if isUnlocked {
             report()
         }
@@ -83,6 +87,7 @@ extension Dataplane {
         // Also while nothing is listened to yet.
         if rhythm.wasAnnounced { announcements = [] }
         if announcements.isEmpty { limit = min(limit, Self.deafness) }
+        if complete == nil, !rhythm.wasAnnounced { announcements += host.announcements ?? [] }
         if isLockedOut { limit = min(limit, Self.lockInterval) }
         return DataplaneThread.Wait(descriptors: announcements, limit: limit)
     }
@@ -90,8 +95,9 @@ extension Dataplane {
     /// Whether what waits for the lock of legacy tables can go on. The lock is looked at only then.
     private var isUnlocked: Bool { isLockedOut && host.isLockFree() }
 
-    /// Whether `look` would find something, or fail. Leaves it to be found.
-    private func mayHaveNews() -> Bool {
+    /// Whether `look` would find something, or fail; `facts` says whether also in what the node knows about itself.
+    /// Leaves it to be found.
+    private func mayHaveNews(facts: Bool) -> Bool {
         if isUnlocked { return true }
         do throws(DataplaneError) {
             try attend()
@@ -99,7 +105,7 @@ extension Dataplane {
         } catch {
             return true
         }
-        return mayHaveOtherFacts
+        return facts && mayHaveOtherFacts
     }
 
     /// Does the work that has become due, and looks for drift and for changed addresses of the node: all in
