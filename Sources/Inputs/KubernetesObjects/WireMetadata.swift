@@ -10,6 +10,20 @@ package struct WireMetadata: Sendable, Equatable, Decodable {
 
     package init() {}
 
+    package init(from decoder: any Decoder) throws {
+        let fields = try decoder.container(keyedBy: CodingKeys.self)
+        name = try fields.decodeIfPresent(String.self, forKey: .name)
+        namespace = try fields.decodeIfPresent(String.self, forKey: .namespace)
+        resourceVersion = try fields.decodeIfPresent(String.self, forKey: .resourceVersion)
+        deletionTimestamp = try fields.decodeIfPresent(String.self, forKey: .deletionTimestamp)
+        labels = try fields.texts(.labels)
+        annotations = try fields.texts(.annotations)
+    }
+
+    private enum CodingKeys: CodingKey {
+        case name, namespace, resourceVersion, deletionTimestamp, labels, annotations
+    }
+
     package func label(_ name: String) -> String { labels?[name] ?? "" }
 
     package func annotation(_ name: String) -> String? { annotations?[name] }
@@ -25,4 +39,30 @@ package struct WireMetadata: Sendable, Equatable, Decodable {
         /// On a Node.
         package static let zone = "topology.kubernetes.io/zone"
     }
+}
+
+extension KeyedDecodingContainer {
+    /// A mapping of texts. The error is about the first name whose value is no text: a dictionary has
+    /// its names in another order each time, and the same object would have another error.
+    fileprivate func texts(_ key: Key) throws -> [String: String]? {
+        do {
+            return try decodeIfPresent([String: String].self, forKey: key)
+        } catch {
+            let values = try nestedContainer(keyedBy: Name.self, forKey: key)
+            for name in values.allKeys.sorted(by: { $0.stringValue < $1.stringValue }) {
+                _ = try values.decode(String.self, forKey: name)
+            }
+            throw error
+        }
+    }
+}
+
+/// Any name.
+private struct Name: CodingKey {
+    let stringValue: String
+    var intValue: Int? { nil }
+
+    init(stringValue: String) { self.stringValue = stringValue }
+
+    init?(intValue: Int) { nil }
 }

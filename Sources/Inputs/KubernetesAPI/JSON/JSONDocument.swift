@@ -58,6 +58,10 @@ struct JSONList: Decodable {
     var apiVersion: String?
     var kind: String?
     var metadata: Metadata?
+    /// Empty or null, as the items were taken out, unless their key is written with an escape.
+    var items: [Item]?
+
+    struct Item: Decodable {}
 
     struct Metadata: Decodable {
         var resourceVersion: String?

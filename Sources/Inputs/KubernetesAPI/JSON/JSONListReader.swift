@@ -32,6 +32,9 @@ struct JSONListReader: Sendable {
             throw status
         }
         try resource.check(apiVersion: list.apiVersion ?? "", kind: list.kind ?? "", isList: true)
+        guard list.items?.isEmpty != false else {
+            throw APIDecodingError(reason: "a JSON list whose items are not named as such")
+        }
         return ListMetadata(
             resourceVersion: list.metadata?.resourceVersion ?? "",
             continueToken: list.metadata?.continue ?? ""

@@ -1,8 +1,8 @@
 /// Splits a JSON stream into values as bytes arrive, without decoding them: the elements of one
 /// object's `items`, or a sequence of values.
 ///
-/// Omits `metadata.managedFields`, the bulk of most objects. The decoder checks the values; only
-/// what is needed to find their ends is checked here.
+/// Omits `metadata.managedFields`, the bulk of most objects. The grammar is checked here, what values
+/// mean by the decoder.
 struct JSONSplitter: Sendable {
     enum Shape: Sendable {
         /// One object: yields the elements of its `items`, and the rest at the end.
@@ -10,8 +10,6 @@ struct JSONSplitter: Sendable {
         /// A sequence of objects.
         case stream
     }
-
-    static let maximumDepth = 128
 
     /// An open container.
     private struct Level {
@@ -30,11 +28,8 @@ struct JSONSplitter: Sendable {
 
     private let shape: Shape
     private let maximumBytes: Int
+    private var grammar = JSONGrammar()
     private var levels: [Level] = []
-    private var isInString = false
-    private var isEscaped = false
-    private var stringIsKey = false
-    private var expectsKey = false
     /// The last key, truncated.
     private var key: [UInt8] = []
     /// Number of containers open around the omitted field.
@@ -52,7 +47,7 @@ struct JSONSplitter: Sendable {
     }
 
     /// The bytes end with a complete value.
-    var isComplete: Bool { levels.isEmpty && !isInString && (hasEnded || shape == .stream) }
+    var isComplete: Bool { levels.isEmpty && (hasEnded || shape == .stream) }
 
     /// Calls `take` with each value that ends in `bytes`.
     mutating func feed(
@@ -63,52 +58,43 @@ struct JSONSplitter: Sendable {
         // Bytes are passed on in runs; those before `start` have been.
         var start = 0
         while position < bytes.count {
-            if isInString {
-                skipString(bytes, &position)
+            if grammar.isInText {
+                try skipText(bytes, &position)
                 continue
             }
             let byte = bytes[position]
+            try grammar.take(byte)
             switch byte {
             case 0x20, 0x09, 0x0a, 0x0d: break
             case UInt8(ascii: "\""):
-                try checkPlace(byte)
-                isInString = true
-                stringIsKey = expectsKey
-                expectsKey = false
-                if stringIsKey { key.removeAll(keepingCapacity: true) }
+                try checkPlace()
+                if grammar.isKey { key.removeAll(keepingCapacity: true) }
             case UInt8(ascii: "{"), UInt8(ascii: "["):
                 try open(byte, bytes, &start, position)
             case UInt8(ascii: "}"), UInt8(ascii: "]"):
-                try close(byte, bytes, &start, position, take)
+                try close(bytes, &start, position, take)
             case UInt8(ascii: ","):
                 try flush(bytes, &start, position)
                 endOmission()
-                expectsKey = levels.last?.isObject == true
                 if isInItems, levels.count == 2 { start = position + 1 }
             case UInt8(ascii: ":"):
                 try colon(bytes, &start, position)
-            default: try checkPlace(byte)
+            default: try checkPlace()
             }
             position += 1
         }
         try flush(bytes, &start, position)
     }
 
-    /// Skips to the end of a string, or of the bytes.
-    private mutating func skipString(_ bytes: Span<UInt8>, _ position: inout Int) {
-        while position < bytes.count {
+    /// Skips to the end of a text, or of the bytes.
+    private mutating func skipText(_ bytes: Span<UInt8>, _ position: inout Int) throws {
+        repeat {
             let byte = bytes[position]
+            try grammar.take(byte)
             position += 1
-            if isEscaped {
-                isEscaped = false
-            } else if byte == UInt8(ascii: "\\") {
-                isEscaped = true
-            } else if byte == UInt8(ascii: "\"") {
-                isInString = false
-                return
-            }
-            if stringIsKey, key.count < 32 { key.append(byte) }
-        }
+            guard grammar.isInText else { return }
+            if grammar.isKey, key.count < 32 { key.append(byte) }
+        } while position < bytes.count
     }
 
     private mutating func open(
@@ -119,16 +105,11 @@ struct JSONSplitter: Sendable {
     ) throws {
         let isObject = byte == UInt8(ascii: "{")
         if levels.isEmpty || (isInItems && levels.count == 2) {
-            guard isObject, !hasEnded else { throw Self.misplaced }
+            guard isObject, !hasEnded else { throw APIDecodingError.misplaced }
             if shape == .stream || isInItems {
                 sink = .value
                 start = position
             }
-        }
-        guard levels.count < Self.maximumDepth else {
-            throw APIDecodingError(
-                reason: "JSON nested deeper than \(Self.maximumDepth) levels"
-            )
         }
         let parentIsObject = levels.last?.isObject == true
         levels.append(
@@ -137,7 +118,6 @@ struct JSONSplitter: Sendable {
                 isMetadata: parentIsObject && key.elementsEqual(Self.metadata)
             )
         )
-        expectsKey = isObject
         if shape == .list, !isObject, levels.count == 2, key.elementsEqual(Self.items) {
             try flush(bytes, &start, position + 1)
             isInItems = true
@@ -146,21 +126,16 @@ struct JSONSplitter: Sendable {
     }
 
     private mutating func close(
-        _ byte: UInt8,
         _ bytes: Span<UInt8>,
         _ start: inout Int,
         _ position: Int,
         _ take: ([UInt8]) throws -> Void
     ) throws {
-        guard let level = levels.last, level.isObject == (byte == UInt8(ascii: "}")) else {
-            throw Self.misplaced
-        }
         if omittedLevel == levels.count {
             try flush(bytes, &start, position)
             endOmission()
         }
         levels.removeLast()
-        expectsKey = false
         if isInItems, levels.count == 1 {
             isInItems = false
             sink = .rest
@@ -196,8 +171,8 @@ struct JSONSplitter: Sendable {
     }
 
     /// Rejects anything but containers where only those are valid.
-    private func checkPlace(_ byte: UInt8) throws {
-        if levels.isEmpty || (isInItems && levels.count == 2) { throw Self.misplaced }
+    private func checkPlace() throws {
+        if levels.isEmpty || (isInItems && levels.count == 2) { throw APIDecodingError.misplaced }
     }
 
     /// Passes on the bytes up to `end`.
@@ -230,5 +205,4 @@ struct JSONSplitter: Sendable {
     private static let managedFields = "managedFields".utf8
     private static let items = "items".utf8
     private static let null = "null"
-    private static let misplaced = APIDecodingError(reason: "not valid API server JSON")
 }
