@@ -1,8 +1,10 @@
 import Addressing
-import DaemonConfiguration
 import DataplaneModel
+import Foundation
 import ServiceModel
 import Testing
+
+@testable import DaemonConfiguration
 
 @Suite("kube-proxy's configuration")
 struct KubeProxyConfigurationTests {
@@ -109,6 +111,43 @@ struct KubeProxyConfigurationTests {
             let configuration = try load("mode: \(mode)\n\(sections)").configuration
             #expect(configuration.masquerade.all == all && configuration.masquerade.markBit == bit)
             #expect(configuration.reconcile.fullResyncInterval == .seconds(period))
+        }
+    }
+
+    @Test(
+        "A relative kubeconfig begins at the working directory, and is printed as it is read",
+        arguments: [
+            "kubeconfig", "./a b", "../x/y", "a:b #c", "\"", "é/\u{200b}", " ", "~/.kube/config",
+        ]
+    )
+    func relativeKubeconfig(_ path: String) throws {
+        let encoder = JSONEncoder()
+        encoder.outputFormatting = .withoutEscapingSlashes
+        let quoted = String(decoding: try encoder.encode(path), as: UTF8.self)
+        let file = try load("clientConnection: {kubeconfig: \(quoted)}").configuration
+        let flag = try LoadedConfiguration(flags: [KubeProxyFlag(name: "kubeconfig", value: path)])
+        for configuration in [file, flag.configuration] {
+            let directory = FileManager.default.currentDirectoryPath
+            #expect(configuration.sources.kubernetes?.kubeconfig == "\(directory)/\(path)")
+            let text = configuration.text()
+            #expect(
+                try DaemonConfiguration(text: text, file: "own.yaml") == configuration,
+                "\(text)"
+            )
+        }
+    }
+
+    @Test("An empty kubeconfig is none, and one with a NUL is refused, which no system call takes")
+    func kubeconfig() throws {
+        let empty = try load("clientConnection: {kubeconfig: ''}").configuration
+        #expect(empty.sources.kubernetes == .init())
+        for path in [#"a\0b"#, #"/a\0"#] {
+            let error = #expect(throws: ConfigurationError.self) {
+                try load("clientConnection: {kubeconfig: \"\(path)\"}")
+            }
+            let place = "kp.yaml:3: clientConnection.kubeconfig: "
+            #expect(error?.description.hasPrefix(place) == true, "\(String(describing: error))")
+            #expect(error?.description.hasSuffix(" is not a path") == true)
         }
     }
 

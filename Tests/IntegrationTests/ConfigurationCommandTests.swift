@@ -75,22 +75,41 @@ struct ConfigurationCommandTests {
     )
     func relativeKubeconfig() throws {
         let directory = FileManager.default.temporaryDirectory.path
-        func convert(_ arguments: String) throws -> String {
+        func convert(_ arguments: String, in directory: String) throws -> String {
             let script = "cd \(directory) && \(BuiltProgram.fairlead) config convert \(arguments)"
             return try LabCommand.result(["sh", "-c", script]).output
         }
         let more = "clientConnection: {kubeconfig: conf/proxy.conf}\n"
         try withFile(Self.kubeProxy + more) { path in
-            let output = try convert("-c \(path)")
+            let output = try convert("-c \(path)", in: directory)
             #expect(output.contains("    kubeconfig: \(directory)/conf/proxy.conf\n"), "\(output)")
         }
-        let output = try convert("--kubeconfig=./proxy.conf --master=api:8080")
+        let output = try convert("--kubeconfig=./proxy.conf --master=api:8080", in: directory)
         #expect(
             output.contains(
                 "    kubeconfig: \(directory)/./proxy.conf\n    servers: [\"api:8080\"]\n"
             ),
             "\(output)"
         )
+        let root = try convert("--kubeconfig=proxy.conf", in: "/")
+        #expect(root.contains("    kubeconfig: /proxy.conf\n"), "\(root)")
+        let gone = "\(directory)/fairlead-\(UUID().uuidString)"
+        let error = try convert(
+            "--kubeconfig=x",
+            in: "$(mkdir \(gone); echo \(gone)); rmdir \(gone)"
+        )
+        #expect(error.contains("--kubeconfig: \"x\" is relative, and the working directory is not"))
+    }
+
+    @Test("A relative path of a network namespace begins there, too, for who reads what is printed")
+    func relativeNamespace() throws {
+        let script = "cd /run && \(BuiltProgram.fairlead) config convert -c /dev/null --netns"
+        func convert(_ name: String) throws -> String {
+            try LabCommand.result(["sh", "-c", "\(script) \(name)"]).output
+        }
+        #expect(try convert("netns/a").contains("netns: /run/netns/a\n"))
+        #expect(try convert("/proc/1/ns/net").contains("netns: /proc/1/ns/net\n"))
+        #expect(try convert("a").contains("netns: a\n"))
     }
 
     @Test(

@@ -63,8 +63,7 @@ extension DaemonConfiguration {
 
         /// Services and endpoints from a Kubernetes API server.
         package struct Kubernetes: Sendable, Equatable {
-            /// An absolute path, or from kube-proxy's configuration also a relative one; nil for the
-            /// service account of the daemon's pod.
+            /// An absolute path; nil for the service account of the daemon's pod.
             package var kubeconfig: String?
             /// A context of the kubeconfig; nil for its current one.
             package var context: String?

@@ -5,6 +5,7 @@ import FoundationEssentials
 import Observability
 import ServiceModel
 import ServiceSources
+import SystemCalls
 
 /// Options that select the configuration; shared by all commands.
 struct ConfigurationOptions: ParsableArguments {
@@ -61,8 +62,6 @@ struct ConfigurationOptions: ParsableArguments {
                 "no Services to serve: neither sources.files nor sources.kubernetes"
             )
         }
-        // Relative to the working directory, in a file and in a flag, as for kube-proxy.
-        loaded.configuration.makeKubeconfigAbsolute()
         return loaded
     }
 
@@ -137,7 +136,11 @@ struct ConfigurationOptions: ParsableArguments {
         if let mode { configuration.mode = mode.mode }
         if let family { configuration.families = [family.family] }
         if let nodeName { configuration.node.name = nodeName.lowercased() }
-        if let netns { configuration.networkNamespace = netns }
+        if let netns {
+            // As in a file: the configuration may be printed, and read elsewhere.
+            configuration.networkNamespace =
+                netns.contains("/") ? absolutePath(netns) ?? netns : netns
+        }
     }
 }
 

@@ -1,8 +1,8 @@
 package import DaemonConfiguration
-import FoundationEssentials
 import Glibc
 import InstalledModes
 import Planning
+import SystemCalls
 import Telemetry
 
 /// The daemon's answer to commands that ask for its configuration, so that they use the same node name,
@@ -17,7 +17,9 @@ package struct ConfigurationAnswer: Codable, Sendable {
     init(_ configuration: DaemonConfiguration) {
         var configuration = configuration
         configuration.node.name = configuration.nodeName
-        configuration.makePathsAbsolute()
+        // Commands may have another working directory. Empty stays empty.
+        let files = configuration.sources.filePath
+        if !files.isEmpty { configuration.sources.filePath = absolutePath(files) ?? files }
         version = Version.text
         pid = getpid()
         self.configuration = configuration.text()
@@ -27,21 +29,4 @@ package struct ConfigurationAnswer: Codable, Sendable {
 extension DaemonConfiguration {
     /// The name of this node's Node object.
     package var nodeName: String { node.name ?? NodeFacts.hostName() }
-
-    /// Commands may have another working directory.
-    mutating func makePathsAbsolute() {
-        sources.filePath = absolutePath(sources.filePath)
-        makeKubeconfigAbsolute()
-    }
-
-    package mutating func makeKubeconfigAbsolute() {
-        guard let path = sources.kubernetes?.kubeconfig else { return }
-        sources.kubernetes?.kubeconfig = absolutePath(path)
-    }
-}
-
-/// From the working directory; empty stays empty.
-private func absolutePath(_ path: String) -> String {
-    guard !path.isEmpty, !path.hasPrefix("/") else { return path }
-    return "\(FileManager.default.currentDirectoryPath)/\(path)"
 }

@@ -3,6 +3,7 @@ import AnnotatedYAML
 import DataplaneModel
 import PrintableText
 import ServiceModel
+import SystemCalls
 
 /// Fairlead's configuration for a `KubeProxyConfiguration`, with kube-proxy's defaults.
 ///
@@ -71,7 +72,7 @@ struct KubeProxyTranslation {
     private mutating func client() throws(FieldError) {
         let client = try section("clientConnection")
         var source = DaemonConfiguration.Sources.Kubernetes()
-        if let path = try client.string("kubeconfig"), !path.isEmpty { source.kubeconfig = path }
+        source.kubeconfig = try path("kubeconfig", client)
         switch try client.string("contentType") ?? "" {
         case "", "application/vnd.kubernetes.protobuf": break
         case "application/json": source.contentType = .json
@@ -82,6 +83,22 @@ struct KubeProxyTranslation {
         }
         configuration.sources.filePath = ""
         configuration.sources.kubernetes = source
+    }
+
+    /// The absolute path for one that begins, as in kube-proxy, at the working directory. Our own form
+    /// has no relative ones: it may be read by a program that was started elsewhere.
+    private func path(_ name: String, _ fields: Fields) throws(FieldError) -> String? {
+        guard let text = try fields.string(name), !text.isEmpty else { return nil }
+        guard !text.utf8.contains(0) else {
+            throw fields.error(name, "\(quoted(text)) is not a path")
+        }
+        guard let path = absolutePath(text) else {
+            throw fields.error(
+                name,
+                "\(quoted(text)) is relative, and the working directory is not known"
+            )
+        }
+        return path
     }
 
     private mutating func logging() throws(FieldError) {
