@@ -56,9 +56,16 @@ struct TunnelNegotiationTests {
         "A server that is not a proxy, or refuses, is reported as such",
         arguments: [
             ("http://p", "SSH-2.0-x", "is not an HTTP proxy"),
+            // Known before the head ends, and so not its status.
+            ("http://p", "H\r\n\r\n", "is not an HTTP proxy"),
+            ("http://p", "HTTP/1", ""),
             (
                 "http://p", "HTTP/1.1 403 Forbidden\r\n\r\n",
                 "refuses to connect to api:6443: 403 Forbidden"
+            ),
+            (
+                "http://p", "HTTP/1.1 403 \u{202e}\u{1b}[2J\nno\r\n\r\n",
+                "refuses to connect to api:6443: 403 \u{fffd}\u{fffd}[2J\u{fffd}no"
             ),
             ("socks5://p", "HTTP/1.1", "is not a SOCKS 5 proxy"),
             (

@@ -14,11 +14,12 @@ package struct DatagramSocket: Sendable {
     /// `struct inet_diag_sockid` as received, with the cookie.
     var identity: [UInt8]
 
-    /// Nil if the peer is of the other family.
+    /// Nil if the peer is of the other family, or the message ends before the cookie does.
     init?(_ message: NetlinkMessage, _ family: IPFamily) {
         protocolFamily = message.payload.number(UInt8.self)
         // Behind four bytes of `struct inet_diag_msg`.
         let identity = message.payload.dropFirst(4)
+        guard identity.count >= MemoryLayout<inet_diag_sockid>.size else { return nil }
         guard let peer = Self.peer(identity, protocolFamily, family) else { return nil }
         self.peer = peer
         let halves = [40, 44].map { UInt64(identity.number(UInt32.self, at: $0)) }

@@ -1,5 +1,6 @@
 import Addressing
 import FoundationEssentials
+import PrintableText
 
 /// The handshake with a proxy that opens a connection through it: HTTP CONNECT (RFC 9110, 9.3.6) or
 /// SOCKS 5 (RFC 1928, with RFC 1929 for a password).
@@ -69,8 +70,9 @@ struct TunnelNegotiation: Sendable {
     }
 
     private func httpAnswer() throws(ClientError) -> Step {
-        let isStatus = received.starts(with: "HTTP/1.".utf8)
-        guard isStatus || received.count < 8 else { throw ClientError("is not an HTTP proxy") }
+        guard zip(received, "HTTP/1.".utf8).allSatisfy({ $0 == $1 }) else {
+            throw ClientError("is not an HTTP proxy")
+        }
         guard let end = received.firstRange(of: Array("\r\n\r\n".utf8)) else { return .wait }
         let line = String(decoding: received.prefix { $0 != 13 }, as: UTF8.self)
         let words = line.split(separator: " ", maxSplits: 1).map(String.init)
@@ -83,7 +85,7 @@ struct TunnelNegotiation: Sendable {
             )
         }
         guard status.hasPrefix("2") else {
-            throw ClientError("refuses to connect to \(host):\(port): \(status)")
+            throw ClientError("refuses to connect to \(host):\(port): \(printable(status))")
         }
         return .done(Array(received[end.upperBound...]))
     }
