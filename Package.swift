@@ -151,8 +151,8 @@ let nioHTTP1 = Target.Dependency.product(name: "NIOHTTP1", package: "swift-nio")
 let nioHTTP2 = Target.Dependency.product(name: "NIOHTTP2", package: "swift-nio-http2")
 let nioTLS = Target.Dependency.product(name: "NIOSSL", package: "swift-nio-ssl")
 
-/// Fuzzed are its parts that read files and the output of plug-ins. They need no TLS, which would take half of
-/// the build.
+/// Fuzzed are its parts that read files, the output of plug-ins and what proxies send. They need no TLS, which
+/// would take half of the build.
 let clusterClient =
     isFuzzing
     ? room(
@@ -163,7 +163,10 @@ let clusterClient =
             "SystemCalls", systemPackage,
         ],
         small,
-        sources: ["Access", "Credentials/ExecCredential.swift", "Memory/ClusterFile.swift"]
+        sources: [
+            "Access", "Connection/TunnelNegotiation.swift", "Credentials/ExecCredential.swift",
+            "Memory/ClusterFile.swift",
+        ]
     )
     : room(
         .inputs,
@@ -676,9 +679,9 @@ if isFuzzing {
             name: "fairlead-fuzz",
             dependencies: [
                 "Addressing", "AnnotatedYAML", "Conntrack", "Conversion", "DaemonConfiguration",
-                "DataplaneModel", "HTTPServing", "IPSets", "IPVS", "KubernetesAPI",
+                "DataplaneModel", "HTTPServing", "HostChecks", "IPSets", "IPVS", "KubernetesAPI",
                 "KubernetesClient", "NFTables", "Netlink", "NodeAddresses", "PacketTracing",
-                "ServiceModel", "ServiceSources", "XTables",
+                "ServiceModel", "ServiceSources", "SocketDiag", "XTables",
             ],
             path: "Fuzzing/fairlead-fuzz",
             swiftSettings: settings

@@ -50,6 +50,8 @@ def nftables(skeleton):
         for kind in 4, 7, 10:
             for datagram in dump(NETLINK_NETFILTER, 10 << 8 | kind, general + table):
                 yield "netlink-nftables", bytes([bit]) + datagram
+                if kind == 7:
+                    yield "netlink-foreign-rules", bytes([bit]) + datagram
         # NFT_MSG_GETSETELEM
         for choice, name in enumerate([b"balancers", b"no-endpoints", b"cluster-ips", b"allowed"]):
             request = general + table + attribute(2, name + b"\0")
@@ -75,6 +77,59 @@ def elements():
     for choice in range(7):
         payload = struct.pack(">BBH", 2, 0, 0) + element(verdict=choice == 4)
         yield "netlink-nftables", bytes([choice << 1]) + message(10 << 8 | 12, payload)
+
+
+def foreign_rules():
+    """Those of nft, and matches and targets of iptables-nft, whose modules this kernel may lack."""
+    run(["nft", "-f", "-"], """table inet other {
+    set ports { type inet_service; elements = { 80 } }
+    chain next { counter drop; }
+    chain first {
+        type filter hook forward priority 0; policy drop;
+        ct state established,related accept
+        ct status dnat accept
+        limit rate 5/second log accept
+        meta l4proto tcp th dport 80 goto next
+        tcp dport @ports jump next
+        reject
+    }
+    chain nat {
+        type nat hook prerouting priority -100;
+        tcp dport 8080 dnat ip to 192.0.2.1:80
+        udp dport 53 redirect to :5353
+    }
+}
+""")
+    general = struct.pack(">BBH", 1, 0, 0) + attribute(1, b"other\0")
+    for datagram in dump(NETLINK_NETFILTER, 10 << 8 | 7, general):
+        yield "netlink-foreign-rules", b"\0" + datagram
+
+    def expression(name, *parts):
+        return attribute(1, [attribute(1, name), attribute(2, list(parts))])
+    states = bytes(148) + struct.pack("=HH", 0, 2)
+    ports = struct.pack("=HHHH", 0, 0xffff, 80, 80) + bytes(4)
+    for expressions in [
+        [expression(b"match\0", attribute(1, b"conntrack\0"), attribute(2, b"\0\0\0\3"), attribute(3, states))],
+        [
+            expression(b"cmp\0", attribute(2, struct.pack(">I", 0)), attribute(3, [attribute(1, b"\6")])),
+            expression(b"match\0", attribute(1, b"tcp\0"), attribute(3, ports)),
+            expression(b"target\0", attribute(1, b"DNAT\0"), attribute(3, bytes(24))),
+        ],
+        [expression(b"target\0", attribute(1, b"REJECT\0"))],
+    ]:
+        payload = struct.pack(">BBH", 2, 0, 0) + attribute(4, expressions)
+        yield "netlink-foreign-rules", b"\0" + message(10 << 8 | 6, payload)
+
+
+def sockets():
+    """`struct inet_diag_msg` of connected UDP sockets: of IPv4, of IPv6, and of IPv4 in IPv6."""
+    for bit, family, peer in [
+        (0, 2, b"\n\x60\0\n" + b"\0" * 12), (1, 10, b"\xfd" + b"\0" * 14 + b"\1"),
+        (0, 10, b"\0" * 10 + b"\xff\xff\n\x60\0\n"),
+    ]:
+        ends = b"\xc0\0\0\x35" + bytes(16) + peer + struct.pack("=III", 0, 7, 0)
+        payload = struct.pack("=BBBB", family, 1, 0, 0) + ends + bytes(20)
+        yield "netlink-sockets", bytes([bit]) + message(20, payload)
 
 
 def routes():
@@ -193,6 +248,8 @@ def seeds(skeleton):
     yield from routes()
     yield from nftables(skeleton)
     yield from elements()
+    yield from foreign_rules()
+    yield from sockets()
     yield from sets()
     yield from servers()
     yield from flows()

@@ -100,9 +100,25 @@ def requests():
     yield b"GET / HTTP/1.1\r\nHost: a\r\nUpgrade: h2c\r\nConnection: Upgrade\r\n\r\n"
 
 
+def tunnels():
+    """What proxies answer, behind the kind of proxy and the length of pieces."""
+    http = b"HTTP/1.1 200 Connection established\r\nVia: 1.1 p\r\n\r\n\x16\x03\x01"
+    for kind in 0, 1, 4:
+        yield bytes([kind, 4]) + http
+        yield bytes([kind, 4]) + b"HTTP/1.0 407 Proxy Authentication Required\r\n\r\n"
+        yield bytes([kind, 4]) + b"HTTP/1.1 403 \xd1\x84\x1b[2J\r\n\r\n"
+    for answer in [
+        b"\5\0\0\1\x0a\0\0\1\0\x50", b"\5\0\0\3\3api\0\x50", b"\5\0\0\4" + b"\xfd" * 16 + b"\0\x50",
+        b"\5\5\0\1\0",
+    ]:
+        yield b"\2\0\5\0" + answer + b"rest"
+        yield b"\7\1\5\2\1\0" + answer
+
+
 def main():
     target = pathlib.Path(sys.argv[1])
     seeds = list(api()) + list(texts()) + [("http", request) for request in requests()]
+    seeds += [("proxy-tunnel", answer) for answer in tunnels()]
     seeds += kernel.seeds(goldens / "skeleton")
     for number, (name, content) in enumerate(seeds):
         directory = target / name

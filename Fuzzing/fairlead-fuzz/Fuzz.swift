@@ -48,7 +48,7 @@ struct FuzzTarget: Sendable {
     }
 
     static var all: [FuzzTarget] {
-        clusterTargets + textTargets + netlinkTargets + tableTargets + httpTargets
+        clusterTargets + textTargets + netlinkTargets + tableTargets + httpTargets + proxyTargets
     }
 }
 

@@ -2,11 +2,13 @@ import Addressing
 import DataplaneModel
 
 @testable import Conntrack
+@testable import HostChecks
 @testable import IPSets
 @testable import IPVS
 @testable import NFTables
 @testable import Netlink
 @testable import NodeAddresses
+@testable import SocketDiag
 
 /// Datagrams of the kernel: dumps and notifications of each subsystem. The first byte chooses the family and
 /// what else the reader knows beforehand.
@@ -23,7 +25,16 @@ let netlinkTargets = [
     FuzzTarget("netlink-conntrack") { data in
         Datagram(data)?.forEach { message, family, _ in _ = ConntrackEntry(message, family) }
     },
+    FuzzTarget("netlink-foreign-rules", readForeignRules),
     FuzzTarget("netlink-routes", readRoutes),
+    FuzzTarget("netlink-sockets") { data in
+        Datagram(data)?.forEach { message, family, _ in
+            guard let socket = DatagramSocket(message, family) else { return }
+            precondition(socket.peer.address.family == family)
+            // What is sent back to end the socket.
+            precondition(socket.identity.count == 48)
+        }
+    },
     FuzzTarget("netlink-ipset", readSets),
     FuzzTarget(text: "ipset-header") { text in
         for family in IPFamily.allCases { _ = IPSetHeader(text)?.set(family) }
@@ -94,6 +105,18 @@ private func readTable(_ data: [UInt8]) {
         if let list = message.attributes.attribute(4) { _ = rules.rule(list) }
     }
     _ = elements.elements.keys.sorted()
+}
+
+/// Rules of other programs, for what `check` says about them.
+private func readForeignRules(_ data: [UInt8]) {
+    guard let datagram = Datagram(data) else { return }
+    for message in datagram.messages {
+        // `NFTA_RULE_EXPRESSIONS`
+        guard let list = message.attributes.attribute(4) else { continue }
+        let rule = NFTForeignRule(list)
+        _ = (rule.accepts, rule.stops, rule.isForAllPackets, rule.hasOneCondition)
+        _ = (rule.matchesTranslated, rule.matchesEstablished, rule.translatedPort)
+    }
 }
 
 private func readRoutes(_ data: [UInt8]) {
