@@ -40,6 +40,9 @@ struct DataplaneTests {
             var hostAnnouncements: [Int32] = []
             var factsReads = 0
             var factsError: DataplaneError?
+            /// Of flows.
+            var rechecks = 0
+            var flowRequests = 0
         }
 
         let family: IPFamily
@@ -90,7 +93,12 @@ struct DataplaneTests {
             kernel.with { $0.taken += 1 }
         }
 
-        mutating func takeFlowRequest(_ uses: FlowUses) -> FlowRequest? { nil }
+        mutating func takeFlowRequest(_ uses: FlowUses) -> FlowRequest? {
+            kernel.with { $0.flowRequests += 1 }
+            return nil
+        }
+
+        mutating func recheckNodePorts() { kernel.with { $0.rechecks += 1 } }
 
         func hasDrifted() throws(DataplaneError) -> Bool {
             if let error = kernel.with({ $0.lookError }) { throw error }
@@ -447,6 +455,29 @@ struct DataplaneTests {
         #expect(ipv4.with { $0.plannedWith.count } == 2)
         let report = await dataplane.pass(nothing, .full)
         #expect(report.settings == ipv4.with { $0.plannedWith.last })
+    }
+
+    @Test("Flows of node ports are checked at an address that the node gains, once its rules stand")
+    func gainedAddress() async throws {
+        let host = FakeHost([ipv4, ipv6])
+        let dataplane = Dataplane(DaemonConfiguration(), host: host, flows: FakeFlows())
+        _ = try await dataplane.start()
+        let (first, second) = (IPAddress(ipv4: 0xc000_0201), IPAddress(ipv4: 0xc000_0202))
+        // On one link only: no node port answers there.
+        let local = try #require(IPAddress("fe80::1"))
+        for (addresses, gains) in [
+            ([first], true), ([first], false), ([], false), ([first, second], true),
+            ([first, second, local], false),
+        ] {
+            host.node.withLock { $0.localAddresses = addresses }
+            for kernel in [ipv4, ipv6] { kernel.with { ($0.rechecks, $0.flowRequests) = (0, 0) } }
+            _ = try await dataplane.addressesChanged()
+            #expect([ipv4, ipv6].map { $0.with { $0.rechecks } } == [gains ? 1 : 0, 0])
+            // In mode ipvs addresses matter to the plan, and what is asked for comes with the pass.
+            #expect([ipv4, ipv6].map { $0.with { $0.flowRequests } } == [0, 0])
+            _ = await dataplane.pass(nothing, .full)
+            #expect([ipv4, ipv6].map { $0.with { $0.flowRequests } } == [1, 1])
+        }
     }
 
     @Test("Addresses that cannot be read are not gone: what is known stays until they can be")

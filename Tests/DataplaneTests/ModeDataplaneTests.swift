@@ -105,6 +105,22 @@ struct ModeDataplaneTests {
         return update
     }
 
+    @Test("All flows of node ports are asked for once after the node has gained an address")
+    func recheckedNodePorts() throws {
+        var dataplane = dataplane()
+        let uses = FlowUses(cleansTable: true)
+        let port = try #require(PortNumber(30080))
+        _ = try dataplane.pass(try nodePort(), observe: true, explain: false)
+        let all = dataplane.takeFlowRequest(uses)?.check.nodePorts
+        #expect(all?[port]?.count == 1)
+        // Nothing has changed.
+        #expect(dataplane.takeFlowRequest(uses)?.check.isEmpty == true)
+        dataplane.recheckNodePorts()
+        let again = dataplane.takeFlowRequest(uses)?.check
+        #expect(again?.nodePorts == all && again?.frontends.isEmpty == true)
+        #expect(dataplane.takeFlowRequest(uses)?.check.isEmpty == true)
+    }
+
     @Test("route_localnet that another program switched off is drift, and is switched on again")
     func localnet() throws {
         let localnet = FakeLocalnet()

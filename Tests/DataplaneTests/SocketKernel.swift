@@ -202,6 +202,7 @@ final class SocketHost: DataplaneHost {
                 )
             }
         }
+        mutating func recheckNodePorts() {}
         func hasDrifted() throws(DataplaneError) -> Bool { false }
         func performDueWork() throws(DataplaneError) {}
 

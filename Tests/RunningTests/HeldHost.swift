@@ -111,6 +111,7 @@ final class HeldHost: DataplaneHost {
 
         mutating func take(_ update: SnapshotUpdate) {}
         mutating func takeFlowRequest(_ uses: FlowUses) -> FlowRequest? { nil }
+        mutating func recheckNodePorts() {}
         func hasDrifted() throws(DataplaneError) -> Bool { false }
         func performDueWork() throws(DataplaneError) {}
         mutating func replan(_ settings: PlannerSettings) {}

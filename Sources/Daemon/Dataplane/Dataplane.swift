@@ -112,7 +112,10 @@ package actor Dataplane {
         guard now != facts else { return false }
         let before = PlannerSettings(configuration, facts: facts)
         let after = PlannerSettings(configuration, facts: now)
+        let gained = Set(now.localAddresses).subtracting(facts.localAddresses)
         facts = now
+        // After what is planned anew.
+        defer { recheckNodePorts(at: gained) }
         let mode = configuration.chosenMode
         if before.effective(mode) != after.effective(mode) {
             replan()
@@ -123,6 +126,22 @@ package actor Dataplane {
         }
         if addressesMatter { sockets.replan(after) }
         return addressesMatter
+    }
+
+    /// While the node did not have an address, flows to it were left alone when endpoints went.
+    private func recheckNodePorts(at gained: Set<IPAddress>) {
+        for index in dataplanes.indices {
+            let family = dataplanes[index].family
+            guard gained.contains(where: { $0.family == family && !$0.isLinkLocal }) else {
+                continue
+            }
+            dataplanes[index].recheckNodePorts()
+            // Else the next pass does it.
+            guard dataplanes[index].stands,
+                let request = dataplanes[index].takeFlowRequest(FlowUses(configuration))
+            else { continue }
+            flowCleaner.request(family, request.only(table: true, sockets: false))
+        }
     }
 
     /// What `watch` waits for; nil if something may change without being announced.

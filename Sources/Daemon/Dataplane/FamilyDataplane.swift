@@ -35,6 +35,10 @@ package protocol FamilyDataplane {
     /// begins with all Services as at the start.
     mutating func takeFlowRequest(_ uses: FlowUses) -> FlowRequest?
 
+    /// Has the next `takeFlowRequest` ask for all flows of node ports: the node has gained an address, and flows there
+    /// may be older than its loss.
+    mutating func recheckNodePorts()
+
     /// Whether another program changed Fairlead's objects, as far as the store notices without reading
     /// them. Fails if the store cannot answer.
     func hasDrifted() throws(DataplaneError) -> Bool

@@ -12,6 +12,8 @@ where Store.State == Mode.ModePlanner.State, Store.Diff == Mode.ModePlanner.Diff
     private var staleFlows = StaleFlowRules()
     /// What `staleFlows` was asked for.
     private var flowUses = FlowUses(cleansTable: false)
+    /// The next request is to have all flows of node ports.
+    private var rechecksNodePorts = false
     /// Nil in a family without such a setting.
     private let localnet: (any LocalnetRouting)?
     /// The last pass left it on because the plan needs it.
@@ -119,13 +121,18 @@ where Store.State == Mode.ModePlanner.State, Store.Diff == Mode.ModePlanner.Diff
         if uses.isEmpty || !flowUses.includes(uses) { staleFlows = StaleFlowRules() }
         flowUses = uses
         if uses.isEmpty { return nil }
+        var check = staleFlows.update(changes, of: reconciler.desired)
+        if rechecksNodePorts { check.merge(staleFlows.nodePorts) }
+        rechecksNodePorts = false
         return FlowRequest(
-            check: staleFlows.update(changes, of: reconciler.desired),
+            check: check,
             settings: reconciler.desired.settings,
             mode: Mode.mode,
             uses: uses
         )
     }
+
+    package mutating func recheckNodePorts() { rechecksNodePorts = true }
 
     package func hasDrifted() throws(DataplaneError) -> Bool {
         if try reconciler.hasDrifted() { return true }

@@ -36,6 +36,17 @@ package struct StaleFlowRules: Sendable {
         return check(touched)
     }
 
+    /// The flows of all node ports. Those to an address that the node has only now were left alone when endpoints went.
+    package var nodePorts: FlowCheck {
+        check(
+            Set(
+                claims.keys.filter { key in
+                    if case .nodePort = key { true } else { false }
+                }
+            )
+        )
+    }
+
     /// Endpoints that are only added leave the flows to the others as they are.
     private static func losesFlows(
         _ old: Set<SocketAddress>?,
