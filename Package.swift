@@ -536,10 +536,13 @@ let package = Package(
             "fairlead-soak",
             path: "Benchmarks/fairlead-soak",
             [
-                "Addressing", "ServiceModel", "PrintableText", "KubernetesTestServer",
-                "NamespaceLab", "TestSupport", argumentParser, nioTLS,
+                "Addressing", "ServiceModel", "KubernetesTestServer", "NamespaceLab",
+                "SoakJudging", "TestSupport", argumentParser, nioTLS,
             ]
         ),
+
+        // The acts of a soak, and the verdict on it.
+        support("SoakJudging", ["PrintableText", "TestSupport"]),
 
         // What scripts/memcheck runs.
         support(
@@ -592,6 +595,7 @@ let package = Package(
                 "CNetlink", "CSocketLB", "CSpawn",
             ]
         ),
+        tests("SoakJudgingTests", ["SoakJudging", "TestSupport"]),
         tests("AnnotatedYAMLTests", ["AnnotatedYAML", "PrintableText"]),
         tests("ServiceSourcesTests", ["Addressing", "ServiceModel", "ServiceSources"]),
         tests(

@@ -1,6 +1,7 @@
 import ArgumentParser
 import Glibc
 import NamespaceLab
+import SoakJudging
 
 /// The program that scripts/soak runs.
 @main
@@ -12,15 +13,15 @@ struct SoakCommand: AsyncParsableCommand {
             Builds a node, pods and a client in network namespaces, serves a cluster with an API \
             server, and runs the daemon that is beside this program. Needs root. Fails if a \
             connection failed that the kernel alone would have answered, if a wrong endpoint \
-            answered, if something was not put right in time, or if the daemon ended by itself \
-            or grew.
+            answered, if something was not put right in time, if a fault never had an effect, or \
+            if the daemon ended by itself or grew.
             """
     )
 
     @Option(help: "How long, in minutes.")
     var minutes = 10.0
 
-    @Option(help: "Repeats a run's changes and faults. (default: another one each time)")
+    @Option(help: "Repeats a run's acts. (default: another one each time)")
     var seed: UInt64?
 
     @Option(help: "iptables, ipvs or nftables.")
@@ -38,10 +39,16 @@ struct SoakCommand: AsyncParsableCommand {
     @Option(help: "Keep the daemon's log in this file.")
     var log: String?
 
+    @Option(help: "Only print the first acts of a run with that seed: so many.")
+    var plan: Int?
+
     func validate() throws {
         guard minutes > 0 else { throw ValidationError("--minutes: must be above 0") }
         guard ballast >= 20 else { throw ValidationError("--ballast: at least 20") }
         guard rate > 0 else { throw ValidationError("--rate: must be above 0") }
+        guard plan.map({ $0 > 0 }) ?? true else {
+            throw ValidationError("--plan: must be above 0")
+        }
         let known = FaultList.all(for: mode).map(\.name)
         for name in faults where !known.contains(name) {
             throw ValidationError(
@@ -53,10 +60,13 @@ struct SoakCommand: AsyncParsableCommand {
 
     func run() async throws {
         let seed = seed ?? UInt64.random(in: 1...999_999)
+        let known = FaultList.all(for: mode)
+            .filter { faults.isEmpty || faults.contains($0.name) }
+        if let plan { return say(Acts(seed: seed, known).text(plan)) }
         say("mode \(mode.rawValue), seed \(seed), \(minutes) minutes")
         let node = try await SoakNode(mode, ballast: ballast, rate: rate)
         say("in force after \(node.startMilliseconds) ms")
-        var run = SoakRun(node, seed: seed, only: Set(faults))
+        var run = SoakRun(node, seed: seed, known)
         let report: SoakReport
         do {
             report = try await run.run(for: .seconds(minutes * 60))
@@ -66,9 +76,9 @@ struct SoakCommand: AsyncParsableCommand {
         }
         say(report.text)
         await node.end(keepingLog: log)
-        let faults = report.faults
-        guard faults.isEmpty else {
-            say("\nnot as it has to be: " + faults.joined(separator: ", "))
+        let verdict = report.faults
+        guard verdict.isEmpty else {
+            say("\nnot as it has to be: " + verdict.joined(separator: ", "))
             throw ExitCode(1)
         }
     }

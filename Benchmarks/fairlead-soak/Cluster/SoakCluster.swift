@@ -2,6 +2,7 @@ import Addressing
 import KubernetesTestServer
 import NamespaceLab
 import ServiceModel
+import SoakJudging
 import TestSupport
 
 /// What the API server serves, and who may answer at what time.
@@ -10,17 +11,16 @@ struct SoakCluster {
 
     let state = TestCluster()
     /// The endpoints of each Service with clients, from when on.
-    private(set) var truth: [[(since: Int, pods: Set<Int>)]]
+    private(set) var truth: EndpointHistory
     private var ballast: [Set<Int>?]
     private(set) var changes = 0
 
     init(ballast count: Int) {
-        truth = []
+        truth = EndpointHistory((0..<SoakService.count).map { _ in [1, 2] })
         ballast = (0..<count).map { [1 + $0 % 4] }
         placeNode(at: IPFamily.allCases.map { .known(LabAddresses.node($0)) })
         for number in 0..<SoakService.count {
             let service = SoakService(number: number)
-            truth.append([(0, [1, 2])])
             state.put(.service(service.service()))
             put(service, pods: [1, 2])
         }
@@ -40,21 +40,13 @@ struct SoakCluster {
         )
     }
 
-    /// The pods that a connection which began and was answered in these microseconds may have
-    /// come to.
-    func endpoints(of service: Int, from start: Int, to end: Int) -> [Set<Int>] {
-        let history = truth[service]
-        let first = history.lastIndex { $0.since <= start } ?? 0
-        return history[first...].filter { $0.since <= end }.map(\.pods)
-    }
-
     /// One change; most are of Services without clients.
     mutating func change(_ random: inout SplitMix64) {
         changes += 1
         if Int.random(in: 0..<3, using: &random) == 0 {
             let service = SoakService(number: .random(in: 0..<SoakService.count, using: &random))
             let pods = Self.somePods(&random, mayBeNone: service.isRare)
-            truth[service.number].append((MonotonicClock.microseconds, pods))
+            truth.set(service.number, to: pods, at: MonotonicClock.microseconds)
             put(service, pods: pods)
             return
         }

@@ -76,6 +76,31 @@ struct SoakService {
         }
     }
 
+    /// Services by the address and port of their frontends for UDP, as `address port`.
+    static var udpFrontends: [String: Int] {
+        var frontends: [String: Int] = [:]
+        for service in (0..<count).map(SoakService.init(number:)) {
+            for family in IPFamily.allCases {
+                for frontend in Frontend.allCases {
+                    let port = frontend == .node ? 30050 + service.number : 53
+                    frontends["\(service.address(family, frontend)) \(port)"] = service.number
+                }
+            }
+        }
+        return frontends
+    }
+
+    /// Pods by the address and port of their servers for UDP.
+    static var udpEndpoints: [String: Int] {
+        var endpoints: [String: Int] = [:]
+        for pod in pods {
+            for family in IPFamily.allCases {
+                endpoints["\(LabAddresses.pod(pod, family)) 5353"] = pod
+            }
+        }
+        return endpoints
+    }
+
     private func address(_ family: IPFamily, _ frontend: Frontend) -> IPAddress {
         switch (frontend, family) {
         case (.cluster, .ipv4): .known("10.96.0.\(10 + number)")

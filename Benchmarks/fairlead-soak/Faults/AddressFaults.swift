@@ -1,6 +1,7 @@
 import Addressing
 import KubernetesTestServer
 import NamespaceLab
+import SoakJudging
 import TestSupport
 
 /// The node gets other main addresses, which its Node object names, and later its own again. Node ports must answer
@@ -8,7 +9,8 @@ import TestSupport
 struct NodeMoved: SoakFault {
     let name = "node's address changed"
     let touches: Set<Touched> = [
-        .links, .server, .tables, .process, .lock, .limits, .state, .configuration, .conntrack,
+        .links, .addresses, .server, .tables, .process, .lock, .limits, .state, .configuration,
+        .conntrack,
     ]
     let breaks = true
     let lasts: ClosedRange<Double>? = 1...3

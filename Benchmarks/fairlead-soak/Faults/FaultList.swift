@@ -1,10 +1,11 @@
+import Glibc
 import KubernetesTestServer
 
 /// Every fault that there is: a new one is a file beside this one, and a line here.
 enum FaultList {
     static func all(for mode: SoakMode) -> [any SoakFault] {
         var faults: [any SoakFault] = [
-            NoFault(), Kill(), KillAtCall(), Restart(), Reload(),
+            NoFault(), Kill(), KillAtCall(), Restart(), Reload(), ModeSwitched(),
             Flush(), RuleEdited(), ForeignWriters(),
             ServerGone(), ServerForgets(), CertificateChanged(),
             BadAnswers("server stalls", .stall),
@@ -15,12 +16,22 @@ enum FaultList {
             BadAnswers("status 429", code: 429, reason: "TooManyRequests", retryAfter: 1),
             BadAnswers("status 500", code: 500, reason: "InternalError"),
             StateFull(), StateReadOnly(), NoDescriptors(), AddressAdded(), NodeMoved(), LinkDown(),
-            NotificationsLost(),
+            InterfaceRemoved(), NotificationsLost(),
         ]
         if let limited = MemoryLimited() { faults.append(limited) }
-        if mode != .ipvs { faults.append(ModeSwitched()) }
+        if SoakSockets.areHere { faults.append(ProgramsDetached()) }
         if mode != .nftables { faults.append(LockHeld()) }
         if mode != .iptables { faults.append(SetEmptied()) }
-        return faults + MachineFaults.all
+        if mode == .ipvs { faults += [SetsDestroyed(), OwnLinkDeleted()] as [any SoakFault] }
+        return faults + (Machine.isOwn ? MachineFaults.all : [InotifyRefused()])
     }
+}
+
+/// What the run is on.
+enum Machine {
+    /// User-mode Linux, which is there for the run alone, and slow.
+    static let isOwn = getenv("FAIRLEAD_UML") != nil
+
+    /// How many times as long as elsewhere things may take.
+    static var slowness: Int { isOwn ? 3 : 1 }
 }

@@ -1,6 +1,7 @@
 import Foundation
 import KubernetesTestServer
 import NamespaceLab
+import SoakJudging
 import TestSupport
 
 /// No room where the daemon keeps its state.
@@ -53,17 +54,24 @@ struct NoDescriptors: SoakFault {
     let lasts: ClosedRange<Double>? = 2...6
     private var process: Int32 = 0
     private var usual = ""
+    private(set) var miss: String?
 
     mutating func begin(_ node: SoakNode, _: inout SplitMix64) throws {
         process = node.daemon.pid
         let files = try FileManager.default.contentsOfDirectory(atPath: "/proc/\(process)/fd")
         let open = files.count
-        usual = try LabCommand.run([
-            "prlimit", "--pid", "\(process)", "--nofile", "--output", "SOFT", "--noheadings",
-        ]).filter(\.isNumber)
+        usual = try limit()
         try LabCommand.run(["prlimit", "--pid", "\(process)", "--nofile=\(open):"])
+        let limit = try limit()
+        if limit != "\(open)" { miss = "the limit is \(limit), with \(open) open" }
         // What it has must not be enough: connections have to be made anew.
         node.server.dropConnections()
+    }
+
+    private func limit() throws -> String {
+        try LabCommand.run([
+            "prlimit", "--pid", "\(process)", "--nofile", "--output", "SOFT", "--noheadings",
+        ]).filter(\.isNumber)
     }
 
     func end(_ node: SoakNode) throws {
@@ -75,7 +83,7 @@ struct NoDescriptors: SoakFault {
 /// The node gets one more address, and loses it again.
 struct AddressAdded: SoakFault {
     let name = "address added"
-    let touches: Set<Touched> = []
+    let touches: Set<Touched> = [.addresses]
     let lasts: ClosedRange<Double>? = 1...4
 
     func begin(_ node: SoakNode, _: inout SplitMix64) throws {
@@ -97,22 +105,5 @@ struct AddressAdded: SoakFault {
     func end(_ node: SoakNode) throws {
         try node.run("ip", "address", "delete", "192.0.2.77/24", "dev", "eth0")
         try node.run("ip", "address", "delete", "2001:db8::77/64", "dev", "eth0")
-    }
-}
-
-/// The node's interface is down for a while; nothing from outside can be answered.
-struct LinkDown: SoakFault {
-    let name = "interface down"
-    let touches: Set<Touched> = [.links]
-    let breaks = true
-    let lasts: ClosedRange<Double>? = 1...3
-
-    func begin(_ node: SoakNode, _: inout SplitMix64) throws {
-        try node.run("ip", "link", "set", "eth0", "down")
-    }
-
-    func end(_ node: SoakNode) throws {
-        try node.run("ip", "link", "set", "eth0", "up")
-        try node.waitUntilPodsAreReached()
     }
 }

@@ -1,5 +1,6 @@
 import Foundation
 import NamespaceLab
+import SoakJudging
 import TestSupport
 
 /// The daemon is killed as it enters a system call, at work on a change: strace stops it there, so
@@ -18,9 +19,30 @@ struct KillAtCall: SoakFault {
         "rename,renameat,renameat2", "fsync,fdatasync", "openat,close", "mmap,munmap", "all",
     ]
 
-    func begin(_ node: SoakNode, _ random: inout SplitMix64) throws {
-        let calls = Self.calls.randomElement(using: &random) ?? "all"
-        let number = Int.random(in: 1...(calls == "all" ? 300 : 4), using: &random)
+    private(set) var miss: String?
+
+    mutating func begin(_ node: SoakNode, _ random: inout SplitMix64) throws {
+        // More than one, as work on a change need not make all of these calls.
+        let choices = (0..<3).map { _ in
+            let calls = Self.calls.randomElement(using: &random) ?? "all"
+            return (calls, Int.random(in: 1...(calls == "all" ? 300 : 4), using: &random))
+        }
+        let isHit = try choices.contains { try kill(node, at: $0.0, $0.1, &random) }
+        guard isHit else {
+            miss = "no such call in three times 4 s"
+            return
+        }
+        node.note(kill: lastCall(node))
+        try node.daemon.startAgain(after: SIGKILL)
+    }
+
+    /// True if it came to that.
+    private func kill(
+        _ node: SoakNode,
+        at calls: String,
+        _ number: Int,
+        _ random: inout SplitMix64
+    ) throws -> Bool {
         let pid = node.daemon.pid
         let strace = try LabProcess([
             "strace", "-f", "-qq", "-p", "\(pid)", "-o", node.directory + "/calls",
@@ -36,12 +58,10 @@ struct KillAtCall: SoakFault {
             node.cluster.change(&random)
             usleep(20_000)
         }
-        let isHit = !node.daemon.isRunning
+        // It lets go of the daemon, if there is one.
         strace.signal(SIGTERM)
-        node.daemon.signal(SIGKILL)
         _ = try strace.finish(Deadline(in: .seconds(20)))
-        try node.daemon.startAgain(after: SIGKILL)
-        node.note(kill: isHit ? lastCall(node) : "none")
+        return !node.daemon.isRunning
     }
 
     private static func isTraced(_ pid: Int32) -> Bool {

@@ -1,6 +1,7 @@
 import Foundation
 import Glibc
 import NamespaceLab
+import SoakJudging
 import TestSupport
 
 /// The daemon is started again in a cgroup with little more memory than it has ever used: a start, changes and other
@@ -11,6 +12,7 @@ struct MemoryLimited: SoakFault {
     let endsProcess = true
     let lasts: ClosedRange<Double>? = 3...8
     private var group = ""
+    private(set) var miss: String?
 
     /// Nil if this machine has no cgroups of memory.
     init?() {
@@ -41,6 +43,11 @@ struct MemoryLimited: SoakFault {
         node.daemon.group = group
         defer { node.daemon.group = nil }
         try node.daemon.restart(by: SIGTERM)
+        try node.daemon.waitUntilItListens(to: SIGHUP)
+        let members = try String(contentsOfFile: "\(group)/cgroup.procs", encoding: .utf8)
+        if !members.split(separator: "\n").contains("\(node.daemon.pid)") {
+            miss = "the daemon is not in the cgroup"
+        }
     }
 
     func end(_ node: SoakNode) throws {

@@ -1,3 +1,4 @@
+import SoakJudging
 import TestSupport
 
 /// Changes alone, to compare with.

@@ -1,5 +1,5 @@
-import Glibc
 import NamespaceLab
+import SoakJudging
 import TestSupport
 
 /// The daemon stands still while other programs change more than the kernel's notifications of it
@@ -8,19 +8,27 @@ struct NotificationsLost: SoakFault {
     let name = "notifications lost"
     let touches: Set<Touched> = [.process]
     let lasts: ClosedRange<Double>? = 0.5...2
-    private var process: Int32 = 0
+    private(set) var miss: String?
 
     mutating func begin(_ node: SoakNode, _: inout SplitMix64) throws {
-        process = node.daemon.pid
-        kill(process, SIGSTOP)
+        let before = try Self.drops(node)
+        node.daemon.freeze()
         do {
             // In mode ipvs nothing listens to nftables.
             if node.mode != .ipvs { try changeTables(node) }
             try changeAddresses(node)
+            if try Self.drops(node) <= before { miss = "the kernel has dropped none" }
         } catch {
             end(node)
             throw error
         }
+    }
+
+    /// Notifications that the kernel has dropped in the node's namespace.
+    private static func drops(_ node: SoakNode) throws -> Int {
+        // sk Eth Pid Groups Rmem Wmem Dump Locks Drops Inode
+        try node.run("cat", "/proc/net/netlink").split(separator: "\n").dropFirst()
+            .reduce(0) { $0 + (Int($1.split(separator: " ")[8]) ?? 0) }
     }
 
     private func changeTables(_ node: SoakNode) throws {
@@ -46,7 +54,7 @@ struct NotificationsLost: SoakFault {
             "sh",
             "-c",
             """
-            for round in $(seq 300); do
+            for round in $(seq 3000); do
                 echo "address add 203.0.113.9/32 dev lo"
                 echo "address delete 203.0.113.9/32 dev lo"
             done | ip -batch -
@@ -54,5 +62,5 @@ struct NotificationsLost: SoakFault {
         )
     }
 
-    func end(_: SoakNode) { kill(process, SIGCONT) }
+    func end(_ node: SoakNode) { node.daemon.thaw() }
 }

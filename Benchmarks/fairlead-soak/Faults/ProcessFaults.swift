@@ -1,4 +1,5 @@
 import Glibc
+import SoakJudging
 import TestSupport
 
 /// The daemon is killed at a moment by the clock, and started again.
@@ -46,11 +47,15 @@ struct ModeSwitched: SoakFault {
     ]
     let endsProcess = true
     let lasts: ClosedRange<Double>? = 2...6
+    let limit = 30.0
     private var own = SoakMode.nftables
 
-    mutating func begin(_ node: SoakNode, _: inout SplitMix64) throws {
+    mutating func begin(_ node: SoakNode, _ random: inout SplitMix64) throws {
         own = node.mode
-        try switchTo(own == .nftables ? .iptables : .nftables, node)
+        // The kernel with IPVS has no nftables, and others may have no IPVS.
+        let modes: [SoakMode] = Machine.isOwn ? [.iptables, .ipvs] : [.iptables, .nftables]
+        let others = modes.filter { $0 != own }
+        try switchTo(others.randomElement(using: &random) ?? own, node)
         // Changing again before the other mode serves would test less.
         guard try node.waitUntilRight(.seconds(60)) != nil else {
             throw SoakFailure("the other mode is not in force:\n\(node.difference())")

@@ -1,4 +1,7 @@
 import KubernetesTestServer
+import NamespaceLab
+import SoakJudging
+import Synchronization
 import TestSupport
 
 /// Nobody listens where the API server was.
@@ -7,7 +10,19 @@ struct ServerGone: SoakFault {
     let touches: Set<Touched> = [.server]
     let lasts: ClosedRange<Double>? = 2...8
 
-    func begin(_ node: SoakNode, _: inout SplitMix64) async throws { await node.server.stop() }
+    private(set) var miss: String?
+
+    mutating func begin(_ node: SoakNode, _: inout SplitMix64) async throws {
+        await node.server.stop()
+        let deadline = Deadline(in: .seconds(5))
+        while node.server.connectionCount > 0 {
+            guard !deadline.hasPassed else {
+                miss = "\(node.server.connectionCount) connections are left"
+                return
+            }
+            try await Task.sleep(for: .milliseconds(20))
+        }
+    }
 
     func end(_ node: SoakNode) async throws { try await node.server.start(port: node.port) }
 }
@@ -18,18 +33,21 @@ struct CertificateChanged: SoakFault {
     let name = "certificate changed"
     let touches: Set<Touched> = [.server]
     let lasts: ClosedRange<Double>? = 2...6
+    private var mark = 0
+    private(set) var miss: String?
 
-    func begin(_ node: SoakNode, _: inout SplitMix64) async throws {
+    mutating func begin(_ node: SoakNode, _: inout SplitMix64) async throws {
+        mark = node.log.utf8.count
         let tls = try node.certificates.server(1 - node.certificates.trusted)
         await node.server.stop()
         node.server.change { $0.tls = tls }
         try await node.server.start(port: node.port)
     }
 
-    func end(_ node: SoakNode) throws {
-        let complaints = ["certificate", "authorit"]
-        guard complaints.contains(where: { node.log.contains($0) }) else {
-            throw SoakFailure("the daemon does not mention the certificate")
+    mutating func end(_ node: SoakNode) throws {
+        let lines = node.log(after: mark)
+        if !["certificate", "authorit"].contains(where: { lines.contains($0) }) {
+            miss = "the daemon does not mention the certificate"
         }
         try node.certificates.trust(1 - node.certificates.trusted)
     }
@@ -40,14 +58,26 @@ struct ServerForgets: SoakFault {
     let name = "status 410"
     let touches: Set<Touched> = [.server]
 
-    func begin(_ node: SoakNode, _ random: inout SplitMix64) {
-        if Bool.random(using: &random) {
-            node.cluster.state.compact()
-        } else {
-            node.cluster.state.forgetChanges()
-        }
+    private(set) var miss: String?
+
+    mutating func begin(_ node: SoakNode, _ random: inout SplitMix64) async throws {
+        let before = node.server.requests.count
+        let compacts = Bool.random(using: &random)
+        // The daemon must not get the last revision before it is forgotten.
+        node.server.setFault { _ in .drop }
         node.server.dropConnections()
+        try await Task.sleep(for: .milliseconds(100))
         node.cluster.change(&random)
+        if compacts { node.cluster.state.compact() } else { node.cluster.state.forgetChanges() }
+        node.server.setFault { _ in nil }
+        let deadline = Deadline(in: .seconds(10))
+        while !node.server.requests.dropFirst(before).contains(where: \.isList) {
+            guard !deadline.hasPassed else {
+                miss = "nothing was listed again"
+                return
+            }
+            try await Task.sleep(for: .milliseconds(20))
+        }
     }
 }
 
@@ -57,6 +87,13 @@ struct BadAnswers: SoakFault {
     let touches: Set<Touched> = [.server]
     let lasts: ClosedRange<Double>? = 2...8
     private let answer: Fault
+    private let requests = Count()
+    private(set) var miss: String?
+
+    /// How many requests were answered so.
+    private final class Count: Sendable {
+        let value = Mutex(0)
+    }
 
     init(_ name: String, _ answer: Fault) {
         self.name = name
@@ -71,13 +108,25 @@ struct BadAnswers: SoakFault {
     }
 
     func begin(_ node: SoakNode, _: inout SplitMix64) {
-        node.server.setFault { [answer] _ in answer }
+        requests.value.withLock { $0 = 0 }
+        node.server.setFault { [answer, requests] _ in
+            requests.value.withLock { $0 += 1 }
+            return answer
+        }
         node.server.dropConnections()
     }
 
-    func end(_ node: SoakNode) {
+    mutating func end(_ node: SoakNode) {
         node.server.setFault { _ in nil }
+        miss = requests.value.withLock { $0 } == 0 ? "no request has come" : nil
         // A stalled request would be answered by nobody.
         node.server.dropConnections()
+    }
+}
+
+extension ReceivedRequest {
+    /// Of a whole list, and not only of what changes.
+    fileprivate var isList: Bool {
+        method == "GET" && (!isWatch || query["sendInitialEvents"] == "true")
     }
 }

@@ -1,14 +1,27 @@
 import Glibc
 import NamespaceLab
+import SoakJudging
 import TestSupport
 
 /// Another program empties all tables.
 struct Flush: SoakFault {
     let name = "tables flushed"
-    let touches: Set<Touched> = [.tables]
+    // The programs wait for the lock.
+    let touches: Set<Touched> = [.tables, .lock]
     let breaks = true
+    let hinders = false
+    private(set) var miss: String?
 
-    func begin(_ node: SoakNode, _: inout SplitMix64) throws {
+    mutating func begin(_ node: SoakNode, _: inout SplitMix64) throws {
+        let (before, after) = try node.whileFrozen {
+            let before = try node.ownRules().count
+            try flush(node)
+            return (before, try node.ownRules().count)
+        }
+        if before == 0 || after > 0 { miss = "\(before) rules before it, \(after) after it" }
+    }
+
+    private func flush(_ node: SoakNode) throws {
         switch node.mode {
         case .iptables:
             for program in ["iptables-legacy", "ip6tables-legacy"] {
@@ -23,32 +36,49 @@ struct Flush: SoakFault {
 /// Another program removes one rule, or one real server.
 struct RuleEdited: SoakFault {
     let name = "one rule removed"
-    let touches: Set<Touched> = [.tables]
+    let touches: Set<Touched> = [.tables, .lock]
     let breaks = true
+    let hinders = false
+    private(set) var miss: String?
 
-    func begin(_ node: SoakNode, _ random: inout SplitMix64) throws {
-        switch node.mode {
-        case .iptables:
-            let rules = try node.run("iptables-legacy", "-t", "nat", "-S").split(separator: "\n")
-                .filter { $0.hasPrefix("-A FAIRLEAD-") }
-            guard let rule = rules.randomElement(using: &random) else { return }
-            let chain = rule.split(separator: " ")[1]
-            let place = rules.filter { $0.hasPrefix("-A \(chain) ") }.firstIndex(of: rule) ?? 0
-            try node.run("iptables-legacy", "-w", "-t", "nat", "-D", "\(chain)", "\(place + 1)")
-        case .nftables: try removeNFTablesRule(node, &random)
+    mutating func begin(_ node: SoakNode, _ random: inout SplitMix64) throws {
+        let (before, after) = try node.whileFrozen {
+            let rules = try node.ownRules()
+            if let rule = rules.randomElement(using: &random) { try node.run(rule) }
+            return (rules.count, try node.ownRules().count)
+        }
+        if after != before - 1 { miss = "\(before) rules before it, \(after) after it" }
+    }
+}
+
+extension SoakNode {
+    /// For each of the daemon's rules, or real servers, the words that remove it.
+    func ownRules() throws -> [[String]] {
+        switch mode {
+        case .iptables: try legacyRules()
+        case .nftables: try nftablesRules()
         case .ipvs:
-            let lines = try node.run("ipvsadm", "-Sn").split(separator: "\n")
-                .filter { $0.hasPrefix("-a ") }
-            guard let line = lines.randomElement(using: &random) else { return }
-            let words = line.split(separator: " ").map(String.init)
-            try node.run("ipvsadm", "-d", words[1], words[2], words[3], words[4])
+            try run("ipvsadm", "-Sn").split(separator: "\n").filter { $0.hasPrefix("-a ") }
+                .map { ["ipvsadm", "-d"] + $0.split(separator: " ")[1...4].map(String.init) }
         }
     }
 
-    private func removeNFTablesRule(_ node: SoakNode, _ random: inout SplitMix64) throws {
+    private func legacyRules() throws -> [[String]] {
+        var places: [Substring: Int] = [:]
+        return try run("iptables-legacy", "-t", "nat", "-S").split(separator: "\n")
+            .filter { $0.hasPrefix("-A FAIRLEAD-") }
+            .map { rule in
+                let chain = rule.split(separator: " ")[1]
+                places[chain, default: 0] += 1
+                return ["iptables-legacy", "-w", "-t", "nat", "-D"]
+                    + ["\(chain)", "\(places[chain, default: 0])"]
+            }
+    }
+
+    private func nftablesRules() throws -> [[String]] {
         var (table, chain) = ("", "")
         var rules: [[String]] = []
-        for line in try node.run("nft", "-a", "list", "ruleset").split(separator: "\n") {
+        for line in try run("nft", "-a", "list", "ruleset").split(separator: "\n") {
             let words = line.split(whereSeparator: \.isWhitespace).map(String.init)
             if words.first == "table" { table = "\(words[1]) \(words[2])" }
             if words.first == "chain" { chain = words[1] }
@@ -56,10 +86,12 @@ struct RuleEdited: SoakFault {
             guard table.hasSuffix(" fairlead"), !chain.isEmpty, words.first != "chain",
                 words.count > 2, words[words.count - 2] == "handle", let handle = words.last
             else { continue }
-            rules.append(table.split(separator: " ").map(String.init) + [chain, handle])
+            rules.append(
+                ["nft", "delete", "rule"] + table.split(separator: " ").map(String.init)
+                    + [chain, "handle", handle]
+            )
         }
-        guard let rule = rules.randomElement(using: &random) else { return }
-        try node.run("nft", "delete", "rule", rule[0], rule[1], rule[2], "handle", rule[3])
+        return rules
     }
 }
 
@@ -69,6 +101,7 @@ struct ForeignWriters: SoakFault {
     let touches: Set<Touched> = []
     let lasts: ClosedRange<Double>? = 2...6
     private var writer: LabProcess?
+    private(set) var miss: String?
 
     mutating func begin(_ node: SoakNode, _: inout SplitMix64) throws {
         writer = try node.start(
@@ -76,19 +109,20 @@ struct ForeignWriters: SoakFault {
             "-c",
             """
             while :; do
-                nft add table ip foreign; nft delete table ip foreign
+                nft add table ip foreign && nft delete table ip foreign && echo nft >&3
                 iptables-legacy -w 5 -t nat -A POSTROUTING -o none -j MASQUERADE
                 ip6tables-legacy -w 5 -A INPUT -i none -j DROP
                 iptables-legacy -w 5 -t nat -D POSTROUTING -o none -j MASQUERADE
                 ip6tables-legacy -w 5 -D INPUT -i none -j DROP
-            done >/dev/null 2>&1
+            done 3>&1 >/dev/null 2>&1
             """
         )
     }
 
     mutating func end(_ node: SoakNode) throws {
         writer?.signal(SIGTERM)
-        _ = try writer?.finish(Deadline(in: .seconds(20)))
+        let output = try writer?.finish(Deadline(in: .seconds(20))).output ?? ""
+        if output.isEmpty { miss = "they have written nothing" }
         writer = nil
     }
 }
@@ -99,12 +133,20 @@ struct LockHeld: SoakFault {
     let touches: Set<Touched> = [.lock]
     let lasts: ClosedRange<Double>? = 8...30
     private var holder: LabProcess?
+    private(set) var miss: String?
 
     mutating func begin(_ node: SoakNode, _: inout SplitMix64) throws {
-        holder = try node.start("flock", "--no-fork", node.lockFile, "sleep", "600")
+        let started = try node.start("flock", "--no-fork", node.lockFile, "sleep", "600")
+        let deadline = Deadline(in: .seconds(10))
+        while try LabCommand.result(["flock", "-n", node.lockFile, "true"]).status == 0 {
+            guard !deadline.hasPassed else { throw SoakFailure("the lock cannot be taken") }
+            usleep(5000)
+        }
+        holder = started
     }
 
     mutating func end(_ node: SoakNode) throws {
+        if let holder, !holder.isRunning { miss = "the holder has ended" }
         holder?.signal(SIGKILL)
         _ = try holder?.finish(Deadline(in: .seconds(20)))
         holder = nil

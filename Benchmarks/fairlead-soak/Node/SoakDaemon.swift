@@ -1,19 +1,17 @@
 import Foundation
 import NamespaceLab
+import SoakJudging
 
 /// The daemon as a process, started again when a fault ends it, as a service manager would.
 final class SoakDaemon {
-    /// Memory and descriptors at one moment.
-    struct Sample {
-        let process: Int32
-        let kibibytes: Int
-        let descriptors: Int
-    }
-
     private let configuration: String
     private let log: String
     /// The cgroup in which it is started; nil for that of this program.
     var group: String?
+    /// What starts it, before its own words; itself if that is empty.
+    var starter: [String] = []
+    /// How many faults have stopped it.
+    private var freezes = 0
     private var process: LabProcess
     /// The statuses with which it ended though nothing ended it.
     private(set) var unexpectedEnds: [String] = []
@@ -21,7 +19,7 @@ final class SoakDaemon {
     init(configuration: String, log: String) throws {
         self.configuration = configuration
         self.log = log
-        process = try Self.start(configuration, log, nil)
+        process = try Self.start(configuration, log, nil, [])
     }
 
     var pid: Int32 { process.pid }
@@ -56,7 +54,7 @@ final class SoakDaemon {
             unexpectedEnds.append("status \(status) after signal \(signal)")
         }
         usleep(100_000)
-        process = try Self.start(configuration, log, group)
+        process = try Self.start(configuration, log, group, starter)
     }
 
     /// Starts it again if it has ended by itself, and notes that.
@@ -64,18 +62,65 @@ final class SoakDaemon {
         guard !process.isRunning else { return }
         let status = try process.finish(Deadline(in: .seconds(60))).status
         unexpectedEnds.append("status \(status)")
-        process = try Self.start(configuration, log, nil)
+        process = try Self.start(configuration, log, nil, [])
     }
 
-    /// Nil if it is not running.
-    func sample() -> Sample? {
-        let folder = "/proc/\(pid)"
+    /// It stands still until `thaw` has been called as often.
+    func freeze() {
+        freezes += 1
+        process.signal(SIGSTOP)
+    }
+
+    func thaw() {
+        freezes -= 1
+        if freezes == 0 { process.signal(SIGCONT) }
+    }
+
+    /// The process that traces it, if there is one.
+    var tracer: Int32? {
+        let status = try? String(contentsOfFile: "/proc/\(pid)/status", encoding: .utf8)
+        let line = status?.split(separator: "\n").first { $0.hasPrefix("TracerPid:") }
+        let number = line?.split(separator: "\t").last.flatMap { Int32($0) }
+        return number == 0 ? nil : number
+    }
+
+    /// Whether it has an inotify instance open.
+    var hasInotify: Bool {
+        let folder = "/proc/\(pid)/fd"
+        let files = (try? FileManager.default.contentsOfDirectory(atPath: folder)) ?? []
+        return files.contains { file in
+            let place = try? FileManager.default.destinationOfSymbolicLink(
+                atPath: "\(folder)/\(file)"
+            )
+            return place?.contains("inotify") ?? false
+        }
+    }
+
+    /// What it uses, the least of several looks; nil if it is not running.
+    func usage() -> Usage? {
+        let samples = (0..<5).compactMap { _ in
+            usleep(20_000)
+            return Self.usage(of: pid)
+        }
+        return Usage.least(samples)
+    }
+
+    private static func usage(of process: Int32) -> Usage? {
+        let folder = "/proc/\(process)"
         guard let status = try? String(contentsOfFile: folder + "/status", encoding: .utf8),
-            let line = status.split(separator: "\n").first(where: { $0.hasPrefix("VmRSS:") }),
-            let kibibytes = Int(line.split(separator: " ").dropFirst().first ?? ""),
             let files = try? FileManager.default.contentsOfDirectory(atPath: folder + "/fd")
         else { return nil }
-        return Sample(process: pid, kibibytes: kibibytes, descriptors: files.count)
+        func number(_ field: String) -> Int? {
+            let line = status.split(separator: "\n").first { $0.hasPrefix(field + ":") }
+            return line?.split(whereSeparator: \.isWhitespace).dropFirst().first.flatMap { Int($0) }
+        }
+        guard let kibibytes = number("RssAnon"), let threads = number("Threads") else { return nil }
+        return Usage(
+            process: process,
+            kibibytes: kibibytes,
+            descriptors: files.count,
+            threads: threads
+        )
     }
 
     func end() {
@@ -88,12 +133,14 @@ final class SoakDaemon {
     private static func start(
         _ configuration: String,
         _ log: String,
-        _ group: String?
+        _ group: String?,
+        _ starter: [String]
     ) throws -> LabProcess {
         let enter = group.map { "echo $$ >\($0)/cgroup.procs && " } ?? ""
-        return try LabProcess([
-            "sh", "-c", enter + "exec \"$0\" run -c \"$1\" >>\"$2\" 2>&1",
-            BuiltProgram.fairlead, configuration, log,
-        ])
+        return try LabProcess(
+            [
+                "sh", "-c", enter + "log=$0; exec \"$@\" >>\"$log\" 2>&1", log,
+            ] + starter + [BuiltProgram.fairlead, "run", "-c", configuration]
+        )
     }
 }

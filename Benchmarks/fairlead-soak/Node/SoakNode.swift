@@ -1,5 +1,6 @@
 import Addressing
 import Foundation
+import Glibc
 import KubernetesTestServer
 import NamespaceLab
 
@@ -18,6 +19,8 @@ final class SoakNode {
     var cluster: SoakCluster
     var certificates: SoakCertificates
     let daemon: SoakDaemon
+    /// Nil where the machine has not what they need.
+    let sockets: SoakSockets?
     /// From its start until all was in force.
     let startMilliseconds: Int
     private let servers: [LabProcess]
@@ -43,11 +46,8 @@ final class SoakNode {
         try LabCommand.run([
             "mount", "-t", "tmpfs", "-o", "size=16m", "tmpfs", directory + "/state",
         ])
-        // Addresses of a link that goes down are to be there when it comes back.
-        try LabCommand.run(
-            ["sysctl", "-qw", "net.ipv6.conf.eth0.keep_addr_on_down=1"],
-            in: lab.node
-        )
+        sockets = SoakSockets.areHere ? try SoakSockets(in: directory) : nil
+        try Self.keepAddressesWhenDown(lab)
         let (lab, agent) = (self.lab, self.agent)
         servers = try SoakService.pods.map { number in
             let endpoints = IPFamily.allCases.map { LabAddresses.pod(number, $0) }
@@ -66,7 +66,7 @@ final class SoakNode {
             to: directory + "/kubeconfig"
         )
         try Self.write(
-            Self.text(directory, lab.node, mode, masqueradesAll: false),
+            Self.text(directory, lab.node, mode, masqueradesAll: false, sockets),
             to: directory + "/fairlead.yaml"
         )
         daemon = try SoakDaemon(
@@ -79,16 +79,39 @@ final class SoakNode {
         }
         startMilliseconds = (time - began) / 1000
         let targets = (0..<SoakService.count).flatMap { SoakService(number: $0).targets }
-        // Where connections come from: outside, a pod, the node itself.
-        clients = [("outside", lab.client), ("pod5", lab.pod(5)), ("node", lab.node)]
+        // Where connections come from: outside, a pod, the node itself; and a pod's that the socket level serves.
+        clients =
+            [("outside", lab.client), ("pod5", lab.pod(5)), ("node", lab.node)]
             .map { SoakClient($0, in: $1, targets: targets, rate: rate) }
+            + [sockets].compactMap(\.self).map {
+                SoakClient(
+                    "socket level",
+                    in: lab.pod(5),
+                    targets: targets,
+                    rate: rate,
+                    // Far from those of the other client in there.
+                    firstPort: 31_000,
+                    entering: $0.entering
+                )
+            }
+    }
+
+    /// Addresses of a link that goes down are to be there when it comes back.
+    private static func keepAddressesWhenDown(_ lab: NamespaceLab) throws {
+        try LabCommand.run(
+            ["sysctl", "-qw", "net.ipv6.conf.eth0.keep_addr_on_down=1"],
+            in: lab.node
+        )
     }
 
     // MARK: - What faults do
 
     /// Runs a program in the node's namespace, with the daemon's lock of iptables.
     @discardableResult
-    func run(_ words: String...) throws -> String {
+    func run(_ words: String...) throws -> String { try run(words) }
+
+    @discardableResult
+    func run(_ words: [String]) throws -> String {
         try LabCommand.run(["env", "XTABLES_LOCKFILE=\(lockFile)"] + words, in: lab.node)
     }
 
@@ -102,9 +125,43 @@ final class SoakNode {
         self.mode = mode ?? self.mode
         self.masqueradesAll = masqueradesAll ?? self.masqueradesAll
         try Self.write(
-            Self.text(directory, lab.node, self.mode, masqueradesAll: self.masqueradesAll),
+            Self.text(
+                directory,
+                lab.node,
+                self.mode,
+                masqueradesAll: self.masqueradesAll,
+                sockets
+            ),
             to: configuration
         )
+    }
+
+    func keepAddressesWhenDown() throws { try Self.keepAddressesWhenDown(lab) }
+
+    /// Runs `body` while the daemon stands still, so that what it finds is not repaired already. It does not hold
+    /// the lock of iptables then, which would keep the programs of `body` waiting.
+    func whileFrozen<Result>(_ body: () throws -> Result) throws -> Result {
+        let deadline = Deadline(in: .seconds(30))
+        daemon.freeze()
+        while mode != .nftables, isLocked {
+            daemon.thaw()
+            guard !deadline.hasPassed else { throw LabError("the lock is never free") }
+            usleep(5000)
+            daemon.freeze()
+        }
+        defer { daemon.thaw() }
+        return try body()
+    }
+
+    private var isLocked: Bool {
+        let file = open(lockFile, O_RDONLY | O_CREAT | O_CLOEXEC, 0o600)
+        defer { close(file) }
+        return flock(file, LOCK_EX | LOCK_NB) != 0
+    }
+
+    /// The daemon's log after so many bytes.
+    func log(after mark: Int) -> String {
+        String(decoding: log.utf8.dropFirst(mark), as: UTF8.self)
     }
 
     func note(kill call: String) { kills[call, default: 0] += 1 }
@@ -146,15 +203,25 @@ final class SoakNode {
         return lines.joined(separator: "\n")
     }
 
+    func stopClients() {
+        for client in clients { client.stop() }
+    }
+
+    /// What connection tracking knows of UDP in both families, as the program conntrack lists it.
+    func udpFlows() throws -> String {
+        try ["ipv4", "ipv6"].map { try run("conntrack", "-L", "-p", "udp", "-f", $0) }.joined()
+    }
+
     /// Ends everything; a copy of the daemon's log stays in the file.
     func end(keepingLog file: String?) async {
-        for client in clients { client.stop() }
+        stopClients()
         daemon.end()
         await server.stop()
         if let file {
             try? FileManager.default.removeItem(atPath: file)
             try? FileManager.default.copyItem(atPath: directory + "/log", toPath: file)
         }
+        sockets?.end()
         _ = try? LabCommand.run(["umount", stateDirectory])
         try? FileManager.default.removeItem(atPath: directory)
     }
@@ -169,7 +236,8 @@ final class SoakNode {
         _ directory: String,
         _ namespace: String,
         _ mode: SoakMode,
-        masqueradesAll: Bool
+        masqueradesAll: Bool,
+        _ sockets: SoakSockets?
     ) -> String {
         """
         mode: \(mode.rawValue)
@@ -183,6 +251,7 @@ final class SoakNode {
         detectLocal: {clusterCIDRs: [\(LabAddresses.podRanges[0]), "\(LabAddresses.podRanges[1])"]}
         iptables: {lockFile: \(directory)/xtables.lock}
         status: {socket: \(directory)/fairlead.sock}
+        \(sockets?.section ?? "")
 
         """
     }

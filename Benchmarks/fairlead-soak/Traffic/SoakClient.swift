@@ -1,5 +1,6 @@
 import Foundation
 import NamespaceLab
+import SoakJudging
 import Synchronization
 
 /// A client that connects to all targets all the time; a thread reads what it says.
@@ -15,9 +16,19 @@ final class SoakClient: Sendable {
     let name: String
     private let state = Mutex(State())
 
-    init(_ name: String, in namespace: String, targets: [String], rate: Int) {
+    /// `entering` is what starts it, before its own words.
+    init(
+        _ name: String,
+        in namespace: String,
+        targets: [String],
+        rate: Int,
+        firstPort: Int = 1024,
+        entering: [String] = []
+    ) {
         self.name = name
-        let words = BuiltProgram.agent + ["flow", "--rate", "\(rate)"] + targets
+        let words =
+            entering + BuiltProgram.agent + ["flow", "--rate", "\(rate)"]
+            + ["--first-port", "\(firstPort)"] + targets
         Thread.detachNewThread { self.read(words, namespace) }
     }
 

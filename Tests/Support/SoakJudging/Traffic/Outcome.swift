@@ -1,16 +1,16 @@
 /// What became of one connection. All times are microseconds of the monotonic clock.
-struct Outcome: Sendable {
-    let client: String
-    let target: Int
-    let began: Int
+package struct Outcome: Sendable {
+    package let client: String
+    package let target: Int
+    package let began: Int
     /// When the server said its name; nil if it did not.
-    let answered: Int?
-    let ended: Int
+    package let answered: Int?
+    package let ended: Int
     /// `pod1 ADDRESS`, or what went wrong.
-    let text: String
+    package let text: String
 
     /// From a line of `fairlead-lab agent flow`; nil if it is none.
-    init?(_ line: String, client: String) {
+    package init?(_ line: String, client: String) {
         let words = line.split(separator: " ", maxSplits: 4)
         guard words.count == 5, let target = Int(words[0]), let began = Int(words[1]),
             let answered = Int(words[2]), let ended = Int(words[3])
@@ -24,16 +24,19 @@ struct Outcome: Sendable {
     }
 
     /// The pod that answered; nil if none did.
-    var pod: Int? {
+    package var pod: Int? {
         guard text.hasPrefix("pod") else { return nil }
         return Int(text.dropFirst(3).prefix { $0 != " " })
     }
 
-    /// A Service without endpoints; a node's own datagrams do not leave it then.
-    var isRefusal: Bool { text == "refused" || text == "forbidden" }
+    /// When it was decided who answers, or that nobody does.
+    package var decided: Int { answered ?? ended }
 
-    var isLost: Bool { text.hasPrefix("lost") }
+    /// A Service without endpoints; a node's own datagrams do not leave it then.
+    package var isRefusal: Bool { text == "refused" || text == "forbidden" }
+
+    package var isLost: Bool { text.hasPrefix("lost") }
 
     /// The first SYN, or datagram, had no answer in the second before it was repeated.
-    var isLate: Bool { (answered.map { $0 - began } ?? 0) > 900_000 }
+    package var isLate: Bool { (answered.map { $0 - began } ?? 0) > 900_000 }
 }
