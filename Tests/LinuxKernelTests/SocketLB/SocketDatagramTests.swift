@@ -81,6 +81,47 @@ struct SocketDatagramTests {
         )
     }
 
+    @Test(
+        "An endpoint that is asked for itself answers as itself, whatever the socket did before",
+        arguments: IPFamily.allCases
+    )
+    func direct(_ family: IPFamily) throws {
+        let fixture = try SocketFixture(family)
+        let names = SocketNames(family: family)
+        let endpoint = names.endpoint(1)
+        let agent = try fixture.agent(serving: [endpoint])
+        let store = fixture.store()
+        var state = SocketState()
+        state.add([names.frontend(names.cluster(1), 53, .udp)], group: 7, [endpoint])
+        state.add([names.frontend(names.cluster(1), 80)], group: 8, [endpoint])
+        try fixture.apply(state, through: store)
+        let shown = SocketAddress(names.cluster(1), SocketNames.port(53))
+        let direct = "\(endpoint.address) \(endpoint.port)"
+        let itself = "\(endpoint) peer \(endpoint)"
+        #expect(try agent.ask("connect tcp \(names.digit) \(direct)") == itself)
+        #expect(
+            try agent.ask("connect udp \(names.digit) \(direct)") == "\(itself) from \(endpoint)"
+        )
+        // A connected socket, to the Service and then to the endpoint.
+        try agent.ask("open-connected one udp \(names.digit) \(names.cluster(1)) 53")
+        #expect(try agent.ask("send one") == "\(endpoint) peer \(shown) from \(shown)")
+        try agent.ask("reconnect one \(direct)")
+        #expect(try agent.ask("send one") == "\(itself) from \(endpoint)")
+        // One that has sent to the Service without a connection.
+        try agent.ask("open two \(names.digit)")
+        let service = "send two \(names.cluster(1)) 53"
+        #expect(try agent.ask(service) == "\(endpoint) from \(shown)")
+        try agent.ask("reconnect two \(direct)")
+        #expect(try agent.ask("send two") == "\(itself) from \(endpoint)")
+        // The same with a datagram; the Service is left to the packet rules then, which are none here.
+        try agent.ask("open three \(names.digit)")
+        #expect(
+            try agent.ask(service.replacing("two", with: "three")) == "\(endpoint) from \(shown)"
+        )
+        #expect(try agent.ask("send three \(direct)") == "\(endpoint) from \(endpoint)")
+        #expect(try agent.ask(service.replacing("two", with: "three")) == "ENETUNREACH")
+    }
+
     @Test("The first datagrams of one socket, sent at the same moment, reach one endpoint")
     func simultaneous() throws {
         let fixture = try SocketFixture()

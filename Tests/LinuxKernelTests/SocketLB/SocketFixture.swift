@@ -149,12 +149,13 @@ extension SocketState {
 }
 
 extension SocketStore {
-    /// Lets all affinities be older.
+    /// Lets all affinities be older, at most as old as the machine's clock.
     func ageAffinity(by seconds: UInt64) throws {
         let map = try #require(maps).the(.affinity)
         var entries = try map.entries(lb_client.self, lb_affinity.self)
         for index in entries.values.indices {
-            entries.values[index].last_used &-= seconds * 1_000_000_000
+            let last = entries.values[index].last_used
+            entries.values[index].last_used -= min(last, seconds * 1_000_000_000)
         }
         #expect(!entries.keys.isEmpty)
         #expect(map.set(entries).isEmpty)

@@ -69,13 +69,24 @@ struct lookup {
     struct lb_endpoint endpoint;
 };
 
-static __always_inline bool same_address(const struct lb_address *a, const struct lb_address *b) {
-    return a->words[0] == b->words[0] && a->words[1] == b->words[1] && a->words[2] == b->words[2] &&
-           a->words[3] == b->words[3];
+/* Not 0 if they differ. Without a branch for each word: the verifier follows every one, in loops again and again. */
+static __always_inline uint32_t difference(const struct lb_endpoint *a, const struct lb_endpoint *b) {
+    const uint32_t *left = a->address.words, *right = b->address.words;
+    return (left[0] ^ right[0]) | (left[1] ^ right[1]) | (left[2] ^ right[2]) | (left[3] ^ right[3]) |
+           (uint32_t)(a->port ^ b->port);
 }
 
 static __always_inline bool same(const struct lb_endpoint *a, const struct lb_endpoint *b) {
-    return a->port == b->port && same_address(&a->address, &b->address);
+    return difference(a, b) == 0;
+}
+
+/* All bits if they are the same, or else none: for loops, where each branch would be as many ways for the verifier. */
+static __always_inline uint64_t mask_if_same(const struct lb_endpoint *a, const struct lb_endpoint *b) {
+    /* Only 0 - 1 has the sign, as there are 32 bits. */
+    uint64_t mask = (uint64_t)(((int64_t)difference(a, b) - 1) >> 63);
+    /* The compiler must not see that this is a comparison: it would make a branch of it. */
+    asm volatile("" : "+r"(mask));
+    return mask;
 }
 
 static __always_inline bool is_ipv4(const struct lb_address *a) {

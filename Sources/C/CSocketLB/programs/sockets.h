@@ -113,17 +113,25 @@ static __always_inline bool is_current(const struct flow *flow, uint32_t group) 
     return flow->group == group && (flow->endpoint.port == 0 || is_member(group, &flow->endpoint));
 }
 
+/* The place of the flow that has `wanted` as its frontend or endpoint; FLOWS or more if there is none. For who has the
+   lock. */
+static __always_inline uint64_t place_of(struct flows *known, const struct lb_endpoint *wanted, bool is_frontend) {
+    uint64_t place = FLOWS;
+    for (uint64_t i = 0; i < FLOWS && i < known->used; i++) {
+        struct flow *flow = &known->flow[i];
+        uint64_t mask = mask_if_same(is_frontend ? &flow->frontend : &flow->endpoint, wanted);
+        place = (place & ~mask) | (i & mask);
+    }
+    return place;
+}
+
 /* Copies the flow to `frontend`, if there is one. */
 static __always_inline bool find_flow(
     struct flows *known, const struct lb_endpoint *frontend, struct flow *found) {
-    bool is_found = false;
     bpf_spin_lock(&known->lock);
-    for (int i = 0; i < FLOWS && i < known->used; i++) {
-        if (!same(&known->flow[i].frontend, frontend)) continue;
-        *found = known->flow[i];
-        is_found = true;
-        break;
-    }
+    uint64_t place = place_of(known, frontend, true);
+    bool is_found = place < FLOWS;
+    if (is_found) *found = known->flow[place];
     bpf_spin_unlock(&known->lock);
     return is_found;
 }
@@ -132,39 +140,42 @@ static __always_inline bool find_flow(
    its flow is adopted. The endpoint must not answer for another frontend of this socket, as answers could not be told
    apart: then the flow is left to the packet rules. False if there is no room. */
 static __always_inline bool keep_flow(struct flows *known, const struct flow *former, struct flow *new) {
-    bool is_kept = false;
-    bool is_adopted = false;
-    int place = -1;
+    bool is_kept = true;
     bpf_spin_lock(&known->lock);
-    int used = known->used;
-    for (int i = 0; i < FLOWS && i < used; i++) {
-        if (same(&known->flow[i].frontend, &new->frontend)) {
-            place = i;
-            is_adopted = known->flow[i].group != former->group ||
-                         !same(&known->flow[i].endpoint, &former->endpoint);
-            if (is_adopted) {
-                *new = known->flow[i];
-                break;
-            }
-        } else if (same(&known->flow[i].endpoint, &new->endpoint)) {
-            __builtin_memset(&new->endpoint, 0, sizeof(new->endpoint));
+    uint64_t place = place_of(known, &new->frontend, true);
+    uint64_t other = place_of(known, &new->endpoint, false);
+    if (place < FLOWS && (known->flow[place].group != former->group ||
+                          !same(&known->flow[place].endpoint, &former->endpoint))) {
+        *new = known->flow[place];
+    } else {
+        if (other < FLOWS && other != place) __builtin_memset(&new->endpoint, 0, sizeof(new->endpoint));
+        if (place >= FLOWS) place = known->used++;
+        if (place < FLOWS) {
+            known->flow[place] = *new;
+        } else {
+            known->used = FLOWS;
+            is_kept = false;
         }
-    }
-    if (place < 0) place = used;
-    if (is_adopted) {
-        is_kept = true;
-    } else if (place >= 0 && place < FLOWS) {
-        known->flow[place] = *new;
-        if (place == used) known->used = used + 1;
-        is_kept = true;
     }
     bpf_spin_unlock(&known->lock);
     return is_kept;
 }
 
+/* The program sends to `endpoint` itself, which is to answer as itself from then on: the frontend that it stands for is
+   left to the packet rules, as answers could not be told apart. */
+static __always_inline void leave_endpoint(struct bpf_sock_addr *ctx, const struct lb_endpoint *endpoint) {
+    struct flows *known = bpf_sk_storage_get(&flows, ctx->sk, NULL, 0);
+    if (!known) return;
+    bpf_spin_lock(&known->lock);
+    uint64_t place = place_of(known, endpoint, false);
+    if (place < FLOWS) __builtin_memset(&known->flow[place].endpoint, 0, sizeof(known->flow[place].endpoint));
+    bpf_spin_unlock(&known->lock);
+}
+
 static __always_inline enum verdict sending(struct bpf_sock_addr *ctx, struct lookup *lookup) {
     uint64_t namespace = 0;
     enum verdict verdict = find_group(ctx, lookup, &namespace);
+    if (verdict == LEFT) leave_endpoint(ctx, &lookup->wanted);
     if (verdict != FOUND) return verdict;
     struct flows *known = bpf_sk_storage_get(&flows, ctx->sk, NULL, BPF_SK_STORAGE_GET_F_CREATE);
     if (!known) return left_for_lack_of(LB_SOCKET_MEMORY);
@@ -195,18 +206,15 @@ static __always_inline bool frontend_of_peer(
 /* The frontend that a datagram from `shown` answers for. */
 static __always_inline bool frontend_of_sender(
     struct bpf_sock_addr *ctx, const struct lb_endpoint *shown, struct lb_endpoint *frontend) {
-    /* What is remembered of a peer outlasts its connection if the program ends that. */
-    if (ctx->sk->state == BPF_TCP_ESTABLISHED && frontend_of_peer(ctx, shown, frontend)) return true;
+    /* A connected socket hears its peer alone. What is remembered of a peer outlasts its connection if the program ends
+       that. */
+    if (ctx->sk->state == BPF_TCP_ESTABLISHED) return frontend_of_peer(ctx, shown, frontend);
     struct flows *known = bpf_sk_storage_get(&flows, ctx->sk, NULL, 0);
     if (!known) return false;
-    bool is_found = false;
     bpf_spin_lock(&known->lock);
-    for (int i = 0; i < FLOWS && i < known->used; i++) {
-        if (!same(&known->flow[i].endpoint, shown)) continue;
-        *frontend = known->flow[i].frontend;
-        is_found = true;
-        break;
-    }
+    uint64_t place = place_of(known, shown, false);
+    bool is_found = place < FLOWS;
+    if (is_found) *frontend = known->flow[place].frontend;
     bpf_spin_unlock(&known->lock);
     return is_found;
 }
