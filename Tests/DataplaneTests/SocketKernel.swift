@@ -20,6 +20,8 @@ final class SocketKernel: Sendable {
         var removalError: DataplaneError?
         var rulesError: DataplaneError?
         var dueWorkError: DataplaneError?
+        var useError: DataplaneError?
+        var refreshError: DataplaneError?
         var facts = NodeFacts(hostName: "node-a")
         var ruleObservations = 0
         /// What the next pass has flows checked for.
@@ -97,11 +99,13 @@ final class MemorySocketStore: SocketLevelStore {
     }
 
     func refresh(_ use: inout SocketUse) throws(DataplaneError) {
+        if let error = kernel.with({ $0.refreshError }) { throw error }
         let count = kernel.with { $0.level.frontends.count }
         use.maps = [SocketUse.Map(name: "frontends", entries: count, capacity: 4096)]
     }
 
     func use() throws(DataplaneError) -> SocketUse {
+        if let error = kernel.with({ $0.useError }) { throw error }
         let isAttached = kernel.with { $0.level.isAttached }
         var use = SocketUse(cgroup: "/c", attached: isAttached ? ["connect4"] : [])
         try refresh(&use)

@@ -168,6 +168,26 @@ struct SocketLevelTests {
         #expect(kernel.with { $0.ruleObservations } == 1)
     }
 
+    @Test("What cannot be read of the sockets hides nothing that is known of them")
+    func unreadable() async throws {
+        let dataplane = try await dataplane()
+        _ = await dataplane.pass(try services([1]), .full)
+        kernel.with { $0.refreshError = error() }
+        let change = await dataplane.pass(try services([2], changed: [0]), .incremental)
+        #expect(change.families[0].sockets?.use?.attached == ["connect4"])
+        #expect(change.families[0].sockets?.use?.failure == "\(error())")
+        kernel.with { content in
+            content.refreshError = nil
+            content.useError = error(.notPermitted)
+        }
+        let full = await dataplane.pass(try services([1]), .full)
+        #expect(full.families[0].sockets?.use?.attached == ["connect4"])
+        #expect(full.families[0].sockets?.use?.failure == "\(error(.notPermitted))")
+        kernel.with { $0.useError = nil }
+        let cured = await dataplane.pass(try services([2], changed: [0]), .incremental)
+        #expect(cured.families[0].sockets?.use?.failure == nil)
+    }
+
     @Test("A change that fails before the rules is made good after them")
     func failedBeginning() async throws {
         let dataplane = try await dataplane()

@@ -6,7 +6,8 @@ package import ServiceModel
 
 /// The store of a socket level.
 package protocol SocketLevelStore: KernelStore where State == SocketState, Diff == SocketDiff {
-    /// How full maps are, and which programs are attached, ours and others; fails as the kernel does.
+    /// How full maps are, and which programs are attached, ours and others; `SocketUse.failure` is what could not be
+    /// found out. Fails if the kernel does not tell how programs are attached.
     func use() throws(DataplaneError) -> SocketUse
 
     /// Brings what changes often up to date: how full maps are, and what had no room. Costs a few calls to the
@@ -110,7 +111,7 @@ package struct SocketDataplane<Store: SocketLevelStore>: SocketFamily {
                 rest = try reconciler.pass(part, observe: observe || dueWorkFailed)
             } catch {
                 // Programs that are attached go on with what they had.
-                use = try? store.use()
+                look()
                 throw error
             }
             dueWorkFailed = false
@@ -124,12 +125,26 @@ package struct SocketDataplane<Store: SocketLevelStore>: SocketFamily {
             report.operationLines = lines.prefix(Self.explained).map(String.init)
         }
         // Programs change only when all is compared; maps with every change.
-        if var present = use, report.observing == .zero {
-            use = (try? store.refresh(&present)).map { present }
+        if use?.failure == nil, var present = use, report.observing == .zero {
+            do throws(DataplaneError) {
+                try store.refresh(&present)
+            } catch {
+                present.failure = "\(error)"
+            }
+            use = present
         } else {
-            use = try? store.use()
+            look()
         }
         return report
+    }
+
+    /// What cannot be found out now stays as it was known.
+    private mutating func look() {
+        do throws(DataplaneError) {
+            use = try store.use()
+        } catch {
+            use?.failure = "\(error)"
+        }
     }
 
     /// The changed Services by whether they are served already; none if all may have changed.

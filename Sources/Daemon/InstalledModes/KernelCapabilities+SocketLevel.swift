@@ -15,7 +15,7 @@ extension KernelCapabilities {
         _ configuration: DaemonConfiguration.SocketLB
     ) -> [Finding] {
         guard configuration.scope != .off else { return remains(configuration) }
-        return [cgroup(configuration), fileSystem(configuration)]
+        return [cgroup(configuration), fileSystem(configuration), namespace].compactMap(\.self)
             + families.map { programs($0, configuration) } + [refusals]
             + configuration.excludeCgroups.map(excluded) + [kernelClients].compactMap(\.self)
             + (configuration.protocols.contains(.udp) ? [endingOfSockets()] : [])
@@ -49,6 +49,16 @@ extension KernelCapabilities {
                 )
             }
             return Finding(.good, subject, "cgroup v2 at \(place.cgroup)")
+        } catch {
+            return Finding(.failure, subject, "\(error)")
+        }
+    }
+
+    /// Nil if programs know the node's namespace.
+    private static var namespace: Finding? {
+        do throws(DataplaneError) {
+            try SocketFeatures.checkNamespace()
+            return nil
         } catch {
             return Finding(.failure, subject, "\(error)")
         }

@@ -16,6 +16,11 @@ extension SocketFeatures {
         try object.load(SocketHook.all(family, transports))
     }
 
+    /// - Throws: `.unsupported` if this kernel's programs cannot tell the calling thread's network namespace from others.
+    package static func checkNamespace() throws(DataplaneError) {
+        _ = try NodeNamespace.cookie()
+    }
+
     /// Whether the directory where all is pinned, or the innermost that is there of those above it, is on a bpf
     /// file system.
     ///

@@ -17,6 +17,8 @@ extension SocketStore {
             try PinLock.take(place.directory)
             isLocked = true
         }
+        let present = fresh
+        fresh = nil
         guard let maps else {
             guard diff.attaches else {
                 throw .system(
@@ -30,6 +32,7 @@ extension SocketStore {
             return try rebuild(SocketState(), diff)
         }
         if hasRoom(for: diff, maps) { return try edit(diff, maps) }
+        if let present { return try rebuild(present, diff) }
         // The numbers of entries are estimates.
         let reading = try SocketReading(maps, family)
         counts = reading.counts
@@ -114,7 +117,7 @@ extension SocketStore {
             added[.slots, default: 0] += max(0, new.slots.count - (change.old?.slots.count ?? 0))
             added[.members, default: 0] += new.members.count
         }
-        let needsClients = diff.groups.contains { $0.new?.affinityTimeoutSeconds != nil }
+        let needsClients = diff.groups.contains(where: \.needsAffinity)
         guard !needsClients || maps[.affinity]?.capacity ?? 0 >= sizes.clients else { return false }
         return SocketMapName.contents.allSatisfy { name in
             let capacity = maps[name]?.capacity ?? 0
@@ -129,22 +132,29 @@ extension SocketStore {
         _ state: SocketState,
         _ diff: SocketDiff
     ) throws(DataplaneError) -> ApplyReport {
-        let state = state.applying(diff)
+        // Where nothing is there, the change is all that there is to be.
+        let content =
+            state == SocketState()
+            ? diff : SocketDiff(from: SocketState(), to: state.applying(diff))
+        let groups = content.groups.compactMap { change in
+            change.new.map { SocketDiff.GroupChange(number: change.number, old: nil, new: $0) }
+        }
         let object = try SocketObject(family)
-        let kept = try kept(for: state, object)
+        let kept = try kept(forAffinity: groups.contains(where: \.needsAffinity), object)
         for (name, map) in kept.maps { try object.reuse(map, as: name) }
         let needed: [SocketMapName: Int] = [
-            .frontends: state.frontends.count,
-            .groups: state.groups.count,
-            .slots: state.groups.values.reduce(0) { $0 + $1.slots.count },
-            .members: state.groups.values.reduce(0) { $0 + $1.members.count },
-            .addresses: state.nodeAddresses.count,
+            .frontends: content.setFrontends.count,
+            .groups: groups.count,
+            .slots: groups.reduce(0) { $0 + ($1.new?.slots.count ?? 0) },
+            .members: groups.reduce(0) { $0 + ($1.new?.members.count ?? 0) },
+            .addresses: content.addedNodeAddresses.count,
         ]
         for name in SocketMapName.contents {
             try object.resize(name, to: sizes.capacity(name, for: needed[name, default: 0]))
         }
         if kept[.affinity] == nil {
-            try object.resize(.affinity, to: UInt32(state.hasAffinity ? sizes.clients : 128))
+            let needsClients = groups.contains(where: \.needsAffinity)
+            try object.resize(.affinity, to: UInt32(needsClients ? sizes.clients : 128))
         }
         try resizeUDPSockets(object, kept)
         if kept[.excluded] == nil { try object.resize(.excluded, to: UInt32(sizes.excluded)) }
@@ -157,13 +167,13 @@ extension SocketStore {
             )
         }
         var edit = SocketEdit(new)
-        try edit.setGroups(
-            state.groups.map { SocketDiff.GroupChange(number: $0.key, old: nil, new: $0.value) }
-        )
-        try edit.setAddresses(Array(state.nodeAddresses))
-        try edit.setFrontends(state.frontends.map { ($0.key, $0.value) })
+        try edit.setGroups(groups)
+        try edit.setAddresses(content.addedNodeAddresses)
+        try edit.setFrontends(content.setFrontends)
         try attach(object, new)
+        try countUDPSockets(new, kept)
         maps = new
+        remains = SocketMaps()
         counts = needed
         strays = SocketStrays()
         return ApplyReport(operations: diff.count, failures: edit.failures)
@@ -171,25 +181,27 @@ extension SocketStore {
 
     /// Maps that stay when others are made larger or anew.
     private func kept(
-        for state: SocketState,
+        forAffinity hasAffinity: Bool,
         _ object: borrowing SocketObject
     ) throws(DataplaneError) -> SocketMaps {
         var kept = SocketMaps()
-        let present = maps
+        let present = maps ?? remains
         for name in SocketMapName.allCases where !SocketMapName.contents.contains(name) {
-            guard let map = present?[name], try isKept(map, as: name, object) else { continue }
-            let isTooSmall = name == .affinity && state.hasAffinity && map.capacity < sizes.clients
+            guard let map = present[name], try isKept(map, as: name, of: present, object) else {
+                continue
+            }
+            let isTooSmall = name == .affinity && hasAffinity && map.capacity < sizes.clients
             if !isTooSmall { kept[name] = map }
         }
         return kept
     }
 }
 
-extension SocketState {
-    fileprivate var hasAffinity: Bool {
-        groups.values.contains { $0.affinityTimeoutSeconds != nil }
-    }
+extension SocketDiff.GroupChange {
+    fileprivate var needsAffinity: Bool { new?.affinityTimeoutSeconds != nil }
+}
 
+extension SocketState {
     fileprivate func applying(_ diff: SocketDiff) -> SocketState {
         var state = self
         for frontend in diff.removedFrontends { state.frontends[frontend] = nil }

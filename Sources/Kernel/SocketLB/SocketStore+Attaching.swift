@@ -68,7 +68,7 @@ extension SocketStore {
     func attach(_ maps: SocketMaps) throws(DataplaneError) {
         let object = try SocketObject(family)
         var kept = SocketMaps()
-        for (name, map) in maps.maps where try isKept(map, as: name, object) {
+        for (name, map) in maps.maps where try isKept(map, as: name, of: maps, object) {
             try object.reuse(map, as: name)
             kept[name] = map
         }
@@ -84,13 +84,15 @@ extension SocketStore {
             )
         }
         try attach(object, used)
+        try countUDPSockets(used, kept)
         self.maps = used
     }
 
-    /// Whether other programs go on with a map that is there.
+    /// Whether other programs go on with a map of `present`.
     func isKept(
         _ map: BPFMap,
         as name: SocketMapName,
+        of present: SocketMaps,
         _ object: borrowing SocketObject
     ) throws(DataplaneError) -> Bool {
         guard try object.accepts(map, as: name) else { return false }
@@ -98,9 +100,19 @@ extension SocketStore {
         case .overflows: return map.capacity == Int(LB_OVERFLOWS.rawValue)
         // The number is that of the entries.
         case .udpSockets, .udpCount:
-            return servesDatagrams && maps?[.udpCount] != nil
-                && maps?[.udpSockets]?.capacity == sizes.udpSockets
+            return servesDatagrams && present[.udpSockets]?.capacity == sizes.udpSockets
         default: return true
+        }
+    }
+
+    /// Sets a number that was lost while the sockets were kept. One that comes or goes at this moment may be missing.
+    func countUDPSockets(_ used: SocketMaps, _ kept: SocketMaps) throws(DataplaneError) {
+        guard kept[.udpSockets] != nil, kept[.udpCount] == nil else { return }
+        let sockets = try used.the(.udpSockets).entries(UInt64.self, lb_udp_socket.self)
+        let map = try used.the(.udpCount)
+        let entry = (keys: [UInt32(0)], values: [UInt64(sockets.keys.count)])
+        if let refusal = map.set(entry).first {
+            throw .system("bpf(BPF_MAP_UPDATE_BATCH)", map.subject, refusal.errno)
         }
     }
 
@@ -132,20 +144,14 @@ extension SocketStore {
         let cgroup = try Cgroup.open(place.cgroup)
         let id = try Cgroup.id(of: place.cgroup)
         let hooks = SocketHook.all(family, place.transports)
+        // Before anything is moved.
+        for hook in hooks where try attachedLink(hook, id) == nil {
+            try AttachmentBlocker.refuse(hook, at: place.cgroup)
+        }
         var attached: [SocketHook: BPFLink] = [:]
         for hook in hooks {
             let program = try object.descriptor(of: hook)
-            let path = pins.link(of: hook)
-            let present = try BPFLink.pinned(path)
-            if let present, try present.facts().isAttached(to: id, hook.call) {
-                try present.update(program)
-                attached[hook] = present
-            } else {
-                let link = try BPFLink(attaching: program, to: cgroup.number, hook.call, path)
-                try link.pin(at: path)
-                present?.detach()
-                attached[hook] = link
-            }
+            attached[hook] = try attach(hook, program, to: cgroup.number, id)
             try BPFObject.pin(program, at: pins.program(of: hook))
         }
         for hook in SocketHook.all(family).reversed() where !hooks.contains(hook) {
@@ -155,8 +161,39 @@ extension SocketStore {
         settings.version = version
         try maps.set(settings)
         links = attached
-        unpinned = []
+        unpinned = [:]
         seen = try attachment()
+    }
+
+    /// The link at a call of the cgroup with that number; nil if there is none.
+    private func attachedLink(_ hook: SocketHook, _ id: UInt64) throws(DataplaneError) -> BPFLink? {
+        let pinned = try BPFLink.pinned(pins.link(of: hook))
+        guard let link = pinned ?? unpinned[hook], try link.facts().isAttached(to: id, hook.call)
+        else { return nil }
+        return link
+    }
+
+    /// One program at its call, and never two of ours: the second would take the first one's endpoint for what the
+    /// client asks for, and have the Service forgotten. So the one in another cgroup goes first, and the rules serve for
+    /// that moment.
+    private func attach(
+        _ hook: SocketHook,
+        _ program: Int32,
+        to cgroup: Int32,
+        _ id: UInt64
+    ) throws(DataplaneError) -> BPFLink {
+        let path = pins.link(of: hook)
+        let pinned = try BPFLink.pinned(path)
+        if let present = try attachedLink(hook, id) {
+            try present.update(program)
+            if pinned == nil { try present.pin(at: path) }
+            return present
+        }
+        pinned?.detach()
+        unpinned[hook]?.detach()
+        let link = try BPFLink(attaching: program, to: cgroup, hook.call, path)
+        try link.pin(at: path)
+        return link
     }
 
     private func makeDirectories() throws(DataplaneError) {

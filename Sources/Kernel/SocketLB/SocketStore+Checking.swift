@@ -10,6 +10,7 @@ extension SocketStore {
     /// Removes what an earlier process left half done, looks for cgroups that are left out, and compares a few frontends, their groups and
     /// endpoints with the plan.
     package func performDueWork(expecting plan: SocketState?) throws(DataplaneError) {
+        fresh = nil
         guard let maps else { return }
         if !strays.isEmpty {
             var edit = SocketEdit(maps)

@@ -25,21 +25,37 @@ extension SocketStore {
     ///
     /// - Throws: the kernel's refusal of a read.
     package static func isForeign(directory: String) throws(DataplaneError) -> Bool {
-        let own = try NodeNamespace.cookie()
+        let own: UInt64
+        do throws(DataplaneError) {
+            own = try NodeNamespace.cookie()
+        } catch {
+            // Where no daemon of this namespace can have attached anything.
+            guard error.kind == .unsupported else { throw error }
+            return true
+        }
         for family in IPFamily.allCases {
             let pins = PinDirectory(directory, family)
-            guard let maps = try SocketMaps.pinned(pins.pin, family) else { continue }
+            let maps = try SocketMaps.pinned(pins.pin, family)
+            guard try maps.haveThisLayout else { continue }
             if try maps.settings().node_namespace != own { return true }
         }
         return false
     }
 
-    /// As `removeAll`, unless what is pinned is another daemon's: nil then.
+    /// As `removeAll`, unless what is pinned is another daemon's, of another network namespace or one that runs: nil
+    /// then.
     ///
     /// - Throws: the kernel's refusal of a read or a removal.
     package static func removeOwn(directory: String) throws(DataplaneError) -> Int? {
         guard try !pinned(directory: directory).isEmpty else { return 0 }
-        return try isForeign(directory: directory) ? nil : try removeAll(directory: directory)
+        guard try !isForeign(directory: directory) else { return nil }
+        do throws(DataplaneError) {
+            try PinLock.take(directory)
+        } catch {
+            guard error.kind == .busy else { throw error }
+            return nil
+        }
+        return try removeAll(directory: directory)
     }
 
     /// Detaches the programs of both families and removes everything that is pinned; none is left to wait

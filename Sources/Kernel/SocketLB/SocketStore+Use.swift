@@ -1,5 +1,4 @@
 import Addressing
-import CBPF
 import CSocketLB
 package import DataplaneModel
 import Glibc
@@ -8,27 +7,46 @@ import SystemCalls
 
 extension SocketStore {
     /// How full maps are, and which programs are attached, ours and others, after an `observe` or `apply`. The
-    /// names of others need CAP_SYS_ADMIN, without which they are numbers alone.
+    /// names of others need CAP_SYS_ADMIN, without which they are numbers alone. What else cannot be found out is left
+    /// out, and `SocketUse.failure` says why.
     ///
-    /// - Throws: the kernel's refusal to list the cgroup's programs.
+    /// - Throws: the kernel's refusal to tell how programs are attached.
     package func use() throws(DataplaneError) -> SocketUse {
         var use = SocketUse(cgroup: place.cgroup)
-        let cgroup = try Cgroup.open(place.cgroup)
-        let id = try Cgroup.id(of: place.cgroup)
-        let present = try attachment().links.filter { $0.value.cgroup == id }
-        use.attached = present.keys.map(\.callName).sorted()
-        try refresh(&use)
+        // Without the cgroup's number, those that are attached anywhere.
+        let id = try? Cgroup.id(of: place.cgroup)
+        // As they are now: an attempt to attach them may have ended half way.
+        for (hook, link) in try pinnedLinks().merging(
+            unpinned,
+            uniquingKeysWith: { link, _ in link }
+        ) {
+            let facts = try link.facts()
+            if id.map({ $0 == facts.cgroup }) ?? (facts.cgroup != 0) {
+                use.attached.append(hook.callName)
+            }
+        }
+        use.attached.sort()
+        do throws(DataplaneError) {
+            try refresh(&use)
+            try findForeign(&use)
+        } catch {
+            use.failure = "\(error)"
+        }
+        return use
+    }
+
+    private func findForeign(_ use: inout SocketUse) throws(DataplaneError) {
         let own = try ownPrograms()
         let calls = Dictionary(grouping: SocketHook.all(family, place.transports)) { $0.callName }
         for (name, hooks) in calls {
             guard let call = hooks.first?.call else { continue }
-            for id in try programs(at: call, cgroup.number) where !own.contains(id) {
+            let present = try CgroupPrograms(of: call, at: place.cgroup)
+            for id in present.ids where !own.contains(id) {
                 let program = BPFProgram.loaded(id)
                 use.foreign.append("\(name): \(program.map { "\($0.name) " } ?? "")(id \(id))")
             }
         }
         use.foreign.sort()
-        return use
     }
 
     /// How full maps are, sorted by name, and what had no room, after an `observe` or `apply`: the part of `use` that
@@ -45,7 +63,9 @@ extension SocketStore {
         if place.transports.contains(.udp), let map = maps?[.udpSockets],
             let count = try maps?[.udpCount]?.value(of: UInt32(), UInt64())
         {
-            use.maps.append(SocketUse.Map(.udpSockets, Int(clamping: count), map.capacity))
+            // A number that had to be counted anew may be too small by sockets that went meanwhile.
+            let entries = max(0, Int(Int64(bitPattern: count)))
+            use.maps.append(SocketUse.Map(.udpSockets, min(entries, map.capacity), map.capacity))
         }
         use.maps.sort { $0.name < $1.name }
         use.overflows = try maps?.overflows() ?? SocketUse.Overflows()
@@ -64,21 +84,6 @@ extension SocketStore {
             }
         }
         return own
-    }
-
-    /// The identifiers of the programs of the cgroup itself.
-    private func programs(
-        at call: bpf_attach_type,
-        _ cgroup: Int32
-    ) throws(DataplaneError) -> [UInt32] {
-        var ids = [UInt32](repeating: 0, count: 64)
-        var count = UInt32(ids.count)
-        let status = unsafe bpf_prog_query(cgroup, call, 0, nil, &ids, &count)
-        // With more of them the first ones are there.
-        guard status == 0 || status == -ENOSPC else {
-            throw .system("bpf(BPF_PROG_QUERY)", place.cgroup, -status)
-        }
-        return Array(ids.prefix(Int(count)))
     }
 }
 

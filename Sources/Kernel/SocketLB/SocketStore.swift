@@ -18,15 +18,19 @@ package final class SocketStore: KernelStore {
     package var place: SocketPlace
     let sizes: SocketMapSizes
     let pins: PinDirectory
-    /// Nil before the first `observe` or `apply`, and if none are pinned in this layout.
+    /// Nil before the first `observe` or `apply`, and if those that hold the plan are not pinned in this layout.
     var maps: SocketMaps?
+    /// What is pinned then: what programs remember of clients and sockets goes on.
+    var remains = SocketMaps()
     /// The links as they were last observed or attached.
     var links: [SocketHook: BPFLink] = [:]
-    /// Links whose pins are gone. They last as long as they are open here, until others take their place.
-    var unpinned: [BPFLink] = []
+    /// Links whose pins are gone. They last as long as they are open here, until they are pinned again.
+    var unpinned: [SocketHook: BPFLink] = [:]
     /// How they were when they were last looked at.
     var seen: Attachment?
     var mark = ChangeMark()
+    /// As `observe` has just read it: what comes next in the same pass need not read it again.
+    var fresh: SocketState?
     /// At most so many entries are in the maps, until more are refused.
     var counts: [SocketMapName: Int] = [:]
     var strays = SocketStrays()
@@ -58,11 +62,15 @@ package final class SocketStore: KernelStore {
     package func observe() throws(DataplaneError) -> Observation<SocketState> {
         let former = links
         links = try pinnedLinks()
-        unpinned += former.filter { links[$0.key] == nil }.values
+        for (hook, link) in former where links[hook] == nil { unpinned[hook] = link }
         let attachment = try attachment()
         seen = attachment
         let mark = mark
-        maps = try SocketMaps.pinned(pins.pin, family)
+        let open = try SocketMaps.pinned(pins.pin, family).completed(by: maps)
+        let isUsable = try open.haveThisLayout
+        maps = isUsable && open.holdPlan ? open : nil
+        remains = isUsable ? open : SocketMaps()
+        fresh = nil
         guard let maps else {
             counts = [:]
             strays = SocketStrays()
@@ -75,6 +83,7 @@ package final class SocketStore: KernelStore {
         counts = reading.counts
         strays = reading.strays
         var state = reading.state
+        fresh = state
         state.isAttached = try isWhole(attachment, maps)
         return Observation(state, mark)
     }

@@ -235,6 +235,7 @@ struct SocketStoreTests {
         for path in ["links/fl_connect4", "programs/fl_connect4", "maps/slots", "maps/peers"] {
             try fixture.apply(simple(), through: store)
             let mark = try store.observe().mark
+            let attachment = try store.attachment().links
             #expect(unlink("\(fixture.directory)/ipv4/\(path)") == 0)
             if !path.hasPrefix("programs") {
                 #expect(try store.changes(since: mark) == .certain)
@@ -243,10 +244,53 @@ struct SocketStoreTests {
             try fixture.apply(simple(), through: store)
             #expect(try store.observe().state == simple())
             #expect(try agent.ask(call).hasPrefix("10.244.0.1:8001 "))
+            // The same attachments: of two at one call, the second would forget what the first remembers.
+            let links = try store.attachment().links.mapValues(\.id)
+            #expect(links == attachment.mapValues(\.id), "\(path)")
         }
         let use = try store.use()
         #expect(use.attached == Set(use.attached).sorted())
         #expect(use.foreign.isEmpty, "\(use.foreign)")
+    }
+
+    @Test(
+        "A lost pin costs nothing that sockets remember, as far as others are there",
+        arguments: SocketMapName.allCases
+    )
+    func lostPin(_ name: SocketMapName) throws {
+        let fixture = try SocketFixture()
+        let agent = try fixture.agent(serving: [names.endpoint(1)])
+        let first = fixture.store()
+        var state = simple()
+        state.add([names.frontend(names.cluster(1), 53, .udp)], group: 8, [names.endpoint(1)])
+        try fixture.apply(state, through: first)
+        try agent.ask("open-connected one udp 4 10.96.0.1 53")
+        func sockets(_ store: SocketStore) throws -> Int? {
+            try store.use().maps.first { $0.name == "udp_sockets" }?.entries
+        }
+        #expect(try sockets(first) == 1)
+        // In the process that made it nothing is lost.
+        let pin = first.pins.pin(of: name)
+        #expect(unlink(pin) == 0)
+        try fixture.apply(state, through: first)
+        #expect(access(pin, F_OK) == 0)
+        #expect(try first.observe().state == state)
+        #expect(try sockets(first) == 1)
+        #expect(try agent.ask("send one").contains(" peer 10.96.0.1:53 "))
+        // In the next one, only what was in that map.
+        #expect(unlink(pin) == 0)
+        let next = fixture.store()
+        try fixture.apply(state, through: next)
+        #expect(try next.observe().state == state)
+        // Without settings it does not show how the others are laid out.
+        let isKept = name != .settings
+        #expect(try sockets(next) == (isKept && name != .udpSockets ? 1 : 0))
+        #expect(
+            try agent.ask("send one").contains(" peer 10.96.0.1:53 ")
+                == (isKept && name != .peers)
+        )
+        try agent.ask("close one")
+        #expect(try sockets(next) == 0)
     }
 
     @Test("Entries that another program changes are found, some at each look")
@@ -393,6 +437,24 @@ struct SocketStoreTests {
         #expect(try agent.ask("send one 10.96.0.1 53") == answer)
     }
 
+    @Test("A pass that has read the maps does not read them again to make larger ones")
+    func readOnce() throws {
+        let fixture = try SocketFixture()
+        let store = fixture.store()
+        try fixture.apply(simple(), through: store)
+        var grown = simple()
+        for number in 0..<5000 {
+            grown.frontends[names.frontend(names.cluster(2), 10_000 + number)] = .leave
+        }
+        let diff = SocketDiff(from: try store.observe().state, to: grown)
+        // Of another program, after the look: only a second one would see it and take it over.
+        let foreign = lb_frontend(names.frontend(names.cluster(3), 80))
+        let frontends = try #require(store.maps).the(.frontends)
+        #expect(frontends.set((keys: [foreign], values: [lb_action(.refuse)])).isEmpty)
+        _ = try store.apply(diff)
+        #expect(try store.observe().state == grown)
+    }
+
     @Test("Everything is removed, and what is others' stays")
     func removal() throws {
         let fixture = try SocketFixture()
@@ -473,7 +535,135 @@ struct SocketStoreTests {
         #expect(try store.use().foreign.isEmpty)
     }
 
-    @Test("A move to another cgroup attaches there first")
+    /// Attaches a program as the tools of others do.
+    private func attachForeign(
+        _ fixture: SocketFixture,
+        at cgroup: String,
+        _ flag: String...
+    ) throws -> String {
+        let place = "\(fixture.cgroup)/elsewhere"
+        let directory = "\(fixture.directory)-other"
+        if mkdir(place, 0o755) == 0 {
+            let other = SocketStore(
+                family: .ipv4,
+                place: SocketPlace(cgroup: place, directory: directory, scope: .all)
+            )
+            try fixture.apply(simple(), through: other)
+        }
+        let pin = "\(directory)/ipv4/programs/fl_connect4"
+        try Program.check(
+            ["bpftool", "cgroup", "attach", cgroup, "connect4", "pinned", pin] + flag
+        )
+        return pin
+    }
+
+    @Test("A program that lets no other one beside it is named, with its cgroup and the cure")
+    func exclusive() throws {
+        let fixture = try SocketFixture()
+        let inner = "\(fixture.cgroup)/inner"
+        #expect(mkdir(inner, 0o755) == 0)
+        defer {
+            _ = try? SocketStore.removeAll(directory: "\(fixture.directory)-other")
+            rmdir(inner)
+            rmdir("\(fixture.cgroup)/elsewhere")
+        }
+        for (attached, wanted) in [(inner, inner), (fixture.cgroup, inner)] {
+            let store = fixture.store()
+            store.place.cgroup = wanted
+            let pin = try attachForeign(fixture, at: attached)
+            let error = #expect(throws: DataplaneError.self) {
+                try fixture.apply(simple(), through: store)
+            }
+            #expect(error?.subject == attached && error?.errno == EPERM && error?.kind == .other)
+            let message = error?.message ?? ""
+            #expect(message.hasPrefix("program fl_connect4, id "), "\(message)")
+            let cure = "(bpftool cgroup detach \(attached) connect4 id "
+            #expect(message.contains("without BPF_F_ALLOW_MULTI") && message.contains(cure))
+            // Nothing is attached in part.
+            #expect(try store.use().attached.isEmpty)
+            try Program.check(["bpftool", "cgroup", "detach", attached, "connect4", "pinned", pin])
+            try fixture.apply(simple(), through: store)
+            #expect(try store.observe().state == simple())
+            try SocketStore.removeAll(directory: fixture.directory)
+        }
+        // One that lets those below replace it is no obstacle.
+        _ = try attachForeign(fixture, at: fixture.cgroup, "override")
+        let store = fixture.store()
+        store.place.cgroup = inner
+        try fixture.apply(simple(), through: store)
+        #expect(try store.observe().state == simple())
+    }
+
+    @Test("A move to a cgroup where nothing may be attached leaves all where it was")
+    func blockedMove() throws {
+        let fixture = try SocketFixture()
+        let agent = try fixture.agent(serving: [names.endpoint(1)])
+        try fixture.apply(simple(), through: fixture.store())
+        let inner = "\(fixture.cgroup)/inner"
+        #expect(mkdir(inner, 0o755) == 0)
+        defer {
+            _ = try? SocketStore.removeAll(directory: "\(fixture.directory)-other")
+            rmdir(inner)
+            rmdir("\(fixture.cgroup)/elsewhere")
+        }
+        _ = try attachForeign(fixture, at: inner)
+        let store = fixture.store()
+        store.place.cgroup = inner
+        let error = #expect(throws: DataplaneError.self) {
+            try fixture.apply(simple(), through: store)
+        }
+        #expect(error?.subject == inner && error?.kind == .other)
+        #expect(try agent.ask(call).hasPrefix("10.244.0.1:8001 peer 10.96.0.1:80"))
+    }
+
+    @Test("What cannot be found out does not hide what is attached")
+    func unknownUse() throws {
+        let fixture = try SocketFixture()
+        let store = fixture.store()
+        try fixture.apply(simple(), through: store)
+        let known = try store.use()
+        #expect(known.failure == nil && known.attached.count == 8)
+        store.place.cgroup += "-gone"
+        let use = try store.use()
+        #expect(use.attached == known.attached)
+        #expect(use.maps == known.maps)
+        #expect(use.failure?.contains("-gone: open failed") == true)
+    }
+
+    @Test("What another daemon that runs has pinned is not removed by one without a socket level")
+    func othersStay() throws {
+        let fixture = try SocketFixture()
+        let agent = try fixture.agent()
+        let maps = "\(fixture.directory)/ipv4/maps"
+        for folder in [fixture.directory, "\(fixture.directory)/ipv4", maps] {
+            #expect(mkdir(folder, 0o700) == 0)
+        }
+        try Program.check([
+            "bpftool", "map", "create", "\(maps)/frontends", "type", "array", "key", "4",
+            "value", "4", "entries", "1", "name", "frontends",
+        ])
+        #expect(try agent.ask("lock \(fixture.directory)") == "locked")
+        #expect(try SocketStore.removeOwn(directory: fixture.directory) == nil)
+        #expect(try SocketStore.pinned(directory: fixture.directory) == ["ipv4/maps/frontends"])
+        #expect(try agent.ask("unlock \(fixture.directory)") == "unlocked")
+        #expect(try SocketStore.removeOwn(directory: fixture.directory) == 1)
+    }
+
+    @Test("Without the number of its network namespace a daemon serves in the first one alone")
+    func noCookie() throws {
+        #expect(try NodeNamespace.cookie(told: 7, isFirst: false) == 7)
+        #expect(try NodeNamespace.cookie(told: nil, isFirst: true) == 0)
+        let error = #expect(throws: DataplaneError.self) {
+            try NodeNamespace.cookie(told: nil, isFirst: false)
+        }
+        #expect(error?.kind == .unsupported)
+        #expect(error?.message?.hasSuffix("needs Linux 5.14") == true)
+        let fixture = try SocketFixture()
+        #expect(!NodeNamespace.isFirst)
+        withExtendedLifetime(fixture) {}
+    }
+
+    @Test("A move to another cgroup ends the former attachment first, and no two are ever there")
     func otherCgroup() throws {
         let fixture = try SocketFixture()
         let agent = try fixture.agent(serving: [names.endpoint(1)])

@@ -84,9 +84,11 @@ struct SocketMetrics: Sendable {
             overflows.set(Double(found.flows), "flows", family)
             overflows.set(Double(found.udpSockets), "udp_sockets", family)
         }
-        programs.set(Double(outcome.use?.attached.count ?? 0), family)
-        foreign.set(Double(outcome.use?.foreign.count ?? 0), family)
-        for map in outcome.use?.maps ?? [] {
+        // What is not known has no number.
+        guard let use = outcome.use else { return }
+        programs.set(Double(use.attached.count), family)
+        foreign.set(Double(use.foreign.count), family)
+        for map in use.maps {
             entries.set(Double(map.entries), map.name, family)
             capacity.set(Double(map.capacity), map.name, family)
         }

@@ -93,6 +93,7 @@ extension DaemonStatus {
             "  \(maps.isEmpty ? "no maps" : maps.joined(separator: ", "))",
         ] + (level.excludedCgroups > 0 ? ["  left out: \(level.excludedCgroups) cgroups"] : [])
             + lacks(level) + level.foreign.map { "  also there: \($0)" }
+            + [level.failure].compactMap(\.self).map { "  not all is known: \($0)" }
     }
 
     private static func lacks(_ level: Sockets) -> [String] {

@@ -106,6 +106,8 @@ package struct DaemonStatus: Codable, Sendable {
         var excludedCgroups: Int
         var maps: [Map]
         var overflows: Overflows
+        /// Why a part of this is not known.
+        var failure: String?
     }
 
     struct Pass: Codable, Sendable {
@@ -227,7 +229,8 @@ extension DaemonView {
                     memory: use.overflows.memory,
                     flows: use.overflows.flows,
                     udpSockets: use.overflows.udpSockets
-                )
+                ),
+                failure: use.failure
             )
         }
     }

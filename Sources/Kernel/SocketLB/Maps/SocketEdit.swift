@@ -78,6 +78,9 @@ struct SocketEdit {
 
     private mutating func setSlots(_ changes: [SocketDiff.GroupChange]) throws(DataplaneError) {
         var entries: (keys: [lb_slot], values: [lb_endpoint]) = ([], [])
+        let count = changes.reduce(0) { $0 + ($1.new?.slots.count ?? 0) }
+        entries.keys.reserveCapacity(count)
+        entries.values.reserveCapacity(count)
         for change in changes {
             guard let new = change.new?.slots else { continue }
             let old = change.old?.slots ?? []

@@ -26,27 +26,41 @@ struct SocketMaps {
         "\(family.rawValue) socket-level map \(name.rawValue)"
     }
 
-    /// Opens the maps that are pinned at the paths; nil unless all that hold the plan are there in this layout. What the
-    /// programs write may be missing.
+    /// Opens the maps that are pinned at the paths.
     static func pinned(
         _ path: (SocketMapName) -> String,
         _ family: IPFamily
-    ) throws(DataplaneError) -> SocketMaps? {
+    ) throws(DataplaneError) -> SocketMaps {
         var found = SocketMaps()
         for name in SocketMapName.allCases {
             guard let number = try BPFObject.open(path(name)) else { continue }
-            let map = try BPFMap(owning: number, subject(family, name))
-            if let sizes = name.recordSizes {
-                guard map.keySize == sizes.key, map.valueSize == sizes.value else { return nil }
-            }
-            found[name] = map
+            found[name] = try BPFMap(owning: number, subject(family, name))
         }
-        let needed = SocketMapName.contents + [.settings]
-        guard needed.allSatisfy({ found[$0] != nil }),
-            try found.settings().layout == UInt32(LB_LAYOUT)
-        else { return nil }
         return found
     }
+
+    /// With those whose pins are gone, as long as the others are the same: programs still use them.
+    func completed(by former: SocketMaps?) -> SocketMaps {
+        guard let former, maps.allSatisfy({ former[$0.key]?.id == $0.value.id }) else {
+            return self
+        }
+        return former
+    }
+
+    /// Whether they are of this layout, as the settings say.
+    var haveThisLayout: Bool {
+        get throws(DataplaneError) {
+            for (name, map) in maps {
+                guard let sizes = name.recordSizes else { continue }
+                guard map.keySize == sizes.key, map.valueSize == sizes.value else { return false }
+            }
+            guard maps[.settings] != nil else { return false }
+            return try settings().layout == UInt32(LB_LAYOUT)
+        }
+    }
+
+    /// Whether all are there that hold the plan. What the programs write may be missing.
+    var holdPlan: Bool { SocketMapName.contents.allSatisfy { maps[$0] != nil } }
 
     func settings() throws(DataplaneError) -> lb_settings {
         try the(.settings).value(of: UInt32(0), lb_settings()) ?? lb_settings()

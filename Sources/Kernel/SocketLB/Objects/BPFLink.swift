@@ -34,6 +34,7 @@ final class BPFLink {
     }
 
     struct Facts: Equatable {
+        var id: UInt32
         var program: UInt32
         /// 0 if another program detached it, or the cgroup is gone.
         var cgroup: UInt64
@@ -43,6 +44,7 @@ final class BPFLink {
     func facts() throws(DataplaneError) -> Facts {
         let info = try BPFObject.info(descriptor.number, subject, bpf_link_info())
         return Facts(
+            id: info.id,
             program: info.prog_id,
             cgroup: info.cgroup.cgroup_id,
             call: info.cgroup.attach_type

@@ -78,8 +78,32 @@ enum PinFolder {
 
 /// The network namespace of the calling thread.
 enum NodeNamespace {
-    /// Its number for programs; 0 before Linux 5.14, where programs take the first process's namespace.
+    /// Its number for programs, which since Linux 5.14 the kernel tells. Before that programs take the first process's
+    /// namespace for the node's: 0.
+    ///
+    /// - Throws: `.unsupported` if that is another one.
     static func cookie() throws(DataplaneError) -> UInt64 {
+        try cookie(told: told(), isFirst: isFirst)
+    }
+
+    static func cookie(
+        told: UInt64?,
+        isFirst: Bool
+    ) throws(DataplaneError) -> UInt64 {
+        if let told { return told }
+        if isFirst { return 0 }
+        throw .system(
+            "getsockopt(SO_NETNS_COOKIE)",
+            "network namespace",
+            ENOPROTOOPT,
+            kind: .unsupported,
+            message:
+                "the socket level in another network namespace than the first process's needs Linux 5.14"
+        )
+    }
+
+    /// Nil before Linux 5.14.
+    private static func told() throws(DataplaneError) -> UInt64? {
         let socket = try OwnedDescriptor.socket(AF_UNIX, SOCK_DGRAM, 0, for: "network namespace")
         var cookie: UInt64 = 0
         var size = socklen_t(MemoryLayout<UInt64>.size)
@@ -88,6 +112,11 @@ enum NodeNamespace {
         guard errno == ENOPROTOOPT else {
             throw .system("getsockopt(SO_NETNS_COOKIE)", "network namespace", errno)
         }
-        return 0
+        return nil
+    }
+
+    /// Whether it is that of the first process: settings of the whole machine show in no other.
+    static var isFirst: Bool {
+        unsafe access("/proc/sys/net/core/netdev_max_backlog", F_OK) == 0
     }
 }

@@ -42,6 +42,8 @@ package struct SocketUse: Sendable, Equatable {
     package var excludedCgroups = 0
     /// Programs of others at the same hooks of the same cgroup, sorted: `connect4: sd_fw (id 12)`.
     package var foreign: [String]
+    /// Why a part of this could not be found out.
+    package var failure: String?
 
     package init(
         cgroup: String,
