@@ -217,6 +217,26 @@ struct FlowCleanerTests {
         #expect(flows.content.withLock { $0.looks } == 1)
     }
 
+    @Test(
+        "Neither the table's pause nor that of other sockets holds up sockets that are to be ended"
+    )
+    func promptSockets() async throws {
+        // Longer than the test may take.
+        let cleaner = FlowCleaner(flows, retryInterval: .seconds(600))
+        flows.content.withLock { content in
+            content.errors = [Self.error(.busy)]
+            content.socketErrors = [Self.error(.busy)]
+        }
+        cleaner.request(.ipv4, socketRequest(table: true))
+        await cleaner.finish()
+        #expect(cleaner.takeProblems().count == 2)
+        flows.content.withLock { $0.sockets = [stale] }
+        cleaner.request(.ipv4, socketRequest(table: true))
+        while cleaner.takeEndedSockets().isEmpty { try await Task.sleep(for: .milliseconds(1)) }
+        // The table still waits.
+        #expect(flows.content.withLock { $0.looks } == 1)
+    }
+
     @Test("A socket that was about to connect is looked for again, without a problem")
     func connecting() async {
         flows.content.withLock { content in

@@ -5,6 +5,9 @@ import Synchronization
 
 /// Deletes UDP flows to endpoints that are gone, independently of the passes, on a thread of its own: entries of
 /// connection tracking, and sockets of the socket level. Requests that arrive during a run are combined for the next.
+///
+/// Programs wait for sockets: these come first, and what the table waits for does not hold them up, nor do sockets that
+/// the kernel refused to end earlier.
 package actor FlowCleaner {
     /// One run through the table of a family.
     package struct Run: Sendable, Equatable {
@@ -26,13 +29,35 @@ package actor FlowCleaner {
         }
     }
 
-    private struct Shared {
+    /// What is done apart, each with pauses of its own.
+    private enum Part: CaseIterable {
+        case sockets
+        case table
+    }
+
+    /// The requests of one part.
+    private struct Queue {
         var waiting: [IPFamily: FlowRequest] = [:]
         var isRunning = false
+        /// A request came that no pause may hold up.
+        var isUrgent = false
+        /// Until what has failed is tried again.
+        var pause: Task<Void, Never>?
+    }
+
+    private struct Waiter {
+        var parts: Set<Part>
+        var continuation: CheckedContinuation<Void, Never>
+    }
+
+    private struct Shared {
+        var queues: [Part: Queue] = [:]
         var runs: [Run] = []
         var endedSockets: [IPFamily: Int] = [:]
         var problems: [Problem] = []
-        var waiters: [CheckedContinuation<Void, Never>] = []
+        var waiters: [Waiter] = []
+
+        var running: Set<Part> { Set(queues.filter(\.value.isRunning).keys) }
     }
 
     private let thread = DataplaneThread(name: "fairlead-flows")
@@ -84,63 +109,105 @@ package actor FlowCleaner {
     package nonisolated func finish() async {
         await withCheckedContinuation { continuation in
             let isDone = shared.withLock { shared in
-                if shared.isRunning { shared.waiters.append(continuation) }
-                return !shared.isRunning
+                let running = shared.running
+                if !running.isEmpty {
+                    shared.waiters.append(Waiter(parts: running, continuation: continuation))
+                }
+                return running.isEmpty
             }
             if isDone { continuation.resume() }
         }
     }
 
-    private func release() {
-        let waiters = shared.withLock { shared in
-            defer { shared.waiters = [] }
-            return shared.waiters
+    private func release(_ part: Part) {
+        let done = shared.withLock { shared in
+            for index in shared.waiters.indices { shared.waiters[index].parts.remove(part) }
+            let done = shared.waiters.filter(\.parts.isEmpty)
+            shared.waiters.removeAll(where: \.parts.isEmpty)
+            return done
         }
-        for waiter in waiters { waiter.resume() }
+        for waiter in done { waiter.continuation.resume() }
     }
 
     /// Returns at once.
     package nonisolated func request(_ family: IPFamily, _ request: FlowRequest) {
-        guard !request.isEmpty else { return }
-        let begins = shared.withLock { shared in
-            let earlier = shared.waiting[family]
-            shared.waiting[family] = earlier?.merged(with: request) ?? request
-            defer { shared.isRunning = true }
-            return !shared.isRunning
+        for part in Part.allCases {
+            let own = request.only(table: part == .table, sockets: part == .sockets)
+            guard !own.isEmpty else { continue }
+            let begins = shared.withLock { shared in
+                let earlier = shared.queues[part]?.waiting[family]
+                shared.queues[part, default: Queue()].waiting[family] =
+                    earlier?.merged(with: own) ?? own
+                if part == .sockets {
+                    shared.queues[part]?.isUrgent = true
+                    shared.queues[part]?.pause?.cancel()
+                }
+                defer { shared.queues[part]?.isRunning = true }
+                return shared.queues[part]?.isRunning != true
+            }
+            if begins { Task { await run(part) } }
         }
-        if begins { Task { await run() } }
     }
 
     /// Works until no request is waiting, with pauses as long as the work took.
-    private func run() async {
+    private func run(_ part: Part) async {
         var failures = 0
-        while let waiting = next() {
+        while let waiting = next(part) {
             let began = ContinuousClock.now
             var pause = Duration.zero
             var hasFailed = false
             for (family, request) in waiting.sorted(by: { $0.key < $1.key }) {
-                let sockets = endSockets(family, request)
-                let table = clean(family, request)
-                let again = request.only(
-                    table: fails(table),
-                    sockets: fails(sockets.problems) || sockets.isUnfinished
-                )
-                guard !again.isEmpty else { continue }
-                putBack(family, again)
-                let isLater = fails(table) || fails(sockets.problems)
-                if isLater { hasFailed = true }
+                let outcome = work(part, family, request)
+                guard outcome != .done else { continue }
+                putBack(part, family, request)
+                if outcome == .failed { hasFailed = true }
                 pause = max(
                     pause,
-                    isLater
+                    outcome == .failed
                         ? Self.pause(after: failures, retryInterval)
                         : min(retryInterval, Self.connecting)
                 )
             }
             failures = hasFailed ? failures + 1 : 0
-            if pause > .zero { release() }
-            try? await Task.sleep(for: max(pause, ContinuousClock.now - began))
+            let worked = ContinuousClock.now - began
+            if pause > .zero {
+                release(part)
+                await wait(part, max(pause, worked))
+            } else {
+                try? await Task.sleep(for: part == .sockets ? min(worked, Self.rest) : worked)
+            }
         }
-        release()
+        release(part)
+    }
+
+    /// For so long, or until there is a new request for sockets.
+    private func wait(_ part: Part, _ pause: Duration) async {
+        let sleep = Task { _ = try? await Task.sleep(for: pause) }
+        let isUrgent = shared.withLock { shared in
+            shared.queues[part]?.pause = sleep
+            return shared.queues[part]?.isUrgent == true
+        }
+        if isUrgent { sleep.cancel() }
+        await sleep.value
+    }
+
+    /// The longest pause after work on sockets, which others wait for.
+    private static let rest = Duration.milliseconds(200)
+
+    private enum Outcome {
+        case done
+        /// A socket was about to connect.
+        case unfinished
+        case failed
+    }
+
+    private func work(_ part: Part, _ family: IPFamily, _ request: FlowRequest) -> Outcome {
+        switch part {
+        case .sockets:
+            let sockets = endSockets(family, request)
+            return fails(sockets.problems) ? .failed : sockets.isUnfinished ? .unfinished : .done
+        case .table: return fails(clean(family, request)) ? .failed : .done
+        }
     }
 
     private static func pause(after failures: Int, _ retryInterval: Duration) -> Duration {
@@ -155,15 +222,14 @@ package actor FlowCleaner {
         problems.contains { $0.error.kind != .unsupported }
     }
 
-    private func next() -> [IPFamily: FlowRequest]? {
+    private func next(_ part: Part) -> [IPFamily: FlowRequest]? {
         shared.withLock { shared in
-            defer { shared.waiting = [:] }
-            shared.isRunning = !shared.waiting.isEmpty
-            return shared.isRunning ? shared.waiting : nil
+            let waiting = shared.queues[part]?.waiting ?? [:]
+            shared.queues[part] = Queue(isRunning: !waiting.isEmpty)
+            return waiting.isEmpty ? nil : waiting
         }
     }
 
-    /// Programs wait for sockets, so these come before the table.
     private func endSockets(
         _ family: IPFamily,
         _ request: FlowRequest
@@ -208,10 +274,10 @@ package actor FlowCleaner {
     }
 
     /// Later requests take precedence.
-    private func putBack(_ family: IPFamily, _ request: FlowRequest) {
+    private func putBack(_ part: Part, _ family: IPFamily, _ request: FlowRequest) {
         shared.withLock { shared in
-            let later = shared.waiting[family]
-            shared.waiting[family] = later.map { request.merged(with: $0) } ?? request
+            let later = shared.queues[part]?.waiting[family]
+            shared.queues[part]?.waiting[family] = later.map { request.merged(with: $0) } ?? request
         }
     }
 
