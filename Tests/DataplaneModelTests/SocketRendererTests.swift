@@ -31,7 +31,7 @@ struct SocketRendererTests {
             choice: .random,
             affinityTimeoutSeconds: 60,
             slots: slots,
-            title: "shop/web:http/tcp"
+            label: "shop/web:http/tcp"
         )
         state.nodeAddresses = [address(99), .localhost(.ipv4)]
         return state
@@ -95,7 +95,7 @@ struct SocketRendererTests {
     func equality() throws {
         let state = try Self.state()
         var observed = state
-        observed.groups[7]?.title = nil
+        observed.groups[7]?.label = nil
         #expect(observed == state)
         #expect(SocketDiff(from: observed, to: state).isEmpty)
         observed.isAttached = false

@@ -40,7 +40,7 @@ struct SocketTracerTests {
         let slots = try ["10.1.0.1:8", "10.1.0.2:8", "10.1.0.1:8"].map {
             try Self.parse(SocketAddress(parsing: $0))
         }
-        state.groups[7] = SocketGroup(choice: .random, slots: slots, title: "shop/web")
+        state.groups[7] = SocketGroup(choice: .random, slots: slots, label: "shop/web")
         state.nodeAddresses = [.localhost(.ipv4)]
         change(&state)
         let network = NodeNetwork(localAddresses: [try Self.parse(IPAddress("192.0.2.1"))])

@@ -38,11 +38,13 @@ package struct SocketDiff: Sendable, Equatable {
             setFrontends.append((key, action))
         }
         removedFrontends = old.frontends.keys.filter { new.frontends[$0] == nil }
+        // Numbers are sorted and not changes, which are large.
+        var changed = old.groups.keys.filter { new.groups[$0] == nil }
         for (number, group) in new.groups where old.groups[number] != group {
-            groups.append(GroupChange(number: number, old: old.groups[number], new: group))
+            changed.append(number)
         }
-        for (number, group) in old.groups where new.groups[number] == nil {
-            groups.append(GroupChange(number: number, old: group, new: nil))
+        groups = changed.sorted().map {
+            GroupChange(number: $0, old: old.groups[$0], new: new.groups[$0])
         }
         addedNodeAddresses = Array(new.nodeAddresses.subtracting(old.nodeAddresses))
         removedNodeAddresses = Array(old.nodeAddresses.subtracting(new.nodeAddresses))
@@ -50,11 +52,10 @@ package struct SocketDiff: Sendable, Equatable {
         sort()
     }
 
-    /// Brings all lists into order.
+    /// Brings all lists but that of groups into order.
     package mutating func sort() {
         setFrontends.sort { $0.key < $1.key }
         removedFrontends.sort()
-        groups.sort { $0.number < $1.number }
         addedNodeAddresses.sort()
         removedNodeAddresses.sort()
     }

@@ -75,21 +75,23 @@ package struct SocketGroup: Sendable {
     package var isForDatagrams: Bool
     /// Never empty, at most 4095; an endpoint with more weight has more slots.
     package var slots: [SocketAddress]
-    /// The Service port; shown in plans but not stored in the kernel, so not part of equality.
-    package var title: String?
+    /// The Service port; shown in plans but not stored in the kernel, so not part of equality. It becomes text only
+    /// where it is shown.
+    package var label: (any CustomStringConvertible & Sendable)?
+    package var title: String? { label.map { "\($0)" } }
 
     package init(
         choice: Choice,
         affinityTimeoutSeconds: UInt32? = nil,
         isForDatagrams: Bool = false,
         slots: [SocketAddress],
-        title: String? = nil
+        label: (any CustomStringConvertible & Sendable)? = nil
     ) {
         self.choice = choice
         self.affinityTimeoutSeconds = affinityTimeoutSeconds
         self.isForDatagrams = isForDatagrams
         self.slots = slots
-        self.title = title
+        self.label = label
     }
 }
 

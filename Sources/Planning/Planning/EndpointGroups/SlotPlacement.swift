@@ -15,16 +15,22 @@ enum SlotPlacement {
     /// The endpoint of each slot. `shares` are weights of at least 1 whose sum is the number of
     /// slots.
     static func slots(_ shares: [(endpoint: SocketAddress, weight: Int)]) -> [SocketAddress] {
-        let copies = shares.flatMap { share in
-            (0..<share.weight).map { Copy(endpoint: share.endpoint, index: UInt64($0)) }
+        var copies: [Copy] = []
+        copies.reserveCapacity(shares.reduce(0) { $0 + $1.weight })
+        for share in shares {
+            for index in 0..<share.weight {
+                copies.append(Copy(endpoint: share.endpoint, index: UInt64(index)))
+            }
         }
         if copies.count == 1 { return [copies[0].endpoint] }
+        var universe: UInt64 = 64
+        while universe < UInt64(copies.count) { universe *= 2 }
         var holders = [Int?](repeating: nil, count: copies.count)
         var asked = [UInt64](repeating: 0, count: copies.count)
         for first in copies.indices {
             var seeker = first
             while true {
-                let slot = nextChoice(of: copies[seeker], &asked[seeker], count: copies.count)
+                let slot = nextChoice(of: copies[seeker], &asked[seeker], copies.count, universe)
                 guard let holder = holders[slot] else {
                     holders[slot] = seeker
                     break
@@ -38,16 +44,15 @@ enum SlotPlacement {
         return holders.compactMap { $0.map { copies[$0].endpoint } }
     }
 
-    /// Numbers below the next power of two, and of these the ones below `count`: so a choice stays
+    /// Numbers below `universe`, the next power of two, and of these the ones below `count`: so a choice stays
     /// the same when the number of slots changes a little. After a while every slot is asked in
     /// turn, which ends the search.
     private static func nextChoice(
         of copy: Copy,
         _ asked: inout UInt64,
-        count: Int
+        _ count: Int,
+        _ universe: UInt64
     ) -> Int {
-        var universe: UInt64 = 64
-        while universe < UInt64(count) { universe *= 2 }
         while true {
             let attempt = asked
             asked += 1

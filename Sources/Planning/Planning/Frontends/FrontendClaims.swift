@@ -46,6 +46,9 @@ struct FrontendClaims<Content: Equatable & Sendable>: Sendable {
         enter(new, of: service, issues)
     }
 
+    /// The same where nobody asks what was there before.
+    mutating func load(_ new: [Claim], of service: ServiceName) { enter(new, of: service, []) }
+
     private mutating func enter(
         _ new: [Claim],
         of service: ServiceName,

@@ -28,12 +28,24 @@ struct ServiceSockets {
 
     /// The groups a Service port has, which need numbers.
     static func keys(_ port: ServicePortState, _ level: SocketLBSettings) -> [EndpointGroupKey] {
+        keys(port, port.frontends, level)
+    }
+
+    private static func keys(
+        _ port: ServicePortState,
+        _ frontends: [Frontend],
+        _ level: SocketLBSettings
+    ) -> [EndpointGroupKey] {
         guard port.isTaken(by: level), port.isBalanced(by: level) else { return [] }
-        let used = Set(
-            port.frontends.lazy.map(\.kind).filter { !port.leaves($0) }.map(port.usesLocal)
-        )
-        return [false, true].filter { used.contains($0) && !port.endpoints(isLocal: $0).isEmpty }
-            .map { EndpointGroupKey(port: port.name, isLocal: $0) }
+        let served = frontends.lazy.map(\.kind).filter { !port.leaves($0) }
+        var keys: [EndpointGroupKey] = []
+        for isLocal in [false, true]
+        where served.contains(where: { port.usesLocal($0) == isLocal })
+            && !port.endpoints(isLocal: isLocal).isEmpty
+        {
+            keys.append(EndpointGroupKey(port: port.name, isLocal: isLocal))
+        }
+        return keys
     }
 
     private mutating func build(
@@ -43,13 +55,14 @@ struct ServiceSockets {
     ) {
         var cluster: UInt32?
         var local: UInt32?
-        for key in Self.keys(port, level) {
+        let frontends = port.frontends
+        for key in Self.keys(port, frontends, level) {
             guard let number = numbers[key] else { continue }
             let group = Self.group(port, key, level)
             groups.append(NumberedGroup(key: key, number: number, group: group))
             if key.isLocal { local = number } else { cluster = number }
         }
-        for frontend in port.frontends {
+        for frontend in frontends {
             let used = port.usesLocal(frontend.kind) ? local : cluster
             let group = port.leaves(frontend.kind) ? nil : used
             let action: SocketAction =
@@ -79,9 +92,14 @@ struct ServiceSockets {
             affinityTimeoutSeconds: port.affinityTimeoutSeconds,
             isForDatagrams: port.name.transport == .udp,
             slots: isHashed ? HashSlots.slots(shares) : SlotPlacement.slots(shares),
-            title: "\(port.name)\(key.isLocal ? ": endpoints on this node" : "")"
+            label: key
         )
     }
+}
+
+extension EndpointGroupKey: CustomStringConvertible {
+    /// What a plan shows of a group.
+    var description: String { "\(port)\(isLocal ? ": endpoints on this node" : "")" }
 }
 
 extension ServicePortState {

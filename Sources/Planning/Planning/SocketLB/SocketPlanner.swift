@@ -40,7 +40,35 @@ package struct SocketPlanner: Sendable {
     }
 
     package mutating func load(_ names: [ServiceName], of desired: DesiredState) {
-        _ = change(names, desired)
+        guard services.isEmpty, claims.isEmpty, let level = settings.socketLB else {
+            _ = change(names, desired)
+            return
+        }
+        // Nothing is there that could change, so none of it is looked up or kept.
+        loadNumbers(names, desired, level)
+        reserve(names.count)
+        for name in names {
+            guard let service = desired.services[name] else { continue }
+            let built = ServiceSockets(service, level: level, numbers: numbers.numbers)
+            guard !built.claims.isEmpty else { continue }
+            for group in built.groups { plan.groups[group.number] = group.group }
+            claims.load(built.claims, of: name)
+            services[name] = built.groups
+        }
+        for claim in claims.winners {
+            guard let frontend = SocketFrontend(claim.key) else { continue }
+            plan.frontends[frontend] = claim.content
+        }
+    }
+
+    /// No other Service has a number that could move.
+    private mutating func loadNumbers(
+        _ names: [ServiceName],
+        _ desired: DesiredState,
+        _ level: SocketLBSettings
+    ) {
+        let ports = names.lazy.compactMap { desired.services[$0]?.ports }.joined()
+        numbers.load(ports.flatMap { ServiceSockets.keys($0, level) })
     }
 
     /// What was there before, wherever the plan may have changed.
@@ -61,8 +89,13 @@ package struct SocketPlanner: Sendable {
                     diff.removedFrontends.append(frontend)
                 }
             }
-            for (number, old) in groups where plan.groups[number] != old {
-                diff.groups.append(.init(number: number, old: old, new: plan.groups[number]))
+            diff.groups = groups.keys.sorted().compactMap { number in
+                let change = SocketDiff.GroupChange(
+                    number: number,
+                    old: groups[number] ?? nil,
+                    new: plan.groups[number]
+                )
+                return change.old == change.new ? nil : change
             }
             diff.sort()
             return diff
@@ -73,7 +106,11 @@ package struct SocketPlanner: Sendable {
         guard let level = settings.socketLB else { return Former() }
         let moved = updateNumbers(names, desired, level)
         var former = Former()
-        if services.isEmpty { reserve(names.count, &former) }
+        if services.isEmpty {
+            reserve(names.count)
+            former.frontends.reserveCapacity(names.count)
+            former.groups.reserveCapacity(names.count)
+        }
         for name in names + moved { withdraw(name, &former) }
         for name in names + moved {
             if let service = desired.services[name] { place(service, level, &former) }
@@ -85,13 +122,11 @@ package struct SocketPlanner: Sendable {
         return former
     }
 
-    private mutating func reserve(_ count: Int, _ former: inout Former) {
+    private mutating func reserve(_ count: Int) {
         services.reserveCapacity(count)
         claims.reserve(services: count, frontends: count)
         plan.frontends.reserveCapacity(count)
         plan.groups.reserveCapacity(count)
-        former.frontends.reserveCapacity(count)
-        former.groups.reserveCapacity(count)
     }
 
     /// Numbers the present groups; returns the other Services whose numbers that moves.
@@ -101,9 +136,7 @@ package struct SocketPlanner: Sendable {
         _ level: SocketLBSettings
     ) -> [ServiceName] {
         if services.isEmpty {
-            // No other Service has a number that could move.
-            let ports = names.lazy.compactMap { desired.services[$0]?.ports }.joined()
-            numbers.load(ports.flatMap { ServiceSockets.keys($0, level) })
+            loadNumbers(names, desired, level)
             return []
         }
         var old: Set<EndpointGroupKey> = []
