@@ -47,6 +47,22 @@ extension KernelSuites {
                     == "pod1 peer \(LifeScript.vip):80 own \(LabAddresses.pod(3, .ipv4))"
             )
             #expect(try !isTracked(fixture))
+            // The same from the kernel's maps.
+            let traced = try fixture.fairlead(
+                "trace",
+                "--kernel",
+                "--from",
+                LabAddresses.pod(3, .ipv4),
+                "--to",
+                "\(LifeScript.vip):80/tcp"
+            )
+            #expect(traced.status == 0, "\(traced.output)")
+            #expect(traced.output.contains("socket connect()\n  frontend \(LifeScript.vip):80/tcp"))
+            #expect(
+                traced.output.contains(
+                    "the client connects to \(LabAddresses.pod(1, .ipv4)):8080 instead"
+                )
+            )
             // Outside the cgroup the rules serve.
             #expect(try LifeScript.answers(fixture, count: 1) == ["pod1"])
             #expect(try isTracked(fixture))
@@ -61,6 +77,37 @@ extension KernelSuites {
             #expect(cleanup.output.contains("socket level: "), "\(cleanup.output)")
             #expect(level.pins == [])
             #expect(access(level.directory, F_OK) != 0)
+        }
+
+        @Test(
+            "A trace of a pod that nothing tells from others says so, and takes the administrator's word"
+        )
+        func tracedPods() throws {
+            let fixture = try DaemonFixture(
+                mode: "nftables",
+                localDetector: "detectLocal: {mode: None}",
+                extra: level.section("all")
+            )
+            try fixture.write(LifeScript.web(1))
+            func trace(_ more: String...) throws -> String {
+                let words = [
+                    "trace", "--from", LabAddresses.pod(3, .ipv4), "--to",
+                    "\(LifeScript.vip):80/tcp",
+                ]
+                return try LabCommand.result(
+                    [BuiltProgram.fairlead] + words + more + ["-c", fixture.configuration]
+                ).output
+            }
+            let unknown = try trace()
+            #expect(unknown.contains("is a pod of this node is unknown"), "\(unknown)")
+            #expect(!unknown.contains("socket connect()"), "\(unknown)")
+            let pod = try trace("--pod")
+            #expect(pod.contains("socket connect()"), "\(pod)")
+            #expect(!pod.contains("is unknown"), "\(pod)")
+            // Nothing is attached before the daemon starts.
+            let kernel = try trace("--pod", "--kernel")
+            #expect(kernel.contains("its programs are not attached"), "\(kernel)")
+            #expect(!kernel.contains("socket connect()"), "\(kernel)")
         }
 
         @Test("Switched on, off and on by reload under load, no connection fails")

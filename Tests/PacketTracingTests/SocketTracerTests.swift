@@ -81,6 +81,32 @@ struct SocketTracerTests {
         #expect(trace.path.isEmpty)
     }
 
+    @Test("Where it is unknown who a client is, the rules are traced, with a note")
+    func unknown() throws {
+        let network = NodeNetwork(localAddresses: [])
+        var state = SocketState()
+        let frontend = SocketFrontend(
+            address: IPAddress("10.96.0.10"),
+            port: try #require(PortNumber(80)),
+            transport: .tcp
+        )
+        state.frontends[frontend] = .refuse
+        let tracer = SocketTracer(state, rules: Rules(), network: network) { _ in nil }
+        func trace(_ target: String) throws -> PacketTrace {
+            tracer.trace(
+                TracedPacket(
+                    from: try Self.parse(IPAddress("10.1.0.1")),
+                    to: try Self.parse(PacketDestination(target))
+                )
+            )
+        }
+        let known = try trace("10.96.0.10:80/tcp")
+        #expect(known.outcomes.map(\.result.verdict) == [.untouched])
+        #expect(known.notes.contains { $0.hasPrefix("whether 10.1.0.1 is a pod of this node") })
+        // Nothing that the socket level knows.
+        #expect(try trace("10.96.0.10:81/tcp").notes == ["from 10.1.0.1"])
+    }
+
     @Test("Node ports answer on the loopback address of the node, not of a pod")
     func loopback() throws {
         let node = try trace("127.0.0.1", "127.0.0.1:80/tcp")

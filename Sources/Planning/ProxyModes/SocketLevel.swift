@@ -19,26 +19,40 @@ package enum SocketLevel {
             + SocketRenderer(family: family).render(diff)
     }
 
-    /// Shows the socket step of clients on this node, and `rules` for what follows. With `pods`, clients
-    /// are the pods that the settings recognise, too.
+    /// Which clients a tracer takes for pods of this node, beside the node itself.
+    package enum TracedPods: Sendable {
+        /// None is served.
+        case none
+        /// Those that the settings recognise; without a detector that is unknown of all.
+        case recognized
+        /// All but the node itself.
+        case all
+    }
+
+    /// Shows the socket step of clients on this node, and `rules` for what follows.
     package static func tracer(
         _ state: SocketState,
         rules: any FlowTracer,
         network: NodeNetwork,
         settings: PlannerSettings,
-        pods: Bool
+        pods: TracedPods
     ) -> any FlowTracer {
         SocketTracer(state, rules: rules, network: network) { packet in
-            network.isLocal(packet.source) || pods && settings.isPod(packet)
+            if network.isLocal(packet.source) { return true }
+            return switch pods {
+            case .none: false
+            case .recognized: settings.isPod(packet)
+            case .all: true
+            }
         }
     }
 }
 
 extension PlannerSettings {
-    /// Whether the sender of a packet is a pod of this node, as far as the detector knows.
-    fileprivate func isPod(_ packet: TracedPacket) -> Bool {
+    /// Whether the sender of a packet is a pod of this node, as the detector knows; nil without one.
+    fileprivate func isPod(_ packet: TracedPacket) -> Bool? {
         switch detector {
-        case .absent: false
+        case .absent: nil
         case .sources(let ranges): ranges.contains { $0.contains(packet.source) }
         case .interface(let name): packet.inputInterface == name
         case .interfacePrefix(let prefix): packet.inputInterface?.hasPrefix(prefix) ?? false

@@ -23,6 +23,8 @@ struct TraceCommand: ParsableCommand {
               fairlead trace --from 10.244.1.7 --to 10.96.0.10:80/tcp
               fairlead trace --from 203.0.113.9 --to '[fd00:96::10]:53/udp' --kernel
               fairlead trace --from 10.244.1.7 --to 10.96.0.10/icmp
+
+            With the socket level on, what it does at connect() comes first.
             """
     )
 
@@ -38,6 +40,12 @@ struct TraceCommand: ParsableCommand {
 
     @Option(help: "Input interface, for interface-based detectLocal modes.")
     var via: String?
+
+    @Flag(
+        help:
+            "The client is a pod of this node, for the socket level where detectLocal does not say which clients are."
+    )
+    var pod = false
 
     @Flag(help: "Trace the rules in the kernel (needs root) instead of the plan.")
     var kernel = false
@@ -64,6 +72,11 @@ struct TraceCommand: ParsableCommand {
         let locals = try locals()
         var configuration = try options.loadWithMode()
         configuration.families = [packet.family]
+        guard !pod || configuration.socketLB.scope == .all else {
+            throw ValidationError(
+                "--pod: the socket level serves no pods, as socketLB.scope is not all"
+            )
+        }
         var trace = try withAdvice {
             try tracer(configuration.chosenMode.installed, configuration, packet.family, locals)
         }
@@ -139,31 +152,53 @@ struct TraceCommand: ParsableCommand {
         }
         let network = NodeNetwork(localAddresses: Set(facts.localAddresses))
         let rules = mode.tracer(state, network: network, planner: planner)
-        guard let sockets = try sockets(configuration, family, update, facts) else { return rules }
+        guard configuration.socketLB.scope != .off else { return rules }
+        guard let sockets = try sockets(configuration, family, update, facts) else {
+            return NotingTracer(rules, note: Self.detached)
+        }
+        let isForPods = configuration.socketLB.scope == .all
         return SocketLevel.tracer(
             sockets,
             rules: rules,
             network: network,
             settings: PlannerSettings(configuration, facts: facts),
-            pods: configuration.socketLB.scope == .all
+            pods: !isForPods ? .none : pod ? .all : .recognized
         )
     }
 
-    /// The socket level in the kernel or as planned; nil while it is off, and where no program is attached
-    /// that would look it up.
+    private static let detached =
+        "the socket level is on, and its programs are not attached as they should be: fairlead verify says what is missing"
+
+    /// The socket level in the kernel or as planned; nil where no program is attached that would look it up.
     private func sockets(
         _ configuration: DaemonConfiguration,
         _ family: IPFamily,
         _ update: SnapshotUpdate?,
         _ facts: NodeFacts
     ) throws -> SocketState? {
-        guard configuration.socketLB.scope != .off else { return nil }
         guard let update else {
             let place = try SocketPlace(configuration.socketLB)
             let state = try SocketStore(family: family, place: place).observe().state
             return state.isAttached ? state : nil
         }
         return PlannedSockets.all(configuration, update, facts: facts).first?.planner.plan
+    }
+}
+
+/// Adds a note to all traces.
+private struct NotingTracer: FlowTracer {
+    private let tracer: any FlowTracer
+    private let note: String
+
+    init(_ tracer: any FlowTracer, note: String) {
+        self.tracer = tracer
+        self.note = note
+    }
+
+    func trace(_ packet: TracedPacket, detail: TraceDetail) -> PacketTrace {
+        var trace = tracer.trace(packet, detail: detail)
+        trace.notes.append(note)
+        return trace
     }
 }
 

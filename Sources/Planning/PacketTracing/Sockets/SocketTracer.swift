@@ -12,15 +12,15 @@ package struct SocketTracer: FlowTracer {
     private let state: SocketState
     private let rules: any FlowTracer
     private let network: NodeNetwork
-    private let isClient: @Sendable (TracedPacket) -> Bool
+    private let isClient: @Sendable (TracedPacket) -> Bool?
 
     /// `rules` traces the packet's way through the mode's plan. `isClient` says whether the sender of a
-    /// packet is a socket that the programs see; other packets only meet `rules`.
+    /// packet is a socket that the programs see, nil if that is unknown; other packets only meet `rules`.
     package init(
         _ state: SocketState,
         rules: any FlowTracer,
         network: NodeNetwork,
-        isClient: @escaping @Sendable (TracedPacket) -> Bool
+        isClient: @escaping @Sendable (TracedPacket) -> Bool?
     ) {
         self.state = state
         self.rules = rules
@@ -29,9 +29,17 @@ package struct SocketTracer: FlowTracer {
     }
 
     package func trace(_ packet: TracedPacket, detail: TraceDetail = .matches) -> PacketTrace {
-        guard packet.source.family == packet.family, isClient(packet),
-            let frontend = frontend(of: packet)
-        else { return rules.trace(packet, detail: detail) }
+        guard packet.source.family == packet.family, let frontend = frontend(of: packet) else {
+            return rules.trace(packet, detail: detail)
+        }
+        switch isClient(packet) {
+        case true?: break
+        case false?: return rules.trace(packet, detail: detail)
+        case nil:
+            var trace = rules.trace(packet, detail: detail)
+            trace.notes.append(Self.unknown(packet.source))
+            return trace
+        }
         switch state.frontends[frontend] {
         case .group(let number)?:
             if let group = state.groups[number] {
@@ -44,6 +52,10 @@ package struct SocketTracer: FlowTracer {
         case .leave?, nil:
             return left(packet, frontend, "only the packet rules can decide", detail)
         }
+    }
+
+    private static func unknown(_ source: IPAddress) -> String {
+        "whether \(source) is a pod of this node is unknown, as detectLocal does not say; if it is one, the socket level serves it: see --pod"
     }
 
     /// A frontend at the address itself comes before a node port. A pod's loopback address is its own.

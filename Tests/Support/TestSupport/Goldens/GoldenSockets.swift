@@ -82,7 +82,7 @@ struct GoldenSockets {
             rules: rules,
             network: network,
             settings: settings,
-            pods: true
+            pods: .recognized
         )
     }
 }
