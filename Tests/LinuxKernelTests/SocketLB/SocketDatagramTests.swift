@@ -135,6 +135,32 @@ struct SocketDatagramTests {
         #expect(try agent.ask("first-datagrams 2000 4 \(names.cluster(1)) 53") == "0")
     }
 
+    @Test("Sockets that are open when the programs go keep their endpoint, and show it")
+    func switchedOff() throws {
+        let fixture = try SocketFixture()
+        let names = SocketNames(family: .ipv4)
+        let endpoint = names.endpoint(1)
+        let agent = try fixture.agent(serving: [endpoint])
+        let store = fixture.store()
+        var state = SocketState()
+        state.add([names.frontend(names.cluster(1), 53, .udp)], group: 7, [endpoint])
+        // Connected before the programs come: what a packet rule would translate.
+        try fixture.add(names.cluster(2))
+        try agent.ask("serve \(names.cluster(2)) 53")
+        state.add([names.frontend(names.cluster(2), 53, .udp)], group: 8, [endpoint])
+        try agent.ask("open-connected early udp 4 10.96.0.2 53")
+        try fixture.apply(state, through: store)
+        #expect(try agent.ask("send early") == "10.96.0.2:53 peer 10.96.0.2:53 from 10.96.0.2:53")
+        try agent.ask("open-connected one udp 4 10.96.0.1 53")
+        try agent.ask("open two 4")
+        #expect(try agent.ask("send one") == "\(endpoint) peer 10.96.0.1:53 from 10.96.0.1:53")
+        #expect(try agent.ask("send two 10.96.0.1 53") == "\(endpoint) from 10.96.0.1:53")
+        try SocketStore.removeAll(directory: fixture.directory)
+        #expect(try agent.ask("send one") == "\(endpoint) peer \(endpoint) from \(endpoint)")
+        #expect(try agent.ask("send two 10.96.0.1 53") == "ENETUNREACH")
+        #expect(try agent.ask("send early") == "10.96.0.2:53 peer 10.96.0.2:53 from 10.96.0.2:53")
+    }
+
     @Test("A socket that is not connected any more shows senders as they are")
     func disconnected() throws {
         let fixture = try SocketFixture()
