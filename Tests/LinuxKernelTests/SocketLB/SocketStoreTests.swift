@@ -663,6 +663,38 @@ struct SocketStoreTests {
         withExtendedLifetime(fixture) {}
     }
 
+    @Test("Where nothing above the directory may be written, programs come and go all the same")
+    func readOnlyAbove() throws {
+        let fixture = try SocketFixture()
+        let directory = fixture.directory
+        let above = String(directory.dropLast("/fairlead".count))
+        func remount(_ flags: Int = 0) {
+            let flags = UInt(MS_BIND) | UInt(MS_REMOUNT) | UInt(flags)
+            #expect(mount("none", above, "none", flags, nil) == 0)
+        }
+        defer { umount2(directory, Int32(MNT_DETACH)) }
+        // As systemd has it for a service with ReadWritePaths= below a read-only path.
+        #expect(mkdir(directory, 0o700) == 0)
+        #expect(mount(directory, directory, "none", UInt(MS_BIND), nil) == 0)
+        remount(Int(MS_RDONLY))
+        let store = fixture.store()
+        try fixture.apply(simple(), through: store)
+        #expect(try store.observe().state == simple())
+        #expect(try SocketStore.removeAll(directory: directory) > 0)
+        #expect(try SocketStore.pinned(directory: directory).isEmpty)
+        // Removed by another process, it cannot be made again.
+        umount2(directory, Int32(MNT_DETACH))
+        remount()
+        #expect(rmdir(directory) == 0)
+        remount(Int(MS_RDONLY))
+        let error = #expect(throws: DataplaneError.self) {
+            try fixture.apply(simple(), through: fixture.store())
+        }
+        #expect(error?.kind == .unsupported && error?.errno == EROFS)
+        #expect(error?.message?.hasPrefix("read-only for this process; ") == true)
+        remount()
+    }
+
     @Test("A move to another cgroup ends the former attachment first, and no two are ever there")
     func otherCgroup() throws {
         let fixture = try SocketFixture()

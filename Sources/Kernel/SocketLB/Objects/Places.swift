@@ -49,10 +49,15 @@ enum PinFolder {
         let parts = path.split(separator: "/")
         for count in parts.indices {
             let part = "/" + parts[...count].joined(separator: "/")
-            guard unsafe mkdir(part, 0o700) == 0 || errno == EEXIST || errno == EROFS else {
-                let error = DataplaneError.system("mkdir", part, errno)
-                // sysfs takes no directories.
-                throw errno == EPERM ? error.explained(as: .unsupported, cure) : error
+            if unsafe mkdir(part, 0o700) == 0 || errno == EEXIST { continue }
+            let error = DataplaneError.system("mkdir", part, errno)
+            switch error.errno {
+            // What is above the directory need not be writable.
+            case EROFS where unsafe access(part, F_OK) == 0: continue
+            case EROFS: throw error.explained(as: .unsupported, readOnly)
+            // sysfs takes no directories.
+            case EPERM: throw error.explained(as: .unsupported, cure)
+            default: throw error
             }
         }
         guard try FileSystem.magic(of: path) == magic else {
@@ -73,6 +78,8 @@ enum PinFolder {
         }
     }
 
+    private static let readOnly =
+        "read-only for this process; under systemd, the drop-in socket-lb.conf has the directory made, and a restart makes it again"
     private static let cure = "not on a bpf file system; mount -t bpf bpf /sys/fs/bpf"
 }
 
