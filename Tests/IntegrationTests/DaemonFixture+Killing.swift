@@ -40,7 +40,8 @@ extension DaemonFixture {
             strace.signal(SIGKILL)
             said = try strace.finish(Deadline(in: .seconds(20))).output
         }
-        throw LabError("strace does not trace the daemon: \(said)\n\(statuses.joined(separator: "\n"))")
+        let states = statuses.joined(separator: "\n")
+        throw LabError("strace does not trace the daemon: \(said)\n\(states)")
     }
 
     /// Of each thread of the daemon: what /proc says.
