@@ -261,8 +261,9 @@ extension TableImage {
             place = chain.end
             number += chain.ruleCount + 2
         }
-        // The last entry ends the table.
-        guard place == end, entry(at: place, limit: size) != nil, number + 1 == Int(info.entries)
+        // The last entry ends the table, and leaves nothing behind it.
+        guard place == end, entry(at: place, limit: size) != nil,
+            size(ofEntryAt: place) == size - place, number + 1 == Int(info.entries)
         else { return false }
         sorted = chains.indices.filter { chains[$0].hook == nil }
         if !zip(sorted, sorted.dropFirst()).allSatisfy({ chains[$0].name < chains[$1].name }) {

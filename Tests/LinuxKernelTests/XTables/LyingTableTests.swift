@@ -65,6 +65,29 @@ struct LyingTableTests {
         }
     }
 
+    @Test("Is refused if its last entry leaves bytes behind it", arguments: IPFamily.allCases)
+    func earlyEnd(_ family: IPFamily) throws {
+        let fixture = try StoreFixture(family)
+        try fixture.restore(Self.rules)
+        guard let truth = try TableImage.read(.nat, family) else {
+            Issue.record("The table has another layout than libiptc's.")
+            return
+        }
+        // A verdict in place of the error, which is longer.
+        let bytes = try copy(truth, size: truth.size)
+        let target = TableImage.start + truth.end + truth.layout.size
+        bytes.store(UInt16(ImageEntry.standardTargetSize), at: target)
+        bytes.store(UInt8(0), at: target + 2)
+        bytes.store(ImageEntry.returns, at: target + 32)
+        let size = truth.layout.size + ImageEntry.standardTargetSize
+        bytes.store(
+            UInt16(size),
+            at: TableImage.start + truth.end + truth.layout.nextOffset
+        )
+        let isRefused = TableImage.of(bytes, .nat, family, truth.info) == nil
+        #expect(isRefused)
+    }
+
     private func copy(_ image: borrowing TableImage, size: Int) throws -> TableBytes {
         let bytes = try TableBytes(capacity: TableImage.start + size)
         bytes.copy(TableImage.start + size, from: image.bytes, at: 0, to: 0)
