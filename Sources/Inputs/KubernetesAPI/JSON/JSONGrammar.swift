@@ -43,6 +43,18 @@ struct JSONGrammar: Sendable {
         }
     }
 
+    /// Where bytes that `take` would change nothing for end: most of a text, which need not go through it.
+    func endOfPlainText(_ bytes: Span<UInt8>, from position: Int) -> Int {
+        guard case .text = place else { return position }
+        var end = position
+        while end < bytes.count, Self.isPlain(bytes[end]) { end += 1 }
+        return end
+    }
+
+    private static func isPlain(_ byte: UInt8) -> Bool {
+        byte >= 0x20 && byte != UInt8(ascii: "\"") && byte != UInt8(ascii: "\\")
+    }
+
     /// The next byte. After an error nothing more may be taken.
     mutating func take(_ byte: UInt8) throws(APIDecodingError) {
         switch place {

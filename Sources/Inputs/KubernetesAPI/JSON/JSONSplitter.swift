@@ -89,11 +89,21 @@ struct JSONSplitter: Sendable {
     /// Skips to the end of a text, or of the bytes.
     private mutating func skipText(_ bytes: Span<UInt8>, _ position: inout Int) throws {
         repeat {
+            let end = grammar.endOfPlainText(bytes, from: position)
+            while position < end {
+                guard grammar.isKey, key.count < Self.keptOfKey else {
+                    position = end
+                    break
+                }
+                key.append(bytes[position])
+                position += 1
+            }
+            guard position < bytes.count else { return }
             let byte = bytes[position]
             try grammar.take(byte)
             position += 1
             guard grammar.isInText else { return }
-            if grammar.isKey, key.count < 32 { key.append(byte) }
+            if grammar.isKey, key.count < Self.keptOfKey { key.append(byte) }
         } while position < bytes.count
     }
 
@@ -202,6 +212,8 @@ struct JSONSplitter: Sendable {
     }
 
     private static let metadata = "metadata".utf8
+    /// More than the longest key that is looked for.
+    private static let keptOfKey = 32
     private static let managedFields = "managedFields".utf8
     private static let items = "items".utf8
     private static let null = "null"
