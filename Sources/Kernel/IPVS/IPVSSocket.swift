@@ -78,7 +78,8 @@ package final class IPVSSocket {
     package func carryOut(_ requests: [IPVSRequest]) throws(DataplaneError) -> [Refusal] {
         if requests.isEmpty { return [] }
         var batch = NetlinkBatch(reserving: 160 * requests.count)
-        for request in requests { request.encode(into: &batch, family: family) }
+        var last = EncodedVirtualServer()
+        for request in requests { request.encode(into: &batch, family: family, last: &last) }
         let refusals = try socket.transact(&batch).map { refusal in
             let request = requests[refusal.index]
             return Refusal(
