@@ -483,8 +483,8 @@ let package = Package(
                 "Addressing", "ServiceModel", "DataplaneModel", "Planning", "PacketTracing",
                 "Picturing", "ProxyModes", "KubeProxyRemoval", "HostChecks", "ServiceSources",
                 "Conversion", "DaemonConfiguration", "PrintableText", "Telemetry", "Dataplane",
-                "InstalledModes", "Observability", "Running", "SystemCalls", "IPVS", "SocketLB",
-                argumentParser, httpClient, nioCore, nioHTTP1, systemPackage,
+                "InstalledModes", "Observability", "Running", "SystemCalls", "HostFacts", "IPVS",
+                "SocketLB", argumentParser, httpClient, nioCore, nioHTTP1, systemPackage,
             ],
             small
         ),

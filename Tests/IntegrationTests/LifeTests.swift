@@ -191,6 +191,36 @@ extension KernelSuites {
             }
         }
 
+        @Test("plan and trace take the addresses of the configured network namespace")
+        func addressesOfNamespace() throws {
+            let fixture = try DaemonFixture(servers: false)
+            let node = LabAddresses.node(.ipv4)
+            try fixture.write(
+                """
+                services:
+                  - name: shop/web
+                    address: \(LifeScript.vip)
+                    ports: [{port: 80, targetPort: 8080, nodePort: 30080}]
+                    endpoints: [{address: 10.180.0.11}]
+                """
+            )
+            let planned = try fixture.fairlead(
+                "trace",
+                "--from",
+                "192.0.2.50",
+                "--to",
+                "\(node):30080/tcp"
+            )
+            #expect(planned.output.contains("10.180.0.11:8080"))
+            let unknown = try fixture.fairlead("plan", "--netns", "/nonexistent/namespace")
+            #expect(unknown.status == 0)
+            #expect(
+                unknown.output.contains(
+                    "warning: with the node addresses of the present network namespace: "
+                )
+            )
+        }
+
         @Test("plan, apply and plan --diff agree, with exit codes")
         func commands() throws {
             let fixture = try DaemonFixture(servers: false)

@@ -77,7 +77,9 @@ struct CleanupCommand: ParsableCommand {
         do throws(DataplaneError) {
             let directory = configuration.socketLB.bpfDirectory
             guard let count = try SocketStore.removeOwn(directory: directory) else {
-                print("socket level: \(directory) is of another network namespace, and stays")
+                print(
+                    "socket level: \(directory) is another daemon's, which runs or is of another network namespace, and stays"
+                )
                 return []
             }
             if count > 0 { print("socket level: \(count) objects removed") }

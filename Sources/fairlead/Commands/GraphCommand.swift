@@ -98,7 +98,7 @@ struct GraphCommand: ParsableCommand {
         _ sources: LoadedSources,
         _ names: Set<ServiceName>?
     ) -> ServiceGraph {
-        let facts = sources.facts()
+        let facts = sources.facts(in: configuration)
         let settings = PlannerSettings(configuration, facts: facts)
         let plans = PlannedFamily.all(mode, configuration, sources.update, facts: facts)
         return ServiceGraph(

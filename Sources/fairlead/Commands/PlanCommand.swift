@@ -52,7 +52,7 @@ struct PlanCommand: ParsableCommand {
         let line = ProgressLine()
         line.show("planning \(sources.update.snapshot.services.count) Services")
         guard diff else {
-            let facts = sources.facts()
+            let facts = sources.facts(in: configuration)
             let plans = PlannedFamily.all(mode, configuration, sources.update, facts: facts)
             line.clear()
             for plan in plans { plan.complainAboutIssues() }

@@ -142,7 +142,7 @@ struct TraceCommand: ParsableCommand {
             facts.standIn(locals)
         } else {
             let sources = try LoadedSources.complaining(configuration)
-            facts = sources.facts()
+            facts = sources.facts(in: configuration)
             facts.standIn(locals)
             let settings = PlannerSettings(configuration, facts: facts)
             let plan = PlannedFamily(mode, family, settings, sources.update)

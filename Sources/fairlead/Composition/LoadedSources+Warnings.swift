@@ -1,4 +1,7 @@
 import DaemonConfiguration
+import DataplaneModel
+import HostFacts
+import Planning
 import Running
 import ServiceModel
 import SystemCalls
@@ -13,5 +16,17 @@ extension LoadedSources {
         for gap in loaded.gaps { complain("warning: \(gap)") }
         for issue in loaded.update.snapshot.issues { complain("\(issue)") }
         return loaded
+    }
+
+    /// What node and cluster know of the node in the configured network namespace. Where that cannot be entered, in the
+    /// present one, with a warning: a plan can be shown without root.
+    func facts(in configuration: DaemonConfiguration) -> NodeFacts {
+        guard let namespace = configuration.networkNamespace else { return facts() }
+        do throws(DataplaneError) {
+            return try NetworkNamespace.withNamespace(namespace) { facts() }
+        } catch {
+            complain("warning: with the node addresses of the present network namespace: \(error)")
+            return facts()
+        }
     }
 }
