@@ -148,7 +148,11 @@ static __always_inline bool keep_flow(struct flows *known, const struct flow *fo
                           !same(&known->flow[place].endpoint, &former->endpoint))) {
         *new = known->flow[place];
     } else {
-        if (other < FLOWS && other != place) __builtin_memset(&new->endpoint, 0, sizeof(new->endpoint));
+        /* The verifier of Linux 6.1 makes an impossible place of two that cannot be equal, and goes on with it: it
+           must not see that this compares them. */
+        uint64_t gap = other ^ place;
+        asm volatile("" : "+r"(gap));
+        if (other < FLOWS && gap != 0) __builtin_memset(&new->endpoint, 0, sizeof(new->endpoint));
         if (place >= FLOWS) place = known->used++;
         if (place < FLOWS) {
             known->flow[place] = *new;
