@@ -43,23 +43,18 @@ package enum IPVSRequest {
         }
     }
 
-    /// Appends the message; `family` is the number of the generic netlink family, `last` the virtual server that
-    /// was named by the message before.
-    func encode(
-        into batch: inout NetlinkBatch,
-        family: UInt16,
-        last: inout EncodedVirtualServer
-    ) {
+    /// Appends the message; `family` is the number of the generic netlink family.
+    func encode(into batch: inout NetlinkBatch, family: UInt16) {
         batch.begin(generic: family, command: command.number)
         switch self {
         case .newVirtualServer(let record), .setVirtualServer(let record):
             batch.appendVirtualServer(record)
         case .deleteVirtualServer(let key): batch.appendVirtualServer(key)
         case .newRealServer(let key, let record), .setRealServer(let key, let record):
-            last.append(key, to: &batch)
+            batch.appendVirtualServer(key)
             batch.appendRealServer(record)
         case .deleteRealServer(let key, let realServer):
-            last.append(key, to: &batch)
+            batch.appendVirtualServer(key)
             batch.appendRealServer(realServer)
         }
     }
@@ -79,22 +74,6 @@ package enum IPVSRequest {
         }
         if let explanation { error.message = explanation }
         return error
-    }
-}
-
-/// The identity of a virtual server as it stands in a message. Most messages name the same one as the message before: it
-/// has many real servers, and each attribute is a call of libnl.
-struct EncodedVirtualServer {
-    private var key: VirtualServer.Key?
-    private var bytes: [UInt8] = []
-
-    mutating func append(_ wanted: VirtualServer.Key, to batch: inout NetlinkBatch) {
-        if wanted == key {
-            batch.append(bytes)
-            return
-        }
-        key = wanted
-        bytes = batch.recorded { $0.appendVirtualServer(wanted) }
     }
 }
 

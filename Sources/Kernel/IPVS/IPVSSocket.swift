@@ -78,8 +78,7 @@ package final class IPVSSocket {
     package func carryOut(_ requests: [IPVSRequest]) throws(DataplaneError) -> [Refusal] {
         if requests.isEmpty { return [] }
         var batch = NetlinkBatch(reserving: 160 * requests.count)
-        var last = EncodedVirtualServer()
-        for request in requests { request.encode(into: &batch, family: family, last: &last) }
+        for request in requests { request.encode(into: &batch, family: family) }
         let refusals = try socket.transact(&batch).map { refusal in
             let request = requests[refusal.index]
             return Refusal(

@@ -135,13 +135,6 @@ public struct NetlinkBatch {
     @inlinable
     public mutating func closeNested(_ start: Int) { builder.closeNested(start) }
 
-    /// Returns what `body` appends to the open message, for others like it.
-    public mutating func recorded(_ body: (inout NetlinkBatch) -> Void) -> [UInt8] {
-        let start = builder.count
-        body(&self)
-        return builder.bytes(from: start)
-    }
-
     /// Fills up to the next multiple of four bytes.
     public mutating func pad() { builder.pad() }
 

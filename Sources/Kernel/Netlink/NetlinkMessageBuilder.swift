@@ -38,12 +38,6 @@ final class NetlinkMessageBuilder {
         unsafe nlmsg_hdr(message).pointee.nlmsg_len = UInt32(nlmsg_total_size(0))
     }
 
-    /// What follows the first `start` bytes; nothing if there are no more.
-    func bytes(from start: Int) -> [UInt8] {
-        let all = unsafe UnsafeRawPointer(nlmsg_hdr(message))
-        return unsafe Array(UnsafeRawBufferPointer(start: all, count: count).dropFirst(start))
-    }
-
     /// Copies the message, padded, to the end of `storage`.
     func append(to storage: inout [UInt8]) {
         pad()

@@ -178,34 +178,9 @@ struct IPVSCodecTests {
         #expect(!names.contains("net.ipv4.conf.all.arp_ignore"))
     }
 
-    @Test("Messages behind each other are those that stand alone, whatever they name")
-    func sequence() throws {
-        let other = VirtualServer.Key.frontend(address("fd00:96::a", 53), .udp)
-        let record = VirtualServerRecord(
-            VirtualServer(frontend, scheduler: SchedulerName("rr")),
-            .fairlead
-        )
-        let servers = [1, 2].map {
-            RealServer(address("10.180.0.\($0)", 8080), forwarding: .masquerade)
-        }
-        let requests: [IPVSRequest] = [
-            .newVirtualServer(record),
-            .newRealServer(frontend, RealServerRecord(servers[0])),
-            .newRealServer(frontend, RealServerRecord(servers[1])),
-            .deleteRealServer(other, servers[0].key),
-            .setRealServer(frontend, RealServerRecord(servers[0])),
-            .deleteRealServer(.mark(7, .ipv4), servers[1].key),
-            .deleteRealServer(.mark(7, .ipv6), servers[1].key),
-        ]
-        #expect(try message(requests) == requests.flatMap { try message([$0]) })
-    }
-
-    private func message(_ request: IPVSRequest) throws -> [UInt8] { try message([request]) }
-
-    private func message(_ requests: [IPVSRequest]) throws -> [UInt8] {
+    private func message(_ request: IPVSRequest) throws -> [UInt8] {
         var batch = NetlinkBatch()
-        var last = EncodedVirtualServer()
-        for request in requests { request.encode(into: &batch, family: 0x21, last: &last) }
+        request.encode(into: &batch, family: 0x21)
         batch.close()
         return Array(batch.bytes)
     }
