@@ -21,8 +21,11 @@ struct DaemonCommand: ParsableCommand {
     @Option(help: "A kube-proxy to run through the same.")
     var peer: String?
 
-    @Option(help: "Endpoint changes, ten a second, whether the one before is in force or not.")
+    @Option(help: "Endpoint changes at --rate, whether the one before is in force or not.")
     var changes = 1000
+
+    @Option(help: "How many of these a second.")
+    var rate = 10
 
     @Option(help: "Endpoint changes with 1.2 s between each in force and the next.")
     var lone = 30
@@ -32,8 +35,8 @@ struct DaemonCommand: ParsableCommand {
 
     func validate() throws {
         try Workload.requireSizes(sizes)
-        guard changes > 0, lone > 0, rest > 0 else {
-            throw ValidationError("--changes, --lone and --rest are positive numbers")
+        guard changes > 0, lone > 0, rest > 0, rate > 0 else {
+            throw ValidationError("--changes, --rate, --lone and --rest are positive numbers")
         }
     }
 
@@ -54,7 +57,9 @@ struct DaemonCommand: ParsableCommand {
         guard excesses.isEmpty else { throw BenchFailure(excesses.joined(separator: "\n")) }
     }
 
-    private var steps: DaemonSteps { DaemonSteps(changes: changes, lone: lone, rest: rest) }
+    private var steps: DaemonSteps {
+        DaemonSteps(changes: changes, rate: rate, lone: lone, rest: rest)
+    }
 
     private func measure(_ size: String, _ mode: DaemonMode, peer: String?) throws -> DaemonFigures
     {
@@ -74,10 +79,12 @@ enum DaemonMode: String, ExpressibleByArgument {
 /// How much of each is measured.
 struct DaemonSteps {
     var changes: Int
+    /// How many of them a second.
+    var rate: Int
     var lone: Int
     /// In seconds.
     var rest: Int
 
     /// As arguments of `daemon-size`.
-    var words: [String] { ["\(changes)", "\(lone)", "\(rest)"] }
+    var words: [String] { ["\(changes)", "\(rate)", "\(lone)", "\(rest)"] }
 }

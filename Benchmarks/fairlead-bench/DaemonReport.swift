@@ -55,7 +55,8 @@ struct DaemonReport {
             Row(title: "- CPU of one, ms", names: [.loneCPU], scale: 1e3),
             Row(title: "- operations of one", names: [.loneOperations], decimals: 1),
             Row(
-                title: "\(steps.changes) changes at 10 a second, median / p99 / worst, ms",
+                title:
+                    "\(steps.changes) changes at \(steps.rate) a second, median / p99 / worst, ms",
                 names: [.changeMedian, .changeP99, .changeWorst],
                 scale: 1e3,
                 decimals: 1

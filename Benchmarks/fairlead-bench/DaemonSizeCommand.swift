@@ -10,14 +10,13 @@ struct DaemonSizeCommand: ParsableCommand {
 
     /// Seconds in which what a step leaves to do is done.
     private static let settling: UInt32 = 5
-    /// Seconds between two of the changes at a steady rate.
-    private static let interval = 0.1
     /// Seconds from one lone change in force to the next: a daemon that rests after work has rested.
     private static let pause: UInt32 = 1_200_000
 
     @Argument var size: String
     @Argument var mode: DaemonMode
     @Argument var changes: Int
+    @Argument var rate: Int
     @Argument var lone: Int
     @Argument var rest: Int
     @Option var peer: String?
@@ -94,7 +93,7 @@ struct DaemonSizeCommand: ParsableCommand {
         _ figures: inout DaemonFigures
     ) throws {
         let before = try daemon.account()
-        let times = try cluster.timeChanges(changes, every: Self.interval).sorted()
+        let times = try cluster.timeChanges(changes, every: 1 / Double(rate)).sorted()
         sleep(Self.settling)
         let work = try daemon.account() - before
         figures[.changeMedian] = times[times.count / 2]

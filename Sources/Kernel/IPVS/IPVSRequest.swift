@@ -52,10 +52,10 @@ package enum IPVSRequest {
         case .deleteVirtualServer(let key): batch.appendVirtualServer(key)
         case .newRealServer(let key, let record), .setRealServer(let key, let record):
             batch.appendVirtualServer(key)
-            batch.appendRealServer(record)
+            batch.appendRealServer(record, of: key.family)
         case .deleteRealServer(let key, let realServer):
             batch.appendVirtualServer(key)
-            batch.appendRealServer(realServer)
+            batch.appendRealServer(realServer, of: key.family)
         }
     }
 
@@ -114,9 +114,9 @@ extension NetlinkBatch {
         }
     }
 
-    fileprivate mutating func appendRealServer(_ record: RealServerRecord) {
+    fileprivate mutating func appendRealServer(_ record: RealServerRecord, of family: IPFamily) {
         nested(IPVS_CMD_ATTR_DEST) { batch in
-            batch.appendIdentity(record.key)
+            batch.appendIdentity(record.key, of: family)
             batch.attribute(IPVS_DEST_ATTR_FWD_METHOD, record.forwarding)
             batch.attribute(IPVS_DEST_ATTR_WEIGHT, record.weight)
             batch.attribute(IPVS_DEST_ATTR_U_THRESH, record.upperThreshold)
@@ -124,12 +124,15 @@ extension NetlinkBatch {
         }
     }
 
-    fileprivate mutating func appendRealServer(_ key: RealServer.Key) {
-        nested(IPVS_CMD_ATTR_DEST) { $0.appendIdentity(key) }
+    fileprivate mutating func appendRealServer(_ key: RealServer.Key, of family: IPFamily) {
+        nested(IPVS_CMD_ATTR_DEST) { $0.appendIdentity(key, of: family) }
     }
 
-    private mutating func appendIdentity(_ key: RealServer.Key) {
-        attribute(IPVS_DEST_ATTR_ADDR_FAMILY, UInt16(key.address.family.protocolFamily))
+    /// `family` is the virtual server's, which an address without `IPVS_DEST_ATTR_ADDR_FAMILY` has, too.
+    private mutating func appendIdentity(_ key: RealServer.Key, of family: IPFamily) {
+        if key.address.family != family {
+            attribute(IPVS_DEST_ATTR_ADDR_FAMILY, UInt16(key.address.family.protocolFamily))
+        }
         attribute(IPVS_DEST_ATTR_ADDR, unionOf: key.address)
         attribute(IPVS_DEST_ATTR_PORT, bigEndian: key.port.value)
     }

@@ -13,6 +13,10 @@ package final class IPVSSocket {
         package var error: DataplaneError
     }
 
+    /// No request has more bytes. They are encoded for one send after the other, in the same memory: all requests of
+    /// Services with many endpoints would take megabytes.
+    private static let largestRequest = 192
+
     private var socket: NetlinkSocket
     private let family: UInt16
     /// Virtual servers created through this socket, minus those deleted.
@@ -76,15 +80,24 @@ package final class IPVSSocket {
     /// Sends all requests, many at a time; the kernel carries them out in order, and goes on after a
     /// refusal. Returns the refusals.
     package func carryOut(_ requests: [IPVSRequest]) throws(DataplaneError) -> [Refusal] {
-        if requests.isEmpty { return [] }
-        var batch = NetlinkBatch(reserving: 160 * requests.count)
-        for request in requests { request.encode(into: &batch, family: family) }
-        let refusals = try socket.transact(&batch).map { refusal in
-            let request = requests[refusal.index]
-            return Refusal(
-                request: request,
-                error: request.error(refusal.errno, refusal.message)
-            )
+        var refusals: [Refusal] = []
+        var batch = NetlinkBatch(
+            reserving: min(Self.largestRequest * requests.count, socket.traffic.bytesPerSend)
+        )
+        // Where the requests in the batch begin.
+        var first = 0
+        for index in requests.indices {
+            requests[index].encode(into: &batch, family: family)
+            let isLast = index + 1 == requests.count
+            guard isLast || batch.byteCount + Self.largestRequest > socket.traffic.bytesPerSend
+            else { continue }
+            for refusal in try socket.transact(&batch) {
+                let request = requests[first + refusal.index]
+                let error = request.error(refusal.errno, refusal.message)
+                refusals.append(Refusal(request: request, error: error))
+            }
+            batch.removeAll()
+            first = index + 1
         }
         virtualServersMade += requests.reduce(0) { $0 + $1.virtualServersMade }
         virtualServersMade -= refusals.reduce(0) { $0 + $1.request.virtualServersMade }

@@ -57,6 +57,13 @@ public struct NetlinkBatch {
         isOpen = false
     }
 
+    /// Leaves no message, but the memory for the next ones.
+    public mutating func removeAll() {
+        storage.removeAll(keepingCapacity: true)
+        starts.removeAll(keepingCapacity: true)
+        isOpen = false
+    }
+
     // MARK: - Parts of a message
 
     /// A fixed header behind the netlink header, such as `struct nfgenmsg`.

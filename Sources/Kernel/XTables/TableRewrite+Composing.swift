@@ -43,7 +43,13 @@ extension TableRewrite {
             next += 1
         }
         runs.keep(table.end.firstEntry, Int(table.end.entryCount))
-        var composed = PackedTable(table.table, table.fingerprint, chains: chains, end: table.end)
+        // Given away, as the table numbers them in place: as many as the table has would be copied for each change.
+        var composed = PackedTable(
+            table.table,
+            table.fingerprint,
+            chains: consume chains,
+            end: table.end
+        )
         guard composed.settle() else { return nil }
         return Composed(table: composed, stays: runs)
     }

@@ -41,7 +41,8 @@ extension OwnedTable {
             // Even if the rules are equal, the title may differ.
             chains[name] = new
         }
-        return changes.sorted { $0.name < $1.name }
+        changes.sort { $0.name < $1.name }
+        return changes
     }
 }
 
