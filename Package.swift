@@ -337,7 +337,7 @@ let package = Package(
             "IPVS",
             [
                 "Addressing", "DataplaneModel", "HostFacts", "Netlink", "NodeAddresses", "XTables",
-                "IPSets", "CNetlink",
+                "IPSets", "SocketDiag", "CNetlink",
             ],
             unsafe + small
         ),

@@ -12,21 +12,25 @@ final class DaemonFixture {
     private let extra: String
     private let sources: String?
     private let localDetector: String?
+    private let driftCheckInterval: String
     private var pods: [LabProcess] = []
     private(set) var daemon: LabProcess?
 
     /// `servers` run on all pods, on ports 8080/tcp and 5353/udp of both families. `extra` are more
     /// lines of configuration; `sources` are those of
-    /// its section, in place of the manifests.
+    /// its section, in place of the manifests. The daemon looks for changes of other programs once in
+    /// `driftCheckInterval`.
     init(
         mode: String = "iptables",
         servers: Bool = true,
         sources: String? = nil,
         localDetector: String? = nil,
+        driftCheckInterval: String = "200ms",
         extra: String = ""
     ) throws {
         self.mode = mode
         self.extra = extra
+        self.driftCheckInterval = driftCheckInterval
         self.sources = sources
         self.localDetector = localDetector
         lab = try NamespaceLab(name: "i\(getpid())")
@@ -93,7 +97,8 @@ final class DaemonFixture {
             localDetector
             ?? "detectLocal: {clusterCIDRs: [\(LabAddresses.podRanges[0]), \"\(LabAddresses.podRanges[1])\"]}"
         let common = Self.configuration(directory, sources, detector, netns: lab.node)
-        try (common + "mode: \(mode)\n" + extra)
+        let looks = "reconcile: {driftCheckInterval: \(driftCheckInterval)}\n"
+        try (common + looks + "mode: \(mode)\n" + extra)
             .write(toFile: configuration, atomically: true, encoding: .utf8)
     }
 
@@ -112,7 +117,6 @@ final class DaemonFixture {
           stateDirectory: \(directory)/state
         netns: \(netns)
         \(detector)
-        reconcile: {driftCheckInterval: 200ms}
         iptables: {lockFile: \(directory)/xtables.lock}
         status: {socket: \(directory)/fairlead.sock}
 

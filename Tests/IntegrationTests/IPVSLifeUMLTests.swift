@@ -141,7 +141,8 @@ extension KernelSuites {
 
         @Test("A connection lives through kill -9 in the middle of a pass")
         func killed() throws {
-            let fixture = try DaemonFixture(mode: "ipvs")
+            // Without looks for changes of others, what it sends belongs to the pass.
+            let fixture = try DaemonFixture(mode: "ipvs", driftCheckInterval: "1h")
             try fixture.write(LifeScript.web(1))
             try fixture.start()
             try fixture.waitUntilApplied()
@@ -149,20 +150,18 @@ extension KernelSuites {
                 "\(LifeScript.vip):80/tcp",
                 in: fixture.lab.client
             )
-            var interrupted = 0
-            for round in 1...4 {
-                // Later each time, to catch it while reading, planning and writing.
-                try fixture.write(LifeScript.ballast(150 * round), to: "other.yaml")
-                usleep(UInt32(150_000 * round))
-                #expect(try fixture.stop(SIGKILL) == 128 + SIGKILL)
-                #expect(connection.isAlive())
-                if try fixture.fairlead("plan", "--diff", "--exit-code").status == 2 {
-                    interrupted += 1
+            for number in 1...4 {
+                // Its messages to the kernel ask what is there, too.
+                let isHit = try fixture.killed(at: "sendto,sendmsg", number: number) {
+                    try fixture.write(LifeScript.ballast(20 * number), to: "other.yaml")
                 }
+                #expect(isHit, "the pass has fewer than \(number) messages")
+                #expect(connection.isAlive(), "at message \(number)")
+                // Not all was written yet.
+                #expect(try fixture.fairlead("plan", "--diff", "--exit-code").status == 2)
                 try fixture.start()
+                try fixture.waitUntilApplied()
             }
-            #expect(interrupted > 0)
-            try fixture.waitUntilApplied()
             #expect(connection.isAlive())
             #expect(try LifeScript.answers(fixture, count: 12) == ["pod1"])
             try fixture.stop()
@@ -289,9 +288,15 @@ extension KernelSuites {
             #expect(try LifeScript.answers(fixture, count: 12) == ["pod1", "pod2"])
         }
 
-        @Test("A change of mode leaves no gap, and nothing of the other mode but what drains")
-        func modes() throws {
-            let fixture = try DaemonFixture(mode: "iptables")
+        @Test(
+            "A change of mode leaves no gap, and nothing of the other mode but what drains",
+            arguments: ["addresses", "ranges"]
+        )
+        func modes(_ binding: String) throws {
+            let fixture = try DaemonFixture(
+                mode: "iptables",
+                extra: "ipvs: {binding: \(binding)}\nserviceCIDRs: [10.96.0.0/16]\n"
+            )
             try fixture.write(LifeScript.web(1, 2))
             try fixture.start()
             try fixture.waitUntilApplied()
@@ -327,6 +332,100 @@ extension KernelSuites {
             #expect(status == 0)
             let answers = Set(output.split(separator: "\n").map { String($0.prefix { $0 != " " }) })
             #expect(answers == ["pod1", "pod2"])
+            try fixture.stop()
+        }
+
+        @Test(
+            "Connections of clients inside outlive their Service and the mode, with policy Local, too"
+        )
+        func insideClients() throws {
+            let fixture = try DaemonFixture(mode: "ipvs")
+            // Nobody outside is served here, so that the address has connections by a mark alone.
+            let manifest = """
+                services:
+                  - name: shop/elsewhere
+                    address: 10.96.0.12
+                    ports: [{port: 80, targetPort: 8080}]
+                    externalTrafficPolicy: Local
+                    externalIPs: [198.51.100.9]
+                    endpoints: [{address: \(LabAddresses.pod(2, .ipv4)), node: node-b}]
+
+                """
+            try fixture.write(manifest)
+            try fixture.start()
+            try fixture.waitUntilApplied()
+            func connections() throws -> [LabConnection] {
+                try [fixture.lab.pod(3), fixture.lab.node].map {
+                    try fixture.agent.hold("198.51.100.9:80/tcp", in: $0)
+                }
+            }
+            let early = try connections()
+            try fixture.remove("services.yaml")
+            try fixture.waitUntilApplied()
+            #expect(early.allSatisfy { $0.isAlive() })
+            try fixture.write(manifest)
+            try fixture.waitUntilApplied()
+            let late = try connections()
+            try fixture.stop()
+            try fixture.changeMode("iptables")
+            try fixture.start()
+            try fixture.waitUntilApplied()
+            try waitForServers(fixture) {
+                $0.allSatisfy { !$0.hasPrefix("-a") || $0.hasSuffix("-w 0") }
+            }
+            #expect((early + late).allSatisfy { $0.isAlive() })
+            try fixture.stop()
+        }
+
+        @Test("An address stays for the node's own connections that another mode leads")
+        func ownConnections() throws {
+            let fixture = try DaemonFixture(mode: "ipvs")
+            let vips = ["10.96.0.10", "fd00:96::10", "10.96.0.20"]
+            let endpoints = IPFamily.allCases.map { "{address: \"\(LabAddresses.pod(1, $0))\"}" }
+            try fixture.write(
+                """
+                services:
+                  - name: shop/web
+                    addresses: [\(vips[0]), "\(vips[1])"]
+                    ports: [{port: 80, targetPort: 8080}]
+                    endpoints: [\(endpoints.joined(separator: ", "))]
+                  - name: shop/other
+                    address: \(vips[2])
+                    ports: [{port: 80, targetPort: 8080}]
+                    endpoints: [\(endpoints[0])]
+
+                """
+            )
+            func hold(_ vip: String, in namespace: String) throws -> LabConnection {
+                try fixture.agent.hold(DaemonFixture.endpoint(vip, "80/tcp"), in: namespace)
+            }
+            func addresses() throws -> String {
+                try LabCommand.run(["ip", "-o", "address", "show"], in: fixture.lab.node)
+            }
+            try fixture.start()
+            try fixture.waitUntilApplied()
+            // They keep the addresses bound in the other mode.
+            let draining = try vips.map { try hold($0, in: fixture.lab.client) }
+            try fixture.stop()
+            try fixture.changeMode("iptables")
+            try fixture.start()
+            try fixture.waitUntilApplied()
+            try waitForServers(fixture) {
+                $0.allSatisfy { !$0.hasPrefix("-a") || $0.hasSuffix("-w 0") }
+            }
+            var own = try vips.prefix(2).map { try hold($0, in: fixture.lab.node) }
+            #expect(draining.allSatisfy { $0.isAlive() })
+            try fixture.run(["ipvsadm", "-C"])
+            try fixture.wait(for: "the end of the other address") {
+                try !addresses().contains(vips[2])
+            }
+            #expect(own.allSatisfy { $0.isAlive() })
+            let bound = try addresses()
+            #expect(bound.contains("\(vips[0])/32") && bound.contains("\(vips[1])/128"), "\(bound)")
+            let verify = try fixture.fairlead("verify")
+            #expect(verify.status == 0, "\(verify.output)")
+            own = []
+            try fixture.wait(for: "the end of all") { try !addresses().contains("fairlead0") }
             try fixture.stop()
         }
 

@@ -58,34 +58,3 @@ extension VirtualServerStore {
         }
     }
 }
-
-extension IPVSStore {
-    /// What `retire` would remove now, without what drains.
-    package func leftovers(rulesIn tables: [TableName]) throws(DataplaneError) -> IPVSState {
-        let rules = retiredRules(in: tables.filter { LegacyTables.used(family).contains($0) })
-        var state = IPVSState(iptables: try rules.observe().state)
-        guard IPVSSocket.isLoaded else { return state }
-        state.sets = try sets.observe()
-        state.servers = try servers.observe()
-        state.binding = try addresses.observe()
-        state.binding.addresses.subtract(servers.drainingAddresses)
-        return state
-    }
-
-    /// Removes our objects because another mode serves now: rules in the named tables at once, virtual
-    /// servers and their addresses when their connections have ended, which `performDueWork` detects.
-    ///
-    /// Where IPVS is not in the kernel, only removes rules.
-    package func retire(rulesIn tables: [TableName]) throws(DataplaneError) -> ApplyReport {
-        let rules = retiredRules(in: tables.filter { LegacyTables.used(family).contains($0) })
-        var report = try rules.apply(rules.removal())
-        guard IPVSSocket.isLoaded else { return report }
-        let present = try servers.observe()
-        report += try servers.remove(
-            present.values.sorted { $0.key < $1.key }.map { .delete($0) }
-        )
-        report += try retireAddresses()
-        report += try sets.removeEverything()
-        return report
-    }
-}

@@ -48,7 +48,8 @@ package final class IPVSStore: KernelStore {
     private let lock: XTablesLock.Configuration
     private let lockWatch: XTablesLockWatch?
     private let ownership: Ownership
-    private let addressSet: IPSetName
+    let addressSet: IPSetName
+    let drainTimeout: Duration
     let sets: IPSetStore
     private(set) lazy var rules = rules(in: TableName.allCases, lockWatch)
     /// The stores of `retire` and `leftovers`, by their tables.
@@ -57,8 +58,12 @@ package final class IPVSStore: KernelStore {
     let addresses: AddressStore
     /// The messages of all parts but the rules, which do not use netlink.
     package let traffic: NetlinkTraffic
-    /// Addresses that are not wanted any more, but stay bound while they have connections.
-    private var draining: Set<IPAddress> = []
+    /// What is not wanted any more, but stays bound while it has connections.
+    var draining = AddressBinding()
+    /// Until when the addresses of a mode that is retired stay for this host's own connections; nil while ours serves.
+    var ownConnectionsEnd: ContinuousClock.Instant?
+    /// When the host's own connections are looked at again.
+    var nextLook = ContinuousClock.now
     /// As of the last read or write; nil before the first one, and after a failed write.
     private var counts: Counts?
     private var mark = ChangeMark()
@@ -77,6 +82,7 @@ package final class IPVSStore: KernelStore {
     ) {
         self.family = family
         addressSet = configuration.addressSet
+        drainTimeout = configuration.drainTimeout
         self.traffic = traffic
         let ownership = configuration.ownership
         self.ownership = ownership
@@ -130,10 +136,12 @@ package final class IPVSStore: KernelStore {
             servers: try servers.observe(),
             binding: try addresses.observe()
         )
-        draining = servers.drainingAddresses.intersection(state.binding.addresses)
+        draining.addresses = servers.draining(of: state.binding).addresses
             .subtracting(state.servers.keys.compactMap(\.address))
-        state.binding.addresses.subtract(draining)
-        for address in draining { state.sets[addressSet]?.entries[.address(address)] = nil }
+        state.binding.addresses.subtract(draining.addresses)
+        for address in draining.addresses {
+            state.sets[addressSet]?.entries[.address(address)] = nil
+        }
         return Observation(state, mark)
     }
 
@@ -153,7 +161,7 @@ package final class IPVSStore: KernelStore {
         if !takesOver { report += try rules.apply(diff.iptables) }
         report += try servers.make(diff.servers)
         report += try addresses.make(diff.addresses)
-        draining.subtract(diff.addresses.compactMap(\.added))
+        draining.addresses.subtract(diff.addresses.compactMap(\.added))
         if takesOver { report += try rules.apply(diff.iptables) }
         report += try servers.remove(diff.servers)
         report += try remove(diff)
@@ -162,26 +170,14 @@ package final class IPVSStore: KernelStore {
 
     /// Removes addresses and set entries, except for addresses that still have connections.
     private func remove(_ diff: IPVSDiff) throws(DataplaneError) -> ApplyReport {
-        let gone = Set(diff.addresses.compactMap(\.removed))
-        let kept = gone.intersection(servers.drainingAddresses)
-        draining.formUnion(kept)
+        let gone = AddressBinding(addresses: Set(diff.addresses.compactMap(\.removed)))
+        let kept = servers.draining(of: gone).addresses
+        draining.addresses.formUnion(kept)
         var report = try addresses.remove(
             diff.addresses.filter { change in change.removed.map { !kept.contains($0) } ?? true }
         )
         report += try sets.remove(diff.sets.map { $0.keeping(kept, in: addressSet) })
         report.operations += kept.count
-        return report
-    }
-
-    /// Unbinds all addresses except those that still have connections.
-    func retireAddresses() throws(DataplaneError) -> ApplyReport {
-        var bound = try addresses.observe()
-        draining = servers.drainingAddresses.intersection(bound.addresses)
-        bound.addresses.subtract(draining)
-        let report = try addresses.remove(
-            AddressChange.changes(from: bound, to: AddressBinding())
-        )
-        try addresses.removeLinkIfUnused()
         return report
     }
 
@@ -213,23 +209,28 @@ package final class IPVSStore: KernelStore {
         var report = try changing([]) { () throws(DataplaneError) in
             ApplyReport(failures: try servers.finishDrains().failures)
         }
-        let done = draining.subtracting(servers.drainingAddresses).sorted()
-        if !done.isEmpty { report += try unbind(done) }
+        let left = draining.subtracting(servers.draining(of: draining))
+        report += try withoutOwnConnections(left) { (done) throws(DataplaneError) in
+            try unbind(done)
+        }
         return report.failures.first
     }
 
-    /// Removes addresses that have drained.
-    private func unbind(_ done: [IPAddress]) throws(DataplaneError) -> ApplyReport {
+    /// Removes what has drained.
+    private func unbind(_ done: AddressBinding) throws(DataplaneError) -> ApplyReport {
+        let entries = done.addresses.sorted().map { IPSetEntry.address($0) }
         let change = IPSetChange.update(
-            .init(name: addressSet, added: [], marks: [], removed: done.map { .address($0) })
+            .init(name: addressSet, added: [], marks: [], removed: entries)
         )
         return try changing([change]) { () throws(DataplaneError) in
-            var report = try addresses.remove(done.map { .remove($0) })
+            var report = try addresses.remove(
+                AddressChange.changes(from: done, to: AddressBinding())
+            )
             var removal = try sets.remove([change])
             // The set of a mode that is being retired is gone already.
             removal.failures.removeAll { $0.errno == ENOENT }
             report += removal
-            draining.subtract(done)
+            draining = draining.subtracting(done)
             return report
         }
     }
@@ -271,7 +272,7 @@ extension IPVSStore {
         // and legacy tables may not even be in use.
         guard var expected = counts else { return try body() }
         let made = servers.made
-        let drained = draining
+        let drained = draining.addresses
         counts = nil
         let report: ApplyReport
         do throws(DataplaneError) {
@@ -295,7 +296,7 @@ extension IPVSStore {
                 from: before,
                 // An address that drains stays in the set, and may be wanted again.
                 present: isAddressSet ? drained : [],
-                kept: isAddressSet ? draining : []
+                kept: isAddressSet ? draining.addresses : []
             )
         }
         if let before = expected.virtualServers {

@@ -98,6 +98,13 @@ extension VirtualServerStore {
         Set(drains.compactMap { $0.value.isGoingAway ? $0.key.address : nil })
     }
 
+    /// The part of a binding that draining connections may need: all of it while there is a virtual server by mark that
+    /// exists only for its connections, as the kernel does not say to which addresses those go.
+    package func draining(of binding: AddressBinding) -> AddressBinding {
+        let isOneByMark = drains.contains { $0.value.isGoingAway && $0.key.address == nil }
+        return isOneByMark ? binding : binding.part(for: drainingAddresses)
+    }
+
     /// Deletes draining real servers that have no connections left, have reached their deadline, or are
     /// not waited for any more, and virtual servers whose last real server that was. Only reads virtual
     /// servers with drains that were observed or begun here; without any it does nothing.

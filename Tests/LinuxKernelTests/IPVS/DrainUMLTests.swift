@@ -281,14 +281,29 @@ struct DrainUMLTests {
         #expect(base.store.drainingAddresses.isEmpty)
     }
 
-    @Test("A virtual server by mark drains and holds no address")
+    @Test("A virtual server by mark drains, and until then any address may have its connections")
     func mark() throws {
         let fixture = try DrainFixture()
-        try fixture.base.apply([fixture.base.server(.mark(0x1_0000, .ipv4), [1])])
-        try fixture.base.apply([])
-        #expect(fixture.store.drainingAddresses.isEmpty)
+        let store = fixture.store
+        let range = try #require(IPPrefix("10.97.0.0/16"))
+        let own = AddressBinding(addresses: [fixture.vip.address])
+        let all = own.union(
+            AddressBinding(addresses: [address("10.96.0.3", 80).address], ranges: [range])
+        )
+        try fixture.base.apply([
+            fixture.server([1]), fixture.base.server(.mark(0x1_0000, .ipv4), [1]),
+        ])
+        #expect(store.draining(of: all).isEmpty)
+        try fixture.base.apply([fixture.server([1])])
+        #expect(store.drainingAddresses.isEmpty)
+        #expect(store.draining(of: all) == all)
         #expect(try fixture.base.ipvsadm("-Sn").contains("-w 0"))
-        #expect(try fixture.store.finishDrains().finished == 1)
+        #expect(try store.finishDrains().finished == 1)
+        #expect(store.draining(of: all).isEmpty)
+        // One by address has its own alone.
+        try fixture.base.apply([])
+        #expect(store.draining(of: all) == own)
+        #expect(try store.finishDrains().finished == 1)
         #expect(try fixture.base.ipvsadm("-Sn") == "")
     }
 

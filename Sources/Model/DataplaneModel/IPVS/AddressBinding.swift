@@ -13,6 +13,28 @@ package struct AddressBinding: Sendable, Equatable {
     }
 
     package var isEmpty: Bool { addresses.isEmpty && ranges.isEmpty }
+
+    /// What binds one of `wanted`.
+    package func part(for wanted: Set<IPAddress>) -> AddressBinding {
+        AddressBinding(
+            addresses: addresses.intersection(wanted),
+            ranges: ranges.filter { range in wanted.contains { range.contains($0) } }
+        )
+    }
+
+    package func subtracting(_ other: AddressBinding) -> AddressBinding {
+        AddressBinding(
+            addresses: addresses.subtracting(other.addresses),
+            ranges: ranges.subtracting(other.ranges)
+        )
+    }
+
+    package func union(_ other: AddressBinding) -> AddressBinding {
+        AddressBinding(
+            addresses: addresses.union(other.addresses),
+            ranges: ranges.union(other.ranges)
+        )
+    }
 }
 
 /// A change to one binding.
