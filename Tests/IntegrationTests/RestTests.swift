@@ -38,6 +38,7 @@ extension KernelSuites {
             var counts: [Int] = []
             let rests = try eventually {
                 let before = try waits(pid)
+                // Rest is measured over time.
                 sleep(UInt32(seconds))
                 counts.append(try waits(pid) - before)
                 return counts.last ?? .max <= limit

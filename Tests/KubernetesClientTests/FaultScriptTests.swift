@@ -86,6 +86,7 @@ extension NetworkSuites {
                             if step % 17 == 9 { first.dropConnections() }
                             if step == 20 { await second.stop() }
                             if step == 30 { try await second.start(port: secondAddress.port) }
+                            // Without a pause it would be over before the first answer.
                             try await Task.sleep(for: .milliseconds(2))
                         }
                         faults.stop()

@@ -102,6 +102,7 @@ extension NetworkSuites {
                     let feed = Task {
                         for last in 0..<count {
                             cluster.put(.service(Self.service(last)))
+                            // So that they come as many updates, and not as one.
                             try await Task.sleep(for: .milliseconds(50))
                         }
                     }

@@ -117,6 +117,7 @@ extension NetworkSuites {
             await server.stop()
             followed.change()
             followed.cluster.forgetChanges()
+            // The pace is the real one, and its pauses have grown to their longest by then.
             try await Task.sleep(for: .seconds(30))
             let isAway = followed.missing.count == 4
             #expect(isAway)

@@ -4,61 +4,101 @@ import NamespaceLab
 import SoakJudging
 import TestSupport
 
-/// The daemon is started again in a cgroup with little more memory than it has ever used: a start, changes and other
-/// faults must do with that. If they do not, the kernel ends the daemon, which counts as an end by itself.
+/// The daemon is started again in a cgroup with little more memory than a start and some changes take: another start, more
+/// changes and other faults must do with that. If they do not, the kernel ends the daemon, which counts as an end by
+/// itself.
 struct MemoryLimited: SoakFault {
+    /// Cgroups of memory, of one of the two versions.
+    private struct Hierarchy {
+        let folder: String
+        let limit: String
+        let noLimit: String
+        /// The most that was in use at once.
+        let peak: String
+
+        static let all = [
+            Hierarchy(
+                folder: "/sys/fs/cgroup/memory",
+                limit: "memory.limit_in_bytes",
+                noLimit: "-1",
+                peak: "memory.max_usage_in_bytes"
+            ),
+            Hierarchy(
+                folder: "/sys/fs/cgroup",
+                limit: "memory.max",
+                noLimit: "max",
+                peak: "memory.peak"
+            ),
+        ]
+    }
+
     let name = "memory limited"
     let touches: Set<Touched> = [.process, .limits, .configuration]
     let endsProcess = true
     let lasts: ClosedRange<Double>? = 3...8
-    private var group = ""
+    private let hierarchy: Hierarchy
+    private let group: String
     private(set) var miss: String?
 
     /// Nil if this machine has no cgroups of memory.
     init?() {
-        guard Self.root != nil else { return nil }
+        let group = "fairlead-soak-\(getpid())"
+        let found = Hierarchy.all.first { hierarchy in
+            let place = "\(hierarchy.folder)/\(group)-try"
+            guard mkdir(place, 0o755) == 0 else { return false }
+            defer { rmdir(place) }
+            return access("\(place)/\(hierarchy.limit)", W_OK) == 0
+                && access("\(place)/\(hierarchy.peak)", R_OK) == 0
+        }
+        guard let found else { return nil }
+        hierarchy = found
+        self.group = "\(found.folder)/\(group)"
     }
 
-    /// Where cgroups of memory are made, by the name of the file with the limit.
-    private static var root: (folder: String, limit: String)? {
-        let places = [
-            ("/sys/fs/cgroup/memory", "memory.limit_in_bytes"), ("/sys/fs/cgroup", "memory.max"),
-        ]
-        return places.first { folder, limit in
-            let group = "\(folder)/fairlead-soak-\(getpid())-try"
-            guard mkdir(group, 0o755) == 0 else { return false }
-            defer { rmdir(group) }
-            return access("\(group)/\(limit)", W_OK) == 0
-        }
-    }
-
-    mutating func begin(_ node: SoakNode, _: inout SplitMix64) throws {
-        guard let root = Self.root, let peak = Self.peakKibibytes(node.daemon.pid) else {
-            throw SoakFailure("no cgroup of memory, or no daemon")
-        }
-        group = "\(root.folder)/fairlead-soak-\(getpid())"
-        try FileManager.default.createDirectory(atPath: group, withIntermediateDirectories: true)
-        // An eighth more than the most so far, of which the program's own pages are a part.
-        try Self.write("\(peak * 1024 / 8 * 9)", to: "\(group)/\(root.limit)")
+    mutating func begin(_ node: SoakNode, _ random: inout SplitMix64) throws {
+        guard mkdir(group, 0o755) == 0 else { throw SoakFailure("\(group): errno \(errno)") }
         node.daemon.group = group
         defer { node.daemon.group = nil }
         try node.daemon.restart(by: SIGTERM)
+        try waitUntilRight(node)
+        for _ in 0..<20 {
+            node.cluster.change(&random)
+            usleep(100_000)
+        }
+        try waitUntilRight(node)
+        let peak = try number(hierarchy.peak)
+        // As much more as a heap keeps at random; the kernel counts in pages.
+        let limit = (peak + Growth.allowedKibibytes * 1024) / 4096 * 4096
+        try Self.write("\(limit)", to: "\(group)/\(hierarchy.limit)")
+        try node.daemon.restart(by: SIGTERM)
         try node.daemon.waitUntilItListens(to: SIGHUP)
         let members = try String(contentsOfFile: "\(group)/cgroup.procs", encoding: .utf8)
+        let inForce = try number(hierarchy.limit)
         if !members.split(separator: "\n").contains("\(node.daemon.pid)") {
             miss = "the daemon is not in the cgroup"
+        } else if inForce != limit || peak < 1 << 20 {
+            miss = "a limit of \(inForce) bytes, after a start had taken \(peak)"
         }
     }
 
+    private func waitUntilRight(_ node: SoakNode) throws {
+        guard try node.waitUntilRight(.seconds(60)) == nil else { return }
+        throw SoakFailure("not right in a cgroup of its own:\n\(node.difference())")
+    }
+
     func end(_ node: SoakNode) throws {
-        // It stays there until its next start; the limit goes.
-        for (limit, none) in [("memory.limit_in_bytes", "-1"), ("memory.max", "max")]
-        where access("\(group)/\(limit)", W_OK) == 0 {
-            try Self.write(none, to: "\(group)/\(limit)")
-        }
-        let root = group.dropLast(group.reversed().prefix { $0 != "/" }.count)
-        try Self.write("\(node.daemon.pid)", to: root + "cgroup.procs")
+        // It stays outside until its next start; the limit goes.
+        try Self.write(hierarchy.noLimit, to: "\(group)/\(hierarchy.limit)")
+        try Self.write("\(node.daemon.pid)", to: "\(hierarchy.folder)/cgroup.procs")
         guard rmdir(group) == 0 else { throw SoakFailure("\(group): errno \(errno)") }
+    }
+
+    private func number(_ file: String) throws -> Int {
+        let text = try String(contentsOfFile: "\(group)/\(file)", encoding: .utf8)
+        guard let number = Int(text.trimmingCharacters(in: .whitespacesAndNewlines)) else {
+            throw SoakFailure("\(group)/\(file): \(text)")
+        }
+        return number
     }
 
     private static func write(_ text: String, to file: String) throws {
@@ -67,11 +107,5 @@ struct MemoryLimited: SoakFault {
         guard descriptor >= 0, Glibc.write(descriptor, text, text.utf8.count) > 0 else {
             throw SoakFailure("\(file): errno \(errno)")
         }
-    }
-
-    private static func peakKibibytes(_ process: Int32) -> Int? {
-        let status = try? String(contentsOfFile: "/proc/\(process)/status", encoding: .utf8)
-        let line = status?.split(separator: "\n").first { $0.hasPrefix("VmHWM:") }
-        return line?.split(separator: " ").dropFirst().first.flatMap { Int($0) }
     }
 }

@@ -31,6 +31,7 @@ import Testing
             for _ in 0..<64 {
                 DispatchQueue.global(qos: .background).async(group: group) {
                     places.add(try? Self.namespace())
+                    // It keeps this thread, so that the rest needs others.
                     usleep(10_000)
                 }
             }
