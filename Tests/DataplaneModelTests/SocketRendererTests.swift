@@ -48,8 +48,8 @@ struct SocketRendererTests {
             frontend 80/tcp group 7
             # shop/web:http/tcp
             group 7 random affinity 60s
-            \t10.0.0.21:8080 slots 0 2-3
-            \t10.0.0.22:8080 slots 1 4
+            \t10.0.0.21:8080 in slots 0, 2-3
+            \t10.0.0.22:8080 in slots 1, 4
 
             """
         var state = try Self.state()
@@ -78,9 +78,9 @@ struct SocketRendererTests {
             -frontend 10.0.0.2:80/tcp
             +frontend 10.0.0.1:80/tcp group 7
             @@ change group 7 @@ shop/web:http/tcp
-            -\t10.0.0.22:8080 slots 1 4
-            +\t10.0.0.22:8080 slots 1
-            +\t10.0.0.23:8080 slots 4
+            -\t10.0.0.22:8080 in slots 1, 4
+            +\t10.0.0.22:8080 in slot 1
+            +\t10.0.0.23:8080 in slot 4
             @@ attach the socket programs @@
 
             """

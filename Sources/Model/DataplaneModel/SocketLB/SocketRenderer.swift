@@ -8,8 +8,8 @@ package import Addressing
 ///     frontend 30080/tcp leave
 ///     # default/web:http/tcp
 ///     group 1482009 random affinity 10800s
-///     	10.180.0.11:8080 slots 0 2-3
-///     	10.180.1.12:8080 slots 1
+///     	10.180.0.11:8080 in slots 0, 2-3
+///     	10.180.1.12:8080 in slot 1
 ///
 /// The heading of a group that datagrams go to is `group 1482009 random datagrams`.
 package struct SocketRenderer: Sendable {
@@ -86,11 +86,11 @@ package struct SocketRenderer: Sendable {
         if let seconds = group.affinityTimeoutSeconds { heading += " affinity \(seconds)s" }
         return [heading]
             + group.endpoints.map {
-                "\t\($0.endpoint) slots \(Self.text($0.slots))"
+                "\t\($0.endpoint) in \(Self.text($0.slots))"
             }
     }
 
-    /// `0 2-3`.
+    /// `slot 0`, `slots 0, 2-3`: numbers from 0, and not how many there are.
     private static func text(_ slots: [Int]) -> String {
         var runs: [ClosedRange<Int>] = []
         for slot in slots {
@@ -100,8 +100,10 @@ package struct SocketRenderer: Sendable {
                 runs.append(slot...slot)
             }
         }
-        return runs.map { $0.count == 1 ? "\($0.lowerBound)" : "\($0.lowerBound)-\($0.upperBound)" }
-            .joined(separator: " ")
+        let texts = runs.map {
+            $0.count == 1 ? "\($0.lowerBound)" : "\($0.lowerBound)-\($0.upperBound)"
+        }
+        return (slots.count == 1 ? "slot " : "slots ") + texts.joined(separator: ", ")
     }
 }
 
