@@ -79,9 +79,9 @@ final class MemorySocketStore: SocketLevelStore {
                 kernel.level.frontends[frontend] = nil
                 kernel.journal.append("sockets -\(frontend)")
             }
-            for (frontend, action) in diff.setFrontends {
-                kernel.level.frontends[frontend] = action
-                kernel.journal.append("sockets +\(frontend)")
+            for change in diff.setFrontends {
+                kernel.level.frontends[change.key] = change.action
+                kernel.journal.append("sockets +\(change.key)")
             }
             for change in diff.groups {
                 kernel.level.groups[change.number] = change.new

@@ -110,6 +110,26 @@ extension KernelSuites {
             #expect(!kernel.contains("socket connect()"), "\(kernel)")
         }
 
+        @Test("Without their cgroup, and after a cleanup, verify and plan say what is missing")
+        func missing() throws {
+            let fixture = try fixture("all")
+            try fixture.stop()
+            #expect(try fixture.fairlead("verify").status == 0)
+            #expect(rmdir(level.cgroup) == 0)
+            let gone = try fixture.fairlead("verify")
+            #expect(gone.status == 2)
+            #expect(gone.output.contains("socket programs"), "\(gone.output)")
+            #expect(!gone.output.contains("different"), "\(gone.output)")
+            let plan = try fixture.fairlead("plan", "--diff", "--exit-code")
+            #expect(plan.status == 2)
+            #expect(plan.output.contains("@@ attach the socket programs @@"), "\(plan.output)")
+            #expect(try fixture.fairlead("cleanup").status == 0)
+            let clean = try fixture.fairlead("verify")
+            #expect(clean.status == 2)
+            #expect(clean.output.contains("frontend \(LifeScript.vip):80/tcp"), "\(clean.output)")
+            #expect(!clean.output.contains("different"), "\(clean.output)")
+        }
+
         @Test("Switched on, off and on by reload under load, no connection fails")
         func reloads() throws {
             let fixture = try fixture("off")

@@ -47,9 +47,28 @@ struct SocketPlannerTests {
             for difference in step.planner.differences(in: whole)
             where !difference.name.hasPrefix("node address") {
                 #expect(difference.services.count == 1, "\(difference.name)")
+                #expect(difference.state == .missing, "\(difference.name)")
             }
         }
         #expect(frontends > 0)
+    }
+
+    @Test("Frontends and groups are missing, different or unexpected")
+    func states() throws {
+        let (_, plan, _) = walk.changeInLargeCluster()
+        let planner = SocketPlanner(family: .ipv4, settings: PlannerWalk<SocketPlanner>.settings)
+        let frontend = try #require(plan.frontends.keys.min())
+        let group = try #require(plan.groups.keys.min())
+        func states(_ old: SocketState, _ new: SocketState) -> [ObjectDifference.State] {
+            planner.differences(in: SocketDiff(from: old, to: new)).map(\.state)
+        }
+        var other = plan
+        other.frontends[frontend] = .refuse
+        other.groups[group]?.slots = []
+        #expect(states(other, plan) == [.different, .different])
+        (other.frontends[frontend], other.groups[group]) = (nil, nil)
+        #expect(states(other, plan) == [.missing, .missing])
+        #expect(states(plan, other) == [.unexpected, .unexpected])
     }
 
     @Test("Without settings for it, a plan is empty")

@@ -59,8 +59,15 @@ package struct PlannedSockets {
     package func diff(
         _ configuration: DaemonConfiguration
     ) throws(DataplaneError) -> SocketDiff {
+        try compare(configuration).diff
+    }
+
+    private func compare(
+        _ configuration: DaemonConfiguration
+    ) throws(DataplaneError) -> (diff: SocketDiff, isDetached: Bool) {
         let store = SocketStore(family: family, place: try SocketPlace(configuration.socketLB))
-        return SocketDiff(from: try store.observe().state, to: planner.plan)
+        let diff = SocketDiff(from: try store.observe().state, to: planner.plan)
+        return (diff, store.isDetached)
     }
 
     /// Programs that go on although the socket level is off: a daemon that may not see them has switched it off.
@@ -93,6 +100,12 @@ package struct PlannedSockets {
     package func differences(
         _ configuration: DaemonConfiguration
     ) throws(DataplaneError) -> [ObjectDifference] {
-        planner.differences(in: try diff(configuration)).sorted()
+        let (diff, isDetached) = try compare(configuration)
+        let found = planner.differences(in: diff).map { difference in
+            var difference = difference
+            if isDetached, difference.kind == .program { difference.state = .missing }
+            return difference
+        }
+        return found.sorted()
     }
 }

@@ -205,7 +205,7 @@ extension SocketState {
     fileprivate func applying(_ diff: SocketDiff) -> SocketState {
         var state = self
         for frontend in diff.removedFrontends { state.frontends[frontend] = nil }
-        for (key, action) in diff.setFrontends { state.frontends[key] = action }
+        for change in diff.setFrontends { state.frontends[change.key] = change.action }
         for change in diff.groups { state.groups[change.number] = change.new }
         state.nodeAddresses.subtract(diff.removedNodeAddresses)
         state.nodeAddresses.formUnion(diff.addedNodeAddresses)

@@ -31,7 +31,7 @@ extension SocketStore {
     }
 
     /// Whether every program is attached where it should be, is of this version, and uses `maps`, and no
-    /// other is there.
+    /// other is there. Not without the cgroup: why it cannot be opened, the attempt to attach them says.
     func isWhole(_ attachment: Attachment, _ maps: SocketMaps) throws(DataplaneError) -> Bool {
         let settings = try maps.settings()
         let wanted = try wantedSettings()
@@ -41,7 +41,7 @@ extension SocketStore {
         else { return false }
         let hooks = SocketHook.all(family, place.transports)
         guard Set(hooks) == Set(attachment.links.keys) else { return false }
-        let cgroup = try Cgroup.id(of: place.cgroup)
+        guard let cgroup = try? Cgroup.id(of: place.cgroup) else { return false }
         for hook in hooks {
             guard let facts = attachment.links[hook], facts.cgroup == cgroup,
                 facts.call == hook.call.rawValue,
@@ -51,6 +51,12 @@ extension SocketStore {
             else { return false }
         }
         return true
+    }
+
+    /// Whether none of the programs was attached where they should be when that was last observed.
+    package var isDetached: Bool {
+        guard let id = try? Cgroup.id(of: place.cgroup) else { return true }
+        return !(seen?.links.values.contains { $0.cgroup == id } ?? false)
     }
 
     private func wantedSettings() throws(DataplaneError) -> lb_settings {
@@ -133,6 +139,8 @@ extension SocketStore {
         _ object: borrowing SocketObject,
         _ maps: SocketMaps
     ) throws(DataplaneError) {
+        let cgroup = try Cgroup.open(place.cgroup)
+        let id = try Cgroup.id(of: place.cgroup)
         try makeDirectories()
         // A process that ends between here and the last pin leaves no version that the next one takes for whole.
         var settings = try wantedSettings()
@@ -141,8 +149,6 @@ extension SocketStore {
         try maps.set(settings)
         try renewExclusions(maps)
         settings.exclusions = try maps.settings().exclusions
-        let cgroup = try Cgroup.open(place.cgroup)
-        let id = try Cgroup.id(of: place.cgroup)
         let hooks = SocketHook.all(family, place.transports)
         // Before anything is moved.
         for hook in hooks where try attachedLink(hook, id) == nil {

@@ -59,20 +59,24 @@ struct PlanCommand: ParsableCommand {
             try show(plans, PlannedSockets.all(configuration, sources.update, facts: facts))
             return
         }
-        let (changes, sockets) = try changes(mode, configuration, sources, line)
+        let (changes, sockets, failure) = try changes(mode, configuration, sources, line)
         try show(mode, changes, sockets)
+        if let failure { throw CommandFailure("socket level: \(failure.advice)") }
         let changesAny =
             changes.contains { !$0.1.isEmpty } || sockets.contains { !$0.1.isEmpty }
         if exitCode, changesAny { throw ExitCode(2) }
     }
 
-    /// What would change in the kernel, of rules and of the socket level.
+    /// What would change in the kernel, of rules and of the socket level, and why the latter could not be compared.
     private func changes<Mode: InstalledMode>(
         _ mode: Mode.Type,
         _ configuration: DaemonConfiguration,
         _ sources: LoadedSources,
         _ line: ProgressLine
-    ) throws -> (rules: [(IPFamily, Mode.ModePlanner.Diff)], sockets: [(IPFamily, SocketDiff)]) {
+    ) throws -> (
+        rules: [(IPFamily, Mode.ModePlanner.Diff)], sockets: [(IPFamily, SocketDiff)],
+        failure: DataplaneError?
+    ) {
         try withAdvice {
             let kernel = try Kernel(configuration)
             let facts = sources.facts()
@@ -86,10 +90,15 @@ struct PlanCommand: ParsableCommand {
                 defer { line.clear() }
                 return (plan.family, try plan.diff(kernel))
             }
-            let sockets = try PlannedSockets.all(planned, sources.update, facts: facts).map {
-                ($0.family, try $0.diff(planned))
+            var sockets: [(IPFamily, SocketDiff)] = []
+            do throws(DataplaneError) {
+                for plan in PlannedSockets.all(planned, sources.update, facts: facts) {
+                    sockets.append((plan.family, try plan.diff(planned)))
+                }
+                return (rules, sockets, nil)
+            } catch {
+                return (rules, sockets, error)
             }
-            return (rules, sockets)
         }
     }
 

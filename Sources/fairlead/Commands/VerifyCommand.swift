@@ -36,7 +36,7 @@ struct VerifyCommand: ParsableCommand {
         let configuration = try options.loadWithMode()
         let sources = try LoadedSources.complaining(configuration)
         let names = try ServiceArgument.names(services, in: sources.update.snapshot)
-        let found = try withAdvice {
+        let (found, failure) = try withAdvice {
             try differences(configuration.chosenMode.installed, configuration, sources)
         }
         let report = VerifyReport(
@@ -47,6 +47,7 @@ struct VerifyCommand: ParsableCommand {
         case .text: print(report, terminator: "")
         case .json: try OutputFormat.printJSON(report)
         }
+        if let failure { throw CommandFailure("socket level: \(failure.advice)") }
         if !report.isEqual { throw ExitCode(2) }
     }
 
@@ -62,22 +63,30 @@ struct VerifyCommand: ParsableCommand {
         }
     }
 
+    /// What differs, and why the socket level could not be compared: the rules are, all the same.
     private func differences<Mode: InstalledMode>(
         _ mode: Mode.Type,
         _ configuration: DaemonConfiguration,
         _ sources: LoadedSources
-    ) throws -> [(family: IPFamily, difference: ObjectDifference)] {
+    ) throws -> (
+        found: [(family: IPFamily, difference: ObjectDifference)], failure: DataplaneError?
+    ) {
         let kernel = try Kernel(configuration)
         var planned = configuration
         planned.families = try kernel.families()
         let plans = PlannedFamily.all(mode, planned, sources.update, facts: sources.facts())
-        let rules = try plans.flatMap { plan in
+        var found = try plans.flatMap { plan in
             let differences = try plan.differences(kernel)
             let leftovers = try OtherModes(plan.family, kernel).find()
             return (differences + leftovers).map { (plan.family, $0) }
         }
         let level = PlannedSockets.all(planned, sources.update, facts: sources.facts())
-        return try rules + PlannedSockets.remains(configuration.socketLB)
-            + (try level.flatMap { plan in try plan.differences(planned).map { (plan.family, $0) } })
+        do throws(DataplaneError) {
+            found += try PlannedSockets.remains(configuration.socketLB)
+            for plan in level { found += try plan.differences(planned).map { (plan.family, $0) } }
+            return (found, nil)
+        } catch {
+            return (found, error)
+        }
     }
 }

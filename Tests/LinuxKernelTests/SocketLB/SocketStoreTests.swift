@@ -227,6 +227,29 @@ struct SocketStoreTests {
         #expect(try store.observe().state == simple())
     }
 
+    @Test("Without its cgroup it is read all the same, and attaching says what is missing")
+    func withoutCgroup() throws {
+        let fixture = try SocketFixture()
+        let store = fixture.store()
+        _ = try store.observe()
+        #expect(store.isDetached)
+        try fixture.apply(simple(), through: store)
+        _ = try store.observe()
+        #expect(!store.isDetached)
+        #expect(rmdir(fixture.cgroup) == 0)
+        let other = fixture.store()
+        var seen = try other.observe().state
+        #expect(other.isDetached && !seen.isAttached)
+        seen.isAttached = true
+        #expect(seen == simple())
+        let error = #expect(throws: DataplaneError.self) {
+            try fixture.apply(simple(2), through: other)
+        }
+        #expect(error?.subject == fixture.cgroup && error?.errno == ENOENT)
+        // What is attached elsewhere has no endpoint that is gone.
+        #expect(try fixture.store().observe().state.groups == simple(2).groups)
+    }
+
     @Test("Pins that are removed are noticed and made again")
     func unpinned() throws {
         let fixture = try SocketFixture()

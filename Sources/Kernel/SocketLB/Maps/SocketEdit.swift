@@ -144,7 +144,7 @@ struct SocketEdit {
     }
 
     mutating func setFrontends(
-        _ frontends: [(key: SocketFrontend, action: SocketAction)]
+        _ frontends: [SocketDiff.FrontendChange]
     ) throws(DataplaneError) {
         _ = try set(
             .frontends,

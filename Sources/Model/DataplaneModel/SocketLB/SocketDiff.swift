@@ -4,7 +4,7 @@ package import Addressing
 /// without its group, or a group without an endpoint in a slot.
 package struct SocketDiff: Sendable, Equatable {
     /// New or with another action, sorted by `SocketFrontend`.
-    package var setFrontends: [(key: SocketFrontend, action: SocketAction)] = []
+    package var setFrontends: [FrontendChange] = []
     /// Sorted.
     package var removedFrontends: [SocketFrontend] = []
     /// Sorted by number.
@@ -15,6 +15,19 @@ package struct SocketDiff: Sendable, Equatable {
     package var removedNodeAddresses: [IPAddress] = []
     /// Attaches the programs, or replaces attached ones, after all other changes. Counts as one change.
     package var attaches = false
+
+    /// `old` is nil for a new frontend.
+    package struct FrontendChange: Sendable, Equatable {
+        package var key: SocketFrontend
+        package var old: SocketAction?
+        package var action: SocketAction
+
+        package init(_ key: SocketFrontend, from old: SocketAction?, to action: SocketAction) {
+            self.key = key
+            self.old = old
+            self.action = action
+        }
+    }
 
     /// `old` is nil for a new group, `new` is nil for one that goes.
     package struct GroupChange: Sendable, Equatable {
@@ -34,8 +47,10 @@ package struct SocketDiff: Sendable, Equatable {
 
     /// All differences between two states.
     package init(from old: SocketState, to new: SocketState) {
-        for (key, action) in new.frontends where old.frontends[key] != action {
-            setFrontends.append((key, action))
+        for (key, action) in new.frontends {
+            let former = old.frontends[key]
+            guard former != action else { continue }
+            setFrontends.append(FrontendChange(key, from: former, to: action))
         }
         removedFrontends = old.frontends.keys.filter { new.frontends[$0] == nil }
         // Numbers are sorted and not changes, which are large.
@@ -66,13 +81,5 @@ package struct SocketDiff: Sendable, Equatable {
     package var count: Int {
         setFrontends.count + removedFrontends.count + groups.count + addedNodeAddresses.count
             + removedNodeAddresses.count + (attaches ? 1 : 0)
-    }
-
-    package static func == (left: SocketDiff, right: SocketDiff) -> Bool {
-        left.setFrontends.elementsEqual(right.setFrontends, by: ==)
-            && left.removedFrontends == right.removedFrontends && left.groups == right.groups
-            && left.addedNodeAddresses == right.addedNodeAddresses
-            && left.removedNodeAddresses == right.removedNodeAddresses
-            && left.attaches == right.attaches
     }
 }

@@ -14,7 +14,6 @@ extension SocketPlanner {
             + (diff.attaches ? [programs] : [])
     }
 
-    /// One with another action counts as different: the diff does not say what was there.
     private func frontendDifferences(_ diff: SocketDiff) -> [ObjectDifference] {
         let changed = Set(diff.setFrontends.map(\.key)).union(diff.removedFrontends)
         guard !changed.isEmpty else { return [] }
@@ -29,7 +28,7 @@ extension SocketPlanner {
         {
             ObjectDifference(.mapEntry, "frontend \(key)", state, owner: owners[key])
         }
-        return diff.setFrontends.map { difference($0.key, .different) }
+        return diff.setFrontends.map { difference($0.key, $0.old == nil ? .missing : .different) }
             + diff.removedFrontends.map { difference($0, .unexpected) }
     }
 

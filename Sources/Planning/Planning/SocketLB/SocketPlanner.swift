@@ -84,7 +84,9 @@ package struct SocketPlanner: Sendable {
                 let action = plan.frontends[frontend]
                 guard action != old?.content else { continue }
                 if let action {
-                    diff.setFrontends.append((frontend, action))
+                    diff.setFrontends.append(
+                        SocketDiff.FrontendChange(frontend, from: old?.content, to: action)
+                    )
                 } else {
                     diff.removedFrontends.append(frontend)
                 }
