@@ -22,6 +22,7 @@ final class SocketKernel: Sendable {
         var dueWorkError: DataplaneError?
         var useError: DataplaneError?
         var refreshError: DataplaneError?
+        var foreign: [String] = []
         var facts = NodeFacts(hostName: "node-a")
         var ruleObservations = 0
         /// What the next pass has flows checked for.
@@ -108,6 +109,7 @@ final class MemorySocketStore: SocketLevelStore {
         if let error = kernel.with({ $0.useError }) { throw error }
         let isAttached = kernel.with { $0.level.isAttached }
         var use = SocketUse(cgroup: "/c", attached: isAttached ? ["connect4"] : [])
+        use.foreign = kernel.with { $0.foreign }
         try refresh(&use)
         return use
     }

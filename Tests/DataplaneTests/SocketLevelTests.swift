@@ -241,6 +241,24 @@ struct SocketLevelTests {
         #expect(try await !dataplane.hasDrifted())
     }
 
+    @Test("A look has what the programs have at their disposal then, after the first pass")
+    func uses() async throws {
+        let dataplane = try await dataplane()
+        #expect(await dataplane.look().socketUses.isEmpty)
+        _ = await dataplane.pass(try services([1]), .full)
+        let passed = await dataplane.look().socketUses[.ipv4]
+        #expect(passed?.attached == ["connect4"] && passed?.foreign == [])
+        kernel.with { $0.foreign = ["connect4: sd_fw (id 12)"] }
+        #expect(await dataplane.look().socketUses[.ipv4]?.foreign == ["connect4: sd_fw (id 12)"])
+        kernel.with { $0.useError = error() }
+        let unknown = await dataplane.look().socketUses[.ipv4]
+        #expect(unknown?.failure == "\(error())" && unknown?.attached == ["connect4"])
+        kernel.with { $0.useError = nil }
+        #expect(await dataplane.look().socketUses[.ipv4]?.failure == nil)
+        _ = await dataplane.reconfigure(configuration(.off))
+        #expect(await dataplane.look().socketUses.isEmpty)
+    }
+
     @Test("A resync reads rules and sockets in turns")
     func resync() async throws {
         let dataplane = try await dataplane()

@@ -221,10 +221,15 @@ extension KernelSuites {
                 #expect(try client.follow("one", "10.96.0.51", 53) == "pod1")
                 #expect(try client.follow("two", "10.96.0.52", 53).hasPrefix("pod"))
             }
+            let served = scope == "all" ? [pod, node] : [node]
+            // No pass was needed for them.
+            try fixture.wait(for: "sockets in the status") {
+                try fixture.fairlead("status").output
+                    .contains("udp_sockets \(2 * served.count) of 65536")
+            }
             try fixture.write(dns(1, 2))
             try fixture.waitUntilApplied()
             let began = ContinuousClock.now
-            let served = scope == "all" ? [pod, node] : [node]
             for client in served {
                 try fixture.wait(for: "an error") { try client.followed("one") != "waiting pod1" }
                 #expect(try client.followed("one") == "ECONNABORTED pod2")
@@ -236,11 +241,6 @@ extension KernelSuites {
             try fixture.wait(for: "sockets in the metrics") {
                 try fixture.metric("fairlead_socket_udp_ended_total") == Double(served.count)
             }
-            let status = try fixture.fairlead("status")
-            #expect(
-                status.output.contains("udp_sockets \(2 * served.count) of 65536"),
-                "\(status.output)"
-            )
             try fixture.stop()
             #expect(!fixture.log.contains("Failed to end UDP sockets"), "\(fixture.log)")
         }

@@ -1,8 +1,10 @@
+import Addressing
 import DaemonConfiguration
 import Dataplane
 import DataplaneModel
 import HTTPServing
 import Planning
+import Reconciling
 import ServiceModel
 import Testing
 
@@ -73,6 +75,35 @@ struct SocketLevelTests {
         daemon.pass(ServiceSnapshot())
         #expect(await !metrics(daemon).contains("fairlead_socket_map_entries{"))
         #expect(await !daemon.view.status().text.contains("sockets "))
+    }
+
+    @Test("Between passes, status and metrics have what was found last")
+    func looked() async {
+        var daemon = daemon()
+        daemon.pass(ServiceSnapshot()) { report in
+            report.families[0].sockets = PassReport.SocketOutcome()
+            report.families[0].sockets?.use = Self.use
+        }
+        var use = Self.use
+        use.maps[1].entries = 6
+        use.overflows.flows = 7
+        use.excludedCgroups = 2
+        use.foreign = []
+        daemon.turn.socketUses = [.ipv4: use]
+        daemon.observe()
+        let text = await daemon.view.status().text
+        for words in ["slots 6 of 16384", "left out: 2 cgroups", "lack of room: flows 7"] {
+            #expect(text.contains(words), "\(text)")
+        }
+        #expect(!text.contains("also there"), "\(text)")
+        let page = await metrics(daemon)
+        for line in [
+            "map_entries{map=\"slots\",ip_family=\"IPv4\"} 6",
+            "overflows_total{room=\"flows\",ip_family=\"IPv4\"} 7",
+            "foreign_programs{ip_family=\"IPv4\"} 0",
+        ] {
+            #expect(page.contains("fairlead_socket_\(line)\n"), "\(line)")
+        }
     }
 
     @Test("A failure is an issue of its own, logged once, and fails no pass")

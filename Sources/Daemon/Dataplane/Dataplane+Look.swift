@@ -1,3 +1,4 @@
+package import Addressing
 package import DataplaneModel
 
 /// What the dataplane's periodic look at the kernel found.
@@ -13,6 +14,8 @@ package struct DataplaneLook: Sendable {
     package var addressesError: DataplaneError?
     /// The lock of legacy tables, for which something was left undone, is free.
     package var isUnlocked = false
+    /// What the socket programs have at their disposal, where that is known.
+    package var socketUses: [IPFamily: SocketUse] = [:]
 }
 
 extension Dataplane {
@@ -129,6 +132,7 @@ extension Dataplane {
         }
         look.isUnlocked = isUnlocked
         if look.isUnlocked { isLockedOut = false }
+        look.socketUses = socketUses()
         return look
     }
 }

@@ -198,6 +198,9 @@ package actor Dataplane {
         if let failure { throw failure }
     }
 
+    /// After due work, which may have changed it.
+    func socketUses() -> [IPFamily: SocketUse] { sockets.look() }
+
     private func forAll<Element>(
         _ elements: [Element],
         _ body: (Element) throws(DataplaneError) -> Void

@@ -22,7 +22,7 @@ package protocol SocketFamily {
     var failures: [DataplaneError] { get }
     /// Whether the next full pass has to observe the kernel to find what is left to do.
     var needsObservation: Bool { get }
-    /// As of the last pass; nil before it, and if it could not be found out.
+    /// As of the last pass or `look`; nil before the first pass, and if it could not be found out.
     var use: SocketUse? { get }
 
     /// Brings Services that are served already up to date, before the mode's rules.
@@ -40,6 +40,9 @@ package protocol SocketFamily {
 
     /// Does work that has become due. A failure shows in `hasDrifted`.
     mutating func performDueWork()
+
+    /// Brings `use` up to date, with some dozens of calls to the kernel at any size. Nothing before the first pass.
+    mutating func look()
 
     /// Replaces the settings: everything is planned again.
     mutating func replan(_ settings: PlannerSettings)
@@ -111,7 +114,7 @@ package struct SocketDataplane<Store: SocketLevelStore>: SocketFamily {
                 rest = try reconciler.pass(part, observe: observe || dueWorkFailed)
             } catch {
                 // Programs that are attached go on with what they had.
-                look()
+                findUse()
                 throw error
             }
             dueWorkFailed = false
@@ -133,13 +136,17 @@ package struct SocketDataplane<Store: SocketLevelStore>: SocketFamily {
             }
             use = present
         } else {
-            look()
+            findUse()
         }
         return report
     }
 
+    package mutating func look() {
+        if !isEmpty { findUse() }
+    }
+
     /// What cannot be found out now stays as it was known.
-    private mutating func look() {
+    private mutating func findUse() {
         do throws(DataplaneError) {
             use = try store.use()
         } catch {

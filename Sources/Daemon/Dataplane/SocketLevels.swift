@@ -30,6 +30,16 @@ struct SocketLevels {
         for index in families.indices { families[index].performDueWork() }
     }
 
+    /// What the programs have at their disposal now, where it is known.
+    mutating func look() -> [IPFamily: SocketUse] {
+        var uses: [IPFamily: SocketUse] = [:]
+        for index in families.indices {
+            families[index].look()
+            uses[families[index].family] = families[index].use
+        }
+        return uses
+    }
+
     // MARK: - Passes
 
     /// Opens the socket level if it is on and is not open yet. It needs a bpf file system and a cgroup, which

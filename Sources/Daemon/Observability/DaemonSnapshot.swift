@@ -1,6 +1,7 @@
 import Addressing
 import DaemonConfiguration
 import Dataplane
+import DataplaneModel
 import Planning
 import Reconciling
 import ServiceModel
@@ -43,6 +44,16 @@ struct DaemonSnapshot: Sendable {
         driftRepaired += report.drift
         if report.drift > 0 { lastDrift = now }
         if report.succeeded { lastSuccess = now } else { failedPasses += 1 }
+    }
+
+    /// What socket programs have at their disposal, as of now and no longer as of the last pass.
+    mutating func found(_ uses: [IPFamily: SocketUse]) {
+        for index in lastPass?.families.indices ?? 0..<0 {
+            guard let family = lastPass?.families[index].family, let use = uses[family] else {
+                continue
+            }
+            lastPass?.families[index].sockets?.use = use
+        }
     }
 
     /// Present problems by kind.

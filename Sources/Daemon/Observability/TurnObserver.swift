@@ -125,6 +125,10 @@ package struct TurnObserver: Sendable {
         for (family, count) in turn.endedSockets {
             view.metrics.fairlead.sockets.ended.add(Double(count), family.rawValue)
         }
+        if !turn.socketUses.isEmpty {
+            view.publish { $0.found(turn.socketUses) }
+            view.metrics.fairlead.sockets.show(turn.socketUses)
+        }
         // The last, as readers wait for it.
         if turn.isAlive { view.health.beat(at: now) }
     }

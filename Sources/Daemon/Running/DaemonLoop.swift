@@ -108,6 +108,7 @@ struct DaemonLoop {
             look.addressesChanged = found.addressesChanged
             look.addressesError = found.addressesError
             look.isUnlocked = found.isUnlocked
+            look.socketUses = found.socketUses
             look.flowProblems = dataplane.flowCleaner.takeProblems()
         } else {
             await dataplane.answer()

@@ -168,7 +168,9 @@ extension SocketStore {
         try maps.set(settings)
         links = attached
         unpinned = [:]
-        seen = try attachment()
+        let present = try attachment()
+        AttachedPrograms.note(present, pins)
+        seen = present
     }
 
     /// The link at a call of the cgroup with that number; nil if there is none.

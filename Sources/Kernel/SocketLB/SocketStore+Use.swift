@@ -72,11 +72,12 @@ extension SocketStore {
         use.excludedCgroups = Int(try maps?.settings().exclusions ?? 0)
     }
 
-    /// The identifiers of Fairlead's programs of both families.
+    /// The identifiers of Fairlead's programs of both families: what is pinned, and what this process has attached.
     private func ownPrograms() throws(DataplaneError) -> Set<UInt32> {
         var own: Set<UInt32> = []
         for family in IPFamily.allCases {
             let pins = PinDirectory(place.directory, family)
+            own.formUnion(AttachedPrograms.of(pins))
             for hook in SocketHook.all(family) {
                 if let link = try BPFLink.pinned(pins.link(of: hook)) {
                     own.insert(try link.facts().program)

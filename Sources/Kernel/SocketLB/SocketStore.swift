@@ -64,6 +64,8 @@ package final class SocketStore: KernelStore {
         links = try pinnedLinks()
         for (hook, link) in former where links[hook] == nil { unpinned[hook] = link }
         let attachment = try attachment()
+        // What has lost its pins is still known as it was.
+        if !links.isEmpty { AttachedPrograms.note(attachment, pins) }
         seen = attachment
         let mark = mark
         let open = try SocketMaps.pinned(pins.pin, family).completed(by: maps)

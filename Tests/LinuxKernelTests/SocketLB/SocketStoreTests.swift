@@ -276,6 +276,25 @@ struct SocketStoreTests {
         #expect(use.foreign.isEmpty, "\(use.foreign)")
     }
 
+    @Test("Programs of the other family are no strangers while nothing is pinned")
+    func unpinnedFamilies() throws {
+        let fixture = try SocketFixture()
+        let stores = IPFamily.allCases.map { SocketStore(family: $0, place: fixture.store().place) }
+        for store in stores {
+            let empty = try store.observe().state
+            _ = try store.apply(SocketDiff(from: empty, to: SocketState()))
+        }
+        try Program.check(["rm", "-r", "\(fixture.directory)/ipv4", "\(fixture.directory)/ipv6"])
+        for store in stores {
+            #expect(try store.use().foreign == [])
+            let empty = try store.observe().state
+            #expect(try store.use().foreign == [])
+            // The pins of the family that comes first are there again before those of the other.
+            _ = try store.apply(SocketDiff(from: empty, to: SocketState()))
+            #expect(try store.use().foreign == [])
+        }
+    }
+
     @Test(
         "A lost pin costs nothing that sockets remember, as far as others are there",
         arguments: SocketMapName.allCases

@@ -79,13 +79,19 @@ struct SocketMetrics: Sendable {
                 operations.add(Double(count), object.rawValue, family)
             }
         }
-        if let found = outcome.use?.overflows {
-            overflows.set(Double(found.memory), "memory", family)
-            overflows.set(Double(found.flows), "flows", family)
-            overflows.set(Double(found.udpSockets), "udp_sockets", family)
-        }
         // What is not known has no number.
-        guard let use = outcome.use else { return }
+        if let use = outcome.use { show(use, family) }
+    }
+
+    /// What was found between passes.
+    func show(_ uses: [IPFamily: SocketUse]) {
+        for (family, use) in uses { show(use, family.rawValue) }
+    }
+
+    private func show(_ use: SocketUse, _ family: String) {
+        overflows.set(Double(use.overflows.memory), "memory", family)
+        overflows.set(Double(use.overflows.flows), "flows", family)
+        overflows.set(Double(use.overflows.udpSockets), "udp_sockets", family)
         programs.set(Double(use.attached.count), family)
         foreign.set(Double(use.foreign.count), family)
         for map in use.maps {

@@ -109,6 +109,8 @@ package struct Look: Sendable {
     package var addressesError: DataplaneError?
     /// The lock of legacy tables, for which the last pass left something undone, is free.
     package var isUnlocked = false
+    /// What the socket programs have at their disposal; none while they are off, and where it is not known.
+    package var socketUses: [IPFamily: SocketUse] = [:]
     package var flowRuns: [FlowCleaner.Run] = []
     package var endedSockets: [IPFamily: Int] = [:]
     package var flowProblems: [FlowCleaner.Problem] = []

@@ -37,6 +37,7 @@ extension DaemonState {
         isLooking = false
         notify(.keepAlive)
         turn.isAlive = true
+        turn.socketUses = look.socketUses
         turn.flowRuns += look.flowRuns
         for (family, count) in look.endedSockets {
             turn.endedSockets[family, default: 0] += count

@@ -1,6 +1,7 @@
 package import Addressing
 package import DaemonConfiguration
 package import Dataplane
+package import DataplaneModel
 package import HealthChecking
 package import KubernetesAPI
 package import KubernetesClient
@@ -58,6 +59,8 @@ package struct Turn: Sendable {
     package var endings: [MassRemovalGuard.Ending] = []
     package var flowRuns: [FlowCleaner.Run] = []
     package var endedSockets: [IPFamily: Int] = [:]
+    /// As the dataplane's last look found them, before a pass of the same turn.
+    package var socketUses: [IPFamily: SocketUse] = [:]
     /// The dataplane's thread answered.
     package var isAlive = false
 
@@ -91,7 +94,7 @@ package struct Turn: Sendable {
         var turn = self
         (turn.lines, turn.arrivals, turn.triggers, turn.healthChanges) = ([], [], [], [])
         (turn.endings, turn.flowRuns, turn.isAlive) = ([], [], false)
-        turn.endedSockets = [:]
+        (turn.endedSockets, turn.socketUses) = ([:], [:])
         (turn.pass, turn.passed) = (nil, ServiceSnapshot())
         return turn
     }
