@@ -37,10 +37,7 @@ extension KernelCapabilities {
     private static func cgroup(_ configuration: DaemonConfiguration.SocketLB) -> Finding {
         do throws(DataplaneError) {
             let place = try SocketPlace(configuration)
-            guard try SocketFeatures.isCgroup(place.cgroup) else {
-                let words = "\(place.cgroup) is no directory of cgroup v2"
-                return Finding(.failure, subject, words)
-            }
+            try SocketFeatures.checkCgroup(place.cgroup)
             if configuration.cgroup == nil, !UnifiedHierarchy.isRoot(place.cgroup) {
                 return Finding(
                     .note,
@@ -66,7 +63,7 @@ extension KernelCapabilities {
 
     private static func excluded(_ pattern: String) -> Finding {
         let paths = ExcludedCgroups.paths(pattern)
-        let cgroups = paths.filter { (try? SocketFeatures.isCgroup($0)) ?? false }
+        let cgroups = paths.filter { (try? SocketFeatures.checkCgroup($0)) != nil }
         if let other = paths.first(where: { !cgroups.contains($0) }) {
             return Finding(.failure, subject, "\(other) is no directory of cgroup v2 to leave out")
         }
@@ -78,14 +75,8 @@ extension KernelCapabilities {
     private static func fileSystem(_ configuration: DaemonConfiguration.SocketLB) -> Finding {
         let directory = configuration.bpfDirectory
         do throws(DataplaneError) {
-            if try SocketFeatures.isOnBPFFileSystem(directory) {
-                return Finding(.good, subject, "bpf file system at \(directory)")
-            }
-            return Finding(
-                .failure,
-                subject,
-                "\(directory) is not on a bpf file system; to mount one, run: mount -t bpf bpf /sys/fs/bpf"
-            )
+            try SocketFeatures.checkDirectory(directory)
+            return Finding(.good, subject, "bpf file system at \(directory)")
         } catch {
             return Finding(.failure, subject, "\(error)")
         }

@@ -51,8 +51,8 @@ extension DaemonConfiguration {
                 ),
                 .restart("bpfDirectory", \.socketLB.bpfDirectory, .absolutePath).about(
                     """
-                    Where programs and maps are pinned, on a bpf file system; a directory for each daemon. Run
-                    `fairlead cleanup` before a change.
+                    Where programs and maps are pinned, on a bpf file system; a directory for each daemon, which
+                    only its owner can change. Run `fairlead cleanup` before a change.
                     """
                 ),
             ]

@@ -21,23 +21,20 @@ extension SocketFeatures {
         _ = try NodeNamespace.cookie()
     }
 
-    /// Whether the directory where all is pinned, or the innermost that is there of those above it, is on a bpf
-    /// file system.
-    ///
-    /// - Throws: if that cannot be read.
-    package static func isOnBPFFileSystem(_ directory: String) throws(DataplaneError) -> Bool {
+    /// - Throws: `.invalid` if others may change what is pinned in the directory; `.unsupported` if it, or the innermost
+    ///   that is there of those above it, is not on a bpf file system.
+    package static func checkDirectory(_ directory: String) throws(DataplaneError) {
         var path = directory
         while unsafe access(path, F_OK) != 0, errno == ENOENT, path.count > 1 {
             let parent = path.split(separator: "/").dropLast().joined(separator: "/")
             path = "/" + parent
         }
-        return try FileSystem.magic(of: path) == PinFolder.magic
+        if path == directory { return try PinFolder.check(path) }
+        try PinFolder.checkFileSystem(path)
     }
 
-    /// Whether a directory is one of cgroup v2.
-    ///
-    /// - Throws: if it cannot be read.
-    package static func isCgroup(_ directory: String) throws(DataplaneError) -> Bool {
-        try FileSystem.magic(of: directory) == Cgroup.magic
+    /// - Throws: `.invalid` if it is no directory of cgroup v2.
+    package static func checkCgroup(_ directory: String) throws(DataplaneError) {
+        _ = try Cgroup.id(of: directory)
     }
 }

@@ -5,16 +5,16 @@ import Glibc
 import HostFacts
 
 extension SocketStore {
-    /// Names of what is pinned below a directory, such as `ipv4/links/fl_connect4`, sorted.
+    /// Names of what is pinned below a directory and can be Fairlead's, such as `ipv4/links/fl_connect4`, sorted.
     ///
     /// - Throws: if it cannot be read.
     package static func pinned(directory: String) throws(DataplaneError) -> [String] {
         var found: [String] = []
         for family in IPFamily.allCases {
             let pins = PinDirectory(directory, family)
-            for folder in folders(of: pins) {
-                let names = try PinFolder.names(in: folder)
-                found += names.map { "\(folder)/\($0)" }
+            for folder in pins.folders {
+                found += try PinFolder.names(in: folder.path).filter(folder.names.contains)
+                    .map { "\(folder.path)/\($0)" }
             }
         }
         return found.map { String($0.dropFirst(directory.count + 1)) }.sorted()
@@ -45,9 +45,11 @@ extension SocketStore {
     /// As `removeAll`, unless what is pinned is another daemon's, of another network namespace or one that runs: nil
     /// then.
     ///
-    /// - Throws: the kernel's refusal of a read or a removal.
+    /// - Throws: `.invalid` if others may change what is pinned in the directory, as it is none of Fairlead's then; the
+    ///   kernel's refusal of a read or a removal.
     package static func removeOwn(directory: String) throws(DataplaneError) -> Int? {
         guard try !pinned(directory: directory).isEmpty else { return 0 }
+        try PinFolder.check(directory)
         guard try !isForeign(directory: directory) else { return nil }
         do throws(DataplaneError) {
             try PinLock.take(directory)
@@ -58,8 +60,9 @@ extension SocketStore {
         return try removeAll(directory: directory)
     }
 
-    /// Detaches the programs of both families and removes everything that is pinned; none is left to wait
-    /// for a last owner. Programs come first, and of those the ones that take a frontend away.
+    /// Detaches the programs of both families and removes everything of Fairlead's that is pinned; none is left to wait
+    /// for a last owner. Programs come first, and of those the ones that take a frontend away. What others pinned beside
+    /// it stays, and so do the directories that it is in.
     ///
     /// - Returns: the number of removed objects; 0 if nothing is there.
     /// - Throws: the kernel's refusal of a removal.
@@ -72,26 +75,32 @@ extension SocketStore {
             for hook in SocketHook.all(family).reversed() {
                 try BPFLink.pinned(pins.link(of: hook))?.detach()
             }
-            for folder in folders(of: pins) {
-                let names = try PinFolder.names(in: folder)
-                for name in names { unsafe try PinFolder.remove("\(folder)/\(name)", unlink) }
-                count += names.count
-                unsafe try PinFolder.remove(folder, rmdir)
+            for folder in pins.folders {
+                for name in try PinFolder.names(in: folder.path) where folder.names.contains(name) {
+                    unsafe try PinFolder.remove("\(folder.path)/\(name)", unlink, [ENOENT])
+                    count += 1
+                }
+                unsafe try PinFolder.remove(folder.path, rmdir, [ENOENT, ENOTEMPTY])
             }
-            unsafe try PinFolder.remove(pins.path, rmdir)
+            unsafe try PinFolder.remove(pins.path, rmdir, [ENOENT, ENOTEMPTY])
         }
-        // Another program may have something there, and the service manager may let nothing else be written but what is in
-        // it.
-        let harmless = [ENOTEMPTY, ENOENT, EBUSY, EROFS]
-        if unsafe rmdir(directory) != 0, !harmless.contains(errno) {
-            throw .system("rmdir", directory, errno)
-        }
+        // The service manager may let nothing else be written but what is in it.
+        unsafe try PinFolder.remove(directory, rmdir, [ENOENT, ENOTEMPTY, EBUSY, EROFS])
         return count
     }
+}
 
-    /// In the order in which they are emptied.
-    private static func folders(of pins: PinDirectory) -> [String] {
-        [pins.links, pins.programs, pins.maps]
+extension PinDirectory {
+    /// Where something is pinned, in the order in which that is emptied, and the names that it can have.
+    fileprivate var folders: [(path: String, names: Set<String>)] {
+        let programs = SocketHook.all(family).map(\.program)
+        let maps = SocketMapName.allCases.map(\.rawValue)
+        func names(_ names: [String]) -> Set<String> {
+            Set(names + names.map(BPFObject.unfinished))
+        }
+        return [
+            (links, names(programs)), (self.programs, names(programs)), (self.maps, names(maps)),
+        ]
     }
 }
 
@@ -107,12 +116,13 @@ extension PinFolder {
         }
     }
 
-    /// It is fine if it is gone.
+    /// With the errors that are no failure.
     fileprivate static func remove(
         _ path: String,
-        _ call: (UnsafePointer<CChar>) -> Int32
+        _ call: (UnsafePointer<CChar>) -> Int32,
+        _ harmless: [Int32]
     ) throws(DataplaneError) {
         let status = unsafe path.withCString { unsafe call($0) }
-        if status != 0, errno != ENOENT { throw .system("unlink", path, errno) }
+        if status != 0, !harmless.contains(errno) { throw .system("unlink", path, errno) }
     }
 }

@@ -774,9 +774,59 @@ struct SocketStoreTests {
         #expect(mkdir(fixture.directory, 0o700) == 0 || errno == EEXIST)
         #expect(chmod(fixture.directory, 0o777) == 0)
         let open = try error { _ in }
-        #expect(
-            open.message == "another user can change what is pinned there; remove the directory"
-        )
+        #expect(open.message?.hasPrefix("no directory that only its owner can change") == true)
         rmdir("\(TestDirectory.path)/plain")
+    }
+
+    @Test("What is no cgroup, or cannot be Fairlead's directory, is found before anything is tried")
+    func checkedPlaces() throws {
+        let fixture = try SocketFixture()
+        try SocketFeatures.checkCgroup(fixture.cgroup)
+        for other in ["\(fixture.cgroup)/cgroup.procs", TestDirectory.path, "/no"] {
+            #expect(throws: DataplaneError.self) { try SocketFeatures.checkCgroup(other) }
+        }
+        #expect(ExcludedCgroups.numbers(["\(fixture.cgroup)/cgroup.procs"]).isEmpty)
+        #expect(ExcludedCgroups.numbers([fixture.cgroup]).count == 1)
+        try SocketFeatures.checkDirectory(fixture.directory)
+        try fixture.apply(simple(), through: fixture.store())
+        try SocketFeatures.checkDirectory(fixture.directory)
+        #expect(throws: DataplaneError.self) {
+            try SocketFeatures.checkDirectory(TestDirectory.path)
+        }
+        // As the root of a bpf file system is without options.
+        #expect(chmod(fixture.directory, 0o1777) == 0)
+        let checked = #expect(throws: DataplaneError.self) {
+            try SocketFeatures.checkDirectory(fixture.directory)
+        }
+        let removed = #expect(throws: DataplaneError.self) {
+            try SocketStore.removeOwn(directory: fixture.directory)
+        }
+        #expect(checked?.kind == .invalid && removed?.kind == .invalid)
+        #expect(try !SocketStore.pinned(directory: fixture.directory).isEmpty)
+    }
+
+    @Test("What others pinned beside Fairlead's objects stays, with its directories")
+    func othersPins() throws {
+        let fixture = try SocketFixture()
+        try fixture.apply(simple(), through: fixture.store())
+        let own = try SocketStore.pinned(directory: fixture.directory)
+        let other = "\(fixture.directory)/ipv4/maps/other"
+        try Program.check([
+            "bpftool", "map", "create", other, "type", "array", "key", "4", "value", "4",
+            "entries", "1", "name", "other",
+        ])
+        // Half a pin that a crash left is Fairlead's.
+        let half = "\(fixture.directory)/ipv4/maps/slots-new"
+        try Program.check([
+            "bpftool", "map", "create", half, "type", "array", "key", "4", "value", "4",
+            "entries", "1", "name", "half",
+        ])
+        #expect(try SocketStore.pinned(directory: fixture.directory).count == own.count + 1)
+        #expect(try SocketStore.removeOwn(directory: fixture.directory) == own.count + 1)
+        #expect(access(other, F_OK) == 0)
+        #expect(access(half, F_OK) != 0)
+        #expect(access("\(fixture.directory)/ipv4/links", F_OK) != 0)
+        #expect(try SocketStore.removeOwn(directory: fixture.directory) == 0)
+        #expect(unlink(other) == 0)
     }
 }

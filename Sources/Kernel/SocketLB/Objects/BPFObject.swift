@@ -31,10 +31,12 @@ enum BPFObject {
         throw .system("bpf(BPF_OBJ_GET)", path, -number)
     }
 
+    /// Where an object stands until it takes its place; the file system takes no name with a dot.
+    static func unfinished(_ path: String) -> String { "\(path)-new" }
+
     /// Pins an object, in place of what is at the path.
     static func pin(_ number: Int32, at path: String) throws(DataplaneError) {
-        // Where it stands until it takes the place; the file system takes no name with a dot.
-        let next = "\(path)-new"
+        let next = unfinished(path)
         unsafe _ = unlink(next)
         let status = unsafe bpf_obj_pin(number, next)
         guard status == 0 else { throw .system("bpf(BPF_OBJ_PIN)", path, -status) }

@@ -26,6 +26,10 @@ enum Cgroup {
         }
         var facts = stat()
         guard unsafe stat(path, &facts) == 0 else { throw .system("stat", path, errno) }
+        // A file there, such as cgroup.procs, is no cgroup, though it has a number, too.
+        guard facts.st_mode & S_IFMT == S_IFDIR else {
+            throw .system("stat", path, ENOTDIR, kind: .invalid, message: "not a directory")
+        }
         return UInt64(facts.st_ino)
     }
 }
@@ -60,27 +64,33 @@ enum PinFolder {
             default: throw error
             }
         }
-        guard try FileSystem.magic(of: path) == magic else {
-            throw .system("statfs", path, EINVAL, kind: .unsupported, message: cure)
-        }
+        try check(path)
+    }
+
+    /// - Throws: as `make`, for a directory that is there.
+    static func check(_ path: String) throws(DataplaneError) {
+        try checkFileSystem(path)
         var facts = stat()
         guard unsafe lstat(path, &facts) == 0 else { throw .system("lstat", path, errno) }
-        guard facts.st_mode & S_IFMT == S_IFDIR, facts.st_uid == geteuid(),
+        // What is root's is as safe as what is this process's own.
+        guard facts.st_mode & S_IFMT == S_IFDIR, [geteuid(), 0].contains(facts.st_uid),
             facts.st_mode & 0o22 == 0
         else {
-            throw .system(
-                "lstat",
-                path,
-                EPERM,
-                kind: .invalid,
-                message: "another user can change what is pinned there; remove the directory"
-            )
+            throw .system("lstat", path, EPERM, kind: .invalid, message: open)
+        }
+    }
+
+    static func checkFileSystem(_ path: String) throws(DataplaneError) {
+        guard try FileSystem.magic(of: path) == magic else {
+            throw .system("statfs", path, EINVAL, kind: .unsupported, message: cure)
         }
     }
 
     private static let readOnly =
         "read-only for this process; under systemd, the drop-in socket-lb.conf has the directory made, and a restart makes it again"
     private static let cure = "not on a bpf file system; mount -t bpf bpf /sys/fs/bpf"
+    private static let open =
+        "no directory that only its owner can change, as what is pinned asks for; remove it, or name another one in socketLB.bpfDirectory"
 }
 
 /// The network namespace of the calling thread.

@@ -3,8 +3,10 @@ import Addressing
 /// The files of one family below `SocketPlace.directory`. Their names are those of maps and programs.
 struct PinDirectory: Sendable {
     let path: String
+    let family: IPFamily
 
     init(_ directory: String, _ family: IPFamily) {
+        self.family = family
         path = "\(directory)/\(family == .ipv4 ? "ipv4" : "ipv6")"
     }
 
