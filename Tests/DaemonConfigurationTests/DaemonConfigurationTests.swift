@@ -191,6 +191,10 @@ struct DaemonConfigurationTests {
                 "fairlead.yaml:2: socketLB.protocols: must name a protocol; scope: off switches it off"
             ),
             (
+                "protocols: [TCP, UDP,\n    TCP]",
+                "fairlead.yaml:3: socketLB.protocols[2]: \"TCP\" is named twice"
+            ),
+            (
                 "cgroup: unified",
                 "fairlead.yaml:2: socketLB.cgroup: \"unified\" is not an absolute path"
             ),
@@ -206,10 +210,11 @@ struct DaemonConfigurationTests {
     @Test("The socket level is off by default, and its order of protocols does not matter")
     func socketLevelValues() throws {
         #expect(DaemonConfiguration().socketLB.scope == .off)
-        let configuration = try decode("socketLB: {scope: node, protocols: [UDP, TCP, UDP]}")
+        let configuration = try decode("socketLB: {scope: node, protocols: [UDP, TCP]}")
         #expect(configuration.socketLB.scope == .node)
         #expect(configuration.socketLB.protocols == [.tcp, .udp])
         #expect(configuration.socketLB.cgroup == nil)
+        #expect(try decode("socketLB: {protocols: [UDP]}").socketLB.protocols == [.udp])
         #expect(try decode("socketLB: {scope: off}") == DaemonConfiguration())
         #expect(try decode(configuration.text()) == configuration)
     }

@@ -84,6 +84,24 @@ struct SocketPlannerTests {
         #expect(planner.plan == SocketState())
     }
 
+    @Test(
+        "Frontends of the protocols that are asked for are planned, and no others",
+        arguments: [[TransportProtocol.tcp], [.udp], [.tcp, .udp]]
+    )
+    func protocols(_ wanted: [TransportProtocol]) {
+        var settings = PlannerWalk<SocketPlanner>.settings
+        settings.socketLB?.protocols = Set(wanted)
+        var random = RandomSnapshots(seed: 3)
+        var desired = DesiredState(family: .ipv4, settings: settings)
+        var planner = SocketPlanner(family: .ipv4, settings: settings)
+        var planned: Set<TransportProtocol> = []
+        for _ in 0..<10 {
+            _ = planner.plan(desired.select(random.next()), of: desired)
+            planned.formUnion(planner.plan.frontends.keys.map(\.transport))
+        }
+        #expect(planned == Set(wanted))
+    }
+
     @Test("A third endpoint of one of 3000 Services changes its group alone")
     func smallChange() {
         let (_, full, diff) = walk.changeInLargeCluster()

@@ -139,6 +139,21 @@ package struct Fields: Sendable {
         return result
     }
 
+    /// As `parsed`; what stands for the same as one before it is an error, too.
+    package func distinct<Value: Hashable>(
+        _ name: String,
+        _ wanted: String,
+        _ parse: (String) -> Value?
+    ) throws(FieldError) -> [Value] {
+        let values = try parsed(name, wanted, parse)
+        var seen: Set<Value> = []
+        for (value, (text, line, path)) in zip(values, try strings(name))
+        where !seen.insert(value).inserted {
+            throw FieldError(line: line, path: path, reason: "\(quoted(text)) is named twice")
+        }
+        return values
+    }
+
     /// The fields of a nested mapping.
     package func fields(_ name: String) throws(FieldError) -> Fields? {
         guard let value = value(name) else { return nil }

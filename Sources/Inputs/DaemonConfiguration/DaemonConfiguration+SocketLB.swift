@@ -36,7 +36,7 @@ extension DaemonConfiguration {
                     """
                 ),
                 .live("protocols", \.socketLB.protocols, .socketProtocols)
-                    .about("TCP, or TCP and UDP: [TCP, UDP]. Others are left to the rules."),
+                    .about("TCP, UDP or both: [TCP, UDP]. Others are left to the rules."),
                 .restart("cgroup", \.socketLB.cgroup, .optionalPath).about(
                     """
                     The directory of cgroup v2 whose processes are served, with those in the directories below.
@@ -68,7 +68,7 @@ extension FieldFormat<Set<TransportProtocol>> {
             { .list($0.sorted().map { .word($0.rawValue) }) },
             { (fields, name) throws(FieldError) in
                 guard fields.value(name) != nil else { return nil }
-                let protocols = try fields.parsed(name, "one of TCP, UDP") {
+                let protocols = try fields.distinct(name, "one of TCP, UDP") {
                     TransportProtocol(rawValue: $0).flatMap { $0 == .sctp ? nil : $0 }
                 }
                 guard !protocols.isEmpty else {

@@ -256,11 +256,11 @@ extension FieldFormat<[IPFamily]?> {
             (fields, name) throws(FieldError) in
             guard let value = fields.value(name) else { return nil }
             if case .scalar("auto", _) = value.content { return .some(nil) }
-            let families = try fields.parsed(name, "one of IPv4, IPv6", IPFamily.init(rawValue:))
+            let families = try fields.distinct(name, "one of IPv4, IPv6", IPFamily.init(rawValue:))
             guard !families.isEmpty else {
                 throw fields.error(name, "must name a family, or be auto")
             }
-            return Set(families).sorted()
+            return families.sorted()
         }
     }
 }
