@@ -72,7 +72,7 @@ struct SocketTables {
     /// How many sockets were left to packet rules for lack of room.
     func overflows() throws -> UInt64 {
         let found = try store.use().overflows
-        return found.memory + found.flows
+        return found.memory + found.flows + found.udpSockets
     }
 
     /// Detaches the programs, and lets go of the maps.
