@@ -101,14 +101,13 @@ struct lb_affinity {
     uint32_t reserved;
 };
 
-/* What is remembered of a connected socket, and goes with it. */
+/* What is remembered of a connected socket: of one for TCP in the socket itself. */
 struct lb_peer {
     struct lb_endpoint frontend;
     struct lb_endpoint endpoint;
 };
 
-/* The same of a connected UDP socket, by the socket's cookie. The kernel tells the daemon what belongs to a TCP socket,
-   but not what belongs to one of UDP. */
+/* The same of a connected UDP socket, by the socket's cookie. */
 struct lb_udp_socket {
     struct lb_peer peer;
     /* Nanoseconds of CLOCK_MONOTONIC: when it connected. */

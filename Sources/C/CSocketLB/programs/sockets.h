@@ -3,7 +3,7 @@
 
 #include "lookup.h"
 
-/* Of a connected socket. It is a part of the socket, and gone with it. */
+/* Of a connected TCP socket. It is a part of the socket, and gone with it. */
 struct {
     __uint(type, BPF_MAP_TYPE_SK_STORAGE);
     __uint(map_flags, BPF_F_NO_PREALLOC);
@@ -11,8 +11,9 @@ struct {
     __type(value, struct lb_peer);
 } peers SEC(".maps");
 
-/* Of connected UDP sockets once more, by their cookies: for the daemon, which ends those whose endpoint is gone. An
-   entry goes when its socket connects elsewhere or is closed. */
+/* Of connected UDP sockets, by their cookies: also for the daemon, which ends those whose endpoint is gone, and is not told
+   what belongs to a socket. An entry goes when its socket connects elsewhere or is closed. What belongs to the socket as
+   well would be dearer than both together. */
 HASH_MAP(udp_sockets, uint64_t, struct lb_udp_socket);
 
 /* The number of its entries, which the kernel does not know. */
@@ -75,36 +76,43 @@ static __always_inline void forget_udp_socket(uint64_t cookie) {
     if (bpf_map_delete_elem(&udp_sockets, &cookie) == 0) count_udp_sockets(-1);
 }
 
-/* False if there is no room. */
-static __always_inline bool remember_udp_socket(uint64_t cookie, const struct lb_peer *peer) {
-    struct lb_udp_socket socket = {.peer = *peer, .since = bpf_ktime_get_ns()};
-    if (bpf_map_update_elem(&udp_sockets, &cookie, &socket, BPF_EXIST) == 0) return true;
-    if (bpf_map_update_elem(&udp_sockets, &cookie, &socket, BPF_NOEXIST) != 0) return false;
-    count_udp_sockets(1);
-    return true;
+static __always_inline enum verdict remember_udp_socket(uint64_t cookie, const struct lookup *lookup) {
+    struct lb_udp_socket socket = {
+        .peer = {.frontend = lookup->wanted, .endpoint = lookup->endpoint},
+        .since = bpf_ktime_get_ns(),
+    };
+    /* Few sockets connect once more. */
+    if (bpf_map_update_elem(&udp_sockets, &cookie, &socket, BPF_NOEXIST) == 0) {
+        count_udp_sockets(1);
+        return FOUND;
+    }
+    if (bpf_map_update_elem(&udp_sockets, &cookie, &socket, BPF_EXIST) == 0) return FOUND;
+    return left_for_lack_of(LB_UDP_SOCKETS);
 }
 
-static __always_inline enum verdict remember_peer(struct bpf_sock_addr *ctx, const struct lookup *lookup) {
+static __always_inline enum verdict remember_tcp_socket(struct bpf_sock_addr *ctx, const struct lookup *lookup) {
     struct lb_peer *peer = bpf_sk_storage_get(&peers, ctx->sk, NULL, BPF_SK_STORAGE_GET_F_CREATE);
     if (!peer) return left_for_lack_of(LB_SOCKET_MEMORY);
     peer->frontend = lookup->wanted;
     peer->endpoint = lookup->endpoint;
-    if (ctx->protocol == IPPROTO_UDP) {
-        struct lb_peer copy = {.frontend = lookup->wanted, .endpoint = lookup->endpoint};
-        if (!remember_udp_socket(bpf_get_socket_cookie(ctx), &copy)) return left_for_lack_of(LB_UDP_SOCKETS);
-    }
     return FOUND;
 }
 
 static __always_inline enum verdict connecting(struct bpf_sock_addr *ctx, struct lookup *lookup) {
-    if (ctx->protocol != IPPROTO_TCP && ctx->protocol != IPPROTO_UDP) return LEFT;
+    bool is_udp = ctx->protocol == IPPROTO_UDP;
+    if (ctx->protocol != IPPROTO_TCP && !is_udp) return LEFT;
     uint64_t namespace = 0;
     enum verdict verdict = find_group(ctx, lookup, &namespace);
     if (verdict == FOUND) verdict = choose(lookup, namespace);
-    if (verdict == FOUND) verdict = remember_peer(ctx, lookup);
+    if (verdict == FOUND)
+        verdict = is_udp ? remember_udp_socket(bpf_get_socket_cookie(ctx), lookup) : remember_tcp_socket(ctx, lookup);
     /* A socket may connect once more. */
-    if (verdict != FOUND && bpf_sk_storage_delete(&peers, ctx->sk) == 0 && ctx->protocol == IPPROTO_UDP)
-        forget_udp_socket(bpf_get_socket_cookie(ctx));
+    if (verdict != FOUND) {
+        if (is_udp)
+            forget_udp_socket(bpf_get_socket_cookie(ctx));
+        else
+            bpf_sk_storage_delete(&peers, ctx->sk);
+    }
     return verdict;
 }
 
@@ -198,12 +206,27 @@ static __always_inline enum verdict sending(struct bpf_sock_addr *ctx, struct lo
     return FOUND;
 }
 
+/* What is remembered of a connected socket. */
+static __always_inline bool find_peer(struct bpf_sock_addr *ctx, struct lb_peer *found) {
+    if (ctx->protocol == IPPROTO_UDP) {
+        uint64_t cookie = bpf_get_socket_cookie(ctx);
+        struct lb_udp_socket socket = {};
+        if (COPY(&udp_sockets, &cookie, &socket) != COPIED) return false;
+        *found = socket.peer;
+        return true;
+    }
+    struct lb_peer *peer = bpf_sk_storage_get(&peers, ctx->sk, NULL, 0);
+    if (!peer) return false;
+    *found = *peer;
+    return true;
+}
+
 /* The frontend that stands for a connected socket's peer. */
 static __always_inline bool frontend_of_peer(
     struct bpf_sock_addr *ctx, const struct lb_endpoint *shown, struct lb_endpoint *frontend) {
-    struct lb_peer *peer = bpf_sk_storage_get(&peers, ctx->sk, NULL, 0);
-    if (!peer || !same(&peer->endpoint, shown)) return false;
-    *frontend = peer->frontend;
+    struct lb_peer peer = {};
+    if (!find_peer(ctx, &peer) || !same(&peer.endpoint, shown)) return false;
+    *frontend = peer.frontend;
     return true;
 }
 
