@@ -136,9 +136,7 @@ extension SocketStore {
         let content =
             state == SocketState()
             ? diff : SocketDiff(from: SocketState(), to: state.applying(diff))
-        let groups = content.groups.compactMap { change in
-            change.new.map { SocketDiff.GroupChange(number: change.number, old: nil, new: $0) }
-        }
+        let groups = content.groups.allAreNew ? content.groups : content.groups.compactMap(\.anew)
         let object = try SocketObject(family)
         let kept = try kept(forAffinity: groups.contains(where: \.needsAffinity), object)
         for (name, map) in kept.maps { try object.reuse(map, as: name) }
@@ -199,6 +197,16 @@ extension SocketStore {
 
 extension SocketDiff.GroupChange {
     fileprivate var needsAffinity: Bool { new?.affinityTimeoutSeconds != nil }
+
+    /// As if the group had not been there; nil for one that goes.
+    fileprivate var anew: Self? {
+        new == nil ? nil : SocketDiff.GroupChange(number: number, old: nil, new: new)
+    }
+}
+
+extension [SocketDiff.GroupChange] {
+    /// The usual case, in which none of many has to be copied.
+    fileprivate var allAreNew: Bool { allSatisfy { $0.old == nil && $0.new != nil } }
 }
 
 extension SocketState {

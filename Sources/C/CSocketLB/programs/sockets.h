@@ -14,7 +14,7 @@ struct {
 /* Of connected UDP sockets, by their cookies: also for the daemon, which ends those whose endpoint is gone, and is not told
    what belongs to a socket. An entry goes when its socket connects elsewhere or is closed. What belongs to the socket as
    well would be dearer than both together. */
-HASH_MAP(udp_sockets, uint64_t, struct lb_udp_socket);
+HASH_MAP(udp_sockets, uint64_t, struct lb_udp_socket, BPF_F_NO_PREALLOC);
 
 /* The number of its entries, which the kernel does not know. */
 struct {

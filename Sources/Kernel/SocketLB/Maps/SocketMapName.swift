@@ -28,8 +28,9 @@ enum SocketMapName: String, Sendable, CaseIterable {
     }
 }
 
-/// How many entries maps have room for. The kernel takes 16 bytes for each at once, and more only for
-/// entries that are there; affinity takes all of its memory at once.
+/// How many entries maps have room for. Those of the plan, and affinity, take all of their memory at once: about 100
+/// bytes an entry, so that the least of it is 3 MB. Of the others the kernel takes 16 bytes for each at once, and more
+/// only for entries that are there.
 struct SocketMapSizes: Sendable {
     /// No map has more entries.
     var limit = 1 << 22
