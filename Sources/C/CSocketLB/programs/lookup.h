@@ -111,7 +111,8 @@ enum reading {
     UNSTEADY,
 };
 
-/* Copies an entry's value. The memory of an entry that is removed or replaced serves another one at once, so a value counts only if the entry is still there once it is copied; otherwise the next one is copied. */
+/* Copies an entry's value. The memory of an entry that is removed or replaced serves another one at once, so a value
+   counts only if the entry is still there once it is copied; otherwise the next one is copied. */
 #define COPIES 4
 #define COPY(map, key, copy)                                                          \
     ({                                                                                \
