@@ -11,11 +11,12 @@ struct SocketCommand: ParsableCommand {
     @Argument(help: "Services x endpoints.")
     var sizes = ["1x10", "10000x10"]
 
+    // Many short ones: what disturbs the machine lasts for some seconds, and the ratios are those of a round.
     @Option(help: "Rounds of connections.")
-    var rounds = 9
+    var rounds = 41
 
     @Option(help: "Connections in a round.")
-    var connects = 2000
+    var connects = 500
 
     func validate() throws {
         try Workload.requireSizes(sizes)
