@@ -253,7 +253,8 @@ let package = Package(
             .planning,
             "ProxyModes",
             [
-                "Addressing", "DataplaneModel", "Planning", "PacketTracing", "ServiceModel",
+                "Addressing", "DataplaneModel", "Planning", "PacketTracing", "PrintableText",
+                "ServiceModel",
             ]
         ),
 
@@ -438,6 +439,7 @@ let package = Package(
                 "Addressing", "ServiceModel", "DataplaneModel", "Planning", "ProxyModes",
                 "HostFacts", "NodeAddresses", "Conntrack", "XTables", "NFTables", "IPVS",
                 "SocketLB", "HostChecks", "DaemonConfiguration", "Dataplane", "SystemCalls",
+                "PrintableText",
             ],
             unsafe + small
         ),

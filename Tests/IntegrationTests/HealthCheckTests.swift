@@ -82,7 +82,7 @@ extension KernelSuites {
             try wait(for: [1, 2], fixture)
             #expect(fixture.log.contains("shop/web: no endpoint is healthy"))
             let panic = try status(fixture)
-            #expect(panic.contains("2 unhealthy, 1 ports without a healthy endpoint"))
+            #expect(panic.contains("2 unhealthy, 1 port without a healthy endpoint"))
             #expect(panic.contains("  no healthy endpoint: shop/web"))
             let metrics = try LabCommand.run(
                 ["curl", "-s", "http://127.0.0.1:10249/metrics"],

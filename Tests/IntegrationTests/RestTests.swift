@@ -28,7 +28,7 @@ extension KernelSuites {
             let manager = try NotifySocket(fixture.directory + "/notify")
             try fixture.write(LifeScript.web(1))
             try fixture.start(environment: manager.environment + ["WATCHDOG_USEC=30000000"])
-            _ = try manager.next("STATUS=1 Services, last pass ")
+            _ = try manager.next("STATUS=1 Service, last pass ")
             let pid = try #require(fixture.daemon?.pid)
             // In iptables mode five looks at the kernel a second as configured, all on one thread, in nftables
             // mode none; one of another thread at manifests, and two that Dispatch makes. A tick of the whole

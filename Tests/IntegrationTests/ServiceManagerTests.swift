@@ -26,7 +26,7 @@ extension KernelSuites {
                 withIntermediateDirectories: true
             )
             try fixture.write(LifeScript.web(1))
-            let status = try manager.next("STATUS=1 Services, last pass ")
+            let status = try manager.next("STATUS=1 Service, last pass ")
             #expect(!status.contains("READY"))
             for page in ["livez", "readyz", "healthz"] {
                 #expect(try answer(page, fixture) == "200", "\(page)")
@@ -55,7 +55,7 @@ extension KernelSuites {
             let manager = try NotifySocket(fixture.directory + "/notify")
             try fixture.write(LifeScript.web(1))
             try fixture.start(environment: manager.environment + ["WATCHDOG_USEC=600000"])
-            _ = try manager.next("STATUS=1 Services, last pass ")
+            _ = try manager.next("STATUS=1 Service, last pass ")
             let process = try #require(fixture.daemon?.pid)
             try LabCommand.run(["prlimit", "--pid", "\(process)", "--nofile=3"])
             // The first may have been sent before.
@@ -113,14 +113,14 @@ extension KernelSuites {
             let manager = try NotifySocket(fixture.directory + "/notify")
             try fixture.write(LifeScript.web(1))
             try fixture.start(environment: manager.environment)
-            _ = try manager.next("STATUS=1 Services, last pass ")
+            _ = try manager.next("STATUS=1 Service, last pass ")
             let good = try String(contentsOfFile: fixture.configuration, encoding: .utf8)
 
             try write(good + "masquerade: {all: maybe}\n", fixture)
             fixture.daemon?.signal(SIGHUP)
             _ = try manager.next("RELOADING=1")
             let refused = try manager.next("READY=1")
-            #expect(refused.contains("STATUS=1 Services, last pass "), "\(refused)")
+            #expect(refused.contains("STATUS=1 Service, last pass "), "\(refused)")
             #expect(refused.contains("; configuration not reloaded: "), "\(refused)")
             #expect(refused.contains("masquerade.all: must be true or false"), "\(refused)")
             // The change is seen as well, a moment later.
@@ -145,7 +145,7 @@ extension KernelSuites {
             let manager = try NotifySocket(fixture.directory + "/notify")
             try fixture.write(LifeScript.web(1))
             try fixture.start(environment: manager.environment)
-            _ = try manager.next("STATUS=1 Services, last pass ")
+            _ = try manager.next("STATUS=1 Service, last pass ")
             let good = try String(contentsOfFile: fixture.configuration, encoding: .utf8)
             for (text, event) in [
                 (good + "masquerade: {all: maybe}\n", "Configuration not reloaded"),

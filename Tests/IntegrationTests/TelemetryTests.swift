@@ -219,7 +219,7 @@ extension KernelSuites {
             try fixture.waitUntilApplied()
             let screen = try status(fixture)
             #expect(screen.hasPrefix("fairlead "))
-            #expect(screen.contains("IPv4       1 Services, 1 ports, 2 endpoints"))
+            #expect(screen.contains("IPv4       1 Service, 1 port, 2 endpoints"))
             #expect(screen.contains("health     fine"))
             #expect(screen.contains("issues     none"))
             let service = try status(fixture, "service", "shop/web")

@@ -97,7 +97,7 @@ struct ObjectLimitTests {
         #expect(reasons(10).isEmpty)
         #expect(
             reasons(11) == [
-                "too large: 11 ports, 1 load-balancer addresses and 1000 source ranges make 11000 combinations; at most 10000"
+                "too large: 11 ports, 1 load-balancer address and 1000 source ranges make 11000 combinations; at most 10000"
             ]
         )
     }

@@ -4,6 +4,7 @@ import DataplaneModel
 package import HostChecks
 import HostFacts
 import Planning
+import PrintableText
 import SocketLB
 import SystemCalls
 
@@ -69,7 +70,7 @@ extension KernelCapabilities {
         }
         return cgroups.isEmpty
             ? Finding(.note, subject, "\(pattern) is no directory now: nothing is left out by it")
-            : Finding(.good, subject, "\(pattern) leaves out \(cgroups.count) cgroups")
+            : Finding(.good, subject, "\(pattern) leaves out \(counted(cgroups.count, "cgroup"))")
     }
 
     private static func fileSystem(_ configuration: DaemonConfiguration.SocketLB) -> Finding {

@@ -1,5 +1,6 @@
 package import Addressing
 package import KubernetesAPI
+import PrintableText
 package import ServiceModel
 
 /// The state of the cluster, and what changed since the last update.
@@ -57,12 +58,12 @@ package struct KubernetesSourceState: Sendable, Hashable {
     /// first step of one.
     package var receivedText: String? {
         let counts = [
-            (resources[.services], "Services"), (resources[.endpointSlices], "EndpointSlices"),
+            (resources[.services], "Service"), (resources[.endpointSlices], "EndpointSlice"),
         ]
         guard counts.contains(where: { $0.0?.lists == 0 && $0.0?.received ?? 0 > 0 }) else {
             return nil
         }
-        return counts.map { "\($0.0?.received ?? 0) \($0.1)" }.joined(separator: ", ")
+        return counts.map { counted($0.0?.received ?? 0, $0.1) }.joined(separator: ", ")
     }
 
     /// No failure since the last response, for the resources that Services depend on.
@@ -86,7 +87,7 @@ extension KubernetesSourceState {
     /// The resources that are relisted again and again because no watch works, for messages.
     package var circling: String? {
         let texts = resources.filter(\.value.isCircling).map {
-            "\($0.key.rawValue): \($0.value.listsWithoutWatch) lists without a working watch"
+            "\($0.key.rawValue): \(counted($0.value.listsWithoutWatch, "list")) without a working watch"
         }
         return texts.isEmpty ? nil : texts.sorted().joined(separator: "; ")
     }

@@ -1,3 +1,4 @@
+import PrintableText
 package import ServiceModel
 
 /// How much one object may ask for.
@@ -24,7 +25,7 @@ package enum ObjectLimits {
         try check(
             pairs,
             Self.pairs,
-            "\(service.ports.count) ports at \(addresses) addresses each make \(text(pairs)) pairs"
+            "\(counted(service.ports.count, "port")) at \(counted(addresses, "address", plural: "addresses")) each make \(text(pairs)) pairs"
         )
         // As floating-point numbers: a product of three lengths may be too large for an integer.
         let ranges = service.loadBalancerSourceRanges.count
@@ -32,7 +33,7 @@ package enum ObjectLimits {
         try check(
             combinations,
             admissions,
-            "\(service.ports.count) ports, \(balanced) load-balancer addresses and \(ranges) source ranges make \(text(combinations)) combinations"
+            "\(counted(service.ports.count, "port")), \(counted(balanced, "load-balancer address", plural: "load-balancer addresses")) and \(counted(ranges, "source range")) make \(text(combinations)) combinations"
         )
     }
 
@@ -55,7 +56,7 @@ package enum ObjectLimits {
         let isWeighted = slices.contains { places($0.endpoints) > Double($0.endpoints.count) }
         let weights = isWeighted ? ", counted by their weights," : ""
         return
-            "\(endpoints) endpoints with \(ports) ports each\(weights) make \(text(count)) pairs"
+            "\(counted(endpoints, "endpoint")) with \(counted(ports, "port")) each\(weights) make \(text(count)) pairs"
     }
 
     private static func text(_ count: Double) -> String {

@@ -1,4 +1,5 @@
 import Addressing
+import PrintableText
 
 extension ServiceSnapshot {
     /// Parts of the endpoints that no proxy uses, including kube-proxy: further addresses of an
@@ -20,7 +21,7 @@ extension EndpointSlice {
     fileprivate var ignoredAddresses: [String] {
         let ignoring = endpoints.filter { $0.ignoredAddresses > 0 }
         guard let first = ignoring.first else { return [] }
-        let others = ignoring.count > 1 ? "; as for \(ignoring.count - 1) others" : ""
+        let others = ignoring.count > 1 ? "; as for \(counted(ignoring.count - 1, "other"))" : ""
         return [
             "\(title): only an endpoint's first address \(first.address) is used, not the others (\(first.ignoredAddresses))\(others)"
         ]

@@ -2,6 +2,7 @@ package import Addressing
 package import DataplaneModel
 package import PacketTracing
 package import Planning
+import PrintableText
 
 /// A mode as far as it is pure: how it is planned, shown and traced.
 package protocol PlannedMode: Sendable {
@@ -78,7 +79,7 @@ extension PlannedMode {
 
     /// A change as `fairlead plan --diff` prints it.
     package static func changes(_ diff: ModePlanner.Diff, _ family: IPFamily) -> String {
-        "# \(family.rawValue): \(diff.isEmpty ? "nothing to change" : "\(diff.count) changes")\n"
-            + text(diff, family)
+        let summary = diff.isEmpty ? "nothing to change" : counted(diff.count, "change")
+        return "# \(family.rawValue): \(summary)\n" + text(diff, family)
     }
 }

@@ -2,6 +2,7 @@ package import Addressing
 package import DataplaneModel
 package import PacketTracing
 package import Planning
+import PrintableText
 import ServiceModel
 
 /// The socket level beside any mode, as far as it is pure.
@@ -14,7 +15,7 @@ package enum SocketLevel {
 
     /// A change as `fairlead plan --diff` prints it below the mode's.
     package static func changes(_ diff: SocketDiff, _ family: IPFamily) -> String {
-        let summary = diff.isEmpty ? "nothing to change" : "\(diff.count) changes"
+        let summary = diff.isEmpty ? "nothing to change" : counted(diff.count, "change")
         return "# \(family.rawValue), socket level: \(summary)\n"
             + SocketRenderer(family: family).render(diff)
     }

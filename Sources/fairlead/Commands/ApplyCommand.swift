@@ -5,6 +5,7 @@ import Dataplane
 import DataplaneModel
 import InstalledModes
 import Planning
+import PrintableText
 import Running
 import ServiceModel
 import ServiceSources
@@ -33,7 +34,7 @@ struct ApplyCommand: ParsableCommand {
         /// What was done. "nothing to change" only if nothing failed.
         var words: String {
             if operations == 0, failures.isEmpty { return "nothing to change" }
-            let done = "\(operations) change\(operations == 1 ? "" : "s")"
+            let done = counted(operations, "change")
             return failures.isEmpty ? done : "\(done), \(failures.count) failed"
         }
     }
@@ -51,7 +52,8 @@ struct ApplyCommand: ParsableCommand {
         case .json: try OutputFormat.printJSON(results)
         case .text:
             for result in results {
-                print("\(result.family): \(result.services) Services, \(result.words)")
+                let services = counted(result.services, "Service")
+                print("\(result.family): \(services), \(result.words)")
             }
         }
         for failure in results.flatMap(\.failures) { complain(failure) }

@@ -89,7 +89,7 @@ struct CheckCommand: ParsableCommand {
         if findings.isEmpty {
             let places = names.filter { !$0.isEmpty }.joined(separator: " and ")
             findings.append(
-                .init(.good, "sources", "\(places): \(snapshot.services.count) Services")
+                .init(.good, "sources", "\(places): \(counted(snapshot.services.count, "Service"))")
             )
         }
         findings += snapshot.ignoredParts.map { .init(.note, "sources", $0) }

@@ -1,5 +1,6 @@
 import ArgumentParser
 import Conversion
+import PrintableText
 import ServiceSources
 import SystemCalls
 
@@ -58,9 +59,6 @@ struct ConvertCommand: ParsableCommand {
 
     /// `2 Services with 3 endpoints; nothing is left out`
     private static func summary(_ converted: Converted) -> String {
-        func counted(_ count: Int, _ noun: String) -> String {
-            "\(count) \(noun)\(count == 1 ? "" : "s")"
-        }
         let services = counted(converted.services.count, "Service")
         let endpoints = converted.services.reduce(0) { $0 + $1.members.count }
         let lost = converted.findings.count { $0.kind == .leftOut }

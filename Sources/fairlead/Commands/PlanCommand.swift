@@ -5,6 +5,7 @@ import Dataplane
 import DataplaneModel
 import InstalledModes
 import Planning
+import PrintableText
 import ProxyModes
 import Running
 import ServiceModel
@@ -50,7 +51,7 @@ struct PlanCommand: ParsableCommand {
         _ sources: LoadedSources
     ) throws {
         let line = ProgressLine()
-        line.show("planning \(sources.update.snapshot.services.count) Services")
+        line.show("planning \(counted(sources.update.snapshot.services.count, "Service"))")
         guard diff else {
             let facts = sources.facts(in: configuration)
             let plans = PlannedFamily.all(mode, configuration, sources.update, facts: facts)

@@ -14,9 +14,11 @@ extension DaemonStatus {
         }
         if let healthChecks { lines += Self.lines(healthChecks) }
         for family in families {
-            let what =
-                "\(family.services) Services, \(family.ports) ports, \(family.endpoints) endpoints"
-            lines.append(Self.line(family.family, what))
+            let counts = [
+                counted(family.services, "Service"), counted(family.ports, "port"),
+                counted(family.endpoints, "endpoint"),
+            ]
+            lines.append(Self.line(family.family, counts.joined(separator: ", ")))
         }
         for level in socketLevel { lines += Self.lines(level) }
         lines.append(Self.line("last pass", lastPass.map(Self.words) ?? "none yet"))
@@ -24,7 +26,7 @@ extension DaemonStatus {
         let drift =
             driftRepaired == 0
             ? "none seen"
-            : "\(driftRepaired) objects put back, last \(Self.age(driftSecondsAgo ?? 0)) ago"
+            : "\(counted(driftRepaired, "object")) put back, last \(Self.age(driftSecondsAgo ?? 0)) ago"
         lines.append(Self.line("drift", drift))
         lines.append(Self.line("issues", issueCount == 0 ? "none" : "\(issueCount)"))
         for issue in issues.prefix(Self.shownIssues) {
@@ -59,11 +61,13 @@ extension DaemonStatus {
             var words = [resource.phase]
             if let server = resource.server { words.append(server) }
             if let seconds = resource.heardSecondsAgo { words.append("heard \(age(seconds)) ago") }
-            words.append("\(resource.lists) lists")
+            words.append(counted(resource.lists, "list"))
             if resource.circling {
-                words.append("NO WATCH WORKS, \(resource.listsWithoutWatch) lists without one")
+                words.append(
+                    "NO WATCH WORKS, \(counted(resource.listsWithoutWatch, "list")) without one"
+                )
             }
-            if resource.failures > 0 { words.append("\(resource.failures) failures") }
+            if resource.failures > 0 { words.append(counted(resource.failures, "failure")) }
             if let error = resource.lastError { words.append("last error: \(error)") }
             lines.append("  \(resource.name): \(words.joined(separator: ", "))")
         }
@@ -71,10 +75,12 @@ extension DaemonStatus {
     }
 
     private static func lines(_ checks: HealthChecks) -> [String] {
-        var words = ["\(checks.targets) targets", "\(checks.unhealthy) unhealthy"]
+        var words = [counted(checks.targets, "target"), "\(checks.unhealthy) unhealthy"]
         if checks.unknown > 0 { words.append("\(checks.unknown) not known yet") }
         let panics = checks.withoutHealthyEndpoint
-        if !panics.isEmpty { words.append("\(panics.count) ports without a healthy endpoint") }
+        if !panics.isEmpty {
+            words.append("\(counted(panics.count, "port")) without a healthy endpoint")
+        }
         if checks.lagSeconds >= 1 { words.append("\(age(checks.lagSeconds)) behind") }
         var lines = [line("checks", words.joined(separator: ", "))]
         lines += panics.prefix(shownIssues).map { "  no healthy endpoint: \($0)" }
@@ -91,7 +97,9 @@ extension DaemonStatus {
         return [
             line("sockets", "\(level.family), \(level.scope): \(attached) at \(level.cgroup)"),
             "  \(maps.isEmpty ? "no maps" : maps.joined(separator: ", "))",
-        ] + (level.excludedCgroups > 0 ? ["  left out: \(level.excludedCgroups) cgroups"] : [])
+        ]
+            + (level.excludedCgroups > 0
+                ? ["  left out: \(counted(level.excludedCgroups, "cgroup"))"] : [])
             + lacks(level) + level.foreign.map { "  also there: \($0)" }
             + [level.failure].compactMap(\.self).map { "  not all is known: \($0)" }
     }
@@ -110,7 +118,8 @@ extension DaemonStatus {
         let milliseconds = Int((pass.seconds * 1000).rounded())
         let end = pass.succeeded ? "" : ", FAILED"
         return "\(age(pass.secondsAgo)) ago, \(pass.kind), \(milliseconds) ms, "
-            + "\(pass.changedServices) Services changed, \(pass.operations) operations\(end)"
+            + "\(counted(pass.changedServices, "Service")) changed, "
+            + "\(counted(pass.operations, "operation"))\(end)"
     }
 
     /// A heading and its text in a second column.

@@ -52,8 +52,8 @@ extension ServiceStatus {
     }
 
     private static func words(_ traffic: PortTraffic) -> String {
-        var words = traffic.connections.map { ["\($0) connections"] } ?? []
-        words += ["\(traffic.packets) packets", "\(traffic.bytes) bytes"]
+        var words = traffic.connections.map { [counted($0, "connection")] } ?? []
+        words += [counted(traffic.packets, "packet"), counted(traffic.bytes, "byte")]
         let refusals = [
             (traffic.rejected, "rejected"), (traffic.dropped, "dropped"),
             (traffic.notAllowed, "not allowed"),

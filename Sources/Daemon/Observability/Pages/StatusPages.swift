@@ -1,5 +1,6 @@
 import FoundationEssentials
 import HTTPServing
+import PrintableText
 import ServiceModel
 import Synchronization
 
@@ -21,10 +22,8 @@ extension DaemonView {
         guard let count = await confirm() else {
             return .text("the daemon is stopping; nothing was confirmed\n", status: 503)
         }
-        return .text(
-            count == 0
-                ? "nothing is held\n" : "confirmed: \(count) Services are released\n"
-        )
+        let released = "\(counted(count, "Service")) \(count == 1 ? "is" : "are") released"
+        return .text(count == 0 ? "nothing is held\n" : "confirmed: \(released)\n")
     }
 
     private func servicePage(_ request: HTTPRequest) async -> HTTPResponse {

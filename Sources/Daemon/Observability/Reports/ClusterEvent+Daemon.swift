@@ -1,6 +1,7 @@
 import DaemonConfiguration
 import DataplaneModel
 import KubernetesClient
+import PrintableText
 import ServiceModel
 import Telemetry
 
@@ -57,7 +58,7 @@ extension ClusterEvent {
             on: .node,
             reason: "RulesRepaired",
             action: "Repair",
-            note: "Repaired \(objects) objects that another program had changed; "
+            note: "Repaired \(counted(objects, "object")) that another program had changed; "
                 + "Services: \(services)"
         )
     }

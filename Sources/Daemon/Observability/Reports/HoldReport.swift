@@ -1,5 +1,6 @@
 import KubernetesClient
 import Logging
+import PrintableText
 import Reconciling
 
 /// Reports the removal guard to log and cluster: one line and one Event when a hold begins, and one of
@@ -106,7 +107,8 @@ extension MassRemovalGuard.Hold {
             words.append("\(missing) missing from their source without having been deleted")
         }
         if deleted > 0 { words.append("\(deleted) deleted") }
-        return "holds \(services) of \(total) Services, \(words.joined(separator: " and ")); "
+        return
+            "holds \(services) of \(counted(total, "Service")), \(words.joined(separator: " and ")); "
             + "ends when they are back, on `fairlead confirm`, or in \(seconds) s"
     }
 }

@@ -1,5 +1,6 @@
 package import Addressing
 package import Planning
+import PrintableText
 import ServiceModel
 
 /// What `fairlead verify` found, as text and JSON.
@@ -81,7 +82,7 @@ extension VerifyReport: CustomStringConvertible {
     /// A paragraph for each owner: Services by name, then what all need, then what is left over.
     package var description: String {
         guard !isEqual else {
-            return "\(Self.count(services, "Service")): the kernel holds what is wanted\n"
+            return "\(counted(services, "Service")): the kernel holds what is wanted\n"
         }
         var text = ""
         let groups = Dictionary(grouping: rows, by: \.heading)
@@ -99,8 +100,8 @@ extension VerifyReport: CustomStringConvertible {
             }
         }
         let differing = Set(rows.flatMap(\.services)).count
-        return text + "\(differing) of \(Self.count(services, "Service")) differ, in "
-            + "\(Self.count(rows.count, "object"))\n"
+        return text + "\(differing) of \(counted(services, "Service")) differ, in "
+            + "\(counted(rows.count, "object"))\n"
     }
 
     private func rank(_ rows: [Row]?) -> Int {
@@ -110,9 +111,5 @@ extension VerifyReport: CustomStringConvertible {
         case "otherMode": 2
         default: 3
         }
-    }
-
-    private static func count(_ number: Int, _ noun: String) -> String {
-        "\(number) \(noun)\(number == 1 ? "" : "s")"
     }
 }

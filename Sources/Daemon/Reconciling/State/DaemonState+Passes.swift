@@ -3,6 +3,8 @@ import Dataplane
 import DataplaneModel
 import KubernetesClient
 import Logging
+import Planning
+import PrintableText
 import ServiceModel
 import Telemetry
 
@@ -134,7 +136,7 @@ extension PassReport {
     /// For the service manager.
     fileprivate var line: String {
         if let error = errors.first { return "failing: \(error)" }
-        let done = "\(services) Services, last pass \(duration.milliseconds) ms"
+        let done = "\(counted(services, "Service")), last pass \(duration.milliseconds) ms"
         return failures.first.map { "\(done), not all changed: \($0)" } ?? done
     }
 }

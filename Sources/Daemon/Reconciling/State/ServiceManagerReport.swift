@@ -1,3 +1,4 @@
+import PrintableText
 import Telemetry
 
 /// The messages for the service manager: readiness and a one-line status.
@@ -28,7 +29,7 @@ struct ServiceManagerReport: Sendable {
     }
 
     private var beforePass: String {
-        if let first { return "first pass, over \(first) Services" }
+        if let first { return "first pass, over \(counted(first, "Service"))" }
         let soFar = received.map { ", received: \($0)" } ?? ""
         return "waiting for \(waiting ?? "the first pass")\(soFar)"
     }
