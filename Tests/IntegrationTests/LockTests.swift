@@ -1,3 +1,4 @@
+import Addressing
 import Foundation
 import Glibc
 import NamespaceLab
@@ -7,23 +8,90 @@ extension KernelSuites {
     /// Another program holds the lock of iptables for longer than the daemon waits.
     @Suite("Lock of iptables")
     struct LockTests {
+        private func configure(
+            _ fixture: DaemonFixture,
+            lockTimeout: String,
+            reconcile: String = "driftCheckInterval: 200ms, retryInterval: 10ms"
+        ) throws {
+            try String(contentsOfFile: fixture.configuration, encoding: .utf8)
+                .replacing("xtables.lock}", with: "xtables.lock, lockTimeout: \(lockTimeout)}")
+                .replacing("driftCheckInterval: 200ms", with: reconcile)
+                .write(toFile: fixture.configuration, atomically: true, encoding: .utf8)
+        }
+
+        /// Holds the lock until the descriptor is closed.
+        private func hold(_ fixture: DaemonFixture) throws -> Int32 {
+            let path = "\(fixture.directory)/xtables.lock"
+            let lock = open(path, O_RDONLY | O_CREAT | O_CLOEXEC, 0o600)
+            guard lock >= 0, flock(lock, LOCK_EX) == 0 else {
+                throw LabError("\(path): \(String(cString: strerror(errno)))")
+            }
+            return lock
+        }
+
+        private func routeLocalnet(_ fixture: DaemonFixture) throws -> String {
+            try fixture.run(["cat", "/proc/sys/net/ipv4/conf/all/route_localnet"])
+                .filter { !$0.isWhitespace }
+        }
+
+        @Test(
+            "cleanup that does not get the lock takes nothing that the rules left need, and says so"
+        )
+        func cleanup() throws {
+            let fixture = try DaemonFixture()
+            try configure(fixture, lockTimeout: "100ms")
+            try fixture.write(
+                LifeScript.web(1).replacing("port: 80,", with: "port: 80, nodePort: 30080,")
+            )
+            try fixture.start()
+            try fixture.waitUntilApplied()
+            try fixture.wait(for: "route_localnet") { try routeLocalnet(fixture) == "1" }
+            try fixture.stop()
+            // What no lock is in the way of.
+            #expect(
+                try fixture.fairlead("apply", "--mode", "nftables", "--family", "ipv6").status == 0
+            )
+            let local = "127.0.0.1:30080/tcp"
+            func answers() throws -> [String] {
+                try fixture.agent.connect(to: local, in: fixture.lab.node, count: 1)
+                    .map { String($0.prefix { $0 != " " }) }
+            }
+            #expect(try answers() == ["pod1"])
+            let lock = try hold(fixture)
+            let refused = try fixture.fairlead("cleanup")
+            #expect(refused.status == 1)
+            let line =
+                "IPv4: \(fixture.directory)/xtables.lock: flock failed: another program held the lock for "
+            #expect(refused.output.contains(line), "\(refused.output)")
+            #expect(refused.output.contains("IPv4: nothing removed"))
+            #expect(refused.output.contains(" of Fairlead removed"))
+            #expect(refused.output.contains("run it again when that is mended"))
+            #expect(try fixture.run(["nft", "list", "tables"]) == "")
+            #expect(try routeLocalnet(fixture) == "1")
+            #expect(try answers() == ["pod1"])
+            close(lock)
+            let done = try fixture.fairlead("cleanup")
+            #expect(done.status == 0 && done.output.contains("route_localnet: off again"))
+            #expect(try routeLocalnet(fixture) == "0")
+            for family in IPFamily.allCases {
+                #expect(try fixture.rules(family).allSatisfy { !$0.contains("FAIRLEAD") })
+            }
+        }
+
         @Test("What the lock kept back comes when it is free, however long the pause for a retry")
         func released() throws {
             let fixture = try DaemonFixture()
             // Nothing but a look at the lock can bring the retry within an hour.
-            try String(contentsOfFile: fixture.configuration, encoding: .utf8)
-                .replacing("xtables.lock}", with: "xtables.lock, lockTimeout: 100ms}")
-                .replacing(
-                    "driftCheckInterval: 200ms",
-                    with: "driftCheckInterval: 1h, retryInterval: 1h, maxRetryInterval: 1h"
-                )
-                .write(toFile: fixture.configuration, atomically: true, encoding: .utf8)
+            try configure(
+                fixture,
+                lockTimeout: "100ms",
+                reconcile: "driftCheckInterval: 1h, retryInterval: 1h, maxRetryInterval: 1h"
+            )
             try fixture.write(LifeScript.web(1))
             try fixture.start()
             try fixture.waitUntilApplied()
-            let lock = open("\(fixture.directory)/xtables.lock", O_RDONLY | O_CLOEXEC)
+            let lock = try hold(fixture)
             defer { close(lock) }
-            #expect(flock(lock, LOCK_EX) == 0)
             try fixture.write(LifeScript.web(2))
             try fixture.wait(for: "pass that fails for the lock") {
                 fixture.log.contains("another program held the lock")

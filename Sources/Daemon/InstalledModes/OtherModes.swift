@@ -40,10 +40,15 @@ package struct OtherModes: ModeLeftovers {
         if mode != .ipvs { try ipvs.performDueWork(expecting: nil) }
     }
 
-    /// Removes our table of nftables.
-    package func retireTable() throws(DataplaneError) -> ApplyReport {
+    /// Removes our table of nftables. `unguard` is to end what its rules guard, and runs right before; the table
+    /// stays if that fails.
+    package func retireTable(
+        after unguard: () throws(DataplaneError) -> Void = { () throws(DataplaneError) in }
+    ) throws(DataplaneError) -> ApplyReport {
         let diff = try tableRemoval()
-        return diff.isEmpty ? ApplyReport() : try nftables.apply(diff)
+        if diff.isEmpty { return ApplyReport() }
+        try unguard()
+        return try nftables.apply(diff)
     }
 
     private func tableRemoval() throws(DataplaneError) -> NFTablesDiff {

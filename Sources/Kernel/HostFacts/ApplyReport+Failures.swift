@@ -15,4 +15,20 @@ extension ApplyReport {
         rest.message = "\(errors.count - Self.listed) more were refused, the next: \(reason)"
         failures.append(rest)
     }
+
+    /// Does one part of a removal of everything. What fails is in `failures` and keeps no other part from
+    /// being removed; a subsystem that the kernel lacks holds nothing. False if the part was not carried out.
+    @discardableResult
+    package mutating func attempt(
+        _ part: () throws(DataplaneError) -> ApplyReport
+    ) -> Bool {
+        do throws(DataplaneError) {
+            self += try part()
+            return true
+        } catch {
+            guard error.kind != .unsupported else { return true }
+            failures.append(error)
+            return false
+        }
+    }
 }

@@ -1,5 +1,6 @@
 package import DataplaneModel
 import Glibc
+import HostFacts
 import IPSets
 import NodeAddresses
 import XTables
@@ -7,40 +8,34 @@ import XTables
 extension IPVSStore {
     /// Removes all our objects of any mode, ending drains at once. A subsystem that the kernel lacks
     /// holds no objects.
-    package func removeEverything() throws(DataplaneError) -> ApplyReport {
+    ///
+    /// What cannot be removed is in `failures`; the rest goes, but not what protects or holds it: the rules
+    /// close other ports of bound addresses, and use the sets. `unguard` is to end what the rules guard
+    /// besides. It runs right before they go, when no wait for their lock can fail any more; they stay if it
+    /// fails.
+    package func removeEverything(
+        after unguard: () throws(DataplaneError) -> Void = { () throws(DataplaneError) in }
+    ) -> ApplyReport {
         var report = ApplyReport()
-        report += try Self.ifSupported { () throws(DataplaneError) in
-            let rules = rules(in: LegacyTables.used(family))
-            return try rules.apply(rules.removal())
-        }
-        if IPVSSocket.isLoaded {
-            report += try Self.ifSupported { () throws(DataplaneError) in
-                try servers.removeEverything()
-            }
-        }
-        report += try Self.ifSupported { () throws(DataplaneError) in
+        report.attempt { () throws(DataplaneError) in
             let bound = try addresses.observe()
             let report = try addresses.remove(
                 AddressChange.changes(from: bound, to: AddressBinding())
             )
-            _ = try addresses.removeLinkIfUnused()
+            try addresses.removeLinkIfUnused()
             return report
         }
-        report += try Self.ifSupported { () throws(DataplaneError) in
-            try sets.removeEverything()
+        let isUnbound = report.failures.isEmpty
+        if IPVSSocket.isLoaded {
+            report.attempt { () throws(DataplaneError) in try servers.removeEverything() }
         }
+        guard isUnbound else { return report }
+        let rulesAreGone = report.attempt { () throws(DataplaneError) in
+            try rules(in: LegacyTables.used(family)).removeEverything(after: unguard)
+        }
+        guard rulesAreGone else { return report }
+        report.attempt { () throws(DataplaneError) in try sets.removeEverything() }
         return report
-    }
-
-    private static func ifSupported(
-        _ body: () throws(DataplaneError) -> ApplyReport
-    ) throws(DataplaneError) -> ApplyReport {
-        do throws(DataplaneError) {
-            return try body()
-        } catch {
-            guard error.kind == .unsupported else { throw error }
-            return ApplyReport()
-        }
     }
 }
 

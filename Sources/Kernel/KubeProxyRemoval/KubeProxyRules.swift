@@ -1,6 +1,7 @@
 package import Addressing
 package import DataplaneModel
 import Glibc
+import HostFacts
 import IPSets
 import NodeAddresses
 package import XTables
@@ -84,14 +85,17 @@ package struct KubeProxyRules {
 
     /// Removes all objects: first what packets meet first, and sets when no rule uses them any more.
     ///
-    /// To be called once. Objects that could not be removed are in `failures`; the rest is gone.
-    ///
-    /// - Throws: as `IPTablesStore.apply`, or the kernel's refusal; the objects after it are left then.
-    package func remove() throws(DataplaneError) -> ApplyReport {
-        var report = try store.apply(legacy)
-        report += try tables.remove(family)
-        report += try servers.remove()
-        report += try removeSets()
+    /// To be called once. Objects that could not be removed are in `failures`; the rest is gone, but for the
+    /// sets that remaining rules use.
+    package func remove() -> ApplyReport {
+        var report = ApplyReport()
+        let rulesAreGone = report.attempt { () throws(DataplaneError) in try store.apply(legacy) }
+        let tablesAreGone = report.attempt { () throws(DataplaneError) in
+            try tables.remove(family)
+        }
+        report.attempt { () throws(DataplaneError) in try servers.remove() }
+        guard rulesAreGone, tablesAreGone else { return report }
+        report.attempt { () throws(DataplaneError) in try removeSets() }
         return report
     }
 

@@ -166,6 +166,24 @@ extension IPTablesStore {
         IPTablesDiff(from: try observe().state, to: IPTablesState())
     }
 
+    /// Removes all our chains and jumps. `unguard` runs right before, with the lock taken; nothing is removed
+    /// if it fails.
+    ///
+    /// - Throws: as `observe` and `apply`, and what `unguard` throws.
+    package func removeEverything(
+        after unguard: () throws(DataplaneError) -> Void
+    ) throws(DataplaneError) -> ApplyReport {
+        let diff = try removal()
+        guard !diff.tables.isEmpty else {
+            try unguard()
+            return ApplyReport()
+        }
+        try lock.hold()
+        defer { lock.release() }
+        try unguard()
+        return try apply(diff)
+    }
+
     private func observe(_ table: borrowing IPTablesTable, _ codec: RuleCodec) -> OwnedTable {
         let (builtin, own) = table.chainNames()
         var owned = OwnedTable()

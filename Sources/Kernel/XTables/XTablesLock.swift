@@ -22,6 +22,8 @@ package struct XTablesLock: ~Copyable {
 
     private let configuration: Configuration
     private var file: OwnedDescriptor?
+    /// `hold` has taken it.
+    private var isHeld = false
 
     /// Opens nothing yet.
     package init(_ configuration: Configuration = Configuration()) {
@@ -39,12 +41,27 @@ package struct XTablesLock: ~Copyable {
         until deadline: ContinuousClock.Instant? = nil,
         _ body: () throws(DataplaneError) -> Result
     ) throws(DataplaneError) -> Result {
+        if isHeld { return try body() }
         let number = try acquire(until: deadline ?? self.deadline)
         defer {
             // Cannot fail for a lock that is held.
             _ = flock(number, LOCK_UN)
         }
         return try body()
+    }
+
+    /// Takes the lock until `release`, for several uses of it.
+    ///
+    /// - Throws: as `withLock`.
+    mutating func hold() throws(DataplaneError) {
+        _ = try acquire(until: deadline)
+        isHeld = true
+    }
+
+    /// Ends `hold`.
+    mutating func release() {
+        isHeld = false
+        if let number = file?.number { _ = flock(number, LOCK_UN) }
     }
 
     /// Whether no other program holds the lock now, by taking it and giving it back at once. True, too, if that

@@ -3,9 +3,11 @@ import ArgumentParser
 import DaemonConfiguration
 import Dataplane
 import DataplaneModel
+import HostFacts
 import IPVS
 import InstalledModes
 import KubeProxyRemoval
+import PrintableText
 import ProxyModes
 import SocketLB
 
@@ -15,7 +17,7 @@ struct CleanupCommand: ParsableCommand {
         abstract: "Remove all of Fairlead's kernel objects, and nothing else.",
         discussion: """
             Cleans up every mode and both families, whatever the configuration says. Stop the \
-            daemon first, or it restores everything.
+            daemon first, or it restores everything. Exit code 1 if something is left, which is named.
 
             With --kube-proxy, removes kube-proxy's objects of every mode instead, and keeps \
             Fairlead's. To replace kube-proxy: start Fairlead, stop kube-proxy, then run this. \
@@ -39,68 +41,100 @@ struct CleanupCommand: ParsableCommand {
 
     func run() throws {
         let configuration = try options.load()
-        let failures = try withAdvice {
-            let kernel = try Kernel(configuration)
-            var failures: [DataplaneError] = []
-            if !kubeProxy { failures += removeSockets(configuration) }
-            for family in configuration.families ?? IPFamily.allCases {
-                failures += try kubeProxy ? removeKubeProxy(family, kernel) : remove(family, kernel)
+        let kernel = try withAdvice { try Kernel(configuration) }
+        var problems = Problems()
+        if !kubeProxy { removeSockets(configuration, &problems) }
+        for family in configuration.families ?? IPFamily.allCases {
+            if kubeProxy {
+                removeKubeProxy(family, kernel, &problems)
+            } else {
+                remove(family, kernel, &problems)
             }
-            return failures
         }
-        for failure in failures { complain("\(failure)") }
-        if !failures.isEmpty { throw ExitCode(1) }
+        try problems.report()
     }
 
-    /// Removes Fairlead's objects; returns those that could not be removed.
-    private func remove(_ family: IPFamily, _ kernel: Kernel) throws -> [DataplaneError] {
-        // Switched off while the guard against neighbours is still there (CVE-2020-8558).
+    /// What could not be removed. The rest is removed nevertheless.
+    private struct Problems {
+        private var lines: [String] = []
+        private var cures: [String] = []
+
+        mutating func add(_ errors: [DataplaneError], _ place: String) {
+            for error in errors {
+                let line = "\(place): \(error)"
+                if !lines.contains(line) { lines.append(line) }
+                if let cure = error.cure, !cures.contains(cure) { cures.append(cure) }
+            }
+        }
+
+        /// Fails if there are any.
+        func report() throws {
+            if lines.isEmpty { return }
+            for line in lines { complain(line) }
+            for cure in cures { complain("\(cure).") }
+            complain("Not everything is removed: run it again when that is mended.")
+            throw ExitCode(1)
+        }
+    }
+
+    private func remove(_ family: IPFamily, _ kernel: Kernel, _ problems: inout Problems) {
         let localnet = RouteLocalnet(stateDirectory: kernel.configuration.sources.stateDirectory)
-        do throws(DataplaneError) {
+        // Switched off while the guard against neighbours is still there (CVE-2020-8558), and not before that
+        // can go: until then node ports answer on 127.0.0.1.
+        func unguard() throws(DataplaneError) {
             if family == .ipv4, try localnet.restore() { print("route_localnet: off again") }
-        } catch {
-            // The guard must stay while route_localnet is on.
-            return [error]
         }
         // The rules of ipvs mode use the legacy tables of all modes.
-        var report = try IPVSMode.store(family, kernel).removeEverything()
-        report += try OtherModes(family, kernel).retireTable()
-        let done =
-            report.operations == 0
-            ? "no objects of Fairlead" : "\(report.operations) objects removed"
+        var report = IPVSMode.store(family, kernel).removeEverything(after: unguard)
+        report.attempt { () throws(DataplaneError) in
+            try OtherModes(family, kernel).retireTable(after: unguard)
+        }
+        let done = Self.words(report, of: "Fairlead")
         print("\(family.rawValue): \(done)")
-        return report.failures
+        problems.add(report.failures, family.rawValue)
+    }
+
+    /// `12 objects removed`. "no objects" only if nothing failed.
+    private static func words(_ report: ApplyReport, of owner: String) -> String {
+        if report.operations > 0 {
+            return "\(counted(report.operations, "object")) of \(owner) removed"
+        }
+        return report.failures.isEmpty ? "no objects of \(owner)" : "nothing removed"
     }
 
     /// The rules serve until they go, too.
-    private func removeSockets(_ configuration: DaemonConfiguration) -> [DataplaneError] {
+    private func removeSockets(_ configuration: DaemonConfiguration, _ problems: inout Problems) {
+        let place = "socket level"
         do throws(DataplaneError) {
             let directory = configuration.socketLB.bpfDirectory
             guard let count = try SocketStore.removeOwn(directory: directory) else {
                 print(
-                    "socket level: \(directory) is another daemon's, which runs or is of another network namespace, and stays"
+                    "\(place): \(directory) is another daemon's, which runs or is of another network namespace, and stays"
                 )
-                return []
+                return
             }
-            if count > 0 { print("socket level: \(count) objects removed") }
-            return []
+            if count > 0 { print("\(place): \(counted(count, "object")) removed") }
         } catch {
-            return [error]
+            problems.add([error], place)
         }
     }
 
-    private func removeKubeProxy(_ family: IPFamily, _ kernel: Kernel) throws -> [DataplaneError] {
-        let rules = try KubeProxyRules(family, lock: kernel.lock)
+    private func removeKubeProxy(_ family: IPFamily, _ kernel: Kernel, _ problems: inout Problems) {
+        let rules: KubeProxyRules
+        do throws(DataplaneError) {
+            rules = try KubeProxyRules(family, lock: kernel.lock)
+        } catch {
+            problems.add([error], family.rawValue)
+            return
+        }
         if dryRun {
             for line in rules.descriptions { print(line) }
             if rules.descriptions.isEmpty { print("\(family.rawValue): no objects of kube-proxy") }
-            return []
+            return
         }
-        let report = try rules.remove()
-        let done =
-            report.operations == 0
-            ? "no objects of kube-proxy" : "\(report.operations) objects of kube-proxy removed"
+        let report = rules.remove()
+        let done = Self.words(report, of: "kube-proxy")
         print("\(family.rawValue): \(done)")
-        return report.failures
+        problems.add(report.failures, family.rawValue)
     }
 }

@@ -43,7 +43,7 @@ struct GoldenUMLTests {
             }
         }
         for (family, store) in zip(plans.families, stores) {
-            #expect(try store.removeEverything().failures.isEmpty)
+            #expect(store.removeEverything().failures.isEmpty)
             #expect(try store.observe().state == IPVSState(), "\(family.family)")
         }
     }

@@ -67,12 +67,12 @@ struct KubeProxyRulesTests {
             // 8 jumps and 20 chains, a table, 5 sets.
             #expect(rules.descriptions.count == 8 + 20 + 1 + 5)
             if family == .ipv4 { #expect(try everything() == full) }
-            let report = try rules.remove()
+            let report = rules.remove()
             #expect(report.failures == [])
             #expect(report.operations == rules.descriptions.count)
             let again = try KubeProxyRules(family, lock: configuration)
             #expect(again.descriptions == [])
-            #expect(try again.remove() == ApplyReport())
+            #expect(again.remove() == ApplyReport())
         }
         #expect(try everything() == before)
     }
@@ -95,6 +95,29 @@ struct KubeProxyRulesTests {
         #expect(
             kept == [":KUBE-SVC-BBBBBBBBBBBBBBB3 - [0:0]", "-A MINE -j KUBE-SVC-BBBBBBBBBBBBBBB3"]
         )
+    }
+
+    @Test(
+        "What needs no lock goes while another program holds it, and sets of remaining rules stay"
+    )
+    func heldLock() throws {
+        try NetworkNamespace.enterNew()
+        let layout = KubeProxyLayout(family: .ipv4)
+        try Program.check(["ipset", "restore"], input: layout.sets)
+        try restore(layout.rules, .ipv4, .legacy)
+        try Program.check(["nft", "-f", "-"], input: layout.table)
+        let held = open(Self.lock, O_RDONLY | O_CREAT, 0o600)
+        #expect(flock(held, LOCK_EX) == 0)
+        let impatient = XTablesLock.Configuration(path: Self.lock, timeout: .zero)
+        let report = try KubeProxyRules(.ipv4, lock: impatient).remove()
+        close(held)
+        #expect(report.failures.map(\.kind) == [.locked])
+        #expect(report.operations == 1)
+        let rest = try KubeProxyRules(.ipv4, lock: configuration)
+        #expect(rest.descriptions.allSatisfy { !$0.contains("nftables") })
+        #expect(rest.descriptions.count { $0.hasPrefix("set ") } == 5)
+        let second = rest.remove()
+        #expect(second.failures == [] && second.operations == rest.descriptions.count)
     }
 
     @Test("Where there is nothing of it, no table is made")
