@@ -135,6 +135,42 @@ import Testing
         #expect(report.driftedServices.isEmpty)
     }
 
+    @Test("What another program changed counts as drift when the lock was waited for, too")
+    func driftBehindLock() throws {
+        var reconciler = reconciler()
+        let nothing = snapshot(2, changed: .some([]))
+        func failsForLock(_ update: SnapshotUpdate, observe: Bool) {
+            (store.failures, store.failureKind) = (1, .locked)
+            #expect(throws: DataplaneError.self) {
+                try reconciler.pass(update, observe: observe)
+            }
+        }
+        _ = try reconciler.pass(snapshot(2), observe: false)
+        store.state.nat.jumps.removeAll()
+        for _ in 1...3 { failsForLock(nothing, observe: true) }
+        #expect(try reconciler.pass(nothing, observe: true).drift == 3)
+        #expect(try reconciler.pass(nothing, observe: true).drift == 0)
+        // The change that waited is not drift, and what happened meanwhile is.
+        failsForLock(snapshot(3, changed: web), observe: false)
+        store.state.nat.jumps.removeAll()
+        #expect(try reconciler.pass(snapshot(3, changed: .some([])), observe: true).drift == 3)
+        failsForLock(snapshot(4, changed: web), observe: false)
+        #expect(try reconciler.pass(snapshot(4, changed: .some([])), observe: true).drift == 0)
+        // More changes come while it waits: what had been found before still counts.
+        store.state.nat.jumps.removeAll()
+        failsForLock(snapshot(4, changed: .some([])), observe: true)
+        reconciler.take(snapshot(5, changed: web))
+        #expect(try reconciler.pass(snapshot(5, changed: .some([])), observe: true).drift == 3)
+        #expect(store.state == reconciler.planner.plan)
+        // Another failure says nothing about what was done.
+        store.state.nat.jumps.removeAll()
+        (store.failures, store.failureKind) = (1, .busy)
+        #expect(throws: DataplaneError.self) {
+            try reconciler.pass(snapshot(5, changed: .some([])), observe: true)
+        }
+        #expect(try reconciler.pass(snapshot(5, changed: .some([])), observe: true).drift == 0)
+    }
+
     @Test("A part is compared only where the kernel is known to be as it should")
     func comparison() throws {
         var reconciler = reconciler()

@@ -261,12 +261,19 @@ final class DaemonFixture {
         throw LabError("not applied in time; still:\n\(last)\nlog:\n\(log)")
     }
 
+    private func metrics() throws -> String {
+        try LabCommand.run(["curl", "-sf", "http://127.0.0.1:10249/metrics"], in: lab.node)
+    }
+
+    /// One sample, by its name with labels; 0 if there is none.
+    func sample(_ name: String) throws -> Double {
+        let line = try metrics().split(separator: "\n").first { $0.hasPrefix(name + " ") }
+        return line?.split(separator: " ").last.flatMap { Double($0) } ?? 0
+    }
+
     /// The sum of a metric's samples.
     func metric(_ name: String) throws -> Double {
-        let page = try LabCommand.run(
-            ["curl", "-sf", "http://127.0.0.1:10249/metrics"],
-            in: lab.node
-        )
+        let page = try metrics()
         return page.split(separator: "\n")
             .filter { $0.hasPrefix(name + "{") || $0.hasPrefix(name + " ") }
             .reduce(0) { $0 + (Double($1.split(separator: " ").last ?? "") ?? 0) }

@@ -61,7 +61,7 @@ extension KernelSuites {
             let refused = try fixture.fairlead("cleanup")
             #expect(refused.status == 1)
             let line =
-                "IPv4: \(fixture.directory)/xtables.lock: flock failed: another program held the lock for "
+                "IPv4: \(fixture.directory)/xtables.lock: flock failed: another program held the lock for longer than 0.1 seconds: process \(getpid()) ("
             #expect(refused.output.contains(line), "\(refused.output)")
             #expect(refused.output.contains("IPv4: nothing removed"))
             #expect(refused.output.contains(" of Fairlead removed"))
@@ -76,6 +76,53 @@ extension KernelSuites {
             for family in IPFamily.allCases {
                 #expect(try fixture.rules(family).allSatisfy { !$0.contains("FAIRLEAD") })
             }
+        }
+
+        @Test(
+            "A daemon that waits for the lock names who holds it, says it once, and stops at once"
+        )
+        func stop() throws {
+            let fixture = try DaemonFixture(servers: false)
+            try configure(fixture, lockTimeout: "30s")
+            try fixture.write(LifeScript.web(1))
+            try fixture.start()
+            try fixture.waitUntilApplied()
+            let lock = try hold(fixture)
+            defer { close(lock) }
+            try fixture.write(LifeScript.web(2))
+            try fixture.wait(for: "word of the lock") {
+                fixture.log.contains("Waiting for another program's lock on the rules")
+            }
+            #expect(fixture.log.contains("holder=\"process \(getpid()) ("))
+            let start = ContinuousClock.now
+            #expect(try fixture.stop() == 0)
+            // It looks every 20 ms, and the rest of the limit is for a busy machine.
+            #expect(ContinuousClock.now - start < .seconds(10))
+        }
+
+        @Test("A lock that stays taken is one line and one for its end, and what it hid is drift")
+        func repeated() throws {
+            let fixture = try DaemonFixture(servers: false)
+            try configure(fixture, lockTimeout: "100ms")
+            try fixture.write(LifeScript.web(1))
+            try fixture.start()
+            try fixture.waitUntilApplied()
+            let lock = try hold(fixture)
+            // Without the lock, as it is taken.
+            let other = "XTABLES_LOCKFILE=\(fixture.directory)/other.lock"
+            try LabCommand.run(
+                ["env", other, "iptables-legacy", "-t", "nat", "-F"],
+                in: fixture.lab.node
+            )
+            let failed = "fairlead_passes_total{kind=\"full\",result=\"failed\"}"
+            try fixture.wait(for: "failures") { try fixture.sample(failed) >= 5 }
+            close(lock)
+            try fixture.waitUntilApplied()
+            try fixture.wait(for: "the end") { fixture.log.contains("Passes succeed again") }
+            #expect(fixture.log.components(separatedBy: "Pass failed, will retry").count == 2)
+            #expect(fixture.log.contains("Repaired objects changed by another program"))
+            #expect(try fixture.metric("fairlead_drift_repaired_total") > 0)
+            try fixture.stop()
         }
 
         @Test("What the lock kept back comes when it is free, however long the pause for a retry")

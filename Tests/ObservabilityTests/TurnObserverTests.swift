@@ -112,6 +112,72 @@ struct TurnObserverTests {
         #expect(status.lastPass?.kind == "full" && status.lastPass?.succeeded == false)
     }
 
+    @Test("A failure that repeats is said at growing intervals, another at once, and its end")
+    func repeatedFailures() {
+        var log = PassFailureLog()
+        let start = ContinuousClock.now
+        func lines(_ error: DataplaneError?, after seconds: Int) -> [String] {
+            var report = PassReport(kind: .full)
+            var outcome = PassReport.FamilyOutcome(family: .ipv4)
+            outcome.error = error
+            if error == nil { outcome.report = FamilyPassReport() }
+            report.families = [outcome]
+            return log.lines(report, at: start + .seconds(seconds)).map {
+                "\($0.level) \($0.message) \($0.metadata["failures"] ?? "-") \($0.metadata["seconds"] ?? "-")"
+            }
+        }
+        var locked = DataplaneError(
+            kind: .locked,
+            operation: "flock",
+            subject: "/run/xtables.lock",
+            errno: 11
+        )
+        var said: [Int: [String]] = [:]
+        for second in stride(from: 0, through: 600, by: 5) {
+            // Who holds it is no other failure.
+            locked.message = "process \(second)"
+            let found = lines(locked, after: second)
+            if !found.isEmpty { said[second] = found }
+        }
+        #expect(
+            said == [
+                0: ["error Pass failed, will retry - -"],
+                60: ["error Pass failed, will retry 13 60"],
+                180: ["error Pass failed, will retry 37 180"],
+                420: ["error Pass failed, will retry 85 420"],
+            ]
+        )
+        var refused = locked
+        refused.kind = .notPermitted
+        #expect(lines(refused, after: 601) == ["error Pass failed, will retry 122 601"])
+        #expect(lines(refused, after: 602) == [])
+        #expect(lines(nil, after: 603) == ["notice Passes succeed again 123 603"])
+        #expect(lines(nil, after: 604) == [])
+        #expect(lines(locked, after: 605) == ["error Pass failed, will retry - -"])
+    }
+
+    @Test("A wait for the lock is said once, until a pass has got it")
+    func lockWait() {
+        let record = LogRecord()
+        let lock = LockReport("/nowhere/lock", Logger(label: "test") { _ in record.handler })
+        lock.waits(.milliseconds(100))
+        #expect(record.take() == [])
+        for _ in 1...3 { lock.waits(.seconds(1)) }
+        let line =
+            "warning Waiting for another program's lock on the rules holder=not known lock=/nowhere/lock"
+        #expect(record.take() == [line])
+        var report = PassReport(kind: .full)
+        var outcome = PassReport.FamilyOutcome(family: .ipv4)
+        outcome.error = DataplaneError(kind: .locked, operation: "x", subject: "y", errno: 11)
+        report.families = [outcome]
+        lock.ended(report)
+        lock.waits(.seconds(1))
+        #expect(record.take() == [])
+        lock.ended(PassReport(kind: .full))
+        lock.waits(.seconds(1))
+        #expect(record.take() == [line])
+    }
+
     @Test("A source's silence, a beat and the node's eligibility reach the health pages")
     func health() {
         var daemon = Self.daemon()

@@ -4,11 +4,12 @@ import HTTPServing
 import KubernetesAPI
 import KubernetesClient
 import Reconciling
-import Running
 import ServiceModel
+import Synchronization
 import Testing
 
 @testable import Observability
+@testable import Running
 
 /// What waits while the loop is busy.
 @Suite("Mailbox", .timeLimit(.minutes(1)))
@@ -43,6 +44,21 @@ struct MailboxTests {
         var events: [DaemonEvent] = []
         while events.count < count, let event = await mailbox.next() { events.append(event) }
         return events
+    }
+
+    @Test("What a stop ends is told at once, whichever comes first")
+    func stopAction() async {
+        let calls = Mutex(0)
+        let mailbox = Mailbox()
+        mailbox.whenStopping { calls.withLock { $0 += 1 } }
+        mailbox.send(.tick)
+        #expect(calls.withLock { $0 } == 0 && !mailbox.isStopping)
+        mailbox.send(.stop(signal: 15))
+        #expect(calls.withLock { $0 } == 1 && mailbox.isStopping)
+        let stopped = Mailbox()
+        stopped.send(.stop(signal: 15))
+        stopped.whenStopping { calls.withLock { $0 += 1 } }
+        #expect(calls.withLock { $0 } == 2)
     }
 
     @Test("A stop is read before everything that came earlier")

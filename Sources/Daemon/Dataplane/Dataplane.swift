@@ -16,6 +16,12 @@ package actor Dataplane {
     /// How far its thread has got, which calls that take long are judged by.
     package nonisolated var progress: ThreadProgress.Sign { thread.progress.sign }
 
+    /// For how long a call has waited for the lock of legacy tables; nil if none does.
+    package nonisolated var lockWait: Duration? { thread.progress.wait }
+
+    /// From now on no call waits for the lock of legacy tables: the daemon ends.
+    package nonisolated func hurry() { thread.progress.hurry() }
+
     private var configuration: DaemonConfiguration
     let host: any DataplaneHost
     private(set) var facts = NodeFacts(hostName: "")

@@ -26,6 +26,25 @@ where P.State == Store.State, P.Diff == Store.Diff {
     package private(set) var failures: [DataplaneError] = []
     /// At most this many changes were not made because of them.
     private var leftOver = 0
+    /// What the last pass found and could not do; nil if it did not fail for the lock of legacy tables.
+    private var undone: Undone?
+
+    /// What a pass was about to do when another program held the lock.
+    private struct Undone {
+        /// Changes of the plan's own; nil if more Services have changed since.
+        var own: Int?
+        /// What other programs had changed, of these Services.
+        var drift = 0
+        var driftedServices: Set<ServiceName> = []
+        /// The Services that changed in this pass and since.
+        var names: Set<ServiceName> = []
+
+        mutating func add(_ more: [ServiceName]) {
+            guard !more.isEmpty else { return }
+            own = nil
+            names.formUnion(more)
+        }
+    }
 
     /// Observing takes at most one part in this many of the time between two looks.
     private static var lookShare: Int { 20 }
@@ -72,12 +91,18 @@ where P.State == Store.State, P.Diff == Store.Diff {
         ThreadProgress.step()
         let known = mark
         mark = nil
-        if let planned, let known, !observe, try store.changes(since: known) != .certain {
-            if !planned.isEmpty { try apply(planned, &report) }
-            mark = known
-        } else {
-            mark = try repair(planned, &report)
-            if report.drift > 0 { report.driftedServices.subtract(names) }
+        do throws(DataplaneError) {
+            if let planned, let known, !observe, try store.changes(since: known) != .certain {
+                if !planned.isEmpty { try apply(planned, names, &report) }
+                mark = known
+            } else {
+                if planned == nil { undone?.add(names) }
+                mark = try repair(planned, names, &report)
+            }
+            undone = nil
+        } catch {
+            if error.kind != .locked { undone = nil }
+            throw error
         }
         return report
     }
@@ -89,15 +114,17 @@ where P.State == Store.State, P.Diff == Store.Diff {
         let names = desired.select(update)
         changed.formUnion(names)
         planner.load(names, of: desired)
+        undone?.add(names)
     }
 
     /// Changes how the next pass plans.
     package mutating func adjust(_ change: (inout P) -> Void) { change(&planner) }
 
-    /// Observes the kernel and brings it to the plan. `planned` is what the pass itself changes; nil
-    /// if the kernel's state was unknown. Returns the mark of the observation.
+    /// Observes the kernel and brings it to the plan. `planned` is what the pass itself changes, for the Services
+    /// `names`; nil if the kernel's state was unknown. Returns the mark of the observation.
     private mutating func repair(
         _ planned: P.Diff?,
+        _ names: [ServiceName],
         _ report: inout FamilyPassReport
     ) throws(DataplaneError) -> ChangeMark {
         let began = now()
@@ -107,22 +134,52 @@ where P.State == Store.State, P.Diff == Store.Diff {
         let wanted = P.Diff(from: observed.state, to: planner.plan)
         report.diffing = now() - read
         ThreadProgress.step()
-        if let planned {
-            // Another program caused what neither the plan's changes nor earlier failures explain.
-            report.drift = max(0, wanted.count - planned.count - leftOver)
-        }
-        if report.drift > 0 {
-            report.driftedServices = Set(planner.differences(in: wanted).flatMap(\.services))
-        }
+        undone = found(wanted, planned, names)
+        report.drift = undone?.drift ?? 0
+        report.driftedServices = undone?.driftedServices ?? []
         failures = []
         leftOver = 0
-        if !wanted.isEmpty { try apply(wanted, &report) }
+        if !wanted.isEmpty { try write(wanted, &report) }
         let ended = now()
         nextLook = ended.advanced(by: (ended - began) * Self.lookShare)
         return observed.mark
     }
 
+    /// What of `wanted` another program caused: what neither the plan's changes nor earlier failures explain. Nil
+    /// where the kernel's state was unknown.
+    private func found(_ wanted: P.Diff, _ planned: P.Diff?, _ names: [ServiceName]) -> Undone? {
+        var found = undone ?? Undone()
+        if let planned {
+            found = Undone(own: planned.count + leftOver, names: Set(names))
+        } else if undone == nil {
+            return nil
+        }
+        if let own = found.own {
+            found.drift = max(0, wanted.count - own)
+            found.driftedServices =
+                found.drift > 0 ? Set(planner.differences(in: wanted).flatMap(\.services)) : []
+        } else {
+            found.drift = min(found.drift, wanted.count)
+        }
+        found.driftedServices.subtract(found.names)
+        return found
+    }
+
+    /// Makes the changes that the plan's own are.
     private mutating func apply(
+        _ planned: P.Diff,
+        _ names: [ServiceName],
+        _ report: inout FamilyPassReport
+    ) throws(DataplaneError) {
+        do throws(DataplaneError) {
+            try write(planned, &report)
+        } catch {
+            undone = Undone(own: planned.count + leftOver, names: Set(names))
+            throw error
+        }
+    }
+
+    private mutating func write(
         _ diff: P.Diff,
         _ report: inout FamilyPassReport
     ) throws(DataplaneError) {
@@ -186,6 +243,7 @@ where P.State == Store.State, P.Diff == Store.Diff {
         self.desired = desired
         self.planner = planner
         mark = nil
+        undone = nil
     }
 }
 

@@ -159,6 +159,16 @@ extension PassReport {
         families.flatMap { [$0.report, $0.sockets?.report].compactMap(\.self) }
     }
 
+    /// Whether something was left undone for the lock of legacy tables.
+    package var isLockedOut: Bool {
+        families.contains { family in
+            if case .failed(let error) = family.leftovers?.reason, error.kind == .locked {
+                return true
+            }
+            return family.error?.kind == .locked
+        }
+    }
+
     /// Whether every family is programmed, except for single objects.
     package var succeeded: Bool { families.allSatisfy { $0.error == nil } }
 

@@ -15,12 +15,15 @@ package struct TurnObserver: Sendable {
     private let view: DaemonView
     private let logger: Logger
     private let configureLog: @Sendable (DaemonConfiguration.Log) -> Void
+    /// Told by the loop while it waits.
+    package let lock: LockReport
     private var configuration: DaemonConfiguration
     private var latencies = ProgrammingLatencies()
     /// When the oldest update of each source arrived that no pass has applied yet.
     private var waiting: [String: Moment] = [:]
     private var changeTimes = ChangeTimes()
     private var problems = ProblemLog()
+    private var failures = PassFailureLog()
     private var sourceIssues: [ObjectIssue] = []
     private var withoutHealthyEndpoint: [ServicePortName] = []
     private var clusterReport = ClusterReport()
@@ -39,6 +42,7 @@ package struct TurnObserver: Sendable {
         self.configuration = configuration
         self.logger = logger
         self.configureLog = configureLog
+        lock = LockReport(configuration.iptables.lockFile, logger)
         view.events?.record(.started(configuration.chosenMode))
     }
 
@@ -156,7 +160,8 @@ package struct TurnObserver: Sendable {
             }
         }
         observeLatencies(report, at: now)
-        for line in report.lines { logger.log(line) }
+        lock.ended(report)
+        for line in failures.lines(report, at: now.instant) + report.lines { logger.log(line) }
         if let line = changeTimes.take(report, at: now.instant) { logger.log(line) }
         if let events = view.events {
             for event in clusterReport.update(report, services) { events.record(event) }

@@ -129,6 +129,7 @@ package struct Daemon: Sendable {
         let score = OutOfMemoryScore()
         let start = try await dataplane.start()
         configuration.mode = start.mode
+        mailbox.whenStopping { dataplane.hurry() }
         var problems = await dataplane.kernelProblems()
         problems += [waits.problem].compactMap(\.self)
         problems += [score.apply(configuration.oomScoreAdjustment)].compactMap(\.self)

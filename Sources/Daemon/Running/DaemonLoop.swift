@@ -74,10 +74,12 @@ struct DaemonLoop {
         let watchdog = serviceManager.watchdogInterval
         // Before the work begins.
         let before = WorkWatch(dataplane.progress, watchdog: watchdog, at: .now)
-        return Task { [dataplane, serviceManager, health = observer.health] in
+        return Task {
+            [dataplane, serviceManager, health = observer.health, lock = observer.lock] in
             var watch = before
             let interval = WorkWatch.interval(watchdog: watchdog)
             while (try? await Task.sleep(for: interval)) != nil {
+                if let wait = dataplane.lockWait { lock.waits(wait) }
                 guard watch.getsOn(dataplane.progress, at: .now) else { continue }
                 serviceManager.send(.keepAlive)
                 health.works()

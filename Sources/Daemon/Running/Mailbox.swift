@@ -31,6 +31,8 @@ package final class Mailbox: Sendable {
         var lastConfirm: UInt64 = 0
         var reader: CheckedContinuation<DaemonEvent?, Never>?
         var isClosed = false
+        var isStopping = false
+        var stopAction: (@Sendable () -> Void)?
     }
 
     private let state = Mutex(State())
@@ -39,12 +41,29 @@ package final class Mailbox: Sendable {
 
     /// Adds an unsolicited event; ignored once the mailbox is closed.
     package func send(_ event: DaemonEvent) {
-        let delivery: (@Sendable () -> Void)? = state.withLock { state in
-            guard !state.isClosed else { return nil }
+        let isStop = if case .stop = event { true } else { false }
+        let (delivery, action) = state.withLock {
+            state -> ((@Sendable () -> Void)?, (@Sendable () -> Void)?) in
+            guard !state.isClosed else { return (nil, nil) }
+            if isStop { state.isStopping = true }
             state.put(event)
-            return state.delivery()
+            return (state.delivery(), isStop ? state.stopAction : nil)
         }
+        // The reader may be busy with what this ends.
+        action?()
         delivery?()
+    }
+
+    /// A stop has come.
+    var isStopping: Bool { state.withLock { $0.isStopping } }
+
+    /// Runs `action` when a stop comes, at once if one has come: before it is read.
+    func whenStopping(_ action: @escaping @Sendable () -> Void) {
+        let isStopping = state.withLock { state in
+            state.stopAction = action
+            return state.isStopping
+        }
+        if isStopping { action() }
     }
 
     /// Confirms what the removal guard holds; returns how many Services were held, or nil if the daemon

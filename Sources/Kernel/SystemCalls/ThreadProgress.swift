@@ -21,6 +21,9 @@ package final class ThreadProgress: Sendable {
     private let steps = Atomic<UInt64>(0)
     /// 0 until `attach`.
     private let thread = Atomic<pthread_t>(0)
+    /// Since when the thread waits for another program, on the monotonic clock in nanoseconds; 0 if it does not.
+    private let waiting = Atomic<UInt64>(0)
+    private let isHurried = Atomic<Bool>(false)
 
     package init() {}
 
@@ -40,12 +43,44 @@ package final class ThreadProgress: Sendable {
         unsafe pthread_setspecific(Self.key, Unmanaged.passRetained(self).toOpaque())
     }
 
-    /// The calling thread has done a part of its work.
-    package static func step() {
+    /// That of the calling thread; nil without `attach`.
+    private static var current: ThreadProgress? {
         // Only `attach` sets it, to an object that is never released.
-        guard let own = unsafe pthread_getspecific(key) else { return }
-        unsafe Unmanaged<ThreadProgress>.fromOpaque(own).takeUnretainedValue()
-            .steps.wrappingAdd(1, ordering: .relaxed)
+        guard let own = unsafe pthread_getspecific(key) else { return nil }
+        return unsafe Unmanaged<ThreadProgress>.fromOpaque(own).takeUnretainedValue()
+    }
+
+    /// The calling thread has done a part of its work.
+    package static func step() { current?.steps.wrappingAdd(1, ordering: .relaxed) }
+
+    // MARK: - Waits for other programs
+
+    /// Runs `body`, in which the calling thread waits for another program.
+    package static func waiting<Result, Failure: Error>(
+        _ body: () throws(Failure) -> Result
+    ) throws(Failure) -> Result {
+        let current = Self.current
+        current?.waiting.store(nanoseconds, ordering: .relaxed)
+        defer { current?.waiting.store(0, ordering: .relaxed) }
+        return try body()
+    }
+
+    /// For how long the thread has waited for another program; nil if it does not.
+    package var wait: Duration? {
+        let since = waiting.load(ordering: .relaxed)
+        return since == 0 ? nil : .nanoseconds(Self.nanoseconds - since)
+    }
+
+    /// From now on the thread waits for no other program, as its own is about to end.
+    package func hurry() { isHurried.store(true, ordering: .relaxed) }
+
+    /// Whether the calling thread is not to wait.
+    package static var isHurried: Bool { current?.isHurried.load(ordering: .relaxed) ?? false }
+
+    private static var nanoseconds: UInt64 {
+        var time = timespec()
+        unsafe clock_gettime(CLOCK_MONOTONIC, &time)
+        return UInt64(time.tv_sec) * 1_000_000_000 + UInt64(time.tv_nsec)
     }
 
     /// How far the thread has got by now.

@@ -77,7 +77,8 @@ package struct XTablesLock: ~Copyable {
     static func open(_ path: String) throws(DataplaneError) -> OwnedDescriptor {
         try OwnedDescriptor.open(
             path,
-            options: [.create, .noFollow],
+            // Opening a pipe would wait for a writer.
+            options: [.create, .noFollow, .nonBlocking],
             permissions: .ownerReadWrite
         )
     }
@@ -85,9 +86,21 @@ package struct XTablesLock: ~Copyable {
     private mutating func acquire(
         until deadline: ContinuousClock.Instant
     ) throws(DataplaneError) -> Int32 {
-        let clock = ContinuousClock()
-        let start = clock.now
-        var pause: useconds_t = 500
+        if let number = try attempt() { return number }
+        return try ThreadProgress.waiting { () throws(DataplaneError) -> Int32 in
+            var pause: useconds_t = 500
+            while true {
+                guard !ThreadProgress.isHurried else { throw held(whileStopping: true) }
+                guard ContinuousClock.now < deadline else { throw held() }
+                usleep(pause)
+                pause = min(pause * 2, 20_000)
+                if let number = try attempt() { return number }
+            }
+        }
+    }
+
+    /// Takes the lock if no other program holds it.
+    private mutating func attempt() throws(DataplaneError) -> Int32? {
         while true {
             let number = try openedNumber()
             if flock(number, LOCK_EX | LOCK_NB) == 0 {
@@ -101,10 +114,7 @@ package struct XTablesLock: ~Copyable {
             guard failure == EWOULDBLOCK else {
                 throw .system("flock", configuration.path, failure)
             }
-            let now = clock.now
-            guard now < deadline else { throw held(now - start) }
-            usleep(pause)
-            pause = min(pause * 2, 20_000)
+            return nil
         }
     }
 
@@ -127,14 +137,18 @@ package struct XTablesLock: ~Copyable {
         return opened.st_ino == present.st_ino && opened.st_dev == present.st_dev
     }
 
-    private func held(_ waited: Duration) -> DataplaneError {
-        let tenths = waited / .milliseconds(100)
+    /// Without the time that was waited, so that a failure that repeats is the same.
+    private func held(whileStopping: Bool = false) -> DataplaneError {
+        let limit =
+            whileStopping
+            ? "when the daemon was stopped" : "for longer than \(configuration.timeout)"
+        let holder = LockHolder.find(configuration.path).map { ": \($0)" } ?? ""
         return .system(
             "flock",
             configuration.path,
             EWOULDBLOCK,
             kind: .locked,
-            message: "another program held the lock for \(Int(tenths) / 10).\(Int(tenths) % 10) s"
+            message: "another program held the lock \(limit)\(holder)"
         )
     }
 }

@@ -3,14 +3,9 @@ import Logging
 import Reconciling
 
 extension PassReport {
-    /// The log lines of the pass.
+    /// The log lines of the pass, but for its failures.
     var lines: [LogLine] {
-        var lines: [LogLine] = families.filter { !$0.isDeferred }.compactMap { family in
-            guard let error = family.error else { return nil }
-            var metadata = ["error": "\(Failure(family.family, error))"]
-            metadata["cure"] = error.cure
-            return LogLine(.error, "Pass failed, will retry", metadata)
-        }
+        var lines: [LogLine] = []
         if retired > 0 {
             lines.append(
                 LogLine(.notice, "Removed objects of another mode", ["objects": "\(retired)"])
