@@ -473,7 +473,7 @@ let package = Package(
                 "SystemCalls", "CMalloc",
                 "DaemonConfiguration", "ServiceSources", "KubernetesAPI", "KubernetesClient",
                 "HealthChecking", "Telemetry", "Dataplane", "InstalledModes", "Reconciling",
-                "Observability", logging,
+                "Observability", logging, systemPackage,
             ],
             unsafe + small
         ),

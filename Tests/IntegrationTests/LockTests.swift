@@ -78,6 +78,22 @@ extension KernelSuites {
             }
         }
 
+        @Test("cleanup leaves a running daemon alone")
+        func cleanupBesideDaemon() throws {
+            let fixture = try DaemonFixture(servers: false)
+            try fixture.write(LifeScript.web(1))
+            try fixture.start()
+            try fixture.waitUntilApplied()
+            let rules = try fixture.rules(.ipv4)
+            let refused = try fixture.fairlead("cleanup")
+            #expect(refused.status == 1)
+            let pid = try #require(fixture.daemon).pid
+            #expect(refused.output.contains("the daemon runs (process \(pid))"))
+            #expect(try fixture.rules(.ipv4) == rules)
+            try fixture.stop()
+            #expect(try fixture.fairlead("cleanup").status == 0)
+        }
+
         @Test(
             "A daemon that waits for the lock names who holds it, says it once, and stops at once"
         )
@@ -123,6 +139,34 @@ extension KernelSuites {
             #expect(fixture.log.contains("Repaired objects changed by another program"))
             #expect(try fixture.metric("fairlead_drift_repaired_total") > 0)
             try fixture.stop()
+        }
+
+        @Test("A second daemon is refused with the first's process, and takes over after kill -9")
+        func secondDaemon() throws {
+            let fixture = try DaemonFixture(servers: false)
+            try fixture.write(LifeScript.web(1))
+            try fixture.start()
+            try fixture.waitUntilApplied()
+            let pid = try #require(fixture.daemon).pid
+            let second = try fixture.fairlead("run")
+            #expect(second.status == 1)
+            #expect(
+                second.output.contains(
+                    "another Fairlead daemon runs in this network namespace: process \(pid), "
+                )
+            )
+            // It has touched nothing of the first one's, whose socket still answers.
+            #expect(try fixture.fairlead("status").output.contains("process \(pid)"))
+            try fixture.stop(SIGKILL)
+            try fixture.start()
+            try fixture.waitUntilApplied()
+            let next = try #require(fixture.daemon).pid
+            #expect(try fixture.fairlead("status").output.contains("process \(next)"))
+            try fixture.stop()
+            let left = try FileManager.default
+                .contentsOfDirectory(atPath: "\(fixture.directory)/state")
+                .filter { $0.hasPrefix("daemon-") }
+            #expect(left == [])
         }
 
         @Test("What the lock kept back comes when it is free, however long the pause for a retry")

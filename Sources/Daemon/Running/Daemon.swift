@@ -29,7 +29,7 @@ package struct Daemon: Sendable {
 
     /// Returns when a signal asks for it; the rules stay.
     ///
-    /// - Throws: what `load` throws, `DataplaneError` if the kernel lacks what the mode needs, and
+    /// - Throws: what `load` throws, `DaemonLock.Refusal` if another daemon runs, `DataplaneError` if the kernel lacks what the mode needs, and
     ///   `ListeningFailure` if an address that the configuration insists on cannot be used.
     package func run() async throws {
         // A client that disconnects must not end the daemon.
@@ -46,6 +46,8 @@ package struct Daemon: Sendable {
         for warning in loaded.warnings {
             logger.warning("Configuration", metadata: ["problem": "\(warning)"])
         }
+        // Before anything is written, in the state directory or in the kernel.
+        var lock = try await DaemonLock.take(loaded.configuration, logger) { mailbox.isStopping }
         let registry = MetricRegistry()
         let feeds = SourceFeeds(
             loaded.configuration,
@@ -78,6 +80,7 @@ package struct Daemon: Sendable {
             )
         }
         await feeds.close()
+        lock.take()?.end()
     }
 
     /// Returns after a stop.
@@ -126,10 +129,10 @@ package struct Daemon: Sendable {
         let manager = ServiceManager(environment: environment)
         let waits = LockWaits(configuration, manager.watchdogInterval)
         let dataplane = Dataplane(waits.configuration)
+        mailbox.whenStopping { dataplane.hurry() }
         let score = OutOfMemoryScore()
         let start = try await dataplane.start()
         configuration.mode = start.mode
-        mailbox.whenStopping { dataplane.hurry() }
         var problems = await dataplane.kernelProblems()
         problems += [waits.problem].compactMap(\.self)
         problems += [score.apply(configuration.oomScoreAdjustment)].compactMap(\.self)

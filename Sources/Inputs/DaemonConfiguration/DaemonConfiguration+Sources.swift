@@ -48,7 +48,7 @@ extension DaemonConfiguration {
                 .restart("stateDirectory", \.sources.stateDirectory, .optionalPath).about(
                     """
                     For copies of the last good state, so that a restart in the middle of an edit, or without
-                    an API server, loses nothing. Empty: none.
+                    an API server, loses nothing; and for the lock that keeps a second daemon out. Empty: none.
                     """
                 ),
                 .restart("serviceProxyName", \.sources.serviceProxyName, .text).about(

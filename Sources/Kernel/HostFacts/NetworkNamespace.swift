@@ -53,7 +53,8 @@ package enum NetworkNamespace {
         return try body()
     }
 
-    private static func path(of nameOrPath: String) -> String {
+    /// The file of a namespace that is named, or the path itself.
+    package static func path(of nameOrPath: String) -> String {
         nameOrPath.contains("/") ? nameOrPath : "/run/netns/\(nameOrPath)"
     }
 

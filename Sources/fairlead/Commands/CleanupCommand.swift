@@ -9,6 +9,7 @@ import InstalledModes
 import KubeProxyRemoval
 import PrintableText
 import ProxyModes
+import Running
 import SocketLB
 
 struct CleanupCommand: ParsableCommand {
@@ -17,7 +18,8 @@ struct CleanupCommand: ParsableCommand {
         abstract: "Remove all of Fairlead's kernel objects, and nothing else.",
         discussion: """
             Cleans up every mode and both families, whatever the configuration says. Stop the \
-            daemon first, or it restores everything. Exit code 1 if something is left, which is named.
+            daemon first: it would restore everything, so this refuses while it runs. Exit code 1 \
+            if something is left, which is named.
 
             With --kube-proxy, removes kube-proxy's objects of every mode instead, and keeps \
             Fairlead's. To replace kube-proxy: start Fairlead, stop kube-proxy, then run this. \
@@ -41,6 +43,11 @@ struct CleanupCommand: ParsableCommand {
 
     func run() throws {
         let configuration = try options.load()
+        if !kubeProxy, let daemon = DaemonLock.holder(configuration) {
+            throw CommandFailure(
+                "the daemon runs (\(daemon)) and would put everything back: stop it first"
+            )
+        }
         let kernel = try withAdvice { try Kernel(configuration) }
         var problems = Problems()
         if !kubeProxy { removeSockets(configuration, &problems) }
