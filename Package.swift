@@ -357,7 +357,7 @@ let package = Package(
             [
                 "Addressing", "DataplaneModel", "HostFacts", "Netlink", "NodeAddresses",
                 "XTables", "IPSets", "NFTables", "IPVS", "SocketDiag", "CIPTables", "CNetlink",
-                "SystemCalls",
+                "SystemCalls", systemPackage,
             ],
             unsafe + small
         ),

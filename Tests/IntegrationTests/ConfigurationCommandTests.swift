@@ -1,4 +1,5 @@
 import Foundation
+import Glibc
 import KubernetesTestServer
 import NamespaceLab
 import Testing
@@ -183,6 +184,95 @@ struct ConfigurationCommandTests {
         #expect(mistake.output.contains("--proxy-mode: \"ebpf\" is not one of iptables"))
         let unknown = try fairlead("run", "--no-such-flag=1")
         #expect(unknown.status == 64)
+    }
+
+    @Test("check finds a lock file that no program could lock")
+    func lockFiles() throws {
+        let directory =
+            FileManager.default.temporaryDirectory.path + "/fairlead-\(UUID().uuidString)"
+        try FileManager.default.createDirectory(
+            atPath: directory,
+            withIntermediateDirectories: true
+        )
+        defer { try? FileManager.default.removeItem(atPath: directory) }
+        symlink("/dev/null", "\(directory)/link")
+        mkfifo("\(directory)/pipe", 0o600)
+        #expect(FileManager.default.createFile(atPath: "\(directory)/file", contents: nil))
+        func finding(_ file: String) throws -> String {
+            var text = ""
+            try withFile("iptables: {lockFile: \(file)}\nsources: {files: \(directory)}\n") {
+                path in
+                let lines = try fairlead("check", "-c", path).output.split(separator: "\n")
+                text = lines.first { $0.contains("lock of iptables") }.map(String.init) ?? ""
+            }
+            return text.split(separator: " ", omittingEmptySubsequences: true)
+                .joined(separator: " ")
+        }
+        for (file, problem) in [
+            ("", "is a directory"), ("/none/lock", "cannot be made: No such file or directory"),
+            ("/file/lock", "cannot be used: Not a directory"),
+            ("/link", "is a symbolic link, which is never followed"),
+            ("/pipe", "is not a regular file"),
+        ] {
+            #expect(
+                try finding(directory + file)
+                    == "FAIL lock of iptables \(directory)\(file) \(problem): no rule can be changed; iptables.lockFile names it"
+            )
+        }
+        for file in ["/file", "/new"] {
+            #expect(
+                try finding(directory + file) == "ok lock of iptables \(directory)\(file)"
+            )
+        }
+        // Nothing was made.
+        #expect(access("\(directory)/new", F_OK) != 0)
+    }
+
+    @Test(
+        "check finds paths and addresses that the daemon would have to do without",
+        arguments: [
+            ("status: {socket: /none/x.sock}", "note status.socket /none/x.sock has no directory"),
+            (
+                "status: {socket: /proc/version}",
+                "note status.socket /proc/version is there and not a socket"
+            ),
+            (
+                "sources: {stateDirectory: /proc/version}",
+                "note sources.stateDirectory /proc/version is not a directory"
+            ),
+            (
+                "healthChecks: {caFile: /none}",
+                "note healthChecks.caFile /none: No such file or directory"
+            ),
+            (
+                "health: {address: \"198.51.100.7:80\"}",
+                "note health.address 198.51.100.7:80: Cannot assign requested"
+            ),
+            (
+                "health: {address: \"198.51.100.7:80\", bindFailure: fatal}",
+                "FAIL health.address 198.51.100.7:80: Cannot"
+            ),
+            (
+                "metrics: {address: \"0.0.0.0:10256\"}",
+                "note metrics.address 0.0.0.0:10256 and health.address 127.0.0.1:10256 collide"
+            ),
+        ]
+    )
+    func places(_ text: String, _ finding: String) throws {
+        try withFile(text + "\n") { path in
+            let result = try fairlead("check", "-c", path)
+            let lines = result.output.split(separator: "\n").map {
+                $0.split(separator: " ").joined(separator: " ")
+            }
+            #expect(lines.contains { $0.hasPrefix(finding) }, "\(result.output)")
+        }
+        try withFile("") { path in
+            let result = try fairlead("check", "-c", path)
+            let subjects = [
+                "status.socket", "stateDirectory", "caFile", "health.address", "metrics.address",
+            ]
+            #expect(subjects.allSatisfy { !result.output.contains($0) }, "\(result.output)")
+        }
     }
 
     @Test("Without files and without an API server there is nothing to do")

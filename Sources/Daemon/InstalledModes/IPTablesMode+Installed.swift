@@ -23,7 +23,8 @@ extension IPTablesMode: InstalledMode {
         _ families: [IPFamily],
         _ configuration: DaemonConfiguration
     ) -> [KernelCapabilities.Finding] {
-        KernelCapabilities(families: families).findings
+        [KernelCapabilities.lock(configuration.iptables.lockFile)]
+            + KernelCapabilities(families: families).findings
             + KernelCapabilities.neighbours(
                 families,
                 .init(passesInput: false, acceptsForwarded: true),

@@ -50,11 +50,12 @@ extension IPVSMode: InstalledMode {
         _ families: [IPFamily],
         _ configuration: DaemonConfiguration
     ) -> [KernelCapabilities.Finding] {
-        KernelCapabilities.ipvs(
-            families: families,
-            scheduler: SchedulerName(configuration.ipvs.scheduler.rawValue),
-            needsDummy: configuration.ipvs.binding == .addresses
-        )
+        [KernelCapabilities.lock(configuration.iptables.lockFile)]
+            + KernelCapabilities.ipvs(
+                families: families,
+                scheduler: SchedulerName(configuration.ipvs.scheduler.rawValue),
+                needsDummy: configuration.ipvs.binding == .addresses
+            )
             + KernelCapabilities.neighbours(
                 families,
                 .init(passesInput: true, acceptsForwarded: true),

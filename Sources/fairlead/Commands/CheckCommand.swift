@@ -157,7 +157,8 @@ struct CheckCommand: ParsableCommand {
         }
         let families = configuration.families ?? IPFamily.allCases
         let limit = configuration.localhostLimit(families)
-        return configuration.chosenMode.installed.capabilities(families, configuration)
+        return places(configuration)
+            + configuration.chosenMode.installed.capabilities(families, configuration)
             + [limit.map { .init(.note, "node ports", $0) }].compactMap(\.self)
             + KernelCapabilities.socketLevel(families, configuration.socketLB)
             + KernelCapabilities.interceptions(
