@@ -2,7 +2,9 @@ import ArgumentParser
 import DaemonConfiguration
 import FoundationEssentials
 import Glibc
+import PrintableText
 import Running
+import SystemCalls
 import SystemPackage
 import Telemetry
 
@@ -42,6 +44,7 @@ struct Fairlead: AsyncParsableCommand {
     static func main() async {
         let signals = EarlySignals.hold()
         do {
+            try requireText()
             let arguments = KubeProxyFlag.rewriting(Array(CommandLine.arguments.dropFirst()))
             var command = try parseAsRoot(arguments)
             if !(command is RunCommand) { signals.restore() }
@@ -51,8 +54,30 @@ struct Fairlead: AsyncParsableCommand {
                 try command.run()
             }
         } catch {
-            exit(withError: readable(error))
+            end(readable(error))
         }
+    }
+
+    /// An argument that is not UTF-8 would be taken for another one: a file that is not there, or is another.
+    private static func requireText() throws {
+        guard let bytes = try? WholeFile.read("/proc/self/cmdline", limit: .max) else { return }
+        // Each ends with a zero.
+        let arguments = bytes.split(separator: 0, omittingEmptySubsequences: false).dropLast()
+        for (number, argument) in arguments.enumerated()
+        where String(validating: argument, as: UTF8.self) == nil {
+            let text = String(decoding: argument, as: UTF8.self)
+            throw ValidationError("argument \(number) is not UTF-8 text: \(quoted(text))")
+        }
+    }
+
+    /// Ends with what the error says, as the library would, but for what a terminal would take for commands.
+    private static func end(_ error: any Error) -> Never {
+        let code = exitCode(for: error)
+        // A page of help.
+        if code.isSuccess { exit(withError: error) }
+        let message = fullMessage(for: error)
+        if !message.isEmpty { complain(message) }
+        Glibc.exit(code.rawValue)
     }
 
     /// Foundation's file errors with the path and the system's reason; others as they are.

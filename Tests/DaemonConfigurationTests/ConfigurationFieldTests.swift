@@ -114,12 +114,12 @@ struct ConfigurationFieldTests {
     @Test("As JSON it has the names and the values of the file")
     func json() throws {
         let configuration = try decode(
-            "node: {name: \"a\\\"b\"}\nlog: {level: debug}\nserviceCIDRs: [10.96.0.0/12]"
+            "node: {zone: \"a\\\"b\"}\nlog: {level: debug}\nserviceCIDRs: [10.96.0.0/12]"
         )
         #expect(configuration.json.hasPrefix("{\"mode\":\"iptables\",\"families\":\"auto\""))
         let object = try JSONSerialization.jsonObject(with: Data(configuration.json.utf8))
         let fields = try #require(object as? [String: Any])
-        #expect((fields["node"] as? [String: Any])?["name"] as? String == "a\"b")
+        #expect((fields["node"] as? [String: Any])?["zone"] as? String == "a\"b")
         #expect((fields["log"] as? [String: Any])?["level"] as? String == "debug")
         #expect(fields["serviceCIDRs"] as? [String] == ["10.96.0.0/12"])
         #expect((fields["reconcile"] as? [String: Any])?["minInterval"] as? String == "10ms")

@@ -83,7 +83,7 @@ extension DaemonConfiguration {
         maybe { result.mode = pick(Mode.self).mode }
         maybe { result.families = [.ipv6] }
         maybe { result.networkNamespace = "/run/ns x" }
-        maybe { result.node.name = text().lowercased() }
+        maybe { result.node.name = one(of: ["a", "node-1.b_c", "null", "1e3"]) }
         maybe { result.node.zone = text() }
         maybe { result.node.addresses = ["192.0.2.1", "2001:db8::1"].compactMap { IPAddress($0) } }
         maybe { result.sources.filePath = text() }

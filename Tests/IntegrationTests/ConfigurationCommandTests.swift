@@ -132,6 +132,8 @@ struct ConfigurationCommandTests {
     func files() throws {
         let read = try fairlead("config", "convert", "-c", "/tmp")
         #expect(read.output.contains("Error: /tmp: cannot be read: Is a directory"))
+        let endless = try fairlead("config", "convert", "-c", "/dev/zero")
+        #expect(endless.output.contains("Error: /dev/zero: cannot be read: larger than "))
         let write = try fairlead("config", "convert", "-o", "/proc/none/x")
         #expect(
             write.output.contains(
@@ -184,6 +186,75 @@ struct ConfigurationCommandTests {
         #expect(mistake.output.contains("--proxy-mode: \"ebpf\" is not one of iptables"))
         let unknown = try fairlead("run", "--no-such-flag=1")
         #expect(unknown.status == 64)
+    }
+
+    @Test("What is not UTF-8 on the command line is refused, as it would name something else")
+    func bytes() throws {
+        let script = """
+            "$0" config convert --kubeconfig="$(printf '/etc/k\\377.conf')"; echo "status $?"
+            "$0" plan --services "$(printf '/tmp/\\200')"; echo "status $?"
+            """
+        let result = try LabCommand.result(["sh", "-c", script, BuiltProgram.fairlead]).output
+        #expect(
+            result.contains("argument 3 is not UTF-8 text: \"--kubeconfig=/etc/k\u{fffd}.conf\"")
+        )
+        #expect(result.contains("argument 3 is not UTF-8 text: \"/tmp/\u{fffd}\""))
+        #expect(result.split(separator: "\n").count { $0 == "status 64" } == 2, "\(result)")
+    }
+
+    @Test(
+        "A name that no node can have is refused, wherever it is given",
+        arguments: ["a b", "a/b", "a\u{1b}[31m", "n\u{f6}de", String(repeating: "a", count: 254)]
+    )
+    func nodeNames(_ name: String) throws {
+        let reason = "is not a name of letters, digits, hyphens, dots and underscores"
+        let flag = try fairlead("config", "convert", "--hostname-override=\(name)")
+        #expect(flag.status == 1 && flag.output.contains("Error: --hostname-override: \""))
+        let option = try fairlead("plan", "--node-name", name)
+        #expect(option.status == 64 && option.output.contains("Error: --node-name: \""))
+        for output in [flag.output, option.output] {
+            #expect(output.contains(reason), "\(output)")
+            #expect(!output.contains("\u{1b}"))
+        }
+        let field = "node: {name: \"\(name.replacing("\u{1b}", with: "\\e"))\"}\n"
+        try withFile(field) { path in
+            let file = try fairlead("config", "convert", "-c", path)
+            #expect(file.status == 1 && file.output.contains(":1: node.name: "), "\(file.output)")
+        }
+    }
+
+    @Test("A path with control characters is harmless in the comments of what is converted")
+    func oddComment() throws {
+        let path =
+            FileManager.default.temporaryDirectory.path
+            + "/fairlead\u{1b}[31m\n-\(UUID().uuidString)"
+        try Self.kubeProxy.write(toFile: path, atomically: true, encoding: .utf8)
+        defer { try? FileManager.default.removeItem(atPath: path) }
+        let first = try fairlead("config", "convert", "-c", path)
+        #expect(first.output.contains("/fairlead\u{fffd}[31m -"), "\(first.output)")
+        #expect(!first.output.contains("\u{1b}"))
+        try withFile(first.output) { converted in
+            let second = try fairlead("config", "convert", "-c", converted)
+            #expect(second.status == 0)
+        }
+    }
+
+    @Test("A terminal gets no control characters from a path of the command line")
+    func odd() throws {
+        let name = "/tmp/fairlead\u{1b}[31m-\u{202e}\(UUID().uuidString)"
+        for arguments in [
+            ["check", "--services", name], ["check", "-c", name], ["plan", "--services", name],
+            ["check", "--netns", name], ["status", "--socket", name], ["graph", "-o", name, name],
+            ["plan", "--mode", name], ["convert", name], ["config", "fields", name],
+        ] {
+            let result = try LabCommand.result([BuiltProgram.fairlead] + arguments)
+            #expect(result.status != 0, "\(arguments)")
+            #expect(
+                result.output.contains("/tmp/fairlead\u{fffd}[31m-\u{fffd}"),
+                "\(result.output)"
+            )
+            #expect(result.output.unicodeScalars.allSatisfy { $0 != "\u{1b}" && $0 != "\u{202e}" })
+        }
     }
 
     @Test("check finds a lock file that no program could lock")

@@ -12,4 +12,11 @@ struct PrintableTextTests {
         #expect(counted(1, "address", plural: "addresses") == "1 address")
         #expect(counted(3, "address", plural: "addresses") == "3 addresses")
     }
+
+    @Test("Lines keep their breaks and lose what a terminal would obey")
+    func lines() {
+        #expect(printableLines("a\u{1b}[31mb\n\tc\r\n") == "a\u{fffd}[31mb\n\u{fffd}c\u{fffd}\n")
+        #expect(printableLines("") == "")
+        #expect(printableLines(String(repeating: "x", count: 500)).count == 500)
+    }
 }

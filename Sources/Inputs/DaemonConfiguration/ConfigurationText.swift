@@ -1,4 +1,5 @@
 import AnnotatedYAML
+import PrintableText
 
 /// An error in a configuration file or flag, printable.
 package struct ConfigurationError: Error, Sendable, Equatable, CustomStringConvertible {
@@ -38,8 +39,10 @@ extension DaemonConfiguration {
     /// The text of a file with this configuration: `comments`, then the fields that differ from the
     /// defaults.
     package func text(comments: [String] = []) -> String {
-        // A line break would end the comment.
-        let comments = comments.map { "# " + String($0.map { $0.isNewline ? " " : $0 }) }
+        // A line break would end the comment, and a control character of a path spoil the file.
+        let comments = comments.map { comment in
+            "# " + printable(String(comment.map { $0.isNewline ? " " : $0 }), limit: .max)
+        }
         let fields = ConfigurationField.root.fields.flatMap { $0.lines(self, indent: "") }
         return (comments + fields).map { "\($0)\n" }.joined()
     }

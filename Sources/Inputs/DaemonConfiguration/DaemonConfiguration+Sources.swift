@@ -8,10 +8,27 @@ extension DaemonConfiguration {
         package var zone: String?
         package var addresses: [IPAddress] = []
 
+        /// What `isName` accepts.
+        package static let names =
+            "a name of letters, digits, hyphens, dots and underscores, read in lower case"
+
+        /// Whether the text, in lower case, can name a node: a name of Kubernetes', or a host's with underscores.
+        package static func isName(_ text: String) -> Bool {
+            (1...253).contains(text.utf8.count)
+                && text.utf8.allSatisfy { byte in
+                    switch byte {
+                    case UInt8(ascii: "a")...UInt8(ascii: "z"),
+                        UInt8(ascii: "0")...UInt8(ascii: "9"):
+                        true
+                    default: "-._".utf8.contains(byte)
+                    }
+                }
+        }
+
         static let section = ConfigurationField(
             section: "node",
             fields: [
-                .restart("name", \.node.name, .lowercase)
+                .restart("name", \.node.name, .nodeName)
                     .about(
                         "Matched against the node names of endpoints, to find the local ones. Empty: the host name."
                     ),
@@ -150,6 +167,17 @@ extension DaemonConfiguration.Sources.Kubernetes {
         guard let first = rest.first, first != UInt8(ascii: "/"), first != UInt8(ascii: ":") else {
             return false
         }
-        return rest.allSatisfy { $0 > 0x20 && $0 < 0x7f && !"\"'<>@\\?#".utf8.contains($0) }
+        return hasPort(rest.prefix { $0 != UInt8(ascii: "/") })
+            && rest.allSatisfy { $0 > 0x20 && $0 < 0x7f && !"\"'<>@\\?#".utf8.contains($0) }
+    }
+
+    /// Whether what stands behind the host's colon, if there is one, is a port.
+    private static func hasPort(_ authority: Substring.UTF8View) -> Bool {
+        // Not those in the brackets of an IPv6 address.
+        let host = authority.lastIndex(of: UInt8(ascii: "]")) ?? authority.startIndex
+        guard let colon = authority[host...].firstIndex(of: UInt8(ascii: ":")) else { return true }
+        let port = authority[colon...].dropFirst()
+        return port.allSatisfy { UInt8(ascii: "0")...UInt8(ascii: "9") ~= $0 }
+            && (1...65535).contains(Int(String(Substring(port))) ?? 0)
     }
 }

@@ -175,7 +175,12 @@ extension FieldFormat {
 
 extension FieldFormat<String?> {
     static var optionalText: Self { optional("text") { $0 } }
-    static var lowercase: Self { optional("text, read in lower case") { $0.lowercased() } }
+    static var nodeName: Self {
+        optional(DaemonConfiguration.Node.names) { text in
+            let name = text.lowercased()
+            return DaemonConfiguration.Node.isName(name) ? name : nil
+        }
+    }
     static var optionalPath: Self {
         optional("an absolute path") { isAbsolutePath($0) ? $0 : nil }
     }

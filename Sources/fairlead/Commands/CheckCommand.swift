@@ -45,7 +45,8 @@ struct CheckCommand: ParsableCommand {
                 return [mark, finding.subject, finding.detail]
             }
         )
-        for line in table.lines { print(line) }
+        // Paths of the command line are among them.
+        for line in table.lines { print(printableLines(line)) }
         if findings.contains(where: { $0.level == .failure }) { throw ExitCode(1) }
     }
 

@@ -2,10 +2,11 @@ import Glibc
 import SystemCalls
 import SystemPackage
 
-/// The bytes of a file or a pipe; errors name it and the system's reason.
+/// The bytes of a small file or a pipe; errors name it and the system's reason.
 func contents(of path: String) throws(CommandFailure) -> [UInt8] {
     do throws(FileError) {
-        return try WholeFile.read(path, limit: .max)
+        // A kube-proxy configuration among all ConfigMaps of a cluster, and no device without end.
+        return try WholeFile.read(path, limit: 64 << 20)
     } catch {
         throw CommandFailure("\(path): cannot be read: \(error.reason)")
     }

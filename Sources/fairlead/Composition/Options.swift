@@ -3,6 +3,7 @@ import ArgumentParser
 import DaemonConfiguration
 import FoundationEssentials
 import Observability
+import PrintableText
 import ServiceModel
 import ServiceSources
 import SystemCalls
@@ -35,6 +36,15 @@ struct ConfigurationOptions: ParsableArguments {
     var netns: String?
 
     @OptionGroup var kubeProxy: KubeProxyOptions
+
+    func validate() throws {
+        guard let nodeName, !nodeName.isEmpty,
+            !DaemonConfiguration.Node.isName(nodeName.lowercased())
+        else { return }
+        throw ValidationError(
+            "--node-name: \(quoted(nodeName)) is not \(DaemonConfiguration.Node.names)"
+        )
+    }
 
     /// The settings of the file or of kube-proxy's flags, with the options applied.
     func loaded() throws -> LoadedConfiguration {
@@ -135,7 +145,10 @@ struct ConfigurationOptions: ParsableArguments {
         }
         if let mode { configuration.mode = mode.mode }
         if let family { configuration.families = [family.family] }
-        if let nodeName { configuration.node.name = nodeName.lowercased() }
+        // Empty is the host's name, as in a file.
+        if let nodeName {
+            configuration.node.name = nodeName.isEmpty ? nil : nodeName.lowercased()
+        }
         if let netns {
             // As in a file: the configuration may be printed, and read elsewhere.
             configuration.networkNamespace =

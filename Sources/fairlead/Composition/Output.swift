@@ -1,5 +1,6 @@
 import ArgumentParser
 import FoundationEssentials
+import PrintableText
 import SystemPackage
 
 /// How a command prints its result.
@@ -37,10 +38,10 @@ func deliver(_ text: String, to file: String?) throws {
     try replace(file, with: text)
 }
 
-/// Writes a line to standard error.
-func complain(_ line: String) {
+/// Writes lines to standard error. They may name paths and other text that a terminal would take for commands.
+func complain(_ lines: String) {
     // There is nowhere to report that it cannot be written.
-    _ = try? FileDescriptor.standardError.writeAll("\(line)\n".utf8)
+    _ = try? FileDescriptor.standardError.writeAll("\(printableLines(lines))\n".utf8)
 }
 
 /// A failure with its message; ends the command with exit code 1.

@@ -143,7 +143,14 @@ struct KubeProxyTranslation {
 
     private mutating func node() throws(FieldError) {
         if let text = try fields.string("hostnameOverride") {
-            configuration.node.name = DaemonConfiguration.Node.name(override: text)
+            let name = DaemonConfiguration.Node.name(override: text)
+            guard name.map(DaemonConfiguration.Node.isName) ?? true else {
+                throw fields.error(
+                    "hostnameOverride",
+                    "\(quoted(text)) is not \(DaemonConfiguration.Node.names)"
+                )
+            }
+            configuration.node.name = name
         }
         if let address = try address("bindAddress"), !address.isUnspecified {
             configuration.node.addresses = [address]
