@@ -457,6 +457,27 @@ struct DataplaneTests {
         #expect(report.settings == ipv4.with { $0.plannedWith.last })
     }
 
+    @Test("Another name of the host is reported, and changes no plan before the next start")
+    func renamedHost() async throws {
+        let host = FakeHost([ipv4, ipv6])
+        let dataplane = Dataplane(DaemonConfiguration(), host: host, flows: FakeFlows())
+        _ = try await dataplane.start()
+        #expect(await dataplane.look().otherName == nil)
+        host.node.withLock { $0.hostName = "node-b" }
+        #expect(await dataplane.mayHaveOtherFacts)
+        let look = await dataplane.look()
+        #expect(look.otherName == "node-b" && look.changedFacts == [])
+        #expect(await !dataplane.mayHaveOtherFacts)
+        host.node.withLock { $0.tcpIsLiberal = true }
+        #expect(await dataplane.look().changedFacts == [.tcpLiberality])
+        #expect(await dataplane.pass(nothing, .full).settings?.node.name == "node-a")
+        // A configured name has nothing to do with the host's.
+        var named = DaemonConfiguration()
+        named.node.name = "node-c"
+        _ = await dataplane.reconfigure(named)
+        #expect(await dataplane.look().otherName == nil)
+    }
+
     @Test("Flows of node ports are checked at an address that the node gains, once its rules stand")
     func gainedAddress() async throws {
         let host = FakeHost([ipv4, ipv6])
@@ -490,14 +511,14 @@ struct DataplaneTests {
         host.node.withLock { $0.localAddresses = [IPAddress(ipv4: 0xc000_0202)] }
         host.failure.withLock { $0 = error("local addresses") }
         let look = await dataplane.look()
-        #expect(!look.addressesChanged)
+        #expect(look.changedFacts == [])
         #expect(look.addressesError == error("local addresses"))
         #expect(await dataplane.mayHaveOtherFacts)
         let settings = await dataplane.pass(nothing, .full).settings
         #expect(settings?.localAddresses == node.localAddresses)
         #expect(ipv4.with { $0.plannedWith } == [])
         host.failure.withLock { $0 = nil }
-        #expect(await dataplane.look().addressesChanged)
+        #expect(await dataplane.look().changedFacts == [.addresses])
         #expect(ipv4.with { $0.plannedWith.last?.localAddresses } == [IPAddress(ipv4: 0xc000_0202)])
         // A start does not guess either.
         let blind = FakeHost([ipv4, ipv6], node)

@@ -2,6 +2,7 @@ import DaemonConfiguration
 import Dataplane
 import DataplaneModel
 import KubernetesClient
+import Planning
 import Reconciling
 import ServiceModel
 import Telemetry
@@ -86,7 +87,8 @@ struct DaemonStateModelTests {
             let effect = asked.remove(at: Int.random(in: asked.indices, using: &random))
             if case .look = effect {
                 harness.look.hasDrifted = Int.random(in: 0..<4, using: &random) == 0
-                harness.look.addressesChanged = Int.random(in: 0..<9, using: &random) == 0
+                harness.look.changedFacts =
+                    Int.random(in: 0..<9, using: &random) == 0 ? [.addresses] : []
                 harness.look.isUnlocked = Int.random(in: 0..<9, using: &random) == 0
                 looks += 1
             }

@@ -298,8 +298,21 @@ struct DaemonStateTests {
         let drift = passes { $0.driftError = error }
         #expect(drift.passes.map(\.kind) == [.full])
         #expect(drift.lines.contains { $0.message.hasPrefix("Failed to look for drift") })
-        let moved = passes { $0.addressesChanged = true }
+        let moved = passes { $0.changedFacts = [.addresses] }
         #expect(moved.passes.map(\.update.changed) == [.all])
+        #expect(moved.lines.map(\.message) == ["Node addresses changed"])
+        let liberal = passes { $0.changedFacts = [.tcpLiberality] }
+        #expect(liberal.passes.count == 1)
+        #expect(
+            liberal.lines.map(\.message) == ["net.netfilter.nf_conntrack_tcp_be_liberal changed"]
+        )
+        let renamed = passes { $0.otherName = "node-b" }
+        #expect(renamed.passes.isEmpty)
+        #expect(
+            renamed.lines.map(\.message) == [
+                "The host has another name, which counts from the next start on"
+            ]
+        )
         let flows = passes { $0.flowProblems = [.init(error)] }
         #expect(flows.passes.isEmpty)
         #expect(

@@ -1,5 +1,6 @@
 package import Addressing
 package import DataplaneModel
+package import Planning
 
 /// What the dataplane's periodic look at the kernel found.
 package struct DataplaneLook: Sendable {
@@ -8,8 +9,11 @@ package struct DataplaneLook: Sendable {
     /// Why drift could not be looked for.
     package var driftError: DataplaneError?
     package var hasDrifted = false
-    /// The node's addresses changed, and with them the plan.
-    package var addressesChanged = false
+    /// What of the node changed, and with it the plan.
+    package var changedFacts: [NodeFacts.Part] = []
+    /// The host has another name than at the start, which this node keeps; nil if it has not, or the name is
+    /// configured.
+    package var otherName: String?
     /// Why they could not be read.
     package var addressesError: DataplaneError?
     /// The lock of legacy tables, for which something was left undone, is free.
@@ -126,10 +130,12 @@ extension Dataplane {
             look.driftError = error
         }
         do throws(DataplaneError) {
-            look.addressesChanged = try addressesChanged()
+            let before = facts
+            if try addressesChanged() { look.changedFacts = facts.changes(from: before) }
         } catch {
             look.addressesError = error
         }
+        look.otherName = otherName
         look.isUnlocked = isUnlocked
         if look.isUnlocked { isLockedOut = false }
         look.socketUses = socketUses()

@@ -24,7 +24,10 @@ package actor Dataplane {
 
     private var configuration: DaemonConfiguration
     let host: any DataplaneHost
+    /// With the host's name at the start.
     private(set) var facts = NodeFacts(hostName: "")
+    /// The host's name if it has another one by now, and none is configured.
+    private(set) var otherName: String?
     private var families: [IPFamily] = []
     private(set) var dataplanes: [any FamilyDataplane] = []
     /// Of the same families.
@@ -102,9 +105,17 @@ package actor Dataplane {
     ///
     /// - Throws: as `DataplaneHost.facts`.
     package func addressesChanged() throws(DataplaneError) -> Bool {
+        take(try presentFacts())
+    }
+
+    /// Without another name of the host, which is kept for `otherName`.
+    private func presentFacts() throws(DataplaneError) -> NodeFacts {
         var now = try host.facts()
+        let isRenamed = now.hostName != facts.hostName && configuration.node.name == nil
+        otherName = isRenamed ? now.hostName : nil
+        now.hostName = facts.hostName
         now.cluster = facts.cluster
-        return take(now)
+        return now
     }
 
     /// Sets what the cluster knows of the node; true as for `addressesChanged`.
@@ -161,9 +172,9 @@ package actor Dataplane {
 
     /// Whether `addressesChanged` has something to find out, or fails.
     var mayHaveOtherFacts: Bool {
-        guard var now = try? host.facts() else { return true }
-        now.cluster = facts.cluster
-        return now != facts
+        let name = otherName
+        guard let now = try? presentFacts() else { return true }
+        return now != facts || name != otherName
     }
 
     private func replan() {

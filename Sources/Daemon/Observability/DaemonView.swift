@@ -19,6 +19,8 @@ package final class DaemonView: Sendable {
     let health: DaemonHealth
     let metrics: DaemonMetrics
     let traffic: TrafficReader
+    /// As of the start.
+    let nodeName: String
     /// Nil if no cluster is configured.
     let events: EventRecorder?
     let confirm: @Sendable () async -> Int?
@@ -54,6 +56,7 @@ package final class DaemonView: Sendable {
         self.confirm = confirm
         self.refresh = refresh
         health = DaemonHealth(deadline: configuration.reconcile.silenceLimit)
+        nodeName = configuration.nodeName
         metrics = DaemonMetrics(mode: configuration.chosenMode, registry)
         traffic = TrafficReader(configuration, families)
         var snapshot = DaemonSnapshot(configuration: configuration, families: families)

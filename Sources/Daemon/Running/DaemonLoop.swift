@@ -107,7 +107,8 @@ struct DaemonLoop {
             let found = await dataplane.look()
             (look.dueWorkError, look.driftError) = (found.dueWorkError, found.driftError)
             look.hasDrifted = found.hasDrifted
-            look.addressesChanged = found.addressesChanged
+            look.changedFacts = found.changedFacts
+            look.otherName = found.otherName
             look.addressesError = found.addressesError
             look.isUnlocked = found.isUnlocked
             look.socketUses = found.socketUses

@@ -13,10 +13,11 @@ package struct ConfigurationAnswer: Codable, Sendable {
     /// In Fairlead's own format, with the chosen node name and mode.
     package var configuration: String
 
-    /// That of this daemon.
-    init(_ configuration: DaemonConfiguration) {
+    /// That of this daemon, which has had the name since its start.
+    init(_ configuration: DaemonConfiguration, nodeName: String) {
         var configuration = configuration
-        configuration.node.name = configuration.nodeName
+        // A host may have a name that no configuration can have; commands find it, too.
+        if DaemonConfiguration.Node.isName(nodeName) { configuration.node.name = nodeName }
         // Commands may have another working directory. Empty stays empty.
         let files = configuration.sources.filePath
         if !files.isEmpty { configuration.sources.filePath = absolutePath(files) ?? files }

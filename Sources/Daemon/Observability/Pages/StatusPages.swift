@@ -10,7 +10,7 @@ extension DaemonView {
         var routes = HTTPRoutes()
         routes["/status"] = { [self] _ in Self.json(await status()) }
         routes["/configuration"] = { [self] _ in
-            Self.json(ConfigurationAnswer(snapshot.configuration))
+            Self.json(ConfigurationAnswer(snapshot.configuration, nodeName: nodeName))
         }
         routes["/confirm"] = { [self] _ in await confirmPage() }
         routes.actions = ["/confirm"]

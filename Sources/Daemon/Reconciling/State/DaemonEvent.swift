@@ -4,6 +4,7 @@ package import DataplaneModel
 package import HealthChecking
 package import KubernetesAPI
 package import KubernetesClient
+package import Planning
 package import ServiceModel
 
 /// What happens to the daemon, one at a time.
@@ -103,8 +104,10 @@ package struct Look: Sendable {
     /// Why drift could not be looked for.
     package var driftError: DataplaneError?
     package var hasDrifted = false
-    /// The node's addresses changed, and with them the plan.
-    package var addressesChanged = false
+    /// What of the node changed, and with it the plan.
+    package var changedFacts: [NodeFacts.Part] = []
+    /// The host's name if it is not that of the start any more, which counts on.
+    package var otherName: String?
     /// Why they could not be read.
     package var addressesError: DataplaneError?
     /// The lock of legacy tables, for which the last pass left something undone, is free.

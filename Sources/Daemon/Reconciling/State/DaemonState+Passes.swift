@@ -45,12 +45,27 @@ extension DaemonState {
             turn.endedSockets[family, default: 0] += count
         }
         noteProblems(look, at: now)
-        if look.addressesChanged {
-            log(.notice, "Node addresses changed")
-            replan(at: now)
-        }
+        noteFacts(look, at: now)
         filesProblem = look.files?.problem
         noteSources(look)
+    }
+
+    private mutating func noteFacts(_ look: Look, at now: Instant) {
+        for part in look.changedFacts {
+            switch part {
+            case .addresses: log(.notice, "Node addresses changed")
+            case .tcpLiberality: log(.notice, "net.netfilter.nf_conntrack_tcp_be_liberal changed")
+            }
+        }
+        if !look.changedFacts.isEmpty { replan(at: now) }
+        guard look.isForDrift, look.otherName != otherName else { return }
+        otherName = look.otherName
+        guard let otherName else { return }
+        log(
+            .warning,
+            "The host has another name, which counts from the next start on",
+            ["host": otherName, "node": nodeName]
+        )
     }
 
     /// Reads the kernel again where something has changed there or could not be looked at: a failure that lasts is

@@ -55,6 +55,8 @@ package struct DaemonState: Sendable {
     var dueWorkProblem = LookProblem(.dueWork)
     var driftProblem = LookProblem(.drift)
     var addressesProblem = LookProblem(.addresses)
+    /// The host's name if it has changed since the start.
+    var otherName: String?
     /// Failures to delete conntrack entries that have been reported.
     var flowProblems: Set<String> = []
     /// The revision of the last update of the manifests.

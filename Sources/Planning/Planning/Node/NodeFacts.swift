@@ -12,6 +12,23 @@ package struct NodeFacts: Equatable, Sendable {
     /// Nil where no API server is asked.
     package var cluster: ClusterFacts?
 
+    /// What of them may change while the daemon runs. The name does not: a change of the host's counts from the
+    /// next start on.
+    package enum Part: Sendable, Equatable {
+        case addresses
+        case tcpLiberality
+    }
+
+    /// In what they differ from others.
+    package func changes(from other: NodeFacts) -> [Part] {
+        var parts: [Part] = []
+        if localAddresses != other.localAddresses || primaryAddresses != other.primaryAddresses {
+            parts.append(.addresses)
+        }
+        if tcpIsLiberal != other.tcpIsLiberal { parts.append(.tcpLiberality) }
+        return parts
+    }
+
     package init(
         hostName: String,
         localAddresses: [IPAddress] = [],
