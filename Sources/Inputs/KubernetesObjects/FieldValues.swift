@@ -53,6 +53,22 @@ package enum FieldValues {
         reasonAgainst(address, "an external address")
     }
 
+    /// Why nothing can be served at this address; nil if it can. For what an administrator wrote, who may want a
+    /// link-local one.
+    package static func reasonAgainst(frontend address: IPAddress) -> String? {
+        let kind: String? =
+            if address.isUnspecified {
+                "unspecified"
+            } else if address.isLoopback {
+                "loopback"
+            } else if address.isMulticast {
+                "multicast"
+            } else {
+                nil
+            }
+        return kind.map { "\(address) is \($0), which a Service's address may not be" }
+    }
+
     private static func reasonAgainst(_ address: IPAddress, _ role: String) -> String? {
         let kind: String? =
             if address.isUnspecified {

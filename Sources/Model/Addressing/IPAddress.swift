@@ -43,6 +43,11 @@ package struct IPAddress: Sendable, Hashable, Comparable {
         family == .ipv4 ? bits >> 8 == 0xe00000 : bits >> 112 == 0xff02
     }
 
+    /// 224.0.0.0/4, with the broadcast address 255.255.255.255 behind it, or ff00::/8.
+    package var isMulticast: Bool {
+        family == .ipv4 ? bits >> 28 == 0xe || bits == 0xffff_ffff : bits >> 120 == 0xff
+    }
+
     /// 0.0.0.0 or ::.
     package var isUnspecified: Bool { bits == 0 }
 

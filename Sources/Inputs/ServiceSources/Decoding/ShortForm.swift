@@ -42,6 +42,7 @@ enum ShortForm {
         service.ports = ports.map(\.port)
         service.externalIPs = try fields.addresses("externalIPs")
         try decodeLoadBalancer(fields, into: &service)
+        try refuseSpecialAddresses(service, fields)
         service.externalTrafficPolicy = try fields.policy("externalTrafficPolicy") ?? .cluster
         service.internalTrafficPolicy = try fields.policy("internalTrafficPolicy") ?? .cluster
         service.sessionAffinity = try affinity(fields)
@@ -67,6 +68,21 @@ enum ShortForm {
             )
         }
         return (service, slices)
+    }
+
+    /// A mistake: no packet to such an address gets to an endpoint, and some never leave their host.
+    private static func refuseSpecialAddresses(
+        _ service: Service,
+        _ fields: Fields
+    ) throws(FieldError) {
+        let own = fields.value("address") == nil ? "addresses" : "address"
+        for (name, addresses) in [
+            (own, service.clusterIPs), ("externalIPs", service.externalIPs),
+            ("loadBalancer", service.loadBalancerAddresses),
+        ] {
+            let reasons = addresses.compactMap { FieldValues.reasonAgainst(frontend: $0) }
+            if let reason = reasons.first { throw fields.error(name, reason) }
+        }
     }
 
     /// A Service without a cluster address has the families of its other addresses or, with node
