@@ -146,7 +146,7 @@ package final class IPTablesStore: KernelStore {
         let sets = try sets()
         // One for all tables, so that waits for each do not add up.
         let deadline = lock.deadline
-        for table in diff.tables {
+        for table in diff.transactions {
             let done = try apply(table, sets, until: deadline)
             report.operations += done.operations
             report.conflicts += done.conflicts
