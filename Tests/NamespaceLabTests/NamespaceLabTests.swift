@@ -115,6 +115,13 @@ struct NamespaceLabTests {
         }
     }
 
+    @Test("Writing to a program that has ended is an error, and does not end this one")
+    func ended() throws {
+        let program = try LabProcess(["true"])
+        #expect(try program.finish().status == 0)
+        #expect(throws: LabError.self) { try program.writeLine("still there?") }
+    }
+
     private func endpoint(_ address: String, _ port: String) -> String {
         address.contains(":") ? "[\(address)]:\(port)" : "\(address):\(port)"
     }

@@ -120,9 +120,27 @@ package final class LabProcess {
     /// Writes a line to its input. Throws if it has closed that.
     package func writeLine(_ text: String) throws(LabError) {
         let bytes = Array((text + "\n").utf8)
-        guard unsafe write(input, bytes, bytes.count) == bytes.count else {
+        guard Self.write(bytes, to: input) == bytes.count else {
             throw LabError("\(name): cannot be written to (errno \(errno))")
         }
+    }
+
+    /// As write(2), but a program that has ended is only an error, and not a SIGPIPE for this one.
+    private static func write(_ bytes: [UInt8], to pipe: Int32) -> Int {
+        var broken = sigset_t()
+        var former = sigset_t()
+        unsafe sigemptyset(&broken)
+        unsafe sigaddset(&broken, SIGPIPE)
+        unsafe pthread_sigmask(SIG_BLOCK, &broken, &former)
+        defer { unsafe pthread_sigmask(SIG_SETMASK, &former, nil) }
+        let count = unsafe Glibc.write(pipe, bytes, bytes.count)
+        if count < 0, errno == EPIPE {
+            // It is this thread's.
+            var now = timespec()
+            unsafe sigtimedwait(&broken, nil, &now)
+            errno = EPIPE
+        }
+        return count
     }
 
     /// The next line of its output, without the line break; nil at the end. Throws if none comes by
