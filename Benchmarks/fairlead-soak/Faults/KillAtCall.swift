@@ -1,4 +1,5 @@
 import Foundation
+import Glibc
 import NamespaceLab
 import SoakJudging
 import TestSupport
@@ -58,8 +59,8 @@ struct KillAtCall: SoakFault {
             node.cluster.change(&random)
             usleep(20_000)
         }
-        // It lets go of the daemon, if there is one.
-        strace.signal(SIGTERM)
+        // Its end lets go of the daemon, if there is one. Asked to end, it would wait for each thread to stop.
+        strace.signal(node.daemon.isRunning ? SIGKILL : SIGTERM)
         _ = try strace.finish(Deadline(in: .seconds(20)))
         return !node.daemon.isRunning
     }

@@ -33,7 +33,10 @@ struct MemoryLimited: SoakFault {
     }
 
     let name = "memory limited"
-    let touches: Set<Touched> = [.process, .limits, .configuration]
+    /// It waits until all is right, which others must not keep from coming.
+    let touches: Set<Touched> = [
+        .process, .configuration, .tables, .lock, .server, .limits, .state,
+    ]
     let endsProcess = true
     let lasts: ClosedRange<Double>? = 3...8
     private let hierarchy: Hierarchy

@@ -168,7 +168,7 @@ final class SoakNode {
 
     // MARK: - Right or not
 
-    /// Waits until the kernel has what the API server says. Returns when, in microseconds of the
+    /// Waits until the kernel has what the API server says. Returns when that is known, in microseconds of the
     /// monotonic clock; nil if it takes longer than `limit`.
     func waitUntilRight(_ limit: Duration) throws -> Int? {
         try Self.waitUntilRight(directory, daemon, limit)
@@ -182,13 +182,13 @@ final class SoakNode {
         let deadline = Deadline(in: limit)
         while !deadline.hasPassed {
             try daemon.look()
-            // The kernel was right when the command looked, which is between its start and its end.
-            let asked = MonotonicClock.microseconds
             let status = try LabCommand.result(
                 [BuiltProgram.fairlead, "plan", "--diff", "--exit-code"]
                     + ["-c", directory + "/fairlead.yaml"]
             ).status
-            if status == 0 { return (asked + MonotonicClock.microseconds) / 2 }
+            // The kernel was right when the command looked, which may be at its end: a connection that fails before
+            // may have met what the repair had not reached yet.
+            if status == 0 { return MonotonicClock.microseconds }
             usleep(20_000)
         }
         return nil
