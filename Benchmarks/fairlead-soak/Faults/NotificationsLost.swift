@@ -48,14 +48,15 @@ struct NotificationsLost: SoakFault {
         guard status == 0 else { throw SoakFailure("nft: \(output.prefix(500))") }
     }
 
-    /// Addresses and links have a socket of their own.
+    /// Addresses and links have a socket of their own. The address has the scope of the host: else the node's own
+    /// connections could take it as their source, and fail as it goes.
     private func changeAddresses(_ node: SoakNode) throws {
         try node.run(
             "sh",
             "-c",
             """
             for round in $(seq 3000); do
-                echo "address add 203.0.113.9/32 dev lo"
+                echo "address add 203.0.113.9/32 dev lo scope host"
                 echo "address delete 203.0.113.9/32 dev lo"
             done | ip -batch -
             """
