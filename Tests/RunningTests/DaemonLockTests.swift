@@ -38,6 +38,23 @@ struct DaemonLockTests {
         return "\(directory)/\(try #require(files.first))"
     }
 
+    @Test("It keeps no file open for writing, so that its file system can be made read-only")
+    func reads() async throws {
+        defer { removeDirectory() }
+        var lock = try await take()
+        let path = try path()
+        let descriptors = try FileManager.default.contentsOfDirectory(atPath: "/proc/self/fd")
+            .filter {
+                let place = "/proc/self/fd/\($0)"
+                return (try? FileManager.default.destinationOfSymbolicLink(atPath: place)) == path
+            }
+        #expect(descriptors.count == 1)
+        for number in descriptors.compactMap({ Int32($0) }) {
+            #expect(fcntl(number, F_GETFL) & O_ACCMODE == O_RDONLY)
+        }
+        lock.take()?.end()
+    }
+
     @Test("The second is refused and told the first's process, until that has ended")
     func second() async throws {
         defer { removeDirectory() }

@@ -137,10 +137,20 @@ package struct DaemonLock: ~Copyable {
             }
             // The daemon that had it may have removed the file since it was opened.
             guard inode(path) == identity(file) else { continue }
-            ftruncate(file.number, 0)
-            try file.writeAll(Holder.own.text.utf8)
+            try write(Holder.own, path)
             return DaemonLock(path, file)
         }
+    }
+
+    /// By a descriptor that is closed again: while one is open for writing, a file system can't be made read-only.
+    private static func write(_ holder: Holder, _ path: String) throws(FileError) {
+        let file: OwnedDescriptor
+        do throws(Errno) {
+            file = try OwnedDescriptor(opening: path, .writeOnly, options: [.truncate, .noFollow])
+        } catch {
+            throw .call("open", error)
+        }
+        try file.writeAll(holder.text.utf8)
     }
 
     private static func open(_ path: String, creating: Bool) throws(FileError) -> OwnedDescriptor {
@@ -154,7 +164,7 @@ package struct DaemonLock: ~Copyable {
         do throws(Errno) {
             return try OwnedDescriptor(
                 opening: path,
-                creating ? .readWrite : .readOnly,
+                .readOnly,
                 options: creating ? [.create, .noFollow] : [.noFollow, .nonBlocking],
                 permissions: creating ? .ownerReadWrite : nil
             )
