@@ -15,9 +15,11 @@ enum FaultList {
             BadAnswers("server drops all", .drop),
             BadAnswers("status 429", code: 429, reason: "TooManyRequests", retryAfter: 1),
             BadAnswers("status 500", code: 500, reason: "InternalError"),
-            StateFull(), StateReadOnly(), NoDescriptors(), AddressAdded(), NodeMoved(), LinkDown(),
-            InterfaceRemoved(), NotificationsLost(),
+            StateFull(), StateReadOnly(), AddressAdded(), NodeMoved(), LinkDown(),
+            InterfaceRemoved(),
+            NotificationsLost(),
         ]
+        if NoDescriptors.isPossible { faults.append(NoDescriptors()) }
         if let limited = MemoryLimited() { faults.append(limited) }
         if SoakSockets.areHere { faults.append(ProgramsDetached()) }
         if mode != .nftables { faults.append(LockHeld()) }

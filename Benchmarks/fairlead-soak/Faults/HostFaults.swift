@@ -49,6 +49,14 @@ struct StateReadOnly: SoakFault {
 
 /// The daemon can open nothing more. It may be killed meanwhile, and starts without the limit then.
 struct NoDescriptors: SoakFault {
+    /// Not where the daemon uses the shared library of Dispatch, as debug builds do: that looks at its threads in /proc
+    /// once a second, and ends the program if it has no descriptor for it. As shipped, the daemon has that part left out.
+    static var isPossible: Bool {
+        let program = BuiltProgram.fairlead
+        let status = try? LabCommand.result(["grep", "-qaF", "libdispatch.so", program]).status
+        return status == 1
+    }
+
     let name = "no descriptors left"
     let touches: Set<Touched> = [.limits]
     let lasts: ClosedRange<Double>? = 2...6

@@ -21,6 +21,9 @@ struct InotifyRefused: SoakFault {
         ]
         defer { node.daemon.starter = [] }
         try node.daemon.restart(by: SIGTERM)
+        // Until then it is strace, which handles signals, too.
+        let deadline = Deadline(in: .seconds(20))
+        while node.daemon.tracer == nil, node.daemon.isRunning, !deadline.hasPassed { usleep(2000) }
         try node.daemon.waitUntilItListens(to: SIGHUP)
         if !usual || node.daemon.hasInotify || node.daemon.tracer == nil {
             miss = "an instance before: \(usual), now: \(node.daemon.hasInotify)"
