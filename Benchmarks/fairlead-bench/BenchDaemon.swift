@@ -145,6 +145,11 @@ final class BenchDaemon {
 
     var lastLines: String { log.text.split(separator: "\n").suffix(15).joined(separator: "\n") }
 
+    /// What iptables' own tools are to lock, too.
+    static func lockFile(_ cluster: BenchCluster) -> String { lockFile(cluster.directory) }
+
+    private static func lockFile(_ directory: String) -> String { "\(directory)/lock" }
+
     /// As a cluster has it, but for the places of files.
     private static func configuration(
         _ mode: DaemonMode,
@@ -158,7 +163,7 @@ final class BenchDaemon {
           files: ""
           stateDirectory: \(directory)
           kubernetes: {kubeconfig: \(directory)/kubeconfig}
-        iptables: {lockFile: \(directory)/lock}
+        iptables: {lockFile: \(lockFile(directory))}
         status: {socket: \(directory)/socket}
         log: {level: \(logsAll ? "debug" : "info")}
 

@@ -15,7 +15,7 @@ struct DaemonCommand: ParsableCommand {
     @Argument(help: "Services x endpoints.")
     var sizes = ["5000x10"]
 
-    @Option(name: .customLong("mode"), help: "iptables or nftables; may be given twice.")
+    @Option(name: .customLong("mode"), help: "iptables, nftables or ipvs; may be given twice.")
     var modes: [DaemonMode] = [.nftables, .iptables]
 
     @Option(help: "A kube-proxy to run through the same.")
@@ -72,12 +72,25 @@ struct DaemonCommand: ParsableCommand {
     }
 }
 
-enum DaemonMode: String, ExpressibleByArgument {
-    case iptables, nftables
+enum DaemonMode: String, CaseIterable, ExpressibleByArgument {
+    case nftables, iptables, ipvs
+
+    /// A command that empties what the daemon has programmed, as other programs and people do.
+    func flush(lockFile: String) -> [String] {
+        switch self {
+        case .nftables: ["nft", "flush", "ruleset"]
+        case .iptables:
+            ["env", "XTABLES_LOCKFILE=\(lockFile)", "iptables-legacy", "-t", "nat", "-F"]
+        case .ipvs: ["ipvsadm", "--clear"]
+        }
+    }
 }
 
 /// How much of each is measured.
 struct DaemonSteps {
+    /// How often the tables are emptied by another program.
+    static let flushes = 3
+
     var changes: Int
     /// How many of them a second.
     var rate: Int

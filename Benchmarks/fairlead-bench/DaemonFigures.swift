@@ -16,6 +16,8 @@ struct DaemonFigures {
         case changeBytes
         /// Resident: after the start, the most in it, after the rest, the most in all.
         case steadyMiB, startPeakMiB, afterMiB, peakMiB
+        /// Until all Services answer again after another program has emptied the tables.
+        case flushMedian, flushWorst, flushCPU
         /// Until a change is in force that came while there was no daemon; what the first pass sent.
         case restartWall, restartCPU, restartOperations
         /// The same where nothing changed meanwhile.
@@ -24,7 +26,8 @@ struct DaemonFigures {
         /// Only Fairlead says it.
         fileprivate var isOptional: Bool {
             switch self {
-            case .loneOperations, .changeOperations, .restartOperations, .idleRestartOperations:
+            case .loneOperations, .changeOperations, .restartOperations, .idleRestartOperations,
+                .flushMedian, .flushWorst, .flushCPU:
                 true
             default: false
             }

@@ -8,7 +8,7 @@ struct DaemonReport {
         case peer(DaemonMode)
 
         fileprivate static let all: [Subject] =
-            [DaemonMode.nftables, .iptables].flatMap { [.fairlead($0), .peer($0)] }
+            DaemonMode.allCases.flatMap { [.fairlead($0), .peer($0)] }
 
         fileprivate var title: String {
             switch self {
@@ -76,6 +76,11 @@ struct DaemonReport {
                 scale: 1e-3
             ),
             Row(
+                title: "flushed until all answer, median / worst of \(DaemonSteps.flushes), s",
+                names: [.flushMedian, .flushWorst]
+            ),
+            Row(title: "- CPU of one, s", names: [.flushCPU]),
+            Row(
                 title: "restart until a missed change is in force, s (CPU s)",
                 names: [.restartWall, .restartCPU]
             ),
@@ -128,7 +133,7 @@ struct DaemonReport {
 
     /// Nil without a peer.
     private var ratios: String? {
-        let modes = [DaemonMode.nftables, .iptables].filter {
+        let modes = DaemonMode.allCases.filter {
             figures[.fairlead($0)] != nil && figures[.peer($0)] != nil
         }
         if modes.isEmpty { return nil }

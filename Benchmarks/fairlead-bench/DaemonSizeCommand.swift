@@ -36,6 +36,8 @@ struct DaemonSizeCommand: ParsableCommand {
             try rest(daemon, &figures)
             let all = Double(lone + changes + cluster.burst)
             figures[.changeBytes] = try (daemon.account().bytes - written) / all
+            try flush(daemon, cluster, &figures)
+            figures[.peakMiB] = try daemon.memory("VmHWM")
             try daemon.stop()
             try restart(cluster, &figures)
             try restartWithNothingMissed(cluster, &figures)
@@ -121,7 +123,30 @@ struct DaemonSizeCommand: ParsableCommand {
         let work = try daemon.account() - before
         figures[.restCPU] = work.cpu
         figures[.afterMiB] = try daemon.memory("VmRSS")
-        figures[.peakMiB] = try daemon.memory("VmHWM")
+    }
+
+    /// Another program empties what the daemon has programmed. kube-proxy looks only now and then.
+    private func flush(
+        _ daemon: BenchDaemon,
+        _ cluster: BenchCluster,
+        _ figures: inout DaemonFigures
+    ) throws {
+        guard peer == nil else { return }
+        let command = mode.flush(lockFile: BenchDaemon.lockFile(cluster))
+        let before = try daemon.account()
+        var times: [Double] = []
+        for _ in 0..<DaemonSteps.flushes {
+            let began = Cost.seconds(CLOCK_MONOTONIC)
+            try ChildProcess(command).wait()
+            for service in cluster.landmarks { try cluster.probe.waitForAnswer(of: service) }
+            times.append(Cost.seconds(CLOCK_MONOTONIC) - began)
+            sleep(Self.settling)
+        }
+        times.sort()
+        figures[.flushMedian] = times[times.count / 2]
+        figures[.flushWorst] = times[times.count - 1]
+        let work = try daemon.account() - before
+        figures[.flushCPU] = work.cpu / Double(times.count)
     }
 
     /// With the rules in place and one change missed.
