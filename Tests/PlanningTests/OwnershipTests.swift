@@ -73,7 +73,21 @@ struct OwnershipTests {
     }
 
     private func differences<P: Planner>(_ planner: P, _ damaged: P.State) -> [ObjectDifference] {
-        planner.differences(in: P.Diff(from: damaged, to: planner.plan)).sorted()
+        let diff = P.Diff(from: damaged, to: planner.plan)
+        let found = planner.differences(in: diff).sorted()
+        #expect(planner.services(in: diff) == Set(found.flatMap(\.services)))
+        return found
+    }
+
+    @Test("Where nothing of the plan is left, every Service owns something of what is missing")
+    func nothingLeft() throws {
+        func services<P: Planner>(_ planner: P, _ nothing: P.State) -> Set<ServiceName> {
+            Set(differences(planner, nothing).flatMap(\.services))
+        }
+        let nftables = services(try planner(NFTablesMode.self), NFTablesState())
+        #expect(nftables.count > 1)
+        #expect(services(try planner(IPTablesMode.self), IPTablesState()) == nftables)
+        #expect(services(try planner(IPVSMode.self), IPVSState()) == nftables)
     }
 
     @Test(

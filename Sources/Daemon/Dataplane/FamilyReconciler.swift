@@ -134,30 +134,34 @@ where P.State == Store.State, P.Diff == Store.Diff {
         let wanted = P.Diff(from: observed.state, to: planner.plan)
         report.diffing = now() - read
         ThreadProgress.step()
-        undone = found(wanted, planned, names)
-        report.drift = undone?.drift ?? 0
-        report.driftedServices = undone?.driftedServices ?? []
+        let own = planned.map { $0.count + leftOver }
         failures = []
         leftOver = 0
+        // The kernel comes first: whose the differences were can wait.
+        defer {
+            undone = found(wanted, own, names)
+            report.drift = undone?.drift ?? 0
+            report.driftedServices = undone?.driftedServices ?? []
+        }
         if !wanted.isEmpty { try write(wanted, &report) }
         let ended = now()
         nextLook = ended.advanced(by: (ended - began) * Self.lookShare)
         return observed.mark
     }
 
-    /// What of `wanted` another program caused: what neither the plan's changes nor earlier failures explain. Nil
-    /// where the kernel's state was unknown.
-    private func found(_ wanted: P.Diff, _ planned: P.Diff?, _ names: [ServiceName]) -> Undone? {
+    /// What of `wanted` another program caused: what neither the plan's changes nor earlier failures, `own` together,
+    /// explain. Nil where the kernel's state was unknown.
+    private func found(_ wanted: P.Diff, _ own: Int?, _ names: [ServiceName]) -> Undone? {
         var found = undone ?? Undone()
-        if let planned {
-            found = Undone(own: planned.count + leftOver, names: Set(names))
+        if let own {
+            found = Undone(own: own, names: Set(names))
         } else if undone == nil {
             return nil
         }
         if let own = found.own {
             found.drift = max(0, wanted.count - own)
             found.driftedServices =
-                found.drift > 0 ? Set(planner.differences(in: wanted).flatMap(\.services)) : []
+                found.drift > 0 ? planner.services(in: wanted) : []
         } else {
             found.drift = min(found.drift, wanted.count)
         }

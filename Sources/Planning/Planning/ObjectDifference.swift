@@ -86,6 +86,33 @@ extension ObjectDifference {
     }
 }
 
+/// A change of one object before anybody asks for its name, which takes far longer to write than its owners to find.
+struct AttributedChange {
+    enum Owners {
+        case ports(Set<ServicePortName>)
+        case services(Set<ServiceName>)
+    }
+
+    var kind: ObjectDifference.Kind
+    var state: ObjectDifference.State
+    var owners: Owners
+    var name: () -> String
+
+    var difference: ObjectDifference {
+        switch owners {
+        case .ports(let ports): ObjectDifference(kind, name(), state, owners: ports)
+        case .services(let services): ObjectDifference(kind, name(), state, services: services)
+        }
+    }
+
+    func addServices(to found: inout Set<ServiceName>) {
+        switch owners {
+        case .ports(let ports): for port in ports { found.insert(port.service) }
+        case .services(let services): found.formUnion(services)
+        }
+    }
+}
+
 extension ObjectDifference: Comparable {
     /// By kind, then by name.
     package static func < (left: ObjectDifference, right: ObjectDifference) -> Bool {

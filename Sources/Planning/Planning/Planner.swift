@@ -25,11 +25,19 @@ package protocol Planner: Sendable {
 
     /// The owner of each change in a `diff` that leads to the plan, unordered.
     func differences(in diff: Diff) -> [ObjectDifference]
+
+    /// The Services that own something of it, without those that share it with all. For a whole table this is much
+    /// cheaper than `differences`.
+    func services(in diff: Diff) -> Set<ServiceName>
 }
 
 extension Planner {
     package mutating func load(_ names: [ServiceName], of desired: DesiredState) {
         _ = plan(names, of: desired)
+    }
+
+    package func services(in diff: Diff) -> Set<ServiceName> {
+        Set(differences(in: diff).flatMap(\.services))
     }
 }
 

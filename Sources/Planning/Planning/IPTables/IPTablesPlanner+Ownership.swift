@@ -1,15 +1,24 @@
 import Addressing
 package import DataplaneModel
-import ServiceModel
+package import ServiceModel
 
 extension IPTablesPlanner {
     package func differences(in diff: IPTablesDiff) -> [ObjectDifference] {
+        ownership.differences(in: diff)
+    }
+
+    package func services(in diff: IPTablesDiff) -> Set<ServiceName> {
+        var found: Set<ServiceName> = []
+        ownership.forEachChange(in: diff) { $0.addServices(to: &found) }
+        return found
+    }
+
+    private var ownership: IPTablesOwnership {
         IPTablesOwnership(
             renderer: IPTablesRenderer(family: family),
             chainOwner: { chainOwners[$0] },
             frontendOwner: { claims.winner(of: $0)?.owner }
         )
-        .differences(in: diff)
     }
 }
 
@@ -21,54 +30,74 @@ struct IPTablesOwnership {
     let frontendOwner: (FrontendKey) -> ServicePortName?
 
     func differences(in diff: IPTablesDiff) -> [ObjectDifference] {
-        diff.tables.flatMap { table in
-            table.jumps.map { difference($0, in: table.table) }
-                + table.chains.flatMap { differences($0, in: table.table) }
+        var found: [ObjectDifference] = []
+        forEachChange(in: diff) { found.append($0.difference) }
+        return found
+    }
+
+    func forEachChange(in diff: IPTablesDiff, _ body: (AttributedChange) -> Void) {
+        for table in diff.tables {
+            for change in table.jumps { body(attributed(change, in: table.table)) }
+            for change in table.chains { forEachChange(in: change, of: table.table, body) }
         }
     }
 
-    private func difference(_ change: JumpChange, in table: TableName) -> ObjectDifference {
-        switch change {
-        case .insert(let jump): ObjectDifference(.jump, text(jump, table), .missing, owners: [])
-        case .delete(let jump): ObjectDifference(.jump, text(jump, table), .unexpected, owners: [])
+    private func attributed(_ change: JumpChange, in table: TableName) -> AttributedChange {
+        let (jump, state): (Jump, ObjectDifference.State) =
+            switch change {
+            case .insert(let jump): (jump, .missing)
+            case .delete(let jump): (jump, .unexpected)
+            }
+        return AttributedChange(kind: .jump, state: state, owners: .ports([])) { [renderer] in
+            "\(table.rawValue) \(renderer.render(jump))"
         }
     }
 
-    private func text(_ jump: Jump, _ table: TableName) -> String {
-        "\(table.rawValue) \(renderer.render(jump))"
-    }
-
-    private func differences(_ change: ChainChange, in table: TableName) -> [ObjectDifference] {
-        let name = "\(table.rawValue) \(change.name)"
+    private func forEachChange(
+        in change: ChainChange,
+        of table: TableName,
+        _ body: (AttributedChange) -> Void
+    ) {
         let owner = chainOwner(change.name)
+        func whole(_ state: ObjectDifference.State, _ owner: ServicePortName?) {
+            let owners = AttributedChange.Owners.ports(owner.map { [$0] } ?? [])
+            body(
+                AttributedChange(kind: .chain, state: state, owners: owners) {
+                    "\(table.rawValue) \(change.name)"
+                }
+            )
+        }
+        func each(
+            _ rules: ArraySlice<Rule>,
+            of chain: Chain,
+            _ state: ObjectDifference.State
+        ) {
+            for rule in rules { body(attributed(rule, of: chain, state, in: table)) }
+        }
         switch change {
         case .create(let chain):
-            return [ObjectDifference(.chain, name, .missing, owner: owner)]
-                + (owner == nil ? rules(chain.rules[...], of: chain, .missing, table) : [])
-        case .delete: return [ObjectDifference(.chain, name, .unexpected, owners: [])]
+            whole(.missing, owner)
+            if owner == nil { each(chain.rules[...], of: chain, .missing) }
+        case .delete: whole(.unexpected, nil)
         case .replace(let old, let new):
-            guard owner == nil else {
-                return [ObjectDifference(.chain, name, .different, owner: owner)]
-            }
+            if owner != nil { return whole(.different, owner) }
             let (missing, unexpected) = Self.unmatched(old.rules, new.rules)
             // The same rules in another order.
-            if missing.isEmpty, unexpected.isEmpty {
-                return [ObjectDifference(.chain, name, .different, owner: nil)]
-            }
-            return rules(missing, of: new, .missing, table)
-                + rules(unexpected, of: new, .unexpected, table)
+            if missing.isEmpty, unexpected.isEmpty { return whole(.different, nil) }
+            each(missing, of: new, .missing)
+            each(unexpected, of: new, .unexpected)
         }
     }
 
-    private func rules(
-        _ rules: ArraySlice<Rule>,
+    private func attributed(
+        _ rule: Rule,
         of chain: Chain,
         _ state: ObjectDifference.State,
-        _ table: TableName
-    ) -> [ObjectDifference] {
-        rules.map { rule in
-            let text = "\(table.rawValue) \(renderer.render(rule, in: chain.name))"
-            return ObjectDifference(.rule, text, state, owner: owner(of: rule))
+        in table: TableName
+    ) -> AttributedChange {
+        let owners = AttributedChange.Owners.ports(owner(of: rule).map { [$0] } ?? [])
+        return AttributedChange(kind: .rule, state: state, owners: owners) { [renderer] in
+            "\(table.rawValue) \(renderer.render(rule, in: chain.name))"
         }
     }
 

@@ -1,11 +1,31 @@
 import Addressing
 package import DataplaneModel
-import ServiceModel
+package import ServiceModel
 
 extension NFTablesPlanner {
     package func differences(in diff: NFTablesDiff) -> [ObjectDifference] {
         if diff.isEmpty { return [] }
-        return NFTablesOwnership(self).differences(in: diff)
+        var found: [ObjectDifference] = []
+        NFTablesOwnership(self).forEachChange(in: diff) { found.append($0.difference) }
+        return found
+    }
+
+    package func services(in diff: NFTablesDiff) -> Set<ServiceName> {
+        if diff.isEmpty { return [] }
+        // Of the table nothing was left.
+        if diff.table == .create { return plannedServices }
+        var found: Set<ServiceName> = []
+        NFTablesOwnership(self).forEachChange(in: diff) { $0.addServices(to: &found) }
+        return found
+    }
+
+    /// Those that own an element, a set or a chain.
+    private var plannedServices: Set<ServiceName> {
+        var found: Set<ServiceName> = []
+        for group in groups { found.insert(group.key.port.service) }
+        for claim in frontends { found.insert(claim.owner.service) }
+        for (_, service) in clusterAddressOwners { found.insert(service) }
+        return found
     }
 }
 
@@ -41,45 +61,57 @@ private struct NFTablesOwnership {
         }
     }
 
-    func differences(in diff: NFTablesDiff) -> [ObjectDifference] {
+    func forEachChange(in diff: NFTablesDiff, _ body: (AttributedChange) -> Void) {
         // A set of another shape: none of its elements can be compared.
-        var tables: [ObjectDifference.State] = diff.rebuilt == nil ? [] : [.different]
+        if diff.rebuilt != nil { body(table(.different)) }
         switch diff.table {
-        case .create: tables.append(.missing)
-        case .restore: tables.append(.different)
-        case .delete: tables.append(.unexpected)
+        case .create: body(table(.missing))
+        case .restore: body(table(.different))
+        case .delete: body(table(.unexpected))
         case nil: break
         }
-        let found = tables.map {
-            ObjectDifference(.table, Ownership.fairlead.table, $0, owners: [])
-        }
-        return found + diff.chains.map(difference) + diff.sets.flatMap(differences)
+        for change in diff.chains { body(attributed(change)) }
+        for change in diff.sets { forEachChange(in: change, body) }
     }
 
-    private func difference(_ change: NFTChainChange) -> ObjectDifference {
+    private func table(_ state: ObjectDifference.State) -> AttributedChange {
+        AttributedChange(kind: .table, state: state, owners: .ports([])) {
+            Ownership.fairlead.table
+        }
+    }
+
+    private func attributed(_ change: NFTChainChange) -> AttributedChange {
+        let state: ObjectDifference.State
+        var owner: ServicePortName?
         switch change {
-        case .create(let chain):
-            ObjectDifference(.chain, chain.name.text, .missing, owner: chains[chain.name])
-        case .replace(_, let chain):
-            ObjectDifference(.chain, chain.name.text, .different, owner: chains[chain.name])
-        case .delete(let chain):
-            ObjectDifference(.chain, chain.name.text, .unexpected, owners: [])
+        case .create(let chain): (state, owner) = (.missing, chains[chain.name])
+        case .replace(_, let chain): (state, owner) = (.different, chains[chain.name])
+        case .delete: state = .unexpected
+        }
+        return AttributedChange(kind: .chain, state: state, owners: .ports(Set(owner))) {
+            change.name.text
         }
     }
 
-    private func differences(_ change: NFTSetChange) -> [ObjectDifference] {
+    private func forEachChange(in change: NFTSetChange, _ body: (AttributedChange) -> Void) {
+        func whole(_ set: NFTSet, _ state: ObjectDifference.State, _ owner: ServicePortName?) {
+            let owners = AttributedChange.Owners.ports(Set(owner))
+            body(AttributedChange(kind: .set, state: state, owners: owners) { set.name.text })
+        }
         switch change {
         case .create(let set):
-            return [ObjectDifference(.set, set.name.text, .missing, owner: sets[set.name])]
-                + set.sortedElements.map { element($0, set.name, set.shape, .missing) }
-        case .delete(let set):
-            return [ObjectDifference(.set, set.name.text, .unexpected, owners: [])]
+            whole(set, .missing, sets[set.name])
+            for (key, data) in set.elements {
+                body(element(NFTElement(key, data), set.name, set.shape, .missing))
+            }
+        case .delete(let set): whole(set, .unexpected, nil)
         case .update(let update):
-            return update.added.map { element($0, update.name, update.shape, .missing) }
-                + update.replaced.map {
-                    element(NFTElement($0.key, $0.old), update.name, update.shape, .different)
-                }
-                + update.removed.map { element($0, update.name, update.shape, .unexpected) }
+            for one in update.added { body(element(one, update.name, update.shape, .missing)) }
+            for one in update.replaced {
+                let old = NFTElement(one.key, one.old)
+                body(element(old, update.name, update.shape, .different))
+            }
+            for one in update.removed { body(element(one, update.name, update.shape, .unexpected)) }
         }
     }
 
@@ -88,13 +120,13 @@ private struct NFTablesOwnership {
         _ set: NFTSetName,
         _ shape: NFTSetShape,
         _ state: ObjectDifference.State
-    ) -> ObjectDifference {
-        let name = "\(set) \(renderer.render(element, of: shape))"
-        if set == TableSet.clusterAddresses.name {
-            let services = clusterAddresses[element.key] ?? []
-            return ObjectDifference(.element, name, state, services: services)
+    ) -> AttributedChange {
+        let owners: AttributedChange.Owners =
+            set == TableSet.clusterAddresses.name
+            ? .services(clusterAddresses[element.key] ?? []) : .ports(owners(element.key, set))
+        return AttributedChange(kind: .element, state: state, owners: owners) { [renderer] in
+            "\(set) \(renderer.render(element, of: shape))"
         }
-        return ObjectDifference(.element, name, state, owners: owners(element.key, set))
     }
 
     /// A slot that a group no longer has still counts as the group's.
@@ -111,5 +143,11 @@ private struct NFTablesOwnership {
 
     private func groupOwner(_ value: UInt32) -> Set<ServicePortName> {
         planner.groupOwner(of: value).map { [$0] } ?? []
+    }
+}
+
+extension Set {
+    fileprivate init(_ element: Element?) {
+        self = element.map { [$0] } ?? []
     }
 }
