@@ -13,6 +13,9 @@ struct InotifyRefused: SoakFault {
     private(set) var miss: String?
 
     mutating func begin(_ node: SoakNode, _: inout SplitMix64) throws {
+        // It may have started a moment ago.
+        let ready = Deadline(in: .seconds(20))
+        while !node.daemon.hasInotify, node.daemon.isRunning, !ready.hasPassed { usleep(5000) }
         let usual = node.daemon.hasInotify
         // Started by the daemon, and not the other way round, so that its end is the daemon's own.
         node.daemon.starter = [

@@ -145,8 +145,11 @@ final class SoakNode {
         daemon.freeze()
         while mode != .nftables, isLocked {
             daemon.thaw()
-            guard !deadline.hasPassed else { throw LabError("the lock is never free") }
-            usleep(5000)
+            // For as long as it takes: a busy machine may not let it run for a while.
+            while isLocked {
+                guard !deadline.hasPassed else { throw LabError("the lock is never free") }
+                usleep(2000)
+            }
             daemon.freeze()
         }
         defer { daemon.thaw() }
