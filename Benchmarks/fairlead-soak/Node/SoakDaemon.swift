@@ -41,8 +41,10 @@ final class SoakDaemon {
         }
     }
 
-    /// Ends it, waits for its end and starts it again a moment later.
+    /// Ends it, waits for its end and starts it again a moment later. It is only asked to end once it listens: a signal
+    /// that comes while it starts ends it as any program, with another status.
     func restart(by signal: Int32) throws {
+        if signal == SIGTERM { try waitUntilItListens(to: signal) }
         process.signal(signal)
         try startAgain(after: signal)
     }
