@@ -125,7 +125,11 @@ struct SoakRun {
             "act \(number): \(window.name): right after \(time / 1000) ms; \(ledger.made) connections, \(ledger.failed.count) failed"
         )
         for fault in faults {
-            if let miss = fault.miss { say("  \(fault.name): no effect: \(miss)") }
+            if let miss = fault.miss {
+                say("  \(fault.name): no effect: \(miss)")
+            } else if let note = fault.note {
+                say("  \(fault.name): \(note)")
+            }
         }
         return true
     }

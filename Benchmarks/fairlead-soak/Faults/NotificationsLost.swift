@@ -6,7 +6,8 @@ import TestSupport
 /// have room for.
 struct NotificationsLost: SoakFault {
     let name = "notifications lost"
-    let touches: Set<Touched> = [.process]
+    // A daemon that stands still asks the server nothing, whatever that would answer.
+    let touches: Set<Touched> = [.process, .server]
     let lasts: ClosedRange<Double>? = 0.5...2
     private(set) var miss: String?
 

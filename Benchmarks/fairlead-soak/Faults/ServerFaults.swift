@@ -44,12 +44,18 @@ struct CertificateChanged: SoakFault {
         try await node.server.start(port: node.port)
     }
 
-    mutating func end(_ node: SoakNode) throws {
-        let lines = node.log(after: mark)
-        if !["certificate", "authorit"].contains(where: { lines.contains($0) }) {
-            miss = "the daemon does not mention the certificate"
+    /// Not before the daemon has met it, which comes back after growing pauses.
+    mutating func end(_ node: SoakNode) async throws {
+        let deadline = Deadline(in: .seconds(20 * Machine.slowness))
+        while !isMentioned(in: node.log(after: mark)), miss == nil {
+            if deadline.hasPassed { miss = "the daemon does not mention the certificate" }
+            try await Task.sleep(for: .milliseconds(20))
         }
         try node.certificates.trust(1 - node.certificates.trusted)
+    }
+
+    private func isMentioned(in log: String) -> Bool {
+        ["certificate", "authorit"].contains { log.contains($0) }
     }
 }
 
@@ -116,9 +122,14 @@ struct BadAnswers: SoakFault {
         node.server.dropConnections()
     }
 
-    mutating func end(_ node: SoakNode) {
+    /// Not before a request has come: the daemon comes back after growing pauses.
+    mutating func end(_ node: SoakNode) async throws {
+        let deadline = Deadline(in: .seconds(20 * Machine.slowness))
+        while requests.value.withLock({ $0 }) == 0, miss == nil {
+            if deadline.hasPassed { miss = "no request has come" }
+            try await Task.sleep(for: .milliseconds(20))
+        }
         node.server.setFault { _ in nil }
-        miss = requests.value.withLock { $0 } == 0 ? "no request has come" : nil
         // A stalled request would be answered by nobody.
         node.server.dropConnections()
     }

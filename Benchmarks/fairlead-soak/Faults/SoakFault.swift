@@ -6,6 +6,9 @@ protocol SoakFault: FaultTraits {
     /// Why it had no effect, once it is over; nil if it had one.
     var miss: String? { get }
 
+    /// What it has done, where that is to be seen; nil if its name says it all.
+    var note: String? { get }
+
     /// Throws if it cannot be brought about.
     mutating func begin(_ node: SoakNode, _ random: inout SplitMix64) async throws
 
@@ -16,5 +19,6 @@ protocol SoakFault: FaultTraits {
 extension SoakFault {
     /// Where `begin` throws unless it has taken effect.
     var miss: String? { nil }
+    var note: String? { nil }
     mutating func end(_: SoakNode) async throws {}
 }

@@ -95,38 +95,6 @@ extension SoakNode {
     }
 }
 
-/// Other programs write rules of their own all the time.
-struct ForeignWriters: SoakFault {
-    let name = "foreign writers"
-    let touches: Set<Touched> = []
-    let lasts: ClosedRange<Double>? = 2...6
-    private var writer: LabProcess?
-    private(set) var miss: String?
-
-    mutating func begin(_ node: SoakNode, _: inout SplitMix64) throws {
-        writer = try node.start(
-            "sh",
-            "-c",
-            """
-            while :; do
-                nft add table ip foreign && nft delete table ip foreign && echo nft >&3
-                iptables-legacy -w 5 -t nat -A POSTROUTING -o none -j MASQUERADE
-                ip6tables-legacy -w 5 -A INPUT -i none -j DROP
-                iptables-legacy -w 5 -t nat -D POSTROUTING -o none -j MASQUERADE
-                ip6tables-legacy -w 5 -D INPUT -i none -j DROP
-            done 3>&1 >/dev/null 2>&1
-            """
-        )
-    }
-
-    mutating func end(_ node: SoakNode) throws {
-        writer?.signal(SIGTERM)
-        let output = try writer?.finish(Deadline(in: .seconds(20))).output ?? ""
-        if output.isEmpty { miss = "they have written nothing" }
-        writer = nil
-    }
-}
-
 /// Another program holds the lock of the iptables programs.
 struct LockHeld: SoakFault {
     let name = "xtables lock held"
