@@ -87,7 +87,31 @@ struct AddressEdit {
         try send(&batch, by: &socket, "RTM_NEWADDR", "addresses on \(link)", allowing: [EEXIST]) {
             "address \(addresses[$0]) on \(link)"
         }
+        if family == .ipv6, report.failures.isEmpty {
+            try waitUntilLocal(addresses, by: &socket)
+        }
     }
+
+    /// The kernel acknowledges an IPv6 address before it takes packets to it, which a worker of its own sees to. What
+    /// comes next, such as the removal of another mode's rules, relies on that.
+    ///
+    /// It gives up where that never happens, as when another program removes the link meanwhile: the next look finds it.
+    private func waitUntilLocal(
+        _ addresses: [IPAddress],
+        by socket: inout RoutingSocket
+    ) throws(DataplaneError) {
+        var pauses = 0
+        for address in addresses {
+            while try !socket.isLocal(address) {
+                if pauses == Self.mostPauses { return }
+                pauses += 1
+                usleep(1000)
+            }
+        }
+    }
+
+    /// Of a millisecond each, in which the kernel's worker has the processor, however busy that is.
+    private static var mostPauses: Int { 300 }
 
     mutating func remove(
         _ addresses: [IPAddress],

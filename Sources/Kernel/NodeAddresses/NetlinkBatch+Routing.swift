@@ -54,6 +54,14 @@ extension NetlinkBatch {
         append(UInt32(0))
     }
 
+    /// Where packets of this host to an address go (struct rtmsg).
+    mutating func beginRouteLookup(_ address: IPAddress) {
+        begin(UInt16(RTM_GETROUTE))
+        append([address.family.protocolFamily, UInt8(address.family.bitWidth), 0, 0, 0, 0, 0, 0])
+        append(UInt32(0))
+        attribute(RTA_DST.rawValue, address)
+    }
+
     /// As many bytes as the family's addresses have.
     mutating func attribute(_ type: some BinaryInteger, _ address: IPAddress) {
         attribute(type, network: address.bits, width: address.family.bitWidth / 8)

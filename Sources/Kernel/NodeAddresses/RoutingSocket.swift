@@ -144,6 +144,22 @@ package struct RoutingSocket: ~Copyable {
         return IPPrefix(address, length: Int(payload.number(UInt8.self, at: 1)))
     }
 
+    /// Whether the kernel takes packets to an address for its own.
+    mutating func isLocal(_ address: IPAddress) throws(DataplaneError) -> Bool {
+        var batch = NetlinkBatch()
+        batch.beginRouteLookup(address)
+        do throws(DataplaneError) {
+            let answers = try socket.request(&batch)
+            return answers.first?.payload.number(UInt8.self, at: 7) == UInt8(RTN_LOCAL)
+        } catch {
+            // What the kernel says where there is no route, or one that refuses.
+            guard [ENETUNREACH, EHOSTUNREACH, EACCES, EINVAL].contains(error.errno) else {
+                throw .system("RTM_GETROUTE", "\(address)", error.errno)
+            }
+            return false
+        }
+    }
+
     private mutating func dump(
         _ operation: String,
         _ request: (inout NetlinkBatch) -> Void

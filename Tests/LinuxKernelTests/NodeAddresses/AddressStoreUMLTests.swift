@@ -4,6 +4,7 @@ import Glibc
 import HostFacts
 import Netlink
 import NodeAddresses
+import SystemCalls
 import Testing
 
 /// What needs dummy links, which not every kernel has; User-mode Linux has them.
@@ -138,6 +139,24 @@ struct AddressStoreUMLTests {
         #expect(try fixture.store.observe() == wanted)
         #expect(try fixture.apply(AddressBinding()) == ApplyReport(operations: 3000))
         #expect(try fixture.store.observe().isEmpty)
+    }
+
+    /// The kernel makes routes to IPv6 addresses some time after it has acknowledged them.
+    @Test("What is bound is this host's own at once", arguments: IPFamily.allCases, [1, 40, 3000])
+    func atOnce(_ family: IPFamily, _ count: Int) throws {
+        let fixture = try AddressFixture(family)
+        let addresses = (1...count).map { fixture.address($0) }
+        let report = try fixture.store.make(addresses.map { .add($0) })
+        let unreachable = addresses.count { !isReachable($0) }
+        #expect(report == ApplyReport(operations: count))
+        #expect(unreachable == 0)
+    }
+
+    /// Whether there is a route, without starting a program, which takes its time. Sends nothing.
+    private func isReachable(_ address: IPAddress) -> Bool {
+        let domain = address.family == .ipv4 ? AF_INET : AF_INET6
+        guard let socket = try? OwnedDescriptor(socket: domain, SOCK_DGRAM) else { return false }
+        return (try? SystemAddress(address, 9).connect(socket)) != nil
     }
 
     @Test("Disabled IPv6 is reported briefly")
