@@ -429,6 +429,65 @@ extension KernelSuites {
             try fixture.stop()
         }
 
+        @Test("Back in ipvs mode it stays for them even when its Service goes")
+        func ownConnectionsOfGoneService() throws {
+            let fixture = try DaemonFixture(mode: "ipvs")
+            let vips = ["10.96.0.10", "fd00:96::10"]
+            let endpoints = IPFamily.allCases.map { "{address: \"\(LabAddresses.pod(1, $0))\"}" }
+            try fixture.write(
+                """
+                services:
+                  - name: shop/web
+                    addresses: [\(vips[0]), "\(vips[1])"]
+                    ports: [{port: 80, targetPort: 8080}]
+                    endpoints: [\(endpoints.joined(separator: ", "))]
+
+                """
+            )
+            func hold(in namespace: String) throws -> [LabConnection] {
+                try vips.map {
+                    try fixture.agent.hold(DaemonFixture.endpoint($0, "80/tcp"), in: namespace)
+                }
+            }
+            func serve(_ mode: String) throws {
+                try fixture.stop()
+                try fixture.changeMode(mode)
+                try fixture.start()
+                try fixture.waitUntilApplied()
+            }
+            func bound() throws -> [String] {
+                let all = try LabCommand.run(["ip", "-o", "address", "show"], in: fixture.lab.node)
+                return vips.filter { all.contains(" \($0)/") }
+            }
+            try fixture.start()
+            try fixture.waitUntilApplied()
+            // They keep the addresses bound until the node's own connections do.
+            let draining = try hold(in: fixture.lab.client)
+            try serve("iptables")
+            var own = try hold(in: fixture.lab.node)
+            #expect(draining.allSatisfy { $0.isAlive() })
+            try fixture.run(["ipvsadm", "-C"])
+            try serve("ipvs")
+            #expect(own.allSatisfy { $0.isAlive() })
+            try fixture.remove("services.yaml")
+            try fixture.waitUntilApplied()
+            try waitForServers(fixture) { $0.isEmpty }
+            #expect(own.allSatisfy { $0.isAlive() })
+            #expect(try bound() == vips)
+            let verify = try fixture.fairlead("verify")
+            #expect(verify.status == 0, "\(verify.output)")
+            // Through a restart, too, and while other programs change things.
+            try serve("ipvs")
+            try fixture.run(["ip", "link", "set", "fairlead0", "mtu", "1400"])
+            try fixture.run(["ipset", "flush"])
+            try fixture.waitUntilApplied()
+            #expect(own.allSatisfy { $0.isAlive() })
+            own = []
+            try fixture.wait(for: "the end of the addresses") { try bound().isEmpty }
+            #expect(!fixture.log.contains("Kernel refused"), "\(fixture.log)")
+            try fixture.stop()
+        }
+
         @Test("plan, apply, trace and plan --diff agree")
         func commands() throws {
             let fixture = try DaemonFixture(mode: "ipvs", servers: false)

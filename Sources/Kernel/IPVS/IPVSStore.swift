@@ -62,6 +62,8 @@ package final class IPVSStore: KernelStore {
     var draining = AddressBinding()
     /// Until when the addresses of a mode that is retired stay for this host's own connections; nil while ours serves.
     var ownConnectionsEnd: ContinuousClock.Instant?
+    /// Until when single addresses stay for them; without those that are wanted, or have gone.
+    var ownConnectionEnds: [IPAddress: ContinuousClock.Instant] = [:]
     /// When the host's own connections are looked at again.
     var nextLook = ContinuousClock.now
     /// As of the last read or write; nil before the first one, and after a failed write.
@@ -138,6 +140,7 @@ package final class IPVSStore: KernelStore {
         )
         draining.addresses = servers.draining(of: state.binding).addresses
             .subtracting(state.servers.keys.compactMap(\.address))
+        draining.addresses.formUnion(try keptForHost(in: state))
         state.binding.addresses.subtract(draining.addresses)
         for address in draining.addresses {
             state.sets[addressSet]?.entries[.address(address)] = nil
@@ -161,7 +164,10 @@ package final class IPVSStore: KernelStore {
         if !takesOver { report += try rules.apply(diff.iptables) }
         report += try servers.make(diff.servers)
         report += try addresses.make(diff.addresses)
-        draining.addresses.subtract(diff.addresses.compactMap(\.added))
+        for address in diff.addresses.compactMap(\.added) {
+            draining.addresses.remove(address)
+            ownConnectionEnds[address] = nil
+        }
         if takesOver { report += try rules.apply(diff.iptables) }
         report += try servers.remove(diff.servers)
         report += try remove(diff)
@@ -171,11 +177,18 @@ package final class IPVSStore: KernelStore {
     /// Removes addresses and set entries, except for addresses that still have connections.
     private func remove(_ diff: IPVSDiff) throws(DataplaneError) -> ApplyReport {
         let gone = AddressBinding(addresses: Set(diff.addresses.compactMap(\.removed)))
-        let kept = servers.draining(of: gone).addresses
-        draining.addresses.formUnion(kept)
-        var report = try addresses.remove(
-            diff.addresses.filter { change in change.removed.map { !kept.contains($0) } ?? true }
-        )
+        let end = ContinuousClock.now + drainTimeout
+        for address in gone.addresses where ownConnectionEnds[address] == nil {
+            ownConnectionEnds[address] = end
+        }
+        let drained = servers.draining(of: gone)
+        draining = draining.union(drained)
+        var report = try withoutOwnConnections(gone.subtracting(drained)) {
+            (done) throws(DataplaneError) in
+            try addresses.remove(AddressChange.changes(from: done, to: AddressBinding()))
+        }
+        let kept = draining.addresses.intersection(gone.addresses)
+        report += try addresses.remove(diff.addresses.filter { $0.removed == nil })
         report += try sets.remove(diff.sets.map { $0.keeping(kept, in: addressSet) })
         report.operations += kept.count
         return report
