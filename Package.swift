@@ -570,8 +570,8 @@ let package = Package(
         tests(
             "PlanningTests",
             [
-                "Addressing", "ServiceModel", "DataplaneModel", "Planning", "ProxyModes",
-                "TestSupport",
+                "Addressing", "ServiceModel", "DataplaneModel", "Planning", "PacketTracing",
+                "ProxyModes", "TestSupport",
             ],
             exclude: ["Goldens"]
         ),

@@ -1,5 +1,6 @@
 import DataplaneModel
 import Planning
+import TestSupport
 
 /// A kernel in memory that executes diffs, counts calls and can be made to fail.
 final class MemoryStore: KernelStore {
@@ -41,22 +42,5 @@ final class MemoryStore: KernelStore {
             for table in diff.tables { state[table.table].execute(table) }
         }
         return ApplyReport(operations: diff.count, failures: objectFailures)
-    }
-}
-
-extension OwnedTable {
-    fileprivate mutating func execute(_ diff: TableDiff) {
-        for change in diff.chains {
-            switch change {
-            case .create(let chain), .replace(_, let chain): chains[chain.name] = chain
-            case .delete(let chain): chains[chain.name] = nil
-            }
-        }
-        for change in diff.jumps {
-            switch change {
-            case .insert(let jump): jumps.insert(jump, at: 0)
-            case .delete(let jump): jumps.firstIndex(of: jump).map { _ = jumps.remove(at: $0) }
-            }
-        }
     }
 }

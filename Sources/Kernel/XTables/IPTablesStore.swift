@@ -133,7 +133,8 @@ package final class IPTablesStore: KernelStore {
         fingerprints[table] = present
     }
 
-    /// Changes table after table, each in one transaction under the lock.
+    /// Changes table after table, each in one transaction under the lock, or filter in two with the other tables between;
+    /// see `FilterOrder`.
     ///
     /// Rules that stay keep their counters, foreign rules always. A chain to delete to which a foreign
     /// rule jumps is emptied and left, and reported in `failures`.
@@ -146,12 +147,24 @@ package final class IPTablesStore: KernelStore {
         let sets = try sets()
         // One for all tables, so that waits for each do not add up.
         let deadline = lock.deadline
-        for table in diff.transactions {
+        var transactions = diff.transactions
+        if let gains = transactions.gains {
+            do throws(DataplaneError) {
+                report.conflicts += try apply(gains, sets, until: deadline).conflicts
+            } catch {
+                if error.kind == .conflict || error.kind == .locked { throw error }
+                // What other programs wrote into our chains may not go together with the plan's rules. The plan's alone
+                // do, or that fails.
+                transactions.tables = diff.tables
+            }
+        }
+        for table in transactions.tables {
             let done = try apply(table, sets, until: deadline)
-            report.operations += done.operations
             report.conflicts += done.conflicts
             report.failures += done.failures
         }
+        // An object counts once, in however many transactions.
+        report.operations = diff.count - report.failures.count
         return report
     }
 }

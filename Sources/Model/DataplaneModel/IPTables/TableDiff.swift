@@ -65,52 +65,21 @@ package struct TableDiff: Sendable, Equatable {
     package var count: Int { chains.count + jumps.count }
 }
 
-extension TableDiff {
-    fileprivate var isLastOne: Bool { table == .filter && !isEmpty && onlyRemoves }
-
-    private var onlyRemoves: Bool {
-        chains.allSatisfy(\.onlyRemoves)
-            && jumps.allSatisfy { if case .delete = $0 { true } else { false } }
-    }
-}
-
-extension ChainChange {
-    /// No rule is new, or at another place among those that stay.
-    fileprivate var onlyRemoves: Bool {
-        switch self {
-        case .create: return false
-        case .delete: return true
-        case .replace(let old, let new):
-            var left = old.rules[...]
-            return new.rules.allSatisfy { rule in
-                guard let place = left.firstIndex(of: rule) else { return false }
-                left = left[(place + 1)...]
-                return true
-            }
-        }
-    }
-}
-
 /// The changes of one family's state to another, a part for each table.
-package struct IPTablesDiff: Sendable, Equatable {
+package struct IPTablesDiff: Sendable {
+    /// At most one for each table, sorted by table.
     package var tables: [TableDiff]
+    /// When filter is written; nil leaves that to its rules.
+    package var filterOrder: FilterOrder?
 
-    package init(tables: [TableDiff]) {
+    package init(tables: [TableDiff], filterOrder: FilterOrder? = nil) {
         self.tables = tables.filter { !$0.isEmpty }
+        self.filterOrder = filterOrder
     }
 
     package var isEmpty: Bool { tables.isEmpty }
     /// Number of changed objects.
     package var count: Int { tables.reduce(0) { $0 + $1.count } }
-
-    /// In the order of application, each a transaction of its own.
-    ///
-    /// A table filter that only loses rules comes last. They refuse connections that no rule of nat translates: without
-    /// either, the first packet of one would pass untranslated, and connection tracking would hold to that for all that
-    /// follow.
-    package var transactions: [TableDiff] {
-        tables.filter { !$0.isLastOne } + tables.filter(\.isLastOne)
-    }
 
     /// All differences between two states.
     package init(from old: IPTablesState, to new: IPTablesState) {
@@ -119,6 +88,13 @@ package struct IPTablesDiff: Sendable, Equatable {
                 TableDiff(table: $0, from: old[$0], to: new[$0])
             }
         )
+    }
+}
+
+extension IPTablesDiff: Equatable {
+    /// They change the same, in whatever order.
+    package static func == (left: IPTablesDiff, right: IPTablesDiff) -> Bool {
+        left.tables == right.tables
     }
 }
 

@@ -36,6 +36,9 @@ struct DispatchTree {
         self.root = root
     }
 
+    /// The rule for such packets; nil if there is none.
+    subscript(key: DispatchKey) -> Rule? { rules[key] }
+
     /// The root of an empty tree, which is there from the start.
     var initialChains: [Chain] { [chain(Node(range: 0..<0, isRoot: true), of: [])] }
 

@@ -66,11 +66,12 @@ package struct IPTablesPlanner: Sendable {
             if let service = desired.services[name] { place(service, &change) }
         }
         for frontend in change.touched { change.decide(frontend, claims.winner(of: frontend)) }
+        let order = filterOrder(change)
         for (kind, rules) in change.rules {
             guard let changed = trees[kind]?.update(rules) else { continue }
             change.chains[kind.table, default: [:]].merge(changed) { $1 }
         }
-        return commit(change)
+        return commit(change, order)
     }
 
     /// What a pass wants to be different, keyed so that the last value counts.
@@ -144,13 +145,38 @@ package struct IPTablesPlanner: Sendable {
         }
     }
 
+    /// To be asked before the trees are changed.
+    private func filterOrder(_ change: PlanChange) -> FilterOrder {
+        var refusals = RefusalChanges()
+        let pairs: [(StaticChains.Tree, StaticChains.Tree)] = [
+            (.nat, .filter), (.natNodePorts, .filterNodePorts),
+        ]
+        for (nat, filter) in pairs {
+            guard let natTree = trees[nat], let filterTree = trees[filter],
+                let filterRules = change.rules[filter]
+            else { continue }
+            refusals.add(
+                RefusalChanges.Pair(
+                    nat: natTree,
+                    filter: filterTree,
+                    natRules: change.rules[nat] ?? [:],
+                    filterRules: filterRules
+                )
+            )
+        }
+        return refusals.order
+    }
+
     /// Puts the change into the plan and returns what really differs.
-    private mutating func commit(_ change: PlanChange) -> IPTablesDiff {
+    private mutating func commit(_ change: PlanChange, _ order: FilterOrder) -> IPTablesDiff {
         var filterChains = change.chains[.filter] ?? [:]
         let jumpsBefore = plan.filter.jumps
         let guarded = plan.filter.chains[StaticChains.localhostGuard] != nil
         let guards = needsRouteLocalnet || keepsLocalhostGuard
+        var order = order
         if guarded != guards {
+            // Neighbours are kept out before a node port is translated on 127.0.0.1.
+            if guards, order == .last { order = .both }
             plan.filter.jumps = statics.filterJumps(guardsLocalhost: guards)
             filterChains[StaticChains.localhostGuard] = .some(
                 statics.filterChains(guardsLocalhost: guards)
@@ -163,7 +189,7 @@ package struct IPTablesPlanner: Sendable {
             jumps: TableDiff.jumpChanges(jumpsBefore, plan.filter.jumps)
         )
         let nat = TableDiff(table: .nat, chains: plan.nat.replaceChains(change.chains[.nat] ?? [:]))
-        return IPTablesDiff(tables: [filter, nat])
+        return IPTablesDiff(tables: [filter, nat], filterOrder: order)
     }
 }
 
