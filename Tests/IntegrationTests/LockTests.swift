@@ -114,6 +114,8 @@ extension KernelSuites {
             #expect(try fixture.stop() == 0)
             // It looks every 20 ms, and the rest of the limit is for a busy machine.
             #expect(ContinuousClock.now - start < .seconds(10))
+            #expect(fixture.log.contains("Pass failed as the daemon is ending; the rules stay"))
+            #expect(!fixture.log.contains("will retry"))
         }
 
         @Test("A lock that stays taken is one line and one for its end, and what it hid is drift")

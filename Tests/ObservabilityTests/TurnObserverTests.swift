@@ -156,6 +156,27 @@ struct TurnObserverTests {
         #expect(lines(locked, after: 605) == ["error Pass failed, will retry - -"])
     }
 
+    @Test("A failure of the last pass promises nothing")
+    func lastFailure() {
+        var log = PassFailureLog()
+        var report = PassReport(kind: .full)
+        var outcome = PassReport.FamilyOutcome(family: .ipv4)
+        outcome.error = DataplaneError(
+            kind: .locked,
+            operation: "flock",
+            subject: "/run/xtables.lock",
+            errno: 11
+        )
+        report.families = [outcome]
+        report.isLast = true
+        let lines = log.lines(report, at: .now)
+        #expect(lines.map(\.level) == [.warning])
+        #expect(
+            lines.map(\.message) == ["Pass failed as the daemon is ending; the rules stay"]
+        )
+        #expect(lines.first?.metadata["error"]?.contains("/run/xtables.lock") == true)
+    }
+
     @Test("A wait for the lock is said once, until a pass has got it")
     func lockWait() {
         let record = LogRecord()

@@ -289,6 +289,7 @@ package actor Dataplane {
         }
         noteLock()
         report.settings = settings
+        report.isLast = ThreadProgress.isHurried
         report.duration = clock.now - report.began
         report.work = ThreadTime.now - earlier
         return report

@@ -18,6 +18,8 @@ package struct PassReport: Sendable {
     package var removedSockets = 0
     /// Why some are still there; nil if none are.
     package var socketRemovalError: DataplaneError?
+    /// The daemon is ending: no pass follows that would make up for what failed.
+    package var isLast = false
 
     package init(kind: PassKind) {
         self.kind = kind

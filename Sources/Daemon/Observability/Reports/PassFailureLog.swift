@@ -27,13 +27,14 @@ struct PassFailureLog: Sendable {
     mutating func lines(_ report: PassReport, at now: Instant) -> [LogLine] {
         report.families.filter { !$0.isDeferred }.compactMap { family in
             guard let error = family.error else { return end(family.family, at: now) }
-            return note(error, family.family, at: now)
+            return note(error, family.family, isLast: report.isLast, at: now)
         }
     }
 
     private mutating func note(
         _ error: DataplaneError,
         _ family: IPFamily,
+        isLast: Bool,
         at now: Instant
     ) -> LogLine? {
         var streak = streaks[family] ?? Streak(error: error, start: now, next: now)
@@ -48,6 +49,13 @@ struct PassFailureLog: Sendable {
         var metadata = ["error": "\(PassReport.Failure(family, error))"]
         metadata["cure"] = error.cure
         if streak.count > 1 { metadata.merge(Self.extent(streak, now)) { $1 } }
+        if isLast {
+            return LogLine(
+                .warning,
+                "Pass failed as the daemon is ending; the rules stay",
+                metadata
+            )
+        }
         return LogLine(.error, "Pass failed, will retry", metadata)
     }
 
