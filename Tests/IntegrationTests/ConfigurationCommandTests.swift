@@ -11,6 +11,10 @@ struct ConfigurationCommandTests {
         try LabCommand.result([BuiltProgram.fairlead] + arguments)
     }
 
+    private func fairlead(_ arguments: [String]) throws -> (output: String, status: Int32) {
+        try LabCommand.result([BuiltProgram.fairlead] + arguments)
+    }
+
     private func withFile(_ text: String, _ body: (String) throws -> Void) throws {
         let path = FileManager.default.temporaryDirectory.path + "/fairlead-\(UUID().uuidString)"
         try text.write(toFile: path, atomically: true, encoding: .utf8)
@@ -351,5 +355,44 @@ struct ConfigurationCommandTests {
         let result = try fairlead("run", "--services", "", "-c", "/dev/null")
         #expect(result.status == 1)
         #expect(result.output.contains("neither sources.files nor sources.kubernetes"))
+    }
+
+    @Test(
+        "A file named with --services that cannot be read is an error; in a directory it is left out"
+    )
+    func unreadableManifests() throws {
+        let directory =
+            FileManager.default.temporaryDirectory.path + "/fairlead-\(UUID().uuidString)"
+        try FileManager.default.createDirectory(
+            atPath: directory,
+            withIntermediateDirectories: true
+        )
+        defer { try? FileManager.default.removeItem(atPath: directory) }
+        let good = "services: [{name: web, address: 10.96.0.10, ports: [{port: 80}]}]"
+        try good.write(toFile: "\(directory)/good.yaml", atomically: true, encoding: .utf8)
+        let (bytes, pipe) = ("\(directory)/bytes.yaml", "\(directory)/pipe.yaml")
+        try Data([0xff, 0xfe]).write(to: URL(fileURLWithPath: bytes))
+        #expect(mkfifo(pipe, 0o600) == 0)
+        let commands = [
+            ["plan"], ["graph"], ["trace", "--from", "10.0.0.1", "--to", "10.96.0.10:80/tcp"],
+        ]
+        for command in commands {
+            let options = ["--mode", "iptables", "--services"]
+            for (path, reason) in [
+                (bytes, "is not UTF-8 text"), (pipe, "is not a regular file"),
+                ("\(directory)/none.yaml", "cannot be read"),
+            ] {
+                let result = try fairlead(command + options + [path])
+                #expect(result.status == 1, "\(command) \(path)")
+                #expect(result.output.contains("Error: \(path): \(reason)"), "\(result.output)")
+            }
+            let result = try fairlead(command + options + [directory])
+            #expect(result.status == 0, "\(result.output)")
+            #expect(result.output.contains("\(bytes): is not UTF-8 text"))
+            #expect(result.output.contains("10.96.0.10"))
+        }
+        let check = try fairlead(["check", "--mode", "iptables", "--services", bytes])
+        #expect(check.status == 1)
+        #expect(check.output.contains("\(bytes): is not UTF-8 text"))
     }
 }

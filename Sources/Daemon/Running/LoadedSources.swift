@@ -81,15 +81,18 @@ package struct LoadedSources: Sendable {
         _ sources: DaemonConfiguration.Sources
     ) throws(Failure) -> SnapshotUpdate {
         if sources.filePath == StandardInput.path {
-            do throws(FileError) {
+            do throws(StandardInput.Unusable) {
                 return try StandardInput.load(serviceProxyName: sources.serviceProxyName)
             } catch {
-                throw Failure(
-                    description: "\(StandardInput.title): cannot be read: \(error.reason)"
-                )
+                throw Failure(description: "\(StandardInput.title): \(error.reason)")
             }
         }
-        guard let update = files.load() else {
+        let loaded = files.load()
+        // Of a directory, the other files are used.
+        if let reason = files.fileProblem {
+            throw Failure(description: "\(sources.filePath): \(reason)")
+        }
+        guard let update = loaded else {
             throw Failure(
                 description:
                     "\(sources.filePath): cannot be read. Name your manifests with --services, or sources.files in the configuration"

@@ -54,6 +54,7 @@ package final class FileSource: @unchecked Sendable {
     private var scanIsPlanned = false
     private var vanishing = VanishingFiles()
     private var isReadable = false
+    private var unreadable: String?
     private var hasReported = false
     private var continuation: AsyncStream<SnapshotUpdate>.Continuation?
     private let looked = Mutex(Looked())
@@ -101,6 +102,9 @@ package final class FileSource: @unchecked Sendable {
             }
         }
     }
+
+    /// Why the path, being a file itself, could not be read when it was last looked at; nil if it could, or is a directory.
+    package var fileProblem: String? { queue.sync { unreadable } }
 
     /// Watches the files until the stream's consumer ends. The first update holds everything and
     /// comes once the path could be read. Call once.
@@ -357,6 +361,13 @@ package final class FileSource: @unchecked Sendable {
 
     private func read(_ path: String, isFirst: Bool) -> Set<ServiceName> {
         let content = ManifestFiles.read(path)
+        if path == files.path {
+            if case .unreadable(let reason) = content {
+                unreadable = reason
+            } else {
+                unreadable = nil
+            }
+        }
         var changed = store.update(path, content)
         if store.isGood(path) {
             if case .text(let text) = content { copies?.save(text, of: path) }

@@ -1,5 +1,5 @@
 package import ServiceModel
-package import SystemCalls
+import SystemCalls
 
 /// The manifest that is a command's standard input.
 package enum StandardInput {
@@ -8,14 +8,24 @@ package enum StandardInput {
     /// What messages call it.
     package static let title = "standard input"
 
+    /// Why it cannot be used.
+    package struct Unusable: Error {
+        package var reason: String
+    }
+
     /// Reads it to its end.
-    package static func load(serviceProxyName: String) throws(FileError) -> SnapshotUpdate {
-        let bytes = try WholeFile.read("/dev/stdin", limit: ManifestFiles.maximumBytes)
+    package static func load(serviceProxyName: String) throws(Unusable) -> SnapshotUpdate {
+        let bytes: [UInt8]
+        do throws(FileError) {
+            bytes = try WholeFile.read("/dev/stdin", limit: ManifestFiles.maximumBytes)
+        } catch {
+            throw Unusable(reason: "cannot be read: \(error.reason)")
+        }
+        guard let text = String(validating: bytes, as: UTF8.self) else {
+            throw Unusable(reason: "is not UTF-8 text")
+        }
         var store = ManifestStore(decoder: ManifestDecoder(serviceProxyName: serviceProxyName))
-        let content: ManifestStore.FileContent =
-            String(validating: bytes, as: UTF8.self).map { .text($0) }
-            ?? .unreadable(reason: "is not UTF-8 text")
-        _ = store.update(title, content)
+        _ = store.update(title, .text(text))
         return SnapshotUpdate(snapshot: store.snapshot, changed: .all)
     }
 }
