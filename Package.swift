@@ -404,7 +404,7 @@ let package = Package(
             "HealthChecking",
             [
                 "Addressing", "ServiceModel", heap, nioCore, nioHTTP1, nioPosix, nioTLS,
-                systemPackage,
+                "SystemCalls", systemPackage,
             ],
             small
         ),

@@ -68,14 +68,19 @@ struct TLSProbeTests {
     @Test("A file of certificates that cannot be read is this node's fault, not the endpoint's")
     func unreadableAuthority() async throws {
         let server = try await RawServer(Self.answer)
-        let prober = try await NetworkProber(caFile: "/nonexistent/ca.pem")
-        #expect(
-            await prober.probe(target(server, HealthCheck.TLS()))
-                == .impossible(
-                    reason: "healthChecks.caFile: cannot read certificates from "
-                        + "/nonexistent/ca.pem"
-                )
-        )
+        let pipe =
+            FileManager.default.temporaryDirectory.path + "/fairlead-ca-\(UUID().uuidString)"
+        #expect(mkfifo(pipe, 0o600) == 0)
+        defer { unlink(pipe) }
+        for file in ["/nonexistent/ca.pem", pipe] {
+            let prober = try await NetworkProber(caFile: file)
+            #expect(
+                await prober.probe(target(server, HealthCheck.TLS()))
+                    == .impossible(
+                        reason: "healthChecks.caFile: cannot read certificates from \(file)"
+                    )
+            )
+        }
         try await server.stop()
     }
 }

@@ -352,9 +352,33 @@ struct ConfigurationCommandTests {
 
     @Test("Without files and without an API server there is nothing to do")
     func nothing() throws {
-        let result = try fairlead("run", "--services", "", "-c", "/dev/null")
+        try withFile("") { path in
+            let result = try fairlead("run", "--services", "", "-c", path)
+            #expect(result.status == 1)
+            #expect(result.output.contains("neither sources.files nor sources.kubernetes"))
+        }
+    }
+
+    @Test("A daemon does not wait for a pipe or a device in the place of its configuration")
+    func irregularFiles() throws {
+        let directory =
+            FileManager.default.temporaryDirectory.path + "/fairlead-\(UUID().uuidString)"
+        try FileManager.default.createDirectory(
+            atPath: directory,
+            withIntermediateDirectories: true
+        )
+        defer { try? FileManager.default.removeItem(atPath: directory) }
+        let pipe = "\(directory)/pipe"
+        #expect(mkfifo(pipe, 0o600) == 0)
+        for path in [pipe, "/dev/zero"] {
+            let result = try fairlead("run", "--services", directory, "-c", path)
+            #expect(result.status == 1)
+            #expect(result.output == "Error: \(path): cannot be read: not a regular file\n")
+        }
+        // Nor in the place of a network namespace.
+        let result = try fairlead("run", "--services", directory, "--netns", pipe)
         #expect(result.status == 1)
-        #expect(result.output.contains("neither sources.files nor sources.kubernetes"))
+        #expect(result.output.contains(pipe), "\(result.output)")
     }
 
     @Test(

@@ -32,6 +32,24 @@ extension KernelSuites {
             try fixture.stop()
         }
 
+        @Test("A pipe in the place of the configuration is named, and not waited for")
+        func pipe() throws {
+            let fixture = try DaemonFixture(servers: false)
+            try fixture.write(LifeScript.web(1))
+            try fixture.start()
+            try fixture.waitUntilApplied()
+            #expect(unlink(fixture.configuration) == 0)
+            #expect(mkfifo(fixture.configuration, 0o600) == 0)
+            fixture.daemon?.signal(SIGHUP)
+            try wait(fixture) {
+                $0.log.contains("\(fixture.configuration): cannot be read: not a regular file")
+            }
+            try fixture.write(LifeScript.web(2))
+            let second = "\(LabAddresses.pod(2, .ipv4)):8080"
+            try wait(fixture) { try $0.rules(.ipv4).contains { $0.contains(second) } }
+            try fixture.stop()
+        }
+
         @Test("Of a change, what takes a restart is named and waits, and the rest counts at once")
         func restart() throws {
             let fixture = try DaemonFixture(servers: false)

@@ -174,6 +174,12 @@ extension NetworkSuites {
                 access.authority = .file(directory + "/absent")
                 let text = try await failure(access)
                 #expect(text == "\(directory)/absent: No such file or directory")
+                // Without a writer it would be waited for.
+                let pipe = directory + "/pipe"
+                #expect(mkfifo(pipe, 0o600) == 0)
+                access.authority = .file(pipe)
+                let irregular = try await failure(access)
+                #expect(irregular == "\(pipe): not a regular file")
                 let path = directory + "/ca.crt"
                 try "x".write(toFile: path, atomically: true, encoding: .utf8)
                 access.authority = .file(path)

@@ -97,6 +97,28 @@ struct WholeFileTests {
             #expect(throws: FileError.notRegular) {
                 try WholeFile.read("\(directory)/pipe", limit: 10, regularOnly: true)
             }
+            #expect(throws: FileError.call("read", .isDirectory)) {
+                try WholeFile.read(directory, limit: 10, regularOnly: true)
+            }
+        }
+    }
+
+    @Test("A pipe without a reader does not block a writer, who writes nothing into one")
+    func pipeToWrite() throws {
+        try inDirectory { directory in
+            let path = "\(directory)/state"
+            #expect(mkfifo(path, 0o600) == 0)
+            #expect(throws: FileError.self) { try WholeFile.append([1], to: path, behind: 0) }
+            // Where the new content is written before it gets the name.
+            #expect(mkfifo("\(path).new", 0o600) == 0)
+            #expect(throws: FileError.self) { try WholeFile.replace(path, with: [1]) }
+            try WholeFile.replace(path, with: [1])
+            #expect(try WholeFile.read(path, limit: 1, regularOnly: true) == [1])
+            #expect(mkfifo("\(path).new", 0o600) == 0)
+            let reader = open("\(path).new", O_RDONLY | O_NONBLOCK)
+            defer { close(reader) }
+            #expect(throws: FileError.notRegular) { try WholeFile.replace(path, with: [2]) }
+            #expect(try WholeFile.read(path, limit: 1, regularOnly: true) == [1])
         }
     }
 

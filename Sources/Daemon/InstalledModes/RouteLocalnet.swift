@@ -98,9 +98,9 @@ package final class RouteLocalnet: LocalnetRouting {
     private var boot: String? { try? Sysctl.read("kernel.random.boot_id") }
 
     private var hasNote: Bool {
-        guard let path, let boot, let note = try? String(contentsOfFile: path, encoding: .utf8)
+        guard let path, let boot, let note = try? WholeFile.read(path, limit: 64, regularOnly: true)
         else { return false }
-        return note == boot + "\n"
+        return note.elementsEqual("\(boot)\n".utf8)
     }
 
     private func writeNote() {

@@ -146,7 +146,11 @@ package struct DaemonLock: ~Copyable {
     private static func write(_ holder: Holder, _ path: String) throws(FileError) {
         let file: OwnedDescriptor
         do throws(Errno) {
-            file = try OwnedDescriptor(opening: path, .writeOnly, options: [.truncate, .noFollow])
+            file = try OwnedDescriptor(
+                opening: path,
+                .writeOnly,
+                options: [.truncate, .noFollow, .nonBlocking]
+            )
         } catch {
             throw .call("open", error)
         }
@@ -165,7 +169,9 @@ package struct DaemonLock: ~Copyable {
             return try OwnedDescriptor(
                 opening: path,
                 .readOnly,
-                options: creating ? [.create, .noFollow] : [.noFollow, .nonBlocking],
+                // Opening a pipe would wait for a writer.
+                options: creating
+                    ? [.create, .noFollow, .nonBlocking] : [.noFollow, .nonBlocking],
                 permissions: creating ? .ownerReadWrite : nil
             )
         } catch {

@@ -119,7 +119,7 @@ package struct ConfigurationWatch: Sendable {
         /// Nil if it cannot be read; empty if it is larger than any configuration.
         private static func read(_ path: String) -> [UInt8]? {
             do throws(FileError) {
-                return try WholeFile.read(path, limit: 1 << 24, options: .nonBlocking)
+                return try WholeFile.read(path, limit: 1 << 24, regularOnly: true)
             } catch {
                 if case .larger = error { return [] }
                 return nil

@@ -3,6 +3,7 @@ import CThreads
 package import DataplaneModel
 import Glibc
 import SystemCalls
+import SystemPackage
 
 /// Moves the calling thread from one network namespace to another.
 ///
@@ -16,7 +17,8 @@ package enum NetworkNamespace {
     /// - Throws: `.notFound` if there is no such file; `.notPermitted` without CAP_SYS_ADMIN.
     package static func enter(_ nameOrPath: String) throws(DataplaneError) {
         let path = path(of: nameOrPath)
-        let file = try OwnedDescriptor.open(path)
+        // Opening a pipe would wait for a writer.
+        let file = try OwnedDescriptor.open(path, options: .nonBlocking)
         try enter(file, path)
     }
 

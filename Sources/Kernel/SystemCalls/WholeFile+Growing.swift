@@ -39,7 +39,12 @@ extension WholeFile {
         behind length: Int
     ) throws(FileError) -> Bool {
         let file = try FileError.in("open") { () throws(Errno) in
-            try OwnedDescriptor(opening: path, .writeOnly, options: [.noFollow, .append])
+            // Opening a pipe would wait for a reader.
+            try OwnedDescriptor(
+                opening: path,
+                .writeOnly,
+                options: [.noFollow, .append, .nonBlocking]
+            )
         }
         var status = stat()
         guard unsafe fstat(file.number, &status) == 0 else { throw .call("fstat", .last) }

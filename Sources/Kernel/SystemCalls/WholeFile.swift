@@ -19,6 +19,8 @@ package enum WholeFile {
         if regularOnly {
             var status = stat()
             guard unsafe fstat(file.number, &status) == 0 else { throw .call("fstat", .last) }
+            // The system's own word for it.
+            if status.st_mode & S_IFMT == S_IFDIR { throw .call("read", .isDirectory) }
             guard status.st_mode & S_IFMT == S_IFREG else { throw .notRegular }
             guard status.st_size <= limit else { throw .larger(than: limit) }
         }
@@ -60,14 +62,19 @@ package enum WholeFile {
         _ temporary: String,
         _ permissions: FilePermissions
     ) throws(FileError) -> OwnedDescriptor {
-        try FileError.in("open") { () throws(Errno) in
+        let file = try FileError.in("open") { () throws(Errno) in
             try OwnedDescriptor(
                 opening: temporary,
                 .writeOnly,
-                options: [.create, .truncate, .noFollow],
+                // Opening a pipe would wait for a reader.
+                options: [.create, .truncate, .noFollow, .nonBlocking],
                 permissions: permissions
             )
         }
+        var status = stat()
+        guard unsafe fstat(file.number, &status) == 0 else { throw .call("fstat", .last) }
+        guard status.st_mode & S_IFMT == S_IFREG else { throw .notRegular }
+        return file
     }
 
     /// The content is on the disk before it gets the name.

@@ -45,7 +45,7 @@ extension CheckCommand {
     private static func certificates(_ checks: DaemonConfiguration.HealthChecks) -> Finding? {
         guard let path = checks.caFile else { return nil }
         do throws(FileError) {
-            _ = try WholeFile.read(path, limit: 16 << 20)
+            _ = try WholeFile.read(path, limit: 16 << 20, regularOnly: true)
             return nil
         } catch {
             let words = "\(path): \(error.reason): checks by https fail"

@@ -34,7 +34,7 @@ struct RunCommand: AsyncParsableCommand {
             var pinned = options
             // Later, too: a file that is gone is one that cannot be read, and not defaults for everything.
             pinned.config = path
-            try await Daemon(watch) { [pinned] in try pinned.loaded() }.run()
+            try await Daemon(watch) { [pinned] in try pinned.loaded(regularOnly: true) }.run()
         } catch let error as DataplaneError {
             throw CommandFailure(error.advice)
         }

@@ -2,11 +2,11 @@ import Glibc
 import SystemCalls
 import SystemPackage
 
-/// The bytes of a small file or a pipe; errors name it and the system's reason.
-func contents(of path: String) throws(CommandFailure) -> [UInt8] {
+/// The bytes of a small file, or without `regularOnly` a pipe; errors name it and the system's reason.
+func contents(of path: String, regularOnly: Bool) throws(CommandFailure) -> [UInt8] {
     do throws(FileError) {
         // A kube-proxy configuration among all ConfigMaps of a cluster, and no device without end.
-        return try WholeFile.read(path, limit: 64 << 20)
+        return try WholeFile.read(path, limit: 64 << 20, regularOnly: regularOnly)
     } catch {
         throw CommandFailure("\(path): cannot be read: \(error.reason)")
     }

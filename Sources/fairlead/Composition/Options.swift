@@ -46,8 +46,9 @@ struct ConfigurationOptions: ParsableArguments {
         )
     }
 
-    /// The settings of the file or of kube-proxy's flags, with the options applied.
-    func loaded() throws -> LoadedConfiguration {
+    /// The settings of the file or of kube-proxy's flags, with the options applied. With `regularOnly` a file that is a
+    /// pipe or a device is an error, and nothing is waited for.
+    func loaded(regularOnly: Bool = false) throws -> LoadedConfiguration {
         let flags = kubeProxy.flags
         var loaded: LoadedConfiguration
         do {
@@ -59,7 +60,7 @@ struct ConfigurationOptions: ParsableArguments {
                     )
                 }
             } else {
-                loaded = try file()
+                loaded = try file(regularOnly: regularOnly)
                 try loaded.overlay(flags)
             }
         } catch let error as ConfigurationError {
@@ -126,9 +127,11 @@ struct ConfigurationOptions: ParsableArguments {
 
     /// The file alone, or what holds without one. Fails with `UnusableConfiguration` if what it says
     /// cannot be used.
-    func file() throws -> LoadedConfiguration {
+    func file(regularOnly: Bool = false) throws -> LoadedConfiguration {
         guard let path else { return LoadedConfiguration() }
-        guard let text = String(validating: try contents(of: path), as: UTF8.self) else {
+        // Only one who names a pipe has something that writes to it.
+        let bytes = try contents(of: path, regularOnly: regularOnly || config == nil)
+        guard let text = String(validating: bytes, as: UTF8.self) else {
             throw CommandFailure("\(path): not UTF-8 text")
         }
         do {

@@ -1,5 +1,6 @@
 import NIOSSL
 import Synchronization
+import SystemCalls
 
 /// The TLS settings of all probes. Certificates are read when first needed, because that takes a
 /// while.
@@ -8,6 +9,8 @@ final class TLSContexts: Sendable {
         var caFile: String?
         var contexts: [Bool: NIOSSLContext] = [:]
     }
+
+    private static let maximumBytes = 16 << 20
 
     private let state: Mutex<State>
 
@@ -37,7 +40,9 @@ final class TLSContexts: Sendable {
 
     private static func certificates(_ file: String) throws -> [NIOSSLCertificate] {
         do {
-            return try NIOSSLCertificate.fromPEMFile(file)
+            // A pipe would be waited for.
+            let bytes = try WholeFile.read(file, limit: Self.maximumBytes, regularOnly: true)
+            return try NIOSSLCertificate.fromPEMBytes(bytes)
         } catch {
             throw Unreadable(file: file)
         }

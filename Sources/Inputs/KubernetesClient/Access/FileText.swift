@@ -1,10 +1,10 @@
 import SystemCalls
 
-/// The text of a small file; errors name the file but never quote its content.
+/// The text of a small regular file; errors name the file but never quote its content.
 func textOfFile(_ path: String, limit: Int = 4 << 20) throws(ClientError) -> String {
     let bytes: [UInt8]
     do throws(FileError) {
-        bytes = try WholeFile.read(path, limit: limit)
+        bytes = try WholeFile.read(path, limit: limit, regularOnly: true)
     } catch {
         throw ClientError("\(path): \(error.reason)")
     }
