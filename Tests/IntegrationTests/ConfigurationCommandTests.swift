@@ -419,4 +419,11 @@ struct ConfigurationCommandTests {
         #expect(check.status == 1)
         #expect(check.output.contains("\(bytes): is not UTF-8 text"))
     }
+
+    @Test("An empty socket path is refused as such", arguments: ["status", "confirm"])
+    func emptySocket(_ command: String) throws {
+        let result = try fairlead(command, "--socket", "")
+        #expect(result.status == 64)
+        #expect(result.output.hasPrefix("Error: --socket: names no socket; it is a path\n"))
+    }
 }

@@ -14,6 +14,10 @@ struct DaemonOptions: ParsableArguments {
     @Option(help: "The daemon's socket. Overrides status.socket.")
     var socket: String?
 
+    func validate() throws {
+        if socket == "" { throw ValidationError("--socket: names no socket; it is a path") }
+    }
+
     private static let timeout = TimeAmount.seconds(10)
     private static let largestAnswer = 64 << 20
 
