@@ -134,6 +134,33 @@ struct NFTElementsTests {
         #expect(elements == NFTElements(uniqueKeysWithValues: expected.map { ($0, $1) }))
     }
 
+    @Test("What is read of a planned set is found as it is", arguments: UInt64(1)...40)
+    func comparison(_ seed: UInt64) {
+        var random = SplitMix64(seed: seed)
+        let hasVerdicts = seed % 4 == 0
+        var planned = NFTElements()
+        for number in UInt32(0)..<40 {
+            planned.set(NFTValue(number), .value(NFTValue(number, 80)))
+        }
+        if hasVerdicts { planned.set(NFTValue(1000), .verdict(.accept)) }
+        var present = planned
+        if seed % 2 == 0 {
+            for _ in 0..<3 {
+                let number = UInt32.random(in: 0..<50, using: &random)
+                let isGone = UInt8.random(in: 0..<2, using: &random) == 0
+                present.set(NFTValue(number), isGone ? nil : .value(NFTValue(number, 81)))
+            }
+        }
+        var comparison = NFTElementComparison(to: planned)
+        for (key, data) in present.shuffled(using: &random) {
+            for _ in 1...Int.random(in: 1...2, using: &random) {
+                comparison.add(NFTElement(key, data))
+            }
+        }
+        #expect(comparison.elements == present)
+        expectEqual(comparison.elements, Dictionary(uniqueKeysWithValues: present.map { ($0, $1) }))
+    }
+
     @Test("A copy stays as it was, whatever becomes of the original")
     func copies() {
         var elements: NFTElements = [NFTValue(1): .value(NFTValue(2))]

@@ -71,6 +71,7 @@ struct DataplaneTests {
         mutating func pass(
             _ update: SnapshotUpdate,
             observe: Bool,
+            unless hasOther: (@Sendable () -> Bool)?,
             explain: Bool
         ) throws(DataplaneError) -> FamilyPassReport {
             let error = kernel.with { kernel in
@@ -82,6 +83,7 @@ struct DataplaneTests {
             if let error { throw error }
             kernel.with { $0.drifted = false }
             var report = FamilyPassReport()
+            report.isGivenUp = observe && hasOther?() == true
             report.apply.operations = kernel.with { $0.operations }
             if explain { report.operationLines = ["-A INPUT"] }
             report.hostFailure = kernel.with { $0.hostFailure }
@@ -396,6 +398,27 @@ struct DataplaneTests {
         _ = await dataplane.pass(nothing, .incremental)
         _ = await dataplane.pass(nothing, .resync)
         #expect([ipv4, ipv6].map { $0.with { $0.observations } } == [2, 2])
+    }
+
+    @Test(
+        "A resync that is given up reads the same family the next time; an overdue one is not given up"
+    )
+    func resyncGivenUp() async throws {
+        let dataplane = try await dataplane()
+        _ = await dataplane.pass(nothing, .full) { true }
+        for _ in 1...2 {
+            let report = await dataplane.pass(nothing, .resync) { true }
+            #expect(report.isGivenUp && report.outcome == .succeeded)
+        }
+        #expect([ipv4, ipv6].map { $0.with { $0.observations } } == [3, 1])
+        #expect(await !dataplane.pass(nothing, .overdueResync) { true }.isGivenUp)
+        #expect([ipv4, ipv6].map { $0.with { $0.observations } } == [4, 1])
+        #expect(await !dataplane.pass(nothing, .resync) { false }.isGivenUp)
+        #expect([ipv4, ipv6].map { $0.with { $0.observations } } == [4, 2])
+        // Nothing else is ever given up.
+        ipv4.with { $0.drifted = true }
+        #expect(await !dataplane.pass(nothing, .full) { true }.isGivenUp)
+        #expect([ipv4, ipv6].map { $0.with { $0.observations } } == [5, 2])
     }
 
     @Test("Errors reach the report as they are, and say when to try again")

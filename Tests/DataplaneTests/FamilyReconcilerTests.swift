@@ -117,6 +117,43 @@ import Testing
         #expect(store.state == reconciler.planner.plan)
     }
 
+    @Test("A comparison that is given up leaves what is known, so that changes go on without one")
+    func givenUp() throws {
+        var reconciler = reconciler()
+        let nothing = snapshot(2, changed: .some([]))
+        // The kernel's state is unknown: nothing is given up.
+        #expect(try !reconciler.pass(snapshot(2), observe: true, unless: { true }).isGivenUp)
+        store.state.nat.jumps.removeAll()
+        let report = try reconciler.pass(nothing, observe: true, unless: { true })
+        #expect(report.isGivenUp && report.drift == 0 && report.observing == .zero)
+        #expect(reconciler.isKnown && store.observations == 2)
+        // What the pass itself changes goes first.
+        let changed = try reconciler.pass(
+            snapshot(3, changed: web),
+            observe: true,
+            unless: { false }
+        )
+        #expect(changed.isGivenUp && changed.apply.operations == 1 && store.observations == 2)
+        let looked = try reconciler.pass(
+            snapshot(3, changed: .some([])),
+            observe: true,
+            unless: { false }
+        )
+        #expect(!looked.isGivenUp && looked.drift == 3)
+        #expect(store.state == reconciler.planner.plan)
+    }
+
+    @Test("What other programs are known to have changed is never given up")
+    func notGivenUp() throws {
+        var reconciler = reconciler()
+        let nothing = snapshot(2, changed: .some([]))
+        _ = try reconciler.pass(snapshot(2), observe: false)
+        store.state.nat.jumps.removeAll()
+        store.mark.certain += 1
+        let report = try reconciler.pass(nothing, observe: true, unless: { true })
+        #expect(!report.isGivenUp && report.drift == 3)
+    }
+
     @Test("Repairs are reported with their Services, except those that changed meanwhile")
     func driftedServices() throws {
         var reconciler = reconciler()

@@ -1,5 +1,6 @@
 import DataplaneModel
 import Planning
+import SystemCalls
 import TestSupport
 
 /// A kernel in memory that executes diffs, counts calls and can be made to fail.
@@ -20,6 +21,9 @@ final class MemoryStore: KernelStore {
 
     func observe() throws(DataplaneError) -> Observation<IPTablesState> {
         observations += 1
+        if OptionalWork.isUnwanted {
+            throw DataplaneError(kind: .other, operation: "observe", subject: "fake", errno: 125)
+        }
         return Observation(state, mark)
     }
 

@@ -183,6 +183,7 @@ final class SocketHost: DataplaneHost {
         mutating func pass(
             _ update: SnapshotUpdate,
             observe: Bool,
+            unless hasOther: (@Sendable () -> Bool)?,
             explain: Bool
         ) throws(DataplaneError) -> FamilyPassReport {
             let error = kernel.with { kernel in

@@ -24,6 +24,8 @@ struct DaemonHarness {
     var learningMatters = false
     /// Why the next pass fails.
     var passError: DataplaneError?
+    /// Resyncs are given up.
+    var givesUpResyncs = false
     /// How long passes take, with all that they wait for.
     var passDuration = Duration.zero
 
@@ -89,6 +91,11 @@ struct DaemonHarness {
         outcome.error = passError
         passError = nil
         outcome.counts.services = 3
+        if outcome.error == nil {
+            var family = FamilyPassReport()
+            family.isGivenUp = kind == .resync && givesUpResyncs
+            outcome.report = family
+        }
         report.families = [outcome]
         return report
     }

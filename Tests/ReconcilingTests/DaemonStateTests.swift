@@ -24,6 +24,21 @@ struct DaemonStateTests {
         return harness
     }
 
+    @Test("A change runs at once after a resync that was given up, which is tried again")
+    func resyncGivenUp() {
+        var harness = Self.started()
+        harness.givesUpResyncs = true
+        harness.advance(300)
+        #expect(harness.send(.wake).passes.map(\.kind) == [.resync])
+        let change = harness.send(.arrived(.files(Harness.update(0..<21, revision: 2))))
+        #expect(change.passes.map(\.kind) == [.incremental])
+        harness.givesUpResyncs = false
+        harness.advance(1)
+        #expect(harness.send(.wake).passes.map(\.kind) == [.resync])
+        harness.advance(299)
+        #expect(harness.send(.wake).passes.isEmpty)
+    }
+
     // MARK: - Start
 
     @Test("Ready at once with what is waited for; the first pass when every source has reported")

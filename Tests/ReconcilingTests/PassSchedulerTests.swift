@@ -383,4 +383,123 @@ import Testing
         )
         #expect(scheduler.nextWake == at(.seconds(601)))
     }
+
+    // MARK: - Resyncs beside changes
+
+    @Test("A resync begins when nothing has been requested for a second; a change goes first")
+    func resyncAfterQuiet() {
+        var scheduler = settled()
+        func change(_ now: Duration) {
+            scheduler.request(at: at(now))
+            #expect(scheduler.due(at: at(now)) == .incremental)
+            scheduler.completed(
+                .incremental,
+                at: at(now),
+                work: .milliseconds(1),
+                outcome: .succeeded
+            )
+        }
+        for number in 0...36 { change(.milliseconds(299_000 + number * 300)) }
+        #expect(scheduler.nextWake == at(.milliseconds(310_800)))
+        #expect(scheduler.due(at: at(.milliseconds(310_799))) == nil)
+        #expect(scheduler.due(at: at(.milliseconds(310_800))) == .resync)
+        scheduler.request(at: at(.milliseconds(310_800)))
+        #expect(scheduler.due(at: at(.milliseconds(310_800))) == .incremental)
+    }
+
+    @Test("A change that comes during a resync runs at once, however long that has read")
+    func changeDuringResync() {
+        for isGivenUp in [true, false] {
+            var scheduler = settled()
+            #expect(scheduler.due(at: at(.seconds(301))) == .resync)
+            scheduler.completed(
+                .resync,
+                at: at(.seconds(321)),
+                work: .seconds(20),
+                outcome: .succeeded,
+                isGivenUp: isGivenUp
+            )
+            scheduler.request(at: at(.seconds(321)))
+            #expect(scheduler.due(at: at(.seconds(321))) == .incremental)
+        }
+    }
+
+    @Test(
+        "A resync that was given up is tried again after growing pauses, and a whole one ends that"
+    )
+    func resyncGivenUp() {
+        var scheduler = settled()
+        var now = Duration.seconds(301)
+        for round in 1...2 {
+            for pause in [1, 2, 4, 8, 16] {
+                #expect(scheduler.due(at: at(now)) == .resync)
+                scheduler.completed(
+                    .resync,
+                    at: at(now),
+                    work: .milliseconds(5),
+                    outcome: .succeeded,
+                    isGivenUp: true
+                )
+                #expect(scheduler.nextWake == at(now + .seconds(pause)))
+                now += .seconds(pause)
+            }
+            #expect(scheduler.due(at: at(now)) == .resync)
+            // Much was read in vain.
+            scheduler.completed(
+                .resync,
+                at: at(now),
+                work: .seconds(20),
+                outcome: .succeeded,
+                isGivenUp: true
+            )
+            #expect(scheduler.nextWake == at(now + .seconds(120)))
+            now += .seconds(120)
+            scheduler.completed(.resync, at: at(now), work: .seconds(1), outcome: .succeeded)
+            #expect(scheduler.nextWake == at(now + .seconds(300)), "round \(round)")
+            now += .seconds(300)
+        }
+    }
+
+    @Test("Where changes never cease, a resync is overdue at last, and is not put off further")
+    func overdueResync() {
+        var scheduler = settled()
+        var resyncs: [Int] = []
+        for half in 1...8200 {
+            let now = at(.milliseconds(500 * half))
+            scheduler.request(at: now)
+            let kind = scheduler.due(at: now)
+            #expect(kind != nil && kind != .resync)
+            if kind == .overdueResync { resyncs.append(half / 2) }
+            scheduler.completed(
+                kind ?? .incremental,
+                at: now,
+                work: .milliseconds(1),
+                outcome: .succeeded
+            )
+        }
+        // Due after 300 s, and put off for six times that.
+        #expect(resyncs == [2100])
+        #expect(scheduler.due(at: at(.seconds(4101))) == .resync)
+    }
+
+    @Test("Resyncs that are given up all the time are overdue at last")
+    func overdueAfterGivingUp() {
+        var scheduler = settled()
+        var now = scheduler.nextWake
+        var count = 0
+        while let kind = scheduler.due(at: now), kind == .resync, count < 100 {
+            scheduler.completed(
+                kind,
+                at: now,
+                work: .milliseconds(5),
+                outcome: .succeeded,
+                isGivenUp: true
+            )
+            count += 1
+            now = scheduler.nextWake
+        }
+        #expect(scheduler.due(at: now) == .overdueResync)
+        #expect(isAbout(now - start, .milliseconds(10) + .seconds(2100)))
+        #expect(count == 14)
+    }
 }

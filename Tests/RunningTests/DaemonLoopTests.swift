@@ -74,6 +74,25 @@ struct DaemonLoopTests {
         }
     }
 
+    @Test("A resync is given up for what arrives meanwhile, and for no tick")
+    func resync() async throws {
+        // Long enough that it is not overdue when it begins, a second after the first pass.
+        let daemon = try await LoopFixture(resync: .milliseconds(500))
+        var passes = daemon.gate.begun.makeAsyncIterator()
+        var observing = daemon.gate.observing.makeAsyncIterator()
+        daemon.mailbox.send(.arrived(.files(try Self.update(80))))
+        #expect(Self.port(await passes.next()) == 80)
+        _ = await observing.next()
+        daemon.mailbox.send(.tick)
+        #expect(!daemon.mailbox.hasNews)
+        daemon.mailbox.send(.arrived(.files(try Self.update(81))))
+        var port = Self.port(await passes.next())
+        while port == 80 { port = Self.port(await passes.next()) }
+        #expect(port == 81)
+        #expect(daemon.log.lines.contains("Resync given up for other work, will retry"))
+        await daemon.stop()
+    }
+
     @Test("After a stop during a pass no other pass begins, whatever arrived before it")
     func stopDuringPass() async throws {
         let daemon = try await LoopFixture()

@@ -3,6 +3,7 @@ import DaemonConfiguration
 import Dataplane
 import DataplaneModel
 import Dispatch
+import Glibc
 import Planning
 import ServiceModel
 import Synchronization
@@ -15,9 +16,21 @@ final class PassGate: Sendable {
     private let released = DispatchSemaphore(value: 0)
     private let holds = Mutex(false)
     private let work = Mutex<(@Sendable () -> Void)?>(nil)
+    /// When something is read that is given up for other work.
+    let observing: AsyncStream<Void>
+    private let announceObserving: AsyncStream<Void>.Continuation
 
     init() {
         (begun, announce) = AsyncStream.makeStream()
+        (observing, announceObserving) = AsyncStream.makeStream()
+    }
+
+    /// On the dataplane's thread: reads until there is other work; false if none comes in half a minute.
+    fileprivate func observe(unless hasOther: () -> Bool) -> Bool {
+        announceObserving.yield()
+        let end = ContinuousClock.now + .seconds(30)
+        while !hasOther(), ContinuousClock.now < end { usleep(1000) }
+        return hasOther()
     }
 
     /// Holds passes that begin from now on.
@@ -103,10 +116,13 @@ final class HeldHost: DataplaneHost {
         mutating func pass(
             _ update: SnapshotUpdate,
             observe: Bool,
+            unless hasOther: (@Sendable () -> Bool)?,
             explain: Bool
         ) throws(DataplaneError) -> FamilyPassReport {
             gate.pass(update)
-            return FamilyPassReport()
+            var report = FamilyPassReport()
+            if observe, let hasOther { report.isGivenUp = gate.observe(unless: hasOther) }
+            return report
         }
 
         mutating func take(_ update: SnapshotUpdate) {}

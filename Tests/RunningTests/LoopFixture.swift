@@ -25,11 +25,12 @@ final class LoopFixture: Sendable {
     private let run: Task<Void, Never>
 
     /// `environment` is what names the service manager.
-    init(environment: [String: String] = [:]) async throws {
+    init(environment: [String: String] = [:], resync: Duration? = nil) async throws {
         var configuration = DaemonConfiguration()
         configuration.mode = .nftables
         configuration.sources.filePath = "/services.d"
         configuration.reconcile.minInterval = .milliseconds(1)
+        if let resync { configuration.reconcile.fullResyncInterval = resync }
         let dataplane = Dataplane(configuration, host: HeldHost(gate), flows: NoFlows())
         _ = try await dataplane.start()
         let prober = try await NetworkProber(configuration)

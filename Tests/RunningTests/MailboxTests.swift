@@ -61,6 +61,20 @@ struct MailboxTests {
         #expect(calls.withLock { $0 } == 2)
     }
 
+    @Test("News are what waits beside ticks and wakes")
+    func news() async {
+        let mailbox = Mailbox()
+        mailbox.send(.tick)
+        mailbox.send(.wake)
+        #expect(!mailbox.hasNews)
+        mailbox.send(.arrived(.files(Self.update([1], 1))))
+        #expect(mailbox.hasNews)
+        _ = await Self.read(3, from: mailbox)
+        #expect(!mailbox.hasNews)
+        mailbox.send(.stop(signal: 15))
+        #expect(mailbox.hasNews)
+    }
+
     @Test("A stop is read before everything that came earlier")
     func stopFirst() async {
         let mailbox = Mailbox()

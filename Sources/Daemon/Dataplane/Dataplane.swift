@@ -45,7 +45,7 @@ package actor Dataplane {
     /// The last pass left something undone because another program held the lock of legacy tables, and the lock has
     /// not been seen free since.
     var isLockedOut = false
-    /// Which family, of rules or of the socket level, the next resync observes.
+    /// Which family, of rules or of the socket level, the next resync observes. One that was given up is tried again.
     private var resyncTurn = 0
 
     /// Touches nothing before `start`.
@@ -239,18 +239,21 @@ package actor Dataplane {
     // MARK: - Passes
 
     /// One pass over all families. A family's failure does not affect the others: until the retry, a full pass, it
-    /// only takes in what changes. With `explain` the report has each operation as text.
+    /// only takes in what changes. With `explain` the report has each operation as text. A resync is given up as soon
+    /// as `hasOther` says that there is other work; that is asked on the dataplane's thread.
     package func pass(
         _ update: SnapshotUpdate,
         _ kind: PassKind,
-        explain: Bool = false
+        explain: Bool = false,
+        unless hasOther: @escaping @Sendable () -> Bool = { false }
     ) -> PassReport {
         let clock = ContinuousClock()
         let earlier = ThreadTime.now
         var report = PassReport(kind: kind)
         let settings = PlannerSettings(configuration, facts: facts)
         sockets.open(families, settings, configuration, host)
-        let turn = kind == .resync ? nextTurn() : nil
+        let turn = kind.isResync ? presentTurn : nil
+        let hasOther = kind == .resync ? hasOther : nil
         for index in dataplanes.indices {
             let family = dataplanes[index].family
             sockets.begin(family, update)
@@ -260,7 +263,7 @@ package actor Dataplane {
                 outcome = wait(index, update, for: error)
             } else {
                 let observes = kind.repairs && isSuspect(dataplanes[index]) || index == turn
-                (outcome, flows) = pass(index, update, observe: observes, explain)
+                (outcome, flows) = pass(index, update, observe: observes, unless: hasOther, explain)
             }
             describe(dataplanes[index], &outcome)
             let socketTurn = index + dataplanes.count == turn
@@ -270,6 +273,7 @@ package actor Dataplane {
                 observe: {
                     socketTurn || kind.repairs && ($0.needsObservation || $0.hasDrifted())
                 },
+                unless: hasOther,
                 explain: explain
             )
             requestFlows(family, flows, outcome.sockets)
@@ -288,6 +292,7 @@ package actor Dataplane {
             report.socketRemovalError = error
         }
         noteLock()
+        if kind.isResync, !report.isGivenUp { resyncTurn += 1 }
         report.settings = settings
         report.isLast = ThreadProgress.isHurried
         report.duration = clock.now - report.began
@@ -321,10 +326,8 @@ package actor Dataplane {
         }
     }
 
-    private func nextTurn() -> Int? {
-        if dataplanes.isEmpty { return nil }
-        defer { resyncTurn += 1 }
-        return resyncTurn % (dataplanes.count + sockets.families.count)
+    private var presentTurn: Int? {
+        dataplanes.isEmpty ? nil : resyncTurn % (dataplanes.count + sockets.families.count)
     }
 
     /// Whether the family has to be observed, which is so too if that cannot be determined.
@@ -349,13 +352,19 @@ package actor Dataplane {
         _ index: Int,
         _ update: SnapshotUpdate,
         observe: Bool,
+        unless hasOther: (@Sendable () -> Bool)?,
         _ explain: Bool
     ) -> (outcome: PassReport.FamilyOutcome, flows: FlowRequest?) {
         let family = dataplanes[index].family
         var flows: FlowRequest?
         var outcome = PassReport.FamilyOutcome(family: family)
         do throws(DataplaneError) {
-            let report = try dataplanes[index].pass(update, observe: observe, explain: explain)
+            let report = try dataplanes[index].pass(
+                update,
+                observe: observe,
+                unless: hasOther,
+                explain: explain
+            )
             outcome.report = report
             flows = dataplanes[index].takeFlowRequest(FlowUses(configuration))
             if report.apply.operations > 0 { outcome.ruleCounts = dataplanes[index].ruleCounts }

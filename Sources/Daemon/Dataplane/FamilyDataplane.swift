@@ -24,6 +24,7 @@ package protocol FamilyDataplane {
     mutating func pass(
         _ update: SnapshotUpdate,
         observe: Bool,
+        unless hasOther: (@Sendable () -> Bool)?,
         explain: Bool
     ) throws(DataplaneError) -> FamilyPassReport
 

@@ -66,10 +66,15 @@ where P.State == Store.State, P.Diff == Store.Diff {
     /// Selects, plans and applies `update`. With `observe`, or if the kernel's state is unknown or was
     /// changed by another program, the plan is compared with what the kernel holds.
     ///
+    /// With `hasOther`, which says whether there is other work, a comparison that nothing but `observe` asks for is
+    /// optional: it is left out if `update` itself changes something, and given up for other work. What was known of
+    /// the kernel stays known then.
+    ///
     /// - Throws: the store's error. The plan is up to date then, and the next pass observes.
     package mutating func pass(
         _ update: SnapshotUpdate,
-        observe: Bool
+        observe: Bool,
+        unless hasOther: (@Sendable () -> Bool)? = nil
     ) throws(DataplaneError) -> FamilyPassReport {
         applied = nil
         var report = FamilyPassReport()
@@ -92,12 +97,17 @@ where P.State == Store.State, P.Diff == Store.Diff {
         let known = mark
         mark = nil
         do throws(DataplaneError) {
-            if let planned, let known, !observe, try store.changes(since: known) != .certain {
+            if let planned, let known, !observe || hasOther != nil,
+                try store.changes(since: known) != .certain
+            {
                 if !planned.isEmpty { try apply(planned, names, &report) }
-                mark = known
+                let isSpare = observe && planned.isEmpty
+                let observed = isSpare ? try repair(planned, names, unless: hasOther, &report) : nil
+                report.isGivenUp = observe && observed == nil
+                mark = observed ?? known
             } else {
                 if planned == nil { undone?.add(names) }
-                mark = try repair(planned, names, &report)
+                mark = try repair(planned, names, unless: nil, &report)
             }
             undone = nil
         } catch {
@@ -121,14 +131,15 @@ where P.State == Store.State, P.Diff == Store.Diff {
     package mutating func adjust(_ change: (inout P) -> Void) { change(&planner) }
 
     /// Observes the kernel and brings it to the plan. `planned` is what the pass itself changes, for the Services
-    /// `names`; nil if the kernel's state was unknown. Returns the mark of the observation.
+    /// `names`; nil if the kernel's state was unknown. Returns the mark of the observation; nil if that was given up.
     private mutating func repair(
         _ planned: P.Diff?,
         _ names: [ServiceName],
+        unless hasOther: (@Sendable () -> Bool)?,
         _ report: inout FamilyPassReport
-    ) throws(DataplaneError) -> ChangeMark {
+    ) throws(DataplaneError) -> ChangeMark? {
         let began = now()
-        let observed = try store.observe(expecting: planner.plan)
+        guard let observed = try observe(unless: hasOther) else { return nil }
         report.observing = now() - began
         let read = now()
         let wanted = P.Diff(from: observed.state, to: planner.plan)
@@ -147,6 +158,16 @@ where P.State == Store.State, P.Diff == Store.Diff {
         let ended = now()
         nextLook = ended.advanced(by: (ended - began) * Self.lookShare)
         return observed.mark
+    }
+
+    /// Nil if it was given up for other work.
+    private func observe(
+        unless hasOther: (@Sendable () -> Bool)?
+    ) throws(DataplaneError) -> Observation<P.State>? {
+        guard let hasOther else { return try store.observe(expecting: planner.plan) }
+        return try OptionalWork.run(unless: hasOther) { () throws(DataplaneError) in
+            try store.observe(expecting: planner.plan)
+        }
     }
 
     /// What of `wanted` another program caused: what neither the plan's changes nor earlier failures, `own` together,
@@ -260,6 +281,8 @@ package struct FamilyPassReport: Sendable {
     /// Services that those objects belong to, without those that changed in the same pass.
     package var driftedServices: Set<ServiceName>
     package var apply: ApplyReport
+    /// The kernel was to be compared with the plan, which other work kept from being done.
+    package var isGivenUp = false
     /// A setting of the host that the plan needs and that could not be changed.
     package var hostFailure: PassReport.Failure?
     /// Changed objects by kind.
@@ -292,6 +315,7 @@ package struct FamilyPassReport: Sendable {
     /// Adds a later part of the same pass. Lines of operations are not taken over.
     mutating func add(_ later: FamilyPassReport) {
         changedServices += later.changedServices
+        isGivenUp = isGivenUp || later.isGivenUp
         drift += later.drift
         driftedServices.formUnion(later.driftedServices)
         apply += later.apply

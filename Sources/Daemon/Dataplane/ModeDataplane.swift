@@ -48,10 +48,11 @@ where Store.State == Mode.ModePlanner.State, Store.Diff == Mode.ModePlanner.Diff
     package mutating func pass(
         _ update: SnapshotUpdate,
         observe: Bool,
+        unless hasOther: (@Sendable () -> Bool)? = nil,
         explain: Bool
     ) throws(DataplaneError) -> FamilyPassReport {
         let isGuarded = keepGuard()
-        var report = try reconciler.pass(update, observe: observe)
+        var report = try reconciler.pass(update, observe: observe, unless: hasOther)
         var lines = explain ? appliedLines : []
         setLocalnet(&report)
         // Only once the setting is off have the rules that keep neighbours out done their work.

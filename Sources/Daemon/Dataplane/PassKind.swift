@@ -2,8 +2,11 @@
 package enum PassKind: Sendable, Equatable {
     /// Applies changes since the last pass.
     case incremental
-    /// Applies them too, but first observes the family that was observed longest ago.
+    /// Applies them too. If there are none, it observes the family that was observed longest ago, which is given up
+    /// for other work.
     case resync
+    /// The same, whatever else there is to do: resyncs were given up for too long.
+    case overdueResync
     /// Observes the families whose state in the kernel is uncertain, except those that failed: they are left alone
     /// until the retry, which is a full pass, and only take in what changes.
     case repair
@@ -12,6 +15,9 @@ package enum PassKind: Sendable, Equatable {
 
     /// Whether families whose state is uncertain are observed.
     package var repairs: Bool { self == .full || self == .repair }
+
+    /// Whether one family is observed in turn.
+    package var isResync: Bool { self == .resync || self == .overdueResync }
 
     /// For metrics and status, which count a resync as incremental.
     package var label: String { repairs ? "full" : "incremental" }

@@ -110,6 +110,8 @@ extension PassReport {
     package var services: Int { families.map(\.counts.services).max() ?? 0 }
     package var changedServices: Int { reports.map(\.changedServices).max() ?? 0 }
     package var operations: Int { reports.reduce(0) { $0 + $1.apply.operations } }
+    /// It was a resync, and other work kept it from observing a family.
+    package var isGivenUp: Bool { reports.contains(where: \.isGivenUp) }
     package var conflicts: Int { reports.reduce(0) { $0 + $1.apply.conflicts } }
     /// Objects of another mode that were removed.
     package var retired: Int { families.reduce(0) { $0 + $1.retired } }

@@ -32,6 +32,7 @@ package protocol SocketFamily {
     mutating func finish(
         _ update: SnapshotUpdate,
         observe: Bool,
+        unless hasOther: (@Sendable () -> Bool)?,
         explain: Bool
     ) throws(DataplaneError) -> FamilyPassReport
 
@@ -96,6 +97,7 @@ package struct SocketDataplane<Store: SocketLevelStore>: SocketFamily {
     package mutating func finish(
         _ update: SnapshotUpdate,
         observe: Bool,
+        unless hasOther: (@Sendable () -> Bool)? = nil,
         explain: Bool
     ) throws(DataplaneError) -> FamilyPassReport {
         defer { _ = reconciler.takeChanges() }
@@ -111,7 +113,11 @@ package struct SocketDataplane<Store: SocketLevelStore>: SocketFamily {
         if observe || !reconciler.isKnown || !part.changed.isEmpty || begun == nil {
             let rest: FamilyPassReport
             do throws(DataplaneError) {
-                rest = try reconciler.pass(part, observe: observe || dueWorkFailed)
+                rest = try reconciler.pass(
+                    part,
+                    observe: observe || dueWorkFailed,
+                    unless: dueWorkFailed ? nil : hasOther
+                )
             } catch {
                 // Programs that are attached go on with what they had.
                 findUse()

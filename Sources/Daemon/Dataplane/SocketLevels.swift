@@ -74,6 +74,7 @@ struct SocketLevels {
         _ family: IPFamily,
         _ update: SnapshotUpdate,
         observe: (any SocketFamily) -> Bool,
+        unless hasOther: (@Sendable () -> Bool)?,
         explain: Bool
     ) -> PassReport.SocketOutcome? {
         guard let index = families.firstIndex(where: { $0.family == family }) else {
@@ -84,6 +85,7 @@ struct SocketLevels {
             outcome.report = try families[index].finish(
                 update,
                 observe: observe(families[index]),
+                unless: hasOther,
                 explain: explain
             )
         } catch {

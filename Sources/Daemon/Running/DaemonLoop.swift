@@ -52,7 +52,10 @@ struct DaemonLoop {
             return .loaded(await reload(), cause)
         case .reconfigure(let new): return .reconfigured(problems: await reconfigure(new))
         case .pass(let update, let kind, let explain):
-            return .passed(await dataplane.pass(update, kind, explain: explain))
+            let report = await dataplane.pass(update, kind, explain: explain) { [mailbox] in
+                mailbox.hasNews
+            }
+            return .passed(report)
         case .probe(let targets): await checker.update(targets)
         case .remember(let recording, let changed):
             await feeds.remember(recording, changed: changed)

@@ -57,6 +57,9 @@ package final class Mailbox: Sendable {
     /// A stop has come.
     var isStopping: Bool { state.withLock { $0.isStopping } }
 
+    /// An event waits that may ask for a pass, or for an answer.
+    var hasNews: Bool { state.withLock { $0.order.contains(where: \.isNews) } }
+
     /// Runs `action` when a stop comes, at once if one has come: before it is read.
     func whenStopping(_ action: @escaping @Sendable () -> Void) {
         let isStopping = state.withLock { state in
@@ -159,6 +162,16 @@ extension Mailbox.Kind {
         case .reload: self = .reload
         case .stop: self = .stop
         case .started, .looked, .learned, .loaded, .reconfigured, .passed: return nil
+        }
+    }
+}
+
+extension Mailbox.Kind {
+    /// Something has happened beside that time passes.
+    fileprivate var isNews: Bool {
+        switch self {
+        case .tick, .wake: false
+        case .files, .cluster, .memory, .health, .noticed, .reload, .stop, .confirm: true
         }
     }
 }

@@ -44,7 +44,8 @@ extension DaemonConfiguration {
                     .time(.seconds(1) ... .seconds(86400))
                 ).about(
                     """
-                    How often the kernel is read and compared in any case, one family after the other.
+                    How often the kernel is read and compared in any case, one family after the other. Put off
+                    for changes, by six times the pause between two at most.
                     """
                 ),
                 .restart(

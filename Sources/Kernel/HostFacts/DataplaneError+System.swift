@@ -1,5 +1,6 @@
 package import DataplaneModel
 import Glibc
+package import SystemCalls
 import SystemPackage
 
 extension DataplaneError.Kind {
@@ -56,5 +57,14 @@ extension DataplaneError {
     /// The C library's text for the number.
     package static func systemMessage(_ errno: Int32) -> String {
         Errno(rawValue: errno).description
+    }
+}
+
+extension OptionalWork {
+    /// To be called where the calling thread's work may end.
+    ///
+    /// - Throws: `ECANCELED` if it is to be given up.
+    package static func goOn(_ subject: String) throws(DataplaneError) {
+        if isUnwanted { throw .system("read", subject, ECANCELED) }
     }
 }

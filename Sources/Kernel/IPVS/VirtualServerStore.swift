@@ -132,7 +132,7 @@ extension VirtualServerStore {
     /// - Throws: `.unsupported` if the kernel has no IPVS.
     package func observe() throws(DataplaneError) -> [VirtualServer.Key: VirtualServer] {
         try withSocket { (socket) throws(DataplaneError) in
-            drains = [:]
+            var drains: [VirtualServer.Key: Drain] = [:]
             var servers: [VirtualServer.Key: VirtualServer] = [:]
             for record in try recognisedVirtualServers(socket) {
                 note(record.scheduler, of: record.key)
@@ -150,6 +150,8 @@ extension VirtualServerStore {
                     servers[record.key] = record.virtualServer(realServers)
                 }
             }
+            // Only now: a read that is given up leaves what was known.
+            self.drains = drains
             return servers
         }
     }

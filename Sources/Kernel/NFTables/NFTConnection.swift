@@ -54,12 +54,31 @@ package final class NFTConnection {
         set: String? = nil,
         chain: String? = nil
     ) throws(DataplaneError) -> [NetlinkMessage] {
-        let subject = set.map { "set \($0)" } ?? "table"
-        return try ask(message, subject, isDump: true, unlessChanged: false) { batch in
-            // The attribute of the table's name is the first of every message's.
-            batch.text(NFTA_TABLE_NAME, table)
-            if let chain { batch.text(NFTA_RULE_CHAIN, chain) }
-            if let set { batch.text(NFTA_SET_ELEM_LIST_SET, set) }
+        var answers: [NetlinkMessage] = []
+        try dump(message, table: table, set: set, chain: chain) { answers.append($0) }
+        return answers
+    }
+
+    /// The same, with each message handed over as it arrives.
+    func dump(
+        _ message: nf_tables_msg_types,
+        table: String,
+        set: String? = nil,
+        chain: String? = nil,
+        _ body: (NetlinkMessage) -> Void
+    ) throws(DataplaneError) {
+        var batch = NetlinkBatch()
+        batch.begin(message, family, flags: UInt16(NLM_F_DUMP))
+        // The attribute of the table's name is the first of every message's.
+        batch.text(NFTA_TABLE_NAME, table)
+        if let chain { batch.text(NFTA_RULE_CHAIN, chain) }
+        if let set { batch.text(NFTA_SET_ELEM_LIST_SET, set) }
+        do throws(DataplaneError) {
+            try socket.request(&batch, unlessChanged: false) { (answer) throws(DataplaneError) in
+                body(answer)
+            }
+        } catch {
+            throw self.error(message, set.map { "set \($0)" } ?? "table", error)
         }
     }
 
@@ -75,7 +94,6 @@ package final class NFTConnection {
         _ message: nf_tables_msg_types,
         _ subject: String,
         isDump: Bool = false,
-        unlessChanged: Bool = true,
         attempts: Int = 1,
         _ attributes: (inout NetlinkBatch) -> Void = { _ in }
     ) throws(DataplaneError) -> [NetlinkMessage] {
@@ -83,10 +101,18 @@ package final class NFTConnection {
         batch.begin(message, family, flags: isDump ? UInt16(NLM_F_DUMP) : 0)
         attributes(&batch)
         do throws(DataplaneError) {
-            return try socket.request(&batch, unlessChanged: unlessChanged, attempts: attempts)
+            return try socket.request(&batch, attempts: attempts)
         } catch {
-            throw .nftables(message.name, "\(family.rawValue) nftables \(subject)", error)
+            throw self.error(message, subject, error)
         }
+    }
+
+    private func error(
+        _ message: nf_tables_msg_types,
+        _ subject: String,
+        _ error: DataplaneError
+    ) -> DataplaneError {
+        .nftables(message.name, "\(family.rawValue) nftables \(subject)", error)
     }
 
     // MARK: - Changing

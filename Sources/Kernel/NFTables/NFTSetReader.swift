@@ -79,21 +79,26 @@ struct NFTSetHeader {
 struct NFTElementReader {
     private let layout: NFTElementLayout
     private let mapping: NFTSetShape.Mapping
-    private(set) var elements = NFTElements()
+    private var found: NFTElementComparison
     /// An element was read that the model cannot express.
     private(set) var hasOpaque = false
 
-    init(_ shape: NFTSetShape, _ family: IPFamily) {
+    /// Elements that are just those of `planned` are not kept beside them.
+    init(_ shape: NFTSetShape, _ family: IPFamily, expecting planned: NFTElements? = nil) {
         layout = NFTElementLayout(shape, family)
         mapping = shape.mapping
+        found = NFTElementComparison(to: planned ?? NFTElements())
     }
+
+    /// What has been read.
+    var elements: NFTElements { found.elements }
 
     /// Adds the elements of an answer to `NFT_MSG_GETSETELEM`.
     mutating func read(_ message: NetlinkMessage) {
         let list = message.attributes.attribute(NFTA_SET_ELEM_LIST_ELEMENTS)
         list?.forEachAttribute { _, item in
             if let element = element(item) {
-                elements[element.key] = element.data
+                found.add(element)
             } else {
                 hasOpaque = true
             }

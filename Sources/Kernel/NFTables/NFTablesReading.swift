@@ -16,15 +16,16 @@ struct NFTablesReading {
         self.table = table
     }
 
-    /// The table. Its parts are of different times if another program changes it meanwhile.
+    /// The table. Its parts are of different times if another program changes it meanwhile. Elements that are those
+    /// of the same set in `plan` are the plan's own.
     ///
     /// - Throws: `.notFound` if a set is deleted meanwhile; `.unsupported` if the kernel has no nftables.
-    func state() throws(DataplaneError) -> NFTablesState {
+    func state(expecting plan: NFTablesState) throws(DataplaneError) -> NFTablesState {
         guard let flags = try connection.flags(of: table) else { return NFTablesState() }
         var state = NFTablesState(table: flags == 0 ? .active : .altered)
         let headers = try headers()
         for header in headers where !header.isAnonymous {
-            let set = try set(header)
+            let set = try set(header, plan.sets[NFTSetName(header.name)])
             state.sets[set.name] = set
         }
         state.chains = try chains()
@@ -37,11 +38,14 @@ struct NFTablesReading {
             .compactMap { NFTSetHeader($0, family, table: table) }
     }
 
-    private func set(_ header: NFTSetHeader) throws(DataplaneError) -> NFTSet {
+    private func set(
+        _ header: NFTSetHeader,
+        _ planned: NFTSet?
+    ) throws(DataplaneError) -> NFTSet {
         var set = header.set
         guard let shape = header.shape, !shape.isDynamic else { return set }
-        var reader = NFTElementReader(shape, family)
-        for message in try elements(of: header) { reader.read(message) }
+        var reader = NFTElementReader(shape, family, expecting: planned?.elements)
+        try forEachAnswer(header) { reader.read($0) }
         set.elements = reader.elements
         set.isOpaque = reader.hasOpaque
         return set
@@ -55,18 +59,18 @@ struct NFTablesReading {
         for header in headers {
             guard let shape = header.shape, shape.countsPackets else { continue }
             var reader = NFTCountReader(shape, family)
-            for message in try elements(of: header) { reader.read(message) }
+            try forEachAnswer(header) { reader.read($0) }
             counts[NFTSetName(header.name)] = reader.counts
         }
         return counts
     }
 
-    private func elements(of header: NFTSetHeader) throws(DataplaneError) -> [NetlinkMessage] {
-        try connection.dump(
-            NFT_MSG_GETSETELEM,
-            table: table,
-            set: header.name
-        )
+    /// Calls `body` with each part of a set's elements.
+    private func forEachAnswer(
+        _ header: NFTSetHeader,
+        _ body: (NetlinkMessage) -> Void
+    ) throws(DataplaneError) {
+        try connection.dump(NFT_MSG_GETSETELEM, table: table, set: header.name, body)
     }
 
     // MARK: - Chains
@@ -139,7 +143,7 @@ struct NFTablesReading {
         var found: [String: [TransportProtocol]] = [:]
         for header in headers where header.holdsTransports {
             var reader = NFTElementReader(NFTSetShape([.transport]), family)
-            for message in try elements(of: header) { reader.read(message) }
+            try forEachAnswer(header) { reader.read($0) }
             let numbers = reader.elements.keys.sorted().map { UInt8($0.bits(at: 0, width: 8)) }
             let known = numbers.compactMap { TransportProtocol(number: $0) }
             guard known.count == numbers.count, !reader.hasOpaque else { continue }

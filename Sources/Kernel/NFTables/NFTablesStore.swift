@@ -3,6 +3,7 @@ package import DataplaneModel
 import Glibc
 import HostFacts
 import Netlink
+import SystemCalls
 
 /// Our nftables table of one family. Fairlead owns the whole table, and no other is read.
 ///
@@ -71,11 +72,22 @@ extension NFTablesStore {
     /// - Throws: `.conflict` if other programs kept changing it; `.unsupported` if the kernel has no
     ///   nftables.
     package func observe() throws(DataplaneError) -> Observation<NFTablesState> {
-        let reading = NFTablesReading(try connection(), table: table)
+        try observe(expecting: NFTablesState())
+    }
+
+    /// The same; elements that are all those of a set of the plan are the plan's.
+    ///
+    /// - Throws: as `observe()`.
+    package func observe(
+        expecting plan: NFTablesState
+    ) throws(DataplaneError) -> Observation<NFTablesState> {
+        // A dump that is given up half-way keeps its socket busy.
+        let reader = OptionalWork.isUnderWay ? try NFTConnection(family) : try connection()
+        let reading = NFTablesReading(reader, table: table)
         for _ in 0..<Self.attempts {
             let before = try mark()
             do throws(DataplaneError) {
-                let state = try reading.state()
+                let state = try reading.state(expecting: plan)
                 if try mark() == before { return Observation(state, before) }
             } catch {
                 // A set has been deleted since the sets were listed.

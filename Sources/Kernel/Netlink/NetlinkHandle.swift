@@ -105,8 +105,10 @@ struct NetlinkHandle: ~Copyable {
     /// The messages of the next datagram; nil if none has arrived and `isWaiting` is false.
     ///
     /// - Throws: the error of `recvmsg`; `ENOBUFS` if the kernel dropped messages because the socket's
-    ///   buffer was full.
+    ///   buffer was full; `ECANCELED` for an answer to optional work that is to be given up.
     func receive(isWaiting: Bool) throws(DataplaneError) -> [NetlinkMessage]? {
+        // A notification is not asked for again.
+        if isWaiting { try OptionalWork.goOn(name) }
         while true {
             var sender = sockaddr_nl()
             var start: UnsafeMutablePointer<UInt8>?

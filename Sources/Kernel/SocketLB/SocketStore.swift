@@ -4,6 +4,7 @@ import CSocketLB
 package import DataplaneModel
 import Glibc
 import HostFacts
+import SystemCalls
 
 /// The socket programs of one family and the maps that they look up.
 ///
@@ -61,11 +62,14 @@ package final class SocketStore: KernelStore {
     /// - Throws: `.notPermitted` without CAP_BPF; the kernel's refusal of a read.
     package func observe() throws(DataplaneError) -> Observation<SocketState> {
         let former = links
+        let known = (unpinned: unpinned, seen: seen, maps: maps, remains: remains)
+        let knewExclusions = hasExclusions
         links = try pinnedLinks()
         for (hook, link) in former where links[hook] == nil { unpinned[hook] = link }
         let attachment = try attachment()
         // What has lost its pins is still known as it was.
         if !links.isEmpty { AttachedPrograms.note(attachment, pins) }
+        if let seen, seen != attachment { self.mark.certain += 1 }
         seen = attachment
         let mark = mark
         let open = try SocketMaps.pinned(pins.pin, family).completed(by: maps)
@@ -81,7 +85,16 @@ package final class SocketStore: KernelStore {
             return Observation(state, mark)
         }
         hasExclusions = try maps.settings().exclusions > 0
-        let reading = try SocketReading(maps, family)
+        let reading: SocketReading
+        do throws(DataplaneError) {
+            reading = try SocketReading(maps, family)
+        } catch {
+            guard OptionalWork.isUnwanted else { throw error }
+            // What was known goes on.
+            (links, unpinned, seen) = (former, known.unpinned, known.seen)
+            (self.maps, remains, hasExclusions) = (known.maps, known.remains, knewExclusions)
+            throw error
+        }
         counts = reading.counts
         strays = reading.strays
         var state = reading.state

@@ -1,6 +1,8 @@
 package import Addressing
 package import DataplaneModel
 import Glibc
+import HostFacts
+import SystemCalls
 
 /// Our chains in legacy tables of one family, and the rules that jump to them.
 ///
@@ -90,6 +92,7 @@ package final class IPTablesStore: KernelStore {
         var state = IPTablesState()
         let codec = RuleCodec(family: family, sets: try sets())
         for name in tables {
+            try OptionalWork.goOn("\(family.rawValue) \(name.rawValue)")
             guard access == .wholeTables, let image = try TableImage.read(name, family) else {
                 state[name] = observe(try IPTablesTable(name, family), codec)
                 continue
@@ -99,6 +102,7 @@ package final class IPTablesStore: KernelStore {
                 continue
             }
             state[name] = observe(image, codec, planned)
+            try OptionalWork.goOn("\(family.rawValue) \(name.rawValue)")
             if lockWatch != nil, state[name] != planned, let table = image.packed() {
                 kept[name] = KeptTable(table, releases: mark.possible, owns: owns)
             }
@@ -233,6 +237,8 @@ extension IPTablesStore {
                 && chain.name.utf8.count <= ChainName.maximumLength
         }
         for index in image.chains.indices {
+            // What there is by then is not used.
+            if OptionalWork.isUnwanted { break }
             let chain = image.chains[index]
             if chain.hook != nil {
                 guard let from = BuiltinChain(rawValue: chain.name) else { continue }

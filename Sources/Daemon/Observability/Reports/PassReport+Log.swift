@@ -25,6 +25,7 @@ extension PassReport {
                 )
             )
         }
+        if isGivenUp { lines.append(LogLine(.debug, "Resync given up for other work, will retry")) }
         lines += operationLines.map { LogLine(.debug, "Operation", ["operation": $0]) }
         lines.append(
             LogLine(

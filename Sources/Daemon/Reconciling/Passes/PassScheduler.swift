@@ -9,6 +9,9 @@ package import Dataplane
 /// that overdraws it is followed by a rest until the debt is paid. Waiting for another program's lock costs
 /// nothing: a rest for it would keep changes back long after the lock is free.
 ///
+/// A resync keeps no change waiting: it begins when nothing has been requested for a while, is given up for what comes
+/// meanwhile, and draws on no budget. Where there is never enough time for one, it is done all the same in the end.
+///
 /// After a failure everything waits for the retry. Where it was that of one family alone, the changes of the others
 /// go on meanwhile, and so do their repairs.
 package struct PassScheduler: Sendable {
@@ -17,6 +20,10 @@ package struct PassScheduler: Sendable {
     /// The largest budget that can build up. Enough for a dozen rewrites of a table of 5,000 Services
     /// with 10 endpoints each, at 160 ms.
     package static let burst = Duration.seconds(2)
+    /// How long nothing must have been requested before a resync begins.
+    package static let quiet = Duration.seconds(1)
+    /// A resync that was due is put off for at most this many times the interval between two.
+    package static let patience = 6
 
     package typealias Instant = ContinuousClock.Instant
 
@@ -33,7 +40,12 @@ package struct PassScheduler: Sendable {
     /// The first pass programs everything once and is not drawn from the budget.
     private var hasRunFirst = false
     private var retryAt: Instant?
+    /// When the next resync may begin, and when it has to at the latest.
     private var resyncAt: Instant
+    private var resyncDeadline: Instant
+    /// Resyncs in a row that were given up.
+    private var resyncsGivenUp = 0
+    private var lastRequest: Instant
     private var wantsFull = true
     /// Passes in a row that failed.
     private var failures = 0
@@ -65,12 +77,15 @@ package struct PassScheduler: Sendable {
         resyncInterval = fullInterval / max(1, families)
         requestedAt = start
         budgetAt = start
+        lastRequest = start
         resyncAt = start.advanced(by: resyncInterval)
+        resyncDeadline = resyncAt.advanced(by: resyncInterval * Self.patience)
     }
 
     /// Requests a pass; `full` if the kernel may have changed.
     package mutating func request(at now: Instant, full: Bool = false) {
         requestedAt = requestedAt ?? now
+        lastRequest = now
         wantsFull = wantsFull || full
     }
 
@@ -83,10 +98,15 @@ package struct PassScheduler: Sendable {
     package var nextWake: Instant {
         // A resync that is due meanwhile does not shorten the wait for a retry, which is a full pass.
         if failures > 0, !failsPartly, let retryAt { return max(retryAt, earliest ?? retryAt) }
-        var wake = resyncAt
+        var wake = resyncStart
         if let retryAt { wake = min(wake, retryAt) }
         if let requestedAt { wake = min(wake, requestedAt) }
         return max(wake, earliest ?? wake)
+    }
+
+    /// When a resync begins if nothing more is requested.
+    private var resyncStart: Instant {
+        min(max(resyncAt, lastRequest.advanced(by: Self.quiet)), resyncDeadline)
     }
 
     /// The pass to run at `now`; nil if none is due.
@@ -94,19 +114,27 @@ package struct PassScheduler: Sendable {
         guard nextWake <= now else { return nil }
         if let retryAt, retryAt <= now { return .full }
         if wantsFull { return failures > 0 ? .repair : .full }
-        return resyncAt <= now ? .resync : .incremental
+        if resyncDeadline <= now { return .overdueResync }
+        return requestedAt == nil ? .resync : .incremental
     }
 
-    /// A pass that was due has ended, after so much processor time.
+    /// A pass that was due has ended, after so much processor time; one that is a resync may have been given up.
     package mutating func completed(
         _ kind: PassKind,
         at now: Instant,
         work: Duration,
-        outcome: PassOutcome
+        outcome: PassOutcome,
+        isGivenUp: Bool = false
     ) {
         let isFirst = !hasRunFirst
-        earliest = now.advanced(by: max(minInterval, rest(after: work, at: now)))
+        if !kind.isResync {
+            earliest = now.advanced(by: max(minInterval, rest(after: work, at: now)))
+        }
         requestedAt = nil
+        if kind.isResync || isFirst {
+            // Reading takes no more of the time than passes may.
+            setResync(isGivenUp, resting: isFirst ? .zero : work * Self.share, at: now)
+        }
         if case .failed(let retry, let partly) = outcome {
             failed(kind, retry, partly, at: now)
             return
@@ -114,13 +142,10 @@ package struct PassScheduler: Sendable {
         if failures > 0, kind != .full {
             // The others went on; the family that failed still waits.
             if kind == .repair { wantsFull = false }
-            if kind == .resync { resyncAt = now.advanced(by: resyncInterval) }
             return
         }
         failures = 0
         if kind == .full { wantsFull = false }
-        // Other full passes may have read nothing, or one family.
-        if kind == .resync || isFirst { resyncAt = now.advanced(by: resyncInterval) }
         guard outcome == .incomplete else {
             incompletes = 0
             retryAt = nil
@@ -130,6 +155,19 @@ package struct PassScheduler: Sendable {
         guard kind == .full || retryAt == nil else { return }
         incompletes += 1
         retryAt = now.advanced(by: delay(after: incompletes))
+    }
+
+    /// The next resync after one, or after the first pass; other full passes may have read nothing, or one family.
+    private mutating func setResync(_ isGivenUp: Bool, resting rest: Duration, at now: Instant) {
+        guard isGivenUp else {
+            resyncsGivenUp = 0
+            resyncAt = now.advanced(by: max(resyncInterval, rest))
+            resyncDeadline = resyncAt.advanced(by: resyncInterval * Self.patience)
+            return
+        }
+        let pause = min(Self.quiet * (1 << min(resyncsGivenUp, 20)), resyncInterval)
+        resyncsGivenUp += 1
+        resyncAt = now.advanced(by: max(pause, rest))
     }
 
     private mutating func failed(

@@ -139,7 +139,8 @@ extension DaemonState {
             report.kind,
             at: now,
             work: report.work,
-            outcome: report.outcome
+            outcome: report.outcome,
+            isGivenUp: report.isGivenUp
         )
         turn.pass = report
         turn.passed = passing

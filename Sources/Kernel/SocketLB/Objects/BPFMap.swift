@@ -157,6 +157,7 @@ extension BPFMap {
             }
             all.values += values
             ThreadProgress.step()
+            try OptionalWork.goOn(subject)
             switch status {
             case 0: isFirst = false
             case -ENOENT: return all

@@ -1,8 +1,9 @@
 /// Keys and, in a map, their values, in a hash table (open addressing, linear probing) whose slots have
 /// only as many words as its values need: two for an IPv4 endpoint, where a dictionary entry has twelve.
 ///
-/// All elements have data, or none has.
-struct NFTElementTable: Sendable {
+/// All elements have data, or none has. Equal tables have the same elements, but tables of the same elements differ
+/// where they have secrets of their own.
+struct NFTElementTable: Sendable, Equatable {
     private(set) var count = 0
     /// Words of each slot: the key's and behind them the data's, the least significant first.
     private var keyWords = 1
