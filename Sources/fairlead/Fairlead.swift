@@ -44,6 +44,7 @@ struct Fairlead: AsyncParsableCommand {
     static func main() async {
         let signals = EarlySignals.hold()
         do {
+            try requireArguments()
             try requireText()
             let arguments = KubeProxyFlag.rewriting(Array(CommandLine.arguments.dropFirst()))
             var command = try parseAsRoot(arguments)
@@ -56,6 +57,14 @@ struct Fairlead: AsyncParsableCommand {
         } catch {
             end(readable(error))
         }
+    }
+
+    /// Swift reads them from /proc. Where it cannot, it has none, and every command would be a page of help and a success.
+    private static func requireArguments() throws {
+        guard CommandLine.arguments.isEmpty else { return }
+        throw CommandFailure(
+            "the command line cannot be read from /proc/self/cmdline: is /proc mounted, and may a file be opened?"
+        )
     }
 
     /// An argument that is not UTF-8 would be taken for another one: a file that is not there, or is another.

@@ -206,6 +206,20 @@ struct ConfigurationCommandTests {
         #expect(result.split(separator: "\n").count { $0 == "status 64" } == 2, "\(result)")
     }
 
+    @Test("Without /proc, where Swift reads the command line, no command is taken for one for help")
+    func noCommandLine() throws {
+        let script = """
+            mount -t tmpfs none /proc; "$0" cleanup; echo "status $?"; "$0"; echo "status $?"
+            """
+        let result = try LabCommand.result([
+            "unshare", "--mount", "--propagation", "private", "sh", "-c", script,
+            BuiltProgram.fairlead,
+        ]).output
+        #expect(!result.contains("USAGE"), "\(result)")
+        #expect(result.split(separator: "\n").count { $0 == "status 1" } == 2, "\(result)")
+        #expect(result.contains("/proc/self/cmdline"), "\(result)")
+    }
+
     @Test(
         "A name that no node can have is refused, wherever it is given",
         arguments: ["a b", "a/b", "a\u{1b}[31m", "n\u{f6}de", String(repeating: "a", count: 254)]

@@ -65,6 +65,8 @@ struct NoDescriptors: SoakFault {
     private(set) var miss: String?
 
     mutating func begin(_ node: SoakNode, _: inout SplitMix64) throws {
+        // A program that is still starting has hardly any, and cannot even read its command line.
+        try node.daemon.waitUntilItListens(to: SIGTERM)
         process = node.daemon.pid
         let files = try FileManager.default.contentsOfDirectory(atPath: "/proc/\(process)/fd")
         let open = files.count
