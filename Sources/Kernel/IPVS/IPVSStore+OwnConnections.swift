@@ -36,9 +36,13 @@ extension IPVSStore {
         return report
     }
 
-    /// The bound addresses that belong to no frontend any more and that the host's own connections need.
-    func keptForHost(in state: IPVSState) throws(DataplaneError) -> Set<IPAddress> {
-        var left = state.binding.addresses.subtracting(draining.addresses)
+    /// The bound addresses, `beside` those that wait anyway, that belong to no frontend any more and that the host's own
+    /// connections need.
+    func keptForHost(
+        in state: IPVSState,
+        beside waiting: Set<IPAddress>
+    ) throws(DataplaneError) -> Set<IPAddress> {
+        var left = state.binding.addresses.subtracting(waiting)
         left.subtract(state.servers.keys.compactMap(\.address))
         if left.isEmpty { return [] }
         for set in state.sets.values {
@@ -72,7 +76,9 @@ extension IPVSStore {
             }
             return needed
         } catch {
-            guard error.kind == .unsupported else { throw error }
+            // While our mode serves, an address is kept where that can be found out, and nothing fails for it.
+            let isDispensable = error.kind == .notPermitted && ownConnectionsEnd == nil
+            guard error.kind == .unsupported || isDispensable else { throw error }
             return unknown
         }
     }

@@ -138,9 +138,12 @@ package final class IPVSStore: KernelStore {
             servers: try servers.observe(),
             binding: try addresses.observe()
         )
-        draining.addresses = servers.draining(of: state.binding).addresses
-            .subtracting(state.servers.keys.compactMap(\.address))
-        draining.addresses.formUnion(try keptForHost(in: state))
+        var waiting = servers.draining(of: state.binding).addresses
+        // Also what waited already: only work that is due finds that it need not any more.
+        waiting.formUnion(draining.addresses.intersection(state.binding.addresses))
+        waiting.subtract(state.servers.keys.compactMap(\.address))
+        waiting.formUnion(try keptForHost(in: state, beside: waiting))
+        draining.addresses = waiting
         state.binding.addresses.subtract(draining.addresses)
         for address in draining.addresses {
             state.sets[addressSet]?.entries[.address(address)] = nil

@@ -84,11 +84,16 @@ struct AddressEdit {
         var batch = NetlinkBatch(reserving: 80 * addresses.count)
         for address in addresses { append(address, on: index, to: &batch) }
         let link = link
-        try send(&batch, by: &socket, "RTM_NEWADDR", "addresses on \(link)", allowing: [EEXIST]) {
-            "address \(addresses[$0]) on \(link)"
-        }
-        if family == .ipv6, report.failures.isEmpty {
-            try waitUntilLocal(addresses, by: &socket)
+        let refused = try send(
+            &batch,
+            by: &socket,
+            "RTM_NEWADDR",
+            "addresses on \(link)",
+            allowing: [EEXIST]
+        ) { "address \(addresses[$0]) on \(link)" }
+        if family == .ipv6 {
+            let made = addresses.indices.filter { !refused.contains($0) }.map { addresses[$0] }
+            try waitUntilLocal(made, by: &socket)
         }
     }
 
@@ -151,6 +156,8 @@ struct AddressEdit {
     // MARK: - Both
 
     /// Sends all messages; `allowed` are the errors that mean that nothing was left to do.
+    /// Returns the places of the messages that were refused.
+    @discardableResult
     private mutating func send(
         _ batch: inout NetlinkBatch,
         by socket: inout RoutingSocket,
@@ -158,7 +165,7 @@ struct AddressEdit {
         _ whole: String,
         allowing allowed: Set<Int32>,
         subject: (Int) -> String
-    ) throws(DataplaneError) {
+    ) throws(DataplaneError) -> Set<Int> {
         let count = batch.count
         let refusals = try socket.transact(&batch).filter { !allowed.contains($0.errno) }
         let errors = refusals.map { refusal in
@@ -173,6 +180,7 @@ struct AddressEdit {
         }
         report.operations += count - errors.count
         report.fail(errors, of: whole)
+        return Set(refusals.map(\.index))
     }
 
     private func explained(_ error: DataplaneError) -> DataplaneError {
