@@ -31,8 +31,12 @@ struct ConfiguredTests {
         var configuration = DaemonConfiguration()
         configuration.reconcile.fullResyncInterval = .seconds(300)
         let now = ContinuousClock.now
-        var scheduler = PassScheduler(configuration.reconcile, families: families, start: now)
+        var scheduler = PassScheduler(configuration, families: families, start: now)
         scheduler.completed(.full, at: now, work: .zero, outcome: .succeeded)
         #expect(scheduler.nextWake - now == .seconds(300) / families)
+        configuration.socketLB.scope = .node
+        scheduler = PassScheduler(configuration, families: families, start: now)
+        scheduler.completed(.full, at: now, work: .zero, outcome: .succeeded)
+        #expect(scheduler.nextWake - now == .seconds(300) / (2 * families))
     }
 }

@@ -277,7 +277,8 @@ package actor Dataplane {
                 explain: explain
             )
             requestFlows(family, flows, outcome.sockets)
-            if kind != .incremental {
+            // What a resync was given up for does not wait for another mode's rules.
+            if kind != .incremental, kind != .resync || hasOther?() != true {
                 outcome.retired = retirements[index].proceed(
                     presentStands: dataplanes[index].stands
                 )

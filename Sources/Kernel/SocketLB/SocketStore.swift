@@ -89,7 +89,7 @@ package final class SocketStore: KernelStore {
         do throws(DataplaneError) {
             reading = try SocketReading(maps, family)
         } catch {
-            guard OptionalWork.isUnwanted else { throw error }
+            guard error.errno == ECANCELED else { throw error }
             // What was known goes on.
             (links, unpinned, seen) = (former, known.unpinned, known.seen)
             (self.maps, remains, hasExclusions) = (known.maps, known.remains, knewExclusions)

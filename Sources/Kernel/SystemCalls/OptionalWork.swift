@@ -20,8 +20,8 @@ package final class OptionalWork {
         return key
     }()
 
-    /// Runs `body`, which is not wanted any more once there is other work; nil if it was given up, or if there is
-    /// other work by its end. An error of a `body` that was given up is none. Not to be nested.
+    /// Runs `body`, which is not wanted any more once there is other work; nil if it was given up.
+    /// An error of a `body` that was given up is none. Not to be nested.
     package static func run<Result, Failure: Error>(
         unless hasOther: @escaping () -> Bool,
         _ body: () throws(Failure) -> Result
@@ -32,7 +32,8 @@ package final class OptionalWork {
             defer { pthread_setspecific(key, nil) }
             do throws(Failure) {
                 let result = try body()
-                return work.isUnwanted ? nil : result
+                // Complete work is used, whatever has come since it was last asked for.
+                return work.isGivenUp ? nil : result
             } catch {
                 if work.isGivenUp { return nil }
                 throw error

@@ -2,14 +2,16 @@ package import DaemonConfiguration
 package import ServiceModel
 
 extension PassScheduler {
-    /// Each of `families` is looked at once in `fullResyncInterval`.
-    package init(_ settings: DaemonConfiguration.Reconcile, families: Int, start: Instant) {
+    /// Each of `families` is looked at once in `fullResyncInterval`, and so is its socket level, if there is one.
+    package init(_ configuration: DaemonConfiguration, families: Int, start: Instant) {
+        let settings = configuration.reconcile
+        let levels = configuration.socketLB.scope == .off ? 1 : 2
         self.init(
             minInterval: settings.minInterval,
             retryInterval: settings.retryInterval,
             maxRetryInterval: settings.maxRetryInterval,
             fullInterval: settings.fullResyncInterval,
-            families: families,
+            families: families * levels,
             start: start
         )
     }

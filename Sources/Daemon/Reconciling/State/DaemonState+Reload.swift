@@ -38,7 +38,7 @@ extension DaemonState {
         new.mode = mode
         configuration = new
         turn.configurationIssues = restartIssues
-        scheduler = PassScheduler(new.reconcile, families: families.count, start: now)
+        scheduler = PassScheduler(new, families: families.count, start: now)
         perform(.reconfigure(new))
         go(pipeline.reconfigure(MassRemovalGuard.Settings(new.removals), at: now), at: now)
         perform(.rescan)

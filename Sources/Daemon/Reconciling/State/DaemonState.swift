@@ -95,11 +95,7 @@ package struct DaemonState: Sendable {
         )
         if sources.kubernetes != nil { cluster = ClusterKnowledge() }
         gate = StartGate(configuration)
-        scheduler = PassScheduler(
-            configuration.reconcile,
-            families: families.count,
-            start: start
-        )
+        scheduler = PassScheduler(configuration, families: families.count, start: start)
         nextLook = start
         pulse = Pulse(watchdog: watchdog, start: start)
         turn = Turn(configuration)
