@@ -54,6 +54,18 @@ struct KubeconfigTests {
         try Kubeconfig(text: Self.text, file: "/etc/fairlead/kubeconfig").access(context: context)
     }
 
+    @Test("A pipe that the caller has opened is read, any other is refused")
+    func pipe() throws {
+        let pipe = Pipe()
+        try pipe.fileHandleForWriting.write(contentsOf: Data(Self.text.utf8))
+        try pipe.fileHandleForWriting.close()
+        let number = pipe.fileHandleForReading.fileDescriptor
+        let opened = try Kubeconfig(path: "/dev/fd/\(number)").access(context: "work")
+        let written = try access("work")
+        #expect(opened.servers == written.servers)
+        #expect(throws: ClientError.self) { try Kubeconfig(path: "/dev/null") }
+    }
+
     @Test("The current context counts if none is named")
     func currentContext() throws {
         let access = try access()

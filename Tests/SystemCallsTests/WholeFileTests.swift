@@ -100,6 +100,12 @@ struct WholeFileTests {
             #expect(throws: FileError.call("read", .isDirectory)) {
                 try WholeFile.read(directory, limit: 10, regularOnly: true)
             }
+            #expect(throws: FileError.notRegular) {
+                try WholeFile.read("/dev/zero", limit: 10, regularOnly: true)
+            }
+            #expect(symlink("/dev/null", "\(directory)/masked") == 0)
+            let masked = try WholeFile.read("\(directory)/masked", limit: 10, regularOnly: true)
+            #expect(masked.isEmpty)
         }
     }
 

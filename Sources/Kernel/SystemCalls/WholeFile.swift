@@ -4,7 +4,7 @@ package import SystemPackage
 /// Files that are read and written as a whole.
 package enum WholeFile {
     /// The bytes of a file. More than `limit` bytes are an error, and with `regularOnly` so is a
-    /// directory, pipe or device; files in /proc count as regular.
+    /// directory, pipe or device; files in /proc count as regular, and /dev/null as an empty file.
     package static func read(
         _ path: String,
         limit: Int,
@@ -21,11 +21,16 @@ package enum WholeFile {
             guard unsafe fstat(file.number, &status) == 0 else { throw .call("fstat", .last) }
             // The system's own word for it.
             if status.st_mode & S_IFMT == S_IFDIR { throw .call("read", .isDirectory) }
+            // How people mask a file.
+            if status.st_mode & S_IFMT == S_IFCHR, status.st_rdev == nullDevice { return [] }
             guard status.st_mode & S_IFMT == S_IFREG else { throw .notRegular }
             guard status.st_size <= limit else { throw .larger(than: limit) }
         }
         return try file.readAll(limit: limit)
     }
+
+    /// Major number 1, minor number 3 (Documentation/admin-guide/devices.txt).
+    private static let nullDevice: dev_t = 0x103
 
     /// Writes to an existing file, such as one in /proc, in one call unless the kernel splits it.
     package static func write(_ bytes: [UInt8], to path: String) throws(FileError) {

@@ -1,10 +1,12 @@
 import SystemCalls
 
-/// The text of a small regular file; errors name the file but never quote its content.
+/// The text of a small regular file, or of what the caller has opened for this program, such as a pipe from another one;
+/// errors name the file but never quote its content.
 func textOfFile(_ path: String, limit: Int = 4 << 20) throws(ClientError) -> String {
     let bytes: [UInt8]
     do throws(FileError) {
-        bytes = try WholeFile.read(path, limit: limit, regularOnly: true)
+        let isOpened = path == "/dev/stdin" || path.hasPrefix("/dev/fd/")
+        bytes = try WholeFile.read(path, limit: limit, regularOnly: !isOpened)
     } catch {
         throw ClientError("\(path): \(error.reason)")
     }
