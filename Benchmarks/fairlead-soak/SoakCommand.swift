@@ -59,6 +59,8 @@ struct SoakCommand: AsyncParsableCommand {
     }
 
     func run() async throws {
+        // Under nohup(1) it is ignored, and so it would be by the daemon from before its start.
+        signal(SIGHUP, SIG_DFL)
         let seed = seed ?? UInt64.random(in: 1...999_999)
         let known = FaultList.all(for: mode)
             .filter { faults.isEmpty || faults.contains($0.name) }

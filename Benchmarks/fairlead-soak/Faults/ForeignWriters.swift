@@ -62,6 +62,17 @@ struct ForeignWriters: SoakFault {
 
     /// Not before each has written, however slow the machine is.
     mutating func end(_ node: SoakNode) throws {
+        defer { writer = nil }
+        do {
+            try finish()
+        } catch {
+            // Which of them hangs, and where in the kernel.
+            let running = try node.run("ps", "-eo", "pid,stat,wchan:24,args")
+            miss = "\(error)\n\(running)"
+        }
+    }
+
+    private mutating func finish() throws {
         let deadline = Deadline(in: .seconds(60 * Machine.slowness))
         while !tally.isComplete, !deadline.hasPassed, let line = try writer?.readLine(deadline) {
             tally.add(line)
@@ -69,7 +80,6 @@ struct ForeignWriters: SoakFault {
         writer?.signal(SIGTERM)
         let rest = try writer?.finish(Deadline(in: .seconds(60 * Machine.slowness))).output ?? ""
         for line in rest.split(separator: "\n") { tally.add(String(line)) }
-        writer = nil
         miss = tally.miss
         note = tally.text
     }

@@ -139,11 +139,9 @@ final class SoakDaemon {
         _ starter: [String]
     ) throws -> LabProcess {
         let enter = group.map { "echo $$ >\($0)/cgroup.procs && " } ?? ""
-        // Under nohup(1) this program ignores SIGHUP, and so would the daemon from before its start.
         return try LabProcess(
             [
-                "env", "--default-signal=HUP", "sh", "-c",
-                enter + "log=$0; exec \"$@\" >>\"$log\" 2>&1", log,
+                "sh", "-c", enter + "log=$0; exec \"$@\" >>\"$log\" 2>&1", log,
             ] + starter + [BuiltProgram.fairlead, "run", "-c", configuration]
         )
     }
