@@ -2,6 +2,7 @@ import ArgumentParser
 import DaemonConfiguration
 import FoundationEssentials
 import Glibc
+import NIOCore
 import PrintableText
 import Running
 import SystemCalls
@@ -46,6 +47,8 @@ struct Fairlead: AsyncParsableCommand {
         do {
             try requireArguments()
             try requireText()
+            // One thread for connections is enough; the library would start one for each processor.
+            NIOSingletons.groupLoopCountSuggestion = 1
             let arguments = KubeProxyFlag.rewriting(Array(CommandLine.arguments.dropFirst()))
             var command = try parseAsRoot(arguments)
             if !(command is RunCommand) { signals.restore() }

@@ -22,6 +22,12 @@ struct ConfigurationCommandTests {
         try body(path)
     }
 
+    private func newDirectory() throws -> String {
+        let path = FileManager.default.temporaryDirectory.path + "/fairlead-\(UUID().uuidString)"
+        try FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: true)
+        return path
+    }
+
     private static let kubeProxy = """
         apiVersion: kubeproxy.config.k8s.io/v1alpha1
         kind: KubeProxyConfiguration
@@ -220,6 +226,20 @@ struct ConfigurationCommandTests {
         #expect(result.contains("/proc/self/cmdline"), "\(result)")
     }
 
+    @Test("A daemon that could open too few files does not start, and raises what it may raise")
+    func descriptors() throws {
+        func start(_ limits: String) throws -> (output: String, status: Int32) {
+            try LabCommand.result([
+                "prlimit", "--nofile=\(limits)", BuiltProgram.fairlead, "run", "-c", "/none",
+            ])
+        }
+        let few = try start("100:100")
+        #expect(few.status == 1)
+        #expect(few.output.contains(#/Error: only 9\d more files can be opened, .* needs 128: /#))
+        let raised = try start("100:4096")
+        #expect(raised.output == "Error: /none: cannot be read: No such file or directory\n")
+    }
+
     @Test(
         "A name that no node can have is refused, wherever it is given",
         arguments: ["a b", "a/b", "a\u{1b}[31m", "n\u{f6}de", String(repeating: "a", count: 254)]
@@ -277,12 +297,7 @@ struct ConfigurationCommandTests {
 
     @Test("check finds a lock file that no program could lock")
     func lockFiles() throws {
-        let directory =
-            FileManager.default.temporaryDirectory.path + "/fairlead-\(UUID().uuidString)"
-        try FileManager.default.createDirectory(
-            atPath: directory,
-            withIntermediateDirectories: true
-        )
+        let directory = try newDirectory()
         defer { try? FileManager.default.removeItem(atPath: directory) }
         symlink("/dev/null", "\(directory)/link")
         mkfifo("\(directory)/pipe", 0o600)
@@ -375,12 +390,7 @@ struct ConfigurationCommandTests {
 
     @Test("A daemon does not wait for a pipe or a device in the place of its configuration")
     func irregularFiles() throws {
-        let directory =
-            FileManager.default.temporaryDirectory.path + "/fairlead-\(UUID().uuidString)"
-        try FileManager.default.createDirectory(
-            atPath: directory,
-            withIntermediateDirectories: true
-        )
+        let directory = try newDirectory()
         defer { try? FileManager.default.removeItem(atPath: directory) }
         let pipe = "\(directory)/pipe"
         #expect(mkfifo(pipe, 0o600) == 0)
@@ -399,12 +409,7 @@ struct ConfigurationCommandTests {
         "A file named with --services that cannot be read is an error; in a directory it is left out"
     )
     func unreadableManifests() throws {
-        let directory =
-            FileManager.default.temporaryDirectory.path + "/fairlead-\(UUID().uuidString)"
-        try FileManager.default.createDirectory(
-            atPath: directory,
-            withIntermediateDirectories: true
-        )
+        let directory = try newDirectory()
         defer { try? FileManager.default.removeItem(atPath: directory) }
         let good = "services: [{name: web, address: 10.96.0.10, ports: [{port: 80}]}]"
         try good.write(toFile: "\(directory)/good.yaml", atomically: true, encoding: .utf8)

@@ -1,5 +1,6 @@
 import Foundation
 import Glibc
+import KubernetesTestServer
 import NamespaceLab
 import Testing
 
@@ -17,6 +18,24 @@ extension KernelSuites {
                 count += line.flatMap { Int($0.filter(\.isNumber)) } ?? 0
             }
             return count
+        }
+
+        @Test("One thread serves the connections to the API server, on a large machine, too")
+        func threads() async throws {
+            let cluster = LifeCluster()
+            cluster.putWeb(1)
+            let server = KubernetesTestServer(cluster.state)
+            let port = try await server.start()
+            let fixture = try DaemonFixture(mode: "nftables", servers: false, apiServer: port)
+            // As many as the library would start on a machine with sixteen processors.
+            try fixture.start(environment: ["NIO_SINGLETON_GROUP_LOOP_COUNT=16"])
+            #expect(try eventually { fixture.log.contains("Pass done") }, "\(fixture.log)")
+            let pid = try #require(fixture.daemon?.pid)
+            let names = try FileManager.default.contentsOfDirectory(atPath: "/proc/\(pid)/task")
+                .map { try String(contentsOfFile: "/proc/\(pid)/task/\($0)/comm", encoding: .utf8) }
+            #expect(names.count { $0.hasPrefix("NIO-SGLTN") } == 1, "\(names)")
+            try fixture.stop()
+            await server.stop()
         }
 
         @Test(

@@ -4,6 +4,7 @@ import Dataplane
 import DataplaneModel
 import Running
 import ServiceSources
+import SystemCalls
 
 struct RunCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
@@ -28,6 +29,7 @@ struct RunCommand: AsyncParsableCommand {
     }
 
     func run() async throws {
+        try requireDescriptors()
         do {
             let path = options.path
             let watch = path.map { ConfigurationWatch(path: $0) }
@@ -38,5 +40,18 @@ struct RunCommand: AsyncParsableCommand {
         } catch let error as DataplaneError {
             throw CommandFailure(error.advice)
         }
+    }
+
+    /// Where the threads of libraries cannot open what they wait with, they end the program without a word. The daemon
+    /// has 40 to 60 open at rest.
+    private func requireDescriptors() throws {
+        // As the unit does. A container may have a soft limit of 1024, and each health check node port takes one.
+        DescriptorLimit.raise(to: 65536)
+        let needed = 128
+        let free = DescriptorLimit.free(upTo: needed)
+        guard free < needed else { return }
+        throw CommandFailure(
+            "only \(free) more files can be opened, and the daemon needs \(needed): raise the limit (ulimit -n, LimitNOFILE= of its unit)"
+        )
     }
 }
