@@ -80,7 +80,8 @@ struct SoakRun {
         var random = SplitMix64(seed: planned.seed)
         var window = Ledger.Window(name, start: MonotonicClock.microseconds)
         for _ in 0..<planned.changes { try await change(&random) }
-        for index in faults.indices {
+        let order = Self.order(faults)
+        for index in order {
             window.begin(faults[index], at: MonotonicClock.microseconds)
             try await faults[index].begin(node, &choices[index])
         }
@@ -88,12 +89,19 @@ struct SoakRun {
         if let seconds = planned.seconds, faults.contains(where: { $0.lasts != nil }) {
             let end = Deadline(in: .seconds(seconds))
             while !end.hasPassed { try await change(&random) }
-            for index in faults.indices.reversed() where faults[index].lasts != nil {
+            for index in order.reversed() where faults[index].lasts != nil {
                 try await faults[index].end(node)
             }
             caused = MonotonicClock.microseconds
         }
         return try close(planned.number, faults, window, caused: caused)
+    }
+
+    /// In which they begin; they end the other way around. The clock moves last: while it is wrong, the server's certificate
+    /// is valid for nobody, and faults of the server wait for a request.
+    private static func order(_ faults: [any SoakFault]) -> [Int] {
+        let clocks = faults.indices.filter { faults[$0].touches.contains(.clock) }
+        return faults.indices.filter { !clocks.contains($0) } + clocks
     }
 
     /// Waits until all is right after an act, and judges it. False if that takes too long.
