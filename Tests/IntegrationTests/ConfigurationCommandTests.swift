@@ -399,6 +399,12 @@ struct ConfigurationCommandTests {
             #expect(result.status == 1)
             #expect(result.output == "Error: \(path): cannot be read: not a regular file\n")
         }
+        // Which check can read, and says.
+        for (input, isNoted) in [("echo | ", true), ("</dev/null ", false)] {
+            let script = "\(input)\"$0\" check -c /dev/stdin"
+            let checked = try LabCommand.result(["sh", "-c", script, BuiltProgram.fairlead]).output
+            #expect(checked.contains("/dev/stdin is a pipe: ") == isNoted, "\(checked)")
+        }
         // Nor in the place of a network namespace.
         let result = try fairlead("run", "--services", directory, "--netns", pipe)
         #expect(result.status == 1)

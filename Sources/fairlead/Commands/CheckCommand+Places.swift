@@ -18,6 +18,13 @@ extension CheckCommand {
         return paths.compactMap(\.self) + servers(configuration)
     }
 
+    /// What is read here, and not by the daemon: it might wait for it without end.
+    static func irregular(_ file: String?) -> [KernelCapabilities.Finding] {
+        guard let file, kind(file) == S_IFIFO else { return [] }
+        let words = "\(file) is a pipe: `fairlead run` reads a file only"
+        return [Finding(.note, "configuration", words)]
+    }
+
     private static func status(_ status: DaemonConfiguration.Status) -> Finding? {
         guard let path = status.socket else { return nil }
         func note(_ problem: String) -> Finding {

@@ -27,6 +27,7 @@ struct CheckCommand: ParsableCommand {
         let configuration = try options.choosingMode(loaded.configuration)
         var findings = [KernelCapabilities.Finding(.good, "configuration", place)]
         findings += loaded.warnings.map { .init(.note, "configuration", $0) }
+        findings += Self.irregular(options.path)
         let (sources, complaints) = Self.sources(configuration)
         findings += complaints
         findings += Self.kernel(configuration, sources?.update.snapshot.nodePorts ?? [])
