@@ -7,7 +7,7 @@ extension DaemonFixture {
     /// `number`th time since then; the call itself is not carried out. True if that happened, false if the daemon
     /// brought the kernel up to date first.
     func killed(at call: String, number: Int, after change: () throws -> Void) throws -> Bool {
-        let strace = try tracing(call, number)
+        let strace = try tracing(call, "signal=SIGKILL:when=\(number)")
         try change()
         var isApplied = false
         let isOver = try eventually(within: .seconds(60)) {
@@ -26,14 +26,22 @@ extension DaemonFixture {
         return true
     }
 
+    /// Runs `body` while each of the daemon's threads waits before it enters such a system call.
+    func slowingDown(at call: String, by delay: Duration, _ body: () throws -> Void) throws {
+        let strace = try tracing(call, "delay_enter=\(Int(delay / .microseconds(1)))")
+        // Its end lets go of the daemon.
+        defer { strace.signal(SIGKILL) }
+        try body()
+    }
+
     /// strace, which follows every thread of the daemon, or has killed it already: it has calls of its own.
-    private func tracing(_ call: String, _ number: Int) throws -> LabProcess {
+    private func tracing(_ call: String, _ injection: String) throws -> LabProcess {
         guard let daemon else { throw LabError("no daemon to trace") }
         var said = ""
         for _ in 0..<5 {
             let strace = try LabProcess([
                 "strace", "-f", "-qq", "-p", "\(daemon.pid)", "-o", "\(directory)/calls",
-                "-e", "trace=\(call)", "-e", "inject=\(call):signal=SIGKILL:when=\(number)",
+                "-e", "trace=\(call)", "-e", "inject=\(call):\(injection)",
             ])
             if try eventually(within: .seconds(6), { isTraced || !isRunning }) { return strace }
             // It has read the list of threads once: it never follows one that another has started meanwhile.
