@@ -14,6 +14,18 @@ struct DescriptorLimitTests {
         #expect(all > 3 && all < Int(clamping: limit.rlim_cur))
     }
 
+    @Test("What other threads open meanwhile changes nothing as long as there is enough")
+    func busy() async {
+        let others = Task.detached {
+            while !Task.isCancelled { close(open("/dev/null", O_RDONLY | O_CLOEXEC)) }
+        }
+        var counts: Set<Int> = []
+        for _ in 0..<2000 { counts.insert(DescriptorLimit.free(upTo: 64)) }
+        others.cancel()
+        await others.value
+        #expect(counts == [64])
+    }
+
     @Test("The limit is never lowered")
     func raise() {
         let before = DescriptorLimit.free(upTo: 64)

@@ -14,8 +14,13 @@ package enum DescriptorLimit {
     /// How many more can be opened, counted up to `enough`.
     package static func free(upTo enough: Int) -> Int {
         guard let limit = current else { return enough }
-        let numbers = 0..<Int32(clamping: limit.rlim_cur)
-        return numbers.lazy.filter { fcntl($0, F_GETFD) < 0 }.prefix(enough).count
+        var count = 0
+        // Each is asked about once, as other threads open some meanwhile.
+        for number in 0..<Int32(clamping: limit.rlim_cur) where fcntl(number, F_GETFD) < 0 {
+            if count == enough { break }
+            count += 1
+        }
+        return count
     }
 
     private static let resource = __rlimit_resource_t(RLIMIT_NOFILE.rawValue)
