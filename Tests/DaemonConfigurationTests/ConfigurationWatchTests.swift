@@ -123,6 +123,22 @@ struct ConfigurationWatchTests {
         #expect(changes() == 0)
     }
 
+    @Test("A pipe in its place is a change, and the same file again another")
+    func pipe() throws {
+        defer { remove() }
+        try write("mode: ipvs")
+        var observer = ConfigurationWatch.Observer(path: file)
+        func changes() -> Int { (1...5).filter { _ in observer.look() }.count }
+        try FileManager.default.removeItem(atPath: file)
+        try #require(mkfifo(file, 0o600) == 0)
+        #expect(changes() == 1)
+        #expect(changes() == 0)
+        try FileManager.default.removeItem(atPath: file)
+        try write("mode: ipvs")
+        #expect(changes() == 1)
+        #expect(changes() == 0)
+    }
+
     @Test("A file that is removed and written again within two checks is not gone")
     func replacement() throws {
         defer { remove() }

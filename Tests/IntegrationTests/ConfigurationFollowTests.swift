@@ -38,15 +38,19 @@ extension KernelSuites {
             try fixture.write(LifeScript.web(1))
             try fixture.start()
             try fixture.waitUntilApplied()
+            let good = try String(contentsOfFile: fixture.configuration, encoding: .utf8)
             #expect(unlink(fixture.configuration) == 0)
             #expect(mkfifo(fixture.configuration, 0o600) == 0)
-            fixture.daemon?.signal(SIGHUP)
             try wait(fixture) {
                 $0.log.contains("\(fixture.configuration): cannot be read: not a regular file")
             }
             try fixture.write(LifeScript.web(2))
             let second = "\(LabAddresses.pod(2, .ipv4)):8080"
             try wait(fixture) { try $0.rules(.ipv4).contains { $0.contains(second) } }
+            // The same file again ends it.
+            #expect(unlink(fixture.configuration) == 0)
+            try good.write(toFile: fixture.configuration, atomically: true, encoding: .utf8)
+            try wait(fixture) { try !$0.fairlead("status").output.contains("not reloaded") }
             try fixture.stop()
         }
 

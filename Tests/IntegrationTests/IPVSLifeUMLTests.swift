@@ -459,6 +459,13 @@ extension KernelSuites {
                 let all = try LabCommand.run(["ip", "-o", "address", "show"], in: fixture.lab.node)
                 return vips.filter { all.contains(" \($0)/") }
             }
+            // In the sets whose addresses have their other ports refused.
+            func listed() throws -> [String] {
+                let all = try LabCommand.run(["ipset", "save"], in: fixture.lab.node)
+                return zip(["4", "6"], vips)
+                    .filter { all.contains("add FAIRLEAD-\($0)-VIP \($1)\n") }
+                    .map { $1 }
+            }
             try fixture.start()
             try fixture.waitUntilApplied()
             // They keep the addresses bound until the node's own connections do.
@@ -482,8 +489,19 @@ extension KernelSuites {
             try fixture.run(["ipset", "flush"])
             try fixture.waitUntilApplied()
             #expect(own.allSatisfy { $0.isAlive() })
+            try fixture.wait(for: "their entries") { try listed() == vips }
+            // Each of them alone, and from a mode that has no sets.
+            try fixture.run(["ipset", "del", "FAIRLEAD-4-VIP", vips[0]])
+            try fixture.wait(for: "the entry") { try listed() == vips }
+            try serve("iptables")
+            #expect(try listed() == [])
+            try serve("ipvs")
+            try fixture.wait(for: "their entries") { try listed() == vips }
+            #expect(own.allSatisfy { $0.isAlive() })
+            #expect(try bound() == vips)
             own = []
             try fixture.wait(for: "the end of the addresses") { try bound().isEmpty }
+            try fixture.wait(for: "the end of the entries") { try listed().isEmpty }
             #expect(!fixture.log.contains("Kernel refused"), "\(fixture.log)")
             try fixture.stop()
         }

@@ -76,7 +76,7 @@ package struct ConfigurationWatch: Sendable {
         private var stamp: Stamp?
         /// When the file last was the same at two checks.
         private var settled: Stamp?
-        private var content: [UInt8]?
+        private var content: Content
         /// At how many checks in a row there was no file.
         private var absences = 0
         /// The removal counts from this many on.
@@ -103,7 +103,8 @@ package struct ConfigurationWatch: Sendable {
             guard stamp == last, stamp != settled else { return false }
             settled = stamp
             let new = Self.read(path)
-            guard let new, new != content else { return false }
+            // A file that goes just now is waited for.
+            guard new != .none, new != content else { return false }
             content = new
             return true
         }
@@ -111,20 +112,26 @@ package struct ConfigurationWatch: Sendable {
         /// Whether it has just been missing for long enough. Whatever comes back is a change then.
         private mutating func isGone() -> Bool {
             absences += 1
-            guard absences == Self.longAbsence, content != nil else { return false }
-            (settled, content) = (nil, nil)
+            guard absences == Self.longAbsence, content != .none else { return false }
+            (settled, content) = (nil, .none)
             return true
         }
 
-        /// Nil if it cannot be read; empty if it is larger than any configuration.
-        private static func read(_ path: String) -> [UInt8]? {
+        private static func read(_ path: String) -> Content {
             do throws(FileError) {
-                return try WholeFile.read(path, limit: 1 << 24, regularOnly: true)
+                return .bytes(try WholeFile.read(path, limit: 1 << 24, regularOnly: true))
             } catch {
-                if case .larger = error { return [] }
-                return nil
+                return Stamp(path) == nil ? .none : .unreadable
             }
         }
+    }
+
+    private enum Content: Equatable {
+        /// There is no file.
+        case none
+        /// Whoever loads it says why: it may be larger than any configuration, or a pipe.
+        case unreadable
+        case bytes([UInt8])
     }
 
     /// Detects a changed file without reading it.

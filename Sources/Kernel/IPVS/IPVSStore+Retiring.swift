@@ -27,7 +27,11 @@ extension IPVSStore {
         var report = try rules.apply(rules.removal())
         guard IPVSSocket.isLoaded else { return report }
         let present = try servers.observe()
-        ownConnectionsEnd = ownConnectionsEnd ?? ContinuousClock.now + drainTimeout
+        if ownConnectionsEnd == nil {
+            ownConnectionsEnd = ContinuousClock.now + drainTimeout
+            // Whatever was looked at before counts from now on.
+            ownConnectionEnds = [:]
+        }
         report += try servers.remove(
             present.values.sorted { $0.key < $1.key }.map { .delete($0) }
         )

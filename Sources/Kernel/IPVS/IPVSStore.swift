@@ -60,6 +60,9 @@ package final class IPVSStore: KernelStore {
     package let traffic: NetlinkTraffic
     /// What is not wanted any more, but stays bound while it has connections.
     var draining = AddressBinding()
+    /// Those of them that are not in their set: another program has emptied it, or another mode had none. Traffic to their
+    /// other ports is refused by that set.
+    var unlisted: Set<IPAddress> = []
     /// Until when the addresses of a mode that is retired stay for this host's own connections; nil while ours serves.
     var ownConnectionsEnd: ContinuousClock.Instant?
     /// Until when single addresses stay for them; without those that are wanted, or have gone.
@@ -138,6 +141,7 @@ package final class IPVSStore: KernelStore {
             servers: try servers.observe(),
             binding: try addresses.observe()
         )
+        ownConnectionEnds = ownConnectionEnds.filter { state.binding.addresses.contains($0.key) }
         var waiting = servers.draining(of: state.binding).addresses
         // Also what waited already: only work that is due finds that it need not any more.
         waiting.formUnion(draining.addresses.intersection(state.binding.addresses))
@@ -145,8 +149,10 @@ package final class IPVSStore: KernelStore {
         waiting.formUnion(try keptForHost(in: state, beside: waiting))
         draining.addresses = waiting
         state.binding.addresses.subtract(draining.addresses)
+        unlisted = []
         for address in draining.addresses {
-            state.sets[addressSet]?.entries[.address(address)] = nil
+            let entry = state.sets[addressSet]?.entries.removeValue(forKey: .address(address))
+            if entry == nil { unlisted.insert(address) }
         }
         return Observation(state, mark)
     }
@@ -158,11 +164,18 @@ package final class IPVSStore: KernelStore {
     ///
     /// - Throws: as the stores of the parts; those after it are not changed then.
     package func apply(_ diff: IPVSDiff) throws(DataplaneError) -> ApplyReport {
-        try changing(diff.sets) { () throws(DataplaneError) in try write(diff) }
+        if diff.sets.contains(where: { $0.makes(addressSet) }) { unlisted = draining.addresses }
+        unlisted.subtract(diff.addresses.compactMap(\.added))
+        let changes = diff.sets + listing()
+        return try changing(changes) { () throws(DataplaneError) in try write(diff, changes) }
     }
 
-    private func write(_ diff: IPVSDiff) throws(DataplaneError) -> ApplyReport {
-        var report = try sets.make(diff.sets)
+    private func write(
+        _ diff: IPVSDiff,
+        _ setChanges: [IPSetChange]
+    ) throws(DataplaneError) -> ApplyReport {
+        var report = try sets.make(setChanges)
+        unlisted = []
         let takesOver = diff.iptables.deletesChains
         if !takesOver { report += try rules.apply(diff.iptables) }
         report += try servers.make(diff.servers)
@@ -175,6 +188,14 @@ package final class IPVSStore: KernelStore {
         report += try servers.remove(diff.servers)
         report += try remove(diff)
         return report
+    }
+
+    /// What puts them into their set.
+    private func listing() -> [IPSetChange] {
+        if unlisted.isEmpty { return [] }
+        let entries = unlisted.sorted().map { IPSetEntry.address($0) }
+        let marks = entries.map { _ in UInt32(0) }
+        return [.update(.init(name: addressSet, added: entries, marks: marks, removed: []))]
     }
 
     /// Removes addresses and set entries, except for addresses that still have connections.
@@ -212,8 +233,16 @@ package final class IPVSStore: KernelStore {
     /// real servers with the plan, as the counts do not show all changes.
     package func performDueWork(expecting plan: IPVSState?) throws(DataplaneError) {
         var failure: DataplaneError?
+        // Of a mode that is retired the set has gone, too.
+        if plan != nil, !unlisted.isEmpty {
+            let changes = listing()
+            let report = try changing(changes) { () throws(DataplaneError) in try sets.make(changes)
+            }
+            unlisted = []
+            failure = report.failures.first
+        }
         if servers.hasDrains || !draining.isEmpty {
-            failure = try endDrains()
+            failure = try endDrains() ?? failure
             if plan == nil { try addresses.removeLinkIfUnused() }
         }
         if let plan, try servers.differs(from: plan.servers) { mark.certain += 1 }
@@ -288,7 +317,7 @@ extension IPVSStore {
         // and legacy tables may not even be in use.
         guard var expected = counts else { return try body() }
         let made = servers.made
-        let drained = draining.addresses
+        let drained = draining.addresses.subtracting(unlisted)
         counts = nil
         let report: ApplyReport
         do throws(DataplaneError) {
@@ -338,6 +367,14 @@ extension IPSetChange {
             let removed = update.removed.count { !$0.isAddress(in: kept) }
             return count.map { $0 + added - removed }
         case .destroy: return nil
+        }
+    }
+
+    /// It makes the set anew, without entries that are not wanted.
+    fileprivate func makes(_ name: IPSetName) -> Bool {
+        switch self {
+        case .create(let set), .replace(let set): set.name == name
+        case .update, .destroy: false
         }
     }
 
