@@ -41,7 +41,7 @@ package final class LabProcess {
         // An inherited socket would keep its port in use.
         unsafe posix_spawn_file_actions_addclosefrom_np(&actions, 3)
         do throws(LabError) {
-            return unsafe (try spawn(call, &actions), ownInput, ownOutput)
+            return unsafe (try spawn(call, &actions, 0), ownInput, ownOutput)
         } catch {
             close(ownInput)
             close(ownOutput)
@@ -69,24 +69,31 @@ package final class LabProcess {
         )
         unsafe posix_spawn_file_actions_adddup2(&actions, 1, 2)
         unsafe posix_spawn_file_actions_addclosefrom_np(&actions, 3)
-        var attributes = posix_spawnattr_t()
-        unsafe posix_spawnattr_init(&attributes)
-        defer { unsafe posix_spawnattr_destroy(&attributes) }
+        let call = ["ip", "netns", "exec", namespace] + arguments
         // POSIX_SPAWN_SETSID of spawn.h, which Glibc's module does not show.
-        unsafe posix_spawnattr_setflags(&attributes, 0x80)
-        _ = try unsafe spawn(["ip", "netns", "exec", namespace] + arguments, &actions, &attributes)
+        _ = try unsafe spawn(call, &actions, 0x80)
     }
 
+    /// `flags` are those of posix_spawnattr_setflags(3).
     private static func spawn(
         _ call: [String],
         _ actions: UnsafePointer<posix_spawn_file_actions_t>,
-        _ attributes: UnsafePointer<posix_spawnattr_t>? = nil
+        _ flags: Int32
     ) throws(LabError) -> pid_t {
+        var attributes = posix_spawnattr_t()
+        unsafe posix_spawnattr_init(&attributes)
+        defer { unsafe posix_spawnattr_destroy(&attributes) }
+        // Not the mask of the calling thread: those of Dispatch block nearly all signals, so that SIGTERM would end nothing
+        // and no alarm would end a wait for a lock.
+        var none = sigset_t()
+        unsafe sigemptyset(&none)
+        unsafe posix_spawnattr_setsigmask(&attributes, &none)
+        unsafe posix_spawnattr_setflags(&attributes, Int16(flags | POSIX_SPAWN_SETSIGMASK))
         var words = unsafe call.map { unsafe strdup($0) }
         unsafe words.append(nil)
         defer { unsafe words.forEach { unsafe free($0) } }
         var child = pid_t()
-        let result = unsafe posix_spawnp(&child, call[0], actions, attributes, words, environ)
+        let result = unsafe posix_spawnp(&child, call[0], actions, &attributes, words, environ)
         guard result == 0 else {
             throw LabError("\(call[0]): cannot be started (errno \(result))")
         }
