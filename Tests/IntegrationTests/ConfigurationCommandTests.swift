@@ -240,7 +240,7 @@ struct ConfigurationCommandTests {
         }
         let few = try start("100:100")
         #expect(few.status == 1)
-        #expect(few.output.contains(#/Error: only 9\d more files can be opened, .* needs 128: /#))
+        #expect(few.output.contains(#/Error: only 9\d more files can be opened, .* needs 256: /#))
         let raised = try start("100:4096")
         #expect(raised.output == "Error: /none: cannot be read: No such file or directory\n")
     }

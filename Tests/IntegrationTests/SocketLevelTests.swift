@@ -188,7 +188,20 @@ extension KernelSuites {
             try fixture.wait(for: "drift in the metrics") {
                 try fixture.metric("fairlead_socket_drift_repaired_total") > 0
             }
+            // What it had open before is closed.
+            let maps = try openMaps(of: try #require(fixture.daemon?.pid))
+            #expect(!maps.isEmpty && Set(maps).count == maps.count, "\(maps)")
             try fixture.stop()
+        }
+
+        /// The numbers of the maps that a process has open.
+        private func openMaps(of process: Int32) throws -> [Substring] {
+            let directory = "/proc/\(process)/fdinfo"
+            return try FileManager.default.contentsOfDirectory(atPath: directory).flatMap { name in
+                let text =
+                    (try? String(contentsOfFile: "\(directory)/\(name)", encoding: .utf8)) ?? ""
+                return text.split(separator: "\n").filter { $0.hasPrefix("map_id:") }
+            }
         }
 
         /// A Service over UDP with an endpoint on each pod.

@@ -92,6 +92,7 @@ extension SocketStore {
         try attach(object, used)
         try countUDPSockets(used, kept)
         self.maps = used
+        remains = SocketMaps()
     }
 
     /// Whether other programs go on with a map of `present`.
