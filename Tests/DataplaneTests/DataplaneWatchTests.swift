@@ -27,7 +27,7 @@ extension DataplaneTests {
 
     @Test(
         "A watch looks in its interval, and reports what a look would find",
-        .timeLimit(.minutes(2))
+        .timeLimit(.minutes(10))
     )
     func watch() async throws {
         let dataplane = try await dataplane()
@@ -50,7 +50,7 @@ extension DataplaneTests {
 
     @Test(
         "A quiet watch reports nothing, does due work, and ends at once when it is cancelled",
-        .timeLimit(.minutes(2))
+        .timeLimit(.minutes(10))
     )
     func quietWatch() async throws {
         let dataplane = try await dataplane()
@@ -68,7 +68,7 @@ extension DataplaneTests {
         #expect(await early.count == 0)
     }
 
-    @Test("What the kernel announces is looked at at once", .timeLimit(.minutes(2)))
+    @Test("What the kernel announces is looked at at once", .timeLimit(.minutes(10)))
     func announcements() async throws {
         let dataplane = try await dataplane()
         let alarm = try Alarm()
@@ -85,7 +85,7 @@ extension DataplaneTests {
         while await next.next() != nil {}
     }
 
-    @Test("Where everything is announced, nothing is looked at without", .timeLimit(.minutes(2)))
+    @Test("Where everything is announced, nothing is looked at without", .timeLimit(.minutes(10)))
     func silence() async throws {
         let dataplane = try await dataplane()
         let alarm = try Alarm()
@@ -107,7 +107,7 @@ extension DataplaneTests {
 
     @Test(
         "What the node knows about itself is looked at when that is announced, and otherwise rarely",
-        .timeLimit(.minutes(2))
+        .timeLimit(.minutes(10))
     )
     func announcedFacts() async throws {
         let dataplane = try await dataplane()
@@ -128,7 +128,7 @@ extension DataplaneTests {
         reports.task.cancel()
     }
 
-    @Test("Announcements without end are looked at in the interval", .timeLimit(.minutes(2)))
+    @Test("Announcements without end are looked at in the interval", .timeLimit(.minutes(10)))
     func steadyAnnouncements() async throws {
         let dataplane = try await dataplane()
         let alarm = try Alarm()
@@ -146,7 +146,7 @@ extension DataplaneTests {
 
     @Test(
         "While work waits for the lock of legacy tables it is looked at, and only then",
-        .timeLimit(.minutes(2)),
+        .timeLimit(.minutes(10)),
         arguments: [false, true]
     )
     func lockedOut(_ isOfLeftovers: Bool) async throws {

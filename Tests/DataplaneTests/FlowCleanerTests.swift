@@ -6,7 +6,7 @@ import ServiceModel
 import Synchronization
 import Testing
 
-@Suite("Forgetting UDP flows", .timeLimit(.minutes(1)))
+@Suite("Forgetting UDP flows", .timeLimit(.minutes(10)))
 struct FlowCleanerTests {
     /// Flows of a family in memory, and what is to go wrong.
     private final class Flows: FlowTable, Sendable {

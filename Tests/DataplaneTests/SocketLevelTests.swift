@@ -69,7 +69,7 @@ struct SocketLevelTests {
 
     @Test(
         "Sockets are ended with UDP alone, and after the socket level's pass",
-        .timeLimit(.minutes(1))
+        .timeLimit(.minutes(10))
     )
     func endedSockets() async throws {
         let flows = SocketFlows(kernel)

@@ -3,7 +3,7 @@ import Testing
 
 @testable import HTTPServing
 
-@Suite("Pages that are made with pauses", .timeLimit(.minutes(1)))
+@Suite("Pages that are made with pauses", .timeLimit(.minutes(10)))
 struct PacedPagesTests {
     /// A clock that stands still but for what is slept, and for the making of pages.
     private final class Time: Sendable {

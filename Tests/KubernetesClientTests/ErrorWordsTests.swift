@@ -6,7 +6,7 @@ import Testing
 
 extension NetworkSuites {
     /// What people read when the API server cannot be reached.
-    @Suite("Errors in words", .timeLimit(.minutes(5)))
+    @Suite("Errors in words", .timeLimit(.minutes(10)))
     struct ErrorWordsTests {
         private func failure(
             _ access: ClusterAccess,

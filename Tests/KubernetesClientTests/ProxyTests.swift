@@ -9,7 +9,7 @@ import Testing
 @testable import KubernetesClient
 
 extension NetworkSuites {
-    @Suite("Proxies", .timeLimit(.minutes(5)))
+    @Suite("Proxies", .timeLimit(.minutes(10)))
     struct ProxyTests {
         /// More than what sockets and buffers on the way hold.
         private static func largeCluster() -> TestCluster {

@@ -6,7 +6,7 @@ import Synchronization
 import Testing
 
 extension NetworkSuites {
-    @Suite("Refusals", .timeLimit(.minutes(1)))
+    @Suite("Refusals", .timeLimit(.minutes(10)))
     struct RefusalTests {
         @Test("One rejection by a server that is still starting does not count as an answer")
         func refusedOnce() async throws {

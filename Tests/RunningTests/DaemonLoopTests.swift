@@ -12,7 +12,7 @@ import Testing
 @testable import Running
 
 /// The loop on a dataplane without a kernel, whose passes can be held.
-@Suite("Daemon's loop", .timeLimit(.minutes(2)))
+@Suite("Daemon's loop", .timeLimit(.minutes(10)))
 struct DaemonLoopTests {
     private static let name = ServiceName(namespace: "shop", name: "web")
 

@@ -12,7 +12,7 @@ import Testing
 @testable import Running
 
 /// What the daemon listens on, and which signals it takes.
-@Suite("Listening", .timeLimit(.minutes(1)))
+@Suite("Listening", .timeLimit(.minutes(10)))
 struct ListeningTests {
     private static func waits(until condition: () async -> Bool) async throws {
         while !(await condition()) { try await Task.sleep(for: .milliseconds(5)) }

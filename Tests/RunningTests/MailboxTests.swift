@@ -12,7 +12,7 @@ import Testing
 @testable import Running
 
 /// What waits while the loop is busy.
-@Suite("Mailbox", .timeLimit(.minutes(1)))
+@Suite("Mailbox", .timeLimit(.minutes(10)))
 struct MailboxTests {
     private static func name(_ index: Int) -> ServiceName {
         ServiceName(namespace: "shop", name: "s\(index)")

@@ -3,7 +3,7 @@ import Synchronization
 import SystemCalls
 import Testing
 
-@Suite("A thread that polls", .timeLimit(.minutes(2)))
+@Suite("A thread that polls", .timeLimit(.minutes(10)))
 struct PollingThreadTests {
     /// Ends the stream with the object that the thread's function refers to.
     private final class Witness: Sendable {
