@@ -22,6 +22,20 @@ struct RetirementTests {
                 == "IPv4: objects of another mode may be left: routes: dump failed: unknown error (errno 1)"
         )
     }
+
+    @Test("What appears after nothing was left goes once it is looked for again")
+    func again() {
+        let objects = GrowingLeftovers()
+        var retirement = Retirement(objects)
+        #expect(retirement.proceed(presentStands: true) == 1)
+        objects.count = 2
+        #expect(retirement.proceed(presentStands: true) == 0)
+        #expect(retirement.proceed(presentStands: false, again: true) == 0)
+        #expect(retirement.leftovers?.counts == [.chain: 2])
+        #expect(retirement.proceed(presentStands: true, again: true) == 2)
+        #expect(retirement.leftovers == nil)
+        #expect(retirement.proceed(presentStands: true, again: true) == 0)
+    }
 }
 
 /// So many objects of each kind; routes cannot be listed.
@@ -41,5 +55,24 @@ private struct ListedLeftovers: ModeLeftovers {
     }
 
     func retire() throws(DataplaneError) -> ApplyReport { ApplyReport() }
+    func performDueWork() throws(DataplaneError) {}
+}
+
+/// Some chains, which others add to.
+private final class GrowingLeftovers: ModeLeftovers {
+    var count = 1
+    var family: IPFamily { .ipv4 }
+
+    func find() throws(DataplaneError) -> [ObjectDifference] {
+        (0..<count).map {
+            ObjectDifference(kind: .chain, name: "x\($0)", state: .unexpected, owner: .otherMode)
+        }
+    }
+
+    func retire() throws(DataplaneError) -> ApplyReport {
+        defer { count = 0 }
+        return ApplyReport(operations: count)
+    }
+
     func performDueWork() throws(DataplaneError) {}
 }

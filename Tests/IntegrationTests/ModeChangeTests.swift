@@ -98,6 +98,28 @@ extension KernelSuites {
             try fixture.stop()
         }
 
+        @Test("Objects of another mode that appear beside the daemon go, and apply makes none")
+        func beside() throws {
+            let fixture = try DaemonFixture(mode: "iptables", servers: false)
+            try fixture.write(Self.web(1))
+            try fixture.start()
+            try fixture.waitUntilApplied()
+            let refused = try fixture.fairlead("apply", "--mode", "nftables")
+            #expect(refused.status == 1)
+            #expect(refused.output.contains("serves in mode iptables"), "\(refused.output)")
+            #expect(try !hasTable(fixture))
+            // By a command that does not find the daemon.
+            let other = "\(fixture.directory)/other.yaml"
+            try String(contentsOfFile: fixture.configuration, encoding: .utf8)
+                .replacing("fairlead.sock", with: "other.sock")
+                .write(toFile: other, atomically: true, encoding: .utf8)
+            try LabCommand.run([BuiltProgram.fairlead, "apply", "--mode", "nftables", "-c", other])
+            #expect(try hasTable(fixture))
+            fixture.daemon?.signal(SIGHUP)
+            try fixture.wait(for: "removal of the table") { try !hasTable(fixture) }
+            try fixture.stop()
+        }
+
         @Test("apply with another mode removes the old one")
         func apply() throws {
             let fixture = try DaemonFixture(mode: "iptables", servers: false)

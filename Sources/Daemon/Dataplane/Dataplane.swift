@@ -280,7 +280,8 @@ package actor Dataplane {
             // What a resync was given up for does not wait for another mode's rules.
             if kind != .incremental, kind != .resync || hasOther?() != true {
                 outcome.retired = retirements[index].proceed(
-                    presentStands: dataplanes[index].stands
+                    presentStands: dataplanes[index].stands,
+                    again: kind == .full || index == turn
                 )
             }
             outcome.leftovers = retirements[index].leftovers

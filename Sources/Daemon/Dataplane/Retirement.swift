@@ -59,7 +59,7 @@ package struct Leftovers: Sendable, Equatable, CustomStringConvertible {
 }
 
 /// Removes what other modes left in one family, as soon as the present mode is programmed there, and
-/// tries again until nothing is left.
+/// tries again until nothing is left. What is put there later goes when it is looked for again.
 package struct Retirement {
     package let objects: any ModeLeftovers
     private var isDone = false
@@ -78,8 +78,10 @@ package struct Retirement {
 
     /// Removes leftovers if `presentStands`; returns how many objects were removed. `presentStands` means
     /// that the kernel holds the present mode's plan, except for single objects; until then connections
-    /// need the other mode's.
-    package mutating func proceed(presentStands: Bool) -> Int {
+    /// need the other mode's. Once nothing is left, it is only looked for with `again`: a command or another daemon
+    /// may have put some there.
+    package mutating func proceed(presentStands: Bool, again: Bool = false) -> Int {
+        if isDone, again, let found = try? objects.find(), !found.isEmpty { isDone = false }
         if isDone { return 0 }
         var removed = 0
         var reason = Leftovers.Reason.needed

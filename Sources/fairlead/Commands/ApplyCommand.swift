@@ -16,7 +16,8 @@ struct ApplyCommand: ParsableCommand {
         abstract: "Apply the plan once, and exit.",
         discussion: """
             If any manifest has an error, nothing is applied: unlike the daemon, this command has \
-            no last good version to fall back to, and would remove a Service that it cannot read.
+            no last good version to fall back to, and would remove a Service that it cannot read. \
+            Nor beside a daemon in another mode.
             """
     )
 
@@ -41,6 +42,7 @@ struct ApplyCommand: ParsableCommand {
 
     func run() throws {
         let configuration = try options.loadWithMode()
+        try Self.requireModeOfDaemon(configuration)
         let sources = try LoadedSources.complaining(configuration)
         guard sources.update.snapshot.issues.isEmpty else {
             throw CommandFailure("nothing applied: fix the manifests first")
@@ -62,6 +64,17 @@ struct ApplyCommand: ParsableCommand {
             complain("\(failure.family.rawValue): \(failure.error.advice)")
         }
         if report.outcome != .succeeded { throw ExitCode(1) }
+    }
+
+    /// Beside a daemon in another mode, two modes' rules would take the same connections.
+    private static func requireModeOfDaemon(_ configuration: DaemonConfiguration) throws {
+        guard let socket = configuration.status.socket,
+            let daemon = try RunningDaemon.find(at: socket),
+            daemon.configuration.chosenMode != configuration.chosenMode
+        else { return }
+        throw CommandFailure(
+            "nothing applied: the daemon (process \(daemon.pid)) serves in mode \(daemon.configuration.chosenMode.rawValue), and would remove what mode \(configuration.chosenMode.rawValue) has. Stop it first"
+        )
     }
 
     /// One full pass, as the daemon makes.
