@@ -41,6 +41,15 @@ extension KernelSuites {
             let words =
                 "removal guard: holds 13 of 14 Services, 13 missing from their source without having been deleted"
             #expect(status.contains(words), "\(status)")
+            let apply = try fixture.fairlead("apply")
+            #expect(apply.status == 1)
+            #expect(
+                apply.output.contains(
+                    "Error: nothing applied: the daemon's removal guard holds 13 of"
+                ),
+                "\(apply.output)"
+            )
+            #expect(try hasRules(fixture, "10.97.0.5"))
             let one = try fixture.fairlead("status", "service", "ballast/s4").output
             #expect(one.contains("held by the removal guard"), "\(one)")
             // A ClusterIP goes to the Service that the source gives it to, though 13 are held.

@@ -3,7 +3,10 @@ import ArgumentParser
 import DaemonConfiguration
 import Dataplane
 import DataplaneModel
+import FoundationEssentials
 import InstalledModes
+import NIOHTTP1
+import Observability
 import Planning
 import PrintableText
 import Running
@@ -17,7 +20,7 @@ struct ApplyCommand: ParsableCommand {
         discussion: """
             If any manifest has an error, nothing is applied: unlike the daemon, this command has \
             no last good version to fall back to, and would remove a Service that it cannot read. \
-            Nor beside a daemon in another mode.
+            Nor beside a daemon in another mode, or one whose removal guard holds Services.
             """
     )
 
@@ -42,7 +45,11 @@ struct ApplyCommand: ParsableCommand {
 
     func run() throws {
         let configuration = try options.loadWithMode()
-        try Self.requireModeOfDaemon(configuration)
+        if let socket = configuration.status.socket, let daemon = try RunningDaemon.find(at: socket)
+        {
+            try Self.requireMode(of: daemon, configuration)
+            try Self.requireNoHold(daemon)
+        }
         let sources = try LoadedSources.complaining(configuration)
         guard sources.update.snapshot.issues.isEmpty else {
             throw CommandFailure("nothing applied: fix the manifests first")
@@ -67,14 +74,26 @@ struct ApplyCommand: ParsableCommand {
     }
 
     /// Beside a daemon in another mode, two modes' rules would take the same connections.
-    private static func requireModeOfDaemon(_ configuration: DaemonConfiguration) throws {
-        guard let socket = configuration.status.socket,
-            let daemon = try RunningDaemon.find(at: socket),
-            daemon.configuration.chosenMode != configuration.chosenMode
-        else { return }
+    private static func requireMode(
+        of daemon: RunningDaemon,
+        _ configuration: DaemonConfiguration
+    ) throws {
+        let (present, wanted) = (daemon.configuration.chosenMode, configuration.chosenMode)
+        guard present != wanted else { return }
         throw CommandFailure(
-            "nothing applied: the daemon (process \(daemon.pid)) serves in mode \(daemon.configuration.chosenMode.rawValue), and would remove what mode \(configuration.chosenMode.rawValue) has. Stop it first"
+            "nothing applied: the daemon (process \(daemon.pid)) serves in mode \(present.rawValue), and would remove what mode \(wanted.rawValue) has. Stop it first"
         )
+    }
+
+    /// What the daemon's removal guard holds would go, until the daemon puts it back.
+    private static func requireNoHold(_ daemon: RunningDaemon) throws {
+        let answer = try? waiting {
+            try await DaemonOptions.parse(["--socket", daemon.socket]).ask("/status", method: .GET)
+        }
+        guard let answer, let status = try? JSONDecoder().decode(DaemonStatus.self, from: answer),
+            let hold = status.hold
+        else { return }
+        throw CommandFailure("nothing applied: the daemon's removal guard \(hold)")
     }
 
     /// One full pass, as the daemon makes.

@@ -125,6 +125,9 @@ package struct DaemonStatus: Codable, Sendable {
         var problem: String
     }
 
+    /// What the removal guard holds, in words; nil if it holds nothing.
+    package var hold: String? { issues.first { $0.kind == "removal guard" }?.problem }
+
     var version: String
     var mode: String
     var pid: Int32
