@@ -67,6 +67,38 @@ struct FileSourceTests {
         }
     }
 
+    @Test(
+        "Copies that could not be saved are, once they can: with another manifest's, and without",
+        .timeLimit(.minutes(10))
+    )
+    func copiesAfterFailure() async throws {
+        try await withDirectory { directory in
+            let state = directory + "/state"
+            func copies() -> Int {
+                let names = try? FileManager.default.contentsOfDirectory(atPath: state)
+                return names?.count { $0.hasSuffix(".good") } ?? 0
+            }
+            try #require(FileManager.default.createFile(atPath: state, contents: nil))
+            try write("10.180.0.11", to: directory + "/d/a.yaml")
+            let source = FileSource(path: directory + "/d", stateDirectory: state)
+            var updates = source.updates().makeAsyncIterator()
+            #expect(await updates.next()?.snapshot.issues.map(\.source) == [state])
+            try FileManager.default.removeItem(atPath: state)
+            let other = Self.web("10.180.0.12").replacing("shop/web", with: "shop/other")
+            try other.write(toFile: directory + "/d/b.yaml", atomically: true, encoding: .utf8)
+            while let update = await updates.next(), !update.snapshot.issues.isEmpty {}
+            #expect(copies() == 2)
+
+            try FileManager.default.removeItem(atPath: state)
+            try #require(FileManager.default.createFile(atPath: state, contents: nil))
+            try write("10.180.0.13", to: directory + "/d/a.yaml", atomically: true)
+            while let update = await updates.next(), update.snapshot.issues.isEmpty {}
+            try FileManager.default.removeItem(atPath: state)
+            while let update = await updates.next(), !update.snapshot.issues.isEmpty {}
+            #expect(copies() == 1)
+        }
+    }
+
     private func write(_ endpoint: String, to path: String, atomically: Bool = false) throws {
         try Self.web(endpoint).write(toFile: path, atomically: atomically, encoding: .utf8)
     }

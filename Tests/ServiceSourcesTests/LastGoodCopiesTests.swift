@@ -54,4 +54,32 @@ struct LastGoodCopiesTests {
             #expect(copies.paths(at: "/etc/d") == ["/etc/d/a%b.yaml", "/etc/d/%%c"])
         }
     }
+
+    @Test("What could not be saved is an issue until it is, whatever else is saved")
+    func unsaved() throws {
+        try withCopies { copies in
+            let (first, second) = ("/etc/d/a.yaml", "/etc/d/b.yaml")
+            try #require(FileManager.default.createFile(atPath: directory, contents: nil))
+            for path in [first, second] { copies.save("of \(path)", of: path) }
+            let issue = try #require(copies.issue)
+            #expect(!copies.needsRetry())
+            #expect(copies.needsRetry(at: .now + LastGoodCopies.retryInterval))
+            try FileManager.default.removeItem(atPath: directory)
+            copies.save("other", of: second)
+            #expect(copies.issue == issue)
+            #expect(text(copies.load(first)) == nil)
+            copies.retry()
+            #expect(copies.issue == nil)
+            #expect(!copies.needsRetry(at: .now + LastGoodCopies.retryInterval))
+            #expect(text(copies.load(first)) == "of \(first)")
+            #expect(text(copies.load(second)) == "other")
+
+            try FileManager.default.removeItem(atPath: directory)
+            try #require(FileManager.default.createFile(atPath: directory, contents: nil))
+            copies.save("x", of: first)
+            #expect(copies.issue != nil)
+            copies.remove(first)
+            #expect(copies.issue == nil)
+        }
+    }
 }

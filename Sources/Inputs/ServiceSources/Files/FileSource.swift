@@ -168,7 +168,7 @@ package final class FileSource: @unchecked Sendable {
 
     private func lookAndWait() -> PollingThread.Wait {
         look()
-        guard isReadable, watch != nil, !isRemote,
+        guard isReadable, watch != nil, !isRemote, copies?.issue == nil,
             let events = checks.rest(after: links.union([files.directory]))
         else { return .init(limit: Self.lookInterval) }
         looked.withLock { $0.isAtRest = true }
@@ -225,7 +225,9 @@ package final class FileSource: @unchecked Sendable {
                 // A recreated directory needs time to be filled.
                 planScan(after: Self.fillingTime)
             }
-        } else if !isReadable || isRemote || links.contains(where: hasChanged) {
+        } else if !isReadable || isRemote || copies?.needsRetry() == true
+            || links.contains(where: hasChanged)
+        {
             runScan()
         }
         if isReadable { looked.withLock { $0.at = .now } }
@@ -291,6 +293,7 @@ package final class FileSource: @unchecked Sendable {
             return []
         }
         vanishing.end()
+        copies?.retry()
         var changed = remove(gone, isEmpty: listing.entries.isEmpty)
         for (path, entry) in listing.entries.sorted(by: { $0.key < $1.key }) {
             missing[path] = nil
@@ -325,15 +328,16 @@ package final class FileSource: @unchecked Sendable {
     /// At the start, without any manifest: begins with those of the last run, so that the next scan
     /// finds them missing. Otherwise copies of absent files are dropped.
     private func takeCopies(_ listing: ManifestFiles.Listing) -> Set<ServiceName> {
-        guard let copies else { return [] }
-        let absent = copies.paths(at: files.path).subtracting(listing.entries.keys)
+        guard let absent = copies?.paths(at: files.path).subtracting(listing.entries.keys) else {
+            return []
+        }
         guard listing.entries.isEmpty else {
-            for path in absent { copies.remove(path) }
+            for path in absent { copies?.remove(path) }
             return []
         }
         var changed: Set<ServiceName> = []
         for path in absent.sorted() {
-            if let good = copies.load(path) { changed.formUnion(store.update(path, good)) }
+            if let good = copies?.load(path) { changed.formUnion(store.update(path, good)) }
         }
         if !absent.isEmpty { planScan(after: Self.quietTime) }
         return changed

@@ -7,24 +7,46 @@ import SystemCalls
 struct LastGoodCopies {
     /// Fairlead's state directory, such as /var/lib/fairlead; created if absent.
     let directory: String
-    /// Why the last copy could not be saved; nil if it could.
-    private(set) var issue: ObjectIssue?
+    /// The last good texts that could not be saved, by path.
+    private var unsaved: [String: String] = [:]
+    private var lastFailure: ObjectIssue?
+    private var lastTry: ContinuousClock.Instant?
+
+    /// How long after a failure the rest is tried again, if nothing else happens.
+    static let retryInterval = Duration.seconds(5)
 
     init(directory: String) {
         self.directory = directory
     }
 
+    /// Why some copy could not be saved; nil if all are.
+    var issue: ObjectIssue? { unsaved.isEmpty ? nil : lastFailure }
+
+    /// What failed should be tried again by now.
+    func needsRetry(at now: ContinuousClock.Instant = .now) -> Bool {
+        guard !unsaved.isEmpty, let lastTry else { return false }
+        return lastTry.duration(to: now) >= Self.retryInterval
+    }
+
+    /// A text that cannot be saved is kept for `retry`.
     mutating func save(_ text: String, of path: String) {
         unsafe mkdir(directory, 0o700)
         do throws(FileError) {
             try WholeFile.replace(copyPath(path), with: Array(text.utf8))
-            issue = nil
+            unsaved[path] = nil
         } catch {
-            issue = ObjectIssue(
+            unsaved[path] = text
+            lastTry = .now
+            lastFailure = ObjectIssue(
                 source: directory,
                 reason: "cannot keep copies of manifests for the next start: \(error.reason)"
             )
         }
+    }
+
+    /// Saves what could not be saved before.
+    mutating func retry() {
+        for (path, text) in unsaved.sorted(by: { $0.key < $1.key }) { save(text, of: path) }
     }
 
     func load(_ path: String) -> ManifestStore.FileContent? {
@@ -32,7 +54,8 @@ struct LastGoodCopies {
         return .text(text)
     }
 
-    func remove(_ path: String) {
+    mutating func remove(_ path: String) {
+        unsaved[path] = nil
         unsafe unlink(copyPath(path))
     }
 
