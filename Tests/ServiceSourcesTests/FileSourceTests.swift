@@ -99,6 +99,51 @@ struct FileSourceTests {
         }
     }
 
+    @Test(
+        "A directory in the place of a manifest removes nothing; others are ignored",
+        .timeLimit(.minutes(10)),
+        arguments: [true, false]
+    )
+    func directoryForFile(_ isListed: Bool) async throws {
+        try await withDirectory { directory in
+            let file = directory + "/d/web.yaml"
+            func source() -> FileSource {
+                FileSource(
+                    path: isListed ? directory + "/d" : file,
+                    stateDirectory: directory + "/state"
+                )
+            }
+            let reason =
+                isListed
+                ? "web.yaml: is a directory; its Services stay"
+                : "web.yaml: cannot be read: Is a directory; retrying"
+            if isListed { try #require(mkdir(directory + "/d/sub", 0o700) == 0) }
+            try write("10.180.0.11", to: file)
+            let first = source()
+            var updates = first.updates().makeAsyncIterator()
+            let start = await updates.next()
+            #expect(endpoint(start) == "10.180.0.11")
+            #expect(start?.snapshot.issues.map(\.description) == [])
+            try #require(rename(file, directory + "/keep") == 0)
+            try #require(mkdir(file, 0o700) == 0)
+            let update = await updates.next()
+            #expect(endpoint(update) == "10.180.0.11")
+            #expect(
+                update?.snapshot.issues.map(\.description) == ["\(directory)/d/\(reason)"]
+            )
+            // A restart meanwhile.
+            let again = source().load()
+            if isListed {
+                #expect(endpoint(again) == "10.180.0.11")
+            } else {
+                #expect(again == nil)
+            }
+            try #require(rmdir(file) == 0)
+            try #require(rename(directory + "/keep", file) == 0)
+            while let update = await updates.next(), !update.snapshot.issues.isEmpty {}
+        }
+    }
+
     private func write(_ endpoint: String, to path: String, atomically: Bool = false) throws {
         try Self.web(endpoint).write(toFile: path, atomically: atomically, encoding: .utf8)
     }

@@ -351,7 +351,12 @@ package final class FileSource: @unchecked Sendable {
         switch entry {
         case .unreadable(let reason):
             stamps[path] = nil
-            return store.update(path, .unreadable(reason: reason))
+            var changed: Set<ServiceName> = []
+            if isFirst, let good = copies?.load(path) {
+                changed = store.update(path, good)
+            }
+            changed.formUnion(store.update(path, .unreadable(reason: reason)))
+            return changed
         case .file(let stamp):
             guard stamps[path] != stamp else { return [] }
             guard isFirst || isSettled(path, stamp) else {

@@ -20,7 +20,7 @@ struct ManifestFiles {
     /// What was found at a path.
     enum Entry: Equatable {
         case file(Stamp)
-        /// It exists but cannot be examined: a dangling link, or an error.
+        /// It exists but is a directory or a dangling link, or cannot be examined.
         case unreadable(reason: String)
     }
 
@@ -55,14 +55,15 @@ struct ManifestFiles {
         }
         // With half a listing, the other half would look deleted.
         guard errno == 0 else { throw ListingFailure(errno: .last) }
+        // Rather in the place of a file than one for manifests.
+        if listing.entries.isEmpty, hasManifestName { throw ListingFailure(errno: .isDirectory) }
         return listing
     }
 
     /// `number` is the directory's own for the file; what is mounted over it has another.
     private func look(at file: String, _ number: UInt64, _ listing: inout Listing) {
         if let status = Self.status(file) {
-            guard !status.isDirectory else { return }
-            listing.entries[file] = .file(status.stamp)
+            listing.entries[file] = Self.entry(status)
             if status.stamp.inode != number || status.names > 1 { listing.links.insert(file) }
             return
         }
@@ -79,11 +80,16 @@ struct ManifestFiles {
 
     /// The content of a listed path.
     static func entry(_ path: String) -> Entry {
-        status(path).map { .file($0.stamp) }
+        status(path).map(entry)
             ?? .unreadable(
                 reason: errno == ENOENT
                     ? "is a dangling symbolic link" : errorText("cannot be examined")
             )
+    }
+
+    /// A directory with a manifest's name is not ignored: container runtimes make one where a file to be mounted is missing.
+    private static func entry(_ status: Status) -> Entry {
+        status.isDirectory ? .unreadable(reason: "is a directory") : .file(status.stamp)
     }
 
     /// Identifies a directory, so that a replacement at the same path is noticed; nil if there is
@@ -152,12 +158,15 @@ struct ManifestFiles {
         "\(what): \(Errno.last)"
     }
 
+    private var hasManifestName: Bool {
+        path.split(separator: "/").last.map { Self.isManifest(String($0)) } ?? false
+    }
+
     /// The directory to watch: the path itself, or a file's parent.
     var directory: String {
         var status = stat()
         let isFile = unsafe stat(path, &status) == 0 && status.st_mode & S_IFMT == S_IFREG
-        let looksLikeFile = path.split(separator: "/").last.map { Self.isManifest(String($0)) }
-        guard isFile || (looksLikeFile ?? false) else { return path }
+        guard isFile || hasManifestName else { return path }
         guard let slash = path.lastIndex(of: "/") else { return "." }
         return slash == path.startIndex ? "/" : String(path[..<slash])
     }
