@@ -76,10 +76,12 @@ struct ManifestStoreTests {
     func ignoredParts() {
         var store = ManifestStore(decoder: ManifestDecoder())
         let text = """
+            apiVersion: v1
             kind: Service
             metadata: {name: web, namespace: shop}
             spec: {clusterIP: 10.96.0.1, ports: [{name: http, port: 80}]}
             ---
+            apiVersion: discovery.k8s.io/v1
             kind: EndpointSlice
             metadata: {name: w, namespace: shop, labels: {kubernetes.io/service-name: web}}
             addressType: IPv4
@@ -92,6 +94,62 @@ struct ManifestStoreTests {
         #expect(parts.count == 3, "\(parts)")
         #expect(parts.allSatisfy { $0.hasPrefix("endpoints of shop/web (w): ") })
         #expect(parts.contains { $0.contains("10.0.0.1") } && !parts.contains { $0.contains(".3") })
+    }
+
+    private func object(_ version: String, _ kind: String = "Service") -> String {
+        """
+        {apiVersion: \(version), kind: \(kind), metadata: {name: web, namespace: shop}, \
+        spec: {clusterIP: 10.96.0.1, ports: [{port: 80}]}}
+
+        """
+    }
+
+    @Test(
+        "A kind of the same name in another API group is not Kubernetes' own",
+        arguments: ["serving.knative.dev/v1", "example.com/v1"]
+    )
+    func otherGroups(_ version: String) {
+        var store = ManifestStore(decoder: ManifestDecoder())
+        let list =
+            "{apiVersion: \(version), kind: ServiceList, items: [{metadata: {name: web, namespace: shop}}]}\n"
+        let slice = object(version, "EndpointSlice")
+        let text = [object(version), list, slice, object("v1")].joined(separator: "---\n")
+        _ = store.update("a.yaml", .text(text))
+        #expect(store.snapshot.issues.map(\.description) == [])
+        #expect(store.snapshot.services[Self.web]?.clusterIPs.isEmpty == false)
+    }
+
+    @Test(
+        "A version that is not known, or none, is an error of the object",
+        arguments: [
+            ("v2", "Service", "apiVersion: \"v2\" is not v1"),
+            ("null", "Service", "apiVersion: is missing"),
+            ("''", "Endpoints", "apiVersion: is missing"),
+            (
+                "discovery.k8s.io/v1beta1", "EndpointSlice",
+                "apiVersion: \"discovery.k8s.io/v1beta1\" is not discovery.k8s.io/v1"
+            ),
+            ("v1", "EndpointSlice", "apiVersion: \"v1\" is not discovery.k8s.io/v1"),
+        ]
+    )
+    func otherVersions(_ version: String, _ kind: String, _ reason: String) {
+        var store = ManifestStore(decoder: ManifestDecoder())
+        _ = store.update("a.yaml", .text(object(version, kind)))
+        #expect(store.snapshot.issues.map(\.description) == ["a.yaml:1: shop/web: \(reason)"])
+        #expect(store.snapshot.services.isEmpty)
+    }
+
+    @Test("The elements of a typed list are of its version")
+    func typedList() {
+        var store = ManifestStore(decoder: ManifestDecoder())
+        let item =
+            "{metadata: {name: web, namespace: shop}, spec: {clusterIP: 10.96.0.1, ports: [{port: 80}]}}"
+        for (version, count) in [("v2", 0), ("v1", 1)] {
+            let text = "{apiVersion: \(version), kind: ServiceList, items: [\(item)]}\n"
+            _ = store.update("a.yaml", .text(text))
+            #expect(store.snapshot.services.count == count)
+            #expect(store.snapshot.issues.count == 1 - count)
+        }
     }
 
     @Test("Nothing is lost to a file cut off anywhere")

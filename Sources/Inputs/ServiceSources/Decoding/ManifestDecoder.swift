@@ -4,11 +4,23 @@ import PrintableText
 import ServiceModel
 
 /// Decodes a manifest: Kubernetes objects as `kubectl get -o yaml` or `-o json` prints them, lists
-/// of them, and the short form, in any mix. Other Kubernetes kinds are skipped.
+/// of them, and the short form, in any mix. Other kinds are skipped, and so are kinds of the same name
+/// in API groups that are not Kubernetes' own.
 package struct ManifestDecoder: Sendable {
     /// The label value (`service.kubernetes.io/service-proxy-name`) of the Services to serve; empty
     /// serves those without the label.
     package var serviceProxyName: String
+
+    /// The kinds that are read, each in the version whose fields are.
+    private static let versions = [
+        "Service": "v1", "Endpoints": "v1", "EndpointSlice": "discovery.k8s.io/v1",
+    ]
+
+    /// What the type of a list says of its elements, which need not repeat it.
+    private struct ItemType {
+        var kind: String
+        var apiVersion: String?
+    }
 
     package init(serviceProxyName: String = "") {
         self.serviceProxyName = serviceProxyName
@@ -32,8 +44,9 @@ package struct ManifestDecoder: Sendable {
         kind: String
     ) -> DecodedManifest {
         var manifest = DecodedManifest()
+        let type = ItemType(kind: kind, apiVersion: Self.versions[kind])
         for (value, path) in values {
-            decodeItem(value, path: path, kind: kind, into: &manifest)
+            decodeItem(value, path: path, type, into: &manifest)
         }
         return manifest
     }
@@ -47,14 +60,20 @@ package struct ManifestDecoder: Sendable {
             }
             let kind = try fields.requiredString("kind")
             if kind == "List" || kind.hasSuffix("List") {
-                // The items of a typed list have no `kind`.
-                let itemKind = kind == "List" ? nil : String(kind.dropLast(4))
+                // The items of a typed list have no `kind`, and no `apiVersion`.
+                let type: ItemType? =
+                    kind == "List"
+                    ? nil
+                    : ItemType(
+                        kind: String(kind.dropLast(4)),
+                        apiVersion: try fields.string("apiVersion")
+                    )
                 for (item, itemPath) in try fields.list("items") {
-                    decodeItem(item, path: itemPath, kind: itemKind, into: &manifest)
+                    decodeItem(item, path: itemPath, type, into: &manifest)
                 }
                 return
             }
-            decodeObject(fields, kind: kind, into: &manifest)
+            decodeObject(fields, ItemType(kind: kind), into: &manifest)
         } catch {
             manifest.refuse(nil, error)
         }
@@ -63,16 +82,16 @@ package struct ManifestDecoder: Sendable {
     private func decodeItem(
         _ item: YAMLValue,
         path: String,
-        kind: String?,
+        _ type: ItemType?,
         into manifest: inout DecodedManifest
     ) {
-        guard let kind, let fields = try? Fields(item, path: path),
+        guard let type, let fields = try? Fields(item, path: path),
             fields.value("kind") == nil
         else {
             decode(item, path: path, into: &manifest)
             return
         }
-        decodeObject(fields, kind: kind, into: &manifest)
+        decodeObject(fields, type, into: &manifest)
     }
 
     private func decodeShortForm(
@@ -116,14 +135,17 @@ package struct ManifestDecoder: Sendable {
         }
     }
 
+    /// An `apiVersion` of the object itself takes precedence over that of `type`.
     private func decodeObject(
         _ fields: Fields,
-        kind: String,
+        _ type: ItemType,
         into manifest: inout DecodedManifest
     ) {
-        guard ["Service", "EndpointSlice", "Endpoints"].contains(kind) else { return }
+        guard let known = Self.versions[type.kind] else { return }
         var key: DecodedObject.Key?
         do throws(FieldError) {
+            let version = try fields.string("apiVersion") ?? type.apiVersion ?? ""
+            guard Self.isOfKubernetes(version) else { return }
             guard let metadata = try fields.fields("metadata") else {
                 throw fields.error("metadata", "is missing")
             }
@@ -131,11 +153,17 @@ package struct ManifestDecoder: Sendable {
                 metadata.value("namespace") == nil
                 ? "default" : try metadata.objectName("namespace")
             let name = try metadata.objectName("name")
-            let known = DecodedObject.Key(kind: kind, namespace: namespace, name: name)
-            key = known
+            let named = DecodedObject.Key(kind: type.kind, namespace: namespace, name: name)
+            key = named
+            guard version == known else {
+                throw fields.error(
+                    "apiVersion",
+                    version.isEmpty ? "is missing" : "\(quoted(version)) is not \(known)"
+                )
+            }
             var leftOut: [FieldError] = []
-            let contents = try contents(fields, known, &leftOut)
-            manifest.add(DecodedObject(key: known, line: fields.line, contents: contents))
+            let contents = try contents(fields, named, &leftOut)
+            manifest.add(DecodedObject(key: named, line: fields.line, contents: contents))
             let summary = { (count: Int) in
                 FieldError(
                     line: fields.line,
@@ -144,11 +172,17 @@ package struct ManifestDecoder: Sendable {
                 )
             }
             manifest.bad += leftOut.shortened(summary).map {
-                BadObject(key: known, line: $0.line, reason: $0.description)
+                BadObject(key: named, line: $0.line, reason: $0.description)
             }
         } catch {
             manifest.refuse(key, error)
         }
+    }
+
+    /// Whether the group is one that the kinds which are read are in, whatever the version.
+    private static func isOfKubernetes(_ apiVersion: String) -> Bool {
+        guard let slash = apiVersion.firstIndex(of: "/") else { return true }
+        return apiVersion[..<slash] == "discovery.k8s.io"
     }
 
     private func contents(
