@@ -44,6 +44,7 @@ struct Fairlead: AsyncParsableCommand {
     @MainActor
     static func main() async {
         let signals = EarlySignals.hold()
+        var code = ExitCode.success
         do {
             try requireArguments()
             try requireText()
@@ -58,8 +59,14 @@ struct Fairlead: AsyncParsableCommand {
                 try command.run()
             }
         } catch {
-            end(readable(error))
+            code = report(readable(error))
         }
+        // Also of a command that has failed otherwise, or ends with a code that says what was printed.
+        if let failure = StandardOutput.failure {
+            complain("Error: standard output: cannot be written: \(failure)")
+            code = .failure
+        }
+        if !code.isSuccess { Glibc.exit(code.rawValue) }
     }
 
     /// Swift reads them from /proc. Where it cannot, it has none, and every command would be a page of help and a success.
@@ -82,14 +89,14 @@ struct Fairlead: AsyncParsableCommand {
         }
     }
 
-    /// Ends with what the error says, as the library would, but for what a terminal would take for commands.
-    private static func end(_ error: any Error) -> Never {
+    /// Prints what the error says, as the library would, but for what a terminal would take for commands.
+    private static func report(_ error: any Error) -> ExitCode {
         let code = exitCode(for: error)
-        // A page of help.
-        if code.isSuccess { exit(withError: error) }
         let message = fullMessage(for: error)
-        if !message.isEmpty { complain(message) }
-        Glibc.exit(code.rawValue)
+        guard !message.isEmpty else { return code }
+        // A page of help.
+        if code.isSuccess { StandardOutput.print(message) } else { complain(message) }
+        return code
     }
 
     /// Foundation's file errors with the path and the system's reason; others as they are.

@@ -417,6 +417,55 @@ struct ConfigurationCommandTests {
     }
 
     @Test(
+        "What cannot be written to standard output is a failure, with the system's reason",
+        arguments: [
+            ["--help"], ["--version"], ["version"], ["config", "fields"],
+            ["config", "convert", "--proxy-mode=ipvs"],
+            ["config", "fields", "-o", "json"], ["plan"], ["plan", "-o", "json"], ["graph"],
+            ["trace", "--from", "10.0.0.1", "--to", "10.96.0.10:80/tcp"], ["verify"], ["check"],
+        ]
+    )
+    func fullOutput(_ arguments: [String]) throws {
+        let services = "services: [{name: web, address: 10.96.0.10, ports: [{port: 80}]}]\n"
+        try withFile(services) { path in
+            let needsServices = ["plan", "graph", "trace", "verify", "check"].contains(arguments[0])
+            let options = needsServices ? ["--mode", "iptables", "--services", path] : []
+            let result = try LabCommand.result(
+                ["unshare", "--net", "sh", "-c", "exec \"$0\" \"$@\" >/dev/full"]
+                    + [BuiltProgram.fairlead] + arguments + options
+            )
+            #expect(result.status == 1, "\(arguments)")
+            let line = "Error: standard output: cannot be written: No space left on device\n"
+            #expect(result.output == line, "\(result.output)")
+        }
+    }
+
+    @Test("A converted manifest that does not fit is a failure")
+    func fullManifest() throws {
+        try withFile("-A -t 10.96.0.10:80 -s rr\n") { path in
+            let script = "\"$0\" convert \"$1\" >/dev/full"
+            let result = try LabCommand.result(["sh", "-c", script, BuiltProgram.fairlead, path])
+            #expect(result.status == 1)
+            let line = "Error: standard output: cannot be written: No space left on device\n"
+            #expect(result.output == line, "\(result.output)")
+        }
+    }
+
+    @Test("A reader that leaves early ends a command without a word")
+    func brokenPipe() throws {
+        let directory = try newDirectory()
+        defer { try? FileManager.default.removeItem(atPath: directory) }
+        // A writing end without a reading one.
+        let script = """
+            mkfifo "$1/pipe"; exec 3<>"$1/pipe" 4>"$1/pipe" 3<&-
+            env --default-signal=PIPE "$0" config fields >&4; echo "status $?"
+            trap '' PIPE; "$0" config fields >&4; echo "status $?"
+            """
+        let result = try LabCommand.result(["sh", "-c", script, BuiltProgram.fairlead, directory])
+        #expect(result.output == "status 141\nstatus 0\n")
+    }
+
+    @Test(
         "A file named with --services that cannot be read is an error; in a directory it is left out"
     )
     func unreadableManifests() throws {

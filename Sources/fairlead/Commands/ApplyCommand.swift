@@ -62,7 +62,7 @@ struct ApplyCommand: ParsableCommand {
         case .text:
             for result in results {
                 let services = counted(result.services, "Service")
-                print("\(result.family): \(services), \(result.words)")
+                StandardOutput.print("\(result.family): \(services), \(result.words)")
             }
         }
         for failure in results.flatMap(\.failures) { complain(failure) }

@@ -47,7 +47,7 @@ struct CheckCommand: ParsableCommand {
             }
         )
         // Paths of the command line are among them.
-        for line in table.lines { print(printableLines(line)) }
+        for line in table.lines { StandardOutput.print(printableLines(line)) }
         if findings.contains(where: { $0.level == .failure }) { throw ExitCode(1) }
     }
 

@@ -89,7 +89,9 @@ struct CleanupCommand: ParsableCommand {
         // Switched off while the guard against neighbours is still there (CVE-2020-8558), and not before that
         // can go: until then node ports answer on 127.0.0.1.
         func unguard() throws(DataplaneError) {
-            if family == .ipv4, try localnet.restore() { print("route_localnet: off again") }
+            if family == .ipv4, try localnet.restore() {
+                StandardOutput.print("route_localnet: off again")
+            }
         }
         // The rules of ipvs mode use the legacy tables of all modes.
         var report = IPVSMode.store(family, kernel).removeEverything(after: unguard)
@@ -97,7 +99,7 @@ struct CleanupCommand: ParsableCommand {
             try OtherModes(family, kernel).retireTable(after: unguard)
         }
         let done = Self.words(report, of: "Fairlead")
-        print("\(family.rawValue): \(done)")
+        StandardOutput.print("\(family.rawValue): \(done)")
         problems.add(report.failures, family.rawValue)
     }
 
@@ -115,12 +117,12 @@ struct CleanupCommand: ParsableCommand {
         do throws(DataplaneError) {
             let directory = configuration.socketLB.bpfDirectory
             guard let count = try SocketStore.removeOwn(directory: directory) else {
-                print(
+                StandardOutput.print(
                     "\(place): \(directory) is another daemon's, which runs or is of another network namespace, and stays"
                 )
                 return
             }
-            if count > 0 { print("\(place): \(counted(count, "object")) removed") }
+            if count > 0 { StandardOutput.print("\(place): \(counted(count, "object")) removed") }
         } catch {
             problems.add([error], place)
         }
@@ -135,13 +137,15 @@ struct CleanupCommand: ParsableCommand {
             return
         }
         if dryRun {
-            for line in rules.descriptions { print(line) }
-            if rules.descriptions.isEmpty { print("\(family.rawValue): no objects of kube-proxy") }
+            for line in rules.descriptions { StandardOutput.print(line) }
+            if rules.descriptions.isEmpty {
+                StandardOutput.print("\(family.rawValue): no objects of kube-proxy")
+            }
             return
         }
         let report = rules.remove()
         let done = Self.words(report, of: "kube-proxy")
-        print("\(family.rawValue): \(done)")
+        StandardOutput.print("\(family.rawValue): \(done)")
         problems.add(report.failures, family.rawValue)
     }
 }

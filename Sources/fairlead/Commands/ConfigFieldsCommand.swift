@@ -31,7 +31,7 @@ struct ConfigFieldsCommand: ParsableCommand {
             throw CommandFailure("\(quoted(path ?? "")) is not a field of the configuration")
         }
         switch output {
-        case .text: print(fields.map(\.text).joined(separator: "\n\n"))
+        case .text: StandardOutput.print(fields.map(\.text).joined(separator: "\n\n"))
         case .json: try OutputFormat.printJSON(fields)
         }
     }

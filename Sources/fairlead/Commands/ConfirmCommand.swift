@@ -16,6 +16,6 @@ struct ConfirmCommand: AsyncParsableCommand {
 
     func run() async throws {
         let answer = try await options.ask("/confirm", method: .POST)
-        print(String(decoding: answer, as: UTF8.self), terminator: "")
+        StandardOutput.print(String(decoding: answer, as: UTF8.self), terminator: "")
     }
 }

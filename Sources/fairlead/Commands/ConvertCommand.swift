@@ -53,7 +53,8 @@ struct ConvertCommand: ParsableCommand {
             throw CommandFailure("\(title): nothing of it can be converted; nothing is written")
         }
         try deliver(converted.text, to: output)
-        complain(Self.summary(converted))
+        // Of what is cut off it would say that nothing is left out.
+        if StandardOutput.isWritable { complain(Self.summary(converted)) }
         guard converted.isWhole else { throw ExitCode(2) }
     }
 

@@ -32,7 +32,7 @@ struct CountersCommand: ParsableCommand {
         let sources = try LoadedSources.complaining(configuration)
         let rows = try withAdvice { try Self.rows(configuration, sources) }
         switch output {
-        case .text: print(CountersReport(rows), terminator: "")
+        case .text: StandardOutput.print(CountersReport(rows), terminator: "")
         case .json: try OutputFormat.printJSON(rows)
         }
     }

@@ -109,9 +109,14 @@ struct PlanCommand: ParsableCommand {
     ) throws {
         switch output {
         case .text:
-            for plan in plans { print(Mode.plan(plan.planner.plan, plan.family), terminator: "") }
+            for plan in plans {
+                StandardOutput.print(Mode.plan(plan.planner.plan, plan.family), terminator: "")
+            }
             for plan in sockets {
-                print(SocketLevel.plan(plan.planner.plan, plan.family), terminator: "")
+                StandardOutput.print(
+                    SocketLevel.plan(plan.planner.plan, plan.family),
+                    terminator: ""
+                )
             }
         case .json:
             let rules = plans.map {
@@ -131,9 +136,11 @@ struct PlanCommand: ParsableCommand {
     ) throws {
         switch output {
         case .text:
-            for (family, diff) in changes { print(mode.changes(diff, family), terminator: "") }
+            for (family, diff) in changes {
+                StandardOutput.print(mode.changes(diff, family), terminator: "")
+            }
             for (family, diff) in sockets {
-                print(SocketLevel.changes(diff, family), terminator: "")
+                StandardOutput.print(SocketLevel.changes(diff, family), terminator: "")
             }
         case .json:
             let rules = changes.map { AnyEncodable(Mode.Renderer(family: $0).document($1)) }

@@ -1,7 +1,6 @@
 import ArgumentParser
 import DaemonConfiguration
 import FoundationEssentials
-import Glibc
 import NIOHTTP1
 import Observability
 import ServiceModel
@@ -81,14 +80,15 @@ struct StatusOptions: ParsableArguments {
                     )
                 }
                 // Cursor home and clear, so that each refresh overwrites the one before.
-                if watch, output == .text { print("\u{1b}[H\u{1b}[2J", terminator: "") }
+                if watch, output == .text {
+                    StandardOutput.print("\u{1b}[H\u{1b}[2J", terminator: "")
+                }
                 switch output {
-                case .text: print(text(answer), terminator: "")
+                case .text: StandardOutput.print(text(answer), terminator: "")
                 case .json: try OutputFormat.printJSON(answer)
                 }
-                fflush(nil)
                 if watch { try await Task.sleep(for: Self.watchInterval) }
-            } while watch
+            } while watch && StandardOutput.isWritable
         }
     }
 }

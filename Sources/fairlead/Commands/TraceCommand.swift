@@ -83,7 +83,7 @@ struct TraceCommand: ParsableCommand {
         .trace(packet, detail: verbose ? .everything : .matches)
         if kernel { trace.notes += Self.neighbours(of: packet, locals) }
         switch output {
-        case .text: print(TraceReport(trace, isComplete: verbose), terminator: "")
+        case .text: StandardOutput.print(TraceReport(trace, isComplete: verbose), terminator: "")
         case .json: try OutputFormat.printJSON(TraceDocument(trace))
         }
     }

@@ -44,7 +44,7 @@ struct VerifyCommand: ParsableCommand {
             services: names?.count ?? sources.update.snapshot.services.count
         )
         switch output {
-        case .text: print(report, terminator: "")
+        case .text: StandardOutput.print(report, terminator: "")
         case .json: try OutputFormat.printJSON(report)
         }
         if let failure { throw CommandFailure("socket level: \(failure.advice)") }

@@ -8,6 +8,6 @@ struct VersionCommand: ParsableCommand {
     )
 
     func run() {
-        print("fairlead \(Version.text)")
+        StandardOutput.print("fairlead \(Version.text)")
     }
 }

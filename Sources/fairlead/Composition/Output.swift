@@ -14,7 +14,7 @@ extension OutputFormat {
     static func printJSON(_ value: some Encodable) throws {
         let encoder = JSONEncoder()
         encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
-        print(String(decoding: try encoder.encode(value), as: UTF8.self))
+        StandardOutput.print(String(decoding: try encoder.encode(value), as: UTF8.self))
     }
 }
 
@@ -32,7 +32,7 @@ struct AnyEncodable: Encodable {
 /// Writes `text` to a file, whole or not at all; to standard output for nil.
 func deliver(_ text: String, to file: String?) throws {
     guard let file else {
-        print(text, terminator: "")
+        StandardOutput.print(text, terminator: "")
         return
     }
     try replace(file, with: text)
