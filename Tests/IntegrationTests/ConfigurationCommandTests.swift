@@ -148,7 +148,7 @@ struct ConfigurationCommandTests {
         let read = try fairlead("config", "convert", "-c", "/tmp")
         #expect(read.output.contains("Error: /tmp: cannot be read: Is a directory"))
         let endless = try fairlead("config", "convert", "-c", "/dev/zero")
-        #expect(endless.output.contains("Error: /dev/zero: cannot be read: larger than "))
+        #expect(endless.output.contains("Error: /dev/zero: cannot be read: not a regular file"))
         let write = try fairlead("config", "convert", "-o", "/proc/none/x")
         #expect(
             write.output.contains(
@@ -463,6 +463,34 @@ struct ConfigurationCommandTests {
             """
         let result = try LabCommand.result(["sh", "-c", script, BuiltProgram.fairlead, directory])
         #expect(result.output == "status 141\nstatus 0\n")
+    }
+
+    @Test(
+        "No command waits for a named pipe that nobody writes to",
+        arguments: [
+            ["verify", "-c"], ["plan", "-c"], ["cleanup", "-c"], ["status", "-c"], ["check", "-c"],
+            ["config", "convert", "-c"], ["convert"],
+        ]
+    )
+    func namedPipes(_ command: [String]) throws {
+        let directory = try newDirectory()
+        defer { try? FileManager.default.removeItem(atPath: directory) }
+        let pipe = "\(directory)/pipe"
+        #expect(mkfifo(pipe, 0o600) == 0)
+        let result = try fairlead(command + [pipe])
+        #expect(result.status == 1)
+        #expect(result.output == "Error: \(pipe): cannot be read: not a regular file\n")
+    }
+
+    @Test(
+        "A pipe that the caller has opened is read",
+        arguments: ["/dev/stdin", "/dev/fd/0", "/proc/self/fd/0"]
+    )
+    func openedPipes(_ path: String) throws {
+        let script = "echo 'mode: ipvs' | \"$0\" config convert -c \(path)"
+        let result = try LabCommand.result(["sh", "-c", script, BuiltProgram.fairlead])
+        #expect(result.status == 0)
+        #expect(result.output.contains("mode: ipvs\n"), "\(result.output)")
     }
 
     @Test(

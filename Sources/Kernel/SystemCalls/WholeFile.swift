@@ -29,6 +29,14 @@ package enum WholeFile {
         return try file.readAll(limit: limit)
     }
 
+    /// Whether the path names what this program's caller has opened for it, such as a pipe from another program. A pipe
+    /// that has a name may have no writer, and opening it would wait for one without end.
+    package static func isOpened(_ path: String) -> Bool {
+        let parts = path.split(separator: "/", omittingEmptySubsequences: false)
+        return path == "/dev/stdin" || path.hasPrefix("/dev/fd/")
+            || parts.count == 5 && path.hasPrefix("/proc/") && parts[3] == "fd"
+    }
+
     /// Major number 1, minor number 3 (Documentation/admin-guide/devices.txt).
     private static let nullDevice: dev_t = 0x103
 

@@ -71,7 +71,11 @@ struct ConvertCommand: ParsableCommand {
         let path = file == StandardInput.path ? "/dev/stdin" : file
         let bytes: [UInt8]
         do throws(FileError) {
-            bytes = try WholeFile.read(path, limit: Self.maximumBytes)
+            bytes = try WholeFile.read(
+                path,
+                limit: Self.maximumBytes,
+                regularOnly: !WholeFile.isOpened(path)
+            )
         } catch {
             throw CommandFailure("\(title): cannot be read: \(error.reason)")
         }

@@ -46,8 +46,8 @@ struct ConfigurationOptions: ParsableArguments {
         )
     }
 
-    /// The settings of the file or of kube-proxy's flags, with the options applied. With `regularOnly` a file that is a
-    /// pipe or a device is an error, and nothing is waited for.
+    /// The settings of the file or of kube-proxy's flags, with the options applied. A file that is a pipe or a device is
+    /// an error, and nothing is waited for; without `regularOnly` it may be one that the caller has opened.
     func loaded(regularOnly: Bool = false) throws -> LoadedConfiguration {
         let flags = kubeProxy.flags
         var loaded: LoadedConfiguration
@@ -129,8 +129,7 @@ struct ConfigurationOptions: ParsableArguments {
     /// cannot be used.
     func file(regularOnly: Bool = false) throws -> LoadedConfiguration {
         guard let path else { return LoadedConfiguration() }
-        // Only one who names a pipe has something that writes to it.
-        let bytes = try contents(of: path, regularOnly: regularOnly || config == nil)
+        let bytes = try contents(of: path, regularOnly: regularOnly || !WholeFile.isOpened(path))
         guard let text = String(validating: bytes, as: UTF8.self) else {
             throw CommandFailure("\(path): not UTF-8 text")
         }

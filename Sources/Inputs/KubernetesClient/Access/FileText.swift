@@ -5,8 +5,7 @@ import SystemCalls
 func textOfFile(_ path: String, limit: Int = 4 << 20) throws(ClientError) -> String {
     let bytes: [UInt8]
     do throws(FileError) {
-        let isOpened = path == "/dev/stdin" || path.hasPrefix("/dev/fd/")
-        bytes = try WholeFile.read(path, limit: limit, regularOnly: !isOpened)
+        bytes = try WholeFile.read(path, limit: limit, regularOnly: !WholeFile.isOpened(path))
     } catch {
         throw ClientError("\(path): \(error.reason)")
     }
