@@ -493,6 +493,43 @@ struct ConfigurationCommandTests {
         #expect(result.output.contains("mode: ipvs\n"), "\(result.output)")
     }
 
+    @Test("Without root, check finds what it can, and no fault in what it cannot look at")
+    func checkWithoutRoot() throws {
+        let directory = try newDirectory()
+        defer { try? FileManager.default.removeItem(atPath: directory) }
+        chmod(directory, 0o755)
+        let good = "services: [{name: web, address: 10.96.0.10, ports: [{port: 80}]}]"
+        let path = "\(directory)/web.yaml"
+        try good.write(toFile: path, atomically: true, encoding: .utf8)
+        chmod(path, 0o644)
+        let users = [
+            ["--reuid", "65534", "--clear-groups"], ["--bounding-set", "-all"],
+        ]
+        for (user, mode) in users.flatMap({ user in ["iptables", "nftables"].map { (user, $0) } }) {
+            let check = ["check", "--mode", mode, "--services"]
+            let result = try LabCommand.result(
+                ["setpriv"] + user + [BuiltProgram.fairlead] + check + [path]
+            )
+            #expect(result.status == 0, "\(result.output)")
+            #expect(!result.output.contains("FAIL") && !result.output.contains("missing"))
+            let subjects =
+                mode == "nftables"
+                ? ["IPv4 nftables"] : ["IPv4 legacy tables", "IPv6 matches and targets"]
+            let lines = result.output.split(separator: "\n").map {
+                $0.split(separator: " ").joined(separator: " ")
+            }
+            for subject in subjects {
+                #expect(lines.contains("note \(subject) not checked: needs root"), "\(lines)")
+            }
+            let bad = try LabCommand.result(
+                ["setpriv"] + user + [BuiltProgram.fairlead] + check + ["\(directory)/none.yaml"]
+            )
+            #expect(bad.status == 1)
+        }
+        let root = try fairlead(["check", "--mode", "nftables", "--services", path])
+        #expect(!root.output.contains("needs root"), "\(root.output)")
+    }
+
     @Test(
         "A file named with --services that cannot be read is an error; in a directory it is left out"
     )

@@ -48,7 +48,7 @@ extension KernelCapabilities {
             }
             return Finding(.good, subject, "cgroup v2 at \(place.cgroup)")
         } catch {
-            return Finding(.failure, subject, "\(error)")
+            return Finding(subject, refusal: error, "\(error)")
         }
     }
 
@@ -58,7 +58,7 @@ extension KernelCapabilities {
             try SocketFeatures.checkNamespace()
             return nil
         } catch {
-            return Finding(.failure, subject, "\(error)")
+            return Finding(subject, refusal: error, "\(error)")
         }
     }
 
@@ -79,7 +79,7 @@ extension KernelCapabilities {
             try SocketFeatures.checkDirectory(directory)
             return Finding(.good, subject, "bpf file system at \(directory)")
         } catch {
-            return Finding(.failure, subject, "\(error)")
+            return Finding(subject, refusal: error, "\(error)")
         }
     }
 
@@ -92,7 +92,7 @@ extension KernelCapabilities {
             try SocketFeatures.checkPrograms(family, configuration.protocols)
             return Finding(.good, subject, "the kernel accepts them")
         } catch {
-            return Finding(.failure, subject, "\(error)")
+            return Finding(subject, refusal: error, "\(error)")
         }
     }
 

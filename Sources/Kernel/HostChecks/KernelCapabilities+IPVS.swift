@@ -67,13 +67,10 @@ extension KernelCapabilities {
             // The virtual server need not exist: a kernel without IPv6 in IPVS refuses the request.
             if families.contains(.ipv6) { _ = try socket.virtualServer(.mark(1, .ipv6)) }
         } catch {
-            add(
-                .failure,
-                subject,
+            let lack =
                 error.errno == EAFNOSUPPORT
-                    ? "lacks IPv6: needs a kernel built with CONFIG_IP_VS_IPV6"
-                    : error.message ?? "\(error)"
-            )
+                ? "lacks IPv6: needs a kernel built with CONFIG_IP_VS_IPV6" : nil
+            findings.append(Finding(subject, refusal: error, lack))
             return
         }
         do throws(DataplaneError) {
@@ -125,7 +122,7 @@ extension KernelCapabilities {
                 add(.failure, subject, "missing: \(missing.joined(separator: "; "))")
             }
         } catch {
-            add(.failure, subject, error.message ?? "\(error)")
+            findings.append(Finding(subject, refusal: error))
         }
     }
 }

@@ -51,7 +51,7 @@ extension KernelCapabilities {
                 add(.failure, subject, "missing: \(missing.joined(separator: "; "))")
             }
         } catch {
-            add(.failure, subject, error.message ?? "\(error)")
+            findings.append(Finding(subject, refusal: error))
         }
     }
 }

@@ -38,7 +38,7 @@ package struct KernelCapabilities: Sendable {
         }
     }
 
-    package private(set) var findings: [Finding] = []
+    package internal(set) var findings: [Finding] = []
 
     /// Checks everything that iptables mode depends on, for the given families. Changes nothing, but may
     /// make the kernel load the module of a table or a match.
@@ -78,7 +78,7 @@ package struct KernelCapabilities: Sendable {
             for table in tables { _ = try TableFingerprint(of: table, family) }
             add(.good, subject, tables.map(\.rawValue).joined(separator: ", "))
         } catch {
-            add(.failure, subject, "\(error)")
+            findings.append(Finding(subject, refusal: error, "\(error)"))
         }
     }
 
@@ -111,8 +111,10 @@ package struct KernelCapabilities: Sendable {
         let subject = "\(family.rawValue) matches and targets"
         do throws(DataplaneError) {
             let socket = try XTablesSocket(family)
-            let missing = wanted.filter {
-                !socket.has($0.name, $0.revision, target: $0.isTarget)
+            var missing: [RuleExtension] = []
+            for part in wanted {
+                let isThere = try socket.has(part.name, part.revision, target: part.isTarget)
+                if !isThere { missing.append(part) }
             }
             guard !missing.isEmpty else {
                 add(.good, subject, "all \(wanted.count)")
@@ -123,7 +125,7 @@ package struct KernelCapabilities: Sendable {
             }
             add(.failure, subject, "missing: \(names.joined(separator: ", "))")
         } catch {
-            add(.failure, subject, "\(error)")
+            findings.append(Finding(subject, refusal: error, "\(error)"))
         }
     }
 
@@ -162,7 +164,8 @@ package struct KernelCapabilities: Sendable {
                 "in use (\(names)): those rules apply as well as Fairlead's, which iptables-legacy shows and iptables-nft does not"
             )
         } catch {
-            add(.note, subject, "unknown: \(error)")
+            let words = Finding(subject, refusal: error, "unknown: \(error)").detail
+            add(.note, subject, words)
         }
     }
 
@@ -211,7 +214,9 @@ extension XTablesSocket {
     /// Whether the kernel has a match or target in a revision; it loads the module to find out. The
     /// corresponding request is `IPT_SO_GET_REVISION_MATCH` or `…_TARGET` (struct
     /// xt_get_revision).
-    func has(_ name: String, _ revision: UInt8, target: Bool) -> Bool {
+    ///
+    /// - Throws: `.notPermitted` without CAP_NET_ADMIN.
+    func has(_ name: String, _ revision: UInt8, target: Bool) throws(DataplaneError) -> Bool {
         var request = xt_get_revision()
         unsafe withUnsafeMutableBytes(of: &request.name) { bytes in
             for (index, byte) in name.utf8.enumerated() { unsafe bytes[index] = byte }
@@ -221,6 +226,8 @@ extension XTablesSocket {
             isIPv4
             ? (target ? IPT_SO_GET_REVISION_TARGET : IPT_SO_GET_REVISION_MATCH)
             : (target ? IP6T_SO_GET_REVISION_TARGET : IP6T_SO_GET_REVISION_MATCH)
-        return get(Int32(option), into: &request) == 0
+        let error = get(Int32(option), into: &request)
+        guard error != EPERM else { throw .system("getsockopt", name, error) }
+        return error == 0
     }
 }

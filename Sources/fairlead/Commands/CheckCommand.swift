@@ -155,7 +155,7 @@ struct CheckCommand: ParsableCommand {
         do throws(DataplaneError) {
             _ = try Kernel(configuration)
         } catch {
-            return [.init(.failure, "netns", error.advice)]
+            return [.init("netns", refusal: error, error.advice)]
         }
         let families = configuration.families ?? IPFamily.allCases
         let limit = configuration.localhostLimit(families)
