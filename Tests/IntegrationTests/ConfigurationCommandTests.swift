@@ -417,6 +417,34 @@ struct ConfigurationCommandTests {
     }
 
     @Test(
+        "No command waits for a named pipe that nobody writes to",
+        arguments: [
+            ["verify", "-c"], ["plan", "-c"], ["cleanup", "-c"], ["status", "-c"], ["check", "-c"],
+            ["config", "convert", "-c"], ["convert"],
+        ]
+    )
+    func namedPipes(_ command: [String]) throws {
+        let directory = try newDirectory()
+        defer { try? FileManager.default.removeItem(atPath: directory) }
+        let pipe = "\(directory)/pipe"
+        #expect(mkfifo(pipe, 0o600) == 0)
+        let result = try fairlead(command + [pipe])
+        #expect(result.status == 1)
+        #expect(result.output == "Error: \(pipe): cannot be read: not a regular file\n")
+    }
+
+    @Test(
+        "A pipe that the caller has opened is read",
+        arguments: ["/dev/stdin", "/dev/fd/0", "/proc/self/fd/0"]
+    )
+    func openedPipes(_ path: String) throws {
+        let script = "echo 'mode: ipvs' | \"$0\" config convert -c \(path)"
+        let result = try LabCommand.result(["sh", "-c", script, BuiltProgram.fairlead])
+        #expect(result.status == 0)
+        #expect(result.output.contains("mode: ipvs\n"), "\(result.output)")
+    }
+
+    @Test(
         "What cannot be written to standard output is a failure, with the system's reason",
         arguments: [
             ["--help"], ["--version"], ["version"], ["config", "fields"],
@@ -465,34 +493,6 @@ struct ConfigurationCommandTests {
         #expect(result.output == "status 141\nstatus 0\n")
     }
 
-    @Test(
-        "No command waits for a named pipe that nobody writes to",
-        arguments: [
-            ["verify", "-c"], ["plan", "-c"], ["cleanup", "-c"], ["status", "-c"], ["check", "-c"],
-            ["config", "convert", "-c"], ["convert"],
-        ]
-    )
-    func namedPipes(_ command: [String]) throws {
-        let directory = try newDirectory()
-        defer { try? FileManager.default.removeItem(atPath: directory) }
-        let pipe = "\(directory)/pipe"
-        #expect(mkfifo(pipe, 0o600) == 0)
-        let result = try fairlead(command + [pipe])
-        #expect(result.status == 1)
-        #expect(result.output == "Error: \(pipe): cannot be read: not a regular file\n")
-    }
-
-    @Test(
-        "A pipe that the caller has opened is read",
-        arguments: ["/dev/stdin", "/dev/fd/0", "/proc/self/fd/0"]
-    )
-    func openedPipes(_ path: String) throws {
-        let script = "echo 'mode: ipvs' | \"$0\" config convert -c \(path)"
-        let result = try LabCommand.result(["sh", "-c", script, BuiltProgram.fairlead])
-        #expect(result.status == 0)
-        #expect(result.output.contains("mode: ipvs\n"), "\(result.output)")
-    }
-
     @Test("Without root, check finds what it can, and no fault in what it cannot look at")
     func checkWithoutRoot() throws {
         let directory = try newDirectory()
@@ -528,6 +528,23 @@ struct ConfigurationCommandTests {
         }
         let root = try fairlead(["check", "--mode", "nftables", "--services", path])
         #expect(!root.output.contains("needs root"), "\(root.output)")
+    }
+
+    @Test("A packet between families, or of another one than --family, is no packet to trace")
+    func traceFamilies() throws {
+        func trace(_ arguments: String...) throws -> (output: String, status: Int32) {
+            try fairlead(["trace", "--services", "/dev/null"] + arguments)
+        }
+        let mixed = try trace("--from", "1.1.1.1", "--to", "[fd00::1]:80/tcp")
+        #expect(mixed.status == 64)
+        #expect(
+            mixed.output.hasPrefix(
+                "Error: --from: 1.1.1.1 is IPv4, and --to: [fd00::1]:80/tcp is IPv6\n"
+            )
+        )
+        let other = try trace("--family", "ipv6", "--from", "1.1.1.1", "--to", "1.1.1.2:80/tcp")
+        #expect(other.status == 64)
+        #expect(other.output.hasPrefix("Error: --family: the packet's addresses are IPv4\n"))
     }
 
     @Test(

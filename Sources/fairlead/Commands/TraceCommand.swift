@@ -121,6 +121,15 @@ struct TraceCommand: ParsableCommand {
                 "--to: \(to) is not of the form 10.96.0.10:80/tcp, [fd00::1]:53/udp or 10.96.0.10/icmp"
             )
         }
+        let family = destination.address.family
+        guard source.family == family else {
+            throw ValidationError(
+                "--from: \(from) is \(source.family.rawValue), and --to: \(to) is \(family.rawValue)"
+            )
+        }
+        guard options.family.map({ $0.family == family }) ?? true else {
+            throw ValidationError("--family: the packet's addresses are \(family.rawValue)")
+        }
         return TracedPacket(from: source, via: via, to: destination)
     }
 
