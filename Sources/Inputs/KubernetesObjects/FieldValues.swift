@@ -62,7 +62,8 @@ package enum FieldValues {
             } else if address.isLoopback {
                 "loopback"
             } else if address.isMulticast {
-                "multicast"
+                // The only one that is no group's.
+                address == IPAddress(ipv4: .max) ? "broadcast" : "multicast"
             } else {
                 nil
             }
@@ -75,8 +76,10 @@ package enum FieldValues {
                 "unspecified"
             } else if address.isLoopback {
                 "loopback"
-            } else if address.isLinkLocal || address.isLinkLocalMulticast {
+            } else if address.isLinkLocal {
                 "link-local"
+            } else if address.isLinkLocalMulticast {
+                "link-local multicast"
             } else {
                 nil
             }
