@@ -14,7 +14,8 @@ struct ModeDataplaneTests {
         var isSet = false
         var failure: DataplaneError?
         var noteProblem: DataplaneError?
-        var mustBeGuarded: Bool { isSet && wasSetHere }
+        var mustBeGuarded: Bool { isSet && (wasSetHere || doubt != nil) }
+        var doubt: DataplaneError?
         private var wasSetHere = false
 
         func isOn() throws(DataplaneError) -> Bool { isSet }
@@ -174,6 +175,26 @@ struct ModeDataplaneTests {
         #expect(done.hostFailure == nil)
         #expect(done.operationLines.contains { $0.contains("FAIRLEAD-LOCALHOST") })
         #expect(done.drift == 0)
+    }
+
+    @Test("A setting that may be an earlier process's stays guarded, which is reported")
+    func doubtful() throws {
+        let localnet = FakeLocalnet()
+        localnet.isSet = true
+        let doubt = DataplaneError(kind: .other, operation: "read", subject: "note", errno: 2)
+        localnet.doubt = doubt
+        var dataplane = dataplane(localnet)
+        let report = try dataplane.pass(
+            update(["web"], changed: ["web"]),
+            observe: true,
+            explain: false
+        )
+        #expect(isGuarded && localnet.isSet)
+        #expect(report.hostFailure?.error == doubt)
+        #expect(report.hostFailure?.consequence?.contains("keep neighbours out") == true)
+        (localnet.isSet, localnet.doubt) = (false, nil)
+        let rest = try dataplane.pass(update(["web"], changed: []), observe: false, explain: false)
+        #expect(!isGuarded && rest.hostFailure == nil)
     }
 
     @Test("A setting whose note cannot be written is reported, and set all the same")

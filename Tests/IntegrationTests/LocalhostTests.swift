@@ -198,6 +198,41 @@ extension KernelSuites {
             try fixture.stop()
         }
 
+        @Test("Without the note the sysctl and its guard stay until it is off", arguments: modes)
+        func lostNote(_ mode: String) throws {
+            let fixture = try fixture(mode)
+            try fixture.write(Self.services(nodePorts: true))
+            try fixture.start()
+            try wait(fixture, until: "1")
+            try fixture.stop()
+            try FileManager.default.removeItem(atPath: "\(fixture.directory)/state")
+            try fixture.write(Self.services(nodePorts: false))
+            try fixture.start()
+            try fixture.wait(for: "the report") {
+                fixture.log.contains("and so do the rules that keep neighbours out")
+            }
+            #expect(try sysctl(fixture) == "1")
+            #expect(try isGuarded(fixture, mode))
+            try fixture.stop()
+            let refused = try fixture.fairlead("cleanup")
+            #expect(refused.status == 1)
+            let cure = "sysctl -w net.ipv4.conf.all.route_localnet=0"
+            #expect(refused.output.contains(cure), "\(refused.output)")
+            #expect(try sysctl(fixture) == "1")
+            #expect(try isGuarded(fixture, mode))
+            try fixture.inNode { () throws(DataplaneError) in
+                try Sysctl.write("0", to: "net.ipv4.conf.all.route_localnet")
+            }
+            #expect(try fixture.fairlead("cleanup").status == 0)
+            #expect(try !isGuarded(fixture, mode))
+        }
+
+        private func isGuarded(_ fixture: DaemonFixture, _ mode: String) throws -> Bool {
+            mode == "nftables"
+                ? try fixture.run(["nft", "list", "ruleset"]).contains("chain localhost {")
+                : try fixture.iptables("-S").contains("-N FAIRLEAD-LOCALHOST")
+        }
+
         @Test("A change of mode to one without them puts the sysctl back")
         func otherMode() throws {
             let fixture = try fixture("iptables", "")

@@ -72,8 +72,10 @@ where Store.State == Mode.ModePlanner.State, Store.Diff == Mode.ModePlanner.Diff
 
     /// Plans with the rules that keep neighbours out as long as the setting asks for them; true if so.
     private mutating func keepGuard() -> Bool {
-        guard let localnet, Mode.guardsLocalhost else { return false }
+        guard let localnet else { return false }
+        // Looked at in any mode: the rules of an earlier one are still there before the first pass, and tell.
         let keeps = localnet.mustBeGuarded
+        guard Mode.guardsLocalhost else { return false }
         reconciler.adjust { Mode.keepLocalhostGuard(keeps, &$0) }
         return keeps
     }
@@ -96,8 +98,8 @@ where Store.State == Mode.ModePlanner.State, Store.Diff == Mode.ModePlanner.Diff
                             "after a restart it is not known that route_localnet was set here"
                     )
                 }
-            } else {
-                try localnet.restore()
+            } else if try !localnet.restore(), let doubt = localnet.doubt {
+                report.hostFailure = PassReport.Failure(family, doubt, consequence: Self.leftOn)
             }
             needsLocalnet = isNeeded
         } catch {

@@ -10,7 +10,7 @@ extension PlannedFamily where Mode: InstalledMode {
     package func diff(_ kernel: borrowing Kernel) throws(DataplaneError) -> Mode.ModePlanner.Diff {
         let observed = try Mode.store(family, kernel).observe()
         let directory = kernel.configuration.sources.stateDirectory
-        guard family == .ipv4, RouteLocalnet(stateDirectory: directory).isNoted else {
+        guard family == .ipv4, RouteLocalnet(stateDirectory: directory).isLeftOn else {
             return Mode.ModePlanner.Diff(from: observed.state, to: planner.plan)
         }
         // As the daemon does, which could not put the setting back yet.

@@ -2,6 +2,7 @@ import Addressing
 import Dataplane
 package import DataplaneModel
 import FoundationEssentials
+import Glibc
 import HostFacts
 import Planning
 import SystemCalls
@@ -9,7 +10,7 @@ import SystemCalls
 /// The sysctl that lets packets with 127.0.0.0/8 addresses leave the loopback interface, which
 /// node ports on 127.0.0.1 need, in the network namespace of the calling thread.
 ///
-/// It is set only where it is off, and put back only if it was set here. That is noted in a file,
+/// It is set only where it is off, and put back only if it was set here. Who set it is noted in a file,
 /// as the daemon may end in between: by namespace, and with the boot it holds for.
 package final class RouteLocalnet: LocalnetRouting {
     private static let name = "net.ipv4.conf.all.route_localnet"
@@ -28,10 +29,20 @@ package final class RouteLocalnet: LocalnetRouting {
     /// Found on, and set by someone else; nil if that has not been looked at since it was off.
     private var isForeign: Bool?
     package private(set) var noteProblem: DataplaneError?
+    /// Found on where rules of an earlier process guard it, without a note.
+    private var isDoubtful = false
+    /// It was off, so that rules in the kernel say nothing about an earlier process any more.
+    private var wasOff = false
     private let value = KeptSysctl(RouteLocalnet.name)
+    private let isGuarded: () throws(DataplaneError) -> Bool
 
-    package init(stateDirectory: String?) {
+    /// `isGuarded`: the kernel holds rules that keep neighbours out. Only Fairlead's own need of the setting brings them.
+    package init(
+        stateDirectory: String?,
+        isGuarded: @escaping () throws(DataplaneError) -> Bool = LocalhostGuard.isInKernel
+    ) {
         directory = stateDirectory
+        self.isGuarded = isGuarded
     }
 
     package func isOn() throws(DataplaneError) -> Bool { try value.read() == "1" }
@@ -57,7 +68,10 @@ package final class RouteLocalnet: LocalnetRouting {
     package var mustBeGuarded: Bool {
         do throws(DataplaneError) {
             guard try isOn() else {
+                if !wasOff || isForeign == true, note == .others { removeNote() }
                 isForeign = nil
+                isDoubtful = false
+                wasOff = true
                 return false
             }
         } catch {
@@ -65,25 +79,66 @@ package final class RouteLocalnet: LocalnetRouting {
         }
         if isOurs { return true }
         if let isForeign { return !isForeign }
-        // Without a note it is someone else's, but only where there could be one.
-        let isForeign = !hasNote && canNote
+        if let note {
+            isForeign = note == .others
+            return note == .ours
+        }
+        do throws(DataplaneError) {
+            isDoubtful = wasOff ? false : try isGuarded()
+        } catch {
+            return true
+        }
+        // Without a note it is someone else's, but only where there could be one, and nothing else speaks for us.
+        let isForeign = !isDoubtful && noteOthers()
         self.isForeign = isForeign
         return !isForeign
     }
 
-    /// It is on, and an earlier process noted that it set it.
-    var isNoted: Bool { hasNote && (try? isOn()) == true }
+    package var doubt: DataplaneError? { mustBeGuarded && isDoubtful ? Self.unknownOrigin : nil }
+
+    /// It is on, and an earlier process noted that it set it, or left its rules that guard it.
+    var isLeftOn: Bool {
+        guard (try? isOn()) == true else { return false }
+        return note.map { $0 == .ours } ?? ((try? isGuarded()) != false)
+    }
+
+    /// To be called right before the rules that keep neighbours out go: as `restore`, but it must not stay on if it may
+    /// have been set here.
+    ///
+    /// - Throws: also if nothing but those rules tells who set it; they are to stay then.
+    package func release() throws(DataplaneError) -> Bool {
+        if try restore() { return true }
+        if note == nil, try isOn(), try isGuarded() { throw Self.unknownOrigin }
+        return false
+    }
+
+    private static var unknownOrigin: DataplaneError {
+        .system(
+            "reading who switched it on",
+            name,
+            ENOENT,
+            kind: .other,
+            message:
+                "no note tells, and as rules keep neighbours out of 127.0.0.0/8 it may have been Fairlead: run `sysctl -w \(name)=0`"
+        )
+    }
 
     /// Puts it back if it was set here; true if that was so.
     @discardableResult
     package func restore() throws(DataplaneError) -> Bool {
-        guard isOurs || hasNote else { return false }
+        guard isOurs || note == .ours else { return false }
         if try Sysctl.read(Self.name) != "0" { try Sysctl.write("0", to: Self.name) }
         forget()
         return true
     }
 
     // MARK: - The note
+
+    /// Who set it.
+    private enum Note: String, CaseIterable {
+        case ours = ""
+        case others = " others"
+    }
 
     /// The number of the thread's network namespace is part of the name, as a host has several.
     private var path: String? {
@@ -97,16 +152,16 @@ package final class RouteLocalnet: LocalnetRouting {
 
     private var boot: String? { try? Sysctl.read("kernel.random.boot_id") }
 
-    private var hasNote: Bool {
-        guard let path, let boot, let note = try? WholeFile.read(path, limit: 64, regularOnly: true)
-        else { return false }
-        return note.elementsEqual("\(boot)\n".utf8)
+    private var note: Note? {
+        guard let path, let boot, let text = try? WholeFile.read(path, limit: 64, regularOnly: true)
+        else { return nil }
+        return Note.allCases.first { text.elementsEqual("\(boot)\($0.rawValue)\n".utf8) }
     }
 
     private func writeNote() {
         guard let path, let boot, let directory else { return }
         do throws(FileError) {
-            try Self.write("\(boot)\n", to: path, in: directory)
+            try Self.write("\(boot)\(Note.ours.rawValue)\n", to: path, in: directory)
             noteProblem = nil
         } catch {
             noteProblem = .file(error, path)
@@ -125,13 +180,11 @@ package final class RouteLocalnet: LocalnetRouting {
         try WholeFile.replace(path, with: Array(text.utf8))
     }
 
-    /// Whether a note can be written now.
-    private var canNote: Bool {
-        guard let path, boot != nil, let directory else { return false }
-        let trial = path + ".trial"
-        defer { try? FileManager.default.removeItem(atPath: trial) }
+    /// Notes that someone else set it; false if no note can be written now.
+    private func noteOthers() -> Bool {
+        guard let path, let boot, let directory else { return false }
         do throws(FileError) {
-            try Self.write("trial\n", to: trial, in: directory)
+            try Self.write("\(boot)\(Note.others.rawValue)\n", to: path, in: directory)
             return true
         } catch {
             return false
@@ -141,6 +194,10 @@ package final class RouteLocalnet: LocalnetRouting {
     private func forget() {
         isOurs = false
         noteProblem = nil
+        removeNote()
+    }
+
+    private func removeNote() {
         if let path { try? FileManager.default.removeItem(atPath: path) }
     }
 }

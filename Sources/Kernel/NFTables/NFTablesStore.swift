@@ -104,6 +104,18 @@ extension NFTablesStore {
         )
     }
 
+    /// Whether the table has the chain, without reading or following the table; false where the kernel has no nftables.
+    package func holdsChain(_ name: NFTChainName) throws(DataplaneError) -> Bool {
+        do throws(DataplaneError) {
+            return try connection().chains().contains {
+                NFTablesReading.chain($0.attributes, table: table)?.name == name
+            }
+        } catch {
+            guard error.kind == .unsupported else { throw error }
+            return false
+        }
+    }
+
     package func changes(since mark: ChangeMark) throws(DataplaneError) -> ForeignChanges {
         try self.mark().changes(since: mark)
     }

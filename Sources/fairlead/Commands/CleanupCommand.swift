@@ -87,9 +87,9 @@ struct CleanupCommand: ParsableCommand {
     private func remove(_ family: IPFamily, _ kernel: Kernel, _ problems: inout Problems) {
         let localnet = RouteLocalnet(stateDirectory: kernel.configuration.sources.stateDirectory)
         // Switched off while the guard against neighbours is still there (CVE-2020-8558), and not before that
-        // can go: until then node ports answer on 127.0.0.1.
+        // can go: until then node ports answer on 127.0.0.1. Where it stays on and may be ours, so do the rules.
         func unguard() throws(DataplaneError) {
-            if family == .ipv4, try localnet.restore() {
+            if family == .ipv4, try localnet.release() {
                 StandardOutput.print("route_localnet: off again")
             }
         }
