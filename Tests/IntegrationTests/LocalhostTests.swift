@@ -137,6 +137,15 @@ extension KernelSuites {
             try wait(fixture, until: "1")
             try fixture.stop()
             #expect(try sysctl(fixture) == "1")
+            for value in ["0", "1"] {
+                try fixture.inNode { () throws(DataplaneError) in
+                    try Sysctl.write(value, to: "net.ipv4.conf.all.route_localnet")
+                }
+                let verified = try fixture.fairlead("verify")
+                #expect(verified.status == (value == "0" ? 2 : 0))
+                let line = "net.ipv4.conf.all.route_localnet, which is off and should be on"
+                #expect(verified.output.contains(line) == (value == "0"), "\(verified.output)")
+            }
             // Another life puts back what an earlier one set.
             try fixture.write(Self.services(nodePorts: false))
             try fixture.start()

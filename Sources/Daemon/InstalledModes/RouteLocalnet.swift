@@ -18,7 +18,7 @@ package final class RouteLocalnet: LocalnetRouting {
     /// It is off, and should be on.
     static let missing = ObjectDifference(
         kind: .sysctl,
-        name: "\(name) = 1",
+        name: "\(name), which is off and should be on",
         state: .different,
         owner: .allServices
     )
