@@ -132,6 +132,10 @@ extension KernelSuites {
             #expect(apply.status == 0, "\(apply.output)")
             #expect(try fixture.fairlead("verify").status == 0)
             #expect(try !fixture.rules(.ipv4).contains { $0.contains("FAIRLEAD") })
+            // Where nothing but leftovers is to change, that counts too.
+            try fixture.iptables("-t", "nat", "-N", "FAIRLEAD-OLD")
+            let rest = try fixture.fairlead("apply")
+            #expect(rest.output.contains("IPv4: 1 Service, 1 change\n"), "\(rest.output)")
         }
     }
 }

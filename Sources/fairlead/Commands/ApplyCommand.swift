@@ -121,7 +121,7 @@ extension ApplyCommand.Result {
         family = outcome.family.rawValue
         services = outcome.counts.services
         operations = [outcome.report, outcome.sockets?.report].compactMap(\.self)
-            .reduce(0) { $0 + $1.apply.operations }
+            .reduce(outcome.retired) { $0 + $1.apply.operations }
         failures = outcome.failures.map { "\($0.consequence.map { "\($0): " } ?? "")\($0.error)" }
         if let leftovers = outcome.leftovers { failures.append("\(leftovers)") }
     }
