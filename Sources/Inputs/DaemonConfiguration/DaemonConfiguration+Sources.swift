@@ -65,7 +65,8 @@ extension DaemonConfiguration {
                 .restart("stateDirectory", \.sources.stateDirectory, .optionalPath).about(
                     """
                     For copies of the last good state, so that a restart in the middle of an edit, or without
-                    an API server, loses nothing; and for the lock that keeps a second daemon out. Empty: none.
+                    an API server, loses nothing; for the note that route_localnet was set here, without which it
+                    stays on; and for the lock that keeps a second daemon out. Empty: none.
                     """
                 ),
                 .restart("serviceProxyName", \.sources.serviceProxyName, .text).about(

@@ -70,7 +70,7 @@ private final class DemoStage {
         """
         node: {name: demo, addresses: [192.0.2.1]}
         families: [IPv4]
-        sources: {files: \(directory)/services.d, stateDirectory: ""}
+        sources: {files: \(directory)/services.d, stateDirectory: \(directory)/state}
         netns: \(lab.node)
         detectLocal: {clusterCIDRs: [10.180.0.0/24]}
         iptables: {lockFile: \(directory)/xtables.lock}
