@@ -527,6 +527,25 @@ struct ConfigurationCommandTests {
         #expect(!root.output.contains("needs root"), "\(root.output)")
     }
 
+    @Test("Standard input that another user has opened is read as it is")
+    func othersStandardInput() throws {
+        let script = """
+            echo "$1" | setpriv --reuid 65534 --clear-groups "$0" $2
+            """
+        let service = "{services: [{name: shop/web, address: 10.96.0.10, ports: [{port: 80}]}]}"
+        for (input, command) in [
+            (service, "plan --mode nftables --services -"),
+            ("families: [IPv4]", "plan --mode nftables --services /dev/null -c /dev/stdin"),
+        ] {
+            let result = try LabCommand.result(
+                ["sh", "-c", script, BuiltProgram.fairlead, input, command]
+            )
+            #expect(result.status == 0, "\(result.output)")
+            #expect(result.output.contains("10.96.0.10") == (input == service))
+            #expect(result.output.contains("# IPv6") == (input == service), "\(result.output)")
+        }
+    }
+
     @Test("A packet between families, or of another one than --family, is no packet to trace")
     func traceFamilies() throws {
         func trace(_ arguments: String...) throws -> (output: String, status: Int32) {

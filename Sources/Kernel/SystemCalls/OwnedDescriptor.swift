@@ -34,6 +34,13 @@ package struct OwnedDescriptor: ~Copyable {
         }
     }
 
+    /// Another number for what is open as `number`; always with `FD_CLOEXEC`.
+    package init(duplicating number: Int32) throws(Errno) {
+        let copy = fcntl(number, F_DUPFD_CLOEXEC, 0)
+        guard copy >= 0 else { throw .last }
+        file = FileDescriptor(rawValue: copy)
+    }
+
     /// A new socket; always with `SOCK_CLOEXEC`.
     package init(
         socket domain: Int32,

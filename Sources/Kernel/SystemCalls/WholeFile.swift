@@ -13,9 +13,7 @@ package enum WholeFile {
     ) throws(FileError) -> [UInt8] {
         // Opening a pipe would wait for a writer.
         let options = regularOnly ? options.union(.nonBlocking) : options
-        let file = try FileError.in("open") { () throws(Errno) in
-            try OwnedDescriptor(opening: path, .readOnly, options: options)
-        }
+        let file = try FileError.in("open") { () throws(Errno) in try open(path, options) }
         if regularOnly {
             var status = stat()
             guard unsafe fstat(file.number, &status) == 0 else { throw .call("fstat", .last) }
@@ -27,6 +25,25 @@ package enum WholeFile {
             guard status.st_size <= limit else { throw .larger(than: limit) }
         }
         return try file.readAll(limit: limit)
+    }
+
+    private static func open(
+        _ path: String,
+        _ options: FileDescriptor.OpenOptions
+    ) throws(Errno) -> OwnedDescriptor {
+        do throws(Errno) {
+            return try OwnedDescriptor(opening: path, .readOnly, options: options)
+        } catch {
+            // What another user opened for this program may be read, and yet not be opened again.
+            guard error == .permissionDenied, let number = openedNumber(path) else { throw error }
+            return try OwnedDescriptor(duplicating: number)
+        }
+    }
+
+    /// The descriptor that the path names, of this program's own.
+    private static func openedNumber(_ path: String) -> Int32? {
+        path == "/dev/stdin"
+            ? 0 : path.hasPrefix("/dev/fd/") ? Int32(path.dropFirst("/dev/fd/".count)) : nil
     }
 
     /// Whether the path names what this program's caller has opened for it, such as a pipe from another program. A pipe
