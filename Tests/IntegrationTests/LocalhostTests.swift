@@ -145,9 +145,14 @@ extension KernelSuites {
                 #expect(verified.status == (value == "0" ? 2 : 0))
                 let line = "net.ipv4.conf.all.route_localnet, which is off and should be on"
                 #expect(verified.output.contains(line) == (value == "0"), "\(verified.output)")
+                let plan = try fixture.fairlead("plan", "--diff", "--exit-code")
+                #expect(plan.status == verified.status)
+                #expect(plan.output.contains("# different sysctl: \(line)\n") == (value == "0"))
             }
             // Another life puts back what an earlier one set.
             try fixture.write(Self.services(nodePorts: false))
+            let on = "net.ipv4.conf.all.route_localnet, which is on and should be off"
+            #expect(try fixture.fairlead("verify").output.contains(on))
             try fixture.start()
             try wait(fixture, until: "0")
             try fixture.write(Self.services(nodePorts: true))

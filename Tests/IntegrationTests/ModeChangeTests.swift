@@ -37,7 +37,7 @@ extension KernelSuites {
             #expect(try hasTable(fixture))
             try fixture.changeMode("iptables")
             try fixture.startWithReadOnlySettings()
-            try fixture.waitUntilApplied()
+            try waitForRules(fixture)
             try fixture.wait(for: "removal of the table") { try !hasTable(fixture) }
             // What could not be set is still reported.
             for words in [
@@ -49,9 +49,17 @@ extension KernelSuites {
             #expect(status.output.contains("node ports do not answer"), "\(status.output)")
             #expect(!status.output.contains("other mode:"), "\(status.output)")
             try fixture.write(Self.web(2))
-            try fixture.waitUntilApplied()
+            try waitForRules(fixture)
             #expect(try LifeScript.answers(fixture, count: 16) == ["pod2"])
             try fixture.stop()
+        }
+
+        /// Whatever settings of the host are missing.
+        private func waitForRules(_ fixture: DaemonFixture) throws {
+            try fixture.wait(for: "the rules") {
+                try fixture.fairlead("plan", "--diff").output
+                    .hasPrefix("# IPv4: nothing to change\n# IPv6: nothing to change\n")
+            }
         }
 
         @Test(
@@ -128,14 +136,20 @@ extension KernelSuites {
             try fixture.changeMode("nftables")
             let verify = try fixture.fairlead("verify")
             #expect(verify.output.contains("unexpected chain: nat FAIRLEAD-"), "\(verify.output)")
+            let plan = try fixture.fairlead("plan", "--diff", "--exit-code")
+            #expect(plan.status == 2 && plan.output.contains("\n# IPv4, beside the rules: "))
+            #expect(plan.output.contains("\n# unexpected chain: nat FAIRLEAD-"), "\(plan.output)")
             let apply = try fixture.fairlead("apply")
             #expect(apply.status == 0, "\(apply.output)")
             #expect(try fixture.fairlead("verify").status == 0)
             #expect(try !fixture.rules(.ipv4).contains { $0.contains("FAIRLEAD") })
             // Where nothing but leftovers is to change, that counts too.
             try fixture.iptables("-t", "nat", "-N", "FAIRLEAD-OLD")
+            let left = try fixture.fairlead("plan", "--diff", "--exit-code")
+            #expect(left.status == 2 && left.output.contains("# IPv4: nothing to change\n"))
             let rest = try fixture.fairlead("apply")
             #expect(rest.output.contains("IPv4: 1 Service, 1 change\n"), "\(rest.output)")
+            #expect(try fixture.fairlead("plan", "--diff", "--exit-code").status == 0)
         }
     }
 }

@@ -69,8 +69,8 @@ package protocol LocalnetRouting {
     /// Why it is not known whether an earlier process switched it on, though the rules that keep neighbours out suggest
     /// that; nil if it is known or off. It stays on then, and must be guarded.
     var doubt: DataplaneError? { get }
-    /// Switches it on if it is off. Call it when the rules that keep neighbours out are in place.
-    func enable() throws(DataplaneError)
+    /// Switches it on if it is off; true if so. Call it when the rules that keep neighbours out are in place.
+    func enable() throws(DataplaneError) -> Bool
     /// Switches it off if `enable` switched it on; true if so. Call it while those rules are in place.
     @discardableResult
     func restore() throws(DataplaneError) -> Bool

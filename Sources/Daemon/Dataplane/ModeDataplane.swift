@@ -89,7 +89,7 @@ where Store.State == Mode.ModePlanner.State, Store.Diff == Mode.ModePlanner.Diff
         do throws(DataplaneError) {
             if isNeeded {
                 if needsLocalnet, try !localnet.isOn() { report.drift += 1 }
-                try localnet.enable()
+                if try localnet.enable() { report.apply.operations += 1 }
                 report.hostFailure = localnet.noteProblem.map {
                     PassReport.Failure(
                         family,
@@ -98,7 +98,9 @@ where Store.State == Mode.ModePlanner.State, Store.Diff == Mode.ModePlanner.Diff
                             "after a restart it is not known that route_localnet was set here"
                     )
                 }
-            } else if try !localnet.restore(), let doubt = localnet.doubt {
+            } else if try localnet.restore() {
+                report.apply.operations += 1
+            } else if let doubt = localnet.doubt {
                 report.hostFailure = PassReport.Failure(family, doubt, consequence: Self.leftOn)
             }
             needsLocalnet = isNeeded

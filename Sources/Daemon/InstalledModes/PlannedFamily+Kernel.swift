@@ -20,15 +20,22 @@ extension PlannedFamily where Mode: InstalledMode {
         return Mode.ModePlanner.Diff(from: observed.state, to: guarded.plan)
     }
 
-    /// The same by object, sorted, with settings of the host that the plan needs.
+    /// The same by object, sorted.
     package func differences(_ kernel: borrowing Kernel) throws(DataplaneError)
         -> [ObjectDifference]
     {
-        var differences = planner.differences(in: try diff(kernel)).sorted()
-        guard family == .ipv4, Mode.needsRouteLocalnet(planner) else { return differences }
-        if try !RouteLocalnet(stateDirectory: nil).isOn() {
-            differences.append(RouteLocalnet.missing)
-        }
-        return differences
+        planner.differences(in: try diff(kernel)).sorted()
+    }
+
+    /// What a daemon would change beside its mode's rules: settings of the host, then what other modes left, sorted.
+    package func differencesBesideRules(_ kernel: borrowing Kernel) throws(DataplaneError)
+        -> [ObjectDifference]
+    {
+        let leftovers = try OtherModes(family, kernel).find()
+        guard family == .ipv4 else { return leftovers }
+        let localnet = RouteLocalnet(stateDirectory: kernel.configuration.sources.stateDirectory)
+        let isNeeded = Mode.needsRouteLocalnet(planner)
+        guard let setting = try localnet.difference(isNeeded: isNeeded) else { return leftovers }
+        return [setting] + leftovers
     }
 }

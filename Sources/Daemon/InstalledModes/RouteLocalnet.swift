@@ -15,14 +15,6 @@ import SystemCalls
 package final class RouteLocalnet: LocalnetRouting {
     private static let name = "net.ipv4.conf.all.route_localnet"
 
-    /// It is off, and should be on.
-    static let missing = ObjectDifference(
-        kind: .sysctl,
-        name: "\(name), which is off and should be on",
-        state: .different,
-        owner: .allServices
-    )
-
     /// Where it is noted; nil is nowhere, so that only this process knows.
     private let directory: String?
     private var isOurs = false
@@ -47,11 +39,11 @@ package final class RouteLocalnet: LocalnetRouting {
 
     package func isOn() throws(DataplaneError) -> Bool { try value.read() == "1" }
 
-    /// Sets it if it is off. To be called when the guard against neighbours stands.
-    package func enable() throws(DataplaneError) {
+    /// Sets it if it is off; true if so. To be called when the guard against neighbours stands.
+    package func enable() throws(DataplaneError) -> Bool {
         guard try !isOn() else {
             if isOurs, noteProblem != nil { writeNote() }
-            return
+            return false
         }
         isOurs = true
         // Without the note it is put back unless the process ends before, and is guarded after that; that is no
@@ -63,6 +55,7 @@ package final class RouteLocalnet: LocalnetRouting {
             forget()
             throw error
         }
+        return true
     }
 
     package var mustBeGuarded: Bool {
@@ -100,6 +93,18 @@ package final class RouteLocalnet: LocalnetRouting {
     var isLeftOn: Bool {
         guard (try? isOn()) == true else { return false }
         return note.map { $0 == .ours } ?? ((try? isGuarded()) != false)
+    }
+
+    /// How it is not as a daemon would set it; nil if it is.
+    func difference(isNeeded: Bool) throws(DataplaneError) -> ObjectDifference? {
+        guard try isOn() != isNeeded, isNeeded || note == .ours else { return nil }
+        return ObjectDifference(
+            kind: .sysctl,
+            name: "\(Self.name), "
+                + (isNeeded ? "which is off and should be on" : "which is on and should be off"),
+            state: .different,
+            owner: .allServices
+        )
     }
 
     /// To be called right before the rules that keep neighbours out go: as `restore`, but it must not stay on if it may

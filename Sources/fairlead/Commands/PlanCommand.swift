@@ -20,7 +20,8 @@ struct PlanCommand: ParsableCommand {
             Prints the plan in the format of the mode's own tools: iptables-save, nft, or in mode \
             ipvs also ipset save and ipvsadm -Sn; below it the socket level's, if socketLB is on. Each \
             family starts with a comment. Needs neither a configuration file nor root; --diff needs \
-            root, as it reads the kernel.
+            root, as it reads the kernel. It lists settings of the host and what another mode left, \
+            too, as comments.
             """
     )
 
@@ -60,47 +61,15 @@ struct PlanCommand: ParsableCommand {
             try show(plans, PlannedSockets.all(configuration, sources.update, facts: facts))
             return
         }
-        let (changes, sockets, failure) = try changes(mode, configuration, sources, line)
-        try show(mode, changes, sockets)
-        if let failure { throw CommandFailure("socket level: \(failure.advice)") }
-        let changesAny =
-            changes.contains { !$0.1.isEmpty } || sockets.contains { !$0.1.isEmpty }
-        if exitCode, changesAny { throw ExitCode(2) }
-    }
-
-    /// What would change in the kernel, of rules and of the socket level, and why the latter could not be compared.
-    private func changes<Mode: InstalledMode>(
-        _ mode: Mode.Type,
-        _ configuration: DaemonConfiguration,
-        _ sources: LoadedSources,
-        _ line: ProgressLine
-    ) throws -> (
-        rules: [(IPFamily, Mode.ModePlanner.Diff)], sockets: [(IPFamily, SocketDiff)],
-        failure: DataplaneError?
-    ) {
-        try withAdvice {
-            let kernel = try Kernel(configuration)
-            let facts = sources.facts()
-            var planned = configuration
-            planned.families = try kernel.families()
-            let rules = try PlannedFamily.all(mode, planned, sources.update, facts: facts).map {
-                plan in
-                line.clear()
-                plan.complainAboutIssues()
-                line.show("reading the kernel's \(plan.family.rawValue) rules")
-                defer { line.clear() }
-                return (plan.family, try plan.diff(kernel))
-            }
-            var sockets: [(IPFamily, SocketDiff)] = []
-            do throws(DataplaneError) {
-                for plan in PlannedSockets.all(planned, sources.update, facts: facts) {
-                    sockets.append((plan.family, try plan.diff(planned)))
-                }
-                return (rules, sockets, nil)
-            } catch {
-                return (rules, sockets, error)
-            }
+        let changes = try KernelChanges(mode, configuration, sources, line)
+        switch output {
+        case .text: StandardOutput.print(changes.description, terminator: "")
+        case .json: try OutputFormat.printJSON(changes.documents)
         }
+        if let failure = changes.failure {
+            throw CommandFailure("socket level: \(failure.advice)")
+        }
+        if exitCode, !changes.isEmpty { throw ExitCode(2) }
     }
 
     private func show<Mode: PlannedMode>(
@@ -128,33 +97,4 @@ struct PlanCommand: ParsableCommand {
             try OutputFormat.printJSON(rules + level.map { AnyEncodable($0) })
         }
     }
-
-    private func show<Mode: PlannedMode>(
-        _ mode: Mode.Type,
-        _ changes: [(IPFamily, Mode.ModePlanner.Diff)],
-        _ sockets: [(IPFamily, SocketDiff)]
-    ) throws {
-        switch output {
-        case .text:
-            for (family, diff) in changes {
-                StandardOutput.print(mode.changes(diff, family), terminator: "")
-            }
-            for (family, diff) in sockets {
-                StandardOutput.print(SocketLevel.changes(diff, family), terminator: "")
-            }
-        case .json:
-            let rules = changes.map { AnyEncodable(Mode.Renderer(family: $0).document($1)) }
-            let level = sockets.map {
-                SocketLevelDocument(SocketDiffDocument($1, family: $0))
-            }
-            try OutputFormat.printJSON(rules + level.map { AnyEncodable($0) })
-        }
-    }
-}
-
-/// The socket level of a family among the documents of the modes: `{"socketLevel": {…}}`.
-private struct SocketLevelDocument<Content: Encodable>: Encodable {
-    var socketLevel: Content
-
-    init(_ content: Content) { socketLevel = content }
 }

@@ -77,8 +77,8 @@ struct VerifyCommand: ParsableCommand {
         let plans = PlannedFamily.all(mode, planned, sources.update, facts: sources.facts())
         var found = try plans.flatMap { plan in
             let differences = try plan.differences(kernel)
-            let leftovers = try OtherModes(plan.family, kernel).find()
-            return (differences + leftovers).map { (plan.family, $0) }
+            let others = try plan.differencesBesideRules(kernel)
+            return (differences + others).map { (plan.family, $0) }
         }
         let level = PlannedSockets.all(planned, sources.update, facts: sources.facts())
         do throws(DataplaneError) {
