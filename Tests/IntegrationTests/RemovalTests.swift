@@ -50,6 +50,13 @@ extension KernelSuites {
                 "\(apply.output)"
             )
             #expect(try hasRules(fixture, "10.97.0.5"))
+            let verify = try fixture.fairlead("verify")
+            let plan = try fixture.fairlead("plan", "--diff", "--exit-code")
+            for (output, status) in [verify, plan] {
+                #expect(status == 2)
+                let note = "note: the daemon's removal guard holds 13 of 14 Services"
+                #expect(output.contains(note), "\(output)")
+            }
             let one = try fixture.fairlead("status", "service", "ballast/s4").output
             #expect(one.contains("held by the removal guard"), "\(one)")
             // A ClusterIP goes to the Service that the source gives it to, though 13 are held.

@@ -37,6 +37,26 @@ extension KernelSuites {
             #expect(all.output.contains("unexpected element: cluster-addresses 10.96.0.99"))
             try VerifyScript.checkLog(fixture, damageIt)
         }
+
+        @Test("Of a manifest that a daemon keeps the last good version of, it is said so")
+        func kept() throws {
+            let fixture = try DaemonFixture(mode: "nftables", servers: false)
+            try fixture.write(LifeScript.web(1, 2))
+            try fixture.start()
+            try fixture.waitUntilApplied()
+            try fixture.write("services: [{")
+            try fixture.wait(for: "the report") { fixture.log.contains("not valid YAML") }
+            let verify = try fixture.fairlead("verify")
+            #expect(verify.status == 2)
+            let pid = try #require(fixture.daemon).pid
+            let note = "note: the daemon (process \(pid)) may keep an earlier version: "
+            #expect(verify.output.contains(note + fixture.directory), "\(verify.output)")
+            try fixture.write(LifeScript.web(1, 2))
+            try fixture.waitUntilApplied()
+            let equal = try fixture.fairlead("verify").output
+            #expect(equal == "1 Service: the kernel holds what is wanted\n")
+            try fixture.stop()
+        }
     }
 
     @Suite("Verify in UML", .enabled(if: UserModeLinux.isHere))

@@ -3,9 +3,7 @@ import ArgumentParser
 import DaemonConfiguration
 import Dataplane
 import DataplaneModel
-import FoundationEssentials
 import InstalledModes
-import NIOHTTP1
 import Observability
 import Planning
 import PrintableText
@@ -87,12 +85,7 @@ struct ApplyCommand: ParsableCommand {
 
     /// What the daemon's removal guard holds would go, until the daemon puts it back.
     private static func requireNoHold(_ daemon: RunningDaemon) throws {
-        let answer = try? waiting {
-            try await DaemonOptions.parse(["--socket", daemon.socket]).ask("/status", method: .GET)
-        }
-        guard let answer, let status = try? JSONDecoder().decode(DaemonStatus.self, from: answer),
-            let hold = status.hold
-        else { return }
+        guard let hold = daemon.status?.hold else { return }
         throw CommandFailure("nothing applied: the daemon's removal guard \(hold)")
     }
 

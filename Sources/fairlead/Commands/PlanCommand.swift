@@ -69,7 +69,9 @@ struct PlanCommand: ParsableCommand {
         if let failure = changes.failure {
             throw CommandFailure("socket level: \(failure.advice)")
         }
-        if exitCode, !changes.isEmpty { throw ExitCode(2) }
+        guard !changes.isEmpty else { return }
+        RunningDaemon.complainOfKept(configuration)
+        if exitCode { throw ExitCode(2) }
     }
 
     private func show<Mode: PlannedMode>(

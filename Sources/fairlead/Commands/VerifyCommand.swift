@@ -48,7 +48,10 @@ struct VerifyCommand: ParsableCommand {
         case .json: try OutputFormat.printJSON(report)
         }
         if let failure { throw CommandFailure("socket level: \(failure.advice)") }
-        if !report.isEqual { throw ExitCode(2) }
+        if !report.isEqual {
+            RunningDaemon.complainOfKept(configuration)
+            throw ExitCode(2)
+        }
     }
 
     private static func concerns(

@@ -63,3 +63,26 @@ struct RunningDaemon {
         }
     }
 }
+
+extension RunningDaemon {
+    /// What it says of itself; nil if it does not answer.
+    var status: DaemonStatus? {
+        let answer = try? waiting {
+            try await DaemonOptions.parse(["--socket", socket]).ask("/status", method: .GET)
+        }
+        return answer.flatMap { try? JSONDecoder().decode(DaemonStatus.self, from: $0) }
+    }
+
+    /// Prints why a daemon of this configuration may not make the kernel what the sources say now.
+    static func complainOfKept(_ configuration: DaemonConfiguration) {
+        guard let socket = configuration.status.socket, let daemon = try? find(at: socket),
+            let status = daemon.status
+        else { return }
+        for problem in status.sourceProblems {
+            complain(
+                "note: the daemon (process \(daemon.pid)) may keep an earlier version: \(problem)"
+            )
+        }
+        if let hold = status.hold { complain("note: the daemon's removal guard \(hold)") }
+    }
+}

@@ -125,6 +125,9 @@ package struct DaemonStatus: Codable, Sendable {
         var problem: String
     }
 
+    /// What is wrong in the sources, of the first issues.
+    package var sourceProblems: [String] { issues.filter { $0.kind == "source" }.map(\.problem) }
+
     /// What the removal guard holds, in words; nil if it holds nothing.
     package var hold: String? { issues.first { $0.kind == "removal guard" }?.problem }
 
