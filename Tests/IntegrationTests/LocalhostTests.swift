@@ -266,3 +266,64 @@ extension KernelSuites {
         }
     }
 }
+
+extension KernelSuites {
+    /// What a mode with node ports on 127.0.0.1 leaves to one without.
+    @Suite("Localhost in UML", .enabled(if: UserModeLinux.isHere))
+    struct LocalhostUMLTests {
+        @Test(
+            "Mode ipvs takes the sysctl back, and keeps neighbours out if it cannot know whose it is",
+            arguments: [true, false]
+        )
+        func toIPVS(_ isNoted: Bool) throws {
+            let fixture = try DaemonFixture(mode: "iptables")
+            try fixture.write(
+                """
+                services:
+                  - name: shop/web
+                    address: \(LifeScript.vip)
+                    ports: [{port: 80, targetPort: 8080, nodePort: 30080}]
+                    endpoints: [{address: \(LabAddresses.pod(1, .ipv4)), node: node-a}]
+
+                """
+            )
+            try fixture.start()
+            try fixture.wait(for: "route_localnet") { try Self.sysctl(fixture) == "1" }
+            try fixture.stop()
+            if !isNoted { try FileManager.default.removeItem(atPath: "\(fixture.directory)/state") }
+            try fixture.changeMode("ipvs")
+            try fixture.start()
+            if !isNoted {
+                let report = "and so do the rules that keep neighbours out"
+                try fixture.wait(for: "the report") { fixture.log.contains(report) }
+                #expect(try Self.sysctl(fixture) == "1")
+                #expect(try Self.isGuarded(fixture))
+                try fixture.waitUntilApplied()
+                try fixture.inNode { () throws(DataplaneError) in
+                    try Sysctl.write("0", to: "net.ipv4.conf.all.route_localnet")
+                }
+                fixture.daemon?.signal(SIGHUP)
+            }
+            try fixture.wait(for: "the end of the guard") {
+                try Self.sysctl(fixture) == "0" && !Self.isGuarded(fixture)
+            }
+            try fixture.waitUntilApplied()
+            #expect(try LifeScript.answers(fixture) == ["pod1"])
+            try fixture.stop()
+        }
+
+        private static func isGuarded(_ fixture: DaemonFixture) throws -> Bool {
+            let rules = try fixture.iptables("-S")
+            return rules.contains("-A INPUT -j FAIRLEAD-LOCALHOST")
+                && rules.contains("-A FAIRLEAD-LOCALHOST ")
+        }
+
+        private static func sysctl(_ fixture: DaemonFixture) throws -> String {
+            var value = ""
+            try fixture.inNode { () throws(DataplaneError) in
+                value = try Sysctl.read("net.ipv4.conf.all.route_localnet")
+            }
+            return value
+        }
+    }
+}

@@ -44,6 +44,29 @@ struct IPVSPlannerTests {
         }
     }
 
+    @Test("The guard of 127.0.0.0/8 comes and goes, and nothing else with it")
+    func localhostGuard() {
+        let settings = PlannerSettings(node: NodeIdentity(name: "node-a"))
+        let desired = DesiredState(family: .ipv4, settings: settings)
+        let without = IPVSPlanner(family: .ipv4, settings: settings)
+        var planner = without
+        planner.keepsLocalhostGuard = true
+        let coming = planner.plan([], of: desired)
+        let chains = planner.plan.iptables.filter.chains
+        #expect(Set(chains.keys).subtracting(without.plan.iptables.filter.chains.keys).count == 1)
+        #expect(chains[StaticChains.localhostGuard]?.rules.map(\.target) == [.drop])
+        let jumps = planner.plan.iptables.filter.jumps.filter {
+            $0.rule.target == .jump(StaticChains.localhostGuard)
+        }
+        #expect(Set(jumps.map(\.from)) == [.input, .output])
+        #expect(coming == IPVSDiff(from: without.plan, to: planner.plan))
+        #expect(planner.plan([], of: desired).isEmpty)
+        planner.keepsLocalhostGuard = false
+        let going = planner.plan([], of: desired)
+        #expect(planner.plan == without.plan)
+        #expect(going.count == coming.count)
+    }
+
     @Test("What other nodes have is served and not bound, and that is reported once a Service")
     func otherNodes() throws {
         let addresses = try ["203.0.113.8", "203.0.113.9"].map { try #require(IPAddress($0)) }

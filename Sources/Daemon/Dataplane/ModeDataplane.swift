@@ -73,9 +73,8 @@ where Store.State == Mode.ModePlanner.State, Store.Diff == Mode.ModePlanner.Diff
     /// Plans with the rules that keep neighbours out as long as the setting asks for them; true if so.
     private mutating func keepGuard() -> Bool {
         guard let localnet else { return false }
-        // Looked at in any mode: the rules of an earlier one are still there before the first pass, and tell.
+        // The rules of an earlier mode are still there before the first pass, and tell.
         let keeps = localnet.mustBeGuarded
-        guard Mode.guardsLocalhost else { return false }
         reconciler.adjust { Mode.keepLocalhostGuard(keeps, &$0) }
         return keeps
     }
@@ -116,9 +115,7 @@ where Store.State == Mode.ModePlanner.State, Store.Diff == Mode.ModePlanner.Diff
 
     /// No node port needs it any more.
     private static var leftOn: String {
-        Mode.guardsLocalhost
-            ? "route_localnet stays on, and so do the rules that keep neighbours out of 127.0.0.0/8"
-            : "route_localnet stays on, and neighbours may reach what listens on 127.0.0.1"
+        "route_localnet stays on, and so do the rules that keep neighbours out of 127.0.0.0/8"
     }
 
     package mutating func takeFlowRequest(_ uses: FlowUses) -> FlowRequest? {

@@ -19,8 +19,6 @@ package enum IPTablesMode: PlannedMode {
         planner.needsRouteLocalnet
     }
 
-    package static let guardsLocalhost = true
-
     package static func keepLocalhostGuard(_ keeps: Bool, _ planner: inout IPTablesPlanner) {
         planner.keepsLocalhostGuard = keeps
     }

@@ -24,8 +24,6 @@ package enum NFTablesMode: PlannedMode {
         planner.needsRouteLocalnet
     }
 
-    package static let guardsLocalhost = true
-
     package static func keepLocalhostGuard(_ keeps: Bool, _ planner: inout NFTablesPlanner) {
         planner.keepsLocalhostGuard = keeps
     }

@@ -22,10 +22,7 @@ package protocol PlannedMode: Sendable {
     /// The plan has node ports on 127.0.0.1, which needs the host's setting `route_localnet`.
     static func needsRouteLocalnet(_ planner: ModePlanner) -> Bool
 
-    /// Whether the mode has rules that keep neighbours out of 127.0.0.0/8.
-    static var guardsLocalhost: Bool { get }
-
-    /// Whether these rules stay even if the plan does not need them.
+    /// Whether the rules that keep neighbours out of 127.0.0.0/8 stay even if the plan does not need them.
     static func keepLocalhostGuard(_ keeps: Bool, _ planner: inout ModePlanner)
 
     /// Planned rules by legacy table; empty where their number does not depend on Services.
@@ -57,10 +54,6 @@ extension PlannedMode {
     ) -> Spreading { .byWeight }
 
     package static func needsRouteLocalnet(_ planner: ModePlanner) -> Bool { false }
-
-    package static var guardsLocalhost: Bool { false }
-
-    package static func keepLocalhostGuard(_ keeps: Bool, _ planner: inout ModePlanner) {}
 
     package static func ruleCounts(_ planner: ModePlanner) -> [TableName: Int] { [:] }
 

@@ -151,7 +151,11 @@ struct StaticChains {
 
     /// `guardsLocalhost`: some NodePort is served on 127.0.0.1.
     func filterChains(guardsLocalhost: Bool) -> [Chain] {
-        guardsLocalhost ? [forwardChain, localhostGuardChain] : [forwardChain]
+        [forwardChain] + localhostChains(guardsLocalhost)
+    }
+
+    func localhostChains(_ guardsLocalhost: Bool) -> [Chain] {
+        guardsLocalhost ? [localhostGuardChain] : []
     }
 
     /// In the order of each built-in chain.

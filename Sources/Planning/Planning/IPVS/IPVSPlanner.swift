@@ -37,6 +37,10 @@ package struct IPVSPlanner: Sendable {
         }
     }
 
+    /// The rules that keep neighbours out of 127.0.0.0/8 are in the plan: `route_localnet`, which another mode needed, is
+    /// still on. To be set before Services are planned.
+    package var keepsLocalhostGuard = false
+
     /// What could not be planned, sorted.
     package var issues: [PlanIssue] { claims.issues }
 
@@ -189,9 +193,23 @@ package struct IPVSPlanner: Sendable {
         }
         return IPVSDiff(
             sets: sets.sorted { $0.name < $1.name },
+            iptables: guardLocalhost(),
             servers: change.servers.sorted { $0.key < $1.key }.flatMap(\.value),
             addresses: bound + unbound
         )
+    }
+
+    private mutating func guardLocalhost() -> IPTablesDiff {
+        let isGuarded = plan.iptables.filter.chains[StaticChains.localhostGuard] != nil
+        guard keepsLocalhostGuard != isGuarded else { return IPTablesDiff(tables: []) }
+        let rules = IPVSRules(
+            family: family,
+            settings: settings,
+            internalField: marks.field,
+            guardsLocalhost: keepsLocalhostGuard
+        ).state
+        defer { plan.iptables = rules }
+        return IPTablesDiff(from: plan.iptables, to: rules)
     }
 }
 

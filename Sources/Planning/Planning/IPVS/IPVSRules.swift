@@ -14,6 +14,8 @@ struct IPVSRules {
     let settings: PlannerSettings
     /// The bits that marks of clients inside have.
     let internalField: UInt32
+    /// With the rules that keep neighbours out of 127.0.0.0/8, which this mode itself does not need.
+    var guardsLocalhost = false
 
     private var statics: StaticChains { StaticChains(family: family, settings: settings) }
 
@@ -23,7 +25,10 @@ struct IPVSRules {
 
     var state: IPTablesState {
         IPTablesState(
-            filter: table(filterChains, statics.filterJumps(guardsLocalhost: false)),
+            filter: table(
+                filterChains + statics.localhostChains(guardsLocalhost),
+                statics.filterJumps(guardsLocalhost: guardsLocalhost)
+            ),
             mangle: table(mangleChains, mangleJumps),
             nat: table(natChains, statics.natJumps)
         )
