@@ -54,13 +54,32 @@ extension KernelSuites {
             let fixture = try DaemonFixture(mode: "nftables", servers: false)
             let manager = try NotifySocket(fixture.directory + "/notify")
             try fixture.write(LifeScript.web(1))
+            var lives = 1
+            while try !showsLifeWithoutDescriptors(fixture, manager), lives < 5 { lives += 1 }
+            #expect(lives < 5)
+        }
+
+        /// False if the library Dispatch of a debug build has ended the program: once a second it looks in /proc at threads
+        /// that have more to do, as on a busy machine, and takes it for a fault if it cannot open what is there. As shipped,
+        /// the daemon has that part left out.
+        private func showsLifeWithoutDescriptors(
+            _ fixture: DaemonFixture,
+            _ manager: NotifySocket
+        ) throws -> Bool {
             try fixture.start(environment: manager.environment + ["WATCHDOG_USEC=600000"])
+            _ = try manager.next("READY=1")
             _ = try manager.next("STATUS=1 Service, last pass ")
-            let process = try #require(fixture.daemon?.pid)
-            try LabCommand.run(["prlimit", "--pid", "\(process)", "--nofile=3"])
-            // The first may have been sent before.
-            for _ in 1...5 { _ = try manager.next("WATCHDOG=1") }
+            let process = try #require(fixture.daemon)
+            try LabCommand.run(["prlimit", "--pid", "\(process.pid)", "--nofile=3"])
+            do {
+                // The first may have been sent before.
+                for _ in 1...5 { _ = try manager.next("WATCHDOG=1") }
+            } catch {
+                guard !process.isRunning, try fixture.stop() == 128 + SIGILL else { throw error }
+                return false
+            }
             #expect(try fixture.stop() == 0)
+            return true
         }
 
         @Test("As the first process of a container it ends though it is asked to before it is up")

@@ -175,7 +175,8 @@ extension KernelSuites {
                 try fixture.write(Self.crowd(500, round: round))
                 try fixture.waitUntilApplied()
             }
-            let (output, code) = try client.finish(Deadline(in: .seconds(120)))
+            // A limit for what hangs.
+            let (output, code) = try client.finish(Deadline(in: .seconds(480)))
             #expect(code == 0 && output == "1000 answers\n", "\(output)")
             try fixture.stop()
         }
