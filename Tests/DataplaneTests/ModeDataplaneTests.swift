@@ -14,7 +14,7 @@ struct ModeDataplaneTests {
         var isSet = false
         var failure: DataplaneError?
         var noteProblem: DataplaneError?
-        var mustBeGuarded: Bool { isSet && (wasSetHere || doubt != nil) }
+        func mustBeGuarded(isPlanned: Bool) -> Bool { isSet && (wasSetHere || doubt != nil) }
         var doubt: DataplaneError?
         private var wasSetHere = false
 

@@ -241,6 +241,104 @@ extension KernelSuites {
             #expect(try !isGuarded(fixture, mode))
         }
 
+        @Test("What rules of a process without this state directory guard stays guarded")
+        func othersRules() throws {
+            let fixture = try fixture("iptables")
+            try fixture.write(Self.services(nodePorts: false))
+            try fixture.start()
+            try fixture.waitUntilApplied()
+            #expect(try sysctl(fixture) == "0")
+            try FileManager.default.createDirectory(
+                atPath: "\(fixture.directory)/with",
+                withIntermediateDirectories: true
+            )
+            try Self.services(nodePorts: true)
+                .write(
+                    toFile: "\(fixture.directory)/with/a.yaml",
+                    atomically: true,
+                    encoding: .utf8
+                )
+            let other = "\(fixture.directory)/other.yaml"
+            try String(contentsOfFile: fixture.configuration, encoding: .utf8)
+                .replacing("fairlead.sock", with: "other.sock")
+                .replacing("\(fixture.directory)/state", with: "\(fixture.directory)/other")
+                .replacing("\(fixture.directory)/services.d", with: "\(fixture.directory)/with")
+                .write(toFile: other, atomically: true, encoding: .utf8)
+            // So that the daemon finds all of it at once.
+            fixture.daemon?.signal(SIGSTOP)
+            let apply = try LabCommand.result([BuiltProgram.fairlead, "apply", "-c", other])
+            fixture.daemon?.signal(SIGCONT)
+            #expect(apply.status == 0, "\(apply.output)")
+            try fixture.wait(for: "the report") {
+                fixture.log.contains("and so do the rules that keep neighbours out")
+            }
+            #expect(try sysctl(fixture) == "1")
+            #expect(try isGuarded(fixture, "iptables"))
+            try fixture.stop()
+        }
+
+        @Test(
+            "A sysctl that cannot be read is guarded as before, where it matters",
+            arguments: modes
+        )
+        func unreadable(_ mode: String) throws {
+            let fixture = try fixture(mode)
+            try fixture.write(Self.services(nodePorts: true))
+            #expect(try fixture.fairlead("apply").status == 0)
+            try fixture.write(Self.services(nodePorts: false))
+            func masked(_ command: [String]) throws -> (output: String, status: Int32) {
+                let mask = "mount -t tmpfs tmpfs /proc/sys/net/ipv4/conf && exec \"$@\""
+                return try LabCommand.result(
+                    [
+                        "ip", "netns", "exec", fixture.lab.node, "unshare", "-m", "sh", "-c", mask,
+                        "-",
+                    ]
+                        + [BuiltProgram.fairlead] + command + ["-c", fixture.configuration]
+                )
+            }
+            let apply = try masked(["apply"])
+            #expect(apply.status == 1)
+            let words = "and so do the rules that keep neighbours out of 127.0.0.0/8: /proc/sys/"
+            #expect(apply.output.contains(words), "\(apply.output)")
+            #expect(try isGuarded(fixture, mode))
+            #expect(try fixture.fairlead("apply").status == 0)
+            #expect(try sysctl(fixture) == "0")
+            #expect(try isGuarded(fixture, mode) == (mode == "nftables"))
+            // Nothing wants it.
+            for command in [["plan", "--diff", "--exit-code"], ["verify"]] {
+                let result = try masked(command)
+                #expect(result.status == 0, "\(result.output)")
+            }
+            #expect(try fixture.fairlead("cleanup").status == 0)
+        }
+
+        @Test(
+            "A note for a network namespace that is gone does not count for the next",
+            arguments: modes
+        )
+        func otherNamespace(_ mode: String) throws {
+            let fixture = try fixture(mode)
+            let state = "\(fixture.directory)/state"
+            try fixture.write(Self.services(nodePorts: true))
+            #expect(try fixture.fairlead("apply").status == 0)
+            let name = try #require(
+                try FileManager.default.contentsOfDirectory(atPath: state)
+                    .first { $0.hasPrefix("route_localnet") }
+            )
+            let note = try String(contentsOfFile: "\(state)/\(name)", encoding: .utf8)
+            #expect(note.split(separator: " ").count == 2, "\(note)")
+            #expect(try fixture.fairlead("cleanup").status == 0)
+            try fixture.inNode { () throws(DataplaneError) in
+                try Sysctl.write("1", to: "net.ipv4.conf.all.route_localnet")
+            }
+            // The kernel gives the same number again, which the test cannot make it do.
+            try "\(note.split(separator: " ")[0]) 1\n"
+                .write(toFile: "\(state)/\(name)", atomically: true, encoding: .utf8)
+            try fixture.write(Self.services(nodePorts: false))
+            #expect(try fixture.fairlead("apply").status == 0)
+            #expect(try sysctl(fixture) == "1")
+        }
+
         private func isGuarded(_ fixture: DaemonFixture, _ mode: String) throws -> Bool {
             mode == "nftables"
                 ? try fixture.run(["nft", "list", "ruleset"]).contains("chain localhost {")

@@ -62,8 +62,8 @@ package protocol LocalnetRouting {
     /// Whether it is on now.
     func isOn() throws(DataplaneError) -> Bool
     /// It is on, and was switched on here or perhaps by an earlier process: the rules that keep neighbours out must
-    /// stay.
-    var mustBeGuarded: Bool { get }
+    /// stay. `isPlanned`: they are in the plan, whatever brought them there.
+    func mustBeGuarded(isPlanned: Bool) -> Bool
     /// Why a later process will not know that it was switched on here; nil if it will, or is not meant to.
     var noteProblem: DataplaneError? { get }
     /// Why it is not known whether an earlier process switched it on, though the rules that keep neighbours out suggest

@@ -74,7 +74,8 @@ where Store.State == Mode.ModePlanner.State, Store.Diff == Mode.ModePlanner.Diff
     private mutating func keepGuard() -> Bool {
         guard let localnet else { return false }
         // The rules of an earlier mode are still there before the first pass, and tell.
-        let keeps = localnet.mustBeGuarded
+        let isPlanned = Mode.plansLocalhostGuard(reconciler.planner)
+        let keeps = localnet.mustBeGuarded(isPlanned: isPlanned)
         reconciler.adjust { Mode.keepLocalhostGuard(keeps, &$0) }
         return keeps
     }

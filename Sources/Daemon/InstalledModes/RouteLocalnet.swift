@@ -28,7 +28,8 @@ package final class RouteLocalnet: LocalnetRouting {
     private let value = KeptSysctl(RouteLocalnet.name)
     private let isGuarded: () throws(DataplaneError) -> Bool
 
-    /// `isGuarded`: the kernel holds rules that keep neighbours out. Only Fairlead's own need of the setting brings them.
+    /// `isGuarded`: the kernel holds rules that keep neighbours out, which only Fairlead brings: where it needs the
+    /// setting, or in mode nftables where it may.
     package init(
         stateDirectory: String?,
         isGuarded: @escaping () throws(DataplaneError) -> Bool = LocalhostGuard.isInKernel
@@ -49,6 +50,11 @@ package final class RouteLocalnet: LocalnetRouting {
         // Without the note it is put back unless the process ends before, and is guarded after that; that is no
         // reason to leave it off.
         writeNote()
+        if let noteProblem, note == .others {
+            // After a restart it would be taken for someone else's, and not be guarded.
+            forget()
+            throw noteProblem
+        }
         do throws(DataplaneError) {
             try Sysctl.write("1", to: Self.name)
         } catch {
@@ -58,7 +64,7 @@ package final class RouteLocalnet: LocalnetRouting {
         return true
     }
 
-    package var mustBeGuarded: Bool {
+    package func mustBeGuarded(isPlanned: Bool) -> Bool {
         do throws(DataplaneError) {
             guard try isOn() else {
                 if !wasOff || isForeign == true, note == .others { removeNote() }
@@ -68,26 +74,32 @@ package final class RouteLocalnet: LocalnetRouting {
                 return false
             }
         } catch {
-            return isOurs
+            // It may be on.
+            return isOurs || note == .ours || (try? isGuarded()) != false
         }
         if isOurs { return true }
-        if let isForeign { return !isForeign }
+        // Another process may have switched it off and on since.
         if let note {
             isForeign = note == .others
+            isDoubtful = false
             return note == .ours
         }
-        do throws(DataplaneError) {
-            isDoubtful = wasOff ? false : try isGuarded()
-        } catch {
-            return true
+        if isForeign == nil {
+            do throws(DataplaneError) {
+                // If it was off, rules of this process's own plan say nothing.
+                isDoubtful = wasOff && isPlanned ? false : try isGuarded()
+            } catch {
+                return true
+            }
+            isForeign = !isDoubtful
         }
-        // Without a note it is someone else's, but only where there could be one, and nothing else speaks for us.
-        let isForeign = !isDoubtful && noteOthers()
-        self.isForeign = isForeign
-        return !isForeign
+        if isForeign == true { noteOthers() }
+        return isForeign == false
     }
 
-    package var doubt: DataplaneError? { mustBeGuarded && isDoubtful ? Self.unknownOrigin : nil }
+    package var doubt: DataplaneError? {
+        isDoubtful && (try? isOn()) != false ? Self.unknownOrigin : nil
+    }
 
     /// It is on, and an earlier process noted that it set it, or left its rules that guard it.
     var isLeftOn: Bool {
@@ -97,7 +109,9 @@ package final class RouteLocalnet: LocalnetRouting {
 
     /// How it is not as a daemon would set it; nil if it is.
     func difference(isNeeded: Bool) throws(DataplaneError) -> ObjectDifference? {
-        guard try isOn() != isNeeded, isNeeded || note == .ours else { return nil }
+        // Where nothing needs it, it does not matter whether there is such a setting.
+        let isOn = isNeeded ? try isOn() : (try? isOn()) ?? false
+        guard isOn != isNeeded, isNeeded || note == .ours else { return nil }
         return ObjectDifference(
             kind: .sysctl,
             name: "\(Self.name), "
@@ -155,18 +169,24 @@ package final class RouteLocalnet: LocalnetRouting {
         return "\(directory)/route_localnet-\(link.filter(\.isNumber))"
     }
 
-    private var boot: String? { try? Sysctl.read("kernel.random.boot_id") }
+    /// What a note holds for: this boot, and this network namespace, as the number in its name may be that of one that is
+    /// gone.
+    private var validity: String? {
+        guard let boot = try? Sysctl.read("kernel.random.boot_id") else { return nil }
+        return NetworkNamespace.cookie.map { "\(boot) \($0)" } ?? boot
+    }
 
     private var note: Note? {
-        guard let path, let boot, let text = try? WholeFile.read(path, limit: 64, regularOnly: true)
+        guard let path, let validity,
+            let text = try? WholeFile.read(path, limit: 128, regularOnly: true)
         else { return nil }
-        return Note.allCases.first { text.elementsEqual("\(boot)\($0.rawValue)\n".utf8) }
+        return Note.allCases.first { text.elementsEqual("\(validity)\($0.rawValue)\n".utf8) }
     }
 
     private func writeNote() {
-        guard let path, let boot, let directory else { return }
+        guard let path, let validity, let directory else { return }
         do throws(FileError) {
-            try Self.write("\(boot)\(Note.ours.rawValue)\n", to: path, in: directory)
+            try Self.write("\(validity)\(Note.ours.rawValue)\n", to: path, in: directory)
             noteProblem = nil
         } catch {
             noteProblem = .file(error, path)
@@ -185,15 +205,10 @@ package final class RouteLocalnet: LocalnetRouting {
         try WholeFile.replace(path, with: Array(text.utf8))
     }
 
-    /// Notes that someone else set it; false if no note can be written now.
-    private func noteOthers() -> Bool {
-        guard let path, let boot, let directory else { return false }
-        do throws(FileError) {
-            try Self.write("\(boot)\(Note.others.rawValue)\n", to: path, in: directory)
-            return true
-        } catch {
-            return false
-        }
+    /// Notes that someone else set it. Without the note, a later process that finds rules which guard it keeps them.
+    private func noteOthers() {
+        guard let path, let validity, let directory else { return }
+        try? Self.write("\(validity)\(Note.others.rawValue)\n", to: path, in: directory)
     }
 
     private func forget() {

@@ -19,6 +19,10 @@ package enum IPTablesMode: PlannedMode {
         planner.needsRouteLocalnet
     }
 
+    package static func plansLocalhostGuard(_ planner: IPTablesPlanner) -> Bool {
+        planner.plansLocalhostGuard
+    }
+
     package static func keepLocalhostGuard(_ keeps: Bool, _ planner: inout IPTablesPlanner) {
         planner.keepsLocalhostGuard = keeps
     }

@@ -16,6 +16,10 @@ package enum IPVSMode: PlannedMode {
         PacketTracer(state, network: network) { IPTablesRenderer(family: $1).render($0) }
     }
 
+    package static func plansLocalhostGuard(_ planner: IPVSPlanner) -> Bool {
+        planner.plansLocalhostGuard
+    }
+
     package static func keepLocalhostGuard(_ keeps: Bool, _ planner: inout IPVSPlanner) {
         planner.keepsLocalhostGuard = keeps
     }

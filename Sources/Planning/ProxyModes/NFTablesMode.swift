@@ -24,6 +24,10 @@ package enum NFTablesMode: PlannedMode {
         planner.needsRouteLocalnet
     }
 
+    package static func plansLocalhostGuard(_ planner: NFTablesPlanner) -> Bool {
+        planner.plansLocalhostGuard
+    }
+
     package static func keepLocalhostGuard(_ keeps: Bool, _ planner: inout NFTablesPlanner) {
         planner.keepsLocalhostGuard = keeps
     }

@@ -22,6 +22,9 @@ package protocol PlannedMode: Sendable {
     /// The plan has node ports on 127.0.0.1, which needs the host's setting `route_localnet`.
     static func needsRouteLocalnet(_ planner: ModePlanner) -> Bool
 
+    /// The plan has the rules that keep neighbours out of 127.0.0.0/8.
+    static func plansLocalhostGuard(_ planner: ModePlanner) -> Bool
+
     /// Whether the rules that keep neighbours out of 127.0.0.0/8 stay even if the plan does not need them.
     static func keepLocalhostGuard(_ keeps: Bool, _ planner: inout ModePlanner)
 

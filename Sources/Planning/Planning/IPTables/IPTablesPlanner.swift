@@ -57,6 +57,11 @@ package struct IPTablesPlanner: Sendable {
     /// set before Services are planned.
     package var keepsLocalhostGuard = false
 
+    /// The plan has the rules that keep neighbours out of 127.0.0.0/8.
+    package var plansLocalhostGuard: Bool {
+        plan.filter.chains[StaticChains.localhostGuard] != nil
+    }
+
     /// Plans the named Services anew and returns what that changes.
     package mutating func plan(_ names: [ServiceName], of desired: DesiredState) -> IPTablesDiff {
         var change = PlanChange(services: names.count)
@@ -171,7 +176,7 @@ package struct IPTablesPlanner: Sendable {
     private mutating func commit(_ change: PlanChange, _ order: FilterOrder) -> IPTablesDiff {
         var filterChains = change.chains[.filter] ?? [:]
         let jumpsBefore = plan.filter.jumps
-        let guarded = plan.filter.chains[StaticChains.localhostGuard] != nil
+        let guarded = plansLocalhostGuard
         let guards = needsRouteLocalnet || keepsLocalhostGuard
         var order = order
         if guarded != guards {

@@ -41,6 +41,11 @@ package struct IPVSPlanner: Sendable {
     /// still on. To be set before Services are planned.
     package var keepsLocalhostGuard = false
 
+    /// The plan has the rules that keep neighbours out of 127.0.0.0/8.
+    package var plansLocalhostGuard: Bool {
+        plan.iptables.filter.chains[StaticChains.localhostGuard] != nil
+    }
+
     /// What could not be planned, sorted.
     package var issues: [PlanIssue] { claims.issues }
 
@@ -200,8 +205,7 @@ package struct IPVSPlanner: Sendable {
     }
 
     private mutating func guardLocalhost() -> IPTablesDiff {
-        let isGuarded = plan.iptables.filter.chains[StaticChains.localhostGuard] != nil
-        guard keepsLocalhostGuard != isGuarded else { return IPTablesDiff(tables: []) }
+        guard keepsLocalhostGuard != plansLocalhostGuard else { return IPTablesDiff(tables: []) }
         let rules = IPVSRules(
             family: family,
             settings: settings,

@@ -63,6 +63,11 @@ package struct NFTablesPlanner: Sendable {
     /// still on. To be set before Services are planned.
     package var keepsLocalhostGuard = false
 
+    /// The plan has the rules that keep neighbours out of 127.0.0.0/8.
+    package var plansLocalhostGuard: Bool {
+        plan.chains[TableChains.localhost] != nil
+    }
+
     /// Every frontend that is served or refused, with its owner.
     var frontends: some Collection<FrontendClaim<FrontendContent>> { claims.winners }
 
@@ -120,8 +125,7 @@ package struct NFTablesPlanner: Sendable {
             settings: settings,
             keepsLocalhostGuard: keepsLocalhostGuard
         )
-        let isGuarded = plan.chains[TableChains.localhost] != nil
-        guard chains.guardsLocalhost != isGuarded else { return }
+        guard chains.guardsLocalhost != plansLocalhostGuard else { return }
         change.chains[TableChains.localhost] = .some(nil)
         for chain in chains.localhostChains { change.chains[chain.name] = .some(chain) }
     }
