@@ -89,6 +89,16 @@ extension KernelSuites {
             #expect(refused.status == 1)
             let pid = try #require(fixture.daemon).pid
             #expect(refused.output.contains("the daemon runs (process \(pid))"))
+            // By its socket, where its lock is elsewhere.
+            let other = "\(fixture.directory)/other.yaml"
+            try String(contentsOfFile: fixture.configuration, encoding: .utf8)
+                .replacing("\(fixture.directory)/state", with: "\(fixture.directory)/other")
+                .write(toFile: other, atomically: true, encoding: .utf8)
+            let asked = try LabCommand.result([BuiltProgram.fairlead, "cleanup", "-c", other])
+            #expect(asked.status == 1)
+            #expect(asked.output.contains("the daemon runs (process \(pid))"))
+            let mode = try fixture.fairlead("cleanup", "--mode", "ipvs")
+            #expect(mode.status == 64 && mode.output.contains("the objects of all modes"))
             #expect(try fixture.rules(.ipv4) == rules)
             try fixture.stop()
             #expect(try fixture.fairlead("cleanup").status == 0)

@@ -116,12 +116,35 @@ extension KernelSuites {
             #expect(refused.status == 1)
             #expect(refused.output.contains("serves in mode iptables"), "\(refused.output)")
             #expect(try !hasTable(fixture))
+            // Whether it can be asked, or not.
+            let unheard = "\(fixture.directory)/unheard.yaml"
+            try String(contentsOfFile: fixture.configuration, encoding: .utf8)
+                .replacing("fairlead.sock", with: "other.sock")
+                .write(toFile: unheard, atomically: true, encoding: .utf8)
+            let elsewhere = "\(fixture.directory)/elsewhere.yaml"
+            try String(contentsOfFile: fixture.configuration, encoding: .utf8)
+                .replacing("\(fixture.directory)/state", with: "\(fixture.directory)/other")
+                .write(toFile: elsewhere, atomically: true, encoding: .utf8)
+            for (file, words) in [
+                (unheard, "has no socket here to be asked"), (elsewhere, "state directory is "),
+            ] {
+                let apply = try LabCommand.result([BuiltProgram.fairlead, "apply", "-c", file])
+                #expect(apply.status == 1 && apply.output.contains(words), "\(apply.output)")
+            }
+            fixture.daemon?.signal(SIGSTOP)
+            let silent = try fixture.fairlead("apply")
+            fixture.daemon?.signal(SIGCONT)
+            #expect(silent.status == 1 && silent.output.contains("nothing done: the daemon at "))
+            #expect(try !hasTable(fixture))
             // By a command that does not find the daemon.
             let other = "\(fixture.directory)/other.yaml"
             try String(contentsOfFile: fixture.configuration, encoding: .utf8)
                 .replacing("fairlead.sock", with: "other.sock")
+                .replacing("\(fixture.directory)/state", with: "\(fixture.directory)/other")
                 .write(toFile: other, atomically: true, encoding: .utf8)
-            try LabCommand.run([BuiltProgram.fairlead, "apply", "--mode", "nftables", "-c", other])
+            // Nor does it know that the daemon switched route_localnet on.
+            let apply = ["apply", "--mode", "nftables", "-c", other]
+            #expect(try LabCommand.result([BuiltProgram.fairlead] + apply).status == 1)
             #expect(try hasTable(fixture))
             fixture.daemon?.signal(SIGHUP)
             try fixture.wait(for: "removal of the table") { try !hasTable(fixture) }

@@ -18,7 +18,8 @@ struct ApplyCommand: ParsableCommand {
         discussion: """
             If any manifest has an error, nothing is applied: unlike the daemon, this command has \
             no last good version to fall back to, and would remove a Service that it cannot read. \
-            Nor beside a daemon in another mode, or one whose removal guard holds Services.
+            Nor beside a daemon in another mode or with another state directory, one whose removal \
+            guard holds Services, or one that cannot be asked.
             """
     )
 
@@ -43,11 +44,7 @@ struct ApplyCommand: ParsableCommand {
 
     func run() throws {
         let configuration = try options.loadWithMode()
-        if let socket = configuration.status.socket, let daemon = try RunningDaemon.find(at: socket)
-        {
-            try Self.requireMode(of: daemon, configuration)
-            try Self.requireNoHold(daemon)
-        }
+        try Self.requireAgreement(configuration)
         let sources = try LoadedSources.complaining(configuration)
         guard sources.update.snapshot.issues.isEmpty else {
             throw CommandFailure("nothing applied: fix the manifests first")
@@ -71,6 +68,22 @@ struct ApplyCommand: ParsableCommand {
         if report.outcome != .succeeded { throw ExitCode(1) }
     }
 
+    /// Fails beside a daemon that would undo what this does, or whose work this would undo.
+    private static func requireAgreement(_ configuration: DaemonConfiguration) throws {
+        if let socket = configuration.status.socket,
+            let daemon = try RunningDaemon.find(at: socket, mustAnswer: true),
+            daemon.shares(configuration)
+        {
+            try requireMode(of: daemon, configuration)
+            try requireStateDirectory(of: daemon, configuration)
+            try requireNoHold(daemon)
+        } else if let holder = DaemonLock.holder(configuration) {
+            throw CommandFailure(
+                "nothing applied: the daemon (\(holder)) has no socket here to be asked what it serves. Stop it first"
+            )
+        }
+    }
+
     /// Beside a daemon in another mode, two modes' rules would take the same connections.
     private static func requireMode(
         of daemon: RunningDaemon,
@@ -83,9 +96,28 @@ struct ApplyCommand: ParsableCommand {
         )
     }
 
+    /// The daemon would not know of the notes that are left for it.
+    private static func requireStateDirectory(
+        of daemon: RunningDaemon,
+        _ configuration: DaemonConfiguration
+    ) throws {
+        let words = [daemon.configuration, configuration].map {
+            $0.sources.stateDirectory ?? "none"
+        }
+        guard words[0] != words[1] else { return }
+        throw CommandFailure(
+            "nothing applied: the state directory is \(words[1]), and that of the daemon (process \(daemon.pid)) \(words[0])"
+        )
+    }
+
     /// What the daemon's removal guard holds would go, until the daemon puts it back.
     private static func requireNoHold(_ daemon: RunningDaemon) throws {
-        guard let hold = daemon.status?.hold else { return }
+        guard let status = daemon.status else {
+            throw CommandFailure(
+                "nothing applied: the daemon does not say whether it holds Services"
+            )
+        }
+        guard let hold = status.hold else { return }
         throw CommandFailure("nothing applied: the daemon's removal guard \(hold)")
     }
 

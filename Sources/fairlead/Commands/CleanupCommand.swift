@@ -39,15 +39,14 @@ struct CleanupCommand: ParsableCommand {
         if dryRun, !kubeProxy {
             throw ValidationError("--dry-run needs --kube-proxy")
         }
+        if options.mode != nil {
+            throw ValidationError("--mode: this removes the objects of all modes")
+        }
     }
 
     func run() throws {
         let configuration = try options.load()
-        if !kubeProxy, let daemon = DaemonLock.holder(configuration) {
-            throw CommandFailure(
-                "the daemon runs (\(daemon)) and would put everything back: stop it first"
-            )
-        }
+        if !kubeProxy { try Self.requireNoDaemon(configuration) }
         let kernel = try withAdvice { try Kernel(configuration) }
         var problems = Problems()
         if !kubeProxy { removeSockets(configuration, &problems) }
@@ -59,6 +58,22 @@ struct CleanupCommand: ParsableCommand {
             }
         }
         try problems.report()
+    }
+
+    /// Fails beside a daemon in the same network namespace, whether it is found by its lock or by its socket.
+    private static func requireNoDaemon(_ configuration: DaemonConfiguration) throws {
+        func refusal(_ daemon: String) -> CommandFailure {
+            CommandFailure(
+                "the daemon runs (\(daemon)) and would put everything back: stop it first"
+            )
+        }
+        if let daemon = DaemonLock.holder(configuration) { throw refusal("\(daemon)") }
+        if let socket = configuration.status.socket,
+            let daemon = try RunningDaemon.find(at: socket, mustAnswer: true),
+            daemon.shares(configuration)
+        {
+            throw refusal("process \(daemon.pid)")
+        }
     }
 
     /// What could not be removed. The rest is removed nevertheless.

@@ -2,6 +2,7 @@ import ArgumentParser
 import DaemonConfiguration
 import FoundationEssentials
 import Glibc
+import HostFacts
 import NIOHTTP1
 import Observability
 import Running
@@ -16,16 +17,21 @@ struct RunningDaemon {
     let pid: Int32
     let configuration: DaemonConfiguration
 
-    /// Nil if no daemon listens at `socket`, or if it cannot be asked, which is printed as a warning.
+    /// Nil if no daemon listens at `socket`, or if it cannot be asked, which is printed as a warning, or with `mustAnswer`
+    /// an error.
     ///
     /// - Throws: `CommandFailure` if this version cannot use its configuration.
-    static func find(at socket: String) throws -> RunningDaemon? {
+    static func find(at socket: String, mustAnswer: Bool = false) throws -> RunningDaemon? {
+        func silent(_ problem: String) throws -> RunningDaemon? {
+            if mustAnswer { throw CommandFailure("nothing done: \(problem). Stop it first") }
+            complain("warning: \(problem)")
+            return nil
+        }
         switch connectionError(socket) {
         case nil: break
         case .noSuchFileOrDirectory, .connectionRefused, .notDirectory: return nil
         case let error?:
-            complain("warning: cannot ask the daemon for its configuration: \(socket): \(error)")
-            return nil
+            return try silent("cannot ask the daemon for its configuration: \(socket): \(error)")
         }
         let answer: ConfigurationAnswer
         do {
@@ -35,8 +41,7 @@ struct RunningDaemon {
             }
             answer = try JSONDecoder().decode(ConfigurationAnswer.self, from: data)
         } catch {
-            complain("warning: the daemon at \(socket) did not send its configuration")
-            return nil
+            return try silent("the daemon at \(socket) did not send its configuration")
         }
         do {
             let loaded = try LoadedConfiguration(text: answer.configuration, file: socket)
@@ -65,6 +70,16 @@ struct RunningDaemon {
 }
 
 extension RunningDaemon {
+    /// Whether it programs the network namespace that this configuration is for, as far as that can be told.
+    func shares(_ other: DaemonConfiguration) -> Bool {
+        let own = configuration.networkNamespace.map(NetworkNamespace.path(of:))
+        let wanted = other.networkNamespace.map(NetworkNamespace.path(of:))
+        guard let present = NetworkNamespace.number(own ?? "/proc/\(pid)/ns/net"),
+            let asked = NetworkNamespace.number(wanted ?? "/proc/self/ns/net")
+        else { return true }
+        return present == asked
+    }
+
     /// What it says of itself; nil if it does not answer.
     var status: DaemonStatus? {
         let answer = try? waiting {
