@@ -64,6 +64,15 @@ struct FileSourceTests {
             let update = source().load()
             #expect(endpoint(update) == "10.180.0.11")
             #expect(update?.snapshot.issues.isEmpty == false)
+            // As a crash or a full disk leaves it.
+            try "".write(toFile: file, atomically: true, encoding: .utf8)
+            let emptied = source().load()
+            #expect(endpoint(emptied) == "10.180.0.11")
+            #expect(
+                emptied?.snapshot.issues.map(\.description) == [
+                    "\(file): the file is empty; its Services stay. Delete it to remove them"
+                ]
+            )
         }
     }
 
@@ -133,11 +142,8 @@ struct FileSourceTests {
             )
             // A restart meanwhile.
             let again = source().load()
-            if isListed {
-                #expect(endpoint(again) == "10.180.0.11")
-            } else {
-                #expect(again == nil)
-            }
+            #expect(endpoint(again) == "10.180.0.11")
+            #expect(again?.snapshot.issues.map(\.description) == ["\(directory)/d/\(reason)"])
             try #require(rmdir(file) == 0)
             try #require(rename(directory + "/keep", file) == 0)
             while let update = await updates.next(), !update.snapshot.issues.isEmpty {}

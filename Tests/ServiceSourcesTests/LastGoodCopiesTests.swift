@@ -1,4 +1,5 @@
 import Foundation
+import ServiceModel
 import Testing
 
 @testable import ServiceSources
@@ -80,6 +81,40 @@ struct LastGoodCopiesTests {
             #expect(copies.issue != nil)
             copies.remove(first)
             #expect(copies.issue == nil)
+        }
+    }
+
+    @Test("A copy that could not be removed is an issue until it is, or is wanted again")
+    func unremoved() throws {
+        try withCopies { copies in
+            let (first, second) = ("/a", "/b")
+            for path in [first, second] {
+                copies.save("x", of: path)
+                // What nobody can unlink.
+                try FileManager.default.removeItem(
+                    atPath: "\(directory)/%2F\(path.dropFirst()).good"
+                )
+                try FileManager.default.createDirectory(
+                    atPath: "\(directory)/%2F\(path.dropFirst()).good",
+                    withIntermediateDirectories: false
+                )
+                copies.remove(path)
+            }
+            let reason = try #require(copies.issue?.reason)
+            #expect(reason.contains("which the next start would bring back: Is a directory"))
+            #expect(copies.needsRetry(at: .now + LastGoodCopies.retryInterval))
+            copies.retry()
+            #expect(copies.issue != nil)
+            for path in [first, second] {
+                try FileManager.default.removeItem(
+                    atPath: "\(directory)/%2F\(path.dropFirst()).good"
+                )
+            }
+            copies.save("y", of: second)
+            #expect(copies.issue != nil)
+            copies.retry()
+            #expect(copies.issue == nil)
+            #expect(text(copies.load(first)) == nil && text(copies.load(second)) == "y")
         }
     }
 }

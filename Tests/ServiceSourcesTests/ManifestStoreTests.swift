@@ -169,6 +169,28 @@ struct ManifestStoreTests {
         #expect(store.snapshot.issues.count == 1)
     }
 
+    @Test("An empty file is an issue, and a masked one where it had something before")
+    func empty() {
+        var store = ManifestStore(decoder: ManifestDecoder(serviceProxyName: ""))
+        _ = store.update("a.yaml", .masked)
+        #expect(store.snapshot.issues.isEmpty && store.isGood("a.yaml"))
+        _ = store.update("a.yaml", .empty)
+        #expect(
+            store.snapshot.issues.map(\.description) == [
+                "a.yaml: the file is empty; delete it, or write services: [], if it is to have no Services"
+            ]
+        )
+        _ = store.update("a.yaml", .text("services: []\n"))
+        #expect(store.snapshot.issues.isEmpty)
+        store = loaded()
+        #expect(store.update("a.yaml", .masked).isEmpty)
+        #expect(
+            store.snapshot.issues.map(\.description) == [
+                "a.yaml: the file is empty; its Services stay. Delete it to remove them"
+            ]
+        )
+    }
+
     @Test("A deleted file takes its Services away")
     func deletion() {
         var store = loaded()

@@ -279,6 +279,11 @@ package final class FileSource: @unchecked Sendable {
             let issue = ObjectIssue(source: files.path, reason: error.reason + "; retrying")
             store.report([issue])
             if hasReported { return [] }
+            // As with a manifest that cannot be read: the last good version.
+            if files.isObstructed, let good = copies?.load(files.path) {
+                looked.withLock { $0.problem = nil }
+                return store.update(files.path, good)
+            }
             looked.withLock { $0.problem = issue }
             return nil
         }

@@ -1,6 +1,7 @@
 import Glibc
 import ServiceModel
 import SystemCalls
+import SystemPackage
 
 /// Copies of good manifests, so that a restart during an edit restores the last good version. Without
 /// a copy, a restart uses the file as it is.
@@ -9,6 +10,8 @@ struct LastGoodCopies {
     let directory: String
     /// The last good texts that could not be saved, by path.
     private var unsaved: [String: String] = [:]
+    /// The paths of manifests that are gone, whose copies could not be removed.
+    private var unremoved: Set<String> = []
     private var lastFailure: ObjectIssue?
     private var lastTry: ContinuousClock.Instant?
 
@@ -19,12 +22,14 @@ struct LastGoodCopies {
         self.directory = directory
     }
 
-    /// Why some copy could not be saved; nil if all are.
-    var issue: ObjectIssue? { unsaved.isEmpty ? nil : lastFailure }
+    /// Why some copy could not be saved or removed; nil if all are.
+    var issue: ObjectIssue? { isComplete ? nil : lastFailure }
+
+    private var isComplete: Bool { unsaved.isEmpty && unremoved.isEmpty }
 
     /// What failed should be tried again by now.
     func needsRetry(at now: ContinuousClock.Instant = .now) -> Bool {
-        guard !unsaved.isEmpty, let lastTry else { return false }
+        guard !isComplete, let lastTry else { return false }
         return lastTry.duration(to: now) >= Self.retryInterval
     }
 
@@ -34,18 +39,21 @@ struct LastGoodCopies {
         do throws(FileError) {
             try WholeFile.replace(copyPath(path), with: Array(text.utf8))
             unsaved[path] = nil
+            unremoved.remove(path)
         } catch {
             unsaved[path] = text
-            lastTry = .now
-            lastFailure = ObjectIssue(
-                source: directory,
-                reason: "cannot keep copies of manifests for the next start: \(error.reason)"
-            )
+            failed("keep copies of manifests for the next start: \(error.reason)")
         }
     }
 
-    /// Saves what could not be saved before.
+    private mutating func failed(_ what: String) {
+        lastTry = .now
+        lastFailure = ObjectIssue(source: directory, reason: "cannot \(what)")
+    }
+
+    /// Does what could not be done before.
     mutating func retry() {
+        for path in unremoved.sorted() { remove(path) }
         for (path, text) in unsaved.sorted(by: { $0.key < $1.key }) { save(text, of: path) }
     }
 
@@ -54,9 +62,17 @@ struct LastGoodCopies {
         return .text(text)
     }
 
+    /// A copy that cannot be removed is kept for `retry`: the next start would bring the manifest back.
     mutating func remove(_ path: String) {
         unsaved[path] = nil
-        unsafe unlink(copyPath(path))
+        guard unsafe unlink(copyPath(path)) != 0, ![ENOENT, ENOTDIR].contains(errno) else {
+            unremoved.remove(path)
+            return
+        }
+        unremoved.insert(path)
+        failed(
+            "remove copies of manifests that are gone, which the next start would bring back: \(Errno.last)"
+        )
     }
 
     /// The manifests at `place` (a file or a directory) with a copy, except those whose path is too

@@ -122,11 +122,16 @@ struct ManifestFiles {
             case .larger: return .unreadable(reason: "is larger than 64 MiB")
             }
         }
-        guard !bytes.isEmpty else { return .empty }
+        guard !bytes.isEmpty else { return isDevice(path) ? .masked : .empty }
         guard let text = String(validating: bytes, as: UTF8.self) else {
             return .unreadable(reason: "is not UTF-8 text")
         }
         return .text(text)
+    }
+
+    private static func isDevice(_ path: String) -> Bool {
+        var status = stat()
+        return unsafe stat(path, &status) == 0 && status.st_mode & S_IFMT == S_IFCHR
     }
 
     private struct Status {
@@ -156,6 +161,11 @@ struct ManifestFiles {
 
     static func errorText(_ what: String) -> String {
         "\(what): \(Errno.last)"
+    }
+
+    /// The path is to be one file, and a directory or a dangling link is in its place.
+    var isObstructed: Bool {
+        hasManifestName && (Self.status(path)?.isDirectory ?? Self.isLink(path))
     }
 
     private var hasManifestName: Bool {

@@ -10,6 +10,8 @@ package struct ManifestStore: Sendable {
         case text(String)
         /// Zero bytes, as when an editor has just truncated the file: everything stays.
         case empty
+        /// /dev/null, as people mask a file: everything stays, and that there is nothing is no mistake.
+        case masked
         case unreadable(reason: String)
         /// The file was removed.
         case absent
@@ -73,16 +75,14 @@ package struct ManifestStore: Sendable {
         case .missing:
             new = File()
             kind = .missing
-        case .empty:
-            new.issues =
+        case .masked where old.objects.isEmpty: new.issues = []
+        case .empty, .masked:
+            // What it had before may not be known here, to a command for instance.
+            let cure =
                 old.objects.isEmpty
-                ? []
-                : [
-                    ObjectIssue(
-                        source: path,
-                        reason: "the file is empty; its Services stay. Delete it to remove them"
-                    )
-                ]
+                ? "delete it, or write services: [], if it is to have no Services"
+                : "its Services stay. Delete it to remove them"
+            new.issues = [ObjectIssue(source: path, reason: "the file is empty; \(cure)")]
         case .unreadable(let reason):
             new.issues = [ObjectIssue(source: path, reason: "\(reason); its Services stay")]
         case .text(let text):
