@@ -60,6 +60,11 @@ extension KernelSuites {
             #expect(answer.head.hasPrefix("HTTP/1.1 200 OK"))
             #expect(answer.head.contains("X-Load-Balancing-Endpoint-Weight: 1"))
             #expect(answer.body.contains("\"localEndpoints\": 1"))
+            let posted = try LabCommand.run(
+                ["curl", "-s", "-i", "--max-time", "5", "-X", "POST", url],
+                in: fixture.lab.client
+            )
+            #expect(posted.hasPrefix("HTTP/1.1 405"), "\(posted)")
             try fixture.write(Self.manifest(ready: false))
             #expect(
                 try eventually {

@@ -42,9 +42,10 @@ struct TerminalLineTests {
             .terminal(inColour: false),
             .info,
             "Pass done",
-            [("service", "a\u{1b}[2J\nb")]
+            [("service", "a\u{1b}[2J\nb\u{202e}c\u{2028}d\u{e0041}")]
         )
-        #expect(line.hasSuffix("service=\"a\\u001b[2J\\nb\""))
+        let escaped = "a\\u001b[2J\\nb\\u202ec\\u2028d\\udb40\\udc41"
+        #expect(line.hasSuffix("service=\"\(escaped)\""))
         #expect(!line.contains("\n"))
     }
 

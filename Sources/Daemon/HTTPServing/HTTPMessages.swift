@@ -105,13 +105,22 @@ package struct HTTPRoutes: Sendable {
                 status: 404
             )
         }
-        let allowed = actions.contains(request.path) ? ["POST"] : ["GET", "HEAD"]
-        guard allowed.contains(request.method) else {
-            var refusal = HTTPResponse.text("405 method not allowed\n", status: 405)
-            refusal.headers.append(("Allow", allowed.joined(separator: ", ")))
-            return refusal
-        }
+        let allowed = actions.contains(request.path) ? ["POST"] : Self.reading
+        if let refusal = Self.refusal(of: request, allowed) { return refusal }
         return await answer(request)
+    }
+
+    package static let reading = ["GET", "HEAD"]
+
+    /// What answers a request of another method than these; nil if it is one of them.
+    package static func refusal(
+        of request: HTTPRequest,
+        _ allowed: [String] = reading
+    ) -> HTTPResponse? {
+        if allowed.contains(request.method) { return nil }
+        var refusal = HTTPResponse.text("405 method not allowed\n", status: 405)
+        refusal.headers.append(("Allow", allowed.joined(separator: ", ")))
+        return refusal
     }
 
     private func below(_ path: String) -> HTTPAnswer? {

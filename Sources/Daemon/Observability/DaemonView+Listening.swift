@@ -147,7 +147,9 @@ extension DaemonView {
                         kind: "health checks",
                         .address(address, check.port)
                     )
-                    wanted[listener] = { [self] _ in serviceHealth(name, family) }
+                    wanted[listener] = { [self] request in
+                        HTTPRoutes.refusal(of: request) ?? serviceHealth(name, family)
+                    }
                 }
             }
         }

@@ -4,6 +4,7 @@ import NIOCore
 import NIOHTTP1
 import NIOPosix
 import NIOSSL
+import PrintableText
 import SystemPackage
 
 /// A short description of an error. Those of the network libraries fill a screen, begin with the
@@ -12,13 +13,10 @@ func shortText(_ error: any Error) -> String {
     onOneLine(words(error))
 }
 
-/// At most 300 characters without control characters, because the text may come from a hostile
-/// peer.
+/// On one line and without invisible characters, because the text may come from a hostile peer.
 private func onOneLine(_ text: String) -> String {
     let flat = text.unicodeScalars.map { $0.properties.generalCategory == .control ? " " : $0 }
-    var result = ""
-    result.unicodeScalars.append(contentsOf: flat.prefix(300))
-    return result
+    return printable(String(String.UnicodeScalarView(flat)), limit: 300)
 }
 
 private func words(_ error: any Error) -> String {
