@@ -30,7 +30,7 @@ struct SoakCommand: AsyncParsableCommand {
     @Option(help: "Services without clients, which are there for the work that they make.")
     var ballast = 200
 
-    @Option(help: "Connections a second of each of the three clients.")
+    @Option(help: "Connections a second of each of the four clients.")
     var rate = 40
 
     @Option(parsing: .upToNextOption, help: "Only these faults, by their names in the table.")

@@ -43,6 +43,7 @@ struct Fairlead: AsyncParsableCommand {
     /// on a task would deadlock.
     @MainActor
     static func main() async {
+        StandardDescriptors.reserve()
         let signals = EarlySignals.hold()
         var code = ExitCode.success
         do {

@@ -523,8 +523,45 @@ struct ConfigurationCommandTests {
             )
             #expect(bad.status == 1)
         }
+        let configuration = FileManager.default.temporaryDirectory.path + "/\(UUID().uuidString)"
+        defer { try? FileManager.default.removeItem(atPath: configuration) }
+        try "mode: auto\n".write(toFile: configuration, atomically: true, encoding: .utf8)
+        let auto = try LabCommand.result(
+            ["setpriv", "--bounding-set", "-all", BuiltProgram.fairlead, "check"]
+                + ["-c", configuration, "--services", good]
+        )
+        #expect(auto.status == 0, "\(auto.output)")
+        #expect(auto.output.contains("nftables, presumed"), "\(auto.output)")
         let root = try fairlead(["check", "--mode", "nftables", "--services", good])
         #expect(!root.output.contains("needs root"), "\(root.output)")
+    }
+
+    @Test("Where standard output is closed, nothing else takes its number, and that is said")
+    func closedOutput() throws {
+        let script = #""$0" config fields >&-; echo "status $?""#
+        let result = try LabCommand.result(["sh", "-c", script, BuiltProgram.fairlead])
+        #expect(
+            result.output
+                == "Error: standard output: cannot be written: Bad file descriptor\nstatus 1\n"
+        )
+    }
+
+    @Test("Output waits for a reader who does not want its writer to wait")
+    func nonBlockingOutput() throws {
+        let script = """
+            import fcntl, os, subprocess, sys, time
+            read, write = os.pipe()
+            fcntl.fcntl(write, fcntl.F_SETFL, os.O_NONBLOCK)
+            fcntl.fcntl(write, 1031, 4096)
+            command = subprocess.Popen([sys.argv[1], "config", "fields"], stdout=write)
+            os.close(write)
+            time.sleep(0.3)
+            print(len(open(read, "rb").read()) > 8192, command.wait())
+            """
+        let result = try LabCommand.result(
+            ["/usr/bin/python3", "-c", script, BuiltProgram.fairlead]
+        )
+        #expect(result.output == "True 0\n")
     }
 
     @Test("Standard input that another user has opened is read as it is")

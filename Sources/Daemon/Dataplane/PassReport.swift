@@ -203,7 +203,8 @@ extension DataplaneError {
     /// What to do about the error, if that is known and not part of its text; else nil.
     package var cure: String? {
         switch kind {
-        case .notPermitted: "This needs root, or the capability CAP_NET_ADMIN"
+        case .notPermitted:
+            "This needs root, or the capability \(operation == "setns" ? "CAP_SYS_ADMIN" : "CAP_NET_ADMIN")"
         case .locked: "Another program holds the lock: look for a stuck iptables"
         case .conflict, .notFound, .alreadyExists, .unsupported, .invalid, .busy, .other: nil
         }

@@ -12,8 +12,13 @@ extension KernelCapabilities.Finding {
     }
 
     init(unseen subject: String) {
-        self.init(.note, subject, "not checked: needs root")
+        self.init(.note, subject, Self.unseen)
     }
+
+    private static let unseen = "not checked: needs root"
+
+    /// The kernel did not show it to who asked.
+    package var isUnseen: Bool { detail == Self.unseen }
 
     /// Whether this process has CAP_NET_ADMIN. True if that cannot be found out: what is refused stays a failure then.
     static var hasCapability: Bool {

@@ -42,8 +42,10 @@ package enum WholeFile {
 
     /// The descriptor that the path names, of this program's own.
     private static func openedNumber(_ path: String) -> Int32? {
-        path == "/dev/stdin"
-            ? 0 : path.hasPrefix("/dev/fd/") ? Int32(path.dropFirst("/dev/fd/".count)) : nil
+        if path == "/dev/stdin" { return 0 }
+        return ["/dev/fd/", "/proc/self/fd/"].first(where: path.hasPrefix).flatMap {
+            Int32(path.dropFirst($0.count))
+        }
     }
 
     /// Whether the path names what this program's caller has opened for it, such as a pipe from another program. A pipe

@@ -184,6 +184,7 @@ package struct LabCluster {
               nodeCIDRs: \(list(families.map { LabAddresses.podRange($0, node: node) }))
             serviceCIDRs: \(list(families.map(LabAddresses.clusterRange)))
             iptables: {lockFile: \(home.directory)/node\(node).lock}
+            status: {socket: \(home.directory)/node\(node).sock}
 
             """ + socketLevel.configuration(ofNode: node, isOn: hasSockets)
     }

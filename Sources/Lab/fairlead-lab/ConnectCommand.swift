@@ -30,6 +30,8 @@ struct ConnectCommand: ParsableCommand {
 
     func run() throws {
         let cluster = try lab.cluster()
+        // A manifest may have been written just now. Whether the proxies get that done is for the answers to show.
+        if cluster.hasProxies { try? cluster.waitUntilApplied(.seconds(10)) }
         let batch = try cluster.batch(
             [.init(endpoint, count: count, timeout: .seconds(2))],
             from: cluster.member(member)

@@ -57,8 +57,12 @@ struct DaemonOptions: ParsableArguments {
             response = try await client.execute(request, timeout: Self.timeout)
             body = try await response.body.collect(upTo: Self.largestAnswer)
         } catch {
+            let reason = Self.reason(error)
+            guard !reason.contains("Permission denied") else {
+                throw CommandFailure("\(socket): \(reason): only root may ask the daemon")
+            }
             throw CommandFailure(
-                "no daemon answers at \(socket): \(Self.reason(error))\nIs it running (systemctl status fairlead)? Does it use another configuration (--config)?"
+                "no daemon answers at \(socket): \(reason)\nIs it running (systemctl status fairlead)? Does it use another configuration (--config)?"
             )
         }
         guard response.status == .ok else {

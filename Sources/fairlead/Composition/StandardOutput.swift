@@ -1,4 +1,5 @@
 import Synchronization
+import SystemCalls
 import SystemPackage
 
 /// What a command prints. It is written at once, and a failure is remembered until the command's end, as some have more
@@ -10,12 +11,10 @@ enum StandardOutput {
     static func print(_ content: some CustomStringConvertible, terminator: String = "\n") {
         error.withLock { error in
             guard error == nil else { return }
-            do {
-                try FileDescriptor.standardOutput.writeAll("\(content)\(terminator)".utf8)
-            } catch let failure as Errno {
+            do throws(Errno) {
+                try StandardDescriptors.print("\(content)\(terminator)")
+            } catch let failure {
                 error = failure
-            } catch {
-                // It throws nothing else.
             }
         }
     }
