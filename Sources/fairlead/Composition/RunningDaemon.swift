@@ -91,7 +91,7 @@ extension RunningDaemon {
     /// Prints why a daemon of this configuration may not make the kernel what the sources say now.
     static func complainOfKept(_ configuration: DaemonConfiguration) {
         guard let socket = configuration.status.socket, let daemon = try? find(at: socket),
-            let status = daemon.status
+            daemon.shares(configuration), let status = daemon.status
         else { return }
         for problem in status.sourceProblems {
             complain(
