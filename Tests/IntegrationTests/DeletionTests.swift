@@ -97,8 +97,9 @@ extension KernelSuites {
             return max(slowest, rest)
         }
 
-        /// Seconds that a deleted Service may be served.
-        private static let limit = 1.0
+        /// Seconds that a deleted Service may be served: far fewer than the removal guard would hold it for. It takes a tenth
+        /// of a second, but a busy machine more than one.
+        private static let limit = 10.0
 
         @Test("From an API server: deleted Services go at once, missing ones are held and let go")
         func cluster() async throws {

@@ -87,10 +87,11 @@ private struct EveryModeScript {
         try fixture.start()
         try fixture.waitUntilApplied()
         let before = try picture()
-        // Beside the daemon it is refused, unless another state directory keeps it from knowing of that.
+        // Beside the daemon it is refused, unless another state directory and socket keep it from knowing of that.
         let blind = "\(fixture.directory)/blind.yaml"
         try String(contentsOfFile: fixture.configuration, encoding: .utf8)
             .replacing("stateDirectory: \(fixture.directory)/state", with: "stateDirectory: \"\"")
+            .replacing("fairlead.sock", with: "other.sock")
             .write(toFile: blind, atomically: true, encoding: .utf8)
         // Fails where the daemon has put a rule back before its set is removed, which is as good.
         _ = try LabCommand.result([BuiltProgram.fairlead, "cleanup", "-c", blind])
