@@ -565,7 +565,7 @@ let package = Package(
         ),
         tests("AddressingTests", ["Addressing"]),
         tests("PrintableTextTests", ["PrintableText"]),
-        tests("SystemCallsTests", ["Addressing", "SystemCalls", systemPackage]),
+        tests("SystemCallsTests", ["Addressing", "SystemCalls", "NamespaceLab", systemPackage]),
         tests("DataplaneModelTests", ["Addressing", "DataplaneModel", "TestSupport"]),
         tests(
             "PlanningTests",
@@ -616,7 +616,7 @@ let package = Package(
             "KubernetesClientTests",
             [
                 "Addressing", "ServiceModel", "KubernetesAPI", "KubernetesClient",
-                "KubernetesTestServer", "TestSupport", nioCore, nioTLS, logging,
+                "KubernetesTestServer", "NamespaceLab", "TestSupport", nioCore, nioTLS, logging,
             ]
         ),
         tests(
@@ -648,7 +648,10 @@ let package = Package(
         tests("HTTPServingTests", ["Addressing", "HTTPServing"]),
         tests(
             "TelemetryTests",
-            ["Addressing", "ServiceModel", "DataplaneModel", "HTTPServing", "Telemetry", logging]
+            [
+                "Addressing", "ServiceModel", "DataplaneModel", "HTTPServing", "Telemetry",
+                "NamespaceLab", logging,
+            ]
         ),
         tests(
             "ObservabilityTests",

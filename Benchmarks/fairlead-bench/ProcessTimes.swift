@@ -1,4 +1,5 @@
 import Glibc
+import SystemCalls
 
 /// User and system times that the kernel keeps of a process, in seconds, in steps of 10 ms
 /// (`/proc/PID/stat`).
@@ -27,14 +28,9 @@ struct ProcessTimes {
 
     /// Of all running children of a process, with their own ended ones.
     static func ofChildren(of parent: pid_t) throws -> Double {
-        guard let directory = opendir("/proc") else { throw BenchFailure.system("/proc") }
-        defer { closedir(directory) }
         var sum = 0.0
-        while let entry = readdir(directory) {
-            let name = withUnsafeBytes(of: entry.pointee.d_name) { bytes in
-                String(decoding: bytes.prefix { $0 != 0 }, as: UTF8.self)
-            }
-            guard let id = pid_t(name), let times = try of(id), times.parent == parent else {
+        for entry in try DirectoryEntry.all(in: "/proc") {
+            guard let id = pid_t(entry.name), let times = try of(id), times.parent == parent else {
                 continue
             }
             sum += times.own + times.endedChildren

@@ -60,7 +60,7 @@ extension NetworkSuites {
                     )
                     try await withConnection(access) { connection in
                         try await connection.ask()
-                        #expect(proxy.target() == "\(by.host):\(address.port)")
+                        #expect(try proxy.target() == "\(by.host):\(address.port)")
                         try await connection.ask()
                         #expect(server.requests.count == 2)
                     }

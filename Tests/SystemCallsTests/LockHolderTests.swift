@@ -1,5 +1,6 @@
 import Foundation
 import Glibc
+import NamespaceLab
 import SystemCalls
 import Testing
 
@@ -24,26 +25,21 @@ struct LockHolderTests {
         close(file)
         #expect(LockHolder.find(path) == nil)
         // flock(1) locks the shell's file and ends.
-        let shell = Process()
-        shell.executableURL = URL(filePath: "/bin/sh")
-        shell.arguments = ["-c", "exec 9<\"$0\"; flock 9; echo locked; read line", path]
-        let (input, output) = (Pipe(), Pipe())
-        (shell.standardInput, shell.standardOutput) = (input, output)
-        try shell.run()
-        #expect(
-            String(decoding: output.fileHandleForReading.availableData, as: UTF8.self) == "locked\n"
+        let shell = try LabProcess(
+            ["/bin/sh", "-c", "exec 9<\"$0\"; flock 9; echo locked; read line", path]
         )
+        try shell.waitForLine(containing: "locked")
         // Elsewhere than in the first PID namespace the kernel does not list a process that is gone.
         if try FileManager.default.destinationOfSymbolicLink(atPath: "/proc/self/ns/pid")
             == "pid:[4026531836]"
         {
             let left = try #require(LockHolder.find(path))
-            #expect(left.hasEnded && left.pid != shell.processIdentifier)
+            #expect(left.hasEnded && left.pid != shell.pid)
             #expect(left.description == "process \(left.pid) (ended, and left it to a child)")
         } else {
             #expect(LockHolder.find(path) == nil)
         }
-        try input.fileHandleForWriting.close()
-        shell.waitUntilExit()
+        shell.closeInput()
+        _ = try shell.finish()
     }
 }

@@ -19,16 +19,7 @@ struct WholeFileTests {
     }
 
     private func names(_ directory: String) -> [String] {
-        guard let stream = opendir(directory) else { return [] }
-        defer { closedir(stream) }
-        var names: [String] = []
-        while let entry = readdir(stream) {
-            let name = withUnsafeBytes(of: entry.pointee.d_name) {
-                String(decoding: $0.prefix { $0 != 0 }, as: UTF8.self)
-            }
-            if name != ".", name != ".." { names.append(name) }
-        }
-        return names.sorted()
+        ((try? DirectoryEntry.all(in: directory)) ?? []).map(\.name).sorted()
     }
 
     @Test("What is written is read again, and nothing is left beside it")

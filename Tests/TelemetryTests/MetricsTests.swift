@@ -1,6 +1,7 @@
 import DataplaneModel
 import Foundation
 import HTTPServing
+import NamespaceLab
 import Telemetry
 import Testing
 
@@ -165,8 +166,12 @@ struct MetricsTests {
                 for sample in family.samples:
                     print(family.type, sample.name, float(sample.value), dict(sample.labels))
             """
-        let lines = try Python.run(script, input: format.render(families))
-            .split(separator: "\n").map(String.init)
+        // Debian's Python, which has Prometheus' client library.
+        let output = try LabCommand.run(
+            ["/usr/bin/python3", "-c", script],
+            input: format.render(families).split(separator: "\n").map(String.init)
+        )
+        let lines = output.split(separator: "\n").map(String.init)
         #expect(lines.count == families.reduce(0) { $0 + $1.samples.count })
         #expect(
             lines.contains(
@@ -175,27 +180,5 @@ struct MetricsTests {
         )
         #expect(lines.contains { $0.hasPrefix("counter kubeproxy_proxy_healthz_total 1.0") })
         #expect(lines.contains { $0.hasPrefix("gauge process_resident_memory_bytes") })
-    }
-}
-
-/// Debian's Python, which has Prometheus' client library.
-enum Python {
-    static func run(_ script: String, input: String) throws -> String {
-        let process = Process()
-        process.executableURL = URL(filePath: "/usr/bin/python3")
-        process.arguments = ["-c", script]
-        let (stdin, stdout) = (Pipe(), Pipe())
-        process.standardInput = stdin
-        process.standardOutput = stdout
-        try process.run()
-        // Less than a pipe holds would not need it; more does.
-        DispatchQueue.global().async {
-            stdin.fileHandleForWriting.write(Data(input.utf8))
-            try? stdin.fileHandleForWriting.close()
-        }
-        let output = stdout.fileHandleForReading.readDataToEndOfFile()
-        process.waitUntilExit()
-        try #require(process.terminationStatus == 0)
-        return String(decoding: output, as: UTF8.self)
     }
 }

@@ -1,4 +1,4 @@
-import Foundation
+import NamespaceLab
 
 /// A proxy in a process of its own (Python's asyncio), which ends with it.
 final class TestProxy {
@@ -9,37 +9,26 @@ final class TestProxy {
     }
 
     let port: Int
-    private let process = Process()
-    private let output = Pipe()
+    private let process: LabProcess
 
     /// `login` is `user:password`, which is asked for then; an https proxy has a certificate.
     init(_ kind: Kind, login: String = "", certificate: String = "", key: String = "") throws {
-        process.executableURL = URL(filePath: "/usr/bin/env")
-        process.arguments = ["python3", "-c", Self.script, kind.rawValue, login, certificate, key]
-        process.standardOutput = output
-        try process.run()
-        // It prints its port first, and then the requested destination.
-        guard let port = Self.line(output).flatMap({ Int($0) }) else {
-            throw CocoaError(.executableLoad)
+        process = try LabProcess(
+            ["python3", "-c", Self.script, kind.rawValue, login, certificate, key]
+        )
+        // It prints its port first, and then the requested destinations, between what Python complains of.
+        guard let port = Int(try Self.next("port", process)) else {
+            throw LabError("the proxy has no port")
         }
         self.port = port
     }
 
-    deinit {
-        // It may have been started with SIGTERM blocked, and waiting for it needs a run loop.
-        kill(process.processIdentifier, SIGKILL)
-    }
-
     /// The next target that it was asked for.
-    func target() -> String? { Self.line(output) }
+    func target() throws -> String { try Self.next("target", process) }
 
-    private static func line(_ pipe: Pipe) -> String? {
-        var bytes = Data()
-        while let byte = try? pipe.fileHandleForReading.read(upToCount: 1), let first = byte.first {
-            if first == 0x0a { return String(decoding: bytes, as: UTF8.self) }
-            bytes.append(first)
-        }
-        return nil
+    private static func next(_ kind: String, _ process: LabProcess) throws -> String {
+        let line = try process.waitForLine(containing: "printed \(kind)=")
+        return String(line.drop { $0 != "=" }.dropFirst())
     }
 
     private static let script = """
@@ -95,7 +84,7 @@ final class TestProxy {
                     writer.close()
                     return
                 host, port, answer = found
-                print(f"{host}:{port}", flush=True)
+                print(f"printed target={host}:{port}", flush=True)
                 there = await asyncio.open_connection("127.0.0.1" if host == "api.test" else host, port)
                 writer.write(answer)
                 await asyncio.gather(pump(reader, there[1]), pump(there[0], writer))
@@ -108,7 +97,7 @@ final class TestProxy {
                 context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
                 context.load_cert_chain(certificate, key)
             server = await asyncio.start_server(serve, "127.0.0.1", 0, ssl=context)
-            print(server.sockets[0].getsockname()[1], flush=True)
+            print(f"printed port={server.sockets[0].getsockname()[1]}", flush=True)
             await server.serve_forever()
 
         asyncio.run(main())

@@ -65,13 +65,18 @@ struct LastGoodCopies {
     /// A copy that cannot be removed is kept for `retry`: the next start would bring the manifest back.
     mutating func remove(_ path: String) {
         unsaved[path] = nil
-        guard unsafe unlink(copyPath(path)) != 0, ![ENOENT, ENOTDIR].contains(errno) else {
+        guard unsafe unlink(copyPath(path)) != 0 else {
+            unremoved.remove(path)
+            return
+        }
+        let error = Errno.last
+        guard error != .noSuchFileOrDirectory, error != .notDirectory else {
             unremoved.remove(path)
             return
         }
         unremoved.insert(path)
         failed(
-            "remove copies of manifests that are gone, which the next start would bring back: \(Errno.last)"
+            "remove copies of manifests that are gone, which the next start would bring back: \(error)"
         )
     }
 
@@ -95,16 +100,8 @@ struct LastGoodCopies {
 
     /// The names of all copies, without the extension.
     private var names: [String] {
-        guard let stream = unsafe opendir(directory) else { return [] }
-        defer { unsafe closedir(stream) }
-        var names: [String] = []
-        while let entry = unsafe readdir(stream) {
-            let name = unsafe withUnsafeBytes(of: entry.pointee.d_name) { bytes in
-                unsafe String(decoding: bytes.prefix { $0 != 0 }, as: UTF8.self)
-            }
-            if name.hasSuffix(".good") { names.append(String(name.dropLast(5))) }
-        }
-        return names
+        guard let entries = try? DirectoryEntry.all(in: directory) else { return [] }
+        return entries.map(\.name).filter { $0.hasSuffix(".good") }.map { String($0.dropLast(5)) }
     }
 
     /// A unique name for each path: slashes are escaped, and of a long path there is a hash and the end.

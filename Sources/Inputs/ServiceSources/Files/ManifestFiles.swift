@@ -41,20 +41,13 @@ struct ManifestFiles {
             listing.links = [path]
             return listing
         }
-        guard let directory = unsafe opendir(path) else { throw ListingFailure(errno: .last) }
-        defer { unsafe closedir(directory) }
-        while true {
-            errno = 0
-            guard let entry = unsafe readdir(directory) else { break }
-            let name = unsafe withUnsafeBytes(of: entry.pointee.d_name) { bytes in
-                unsafe String(decoding: bytes.prefix { $0 != 0 }, as: UTF8.self)
-            }
-            guard Self.isManifest(name) else { continue }
-            let number = UInt64(unsafe entry.pointee.d_ino)
-            look(at: path.hasSuffix("/") ? path + name : "\(path)/\(name)", number, &listing)
-        }
         // With half a listing, the other half would look deleted.
-        guard errno == 0 else { throw ListingFailure(errno: .last) }
+        let found: [DirectoryEntry]
+        do { found = try DirectoryEntry.all(in: path) } catch { throw ListingFailure(errno: error) }
+        for entry in found where Self.isManifest(entry.name) {
+            let file = path.hasSuffix("/") ? path + entry.name : "\(path)/\(entry.name)"
+            look(at: file, entry.inode, &listing)
+        }
         // Rather in the place of a file than one for manifests.
         if listing.entries.isEmpty, hasManifestName { throw ListingFailure(errno: .isDirectory) }
         return listing
