@@ -52,11 +52,19 @@ extension KernelSuites {
             #expect(try hasRules(fixture, "10.97.0.5"))
             let verify = try fixture.fairlead("verify")
             let plan = try fixture.fairlead("plan", "--diff", "--exit-code")
+            let note = "note: the daemon's removal guard holds 13 of 14 Services"
             for (output, status) in [verify, plan] {
                 #expect(status == 2)
-                let note = "note: the daemon's removal guard holds 13 of 14 Services"
                 #expect(output.contains(note), "\(output)")
             }
+            // The plan has no such Service any more; the kernel has, and what it does needs no note.
+            let (from, to) = ("--from=10.244.1.7", "--to=10.97.0.5:80/tcp")
+            let planned = try fixture.fairlead("trace", from, to).output
+            #expect(planned.contains(note), "\(planned)")
+            #expect(!planned.contains("reaches 2 endpoints"), "\(planned)")
+            let present = try fixture.fairlead("trace", from, to, "--kernel").output
+            #expect(!present.contains(note), "\(present)")
+            #expect(present.contains("reaches 2 endpoints"), "\(present)")
             let one = try fixture.fairlead("status", "service", "ballast/s4").output
             #expect(one.contains("held by the removal guard"), "\(one)")
             // A ClusterIP goes to the Service that the source gives it to, though 13 are held.

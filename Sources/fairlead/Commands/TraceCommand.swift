@@ -86,6 +86,7 @@ struct TraceCommand: ParsableCommand {
         case .text: StandardOutput.print(TraceReport(trace, isComplete: verbose), terminator: "")
         case .json: try OutputFormat.printJSON(TraceDocument(trace))
         }
+        if !kernel { RunningDaemon.complainOfKept(configuration) }
     }
 
     /// What other programs' rules do to the packet before Fairlead's rules, or instead of them.
