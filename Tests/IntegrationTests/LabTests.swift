@@ -92,16 +92,20 @@ extension KernelSuites {
             defer { _ = try? lab("down", name) }
             let up = try lab("up", name, "--pods", "2", "--family", "ipv4", "--mode", "nftables")
             #expect(up.status == 0, "\(up.output)")
-            // Another program drops the connections to one frontend.
-            let drop =
+            // Another program drops the connections to one frontend, and sends those to another to one endpoint.
+            let theft =
                 "add table ip guest; add chain ip guest thief "
                 + "{ type filter hook prerouting priority -300; }; "
-                + "add rule ip guest thief ip daddr 10.96.200.1 tcp dport 80 drop"
-            try LabCommand.run(["nft", drop], in: "fl-\(name)-node1")
+                + "add rule ip guest thief ip daddr 10.96.200.1 tcp dport 80 drop; "
+                + "add chain ip guest usher { type nat hook prerouting priority -150; }; "
+                + "add rule ip guest usher ip daddr 10.96.200.1 udp dport 53 dnat to 10.180.0.12:5353"
+            try LabCommand.run(["nft", theft], in: "fl-\(name)-node1")
             let check = try lab("check", name)
             #expect(check.status == 1)
             #expect(check.output.contains("✗ pod1 → 10.96.200.1:80/tcp: 20 of 20: timeout"))
             #expect(check.output.contains("10.180.0.11 → 10.96.200.1:80/tcp reaches 2 endpoints"))
+            let single = "10.96.200.1:53/udp: 40 times pod2 10.180.0.11, of 2 endpoints"
+            #expect(check.output.contains("✗ pod1 → \(single)"), "\(check.output)")
             #expect(!check.output.contains("✗ node1 →"))
             // With the socket level no packet goes to that address.
             let tables = check.output.split(separator: "Services, mode nftables")

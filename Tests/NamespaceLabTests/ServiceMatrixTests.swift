@@ -133,4 +133,30 @@ struct ServiceMatrixTests {
         connection.outcomes = ["pod4 192.0.2.100"]
         #expect(connection.mismatch(in: shape) == "1 outcomes of 12 connections")
     }
+
+    @Test("One endpoint in place of two is asked for again, and reported if it stays the only one")
+    func unspread() throws {
+        let shape = try LabShape(nodes: 1)
+        var connection = try #require(
+            ServiceMatrix(shape).connections.first {
+                $0.target == "192.0.2.1:30101/udp" && $0.client == .outside
+            }
+        )
+        #expect(connection.count == 20)
+        let one = [String](repeating: "pod2 192.0.2.1", count: 20)
+        connection.outcomes = one
+        #expect(connection.isUnspread(in: shape))
+        connection.outcomes += one
+        let complaint = "40 times pod2 192.0.2.1, of 2 endpoints"
+        #expect(connection.mismatch(in: shape) == complaint)
+        connection.outcomes[39] = "pod1 192.0.2.1"
+        #expect(!connection.isUnspread(in: shape) && connection.mismatch(in: shape) == nil)
+        // Nobody waits a second time for what is wrong anyway.
+        for wrong in ["timeout", "pod3 192.0.2.1", "pod2 192.0.2.100"] {
+            connection.outcomes = [String](repeating: wrong, count: 20)
+            #expect(!connection.isUnspread(in: shape))
+        }
+        connection.outcomes = []
+        #expect(connection.mismatch(in: shape) == "0 outcomes of 20 connections")
+    }
 }
