@@ -40,8 +40,8 @@ struct DataplaneTests {
             var hostAnnouncements: [Int32] = []
             var factsReads = 0
             var factsError: DataplaneError?
-            /// Of flows.
-            var rechecks = 0
+            /// Of flows: the addresses that accepted node ports, and those that do.
+            var rechecks: [[Set<IPAddress>]] = []
             var flowRequests = 0
         }
 
@@ -100,7 +100,9 @@ struct DataplaneTests {
             return nil
         }
 
-        mutating func recheckNodePorts() { kernel.with { $0.rechecks += 1 } }
+        mutating func recheckNodePorts(from old: Set<IPAddress>, to new: Set<IPAddress>) {
+            kernel.with { $0.rechecks.append([old, new]) }
+        }
 
         func hasDrifted() throws(DataplaneError) -> Bool {
             if let error = kernel.with({ $0.lookError }) { throw error }
@@ -501,27 +503,52 @@ struct DataplaneTests {
         #expect(await dataplane.look().otherName == nil)
     }
 
-    @Test("Flows of node ports are checked at an address that the node gains, once its rules stand")
-    func gainedAddress() async throws {
+    @Test("Flows of node ports are checked where an address comes or goes, once its rules stand")
+    func otherAddresses() async throws {
         let host = FakeHost([ipv4, ipv6])
         let dataplane = Dataplane(DaemonConfiguration(), host: host, flows: FakeFlows())
         _ = try await dataplane.start()
         let (first, second) = (IPAddress(ipv4: 0xc000_0201), IPAddress(ipv4: 0xc000_0202))
         // On one link only: no node port answers there.
         let local = try #require(IPAddress("fe80::1"))
-        for (addresses, gains) in [
-            ([first], true), ([first], false), ([], false), ([first, second], true),
+        var before: Set<IPAddress> = []
+        for (addresses, isOther) in [
+            ([first], true), ([first], false), ([], true), ([first, second], true),
             ([first, second, local], false),
         ] {
             host.node.withLock { $0.localAddresses = addresses }
-            for kernel in [ipv4, ipv6] { kernel.with { ($0.rechecks, $0.flowRequests) = (0, 0) } }
+            for kernel in [ipv4, ipv6] { kernel.with { ($0.rechecks, $0.flowRequests) = ([], 0) } }
             _ = try await dataplane.addressesChanged()
-            #expect([ipv4, ipv6].map { $0.with { $0.rechecks } } == [gains ? 1 : 0, 0])
+            let after = Set(addresses).subtracting([local])
+            #expect(ipv4.with { $0.rechecks } == (isOther ? [[before, after]] : []))
+            #expect(ipv6.with { $0.rechecks } == [])
+            before = after
             // In mode ipvs addresses matter to the plan, and what is asked for comes with the pass.
             #expect([ipv4, ipv6].map { $0.with { $0.flowRequests } } == [0, 0])
             _ = await dataplane.pass(nothing, .full)
             #expect([ipv4, ipv6].map { $0.with { $0.flowRequests } } == [1, 1])
         }
+    }
+
+    @Test("Flows of node ports are checked where the configuration accepts them at other addresses")
+    func otherNodePortAddresses() async throws {
+        var node = NodeFacts(hostName: "node-a")
+        let (first, second) = (IPAddress(ipv4: 0xc000_0201), IPAddress(ipv4: 0x0ab4_0001))
+        node.localAddresses = [first, second]
+        let dataplane = Dataplane(
+            DaemonConfiguration(),
+            host: FakeHost([ipv4, ipv6], node),
+            flows: FakeFlows()
+        )
+        _ = try await dataplane.start()
+        var configuration = DaemonConfiguration()
+        configuration.masquerade.all = true
+        _ = await dataplane.reconfigure(configuration)
+        #expect(ipv4.with { $0.rechecks } == [])
+        let text = "nodePorts: {addresses: [192.0.2.0/24]}"
+        _ = await dataplane.reconfigure(try DaemonConfiguration(text: text, file: "f"))
+        #expect(ipv4.with { $0.rechecks } == [[[first, second], [first]]])
+        #expect(ipv6.with { $0.rechecks } == [])
     }
 
     @Test("Addresses that cannot be read are not gone: what is known stays until they can be")

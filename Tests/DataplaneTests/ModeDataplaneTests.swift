@@ -117,9 +117,17 @@ struct ModeDataplaneTests {
         #expect(all?[port]?.count == 1)
         // Nothing has changed.
         #expect(dataplane.takeFlowRequest(uses)?.check.isEmpty == true)
-        dataplane.recheckNodePorts()
+        let (first, second) = (IPAddress(ipv4: 0xc000_0201), IPAddress(ipv4: 0xc000_0202))
+        dataplane.recheckNodePorts(from: [], to: [first])
         let again = dataplane.takeFlowRequest(uses)?.check
         #expect(again?.nodePorts == all && again?.frontends.isEmpty == true)
+        #expect(dataplane.takeFlowRequest(uses)?.check.isEmpty == true)
+        // Where they are not accepted any more, no flow goes on; unless they are again.
+        dataplane.recheckNodePorts(from: [first, second], to: [])
+        dataplane.recheckNodePorts(from: [], to: [first])
+        let later = dataplane.takeFlowRequest(uses)?.check
+        #expect(later?.frontends == [SocketAddress(second, port): []])
+        #expect(later?.nodePorts == all)
         #expect(dataplane.takeFlowRequest(uses)?.check.isEmpty == true)
     }
 

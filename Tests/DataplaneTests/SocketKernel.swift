@@ -209,7 +209,7 @@ final class SocketHost: DataplaneHost {
                 )
             }
         }
-        mutating func recheckNodePorts() {}
+        mutating func recheckNodePorts(from old: Set<IPAddress>, to new: Set<IPAddress>) {}
         func hasDrifted() throws(DataplaneError) -> Bool { false }
         func performDueWork() throws(DataplaneError) {}
 

@@ -1,4 +1,5 @@
 import Addressing
+import Foundation
 import Glibc
 import NamespaceLab
 import Testing
@@ -160,6 +161,31 @@ struct StaleFlowScript {
         #expect(try answer(timeout: .seconds(2)) == "pod1")
     }
 
+    /// A flow to an address of the node that accepts node ports, then does not, then does again.
+    func checkWithdrawn() throws {
+        let bridge = DaemonFixture.endpoint(LabAddresses.bridge(family), "\(Self.nodePort)/udp")
+        let good = try String(contentsOfFile: fixture.configuration, encoding: .utf8)
+        func configure(_ more: String) throws {
+            try (good + more).write(
+                toFile: fixture.configuration,
+                atomically: false,
+                encoding: .utf8
+            )
+        }
+        try fixture.write(manifest(1))
+        try fixture.start()
+        try fixture.waitUntilApplied()
+        try expect("pod1", bridge)
+        try configure("nodePorts: {addresses: [primary]}\n")
+        try expect("refused", bridge)
+        try fixture.write(manifest(2))
+        try fixture.waitUntilApplied()
+        #expect(try answer(bridge) != "pod1")
+        try configure("")
+        try expect("pod2", bridge)
+        try fixture.stop()
+    }
+
     /// With policy Local, where the client's address reaches the pods.
     private func checkNodePort() throws {
         let node = DaemonFixture.endpoint(LabAddresses.node(family), "\(Self.nodePort)/udp")
@@ -181,6 +207,15 @@ extension KernelSuites {
         func moves(_ mode: String, _ family: IPFamily) throws {
             let fixture = try DaemonFixture(mode: mode)
             try StaleFlowScript(fixture: fixture, family: family).check()
+        }
+
+        @Test(
+            "They end at an address that accepts node ports no more, and move where it does again",
+            arguments: ["iptables", "nftables"]
+        )
+        func withdrawn(_ mode: String) throws {
+            let fixture = try DaemonFixture(mode: mode)
+            try StaleFlowScript(fixture: fixture, family: .ipv4).checkWithdrawn()
         }
 
         @Test("With cleanStaleUDP: false they stay, which is how the kernel has it")

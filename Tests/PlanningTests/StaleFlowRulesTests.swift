@@ -195,6 +195,22 @@ import Testing
         #expect(check.frontends[Self.vip] == [Self.pod(11), Self.vip])
     }
 
+    @Test("At an address that accepts node ports no more, no flow to one goes on")
+    func withdrawnAddress() {
+        var walk = Walk(settings)
+        _ = walk.set(Self.service(nodePort: 30053), Self.endpoints(11))
+        let (gone, kept) = (Self.socket("192.0.2.1:30053"), Self.socket("192.0.2.2:30053"))
+        let check = walk.rules.nodePorts(withdrawnFrom: [gone.address])
+        func isStale(_ destination: SocketAddress) -> Bool {
+            check.isStale(UDPFlow(destination: destination, responder: Self.pod(11))) {
+                $0 == kept.address
+            }
+        }
+        #expect(isStale(gone) && !isStale(kept))
+        // Not a node port, but of the Service.
+        #expect(!isStale(Self.socket("192.0.2.1:53")))
+    }
+
     @Test("A node port counts only at addresses that accept it, and behind frontends of that port")
     func nodePorts() {
         var walk = Walk(settings)

@@ -127,7 +127,7 @@ final class HeldHost: DataplaneHost {
 
         mutating func take(_ update: SnapshotUpdate) {}
         mutating func takeFlowRequest(_ uses: FlowUses) -> FlowRequest? { nil }
-        mutating func recheckNodePorts() {}
+        mutating func recheckNodePorts(from old: Set<IPAddress>, to new: Set<IPAddress>) {}
         func hasDrifted() throws(DataplaneError) -> Bool { false }
         func performDueWork() throws(DataplaneError) {}
         mutating func replan(_ settings: PlannerSettings) {}

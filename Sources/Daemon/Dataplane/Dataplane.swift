@@ -94,9 +94,11 @@ package actor Dataplane {
     package func reconfigure(_ new: DaemonConfiguration) -> [String] {
         let mode = configuration.mode
         if new.socketLB != configuration.socketLB { sockets.reset() }
+        let accepting = acceptingAddresses
         configuration = new
         configuration.mode = mode
         replan()
+        recheckNodePorts(since: accepting)
         return prepareHost()
     }
 
@@ -129,10 +131,10 @@ package actor Dataplane {
         guard now != facts else { return false }
         let before = PlannerSettings(configuration, facts: facts)
         let after = PlannerSettings(configuration, facts: now)
-        let gained = Set(now.localAddresses).subtracting(facts.localAddresses)
+        let accepting = acceptingAddresses
         facts = now
         // After what is planned anew.
-        defer { recheckNodePorts(at: gained) }
+        defer { recheckNodePorts(since: accepting) }
         let mode = configuration.chosenMode
         if before.effective(mode) != after.effective(mode) {
             replan()
@@ -145,14 +147,24 @@ package actor Dataplane {
         return addressesMatter
     }
 
-    /// While the node did not have an address, flows to it were left alone when endpoints went.
-    private func recheckNodePorts(at gained: Set<IPAddress>) {
-        for index in dataplanes.indices {
+    /// Those of the node that accept node ports now.
+    private var acceptingAddresses: [Set<IPAddress>] {
+        let settings = PlannerSettings(configuration, facts: facts)
+        return dataplanes.map { dataplane in
+            settings.nodePortAddresses(
+                dataplane.family,
+                local: facts.localAddresses.filter { !$0.isLinkLocal },
+                configuration.chosenMode
+            )
+        }
+    }
+
+    /// While an address did not accept node ports, flows to it were left alone when endpoints went; where it does so no
+    /// more, they would go on.
+    private func recheckNodePorts(since before: [Set<IPAddress>]) {
+        for (index, (old, new)) in zip(before, acceptingAddresses).enumerated() where old != new {
             let family = dataplanes[index].family
-            guard gained.contains(where: { $0.family == family && !$0.isLinkLocal }) else {
-                continue
-            }
-            dataplanes[index].recheckNodePorts()
+            dataplanes[index].recheckNodePorts(from: old, to: new)
             // Else the next pass does it.
             guard dataplanes[index].stands,
                 let request = dataplanes[index].takeFlowRequest(FlowUses(configuration))

@@ -36,9 +36,9 @@ package protocol FamilyDataplane {
     /// begins with all Services as at the start.
     mutating func takeFlowRequest(_ uses: FlowUses) -> FlowRequest?
 
-    /// Has the next `takeFlowRequest` ask for all flows of node ports: the node has gained an address, and flows there
-    /// may be older than its loss.
-    mutating func recheckNodePorts()
+    /// Has the next `takeFlowRequest` ask for all flows of node ports, as other addresses accept them: flows may be
+    /// older than that. It has the addresses before and after.
+    mutating func recheckNodePorts(from old: Set<IPAddress>, to new: Set<IPAddress>)
 
     /// Whether another program changed Fairlead's objects, as far as the store notices without reading
     /// them. Fails if the store cannot answer.

@@ -14,6 +14,8 @@ where Store.State == Mode.ModePlanner.State, Store.Diff == Mode.ModePlanner.Diff
     private var flowUses = FlowUses(cleansTable: false)
     /// The next request is to have all flows of node ports.
     private var rechecksNodePorts = false
+    /// And those of node ports at these addresses, which accept them no more.
+    private var withdrawn: Set<IPAddress> = []
     /// Nil in a family without such a setting.
     private let localnet: (any LocalnetRouting)?
     /// The last pass left it on because the plan needs it.
@@ -125,8 +127,8 @@ where Store.State == Mode.ModePlanner.State, Store.Diff == Mode.ModePlanner.Diff
         flowUses = uses
         if uses.isEmpty { return nil }
         var check = staleFlows.update(changes, of: reconciler.desired)
-        if rechecksNodePorts { check.merge(staleFlows.nodePorts) }
-        rechecksNodePorts = false
+        if rechecksNodePorts { check.merge(staleFlows.nodePorts(withdrawnFrom: withdrawn)) }
+        (rechecksNodePorts, withdrawn) = (false, [])
         return FlowRequest(
             check: check,
             settings: reconciler.desired.settings,
@@ -135,7 +137,10 @@ where Store.State == Mode.ModePlanner.State, Store.Diff == Mode.ModePlanner.Diff
         )
     }
 
-    package mutating func recheckNodePorts() { rechecksNodePorts = true }
+    package mutating func recheckNodePorts(from old: Set<IPAddress>, to new: Set<IPAddress>) {
+        rechecksNodePorts = true
+        withdrawn = withdrawn.union(old).subtracting(new)
+    }
 
     package func hasDrifted() throws(DataplaneError) -> Bool {
         if try reconciler.hasDrifted() { return true }

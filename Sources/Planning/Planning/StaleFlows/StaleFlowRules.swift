@@ -1,4 +1,4 @@
-import Addressing
+package import Addressing
 package import ServiceModel
 
 /// Finds out which UDP flows a change of Services leaves behind.
@@ -36,15 +36,20 @@ package struct StaleFlowRules: Sendable {
         return check(touched)
     }
 
-    /// The flows of all node ports. Those to an address that the node has only now were left alone when endpoints went.
-    package var nodePorts: FlowCheck {
-        check(
-            Set(
-                claims.keys.filter { key in
-                    if case .nodePort = key { true } else { false }
-                }
-            )
-        )
+    /// The flows of all node ports, and of the addresses that accept them no more. Those to an address that accepts
+    /// them only now were left alone when endpoints went.
+    package func nodePorts(withdrawnFrom addresses: Set<IPAddress>) -> FlowCheck {
+        let keys = claims.keys.filter { key in
+            if case .nodePort = key { true } else { false }
+        }
+        var check = check(Set(keys))
+        for case .nodePort(let port, let transport) in keys {
+            for socket in addresses.map({ SocketAddress($0, port) })
+            where claims[.address(socket, transport)] == nil {
+                check.frontends[socket] = []
+            }
+        }
+        return check
     }
 
     /// Endpoints that are only added leave the flows to the others as they are.
