@@ -316,6 +316,79 @@ struct FileSourceTests {
     }
 
     @Test(
+        "A Service that moves to another file in one step is there all the time",
+        .timeLimit(.minutes(10)),
+        arguments: ["directory", "hard link", "ConfigMap"]
+    )
+    func moved(_ way: String) async throws {
+        try await withDirectory { directory in
+            func at(_ path: String) -> String { "\(directory)/\(path)" }
+            let other = Self.web("10.180.0.12").replacing("shop/web", with: "shop/other")
+            for folder in ["e", "d/..1", "d/..2"] { try #require(mkdir(at(folder), 0o700) == 0) }
+            if way == "ConfigMap" {
+                try write("10.180.0.11", to: at("d/..1/a.yaml"))
+                try other.write(toFile: at("d/..1/b.yaml"), atomically: true, encoding: .utf8)
+                try #require(symlink("..1", at("d/..data")) == 0)
+                for name in ["a.yaml", "b.yaml"] {
+                    try #require(symlink("..data/\(name)", at("d/\(name)")) == 0)
+                }
+            } else {
+                try write("10.180.0.11", to: at("d/a.yaml"))
+                try other.write(toFile: at("d/b.yaml"), atomically: true, encoding: .utf8)
+            }
+            let source = FileSource(path: at("d"))
+            var updates = source.updates().makeAsyncIterator()
+            #expect(await updates.next()?.snapshot.services.count == 2)
+            let web = way == "hard link" ? "10.180.0.11" : "10.180.0.13"
+            switch way {
+            case "directory":
+                try write(web, to: at("e/c.yaml"))
+                try other.write(toFile: at("e/b.yaml"), atomically: true, encoding: .utf8)
+                try #require(rename(at("d"), at("old")) == 0 && rename(at("e"), at("d")) == 0)
+            case "hard link":
+                try #require(Glibc.link(at("d/a.yaml"), at("d/c.yaml")) == 0)
+                try #require(unlink(at("d/a.yaml")) == 0)
+                // What follows is one update with it.
+                try Self.web("10.180.0.14").replacing("shop/web", with: "shop/last")
+                    .write(toFile: at("d/z.yaml"), atomically: true, encoding: .utf8)
+            default:
+                try write(web, to: at("d/..2/c.yaml"))
+                try other.write(toFile: at("d/..2/b.yaml"), atomically: true, encoding: .utf8)
+                try #require(symlink("..2", at("d/..new")) == 0)
+                try #require(rename(at("d/..new"), at("d/..data")) == 0)
+                try #require(symlink("..data/c.yaml", at("d/c.yaml")) == 0)
+                try #require(unlink(at("d/a.yaml")) == 0)
+            }
+            while let update = await updates.next() {
+                #expect(endpoint(update) != nil)
+                let count = update.snapshot.services.count
+                if update.snapshot.issues.isEmpty, endpoint(update) == web,
+                    count == (way == "hard link" ? 3 : 2)
+                {
+                    break
+                }
+            }
+        }
+    }
+
+    @Test("A mount over a manifest is noticed at rest", .timeLimit(.minutes(10)))
+    func mountAtRest() async throws {
+        try await withDirectory { directory in
+            let (file, other) = (directory + "/d/web.yaml", directory + "/web.yaml")
+            try write("10.180.0.11", to: file)
+            try write("10.180.0.12", to: other)
+            let source = FileSource(path: directory + "/d")
+            var updates = source.updates().makeAsyncIterator()
+            #expect(endpoint(await updates.next()) == "10.180.0.11")
+            try #require(mount(other, file, nil, UInt(MS_BIND), nil) == 0)
+            defer { umount2(file, Int32(MNT_DETACH)) }
+            while let update = await updates.next(), endpoint(update) != "10.180.0.12" {}
+            try #require(umount2(file, Int32(MNT_DETACH)) == 0)
+            while let update = await updates.next(), endpoint(update) != "10.180.0.11" {}
+        }
+    }
+
+    @Test(
         "At rest the last look is now; a new link is followed from rest",
         .timeLimit(.minutes(10))
     )

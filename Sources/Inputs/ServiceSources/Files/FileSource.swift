@@ -53,6 +53,11 @@ package final class FileSource: @unchecked Sendable {
     private var poller: PollingThread?
     private var scanIsPlanned = false
     private var vanishing = VanishingFiles()
+    private var mounts: MountsBelow?
+    /// When `mounts` was last looked at.
+    private var mountsLook = ContinuousClock.now
+    /// Until when removals wait for files that may be incomplete; nil if none wait.
+    private var removalsWait: ContinuousClock.Instant?
     private var isReadable = false
     private var unreadable: String?
     private var hasReported = false
@@ -180,6 +185,7 @@ package final class FileSource: @unchecked Sendable {
         let directory = files.directory
         identity = ManifestFiles.identity(directory)
         isRemote = !isLocal(directory)
+        mounts = MountsBelow(directory)
         watchIssue = nil
         do throws(DirectoryWatch.Failure) {
             watch = try DirectoryWatch(directory, queue: queue, makeInstance) { [weak self] in
@@ -226,11 +232,18 @@ package final class FileSource: @unchecked Sendable {
                 planScan(after: Self.fillingTime)
             }
         } else if !isReadable || isRemote || copies?.needsRetry() == true
-            || links.contains(where: hasChanged)
+            || links.contains(where: hasChanged) || haveMountsChanged()
         {
             runScan()
         }
         if isReadable { looked.withLock { $0.at = .now } }
+    }
+
+    /// Looks only now and then: there may be thousands of mounts.
+    private func haveMountsChanged() -> Bool {
+        guard .now - mountsLook >= Self.restInterval / 2 else { return false }
+        mountsLook = .now
+        return mounts?.haveChanged(below: files.directory) ?? false
     }
 
     private func hasChanged(_ path: String) -> Bool {
@@ -293,11 +306,18 @@ package final class FileSource: @unchecked Sendable {
         store.report([watchIssue, copies?.issue].compactMap(\.self))
         let known = Set(stamps.keys).union(store.paths)
         let gone = known.subtracting(listing.entries.keys)
-        if !gone.isEmpty, !isFirst, vanishing.goOn(Set(listing.entries.keys)) {
-            planScan(after: Self.quietTime)
-            return []
+        if !gone.isEmpty, !isFirst {
+            if vanishing.goOn(Set(listing.entries.keys)) {
+                planScan(after: Self.quietTime)
+                return []
+            }
+            if waits(for: listing) {
+                planScan(after: .nanoseconds(Int(Self.settlingNanoseconds)))
+                return []
+            }
         }
         vanishing.end()
+        removalsWait = nil
         copies?.retry()
         var changed = remove(gone, isEmpty: listing.entries.isEmpty)
         for (path, entry) in listing.entries.sorted(by: { $0.key < $1.key }) {
@@ -308,6 +328,19 @@ package final class FileSource: @unchecked Sendable {
         completed = []
         store.report([watchIssue, copies?.issue].compactMap(\.self))
         return changed
+    }
+
+    /// Whether removals have to wait for a file that may be incomplete: it may have what the removed ones had. Not for
+    /// one that is always being written.
+    private func waits(for listing: ManifestFiles.Listing) -> Bool {
+        let isUnsettled = listing.entries.contains { path, entry in
+            guard case .file(let stamp) = entry, stamps[path] != stamp else { return false }
+            return !isSettled(path, stamp)
+        }
+        guard isUnsettled else { return false }
+        let end = removalsWait ?? .now + .nanoseconds(3 * Self.settlingNanoseconds)
+        removalsWait = end
+        return .now < end
     }
 
     /// A file missing among others was deleted. If all are missing at once, or the directory is on
