@@ -634,6 +634,27 @@ struct ConfigurationCommandTests {
         #expect(check.output.contains("\(bytes): is not UTF-8 text"))
     }
 
+    @Test("An empty configuration file is an error; {} and /dev/null have the defaults")
+    func emptyConfiguration() throws {
+        let directory = try newDirectory()
+        defer { try? FileManager.default.removeItem(atPath: directory) }
+        let path = "\(directory)/f.yaml"
+        try "".write(toFile: path, atomically: true, encoding: .utf8)
+        let services = "services: []"
+        try services.write(toFile: "\(directory)/s.yaml", atomically: true, encoding: .utf8)
+        let plan = ["plan", "--mode", "iptables", "--services", "\(directory)/s.yaml", "--config"]
+        let empty = try fairlead(plan + [path])
+        #expect(empty.status == 1)
+        #expect(
+            empty.output
+                == "Error: \(path): is empty, and may be half-written; {} has the defaults\n"
+        )
+        try "{}".write(toFile: path, atomically: true, encoding: .utf8)
+        let defaults = try fairlead(plan + [path])
+        #expect(defaults.status == 0)
+        #expect(try fairlead(plan + ["/dev/null"]).output == defaults.output)
+    }
+
     @Test("An empty socket path is refused as such", arguments: ["status", "confirm"])
     func emptySocket(_ command: String) throws {
         let result = try fairlead(command, "--socket", "")

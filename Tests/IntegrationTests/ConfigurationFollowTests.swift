@@ -22,6 +22,11 @@ extension KernelSuites {
             #expect(fixture.log.contains("masquerade.all: must be true or false"))
             #expect(try fixture.rules(.ipv4) == before)
 
+            // As a full disk leaves it: the defaults would open what it had closed.
+            try write("", fixture)
+            try wait(fixture) { $0.log.contains("is empty, and may be half-written") }
+            #expect(try fixture.rules(.ipv4) == before)
+
             try write(good + "masquerade: {all: true}\n", fixture)
             try wait(fixture) { $0.log.contains("Configuration reloaded") }
             try fixture.waitUntilApplied()

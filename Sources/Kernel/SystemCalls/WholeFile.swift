@@ -56,6 +56,12 @@ package enum WholeFile {
             || parts.count == 5 && path.hasPrefix("/proc/") && parts[3] == "fd"
     }
 
+    /// Whether it is a file on a file system, if perhaps behind links; no pipe or device, such as /dev/null.
+    package static func isRegular(_ path: String) -> Bool {
+        var status = stat()
+        return unsafe stat(path, &status) == 0 && status.st_mode & S_IFMT == S_IFREG
+    }
+
     /// Major number 1, minor number 3 (Documentation/admin-guide/devices.txt).
     private static let nullDevice: dev_t = 0x103
 

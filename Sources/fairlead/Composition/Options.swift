@@ -133,6 +133,12 @@ struct ConfigurationOptions: ParsableArguments {
         guard let text = String(validating: bytes, as: UTF8.self) else {
             throw CommandFailure("\(path): not UTF-8 text")
         }
+        // The defaults would open what the file had closed.
+        guard !bytes.isEmpty || !WholeFile.isRegular(path) else {
+            throw UnusableConfiguration(
+                description: "\(path): is empty, and may be half-written; {} has the defaults"
+            )
+        }
         do {
             return try LoadedConfiguration(text: text, file: path)
         } catch {
