@@ -54,8 +54,6 @@ package final class FileSource: @unchecked Sendable {
     private var scanIsPlanned = false
     private var vanishing = VanishingFiles()
     private var mounts: MountsBelow?
-    /// When `mounts` was last looked at.
-    private var mountsLook = ContinuousClock.now
     /// Until when removals wait for files that may be incomplete; nil if none wait.
     private var removalsWait: ContinuousClock.Instant?
     private var isReadable = false
@@ -232,18 +230,12 @@ package final class FileSource: @unchecked Sendable {
                 planScan(after: Self.fillingTime)
             }
         } else if !isReadable || isRemote || copies?.needsRetry() == true
-            || links.contains(where: hasChanged) || haveMountsChanged()
+            || links.contains(where: hasChanged)
+            || mounts?.haveChanged(below: files.directory) == true
         {
             runScan()
         }
         if isReadable { looked.withLock { $0.at = .now } }
-    }
-
-    /// Looks only now and then: there may be thousands of mounts.
-    private func haveMountsChanged() -> Bool {
-        guard .now - mountsLook >= Self.restInterval / 2 else { return false }
-        mountsLook = .now
-        return mounts?.haveChanged(below: files.directory) ?? false
     }
 
     private func hasChanged(_ path: String) -> Bool {
