@@ -375,7 +375,7 @@ struct ConfigurationCommandTests {
             }
             #expect(lines.contains { $0.hasPrefix(finding) }, "\(result.output)")
         }
-        try withFile("") { path in
+        try withFile("{}") { path in
             let result = try fairlead("check", "-c", path)
             let subjects = [
                 "status.socket", "stateDirectory", "caFile", "health.address", "metrics.address",
@@ -386,7 +386,7 @@ struct ConfigurationCommandTests {
 
     @Test("Without files and without an API server there is nothing to do")
     func nothing() throws {
-        try withFile("") { path in
+        try withFile("{}") { path in
             let result = try fairlead("run", "--services", "", "-c", path)
             #expect(result.status == 1)
             #expect(result.output.contains("neither sources.files nor sources.kubernetes"))
