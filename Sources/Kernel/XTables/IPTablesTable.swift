@@ -20,11 +20,15 @@ package struct IPTablesTable: ~Copyable {
     ///
     /// - Throws: `.unsupported` if the kernel lacks the table; `.notPermitted` without CAP_NET_ADMIN.
     package init(_ name: TableName, _ family: IPFamily) throws(DataplaneError) {
-        isIPv6 = family == .ipv6
-        errno = 0
-        guard let handle = unsafe xtables_init(isIPv6, name.rawValue) else {
-            throw Self.initError(name, family, errno)
+        let isIPv6 = family == .ipv6
+        var handle: OpaquePointer?
+        let failure = FirstUse.attempt {
+            errno = 0
+            unsafe handle = xtables_init(isIPv6, name.rawValue)
+            return unsafe handle == nil ? errno : 0
         }
+        guard let handle = unsafe handle else { throw Self.initError(name, family, failure) }
+        self.isIPv6 = isIPv6
         self.name = name
         self.family = family
         codec = RuleCodec(family: family)

@@ -37,7 +37,7 @@ package struct TableFingerprint: Sendable, Equatable {
         unsafe withUnsafeMutableBytes(of: &info.name) { name in
             for (index, byte) in table.rawValue.utf8.enumerated() { unsafe name[index] = byte }
         }
-        let failure = socket.get(Int32(IPT_SO_GET_INFO), into: &info)
+        let failure = FirstUse.attempt { socket.get(Int32(IPT_SO_GET_INFO), into: &info) }
         if failure == ENOENT || failure == ENOPROTOOPT {
             throw .system(
                 "IPT_SO_GET_INFO",
